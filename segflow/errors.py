@@ -1,0 +1,112 @@
+"""Every error segflow raises on purpose, and the located `Issue` that specs are judged with.
+
+Two families, after the question "whose turn is it?":
+
+* `InputError` (exit code 2): what the user wrote is wrong; it says where and what would be right.
+* `RunError` (exit code 1): the input was fine and something failed while running.
+
+Senders raise `TransientError`, `PermanentError` or `ConfigurationError` to say what the outbox should do next.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Issue:
+    """One located problem of one file. `line` and `column` count from 1; 0 means "the file as a whole"."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class SegflowError(Exception):
+    """Base of all errors raised on purpose. `exit_code` is what the CLI returns for it."""
+
+    exit_code = 1
+
+
+class InputError(SegflowError):
+    """The user's input is wrong: a flag, a file that is missing, a state that forbids the request."""
+
+    exit_code = 2
+
+
+class SpecError(InputError):
+    """One or more located problems in spec files; `issues` holds all of them, sorted by place."""
+
+    def __init__(self, issues: Iterable[Issue]) -> None:
+        self.issues: list[Issue] = sorted(set(issues))
+        super().__init__("\n".join(str(issue) for issue in self.issues))
+
+
+class RunError(SegflowError):
+    """Something failed while running; nothing of the failed stage was committed."""
+
+
+class DuplicateContactsError(RunError):
+    """The contacts model holds a contact id more than once: nobody crosses a border on ambiguous data."""
+
+
+class LeaseHeldError(RunError):
+    """Another tick runs (or died less than a lease ago)."""
+
+
+class LeaseLostError(RunError):
+    """The lease went to another process while this one worked; this one must not commit."""
+
+
+class StaleGenerationError(RunError):
+    """A relation was built for another tick than the one that wants to read it."""
+
+
+class SendError(SegflowError):
+    """Base of what a sender may raise for one message. `reason` is recorded with the delivery."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TransientError(SendError):
+    """The provider may accept the same message later. `retry_after` is in seconds, None when it did not say."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class PermanentError(SendError):
+    """The provider will never accept this message: no retry."""
+
+
+class AmbiguousError(SendError):
+    """The provider may or may not have taken the message (the connection died after it was handed over)."""
+
+
+class ConfigurationError(SendError):
+    """The sender itself is set up wrongly (credentials, host): stop this sender, keep its messages, fail the run."""
+
+
+def did_you_mean(wrong: str, known: Sequence[str]) -> str:
+    """Return ` (did you mean X?)` for the closest of `known`, or an empty string when nothing is near."""
+    lowered = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(wrong.lower(), lowered, n=1, cutoff=0.6)
+    return f" (did you mean {lowered[near[0]]}?)" if near else ""
+
+
+def relative(path: Path, root: Path) -> str:
+    """Return `path` as users see it in messages: relative to the project root where it lies inside."""
+    try:
+        return str(path.resolve().relative_to(root.resolve()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,137 @@
+"""`segment_specs/catalog.yml`: how the user's dbt models become contacts, events, objects, lists and tags."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from segflow.specs.types import ColumnName, Identifier, ModelName, SpecModel, ValueType
+
+
+class Attribute(SpecModel):
+    """A typed value of a contact, event or object. `email: text` is short for `email: {type: text}`."""
+
+    type: ValueType
+    column: ColumnName | None = None
+    """The column (or the JSON key) that holds it; the attribute's own name when left out."""
+    description: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+
+class ChannelSpec(SpecModel):
+    """Where a contact is reached on a channel, and the boolean attribute that says whether it may be."""
+
+    address: Identifier
+    consent: Identifier | None = None
+
+
+class Channels(SpecModel):
+    email: ChannelSpec | None = None
+    sms: ChannelSpec | None = None
+
+
+class Contacts(SpecModel):
+    model: ModelName
+    key: ColumnName = "contact_id"
+    created_at: ColumnName | None = None
+    """Rows created after `as_of` are invisible."""
+    time_zone: Identifier | None = None
+    """The attribute that holds the contact's IANA time zone."""
+    attributes: dict[Identifier, Attribute] = Field(default_factory=dict)
+    channels: Channels = Channels()
+
+
+class Payload(SpecModel):
+    """One column that holds all properties of an event, as JSON text or as a struct."""
+
+    column: ColumnName
+    format: Literal["json", "struct"]
+
+
+class EventSource(SpecModel):
+    """A dbt model with one row per event: either one `event`, or several kinds told apart by column `name`."""
+
+    model: ModelName
+    contact: ColumnName = "contact_id"
+    at: ColumnName = "occurred_at"
+    event: Identifier | None = None
+    properties: dict[Identifier, Attribute] = Field(default_factory=dict)
+    name: ColumnName | None = None
+    types: dict[Identifier, dict[Identifier, Attribute]] = Field(default_factory=dict)
+    payload: Payload | None = None
+    """Left out: each property is a column of its own."""
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> EventSource:
+        if (self.event is None) == (self.name is None):
+            raise PydanticCustomError(
+                "event_source",
+                "give either event: (all rows are this one event) or name: (the column that holds the event's name)",
+            )
+        if self.event is not None and self.types:
+            raise PydanticCustomError("event_source", "types: goes with name:; with event: write properties:")
+        if self.name is not None and self.properties:
+            raise PydanticCustomError("event_source", "properties: goes with event:; with name: write types:")
+        if self.name is not None and not self.types:
+            raise PydanticCustomError("event_source", "name: needs types:, the events of this model by name")
+        return self
+
+    def kinds(self) -> dict[str, dict[str, Attribute]]:
+        """The events of this source: name -> properties."""
+        return {self.event: self.properties} if self.event is not None else dict(self.types)
+
+
+class ObjectSpec(SpecModel):
+    """A related table. `belongs_to` names `contact` or another object; `via` is the foreign key column."""
+
+    model: ModelName
+    key: ColumnName
+    belongs_to: Identifier = "contact"
+    via: ColumnName
+    created_at: ColumnName | None = None
+    fields: dict[Identifier, Attribute] = Field(default_factory=dict)
+
+
+class LabelSource(SpecModel):
+    """Static membership: rows of (contact, name). Without `model`, only flows fill it."""
+
+    model: ModelName | None = None
+    contact: ColumnName = "contact_id"
+    name: ColumnName = "name"
+    added_at: ColumnName | None = None
+    names: list[str] = Field(default_factory=list)
+    """The names that exist; when given, any other name in a spec is an error."""
+
+
+class Catalog(SpecModel):
+    contacts: Contacts
+    events: list[EventSource] = Field(default_factory=list)
+    objects: dict[Identifier, ObjectSpec] = Field(default_factory=dict)
+    lists: LabelSource = LabelSource()
+    tags: LabelSource = LabelSource()
+
+    def event(self, name: str) -> tuple[EventSource, dict[str, Attribute]] | None:
+        """The source and the properties of event `name`, or None."""
+        for source in self.events:
+            properties = source.kinds().get(name)
+            if properties is not None:
+                return source, properties
+        return None
+
+    def event_names(self) -> list[str]:
+        return [name for source in self.events for name in source.kinds()]
+
+    def object_path(self, name: str) -> list[tuple[str, ObjectSpec]]:
+        """The hops from object `name` up to the contact, nearest first. Cycles are refused when specs load."""
+        path: list[tuple[str, ObjectSpec]] = []
+        while name != "contact":
+            spec = self.objects[name]
+            path.append((name, spec))
+            name = spec.belongs_to
+        return path

@@ -1,0 +1,42 @@
+"""The loaded, checked project: what every later layer works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segflow.specs.catalog import Catalog
+from segflow.specs.flow import NamedFlow
+from segflow.specs.segment import NamedSegment
+from segflow.specs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Specs:
+    """All specs of one project, by id, in alphabetical order. Only `specs.load.load_specs` makes one."""
+
+    root: Path
+    settings: Settings
+    catalog: Catalog
+    segments: dict[str, NamedSegment] = field(default_factory=dict)
+    flows: dict[str, NamedFlow] = field(default_factory=dict)
+
+    @property
+    def segment_dir(self) -> Path:
+        return self.root / "segment_specs"
+
+    @property
+    def flow_dir(self) -> Path:
+        return self.root / "flow_specs"
+
+    @property
+    def template_dir(self) -> Path:
+        return self.flow_dir / "templates"
+
+    @property
+    def dbt_dir(self) -> Path:
+        return self.root / "dbt"
+
+    def path(self, relative: str) -> Path:
+        """A path of `segflow.yml`, relative to the project's root unless absolute."""
+        return self.root / Path(relative).expanduser()

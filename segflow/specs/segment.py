@@ -1,0 +1,44 @@
+"""A segment: one YAML file of conditions, or one `.sql` file with the same settings in its leading comment."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from segflow.specs.conditions import Condition
+from segflow.specs.types import Identifier, SpecModel
+
+
+class SegmentSettings(SpecModel):
+    """What YAML and SQL segments share."""
+
+    description: str | None = None
+    owner: str | None = None
+    on_create: Literal["baseline", "trigger"] = "baseline"
+    """Do the first members trigger flows?"""
+    on_change: Literal["suppress", "trigger"] = "suppress"
+    """Do contacts that are moved by an edit of this file trigger flows?"""
+
+
+class SegmentSpec(SegmentSettings):
+    """`segment_specs/ID.yml`"""
+
+    where: Condition
+
+
+class SqlSegmentSpec(SegmentSettings):
+    """`segment_specs/ID.sql`: the settings of its leading comment, and the query."""
+
+    sql: str
+    line: int = 1
+    """The line of the file on which the query starts."""
+
+
+AnySegment = SegmentSpec | SqlSegmentSpec
+
+
+class NamedSegment(SpecModel):
+    """A segment with the id and the place that its file gives it."""
+
+    id: Identifier
+    file: str
+    spec: AnySegment

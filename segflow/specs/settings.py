@@ -1,0 +1,125 @@
+"""`segflow.yml`: every key has a default that suits the demo. `${env:NAME}` and `${env:NAME:-default}` work in
+every text value."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from segflow.specs.types import Duration, Identifier, Number, SpecModel
+
+
+class WarehouseSettings(SpecModel):
+    """DuckDB, the embedded default. The path is relative to the project's root."""
+
+    path: str = ".segflow/warehouse.duckdb"
+
+
+class DeliverySettings(SpecModel):
+    mode: Literal["simulate", "test", "live"] = "simulate"
+    """simulate: live senders are replaced by the mailbox. test: only addresses on the allowlist get anything.
+    live: everything is sent."""
+    allowlist: list[str] = Field(default_factory=list)
+    """Addresses, phone numbers, URL prefixes or `*@domain` patterns that mode test may send to."""
+    store: str = ".segflow/delivery.db"
+    """A path for SQLite (relative to the project's root), or an SQLAlchemy URL."""
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
+    max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
+    """A live sender skips as `too_late` what was planned longer ago than this."""
+
+
+class MailboxSender(SpecModel):
+    """Writes `.eml` and `.json` files."""
+
+    type: Literal["mailbox"]
+    path: str = ".segflow/mailbox"
+    from_: str = Field("segflow <no-reply@example.com>", alias="from")
+
+
+class ConsoleSender(SpecModel):
+    """Prints one line per message."""
+
+    type: Literal["console"]
+
+
+class SmtpSender(SpecModel):
+    type: Literal["smtp"]
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: str | None = None
+    from_: str = Field(alias="from")
+    timeout: Number = 30
+    """Seconds for each network operation."""
+
+    @model_validator(mode="after")
+    def _both(self) -> SmtpSender:
+        if (self.username is None) != (self.password is None):
+            raise PydanticCustomError("smtp", "username: and password: go together")
+        return self
+
+
+class WebhookSender(SpecModel):
+    type: Literal["webhook"]
+    timeout: Number = 10
+    """Seconds to connect and between two bytes of the answer."""
+    secret: str | None = None
+    """Signs each request as https://www.standardwebhooks.com describes (`whsec_...`)."""
+    idempotent: bool = False
+    """True when the receiver honours the Idempotency-Key header: calls of unknown outcome are then repeated."""
+
+
+SenderSettings = Annotated[
+    Annotated[MailboxSender, Tag("<mailbox>")]
+    | Annotated[ConsoleSender, Tag("<console>")]
+    | Annotated[SmtpSender, Tag("<smtp>")]
+    | Annotated[WebhookSender, Tag("<webhook>")],
+    Discriminator(
+        lambda value: (
+            f"<{value.get('type')}>"
+            if isinstance(value, dict) and value.get("type") in ("mailbox", "console", "smtp", "webhook")
+            else f"<{value.type}>"
+            if isinstance(value, SpecModel)
+            else None
+        ),
+        custom_error_type="sender",
+        custom_error_message="type: must be one of mailbox, console, smtp, webhook",
+    ),
+]
+
+
+class DefaultSenders(SpecModel):
+    """Which sender takes a channel when the step names none."""
+
+    email: Identifier = "mailbox"
+    sms: Identifier = "mailbox"
+    webhook: Identifier = "mailbox"
+
+
+class ExportSettings(SpecModel):
+    path: str = "exports"
+    columns: list[Identifier] = Field(default_factory=lambda: ["contact_id"])
+    """`contact_id` and contact attributes."""
+    segments: Literal["all"] | list[Identifier] = "all"
+
+
+class Settings(SpecModel):
+    name: Identifier = "segflow"
+    time_zone: str = "UTC"
+    """Dates in specs are days of this zone."""
+    cadence: str = "0 0 * * *"
+    """The schedule of the Dagster job, as cron."""
+    warehouse: WarehouseSettings = WarehouseSettings()
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    senders: dict[Identifier, SenderSettings] = Field(default_factory=dict)
+    """`mailbox` and `console` are always there; naming them again changes their settings."""
+    default_senders: DefaultSenders = DefaultSenders()
+    exports: ExportSettings = Field(default_factory=ExportSettings)
+
+    def all_senders(self) -> dict[str, SenderSettings]:
+        """The senders by name, the two that are always there included."""
+        return {"mailbox": MailboxSender(type="mailbox"), "console": ConsoleSender(type="console"), **self.senders}

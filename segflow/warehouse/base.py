@@ -1,0 +1,95 @@
+"""The one interface between the engine and a warehouse.
+
+The engine hands over sqlglot expressions; each implementation renders them in its own dialect. State changes are
+made with two verbs, `append` and `replace`, because those exist on every engine.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.warehouse.tables import SCHEMA
+
+
+def relation(name: str) -> exp.Table:
+    """The engine's table or view `name`, in schema `segflow`."""
+    return exp.table_(name, db=SCHEMA, quoted=True)
+
+
+class Warehouse(ABC):
+    """A connection to the warehouse. Short-lived: open, work, close."""
+
+    dialect: str
+    """The sqlglot dialect that `query` and `execute` render expressions in."""
+
+    @abstractmethod
+    def query(self, sql: exp.Expr) -> pa.Table:
+        """Run a query and return all of its rows."""
+
+    @abstractmethod
+    def batches(self, sql: exp.Expr, size: int) -> Iterator[pa.RecordBatch]:
+        """Run a query and yield its rows, at most `size` at a time."""
+
+    @abstractmethod
+    def execute(self, sql: exp.Expr) -> None:
+        """Run one statement."""
+
+    @abstractmethod
+    def bind(self, sql: exp.Expr) -> str | None:
+        """Plan a query without running it; the engine's error message when it cannot run, else None."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing: commits on leaving, rolls back on any exception (KeyboardInterrupt included)."""
+
+    @abstractmethod
+    def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
+        """Make `rows` the rows of ledger `table` for this tick: repeating it leaves the same rows.
+
+        `rows` name their columns; `tick_id` is added, other columns that are missing become null.
+        """
+
+    @abstractmethod
+    def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
+        """Make `rows` the whole content of state `table`. The query may read the table itself."""
+
+    @abstractmethod
+    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
+        """Keep `rows` as a temporary table of this connection under `name` (replacing it) and return it."""
+
+    @abstractmethod
+    def create_view(self, name: str, sql: exp.Query) -> None:
+        """Create or replace view `segflow.name`."""
+
+    @abstractmethod
+    def ensure_tables(self) -> None:
+        """Create schema `segflow`, the engine's tables and public views, as far as they are missing."""
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Is there a table or view `segflow.name`?"""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the connection, so that other processes may write."""
+
+    def rows(self, sql: exp.Expr) -> list[dict[str, Any]]:
+        """The rows of a small result, as dictionaries."""
+        return self.query(sql).to_pylist()
+
+    def scalar(self, sql: exp.Expr) -> Any:
+        """The first column of the first row, or None when there is no row."""
+        table = self.query(sql)
+        return table.column(0)[0].as_py() if table.num_rows else None
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,145 @@
+"""The embedded default. One writing process at a time: open late, close early."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.errors import InputError, RunError
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.tables import SCHEMA, TABLES, Table
+
+
+class DuckDBWarehouse(Warehouse):
+    """A DuckDB file. The session's zone is UTC, as in the dbt profile: casts between timestamp types use it."""
+
+    dialect = "duckdb"
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # No config: dbt-duckdb opens the same file in this process, and DuckDB wants both to be identical.
+            self._connection = duckdb.connect(str(path))
+        except duckdb.IOException as error:
+            if "lock" in str(error):
+                raise RunError(
+                    f"{path} is in use by another process; DuckDB lets one process write at a time. {error}"
+                ) from error
+            raise InputError(f"cannot open the warehouse {path}: {error}") from error
+        except duckdb.Error as error:
+            raise InputError(f"cannot open the warehouse {path}: {error}") from error
+        self._connection.execute("SET TimeZone = 'UTC'")
+
+    def query(self, sql: exp.Expr) -> pa.Table:
+        return self._run(sql).to_arrow_table()
+
+    def batches(self, sql: exp.Expr, size: int) -> Iterator[pa.RecordBatch]:
+        yield from self._run(sql).to_arrow_reader(size)
+
+    def execute(self, sql: exp.Expr) -> None:
+        self._run(sql)
+
+    def bind(self, sql: exp.Expr) -> str | None:
+        try:
+            self._connection.execute(f"EXPLAIN {sql.sql(dialect=self.dialect)}")
+        except duckdb.Error as error:
+            return str(error).split("\n\nLINE", 1)[0].strip()
+        return None
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
+        target = TABLES[table]
+        if not target.ledger:
+            raise ValueError(f"{table} is state: use replace")
+        self._delete(target, exp.column("tick_id").eq(exp.Literal.string(tick_id)))
+        with self._source(rows) as source:
+            self._insert(target, source, {"tick_id": exp.Literal.string(tick_id)})
+
+    def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
+        target = TABLES[table]
+        if target.ledger:
+            raise ValueError(f"{table} is a ledger: use append")
+        staged = self.stage(f"replace_{table}", rows)
+        self._delete(target, exp.true())
+        self._insert(target, exp.select("*").from_(staged), {})
+        self.execute(exp.Drop(this=staged, kind="TABLE"))
+
+    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
+        staged = exp.table_(name, db="temp", quoted=True)
+        temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
+        with self._source(rows) as source:
+            self.execute(exp.Create(this=staged, kind="TABLE", replace=True, expression=source, properties=temporary))
+        return staged.copy()
+
+    def create_view(self, name: str, sql: exp.Query) -> None:
+        self.execute(exp.Create(this=relation(name), kind="VIEW", replace=True, expression=sql))
+
+    def ensure_tables(self) -> None:
+        self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')
+        present = {row[0]: set(row[1]) for row in self._connection.execute(
+            "SELECT table_name, list(column_name) FROM information_schema.columns WHERE table_schema = ? GROUP BY 1",
+            [SCHEMA],
+        ).fetchall()}
+        for table in TABLES.values():
+            if table.name not in present:
+                self.execute(_create(table))
+
+    def exists(self, name: str) -> bool:
+        found = self._connection.execute(
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", [SCHEMA, name]
+        ).fetchone()
+        return found is not None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _run(self, sql: exp.Expr) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(sql.sql(dialect=self.dialect))
+
+    @contextlib.contextmanager
+    def _source(self, rows: exp.Query | pa.Table) -> Iterator[exp.Query]:
+        if isinstance(rows, exp.Query):
+            yield rows
+            return
+        self._connection.register("segflow_rows", rows)
+        try:
+            yield exp.select("*").from_(exp.table_("segflow_rows"))
+        finally:
+            self._connection.unregister("segflow_rows")
+
+    def _delete(self, target: Table, where: exp.Expr) -> None:
+        self.execute(exp.delete(relation(target.name), where=where))
+
+    def _insert(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> None:
+        described = self._run(exp.select("*").from_(source.subquery("described")).limit(0)).description or []
+        given = [column[0] for column in described if column[0] not in constants]
+        unknown = [name for name in given if name not in target.columns]
+        if unknown:
+            raise ValueError(f"{target.name} has no column {', '.join(unknown)}")
+        columns = [*given, *constants]
+        select = exp.select(
+            *(exp.cast(exp.column(name, quoted=True), target.columns[name]) for name in given), *constants.values()
+        ).from_(source.subquery("source"))
+        self.execute(exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns]))
+
+
+def _create(table: Table) -> exp.Create:
+    definitions = [
+        exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=exp.DataType.build(kind))
+        for name, kind in table.columns.items()
+    ]
+    return exp.Create(this=exp.Schema(this=relation(table.name), expressions=definitions), kind="TABLE")

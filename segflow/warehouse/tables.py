@@ -1,0 +1,135 @@
+"""The engine's own tables in schema `segflow`: columns, and whether they are ledgers or state.
+
+Ledgers are append-only and carry `tick_id`; state is replaced as a whole. Names and columns that DESIGN calls the
+public contract must not change; columns may be added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCHEMA = "segflow"
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    columns: dict[str, str]
+    """Column -> type in sqlglot's (DuckDB's) words: VARCHAR, TIMESTAMP (UTC, naive), BIGINT, BOOLEAN."""
+    ledger: bool
+
+
+def _table(name: str, columns: str, *, ledger: bool) -> Table:
+    pairs = (column.split() for column in columns.split(","))
+    return Table(name, {column: kind for column, kind in pairs}, ledger)
+
+
+_CROSSING = "entry_number BIGINT, cause VARCHAR, triggers BOOLEAN, segment_version BIGINT, tick_id VARCHAR"
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        _table(
+            "ticks",
+            "tick_id VARCHAR, as_of TIMESTAMP, stage VARCHAR, status VARCHAR, started_at TIMESTAMP, "
+            "finished_at TIMESTAMP, contacts BIGINT, null_contacts BIGINT, bounds VARCHAR",
+            ledger=True,
+        ),
+        _table(
+            "segment_versions",
+            "segment_key VARCHAR, segment VARCHAR, segment_version BIGINT, fingerprint VARCHAR, spec VARCHAR, "
+            "compiled_sql VARCHAR, tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table(
+            "segment_state",
+            "segment_key VARCHAR, segment VARCHAR, segment_version BIGINT, status VARCHAR, reason VARCHAR",
+            ledger=False,
+        ),
+        _table(
+            "segment_members",
+            "segment_key VARCHAR, segment VARCHAR, contact_id VARCHAR, entered_at TIMESTAMP, entry_number BIGINT, "
+            "segment_version BIGINT",
+            ledger=False,
+        ),
+        _table(
+            "segment_entries",
+            f"segment_key VARCHAR, segment VARCHAR, contact_id VARCHAR, entered_at TIMESTAMP, {_CROSSING}",
+            ledger=True,
+        ),
+        _table(
+            "segment_exits",
+            "segment_key VARCHAR, segment VARCHAR, contact_id VARCHAR, exited_at TIMESTAMP, entered_at TIMESTAMP, "
+            f"{_CROSSING}",
+            ledger=True,
+        ),
+        _table(
+            "segment_sizes",
+            "segment_key VARCHAR, segment VARCHAR, tick_id VARCHAR, as_of TIMESTAMP, members BIGINT, entered BIGINT, "
+            "exited BIGINT, status VARCHAR, reason VARCHAR",
+            ledger=True,
+        ),
+        _table("contact_state", "contact_id VARCHAR, gone_at TIMESTAMP", ledger=False),
+        _table(
+            "flow_versions",
+            "flow VARCHAR, flow_version BIGINT, fingerprint VARCHAR, spec VARCHAR, tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table("flow_cursors", "flow VARCHAR, status VARCHAR, consumed_to VARCHAR", ledger=False),
+        _table(
+            "flow_enrollment_starts",
+            "enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, contact_id VARCHAR, enrolled_at TIMESTAMP, "
+            "trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table(
+            "flow_enrollment_ends",
+            "enrollment_id VARCHAR, flow VARCHAR, contact_id VARCHAR, ended_at TIMESTAMP, reason VARCHAR, "
+            "tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table(
+            "flow_positions",
+            "enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, contact_id VARCHAR, step VARCHAR, "
+            "visit BIGINT, since TIMESTAMP, enrolled_at TIMESTAMP, trigger_segment VARCHAR, trigger_kind VARCHAR, "
+            "crossing_tick VARCHAR",
+            ledger=False,
+        ),
+        _table(
+            "flow_waiting",
+            "flow VARCHAR, contact_id VARCHAR, trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR",
+            ledger=False,
+        ),
+        _table(
+            "flow_journal",
+            "flow VARCHAR, enrollment_id VARCHAR, contact_id VARCHAR, step VARCHAR, visit BIGINT, action VARCHAR, "
+            "detail VARCHAR, hop BIGINT, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table(
+            "contact_updates",
+            "contact_id VARCHAR, kind VARCHAR, name VARCHAR, value VARCHAR, enrollment_id VARCHAR, flow VARCHAR, "
+            "step VARCHAR, hop BIGINT, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table(
+            "outbox",
+            "message_id VARCHAR, enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, step VARCHAR, visit BIGINT, "
+            "contact_id VARCHAR, channel VARCHAR, sender VARCHAR, content VARCHAR, trigger_segment VARCHAR, "
+            "enrolled_at TIMESTAMP, planned_at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table(
+            "deliveries",
+            "message_id VARCHAR, attempt BIGINT, flow VARCHAR, step VARCHAR, contact_id VARCHAR, channel VARCHAR, "
+            "sender VARCHAR, address VARCHAR, outcome VARCHAR, reason VARCHAR, provider_id VARCHAR, at TIMESTAMP, "
+            "recorded_at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table(
+            "suppressions",
+            "channel VARCHAR, address VARCHAR, reason VARCHAR, recorded_at TIMESTAMP",
+            ledger=False,
+        ),
+    )
+}
