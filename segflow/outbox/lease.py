@@ -1,0 +1,202 @@
+"""The lease: at most one tick runs at a time, over processes and machines, with a fencing token.
+
+Each new holder gets a larger token. Whoever writes to the delivery store names its token in the same transaction, so a
+process that slept through the loss of its lease cannot write any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from segflow.errors import LeaseHeldError, LeaseLostError
+from segflow.outbox.database import Database
+from segflow.outbox.schema import lease as leases
+
+if TYPE_CHECKING:
+    from segflow.outbox.store import DeliveryStore
+
+TICK_LEASE = "tick"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lease that was held when this was made. `token` grows with each new holder."""
+
+    name: str
+    holder: str
+    token: int
+
+
+class LeaseTable:
+    """Acquire, renew, check and release leases. Every method is one durable transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def acquire(self, holder: str, ttl: float, name: str = TICK_LEASE) -> Lease:
+        """Take the lease for `ttl` seconds.
+
+        The same holder gets it again with the same token. A lease that is expired, or whose holder was a process of
+        this machine that is dead, goes to the new holder. Otherwise raises LeaseHeldError.
+        """
+        now = _now()
+        with self._database.write() as connection:
+            row = self._row(connection, name)
+            values: dict[str, Any] = {
+                "holder": holder,
+                "token": 1 if row is None else row.token,
+                "acquired_at": now,
+                "expires_at": now + timedelta(seconds=ttl),
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "process": process_identity(os.getpid()),
+            }
+            if row is None:
+                connection.execute(insert(leases).values(name=name, **values))
+                return Lease(name, holder, 1)
+            if row.holder == holder:
+                values["acquired_at"] = row.acquired_at
+            elif row.holder is None or row.expires_at <= now or _died(row):
+                values["token"] = row.token + 1
+            else:
+                raise LeaseHeldError(_held_by(row, now))
+            connection.execute(update(leases).where(leases.c.name == name).values(**values))
+            return Lease(name, holder, values["token"])
+
+    def renew(self, lease: Lease, ttl: float, *, detached: bool = False) -> None:
+        """Hold the lease for `ttl` seconds from now on. Raises LeaseLostError.
+
+        Just before a commit elsewhere (the warehouse), this makes sure that nobody takes over within `ttl`.
+        `detached` unties it from this process, so that it outlives it for `ttl`: the next process of the same holder
+        goes on, and nobody takes it for the lease of a dead one.
+        """
+        values: dict[str, Any] = {"expires_at": _now() + timedelta(seconds=ttl)}
+        if detached:
+            values |= {"pid": None, "process": None}
+        with self._database.write() as connection:
+            self.check_in(connection, lease)
+            connection.execute(update(leases).where(leases.c.name == lease.name).values(**values))
+
+    def check(self, lease: Lease) -> None:
+        """Raise LeaseLostError when another holder has it by now."""
+        with self._database.read() as connection:
+            self.check_in(connection, lease)
+
+    def check_in(self, connection: Connection, lease: Lease) -> None:
+        """The same inside a transaction: until it ends, nobody can take the lease."""
+        row = self._row(connection, lease.name)
+        if row is None or row.token != lease.token or row.holder != lease.holder:
+            now_with = "nobody" if row is None or row.holder is None else f"{row.holder} (pid {row.pid} on {row.host})"
+            raise LeaseLostError(
+                f"{lease.holder} lost the lease '{lease.name}': it is now with {now_with}. Nothing more is written."
+            )
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back; nothing happens when it is lost already."""
+        held = (leases.c.name == lease.name) & (leases.c.token == lease.token) & (leases.c.holder == lease.holder)
+        with self._database.write() as connection:
+            connection.execute(update(leases).where(held).values(holder=None, pid=None, process=None))
+
+    def _row(self, connection: Connection, name: str) -> Row[Any] | None:
+        return connection.execute(select(leases).where(leases.c.name == name).with_for_update()).one_or_none()
+
+
+@contextlib.contextmanager
+def held_lease(store: DeliveryStore, holder: str, ttl: float = 60, *, keep: bool = False) -> Iterator[Lease]:
+    """Hold the tick's lease while the block runs, renewed by a thread every third of `ttl` seconds.
+
+    The block is not interrupted when the lease is lost: its next write to the store raises LeaseLostError. With `keep`
+    the lease stays with `holder` for `ttl` seconds after the block, for the next process of the same run.
+    Raises LeaseHeldError when another holder has it.
+    """
+    lease = store.leases.acquire(holder, ttl)
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(ttl / 3):
+            try:
+                store.leases.renew(lease, ttl)
+            except LeaseLostError as error:
+                log.error("%s", error)
+                return
+            except DBAPIError as error:
+                log.warning("could not renew the lease '%s' yet: %s", lease.name, error.orig)
+
+    thread = threading.Thread(target=beat, name=f"lease {lease.name}", daemon=True)
+    thread.start()
+    try:
+        yield lease
+    finally:
+        done.set()
+        thread.join()
+        if keep:
+            with contextlib.suppress(LeaseLostError):
+                store.leases.renew(lease, ttl, detached=True)
+        else:
+            store.leases.release(lease)
+
+
+def process_identity(pid: int) -> str | None:
+    """What tells this process from a later one with the same pid: boot, pid namespace, start time.
+
+    None when it does not exist (a zombie counts as dead), an empty string where there is no /proc to ask.
+    """
+    if not Path("/proc/self/stat").exists():
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass
+        return ""
+    try:
+        # The name of the program stands in parentheses and may hold anything, blanks and parentheses included.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in ("Z", "X") else f"{_machine()}/{fields[19]}"
+
+
+def _machine() -> str:
+    """This boot and pid namespace. A pid says nothing about processes of other ones, even under the same host name."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    try:
+        return f"{boot.read_text().strip()}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return "unknown"
+
+
+def _died(row: Row[Any]) -> bool:
+    """Is the holder certainly dead? In doubt no: the lease then ends by expiring."""
+    if row.pid is None or row.process is None or row.host != socket.gethostname():
+        return False
+    if row.process and row.process.rpartition("/")[0] != _machine():
+        return False
+    return bool(process_identity(row.pid) != row.process)
+
+
+def _held_by(row: Row[Any], now: datetime) -> str:
+    where = f"pid {row.pid} on {row.host}" if row.pid is not None else f"on {row.host}"
+    left = max(0, round((row.expires_at - now).total_seconds()))
+    since = row.acquired_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return (
+        f"another tick runs: {row.holder} ({where}) holds the lease since {since}. "
+        f"If it is dead, the lease is free again in {left} s."
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,383 @@
+"""The delivery store: claims, outcomes, suppressions, the lease and a few marks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, literal, null, select, update
+
+from segflow.errors import LeaseLostError
+from segflow.outbox.database import Database
+from segflow.outbox.lease import Lease, LeaseTable
+from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage, Status
+from segflow.outbox.schema import attempts, marks, messages, suppressions
+
+STOP_SENDING = "stop_sending"
+
+
+_PLANNED = tuple(field.name for field in fields(PlannedMessage))
+_COPIED = (
+    "message_id", "attempt", "flow", "step", "contact_id", "channel", "sender", "address", "outcome", "reason",
+    "provider_id", "at", "recorded_at",
+)  # fmt: skip
+
+
+class DeliveryStore:
+    """Open with a path (SQLite) or an SQLAlchemy URL. Safe to use from several threads.
+
+    Every writing method is one transaction, durable when it returns. Those that take a lease raise LeaseLostError,
+    and write nothing, when it went to another holder.
+    """
+
+    def __init__(self, location: str | Path) -> None:
+        self._database = Database(location)
+        self.leases = LeaseTable(self._database)
+
+    @classmethod
+    def open(cls, setting: str, root: Path) -> DeliveryStore:
+        """The store that `delivery.store` names: a URL, or a path relative to the project's root."""
+        return cls(setting if "://" in setting else root / Path(setting).expanduser())
+
+    def insert_new(self, lease: Lease, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Take over rows of the warehouse's `outbox`; those with a known message_id are left alone.
+
+        Naive times are UTC. Returns how many were new.
+        """
+        if not rows:
+            return 0
+        now = _now()
+        values = [
+            {name: _aware(row[name]) for name in _PLANNED}
+            | {"status": "planned", "attempts": 0, "due_at": _aware(row["planned_at"]), "recorded_at": now}
+            for row in rows
+        ]
+        with self._database.write() as connection:
+            self.leases.check_in(connection, lease)
+            return connection.execute(self._database.insert_or_ignore(messages), values).rowcount
+
+    def claim(self, lease: Lease, sender: str, limit: int, now: datetime, *, hand_over: bool) -> list[ClaimedMessage]:
+        """Claim up to `limit` messages of `sender` that are due at `now`, the longest due first.
+
+        With `hand_over` all of them count as handed over from here on; otherwise each must be named in `settle`'s
+        `hand_over` before it is handed to the sender.
+        """
+        wall = _now()
+        due: Select[Any] = (
+            select(messages)
+            .where(messages.c.sender == sender, messages.c.due_at <= now)
+            .order_by(messages.c.due_at, messages.c.message_id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        with self._database.write() as connection:
+            self.leases.check_in(connection, lease)
+            rows = connection.execute(due).all()
+            if not rows:
+                return []
+            connection.execute(
+                update(messages)
+                .where(messages.c.message_id == bindparam("id"))
+                .values(
+                    status="claimed",
+                    attempts=messages.c.attempts + 1,
+                    due_at=None,
+                    claim_token=lease.token,
+                    claimed_at=wall,
+                    handed_at=wall if hand_over else None,
+                ),
+                [{"id": row.message_id} for row in rows],
+            )
+        return [
+            ClaimedMessage(
+                **{name: getattr(row, name) for name in _PLANNED},
+                attempt=row.attempts + 1,
+                due_at=max(row.due_at, row.released_at) if row.released_at else row.due_at,
+            )
+            for row in rows
+        ]
+
+    def settle(
+        self, lease: Lease, tick_id: str, outcomes: Sequence[Outcome], *, hand_over: Collection[str] = ()
+    ) -> None:
+        """Record outcomes of claimed messages, and name those that are handed over next, in one transaction."""
+        wall = _now()
+        with self._database.write() as connection:
+            self.leases.check_in(connection, lease)
+            if hand_over:
+                connection.execute(
+                    update(messages).where(messages.c.message_id == bindparam("id")).values(handed_at=wall),
+                    [{"id": message_id} for message_id in hand_over],
+                )
+            if not outcomes:
+                return
+            settled = connection.execute(
+                update(messages)
+                .where(messages.c.message_id == bindparam("id"), messages.c.status == "claimed")
+                .values(
+                    status=bindparam("outcome"),
+                    due_at=bindparam("next"),
+                    claim_token=None,
+                    claimed_at=None,
+                    handed_at=None,
+                    recorded_at=wall,
+                    settled_tick=tick_id,
+                ),
+                [{"id": o.message_id, "outcome": o.outcome, "next": o.due_at} for o in outcomes],
+            ).rowcount
+            if settled != len(outcomes):
+                raise LeaseLostError(f"{len(outcomes) - settled} messages were settled by another process meanwhile")
+            columns = ("message_id", "attempt", "outcome", "reason", "sender", "address", "provider_id", "at")
+            connection.execute(
+                insert(attempts),
+                [
+                    {name: getattr(o, name) for name in columns} | {"recorded_at": wall, "tick_id": tick_id}
+                    for o in outcomes
+                ],
+            )
+
+    def unclaim(self, lease: Lease, claimed: Sequence[ClaimedMessage], until: datetime | None = None) -> None:
+        """Put back messages that were certainly not handed over: as if never claimed, or not before `until`."""
+        if not claimed:
+            return
+        with self._database.write() as connection:
+            self.leases.check_in(connection, lease)
+            connection.execute(
+                _put_back().where(messages.c.message_id == bindparam("id"), messages.c.status == "claimed"),
+                [{"id": m.message_id, "next": max(until, m.due_at) if until else m.due_at} for m in claimed],
+            )
+
+    def recover(self, lease: Lease, tick_id: str, idempotent: Mapping[str, bool], at: datetime) -> int:
+        """Judge the claims that a dead process left. Only the lease's holder claims, so all that are left are such.
+
+        What was not handed over is planned again. What was: with an idempotent sender it is planned again under the
+        same message_id (the attempt counts), with any other it is `unknown` and waits for a person.
+        Returns how many became unknown.
+        """
+        wall = _now()
+        left = messages.c.status == "claimed"
+        with self._database.write() as connection:
+            self.leases.check_in(connection, lease)
+            again = {"claim_token": None, "claimed_at": None, "handed_at": None, "due_at": messages.c.planned_at}
+            connection.execute(
+                update(messages)
+                .where(left, messages.c.handed_at.is_(None))
+                .values(status="planned", attempts=messages.c.attempts - 1, **again)
+            )
+            repeatable = [name for name, harmless in idempotent.items() if harmless]
+            connection.execute(
+                update(messages).where(left, messages.c.sender.in_(repeatable)).values(status="planned", **again)
+            )
+            reason = "the process died between handing it over and recording the outcome"
+            connection.execute(
+                insert(attempts).from_select(
+                    ["message_id", "attempt", "outcome", "reason", "sender", "at", "recorded_at", "tick_id"],
+                    select(
+                        messages.c.message_id,
+                        messages.c.attempts,
+                        literal("unknown"),
+                        literal(reason),
+                        messages.c.sender,
+                        literal(at, attempts.c.at.type),
+                        literal(wall, attempts.c.recorded_at.type),
+                        literal(tick_id),
+                    ).where(left),
+                )
+            )
+            return connection.execute(
+                update(messages)
+                .where(left)
+                .values(status="unknown", settled_tick=tick_id, recorded_at=wall, **(again | {"due_at": None}))
+            ).rowcount
+
+    def release(self, message_ids: Iterable[str] | None = None) -> int:
+        """Plan messages of unknown outcome again (all of them without ids): a person decided that they did not arrive.
+
+        Returns how many there were.
+        """
+        with self._database.write() as connection:
+            chosen = self._unknown(connection, message_ids)
+            if chosen:
+                connection.execute(
+                    update(messages)
+                    .where(messages.c.message_id == bindparam("id"))
+                    .values(status="planned", due_at=messages.c.planned_at, released_at=_now()),
+                    [{"id": row.message_id} for row in chosen],
+                )
+            return len(chosen)
+
+    def drop(self, message_ids: Iterable[str] | None = None, reason: str = "dropped by hand") -> int:
+        """Give up messages of unknown outcome (all of them without ids). Returns how many there were.
+
+        The next tick copies the decision to `deliveries`.
+        """
+        now = _now()
+        with self._database.write() as connection:
+            chosen = self._unknown(connection, message_ids)
+            if not chosen:
+                return 0
+            connection.execute(
+                update(messages)
+                .where(messages.c.message_id == bindparam("id"))
+                .values(status="dropped", recorded_at=now),
+                [{"id": row.message_id} for row in chosen],
+            )
+            connection.execute(
+                insert(attempts),
+                [
+                    {
+                        "message_id": row.message_id,
+                        "attempt": row.attempts,
+                        "outcome": "dropped",
+                        "reason": reason,
+                        "sender": row.sender,
+                        "at": now,
+                        "recorded_at": now,
+                    }
+                    for row in chosen
+                ],
+            )
+            return len(chosen)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many messages there are by (sender, status)."""
+        by = select(messages.c.sender, messages.c.status, func.count()).group_by(messages.c.sender, messages.c.status)
+        with self._database.read() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(by)}
+
+    def next_due(self, sender: str) -> datetime | None:
+        """When the next message of `sender` is due, None when none waits."""
+        due = messages.c.due_at
+        with self._database.read() as connection:
+            return connection.scalar(
+                select(due).where(messages.c.sender == sender, due.is_not(None)).order_by(due).limit(1)
+            )
+
+    def listing(self, status: Status, limit: int = 100) -> list[dict[str, Any]]:
+        """Messages in `status` for people to read: ids, place, attempts and what the last attempt said."""
+        last = select(func.max(attempts.c.attempt)).where(attempts.c.message_id == messages.c.message_id)
+        said = (attempts.c.message_id == messages.c.message_id) & (attempts.c.attempt == last.scalar_subquery())
+        rows = (
+            select(
+                messages.c.message_id, messages.c.flow, messages.c.step, messages.c.contact_id, messages.c.channel,
+                messages.c.sender, messages.c.status, messages.c.attempts, messages.c.due_at, attempts.c.reason,
+                attempts.c.at,
+            )
+            .select_from(messages.outerjoin(attempts, said))
+            .where(messages.c.status == status)
+            .order_by(messages.c.planned_at, messages.c.message_id)
+            .limit(limit)
+        )  # fmt: skip
+        with self._database.read() as connection:
+            return [dict(row._mapping) for row in connection.execute(rows)]
+
+    def settled_ticks(self, after: str | None) -> list[str]:
+        """The ticks later than `after` (all when None) that settled anything, in order."""
+        query = (
+            select(attempts.c.tick_id).where(attempts.c.tick_id.is_not(None)).distinct().order_by(attempts.c.tick_id)
+        )
+        if after is not None:
+            query = query.where(attempts.c.tick_id > after)
+        with self._database.read() as connection:
+            return [str(row[0]) for row in connection.execute(query)]
+
+    def adopt_decisions(self, lease: Lease, tick_id: str) -> None:
+        """Book what people decided since the last tick under this one."""
+        with self._database.write() as connection:
+            self.leases.check_in(connection, lease)
+            connection.execute(update(attempts).where(attempts.c.tick_id.is_(None)).values(tick_id=tick_id))
+
+    def attempts_of(self, tick_id: str) -> list[dict[str, Any]]:
+        """The rows of ledger `deliveries` for this tick, without `tick_id`; times aware, in UTC."""
+        joined = attempts.join(messages, attempts.c.message_id == messages.c.message_id)
+        picked = [attempts.c[name] if name in attempts.c else messages.c[name] for name in _COPIED]
+        rows = select(*picked).select_from(joined).where(attempts.c.tick_id == tick_id)
+        with self._database.read() as connection:
+            ordered = rows.order_by(attempts.c.message_id, attempts.c.attempt, attempts.c.recorded_at)
+            return [dict(row._mapping) for row in connection.execute(ordered)]
+
+    def suppress(self, channel: str, address: str, reason: str) -> None:
+        """Never message `address` on `channel` again. The first reason stays. Addresses are matched exactly here."""
+        row = {"channel": channel, "address": address, "reason": reason, "recorded_at": _now()}
+        with self._database.write() as connection:
+            connection.execute(self._database.insert_or_ignore(suppressions), [row])
+
+    def unsuppress(self, channel: str, address: str) -> bool:
+        """Take an address off the list. Returns whether it was there."""
+        one = (suppressions.c.channel == channel) & (suppressions.c.address == address)
+        with self._database.write() as connection:
+            return connection.execute(delete(suppressions).where(one)).rowcount > 0
+
+    def suppressed(self, channel: str, addresses: Collection[str]) -> dict[str, str]:
+        """Those of `addresses` that must not be messaged on `channel`, with the reason."""
+        one = (suppressions.c.channel == channel) & suppressions.c.address.in_(addresses)
+        with self._database.read() as connection:
+            return {row.address: row.reason for row in connection.execute(select(suppressions).where(one))}
+
+    def all_suppressions(self) -> list[dict[str, Any]]:
+        """All rows: channel, address, reason, recorded_at (aware, UTC)."""
+        ordered = select(suppressions).order_by(suppressions.c.channel, suppressions.c.address)
+        with self._database.read() as connection:
+            return [dict(row._mapping) for row in connection.execute(ordered)]
+
+    def mark(self, name: str) -> str | None:
+        """The value of a mark (`last_committed_tick`, `inserted_to`, `copied_to`, ...), None when not set."""
+        with self._database.read() as connection:
+            return connection.scalar(select(marks.c.value).where(marks.c.name == name))
+
+    def set_mark(self, name: str, value: str | None, lease: Lease | None = None) -> None:
+        """Set a mark, or remove it with None. With a lease, only its holder may."""
+        with self._database.write() as connection:
+            if lease is not None:
+                self.leases.check_in(connection, lease)
+            connection.execute(delete(marks).where(marks.c.name == name))
+            if value is not None:
+                connection.execute(insert(marks).values(name=name, value=value))
+
+    def stop_sending(self, reason: str) -> None:
+        """Nothing is handed to any sender from now on, in any process, until `resume_sending`."""
+        self.set_mark(STOP_SENDING, reason)
+
+    def resume_sending(self) -> None:
+        self.set_mark(STOP_SENDING, None)
+
+    def stopped(self) -> str | None:
+        """Why sending is stopped, None when it is not."""
+        return self.mark(STOP_SENDING)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> DeliveryStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _unknown(self, connection: Connection, message_ids: Iterable[str] | None) -> list[Any]:
+        query = select(messages).where(messages.c.status == "unknown").with_for_update()
+        if message_ids is not None:
+            query = query.where(messages.c.message_id.in_(list(message_ids)))
+        return list(connection.execute(query))
+
+
+def _put_back() -> Any:
+    return update(messages).values(
+        status="planned",
+        attempts=messages.c.attempts - 1,
+        due_at=bindparam("next"),
+        claim_token=None,
+        claimed_at=None,
+        handed_at=null(),
+    )
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
