@@ -1,0 +1,191 @@
+"""Reads every spec file of a project and reports every problem of all of them in one go."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from segflow.errors import Issue, SpecError, relative
+from segflow.specs.catalog import Catalog
+from segflow.specs.checks import Loaded, check
+from segflow.specs.flow import FlowSpec, NamedFlow
+from segflow.specs.issues import name_rule, validate
+from segflow.specs.project import Specs
+from segflow.specs.segment import NamedSegment, SegmentSpec
+from segflow.specs.settings import Settings
+from segflow.specs.source import Node, Source, parse_source, read_source
+from segflow.specs.sql_file import read_sql_segment
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_VARIABLE = re.compile(r"\$\{env:([^}]*)\}")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def load_specs(root: Path) -> Specs:
+    """Load and check the project at `root`. Raises SpecError with all issues of all files, sorted by place."""
+    specs, issues = collect(root)
+    if specs is None:
+        raise SpecError(issues)
+    return specs
+
+
+def collect(root: Path) -> tuple[Specs | None, list[Issue]]:
+    """Load and check the project at `root`: the specs (None when anything is wrong) and all issues, sorted."""
+    if not root.is_dir():
+        return None, [Issue(str(root), 0, 0, "is not a directory; name the project with --project-dir")]
+    loaded = Loaded(root)
+    _load_settings(loaded)
+    _load_catalog(loaded)
+    _load_segments(loaded)
+    _load_flows(loaded)
+    check(loaded)
+    issues = sorted(set(loaded.issues))
+    if issues or loaded.catalog is None:
+        return None, issues
+    specs = Specs(root, loaded.settings, loaded.catalog, loaded.segments, loaded.flows)
+    return specs, []
+
+
+def _load_settings(loaded: Loaded) -> None:
+    path = loaded.root / "segflow.yml"
+    _refuse_yaml(loaded, loaded.root / "segflow.yaml")
+    if not path.exists():
+        return
+    source = read_source(path, "segflow.yml")
+    loaded.issues += source.issues
+    if source.issues or source.data is None:
+        return
+    source.issues = interpolate(source, os.environ)
+    loaded.issues += source.issues
+    settings, issues = validate(Settings, source)
+    # a variable that is not set leaves a text behind that breaks other rules; only the cause is worth reading
+    at_fault = {(issue.line, issue.column) for issue in source.issues}
+    loaded.issues += [issue for issue in issues if (issue.line, issue.column) not in at_fault]
+    loaded.sources["segflow.yml"] = source
+    if settings is not None:
+        loaded.settings = settings
+
+
+def interpolate(source: Source, environment: Mapping[str, str]) -> list[Issue]:
+    """Replace `${env:NAME}` and `${env:NAME:-default}` in the text values of `source`; the result stays a text."""
+    issues: list[Issue] = []
+
+    def expand(node: Node) -> None:
+        for key, child in node.children.items():
+            if isinstance(child.value, str) and "${env:" in child.value:
+                child.value = _VARIABLE.sub(lambda match, at=child: value_of(match, at), child.value)  # type: ignore[misc]
+                node.value[key] = child.value
+            else:
+                expand(child)
+
+    def value_of(match: re.Match[str], at: Node) -> str:
+        name, separator, default = match.group(1).partition(":-")
+        if not _VARIABLE_NAME.fullmatch(name):
+            issues.append(
+                Issue(source.file, *at.place, f"'{match.group()}': write ${{env:NAME}} or ${{env:NAME:-default}}")
+            )
+        elif name in environment and (environment[name] or not separator):
+            return environment[name]
+        elif separator:
+            return default
+        else:
+            issues.append(Issue(source.file, *at.place, f"the environment variable {name} is not set"))
+        return match.group()
+
+    expand(source.root)
+    return issues
+
+
+def _load_catalog(loaded: Loaded) -> None:
+    file = "segment_specs/catalog.yml"
+    path = loaded.root / file
+    if not path.exists():
+        message = "is missing: it maps your dbt models to contacts, events and objects (segflow init DIR makes one)"
+        loaded.issues.append(Issue(file, 0, 0, message))
+        return
+    source = read_source(path, file)
+    loaded.issues += source.issues
+    if source.issues:
+        return
+    loaded.sources[file] = source
+    loaded.catalog, issues = validate(Catalog, source)
+    loaded.issues += issues
+
+
+def _load_segments(loaded: Loaded) -> None:
+    paths = _spec_files(loaded, loaded.root / "segment_specs", (".yml", ".sql"), ignore=("catalog.yml",))
+    stems = {path.stem for path in paths if path.suffix == ".yml"}
+    for path in paths:
+        file = relative(path, loaded.root)
+        loaded.segment_ids.add(path.stem)
+        if path.suffix == ".sql" and path.stem in stems:
+            message = f"{path.stem}.yml exists too: a segment is one file, remove one of the two"
+            loaded.issues.append(Issue(file, 0, 0, message))
+            continue
+        if path.suffix == ".sql":
+            query, issues = read_sql_segment(path, file)
+            loaded.issues += issues
+            if query is not None:
+                loaded.segments[path.stem] = NamedSegment(id=path.stem, file=file, spec=query)
+            continue
+        source = read_source(path, file)
+        loaded.issues += source.issues
+        if source.issues:
+            continue
+        loaded.sources[file] = source
+        spec, issues = validate(SegmentSpec, source)
+        loaded.issues += issues
+        if spec is not None:
+            loaded.segments[path.stem] = NamedSegment(id=path.stem, file=file, spec=spec)
+
+
+def _load_flows(loaded: Loaded) -> None:
+    for path in _spec_files(loaded, loaded.root / "flow_specs", (".yml",), ignore=()):
+        file = relative(path, loaded.root)
+        source = read_source(path, file)
+        loaded.flow_ids.add(path.stem)
+        loaded.issues += source.issues
+        if source.issues:
+            continue
+        loaded.sources[file] = source
+        spec, issues = validate(FlowSpec, source)
+        loaded.issues += issues
+        if spec is not None:
+            loaded.flows[path.stem] = NamedFlow(id=path.stem, file=file, spec=spec)
+
+
+def _refuse_yaml(loaded: Loaded, path: Path) -> None:
+    if path.exists():
+        file = relative(path, loaded.root)
+        loaded.issues.append(Issue(file, 0, 0, f"would be ignored: rename it to {path.stem}.yml"))
+
+
+def _spec_files(loaded: Loaded, folder: Path, suffixes: tuple[str, ...], ignore: tuple[str, ...]) -> list[Path]:
+    """The spec files of `folder`, by name. A file that looks like one and would be ignored is an issue: a segment
+    that silently does not exist is found weeks later."""
+    if not folder.is_dir():
+        return []
+    found = []
+    for path in sorted(folder.iterdir(), key=lambda path: (path.stem, path.suffix)):
+        if path.name.startswith(".") or path.name in ignore:
+            continue
+        file = relative(path, loaded.root)
+        if path.is_dir():
+            if path.name != "templates" and any(inner.suffix in suffixes for inner in path.iterdir()):
+                loaded.issues.append(Issue(file, 0, 0, f"spec files lie directly in {folder.name}/, not in subfolders"))
+            continue
+        suffix = path.suffix.lower()
+        if suffix == ".yaml" or (suffix in suffixes and path.suffix not in suffixes):
+            proper = ".yml" if suffix == ".yaml" else suffix
+            loaded.issues.append(Issue(file, 0, 0, f"would be ignored: rename it to {path.stem}{proper}"))
+        elif suffix in suffixes:
+            if _IDENTIFIER.fullmatch(path.stem):
+                found.append(path)
+            else:
+                loaded.issues.append(Issue(file, 0, 0, f"'{path.stem}' is not a name: {name_rule(path.stem)}"))
+    return found
+
+
+__all__ = ["collect", "interpolate", "load_specs", "parse_source"]

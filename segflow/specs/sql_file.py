@@ -1,0 +1,77 @@
+"""`segment_specs/ID.sql`: the settings in the leading comment, and the query after it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from segflow.errors import Issue
+from segflow.specs.issues import known_keys, validate
+from segflow.specs.segment import SegmentSettings, SqlSegmentSpec
+from segflow.specs.source import parse_source, read_text
+
+_REF = re.compile(r"\{\{-?\s*ref\(\s*(?:'([^'\n]*)'|\"([^\"\n]*)\")\s*\)\s*-?\}\}")
+_SETTING = re.compile(rf"^\s*({'|'.join(known_keys(SegmentSettings))})\s*:", re.MULTILINE)
+
+
+def references(sql: str) -> list[tuple[str, int, int]]:
+    """The models that a query names with `{{ ref('model') }}`: (model, line, column), from 1, in order."""
+    found = []
+    for match in _REF.finditer(sql):
+        line = sql.count("\n", 0, match.start()) + 1
+        column = match.start() - (sql.rfind("\n", 0, match.start()) + 1) + 1
+        found.append((match.group(1) or match.group(2) or "", line, column))
+    return found
+
+
+def read_sql_segment(path: Path, file: str) -> tuple[SqlSegmentSpec | None, list[Issue]]:
+    """Read one `.sql` segment: the spec (None when something is wrong) and its issues."""
+    text, issues = read_text(path, file)
+    return (None, issues) if issues else parse_sql_segment(text, file)
+
+
+def parse_sql_segment(text: str, file: str) -> tuple[SqlSegmentSpec | None, list[Issue]]:
+    """Split the text of a `.sql` segment into settings and query.
+
+    The first comment is YAML with the keys of SegmentSettings; prose becomes the description.
+    """
+    comment, rest = _split(text)
+    start = text.count("\n", 0, rest) + 1
+    query = text[rest:].rstrip()
+    issues: list[Issue] = []
+    settings = SegmentSettings()
+    if comment.strip():
+        source = parse_source(comment, file)
+        if isinstance(source.data, dict) and any(str(key).isidentifier() for key in source.data):
+            found, issues = validate(SegmentSettings, source)
+            issues = source.issues + issues
+            settings = found or settings
+        elif source.issues and _SETTING.search(comment):
+            issues = source.issues
+        else:
+            settings = SegmentSettings(description=" ".join(comment.split()))
+    if not query.strip(" ;\n\t"):
+        issues.append(Issue(file, start, 1, "there is no query: write one SELECT that returns contact_id"))
+    if issues:
+        return None, issues
+    return SqlSegmentSpec(**settings.model_dump(), sql=query, line=start), []
+
+
+def _split(text: str) -> tuple[str, int]:
+    """The first comment, its marks blanked so that lines and columns stay, and where the query starts."""
+    start = len(text) - len(text.lstrip())
+    lead = re.sub(r"[^\n]", " ", text[:start])
+    if text.startswith("/*", start):
+        end = text.find("*/", start + 2)
+        end = len(text) if end < 0 else end
+        comment, after = f"{lead}  {text[start + 2 : end]}", min(end + 2, len(text))
+    elif text.startswith("--", start):
+        comment, after = lead, start
+        for line in text[start:].splitlines(keepends=True):
+            if not line.lstrip().startswith("--"):
+                break
+            comment += line.replace("--", "  ", 1)
+            after += len(line)
+    else:
+        return "", start
+    return comment, after + len(text[after:]) - len(text[after:].lstrip())
