@@ -1,6 +1,6 @@
 """Turn the Online Retail file (.xlsx or .csv) into the Parquet file that this project reads.
 
-    python convert.py SOURCE TARGET.parquet
+python convert.py SOURCE TARGET.parquet
 """
 
 from __future__ import annotations

@@ -1,0 +1,134 @@
+"""The macros that generated models call, run through dbt itself on a tiny project."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+ROOT = Path(__file__).parents[2]
+ORIGINALS = ROOT / "segflow" / "warehouse" / "dbt_project" / "macros"
+MODEL = """
+select
+    {{ as_of() }} as as_of,
+    {{ bound('minus_30_days') }} as month_ago,
+    {{ tick_id() }} as tick_id,
+    {{ 'true' if skipped('tea_lovers') else 'false' }} as skipped
+"""
+STORED = {"as_of": "TIMESTAMP '2026-01-30 00:00:00'", "minus_30_days": "TIMESTAMP '2025-12-31 00:00:00'"}
+PASSED = {"as_of": "TIMESTAMP '2026-01-31 00:00:00'", "minus_30_days": "TIMESTAMP '2026-01-01 00:00:00'"}
+
+
+class Project:
+    """The demo's dbt project with one model of its own, and an empty warehouse."""
+
+    def __init__(self, folder: Path) -> None:
+        self.dbt = folder / "dbt"
+        self.warehouse = folder / "warehouse.duckdb"
+        (self.dbt / "models" / "segflow").mkdir(parents=True)
+        shutil.copytree(ROOT / "dbt" / "macros", self.dbt / "macros")
+        for name in ("dbt_project.yml", "profiles.yml"):
+            shutil.copy(ROOT / "dbt" / name, self.dbt / name)
+        (self.dbt / "models" / "segflow" / "probe.sql").write_text(MODEL)
+
+    def sql(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.warehouse)) as connection:
+            return connection.execute(text, list(values)).fetchall()
+
+    def store_tick(self, tick_id: str, bounds: dict[str, str] | None) -> None:
+        self.sql("create schema if not exists segflow")
+        self.sql("create table if not exists segflow.ticks (tick_id varchar, bounds varchar)")
+        self.sql("insert into segflow.ticks values (?, ?)", tick_id, json.dumps(bounds) if bounds else None)
+
+    def run(self, variables: dict[str, Any] | None = None) -> tuple[bool, str]:
+        """Run the model; return whether it went well, and dbt's message."""
+        places = ["--project-dir", str(self.dbt), "--profiles-dir", str(self.dbt)]
+        given = ["--vars", json.dumps({"segflow": variables})] if variables else []
+        try:
+            result = dbtRunner().invoke(["run", "--quiet", *places, *given])
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+        messages = [str(node.message) for node in getattr(result.result, "results", [])]
+        return result.success, "\n".join([*messages, str(result.exception or "")])
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    made = Project(tmp_path)
+    monkeypatch.setenv("SEGFLOW_WAREHOUSE", str(made.warehouse))
+    return made
+
+
+def _tick(number: int, bounds: dict[str, str], **others: Any) -> dict[str, Any]:
+    return {"tick_id": f"tick-{number}", "bounds": bounds, **others}
+
+
+READ = "select cast(as_of as varchar), cast(month_ago as varchar), tick_id, skipped from segflow.probe"
+FROM_VAR = ("2026-01-31 00:00:00", "2026-01-01 00:00:00", "tick-31", False)
+
+
+def test_the_var_wins_over_the_stored_tick_and_the_model_lands_in_schema_segflow(project: Project) -> None:
+    project.store_tick("tick-30", STORED)
+    succeeded, message = project.run(_tick(31, PASSED))
+    assert succeeded, message
+    assert project.sql(READ) == [FROM_VAR]
+
+
+def test_a_skipped_name_is_known_to_the_model(project: Project) -> None:
+    succeeded, message = project.run(_tick(31, PASSED, skip=["tea_lovers"]))
+    assert succeeded, message
+    assert project.sql(READ) == [(*FROM_VAR[:3], True)]
+
+
+def test_a_quote_in_the_tick_id_stays_text(project: Project) -> None:
+    succeeded, message = project.run({"tick_id": "it's", "bounds": PASSED})
+    assert succeeded, message
+    assert project.sql("select tick_id from segflow.probe") == [("it's",)]
+
+
+def test_without_the_var_the_last_tick_that_has_bounds_is_taken(project: Project) -> None:
+    for tick_id, bounds in (("tick-29", PASSED), ("tick-30", STORED), ("tick-31", None)):
+        project.store_tick(tick_id, bounds)
+    succeeded, message = project.run()
+    assert succeeded, message
+    assert project.sql(READ) == [("2026-01-30 00:00:00", "2025-12-31 00:00:00", "tick-30", False)]
+
+
+@pytest.mark.parametrize(
+    ("stored", "variables", "expected"),
+    [
+        pytest.param([], None, "Run `segflow tick` first", id="no-tick-table"),
+        pytest.param([("tick-1", None)], None, "Run `segflow tick` first", id="no-tick-with-bounds"),
+        pytest.param(
+            [],
+            _tick(2, {"as_of": "TIMESTAMP '2026-01-31 00:00:00'"}),
+            "no time bound 'minus_30_days'",
+            id="key-missing",
+        ),
+    ],
+)
+def test_what_cannot_be_built_says_what_to_do(
+    project: Project,
+    stored: list[tuple[str, dict[str, str] | None]],
+    variables: dict[str, Any] | None,
+    expected: str,
+) -> None:
+    for tick_id, bounds in stored:
+        project.store_tick(tick_id, bounds)
+    succeeded, message = project.run(variables)
+    assert not succeeded
+    assert expected in message
+
+
+@pytest.mark.parametrize("folder", ["dbt", "examples/online_retail/dbt"])
+def test_projects_carry_exact_copies_of_the_macros(folder: str) -> None:
+    copies = ROOT / folder / "macros" / "segflow"
+    assert {path.name: path.read_text() for path in copies.glob("*")} == {
+        path.name: path.read_text() for path in ORIGINALS.glob("*")
+    }
