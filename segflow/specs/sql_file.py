@@ -10,14 +10,14 @@ from segflow.specs.issues import known_keys, validate
 from segflow.specs.segment import SegmentSettings, SqlSegmentSpec
 from segflow.specs.source import parse_source, read_text
 
-_REF = re.compile(r"\{\{-?\s*ref\(\s*(?:'([^'\n]*)'|\"([^\"\n]*)\")\s*\)\s*-?\}\}")
+REF = re.compile(r"\{\{-?\s*ref\(\s*(?:'([^'\n]*)'|\"([^\"\n]*)\")\s*\)\s*-?\}\}")
 _SETTING = re.compile(rf"^\s*({'|'.join(known_keys(SegmentSettings))})\s*:", re.MULTILINE)
 
 
 def references(sql: str) -> list[tuple[str, int, int]]:
     """The models that a query names with `{{ ref('model') }}`: (model, line, column), from 1, in order."""
     found = []
-    for match in _REF.finditer(sql):
+    for match in REF.finditer(sql):
         line = sql.count("\n", 0, match.start()) + 1
         column = match.start() - (sql.rfind("\n", 0, match.start()) + 1) + 1
         found.append((match.group(1) or match.group(2) or "", line, column))
