@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.specs.types import Duration, Identifier, Number, Scalar, SpecModel
+from segflow.specs.types import Duration, Identifier, Number, Scalar, SpecModel, by_kind
 
 TEXT_OPERATORS = ("contains", "not_contains", "starts_with", "ends_with", "matches")
 OPERATORS = (
@@ -58,7 +58,17 @@ class Test(SpecModel):
     within_last: Duration | None = None
     not_within_last: Duration | None = None
     within_next: Duration | None = None
-    anniversary: Literal["today"] | Anniversary | None = None
+    anniversary: (
+        Annotated[
+            Annotated[Literal["today"], Tag("<text>")] | Annotated[Anniversary, Tag("<mapping>")],
+            Discriminator(
+                by_kind,
+                custom_error_type="anniversary",
+                custom_error_message="anniversary must be today, or a span like {within_next: 7 days}",
+            ),
+        ]
+        | None
+    ) = None
     case_insensitive: bool = False
 
     def operator(self) -> tuple[str, Any]:
@@ -129,7 +139,9 @@ class NumberTest(SpecModel):
     @model_validator(mode="after")
     def _some(self) -> NumberTest:
         if not self.model_fields_set or any(getattr(self, name) is None for name in self.model_fields_set):
-            raise PydanticCustomError("number", "give a number, or bounds like {{gte: 1}} (is, gt, gte, lt, lte, between)")
+            raise PydanticCustomError(
+                "number", "give a number, or bounds like {{gte: 1}} (is, gt, gte, lt, lte, between)"
+            )
         return self
 
 
@@ -189,14 +201,17 @@ class _Rows(SpecModel):
         given = [name for name in AGGREGATES if getattr(self, name) is not None]
         if len(given) > 1:
             raise PydanticCustomError(
-                "aggregate", "one aggregate per condition, found {found}; combine several with all:",
+                "aggregate",
+                "one aggregate per condition, found {found}; combine several with all:",
                 {"found": ", ".join(given)},
             )
         windows = [name for name in ("within_last", "not_within_last") if getattr(self, name) is not None]
         if self.since is not None or self.until is not None:
             windows.append("since/until")
         if len(windows) > 1:
-            raise PydanticCustomError("window", "one window per condition, found {found}", {"found": ", ".join(windows)})
+            raise PydanticCustomError(
+                "window", "one window per condition, found {found}", {"found": ", ".join(windows)}
+            )
         return self
 
     def aggregate(self) -> tuple[str, NumberTest | MeasureTest | ValueTest]:
@@ -312,7 +327,8 @@ class Not(SpecModel):
 
 
 CONDITION_KEYS = (
-    "all", "any", "none", "not", "attribute", "event", "object", "list", "tag", "segment", "everyone", "enters", "exits",
+    "all", "any", "none", "not", "attribute", "event", "object", "list", "tag", "segment", "everyone",
+    "enters", "exits",
 )  # fmt: skip
 
 Condition = Annotated[
@@ -338,8 +354,8 @@ Condition = Annotated[
 
 for _model in (PropertyAll, PropertyAny, PropertyNone, PropertyNot, All, Any_, None_, Not):
     _model.model_rebuild()
-for _model in (EventCondition, ObjectCondition):
-    _model.model_rebuild()
+EventCondition.model_rebuild()
+ObjectCondition.model_rebuild()
 
 CONDITION_MODELS = {
     get_args(option)[1].tag: get_args(option)[0] for option in get_args(get_args(Condition)[0])

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.specs.conditions import Condition, Enters, Exits, _key_of
-from segflow.specs.types import Duration, Identifier, Scalar, SpecModel
+from segflow.specs.types import Duration, Identifier, Scalar, SpecModel, by_kind
 
 Edge = Annotated[
     Annotated[Enters, Tag("<enters>")] | Annotated[Exits, Tag("<exits>")],
@@ -56,7 +56,8 @@ Reentry = Annotated[
     Discriminator(
         _reentry_kind,
         custom_error_type="reentry",
-        custom_error_message="not a re-entry rule: expected never, always, {after_exit: 7 days} or {after_entry: 30 days}",
+        custom_error_message="not a re-entry rule: expected never, always, "
+        "{after_exit: 7 days} or {after_entry: 30 days}",
     ),
 ]
 
@@ -168,7 +169,12 @@ class BranchStep(_Step):
 class ExitStep(_Step):
     """Ends the enrollment. `exit: true`, or a few words that the journal records."""
 
-    exit: Literal[True] | str
+    exit: Annotated[
+        Annotated[Literal[True], Tag("<true>")] | Annotated[str, Tag("<text>")],
+        Discriminator(
+            by_kind, custom_error_type="exit", custom_error_message="exit must be true, or a few words that say why"
+        ),
+    ]
 
 
 STEP_KEYS = (

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.specs.types import Duration, Identifier, Number, SpecModel
+from segflow.specs.types import Duration, Identifier, Number, SpecModel, by_kind
 
 
 class WarehouseSettings(SpecModel):
@@ -48,7 +48,8 @@ class ConsoleSender(SpecModel):
 class SmtpSender(SpecModel):
     type: Literal["smtp"]
     host: str
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    port: Annotated[int, Field(ge=1, le=65535, strict=False)] = 587
+    """May be a text of digits, because `${env:NAME}` always gives a text."""
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
     password: str | None = None
@@ -104,7 +105,12 @@ class ExportSettings(SpecModel):
     path: str = "exports"
     columns: list[Identifier] = Field(default_factory=lambda: ["contact_id"])
     """`contact_id` and contact attributes."""
-    segments: Literal["all"] | list[Identifier] = "all"
+    segments: Annotated[
+        Annotated[Literal["all"], Tag("<text>")] | Annotated[list[Identifier], Tag("<list>")],
+        Discriminator(
+            by_kind, custom_error_type="segments", custom_error_message="segments must be all, or a list of segments"
+        ),
+    ] = "all"
 
 
 class Settings(SpecModel):

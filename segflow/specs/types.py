@@ -7,7 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from dateutil.relativedelta import relativedelta
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainValidator, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    StringConstraints,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -45,7 +52,20 @@ DURATION_PATTERN = r"^\s*\d+\s+(second|minute|hour|day|week|month|quarter|year)s
 class SpecModel(BaseModel):
     """Base of everything read from a spec file: unknown keys are errors, values are not coerced."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, strict=True)
+
+
+def by_kind(value: Any) -> str | None:
+    """A discriminator for unions of one word, one list and one mapping: the tag after the kind of the value."""
+    if value is True:
+        return "<true>"
+    kinds: tuple[tuple[type, str], ...] = (
+        (str, "<text>"),
+        (list, "<list>"),
+        ((dict), "<mapping>"),
+        (BaseModel, "<mapping>"),
+    )
+    return next((tag for kind, tag in kinds if isinstance(value, kind)), None)
 
 
 class Duration:
