@@ -36,18 +36,26 @@ class Database:
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
                 )
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(marks.c.name == "schema_version"))
-        except (exc.DBAPIError, exc.NoSuchModuleError) as error:
+        except (exc.DBAPIError, RunError) as error:
             self.close()
-            raise InputError(f"cannot open the delivery store {self.name}: {_cause(error)}") from error
+            raise InputError(
+                f"cannot open the delivery store {self.name}: {_cause(error.__cause__ or error)}"
+            ) from error
         if int(version or 0) > SCHEMA_VERSION:
             self.close()
             raise RunError(f"the delivery store {self.name} was written by a later version of segflow")
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that is durable when it ends, or undone by any exception. Others wait meanwhile."""
-        with self.engine.begin() as connection:
-            yield connection
+        """A transaction that is durable when it ends, or undone by any exception. Others wait meanwhile.
+
+        Raises RunError when the store cannot be written (the disk is full, another process keeps it locked).
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except exc.OperationalError as error:
+            raise RunError(f"the delivery store {self.name} cannot be written: {_cause(error)}") from error
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -123,5 +131,5 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _cause(error: exc.SQLAlchemyError) -> str:
+def _cause(error: BaseException) -> str:
     return str(getattr(error, "orig", None) or error)

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
-from segflow.errors import LeaseHeldError, LeaseLostError
+from segflow.errors import LeaseHeldError, LeaseLostError, RunError
 from segflow.outbox.database import Database
 from segflow.outbox.schema import lease as leases
 
@@ -132,8 +131,8 @@ def held_lease(store: DeliveryStore, holder: str, ttl: float = 60, *, keep: bool
             except LeaseLostError as error:
                 log.error("%s", error)
                 return
-            except DBAPIError as error:
-                log.warning("could not renew the lease '%s' yet: %s", lease.name, error.orig)
+            except RunError as error:
+                log.warning("could not renew the lease '%s' yet: %s", lease.name, error)
 
     thread = threading.Thread(target=beat, name=f"lease {lease.name}", daemon=True)
     thread.start()

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Index,
@@ -60,18 +61,29 @@ messages = Table(
     Column("tick_id", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
-    # Null for whatever must not be claimed (claimed, settled, unknown), so that the index below holds the work
-    # still to do in its order and a claim never walks over what is done.
+    # Null for whatever must not be claimed (claimed, settled, unknown), so that the index below holds just the work
+    # still to do, in its order, and a claim never walks over what is done.
     Column("due_at", Instant),
     Column("released_at", Instant),
     Column("claim_token", BigInteger),
     Column("claimed_at", Instant),
     # Set durably before the message is handed over. A claim without it was certainly not handed over.
     Column("handed_at", Instant),
+    # Was it claimed for an idempotent sender? The settings may have changed when a crash is cleaned up.
+    Column("repeatable", Boolean),
     Column("recorded_at", Instant, nullable=False),
     Column("settled_tick", Text),
-    Index("messages_due", "sender", "due_at", "message_id"),
     Index("messages_status", "status"),
+)
+
+_to_do = messages.c.due_at.is_not(None)
+Index(
+    "messages_due",
+    messages.c.sender,
+    messages.c.due_at,
+    messages.c.message_id,
+    sqlite_where=_to_do,
+    postgresql_where=_to_do,
 )
 
 attempts = Table(

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, literal, null, select, update
 
 from segflow.errors import LeaseLostError
+from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage, Status
@@ -59,11 +60,14 @@ class DeliveryStore:
             self.leases.check_in(connection, lease)
             return connection.execute(self._database.insert_or_ignore(messages), values).rowcount
 
-    def claim(self, lease: Lease, sender: str, limit: int, now: datetime, *, hand_over: bool) -> list[ClaimedMessage]:
+    def claim(
+        self, lease: Lease, sender: str, limit: int, now: datetime, *, hand_over: bool, repeatable: bool
+    ) -> list[ClaimedMessage]:
         """Claim up to `limit` messages of `sender` that are due at `now`, the longest due first.
 
         With `hand_over` all of them count as handed over from here on; otherwise each must be named in `settle`'s
-        `hand_over` before it is handed to the sender.
+        `hand_over` before it is handed to the sender. `repeatable`: should this process die, may they be handed
+        over again (the sender is idempotent)?
         """
         wall = _now()
         due: Select[Any] = (
@@ -88,6 +92,7 @@ class DeliveryStore:
                     claim_token=lease.token,
                     claimed_at=wall,
                     handed_at=wall if hand_over else None,
+                    repeatable=repeatable,
                 ),
                 [{"id": row.message_id} for row in rows],
             )
@@ -150,11 +155,11 @@ class DeliveryStore:
                 [{"id": m.message_id, "next": max(until, m.due_at) if until else m.due_at} for m in claimed],
             )
 
-    def recover(self, lease: Lease, tick_id: str, idempotent: Mapping[str, bool], at: datetime) -> int:
+    def recover(self, lease: Lease, tick_id: str, at: datetime) -> int:
         """Judge the claims that a dead process left. Only the lease's holder claims, so all that are left are such.
 
-        What was not handed over is planned again. What was: with an idempotent sender it is planned again under the
-        same message_id (the attempt counts), with any other it is `unknown` and waits for a person.
+        What was not handed over is planned again. What was handed to an idempotent sender is planned again under the
+        same message_id (the attempt counts); to any other sender: it is `unknown` and waits for a person.
         Returns how many became unknown.
         """
         wall = _now()
@@ -167,9 +172,8 @@ class DeliveryStore:
                 .where(left, messages.c.handed_at.is_(None))
                 .values(status="planned", attempts=messages.c.attempts - 1, **again)
             )
-            repeatable = [name for name, harmless in idempotent.items() if harmless]
             connection.execute(
-                update(messages).where(left, messages.c.sender.in_(repeatable)).values(status="planned", **again)
+                update(messages).where(left, messages.c.repeatable.is_(True)).values(status="planned", **again)
             )
             reason = "the process died between handing it over and recording the outcome"
             connection.execute(
@@ -256,6 +260,12 @@ class DeliveryStore:
                 select(due).where(messages.c.sender == sender, due.is_not(None)).order_by(due).limit(1)
             )
 
+    def senders_due(self, now: datetime) -> list[str]:
+        """The names of the senders that have messages due at `now`."""
+        names = select(messages.c.sender).where(messages.c.due_at <= now).distinct().order_by(messages.c.sender)
+        with self._database.read() as connection:
+            return [str(row[0]) for row in connection.execute(names)]
+
     def listing(self, status: Status, limit: int = 100) -> list[dict[str, Any]]:
         """Messages in `status` for people to read: ids, place, attempts and what the last attempt said."""
         last = select(func.max(attempts.c.attempt)).where(attempts.c.message_id == messages.c.message_id)
@@ -300,22 +310,24 @@ class DeliveryStore:
             return [dict(row._mapping) for row in connection.execute(ordered)]
 
     def suppress(self, channel: str, address: str, reason: str) -> None:
-        """Never message `address` on `channel` again. The first reason stays. Addresses are matched exactly here."""
-        row = {"channel": channel, "address": address, "reason": reason, "recorded_at": _now()}
+        """Never message `address` on `channel` again, in whatever case it is written. The first reason stays."""
+        row = {"channel": channel, "address": comparable(channel, address), "reason": reason, "recorded_at": _now()}
         with self._database.write() as connection:
             connection.execute(self._database.insert_or_ignore(suppressions), [row])
 
     def unsuppress(self, channel: str, address: str) -> bool:
         """Take an address off the list. Returns whether it was there."""
-        one = (suppressions.c.channel == channel) & (suppressions.c.address == address)
+        one = (suppressions.c.channel == channel) & (suppressions.c.address == comparable(channel, address))
         with self._database.write() as connection:
             return connection.execute(delete(suppressions).where(one)).rowcount > 0
 
     def suppressed(self, channel: str, addresses: Collection[str]) -> dict[str, str]:
         """Those of `addresses` that must not be messaged on `channel`, with the reason."""
-        one = (suppressions.c.channel == channel) & suppressions.c.address.in_(addresses)
+        keys = {address: comparable(channel, address) for address in addresses}
+        one = (suppressions.c.channel == channel) & suppressions.c.address.in_(set(keys.values()))
         with self._database.read() as connection:
-            return {row.address: row.reason for row in connection.execute(select(suppressions).where(one))}
+            found = {row.address: row.reason for row in connection.execute(select(suppressions).where(one))}
+        return {address: found[key] for address, key in keys.items() if key in found}
 
     def all_suppressions(self) -> list[dict[str, Any]]:
         """All rows: channel, address, reason, recorded_at (aware, UTC)."""

@@ -1,0 +1,253 @@
+"""Templates to messages: sandboxed Jinja, compiled once per text, filled once per contact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jinja2
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import SandboxedEnvironment
+
+from segflow.errors import SegflowError, did_you_mean
+from segflow.messages import AnyMessage, Email, Sms, WebhookCall
+from segflow.outbox.records import PlannedMessage
+from segflow.specs.templates import Template, load_template
+
+MAX_OUTPUT = 1_000_000
+"""Characters that one text of a message may have."""
+MAX_LOOPS = 10_000
+"""Numbers that all `range(...)` of one text may give together."""
+_MAX_POWER = 64
+
+
+class RenderError(SegflowError):
+    """The message cannot be written; the text names the template, the line and the variable."""
+
+
+class Missing(jinja2.Undefined):
+    """A contact attribute without a value: false in `if`, replaced by `default(...)`, an error when printed."""
+
+    __slots__ = ()
+
+    __str__ = __iter__ = __len__ = jinja2.Undefined._fail_with_undefined_error  # type: ignore[assignment]
+
+
+class _Environment(SandboxedEnvironment):
+    """Jinja's sandbox with the ways closed in which a slip of the pen makes gigabytes."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        sequences = [value for value in (left, right) if hasattr(value, "__len__")]
+        if sequences and operator == "%":
+            raise SecurityError("the % operator works on numbers only; to join texts write ~")
+        if sequences and operator == "*":
+            times = right if sequences[0] is left else left
+            if isinstance(times, int) and len(sequences[0]) * times > MAX_OUTPUT:
+                raise SecurityError("the text is repeated too often")
+        if operator == "**" and (abs(right) > _MAX_POWER or abs(left) > 10**_MAX_POWER):
+            raise SecurityError("the power is too large")
+        return super().call_binop(context, operator, left, right)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """One compiled text. `label` is what errors call it."""
+
+    label: str
+    template: jinja2.Template
+
+    def fill(self, context: Mapping[str, Any]) -> str:
+        loops = _Loops()
+        parts: list[str] = []
+        size = 0
+        try:
+            for part in self.template.generate({**context, "range": loops.range}):
+                size += len(part)
+                if size > MAX_OUTPUT:
+                    raise RenderError(f"{self.label}: the text has more than {MAX_OUTPUT:,} characters")
+                parts.append(part)
+        except RenderError:
+            raise
+        except Exception as error:
+            self._refuse(error)
+        return "".join(parts)
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        line = None
+        traceback = error.__traceback__
+        while traceback is not None:
+            if traceback.tb_frame.f_code.co_filename == self.label:
+                line = traceback.tb_lineno
+            traceback = traceback.tb_next
+        place = f"{self.label}, line {line}" if line else self.label
+        said = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
+        raise RenderError(f"{place}: {said}") from error
+
+
+class _Loops:
+    """Jinja bounds one range only: two nested ones would still run for hours."""
+
+    def __init__(self) -> None:
+        self._left = MAX_LOOPS
+
+    def range(self, *bounds: int) -> Iterator[int]:
+        for number in range(*bounds):
+            self._left -= 1
+            if self._left < 0:
+                raise SecurityError(f"loops over range() run more than {MAX_LOOPS:,} times")
+            yield number
+
+
+Filler = Callable[[Mapping[str, Any]], Any]
+"""Takes the context, gives the filled text or structure."""
+
+
+class Renderer:
+    """Renders planned messages. Keeps compiled texts, so make one per send stage."""
+
+    def __init__(self, template_dir: Path, descriptions: Mapping[str, str | None]) -> None:
+        """`descriptions`: flow id -> description, for `{{ flow.description }}`."""
+        options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
+        self._plain = _Environment(autoescape=False, **options)
+        self._html = _Environment(autoescape=True, **options)
+        self._template_dir = template_dir
+        self._descriptions = descriptions
+        self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
+
+    def render(self, row: PlannedMessage, contact: Mapping[str, Any], address: str, as_of: datetime) -> AnyMessage:
+        """The message for one contact. `contact`: attribute -> value, `contact_id` included; None is missing.
+
+        `address` is not used for webhooks. Raises RenderError.
+        """
+        context = self._context(row, contact, as_of)
+        body = {name: fill(context) for name, fill in self._fillers(row).items()}
+        common: dict[str, Any] = {
+            "message_id": row.message_id,
+            "contact_id": row.contact_id,
+            "flow": row.flow,
+            "step": row.step,
+            "planned_at": row.planned_at,
+        }
+        if row.channel == "email":
+            subject = " ".join(str(body["subject"]).split())
+            return Email(
+                **common,
+                to=address,
+                subject=subject,
+                text=body.get("text"),
+                html=body.get("html"),
+                sender_address=body.get("from"),
+                reply_to=body.get("reply_to"),
+            )
+        if row.channel == "sms":
+            return Sms(**common, to=address, text=str(body["text"]).strip())
+        url = str(body["url"]).strip()
+        return WebhookCall(**common, url=url, method=body["method"], headers=body["headers"], body=body.get("body"))
+
+    def _context(self, row: PlannedMessage, contact: Mapping[str, Any], as_of: datetime) -> dict[str, Any]:
+        return {
+            "contact": _Contact({name: _value(name, value) for name, value in contact.items()}),
+            "flow": {"id": row.flow, "description": self._descriptions.get(row.flow)},
+            "segment": {"id": row.trigger_segment},
+            "enrollment": {"id": row.enrollment_id, "enrolled_at": row.enrolled_at},
+            "step": row.step,
+            "as_of": as_of,
+        }
+
+    def _fillers(self, row: PlannedMessage) -> dict[str, Filler]:
+        # The content is the same text for all messages of one step of one version, and the key of what is compiled.
+        place = f"flow {row.flow}, step {row.step}"
+        key = (place, row.channel, row.content)
+        if key not in self._compiled:
+            content = {name: value for name, value in json.loads(row.content).items() if value is not None}
+            try:
+                self._compiled[key] = self._compile(place, row.channel, content)
+            except jinja2.TemplateSyntaxError as error:
+                raise RenderError(f"{error.name or place}, line {error.lineno}: {error.message}") from error
+        return self._compiled[key]
+
+    def _compile(self, place: str, channel: str, content: dict[str, Any]) -> dict[str, Filler]:
+        if channel == "webhook":
+            return {
+                "url": self._text(content["url"], f"{place}, url"),
+                "method": _always(content.get("method", "POST")),
+                "headers": self._structure(content.get("headers", {}), f"{place}, headers"),
+                "body": self._structure(content.get("body"), f"{place}, body"),
+            }
+        name = content.get("template")
+        if name is None:
+            texts = Template(content.get("subject"), None, content.get("text"), content.get("html"))
+            labels = {part: f"{place}, {part}" for part in ("subject", "text", "html")}
+        else:
+            try:
+                texts = load_template(self._template_dir, name)
+            except SegflowError as error:
+                raise RenderError(str(error)) from error
+            labels = {"subject": f"template {name}, subject", "text": f"{name}.txt", "html": f"{name}.html"}
+        fillers: dict[str, Filler] = {}
+        if texts.text is not None:
+            fillers["text"] = self._text(texts.text, labels["text"])
+        if channel == "sms":
+            if "text" not in fillers:
+                raise RenderError(f"{place}: template {name} has no .txt file, which an SMS needs")
+            return fillers
+        if texts.html is not None:
+            fillers["html"] = self._text(texts.html, labels["html"], self._html)
+        if not fillers:
+            raise RenderError(f"{place}: there is neither text nor html")
+        subject = content.get("subject") or texts.subject
+        if not subject:
+            raise RenderError(f"{place}: there is no subject, neither in the step nor in the template")
+        fillers["subject"] = self._text(subject, labels["subject"])
+        reply_to = content.get("reply_to") or texts.reply_to
+        return fillers | {"from": _always(content.get("from")), "reply_to": _always(reply_to)}
+
+    def _text(self, source: str, label: str, environment: _Environment | None = None) -> Filler:
+        environment = environment or self._plain
+        code = environment.compile(source, name=label, filename=label)
+        template = environment.template_class.from_code(environment, code, environment.make_globals(None))
+        return _Text(label, template).fill
+
+    def _structure(self, value: Any, label: str) -> Filler:
+        """A JSON value of which every text is a template."""
+        if isinstance(value, str):
+            return self._text(value, label)
+        if isinstance(value, dict):
+            parts = {name: self._structure(part, f"{label}.{name}") for name, part in value.items()}
+            return lambda context: {name: fill(context) for name, fill in parts.items()}
+        if isinstance(value, list):
+            items = [self._structure(part, f"{label}[{number}]") for number, part in enumerate(value)]
+            return lambda context: [fill(context) for fill in items]
+        return _always(value)
+
+
+class _Contact:
+    """The contact's attributes. Not a dict: `contact.items` must be an attribute and not a method."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        known = list(self._values)
+        return jinja2.StrictUndefined(f"contact has no attribute {name}{did_you_mean(str(name), known)}")
+
+
+def _value(name: str, value: Any) -> Any:
+    if value is None:
+        hint = f"write {{{{ contact.{name} | default('...') }}}} for such contacts"
+        return Missing(f"contact.{name} is missing; {hint}", name=name)
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+def _always(value: Any) -> Filler:
+    return lambda _: value

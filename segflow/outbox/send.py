@@ -1,0 +1,115 @@
+"""The send stage: take over planned messages, drain the senders, copy the outcomes back to the warehouse."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlglot import exp
+
+from segflow.outbox.checks import SendChecks
+from segflow.outbox.deliveries import copy_outcomes
+from segflow.outbox.drain import Drain, SenderLike
+from segflow.outbox.lease import Lease
+from segflow.outbox.store import DeliveryStore
+from segflow.outbox.tick_info import TickInfo
+from segflow.specs.project import Specs
+from segflow.warehouse.base import Warehouse, relation
+
+INSERTED_TO = "inserted_to"
+STAND_IN = "mailbox"
+"""Takes the place of live senders in mode simulate."""
+PATIENCE = 60.0
+_ROWS_AT_ONCE = 10_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class SendReport:
+    """What the stage did. `errors` are for a person to mend and fail the run; nothing is lost by them."""
+
+    inserted: int = 0
+    outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
+    """sender (as the step or the defaults name it) -> outcome -> number of attempts."""
+    errors: list[str] = field(default_factory=list)
+    deferred: dict[str, str] = field(default_factory=dict)
+    """sender -> why its queue was left to the next tick."""
+    stopped: str | None = None
+    """Why sending is stopped; the queue is untouched then."""
+    became_unknown: int = 0
+    """Messages whose outcome an earlier crash swallowed; they wait for a person."""
+
+    def total(self, outcome: str) -> int:
+        """How many attempts ended as `outcome`, over all senders."""
+        return sum(counts.get(outcome, 0) for counts in self.outcomes.values())
+
+
+def send_outbox(
+    specs: Specs,
+    warehouse: Warehouse,
+    store: DeliveryStore,
+    senders: Mapping[str, SenderLike],
+    tick: TickInfo,
+    lease: Lease,
+    *,
+    patience: float = PATIENCE,
+) -> SendReport:
+    """Send what is due, as `delivery.mode` allows. Repeating it for the same tick sends nothing twice.
+
+    `senders`: by name, `mailbox` among them. `patience`: seconds to wait, per live sender, for retries that fall due
+    soon. Raises LeaseLostError; what one sender cannot do is in the report and does not stop the others.
+    """
+    report = SendReport(inserted=take_over(warehouse, store, tick, lease))
+    report.became_unknown = store.recover(lease, tick.tick_id, tick.as_of)
+    checks = SendChecks(specs, warehouse, store, tick)
+    delivery = specs.settings.delivery
+    report.stopped = store.stopped()
+    try:
+        for name in [] if report.stopped else store.senders_due(max(tick.as_of, datetime.now(UTC))):
+            sender = senders.get(name)
+            if sender is None:
+                report.errors.append(f"messages wait for sender {name}, which segflow.yml does not have")
+                continue
+            used = name if sender.simulated or delivery.mode != "simulate" else STAND_IN
+            drain = Drain(
+                name,
+                senders[used],
+                used=used,
+                store=store,
+                lease=lease,
+                tick=tick,
+                checks=checks,
+                settings=delivery,
+                patience=patience,
+            )
+            done = drain.run()
+            if done.outcomes:
+                report.outcomes[name] = done.outcomes
+            if done.error is not None:
+                report.errors.append(done.error)
+            if done.deferred is not None:
+                report.deferred[name] = done.deferred
+            if done.stopped is not None:
+                report.stopped = done.stopped
+                break
+    finally:
+        # Also when stopped by hand: what was sent is in the warehouse even if the tick is never resumed.
+        copy_outcomes(warehouse, store, lease, tick.tick_id)
+    return report
+
+
+def take_over(warehouse: Warehouse, store: DeliveryStore, tick: TickInfo, lease: Lease) -> int:
+    """Insert the planned messages that the store does not have yet. Returns how many were new."""
+    rows = exp.select("*").from_(relation("outbox"))
+    done_to = store.mark(INSERTED_TO)
+    if done_to is not None:
+        rows = rows.where(exp.column("tick_id") >= exp.Literal.string(done_to))
+    inserted = 0
+    for batch in warehouse.batches(rows.order_by("planned_at", "message_id"), _ROWS_AT_ONCE):
+        inserted += store.insert_new(lease, batch.to_pylist())
+    if done_to is None or done_to < tick.tick_id:
+        store.set_mark(INSERTED_TO, tick.tick_id, lease)
+    return inserted

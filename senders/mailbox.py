@@ -1,0 +1,61 @@
+"""Writes each message to a file: to look at what would be sent, and to test flows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from segflow.errors import ConfigurationError, PermanentError
+from segflow.messages import AnyMessage, Email, Receipt
+from senders.base import Sender
+from senders.mime import to_mime
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+class MailboxSender(Sender):
+    """`<path>/<day of the tick>/<channel>/<message_id>.eml`, `.json` for what is not email.
+
+    A file appears whole or not at all, and the same message overwrites its own file with the same bytes.
+    """
+
+    channels = frozenset({"email", "sms", "webhook"})
+    simulated = True
+    idempotent = True
+
+    def __init__(self, name: str, path: Path, from_: str) -> None:
+        super().__init__(name)
+        self._path = path
+        self._from = from_
+        self._made: set[Path] = set()
+
+    def send(self, message: AnyMessage) -> Receipt:
+        if not _FILE_NAME.fullmatch(message.message_id):
+            raise PermanentError(f"the message id is no file name: {message.message_id!r}")
+        if isinstance(message, Email):
+            suffix, content = ".eml", to_mime(message, self._from).as_bytes()
+        else:
+            text = json.dumps(dataclasses.asdict(message), indent=2, ensure_ascii=False, default=_plain)
+            suffix, content = ".json", (text + "\n").encode()
+        folder = self._path / message.planned_at.date().isoformat() / message.channel
+        target = folder / (message.message_id + suffix)
+        try:
+            if folder not in self._made:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._made.add(folder)
+            # One fixed name: what a killed process left here is overwritten by the repeat.
+            temporary = folder / f".{target.name}.tmp"
+            temporary.write_bytes(content)
+            os.replace(temporary, target)
+        except OSError as error:
+            raise ConfigurationError(f"cannot write to the mailbox: {error}") from error
+        return Receipt(provider_id=target.name)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,220 @@
+"""Email through an SMTP server."""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Literal
+
+from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
+from segflow.messages import AnyMessage, Email, Receipt
+from senders.base import Sender
+from senders.deadline import Deadline
+from senders.mime import to_mime
+
+TOTAL_TIMEOUTS = 4
+"""A message takes at most this many times `timeout`, connecting included."""
+
+_LOGIN_WANTED = (530, 534, 535, 538)
+
+
+class SmtpSender(Sender):
+    """Keeps one connection while it is open, and makes a new one when the server closed it.
+
+    Not idempotent: few servers recognise a repeated Message-ID. `timeout` is in seconds, for each network operation.
+    """
+
+    channels = frozenset({"email"})
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: str,
+        port: int,
+        from_: str,
+        security: Literal["starttls", "tls", "none"] = "starttls",
+        username: str | None = None,
+        password: str | None = None,
+        timeout: float = 30,
+    ) -> None:
+        super().__init__(name)
+        self._host, self._port, self._security, self._timeout = host, port, security, timeout
+        self._login = (username, password) if username is not None and password is not None else None
+        self._from = from_
+        self._local_name: str | None = None
+        self._client: _Client | None = None
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.leave()
+
+    def send(self, message: AnyMessage) -> Receipt:
+        if not isinstance(message, Email):
+            raise PermanentError(f"SMTP sends email, not {message.channel}")
+        mime = to_mime(message, self._from)
+        with Deadline(self._timeout * TOTAL_TIMEOUTS) as deadline:
+            client, kept = self._connected(deadline)
+            try:
+                return self._hand_over(client, mime)
+            except _Lost as lost:
+                self.close()
+                if lost.handed_over:
+                    raise AmbiguousError(f"the connection was lost after the message was sent: {lost}") from lost
+                if not kept or deadline.expired:
+                    raise TransientError(f"the connection was lost: {lost}") from lost
+            # A kept connection that the server closed while idle says nothing about the server: try a fresh one once.
+            client, _ = self._connected(deadline)
+            try:
+                return self._hand_over(client, mime)
+            except _Lost as lost:
+                self.close()
+                error = AmbiguousError if lost.handed_over else TransientError
+                raise error(f"the connection was lost: {lost}") from lost
+
+    def _connected(self, deadline: Deadline) -> tuple[_Client, bool]:
+        if self._client is not None:
+            deadline.watch(self._client.handle)
+            return self._client, True
+        where = f"{self._host}:{self._port}"
+        context = ssl.create_default_context() if self._security != "none" else None
+        # Asking for this machine's full name can take seconds, so it is asked once.
+        self._local_name = self._local_name or socket.getfqdn()
+        client = _Client(self._local_name, self._timeout, deadline, context if self._security == "tls" else None)
+        try:
+            code, text = client.connect(self._host, self._port)
+            if code != 220:
+                raise smtplib.SMTPConnectError(code, text)
+            if context is not None and self._security == "starttls":
+                client.starttls(context=context)
+            if self._login is not None:
+                client.login(*self._login)
+        except smtplib.SMTPAuthenticationError as error:
+            client.leave()
+            if 400 <= error.smtp_code < 500:
+                raise TransientError(f"{where} refused the login for now: {_said(error)}") from error
+            raise ConfigurationError(f"{where} refused the login: {_said(error)}") from error
+        except smtplib.SMTPNotSupportedError as error:
+            client.leave()
+            raise ConfigurationError(f"{where}: {error}") from error
+        except ssl.SSLCertVerificationError as error:
+            client.leave()
+            raise ConfigurationError(f"{where}: {error.verify_message}") from error
+        except socket.gaierror as error:
+            client.leave()
+            if error.errno == socket.EAI_AGAIN:
+                raise TransientError(f"{self._host} could not be looked up: {error.strerror}") from error
+            raise ConfigurationError(f"there is no host {self._host}: {error.strerror}") from error
+        except smtplib.SMTPResponseException as error:
+            client.leave()
+            if 400 <= error.smtp_code < 500:
+                raise TransientError(f"{where} is not ready: {_said(error)}") from error
+            raise ConfigurationError(f"{where} refused the connection: {_said(error)}") from error
+        except (OSError, smtplib.SMTPException) as error:
+            client.leave()
+            raise TransientError(f"cannot connect to {where}: {error or type(error).__name__}") from error
+        except BaseException:
+            client.leave()
+            raise
+        self._client = client
+        return client, False
+
+    def _hand_over(self, client: _Client, mime: EmailMessage) -> Receipt:
+        sender, to = mime["From"].addresses[0].addr_spec, mime["To"].addresses[0].addr_spec
+        with _lost_as(handed_over=False):
+            client.ehlo_or_helo_if_needed()
+            self._ask(client, client.mail(sender), (250,), f"refused the sender {sender}")
+            self._ask(client, client.rcpt(to), (250, 251), f"refused the recipient {to}")
+            self._ask(client, client.docmd("DATA"), (354,), "refused the message")
+        with _lost_as(handed_over=True):
+            code, text = client.content(mime.as_bytes())
+        if not 200 <= code < 600:
+            self.close()
+            raise AmbiguousError(f"the answer to the message makes no sense: {_text(text)}")
+        self._ask(client, (code, text), (250,), "refused the message")
+        return Receipt(provider_id=str(mime["Message-ID"]), detail=_text(text))
+
+    def _ask(self, client: _Client, answer: tuple[int, bytes], good: tuple[int, ...], what: str) -> None:
+        code, text = answer
+        if code in good:
+            return
+        if code in (421, -1):
+            self.close()
+        else:
+            try:
+                client.rset()
+            except (OSError, smtplib.SMTPException):
+                self.close()
+        raise _by_code(code, text, f"the server {what}")
+
+
+class _Lost(Exception):
+    """The connection died. `handed_over`: the message itself was on its way."""
+
+    def __init__(self, error: Exception, handed_over: bool) -> None:
+        super().__init__(str(error) or type(error).__name__)
+        self.handed_over = handed_over
+
+
+@contextlib.contextmanager
+def _lost_as(*, handed_over: bool) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, smtplib.SMTPException) as error:
+        raise _Lost(error, handed_over) from error
+
+
+class _Client(smtplib.SMTP):
+    """smtplib's client with a handle for the deadline, and DATA split where the outcome turns ambiguous."""
+
+    handle: socket.socket
+
+    def __init__(self, local_name: str, timeout: float, deadline: Deadline, tls: ssl.SSLContext | None) -> None:
+        super().__init__(local_hostname=local_name, timeout=timeout)
+        self._deadline, self._tls = deadline, tls
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        connection = socket.create_connection((host, port), timeout)
+        self.handle = connection.dup()
+        self._deadline.watch(self.handle)
+        # STARTTLS checks the certificate against the name that smtplib keeps in _host.
+        self._host = host
+        return connection if self._tls is None else self._tls.wrap_socket(connection, server_hostname=host)
+
+    def content(self, data: bytes) -> tuple[int, bytes]:
+        """Send the message after a 354 and read the answer."""
+        # A line that is a lone dot ends the message, so dots at the start of lines are doubled (RFC 5321, 4.5.2).
+        lines = data if data.endswith(b"\r\n") else data + b"\r\n"
+        stuffed = lines.replace(b"\r\n.", b"\r\n..")
+        self.send(stuffed + b".\r\n")
+        return self.getreply()
+
+    def leave(self) -> None:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            if self.sock is not None:
+                self.sock.settimeout(2)
+                self.quit()
+        self.close()
+        if hasattr(self, "handle"):
+            self.handle.close()
+
+
+def _by_code(code: int, text: bytes | str, what: str) -> TransientError | PermanentError | ConfigurationError:
+    said = f"{what}: {code} {_text(text)}"
+    if code in _LOGIN_WANTED:
+        return ConfigurationError(said)
+    return PermanentError(said) if 500 <= code < 600 else TransientError(said)
+
+
+def _said(error: smtplib.SMTPResponseException) -> str:
+    return f"{error.smtp_code} {_text(error.smtp_error)}"
+
+
+def _text(answer: bytes | str) -> str:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return " ".join(text.split())[:300]
