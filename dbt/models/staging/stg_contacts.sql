@@ -1,0 +1,31 @@
+with
+
+source as (
+
+    select * from {{ source('raw', 'customers') }}
+
+),
+
+renamed as (
+
+    select
+        customer_id as contact_id,
+        email,
+        phone,
+        first_name,
+        last_name,
+        city,
+        country,
+        time_zone,
+        birthday,
+        email_subscribed,
+        sms_subscribed,
+        signup_source,
+        -- kept by flows, not by the shop's own systems
+        cast(null as varchar) as care_level,
+        signed_up_at
+    from source
+
+)
+
+select * from renamed
