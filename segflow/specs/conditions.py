@@ -140,7 +140,7 @@ class NumberTest(SpecModel):
     def _some(self) -> NumberTest:
         if not self.model_fields_set or any(getattr(self, name) is None for name in self.model_fields_set):
             raise PydanticCustomError(
-                "number", "give a number, or bounds like {{gte: 1}} (is, gt, gte, lt, lte, between)"
+                "number", "give a number, or bounds like {gte: 1} (is, gt, gte, lt, lte, between)"
             )
         return self
 

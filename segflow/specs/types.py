@@ -62,7 +62,7 @@ def by_kind(value: Any) -> str | None:
     kinds: tuple[tuple[type, str], ...] = (
         (str, "<text>"),
         (list, "<list>"),
-        ((dict), "<mapping>"),
+        (dict, "<mapping>"),
         (BaseModel, "<mapping>"),
     )
     return next((tag for kind, tag in kinds if isinstance(value, kind)), None)
