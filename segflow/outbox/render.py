@@ -16,7 +16,6 @@ from jinja2.sandbox import SandboxedEnvironment
 from segflow.errors import SegflowError, did_you_mean
 from segflow.messages import AnyMessage, Email, Sms, WebhookCall
 from segflow.outbox.records import PlannedMessage
-from segflow.specs.templates import Template, load_template
 
 MAX_OUTPUT = 1_000_000
 """Characters that one text of a message may have."""
@@ -34,7 +33,7 @@ class Missing(jinja2.Undefined):
 
     __slots__ = ()
 
-    __str__ = __iter__ = __len__ = jinja2.Undefined._fail_with_undefined_error  # type: ignore[assignment]
+    __str__ = __iter__ = __len__ = jinja2.Undefined._fail_with_undefined_error
 
 
 class _Environment(SandboxedEnvironment):
@@ -182,30 +181,33 @@ class Renderer:
             }
         name = content.get("template")
         if name is None:
-            texts = Template(content.get("subject"), None, content.get("text"), content.get("html"))
+            subject, reply_to, text, html = None, None, content.get("text"), content.get("html")
             labels = {part: f"{place}, {part}" for part in ("subject", "text", "html")}
         else:
+            from segflow.specs.templates import load_template
+
             try:
-                texts = load_template(self._template_dir, name)
+                loaded = load_template(self._template_dir, name)
             except SegflowError as error:
                 raise RenderError(str(error)) from error
+            subject, reply_to, text, html = loaded.subject, loaded.reply_to, loaded.text, loaded.html
             labels = {"subject": f"template {name}, subject", "text": f"{name}.txt", "html": f"{name}.html"}
         fillers: dict[str, Filler] = {}
-        if texts.text is not None:
-            fillers["text"] = self._text(texts.text, labels["text"])
+        if text is not None:
+            fillers["text"] = self._text(text, labels["text"])
         if channel == "sms":
             if "text" not in fillers:
                 raise RenderError(f"{place}: template {name} has no .txt file, which an SMS needs")
             return fillers
-        if texts.html is not None:
-            fillers["html"] = self._text(texts.html, labels["html"], self._html)
+        if html is not None:
+            fillers["html"] = self._text(html, labels["html"], self._html)
         if not fillers:
             raise RenderError(f"{place}: there is neither text nor html")
-        subject = content.get("subject") or texts.subject
+        subject = content.get("subject") or subject
         if not subject:
             raise RenderError(f"{place}: there is no subject, neither in the step nor in the template")
         fillers["subject"] = self._text(subject, labels["subject"])
-        reply_to = content.get("reply_to") or texts.reply_to
+        reply_to = content.get("reply_to") or reply_to
         return fillers | {"from": _always(content.get("from")), "reply_to": _always(reply_to)}
 
     def _text(self, source: str, label: str, environment: _Environment | None = None) -> Filler:
