@@ -1,33 +1,81 @@
-"""Checks that need more than one file: names that must exist, operators that must fit a type, cycles."""
+"""Checks that need more than one file: names that must exist, operators that must fit a type, circles."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from graphlib import CycleError, TopologicalSorter
 
-from segflow.errors import Issue
-from segflow.specs.catalog import Catalog
-from segflow.specs.flow import NamedFlow
-from segflow.specs.segment import NamedSegment
-from segflow.specs.settings import Settings
-from segflow.specs.source import Source
+from segflow.errors import Issue, did_you_mean
+from segflow.specs.check_catalog import check_catalog
+from segflow.specs.check_conditions import ConditionChecker, segment_references
+from segflow.specs.check_flows import check_flows
+from segflow.specs.check_settings import check_settings
+from segflow.specs.loaded import Loaded, Reporter
+from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
+from segflow.specs.sql_file import references
 
-
-@dataclass
-class Loaded:
-    """What was read so far, in part perhaps: a file with mistakes is missing from `segments` but not from
-    `segment_ids`, so that its own mistakes do not cause further ones elsewhere."""
-
-    root: Path
-    issues: list[Issue] = field(default_factory=list)
-    sources: dict[str, Source] = field(default_factory=dict)
-    settings: Settings = field(default_factory=Settings)
-    catalog: Catalog | None = None
-    segments: dict[str, NamedSegment] = field(default_factory=dict)
-    flows: dict[str, NamedFlow] = field(default_factory=dict)
-    segment_ids: set[str] = field(default_factory=set)
-    flow_ids: set[str] = field(default_factory=set)
+SEGMENT_MODEL = "segment__"
+"""The dbt model of segment x is called segment__x."""
 
 
 def check(loaded: Loaded) -> None:
     """Run every cross check and add what it finds to `loaded.issues`."""
+    check_catalog(loaded)
+    check_settings(loaded)
+    _segments(loaded)
+    check_flows(loaded)
+
+
+Places = dict[str, dict[str, Issue]]
+"""segment -> segment that it refers to -> an issue without a message, which has the place of the reference."""
+
+
+def _segments(loaded: Loaded) -> None:
+    places: Places = {}
+    for segment in loaded.segments.values():
+        say = Reporter(loaded, segment.file)
+        places[segment.id] = {}
+        if isinstance(segment.spec, SegmentSpec):
+            if loaded.catalog is not None:
+                why = "it works in flows only; a segment is about what is true now"
+                ConditionChecker(say, loaded.catalog, enrollment=False, why=why).check(segment.spec.where, ("where",))
+            source = loaded.sources[segment.file]
+            for name, loc in segment_references(segment.spec.where, ("where",)):
+                places[segment.id].setdefault(name, source.issue(loc, ""))
+        else:
+            places[segment.id] = _sql_references(loaded, segment.file, segment.spec)
+    _circles(loaded, places)
+
+
+def _sql_references(loaded: Loaded, file: str, spec: SqlSegmentSpec) -> dict[str, Issue]:
+    found: dict[str, Issue] = {}
+    for model, line, column in references(spec.sql):
+        if not model.startswith(SEGMENT_MODEL):
+            continue
+        name = model.removeprefix(SEGMENT_MODEL)
+        place = Issue(file, spec.line + line - 1, column, "")
+        found.setdefault(name, place)
+        if name not in loaded.segment_ids:
+            hint = did_you_mean(name, sorted(loaded.segment_ids))
+            loaded.issues.append(Issue(file, place.line, place.column, f"there is no segment {name}{hint}"))
+    return found
+
+
+def _circles(loaded: Loaded, places: Places) -> None:
+    """Report each circle of references once, at its alphabetically first segment."""
+    graph = {name: set(found) & set(places) for name, found in places.items()}
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+            return
+        except CycleError as error:
+            # graphlib lists each segment before the one that refers to it; readers expect "refers to" order
+            circle: list[str] = error.args[1][:0:-1]
+        start = circle.index(min(circle))
+        circle = [*circle[start:], *circle[:start]]
+        first, second = circle[0], circle[1 % len(circle)]
+        place = places[first][second]
+        path = " -> ".join([*circle, first])
+        loaded.issues.append(
+            Issue(place.file, place.line, place.column, f"segments refer to each other in a circle: {path}")
+        )
+        graph[first].discard(second)

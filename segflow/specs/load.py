@@ -9,13 +9,14 @@ from pathlib import Path
 
 from segflow.errors import Issue, SpecError, relative
 from segflow.specs.catalog import Catalog
-from segflow.specs.checks import Loaded, check
+from segflow.specs.checks import check
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.issues import name_rule, validate
+from segflow.specs.loaded import Loaded
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SegmentSpec
 from segflow.specs.settings import Settings
-from segflow.specs.source import Node, Source, parse_source, read_source
+from segflow.specs.source import Node, Source, read_source
 from segflow.specs.sql_file import read_sql_segment
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -186,6 +187,3 @@ def _spec_files(loaded: Loaded, folder: Path, suffixes: tuple[str, ...], ignore:
             else:
                 loaded.issues.append(Issue(file, 0, 0, f"'{path.stem}' is not a name: {name_rule(path.stem)}"))
     return found
-
-
-__all__ = ["collect", "interpolate", "load_specs", "parse_source"]

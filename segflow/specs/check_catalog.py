@@ -1,0 +1,101 @@
+"""The catalog against itself: what it names exists in it, once."""
+
+from __future__ import annotations
+
+from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.loaded import Loaded, Reporter
+
+FILE = "segment_specs/catalog.yml"
+RESERVED = ("contact_id",)
+
+
+def check_catalog(loaded: Loaded) -> None:
+    """Check `loaded.catalog`, if there is one."""
+    if loaded.catalog is not None:
+        say = Reporter(loaded, FILE)
+        _contacts(say, loaded.catalog)
+        _events(say, loaded.catalog)
+        _objects(say, loaded.catalog)
+
+
+def _contacts(say: Reporter, catalog: Catalog) -> None:
+    contacts = catalog.contacts
+    for name in contacts.attributes:
+        if name in RESERVED:
+            say(
+                ("contacts", "attributes", name),
+                f"{name} is the key of a contact; an attribute needs another name",
+                key=True,
+            )
+    for name in contacts.attributes:
+        attribute = contacts.attributes[name]
+        if attribute.written_by == "flows" and attribute.column is not None:
+            loc = ("contacts", "attributes", name, "column")
+            say(loc, "an attribute that only flows write has no column; remove it, or write written_by: both", key=True)
+    if contacts.time_zone is not None:
+        _named(say, catalog, contacts.time_zone, ("contacts", "time_zone"), "text")
+    for channel in ("email", "sms"):
+        spec = getattr(contacts.channels, channel)
+        if spec is not None:
+            _named(say, catalog, spec.address, ("contacts", "channels", channel, "address"), "text")
+            if spec.consent is not None:
+                _named(say, catalog, spec.consent, ("contacts", "channels", channel, "consent"), "boolean")
+
+
+def _named(say: Reporter, catalog: Catalog, name: str, loc: tuple[str | int, ...], kind: str) -> None:
+    attribute = catalog.contacts.attributes.get(name)
+    if attribute is None:
+        say.unknown(loc, "attribute", name, list(catalog.contacts.attributes))
+    elif attribute.type != kind:
+        say(loc, f"{loc[-1]} must be a {kind} attribute; {name} is a {attribute.type}")
+
+
+def _events(say: Reporter, catalog: Catalog) -> None:
+    seen: dict[str, int] = {}
+    for index, source in enumerate(catalog.events):
+        at: tuple[str | int, ...] = ("events", index)
+        for name, properties in source.kinds().items():
+            loc = (*at, "event") if source.event is not None else (*at, "types", name)
+            if name in seen:
+                say(
+                    loc, f"event {name} is there already, in source {seen[name] + 1}; an event has one source", key=True
+                )
+            seen.setdefault(name, index)
+            inside = (*at, "properties") if source.event is not None else (*at, "types", name)
+            _source_only(say, properties, inside, "events")
+        if source.payload is not None and source.payload.column in (source.contact, source.at, source.name):
+            message = f"{source.payload.column} is the contact, time or name column; properties need one of their own"
+            say((*at, "payload", "column"), message)
+
+
+def _source_only(say: Reporter, attributes: dict[str, Attribute], loc: tuple[str | int, ...], what: str) -> None:
+    for name, attribute in attributes.items():
+        if attribute.written_by != "source":
+            say((*loc, name, "written_by"), f"flows write attributes of contacts only, not of {what}", key=True)
+
+
+def _objects(say: Reporter, catalog: Catalog) -> None:
+    known = ["contact", *catalog.objects]
+    for name, spec in catalog.objects.items():
+        loc = ("objects", name)
+        _source_only(say, spec.fields, (*loc, "fields"), "objects")
+        if name == "contact":
+            say(loc, "contact is what objects belong to in the end; an object needs another name", key=True)
+        elif spec.belongs_to not in known:
+            say.unknown((*loc, "belongs_to"), "object", spec.belongs_to, known)
+        elif (circle := _circle(catalog, name)) and name == min(circle):  # once, at the first of the circle
+            path = " -> ".join([*circle, name])
+            message = f"objects belong to each other in a circle: {path}; one must belong to contact"
+            say((*loc, "belongs_to"), message)
+
+
+def _circle(catalog: Catalog, start: str) -> list[str]:
+    """The objects of the circle that `start` is part of; empty when there is none."""
+    path = [start]
+    while (above := catalog.objects[path[-1]].belongs_to) in catalog.objects and above != "contact":
+        if above == start:
+            return path
+        if above in path:
+            return []
+        path.append(above)
+    return []

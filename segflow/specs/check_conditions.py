@@ -1,0 +1,202 @@
+"""Conditions against the catalog: the names exist, the operators fit, the windows can be computed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from segflow.specs import conditions as c
+from segflow.specs.catalog import Attribute, Catalog, LabelSource
+from segflow.specs.check_values import check_bounds, check_span, check_test, instant
+from segflow.specs.issues import shorten
+from segflow.specs.loaded import Reporter
+from segflow.specs.source import Loc
+
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+
+Condition = Any
+"""One of the models of specs.conditions; the union itself is an Annotated type and no class."""
+
+
+@dataclass(frozen=True)
+class ConditionChecker:
+    """Checks conditions of one file. `enrollment` says whether a condition is about an enrollment that exists; if it
+    is False, `why` says why not."""
+
+    say: Reporter
+    catalog: Catalog
+    enrollment: bool
+    why: str = ""
+
+    def check(self, condition: Condition, loc: Loc) -> None:
+        """Check `condition`, which stands at `loc`, and all that it holds."""
+        match condition:
+            case c.All() | c.Any_() | c.None_() | c.Not():
+                for inner, at in children(condition, loc):
+                    self.check(inner, at)
+            case c.AttributeCondition():
+                attribute = self.catalog.contacts.attributes.get(condition.attribute)
+                if attribute is None:
+                    known = list(self.catalog.contacts.attributes)
+                    self.say.unknown((*loc, "attribute"), "attribute", condition.attribute, known)
+                else:
+                    check_test(self.say, condition, attribute.type, loc, condition.attribute)
+            case c.EventCondition():
+                found = self.catalog.event(condition.event)
+                if found is None:
+                    self.say.unknown((*loc, "event"), "event", condition.event, self.catalog.event_names())
+                    self._window(condition, loc)
+                else:
+                    self._rows(condition, loc, "event", condition.event, found[1], timed=True)
+            case c.ObjectCondition():
+                spec = self.catalog.objects.get(condition.object)
+                if spec is None:
+                    self.say.unknown((*loc, "object"), "object", condition.object, list(self.catalog.objects))
+                    self._window(condition, loc)
+                else:
+                    timed = spec.created_at is not None
+                    self._rows(condition, loc, "object", condition.object, spec.fields, timed=timed)
+            case c.ListCondition():
+                check_label(self.say, self.catalog.lists, "list", condition.list, (*loc, "list"))
+            case c.TagCondition():
+                check_label(self.say, self.catalog.tags, "tag", condition.tag, (*loc, "tag"))
+            case c.SegmentCondition():
+                check_segment(self.say, condition.segment, (*loc, "segment"))
+            case c.Enters() | c.Exits():
+                word, segment = (
+                    ("enters", condition.enters) if isinstance(condition, c.Enters) else ("exits", condition.exits)
+                )
+                check_segment(self.say, segment, (*loc, word))
+                if not self.enrollment:
+                    self.say((*loc, word), f"{word} is about an enrollment: {self.why}", key=True)
+
+    def _rows(
+        self,
+        condition: c.EventCondition | c.ObjectCondition,
+        loc: Loc,
+        kind: str,
+        name: str,
+        fields: Mapping[str, Attribute],
+        timed: bool,
+    ) -> None:
+        self._window(condition, loc)
+        if not timed:
+            for key in ("within_last", "not_within_last", "since", "until", "first", "last"):
+                if getattr(condition, key) is not None:
+                    message = f"{key} needs to know when a row was made: give object {name} a created_at in the catalog"
+                    self.say((*loc, key), message, key=True)
+        if condition.where is not None:
+            self._property(condition.where, (*loc, "where"), kind, name, fields)
+        aggregate, test = condition.aggregate()
+        at = (*loc, aggregate)
+        if isinstance(test, c.ValueTest):
+            attribute = self._measured(test, at, kind, name, fields)
+            if attribute is not None:
+                check_test(self.say, test, attribute.type, at, f"{test.property or test.field}")
+            return
+        check_bounds(self.say, test, at)
+        if isinstance(test, c.MeasureTest):
+            attribute = self._measured(test, at, kind, name, fields)
+            if attribute is not None and aggregate in ("sum", "avg") and attribute.type != "number":
+                measured = test.property or test.field
+                word = "property" if test.property else "field"
+                self.say((*at, word), f"{aggregate} needs a number; {measured} is a {attribute.type}")
+
+    def _measured(
+        self, test: c.MeasureTest | c.ValueTest, loc: Loc, kind: str, name: str, fields: Mapping[str, Attribute]
+    ) -> Attribute | None:
+        word = "property" if test.property is not None else "field"
+        return self._field(word, test.property or test.field or "", loc, kind, name, fields)
+
+    def _field(
+        self, word: str, given: str, loc: Loc, kind: str, name: str, fields: Mapping[str, Attribute]
+    ) -> Attribute | None:
+        proper = "property" if kind == "event" else "field"
+        if word != proper:
+            self.say((*loc, word), f"{word}: is for {_other(kind)}; here write {proper}:", key=True)
+            return None
+        if given not in fields:
+            self.say.unknown((*loc, word), f"{proper} of {kind} {name} called", given, list(fields))
+            return None
+        return fields[given]
+
+    def _property(self, node: Any, loc: Loc, kind: str, name: str, fields: Mapping[str, Attribute]) -> None:
+        match node:
+            case c.PropertyCondition():
+                attribute = self._field("property", node.property, loc, kind, name, fields)
+                if attribute is not None:
+                    check_test(self.say, node, attribute.type, loc, node.property)
+            case c.FieldCondition():
+                attribute = self._field("field", node.field, loc, kind, name, fields)
+                if attribute is not None:
+                    check_test(self.say, node, attribute.type, loc, node.field)
+            case _:
+                for inner, at in children(node, loc):
+                    self._property(inner, at, kind, name, fields)
+
+    def _window(self, condition: c.EventCondition | c.ObjectCondition, loc: Loc) -> None:
+        for key in ("within_last", "not_within_last"):
+            span = getattr(condition, key)
+            if span is not None:
+                check_span(self.say, span, (*loc, key))
+        if condition.since == "enrollment":
+            if not self.enrollment:
+                self.say((*loc, "since"), f"since: enrollment is about an enrollment: {self.why}")
+        elif condition.since is not None:
+            self._instant(condition.since, (*loc, "since"), "since")
+        if condition.until is not None:
+            self._instant(condition.until, (*loc, "until"), "until")
+        start, end = instant(condition.since or ""), instant(condition.until or "")
+        if start is not None and end is not None and start >= end:
+            self.say(
+                (*loc, "until"), f"the window is empty: until {condition.until} is not after since {condition.since}"
+            )
+
+    def _instant(self, text: str, loc: Loc, word: str) -> None:
+        if instant(text) is not None:
+            return
+        if word == "until" and text == "enrollment":
+            self.say(loc, "until takes a date or time; what happened before the enrollment cannot be asked yet")
+        elif word == "since" and _WORD.fullmatch(text):
+            self.say(loc, f"since: {text} is not built yet: write a date like 2026-01-31, or enrollment")
+        else:
+            extra = " (or enrollment, in a flow)" if word == "since" else ""
+            self.say(loc, f"{word} takes a date or time like 2026-01-31T09:00:00Z{extra}, not '{shorten(text)}'")
+
+
+def _other(kind: str) -> str:
+    return "objects" if kind == "event" else "events"
+
+
+def children(condition: Condition, loc: Loc) -> Iterator[tuple[Condition, tuple[str | int, ...]]]:
+    """The conditions right inside a group, with their locs; none for a leaf."""
+    for key in ("all", "any", "none"):
+        for index, inner in enumerate(getattr(condition, key, None) or []):
+            yield inner, (*loc, key, index)
+    if isinstance(condition, (c.Not, c.PropertyNot)):
+        yield condition.not_, (*loc, "not")
+
+
+def segment_references(condition: Condition, loc: Loc) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """The segments that a condition refers to, with their locs."""
+    if isinstance(condition, c.SegmentCondition):
+        yield condition.segment, (*loc, "segment")
+    for inner, at in children(condition, loc):
+        yield from segment_references(inner, at)
+
+
+def check_label(say: Reporter, source: LabelSource, kind: str, name: str, loc: Loc) -> None:
+    """A list or tag of this name can exist."""
+    if not name.strip():
+        say(loc, f"the {kind} has no name")
+    elif source.names and name not in source.names:
+        say.unknown(loc, kind, name, source.names)
+
+
+def check_segment(say: Reporter, segment: str, loc: Loc) -> None:
+    """A segment of this name exists."""
+    known = sorted(say.loaded.segment_ids)
+    if segment not in say.loaded.segment_ids:
+        say.unknown(loc, "segment", segment, known, "a segment is a file in segment_specs/")

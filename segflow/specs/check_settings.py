@@ -1,0 +1,118 @@
+"""`segflow.yml` against the rest of the project."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parseaddr
+from zoneinfo import ZoneInfo, available_timezones
+
+from segflow.errors import did_you_mean
+from segflow.messages import CHANNELS
+from segflow.specs.check_values import check_span
+from segflow.specs.loaded import Loaded, Reporter
+from segflow.specs.settings import MailboxSender, SmtpSender
+
+FILE = "segflow.yml"
+TAKES = {"smtp": ("email",), "webhook": ("webhook",), "mailbox": CHANNELS, "console": CHANNELS}
+"""The channels that a type of sender can take."""
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_CRON: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 7, _WEEKDAYS),
+)
+_CRON_PART = re.compile(r"(\*|[0-9a-z]+)(?:-([0-9a-z]+))?(?:/([0-9]+))?")
+
+
+def check_settings(loaded: Loaded) -> None:
+    """Check `loaded.settings`; the defaults pass."""
+    say, settings = Reporter(loaded, FILE), loaded.settings
+    if not known_zone(settings.time_zone):
+        hint = did_you_mean(settings.time_zone, sorted(available_timezones())) or "; write one like Europe/Berlin"
+        say(("time_zone",), f"there is no time zone {settings.time_zone}{hint}")
+    if problem := cron_problem(settings.cadence):
+        say(("cadence",), f"'{settings.cadence}' is not a cron schedule: {problem}")
+    if settings.delivery.mode == "test" and not settings.delivery.allowlist:
+        say(("delivery", "mode"), "mode test sends to the allowlist only, and there is none: give delivery.allowlist")
+    check_span(say, settings.delivery.max_lateness, ("delivery", "max_lateness"))
+    for name, sender in settings.senders.items():
+        if isinstance(sender, (SmtpSender, MailboxSender)) and "@" not in parseaddr(sender.from_)[1]:
+            say(("senders", name, "from"), f"'{sender.from_}' is not an address: write Name <name@example.com>")
+    for channel in CHANNELS:
+        check_sender(say, getattr(settings.default_senders, channel), channel, ("default_senders", channel))
+    _exports(say, loaded)
+
+
+def check_sender(say: Reporter, name: str, channel: str, loc: tuple[str | int, ...]) -> None:
+    """A sender of this name exists and takes messages of this channel."""
+    senders = say.loaded.settings.all_senders()
+    if name not in senders:
+        say.unknown(loc, "sender", name, list(senders), "senders are set up in segflow.yml")
+    elif channel not in TAKES[senders[name].type]:
+        kind = senders[name].type
+        say(loc, f"sender {name} (type {kind}) takes {', '.join(TAKES[kind])}, not {channel}")
+
+
+def known_zone(name: str) -> bool:
+    """True for an IANA time zone."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError, below
+        return False
+    except KeyError:
+        return False
+    return True
+
+
+def _exports(say: Reporter, loaded: Loaded) -> None:
+    exports = loaded.settings.exports
+    if loaded.catalog is not None:
+        known = ["contact_id", *loaded.catalog.contacts.attributes]
+        for index, column in enumerate(exports.columns):
+            if column not in known:
+                say.unknown(("exports", "columns", index), "attribute", column, known)
+            elif column in exports.columns[:index]:
+                say(("exports", "columns", index), f"{column} is given twice")
+    if exports.segments != "all":
+        for index, segment in enumerate(exports.segments):
+            if segment not in loaded.segment_ids:
+                say.unknown(("exports", "segments", index), "segment", segment, sorted(loaded.segment_ids))
+
+
+def cron_problem(text: str) -> str | None:
+    """What is wrong with a cron schedule of five fields; None when nothing is."""
+    fields = text.split()
+    if len(fields) != 5:
+        return f"it needs 5 fields (minute hour day month weekday), found {len(fields)}"
+    for given, (name, low, high, words) in zip(fields, _CRON, strict=True):
+        for part in given.lower().split(","):
+            if problem := _cron_part(part, low, high, words):
+                return f"the {name}, {part or 'empty'}, {problem}"
+    return None
+
+
+def _cron_part(part: str, low: int, high: int, words: tuple[str, ...]) -> str | None:
+    match = _CRON_PART.fullmatch(part)
+    if match is None:
+        return "cannot be read"
+    start, end, step = match.groups()
+    if step is not None and not 1 <= int(step[:9]) <= high:
+        return f"has a step outside 1 to {high}"
+    if start == "*":
+        return "cannot be a range from *" if end else None
+    numbers = [_cron_number(value, low, words) for value in (start, end) if value is not None]
+    if any(number is None or not low <= number <= high for number in numbers):
+        return f"is outside {low} to {high}"
+    if len(numbers) == 2 and (numbers[0] or 0) > (numbers[1] or 0):
+        return "goes from high to low"
+    return "has a step without a range" if step and len(numbers) == 1 else None
+
+
+def _cron_number(text: str, low: int, words: tuple[str, ...]) -> int | None:
+    if text in words:
+        return words.index(text) + low
+    return int(text) if text.isdigit() and len(text) <= 3 else None

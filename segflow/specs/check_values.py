@@ -1,0 +1,172 @@
+"""Does an operator fit the type of what it looks at, and its value the operator?"""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime
+from functools import cache
+from typing import Any, Protocol
+
+from segflow.specs.conditions import TEXT_OPERATORS, Anniversary, NumberTest, Test
+from segflow.specs.issues import kind_of, shorten
+from segflow.specs.source import Loc
+from segflow.specs.types import Duration, ValueType, parse_date, parse_instant
+
+_ORDERED = ("number", "date", "timestamp", "text")
+_DAYS = ("before", "after", "on")
+_SPANS = ("within_last", "not_within_last", "within_next")
+_FOLDS = ("is", "is_not", "in", "not_in", *TEXT_OPERATORS)
+_EXAMPLES = {
+    "text": "a text (in quotes)",
+    "number": "a number",
+    "boolean": "true or false",
+    "date": "a date like 2026-01-31",
+    "timestamp": "a date or time like 2026-01-31T09:00:00Z",
+}
+MAX_YEARS = 1000
+
+
+class Say(Protocol):
+    """Where problems go: Reporter."""
+
+    def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None: ...
+
+
+def check_test(say: Say, test: Test, kind: ValueType, loc: Loc, what: str) -> None:
+    """Check one operator against a value of type `kind`. `what` names the value in messages (`city`)."""
+    operator, operand = test.operator()
+    at = (*loc, operator)
+    if not _fits(operator, kind):
+        say(at, f"{operator} does not work on {what}, which is a {kind}{_instead(operator, kind)}", key=True)
+        return
+    if test.case_insensitive and (kind != "text" or operator not in _FOLDS):
+        why = f"{what} is a {kind}" if kind != "text" else f"{operator} has no case"
+        say((*loc, "case_insensitive"), f"case_insensitive is for comparing texts; {why}", key=True)
+    if operator in ("in", "not_in"):
+        for index, value in enumerate(operand):
+            check_literal(say, value, kind, (*at, index), what)
+    elif operator == "between":
+        low, high = operand
+        fine = [check_literal(say, value, kind, (*at, index), what) for index, value in enumerate(operand)]
+        if all(fine) and _key(low, kind) > _key(high, kind):
+            say(at, f"between goes from low to high: {low} is more than {high}")
+    elif operator == "matches":
+        if problem := _regex_problem(operand):
+            say(at, f"'{shorten(operand)}' is not a regular expression: {problem}")
+    elif operator in _SPANS:
+        check_span(say, operand, at, whole_days=kind == "date")
+    elif operator == "anniversary":
+        if isinstance(operand, Anniversary):
+            check_span(say, operand.within_next, (*at, "within_next"), whole_days=True)
+    elif operator not in ("is_set", *TEXT_OPERATORS):
+        check_literal(say, operand, "date" if operator == "on" else kind, at, what)
+
+
+def _fits(operator: str, kind: ValueType) -> bool:
+    if operator in TEXT_OPERATORS:
+        return kind == "text"
+    if operator in ("gt", "gte", "lt", "lte", "between"):
+        return kind in _ORDERED
+    if operator in (*_DAYS, *_SPANS, "anniversary"):
+        return kind in ("date", "timestamp")
+    return True
+
+
+def _instead(operator: str, kind: ValueType) -> str:
+    if kind == "boolean":
+        return "; write is: true or is: false"
+    if kind == "number" and operator in _DAYS:
+        return "; write gt:, lt: or is:"
+    return ""
+
+
+def check_literal(say: Say, value: Any, kind: ValueType, loc: Loc, what: str) -> bool:
+    """Check that a value of a spec can be one of type `kind`; False when not."""
+    if fits(value, kind):
+        return True
+    hint = ""
+    if kind == "text" and not isinstance(value, str):
+        hint = f": put it in quotes, '{str(value).lower() if isinstance(value, bool) else value}'"
+    elif kind == "boolean" and isinstance(value, str) and value.lower() in ("yes", "on", "no", "off", "true", "false"):
+        hint = f": write {'true' if value.lower() in ('yes', 'on', 'true') else 'false'} without quotes"
+    elif kind == "number" and isinstance(value, str) and _is_number(value):
+        hint = ": write it without quotes"
+    say(loc, f"{what} takes {_EXAMPLES[kind]}, not {kind_of(value)}{hint}")
+    return False
+
+
+def fits(value: Any, kind: ValueType) -> bool:
+    """True when a value read from YAML can stand for one of type `kind`."""
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not isinstance(value, str):
+        return False
+    if kind == "text":
+        return True
+    try:
+        _key(value, kind)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _key(value: Any, kind: ValueType) -> Any:
+    """The value as something that compares."""
+    if kind == "date":
+        return parse_date(value)
+    return parse_instant(value) if kind == "timestamp" else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def check_bounds(say: Say, test: NumberTest, loc: Loc) -> None:
+    """`between` of a count or a measure goes from low to high."""
+    if test.between is not None and test.between[0] > test.between[1]:
+        say((*loc, "between"), f"between goes from low to high: {test.between[0]} is more than {test.between[1]}")
+
+
+def check_span(say: Say, span: Duration, loc: Loc, *, whole_days: bool = False) -> None:
+    """A duration that some calendar can hold; for dates one of whole days."""
+    if span.months > 12 * MAX_YEARS or span.seconds > MAX_YEARS * 366 * 86400:
+        say(loc, f"{span} is longer than {MAX_YEARS} years")
+    elif not span.months and not span.seconds:
+        say(loc, f"{span} is no time at all")
+    elif whole_days and not span.whole_days:
+        say(loc, f"{span} does not fit a date: write whole days, weeks, months or years")
+
+
+def instant(text: str) -> datetime | None:
+    """The instant that an ISO text names, None when it names none."""
+    try:
+        return parse_instant(text)
+    except (ValueError, OverflowError):
+        return None
+
+
+def day(text: str) -> date | None:
+    """The day that an ISO text names, None when it names none."""
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
+
+
+@cache
+def _regex_problem(pattern: str) -> str | None:
+    """What is wrong with a regular expression, asked from the engine that will run it: RE2 has no look-ahead and no
+    back-references, so Python's own parser would let through what fails at the first tick."""
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        try:
+            connection.execute("select regexp_matches('', ?)", [pattern]).fetchall()
+        except duckdb.Error as error:
+            return str(error).partition(":")[2].strip().splitlines()[0] or "it cannot be read"
+    return None

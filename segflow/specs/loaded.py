@@ -1,0 +1,53 @@
+"""What the checks work on: everything read so far, in part perhaps, and the places of all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segflow.errors import Issue, did_you_mean
+from segflow.specs.catalog import Catalog
+from segflow.specs.flow import NamedFlow
+from segflow.specs.segment import NamedSegment
+from segflow.specs.settings import Settings
+from segflow.specs.source import Loc, Source
+
+
+@dataclass
+class Loaded:
+    """A file with mistakes is missing from `segments` but not from `segment_ids`, so that its own mistakes do not
+    cause further ones elsewhere."""
+
+    root: Path
+    issues: list[Issue] = field(default_factory=list)
+    sources: dict[str, Source] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+    catalog: Catalog | None = None
+    segments: dict[str, NamedSegment] = field(default_factory=dict)
+    flows: dict[str, NamedFlow] = field(default_factory=dict)
+    segment_ids: set[str] = field(default_factory=set)
+    flow_ids: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Collects the issues of one file; a loc is the path of keys and positions that leads to a value."""
+
+    loaded: Loaded
+    file: str
+
+    def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None:
+        """Report at the value of `loc`, or at its key."""
+        source = self.loaded.sources.get(self.file)
+        issue = source.issue(loc, message, key=key) if source else Issue(self.file, 0, 0, message)
+        self.loaded.issues.append(issue)
+
+    def unknown(self, loc: Loc, kind: str, name: str, known: Sequence[str], hint: str = "") -> None:
+        """Report that there is no `kind` of this name, with the likeliest one of `known`."""
+        near = did_you_mean(name, known)
+        if not near and hint:
+            near = f"; {hint}"
+        elif not near and 0 < len(known) <= 12:
+            near = f"; there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
+        self(loc, f"there is no {kind} {name}{near}")
