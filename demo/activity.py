@@ -88,7 +88,9 @@ def _products(rng: np.random.Generator, people: pd.DataFrame, customer: np.ndarr
     for low, high, tea_weight in ((0, 45, 6.0), (45, 80, 1.2), (80, 100, 0.25)):
         for liked in TEAS:
             rows = np.flatnonzero((mine >= low) & (mine < high) & (favourite[customer] == liked))
-            weight = np.array([(tea_weight if name in TEAS else 1.0) * (4.0 if name == liked else 1.0) for name in names])
+            weight = np.array(
+                [(tea_weight if name in TEAS else 1.0) * (4.0 if name == liked else 1.0) for name in names]
+            )
             each = weight[np.searchsorted(names, category)]
             product[rows] = rng.choice(len(PRODUCTS), len(rows), p=each / each.sum())
     return product
@@ -119,9 +121,7 @@ def make_events(
 
 def _purchases(orders: pd.DataFrame) -> pd.DataFrame:
     columns = ["customer", "order_id", "currency", "category", "items"]
-    return orders[columns].assign(
-        occurred_at=orders["ordered_at"], event_name="purchase", amount=orders["total_gbp"]
-    )
+    return orders[columns].assign(occurred_at=orders["ordered_at"], event_name="purchase", amount=orders["total_gbp"])
 
 
 def _visits(rng: np.random.Generator, people: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:

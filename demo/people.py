@@ -25,7 +25,7 @@ def _letters(names: pd.Series) -> pd.Series:
     plain = {
         name: "".join(
             letter
-            for letter in unicodedata.normalize("NFKD", name.replace("ß", "ss").replace("ı", "i")).lower()
+            for letter in unicodedata.normalize("NFKD", name.replace("ß", "ss")).lower()
             if letter.isascii() and letter.isalpha()
         )
         for name in names.unique()
@@ -44,9 +44,7 @@ def make_people(rng: np.random.Generator, contacts: int, start: pd.Timestamp, en
     A quarter signed up in the year before `start`; later sign-ups become more frequent towards `end`.
     """
     early = rng.random(contacts) < 0.25
-    days = np.where(
-        early, -365 * rng.random(contacts), (end - start).days * np.power(rng.random(contacts), 0.75)
-    )
+    days = np.where(early, -365 * rng.random(contacts), (end - start).days * np.power(rng.random(contacts), 0.75))
     people = pd.DataFrame({"signed_up_at": (start + pd.to_timedelta(np.sort(days), unit="D")).floor("s")})
     people["customer_id"] = [f"C{number:06d}" for number in range(1, contacts + 1)]
 
@@ -57,8 +55,8 @@ def make_people(rng: np.random.Generator, contacts: int, start: pd.Timestamp, en
     people["currency"] = np.array([item.currency for item in COUNTRIES], dtype=object)[country]
     for number, item in enumerate(COUNTRIES):
         rows = np.flatnonzero(country == number)
-        people.loc[rows, "first_name"] = rng.choice(np.array(item.first_names, dtype=object), len(rows))
-        people.loc[rows, "last_name"] = rng.choice(np.array(item.last_names, dtype=object), len(rows))
+        people.loc[rows, "first_name"] = rng.choice(np.array(item.first_names.split(), dtype=object), len(rows))
+        people.loc[rows, "last_name"] = rng.choice(np.array(item.last_names.split(), dtype=object), len(rows))
         cities = [city for city in CITIES if city.country == item.code]
         chosen = rng.choice(len(cities), len(rows), p=_shares([city.share for city in cities]))
         people.loc[rows, "city"] = np.array([city.name for city in cities], dtype=object)[chosen]

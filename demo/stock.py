@@ -11,8 +11,9 @@ class Country:
     share: float
     """Of all customers."""
     currency: str
-    first_names: tuple[str, ...]
-    last_names: tuple[str, ...]
+    first_names: str
+    """Separated by spaces, as are the last names."""
+    last_names: str
     phones: tuple[tuple[str, int, int], ...]
     """Number ranges that the regulator keeps for fiction: prefix, first and last ending. Empty where there are none."""
 
@@ -28,52 +29,66 @@ class City:
 
 COUNTRIES = (
     Country(
-        "GB", 0.46, "GBP",
-        tuple("Olivia Amelia Isla Ava Freya Grace Poppy Aisha Zoë Oliver George Arthur Noah Harry Jack Leo Idris Priya "
-              "Maya Callum Rhys Eilidh Hamish Chloe".split()),
-        tuple("Smith Jones Taylor Brown Williams Wilson Patel Khan Davies Evans Thomas Roberts Walker Wright Hughes Green "
-              "Edwards Clarke Hall O'Connor MacLeod Campbell Begum Okafor".split()),
+        "GB",
+        0.46,
+        "GBP",
+        "Olivia Amelia Isla Ava Freya Grace Poppy Aisha Zoë Oliver George Arthur Noah Harry Jack Leo Idris Priya "
+        "Maya Callum Rhys Eilidh Hamish Chloe",
+        "Smith Jones Taylor Brown Williams Wilson Patel Khan Davies Evans Thomas Roberts Walker Wright Hughes Green "
+        "Edwards Clarke Hall O'Connor MacLeod Campbell Begum Okafor",
         (("+447700900", 0, 999),),
     ),
     Country(
-        "IE", 0.06, "EUR",
-        tuple("Aoife Saoirse Niamh Ciara Fiadh Orla Conor Seán Cillian Oisín Darragh Eoin".split()),
-        tuple("Murphy Kelly Byrne Ryan O'Sullivan Walsh Doyle McCarthy Gallagher Kavanagh".split()),
+        "IE",
+        0.06,
+        "EUR",
+        "Aoife Saoirse Niamh Ciara Fiadh Orla Conor Seán Cillian Oisín Darragh Eoin",
+        "Murphy Kelly Byrne Ryan O'Sullivan Walsh Doyle McCarthy Gallagher Kavanagh",
         (),
     ),
     Country(
-        "FR", 0.14, "EUR",
-        tuple("Camille Léa Manon Chloé Inès Juliette Élodie Gabriel Louis Raphaël Jules Hugo François Théo Noémie".split()),
-        tuple("Martin Bernard Dubois Moreau Laurent Lefèvre Garcia Roux Fournier Girard Benoît Châtelain".split()),
+        "FR",
+        0.14,
+        "EUR",
+        "Camille Léa Manon Chloé Inès Juliette Élodie Gabriel Louis Raphaël Jules Hugo François Théo Noémie",
+        "Martin Bernard Dubois Moreau Laurent Lefèvre Garcia Roux Fournier Girard Benoît Châtelain",
         (("+3363998", 0, 9999),),
     ),
     Country(
-        "DE", 0.12, "EUR",
-        tuple("Emma Mia Hannah Lina Jürgen Jörg Lukas Jonas Felix Paul Käthe Greta Anton Elif Mehmet Sophie".split()),
-        tuple("Müller Schmidt Schneider Fischer Weber Becker Hoffmann Schäfer Koch Yılmaz Krüger Voß".split()),
+        "DE",
+        0.12,
+        "EUR",
+        "Emma Mia Hannah Lina Jürgen Jörg Lukas Jonas Felix Paul Käthe Greta Anton Elif Mehmet Sophie",
+        "Müller Schmidt Schneider Fischer Weber Becker Hoffmann Schäfer Koch Demir Krüger Voß",
         (("+49176040690", 0, 99), ("+4917139200", 0, 99)),
     ),
     Country(
-        "SE", 0.06, "SEK",
-        tuple("Alice Astrid Elsa Ebba Åsa Maja William Liam Nils Oskar Björn Sixten".split()),
-        tuple("Andersson Johansson Karlsson Nilsson Eriksson Lindström Öberg Sjögren Åkesson".split()),
+        "SE",
+        0.06,
+        "SEK",
+        "Alice Astrid Elsa Ebba Åsa Maja William Liam Nils Oskar Björn Sixten",
+        "Andersson Johansson Karlsson Nilsson Eriksson Lindström Öberg Sjögren Åkesson",
         (("+46701740", 605, 699),),
     ),
     Country(
-        "US", 0.13, "USD",
-        tuple("Emma Sophia Isabella Mia Harper Evelyn Liam Mateo James Benjamin Elijah Ethan Jamal Keisha Mei Santiago "
-              "Valeria Hiroshi".split()),
-        tuple("Johnson Garcia Miller Davis Rodriguez Martinez Lopez Nguyen Lee Thompson White Chen Jackson Tanaka "
-              "Kowalski Rossi".split()),
+        "US",
+        0.13,
+        "USD",
+        "Emma Sophia Isabella Mia Harper Evelyn Liam Mateo James Benjamin Elijah Ethan Jamal Keisha Mei Santiago "
+        "Valeria Hiroshi",
+        "Johnson Garcia Miller Davis Rodriguez Martinez Lopez Nguyen Lee Thompson White Chen Jackson Tanaka "
+        "Kowalski Rossi",
         (("+121255501", 0, 99), ("+131255501", 0, 99), ("+141555501", 0, 99)),
     ),
     Country(
-        "AU", 0.03, "AUD",
-        tuple("Charlotte Matilda Ruby Isabelle Lachlan Cooper Archie Banjo Thu Kirra".split()),
-        tuple("Nguyen Wilson Singh Kelly Anderson Thompson Papadopoulos Baker".split()),
+        "AU",
+        0.03,
+        "AUD",
+        "Charlotte Matilda Ruby Isabelle Lachlan Cooper Archie Banjo Thu Kirra",
+        "Nguyen Wilson Singh Kelly Anderson Thompson Papadopoulos Baker",
         (("+61491570", 156, 159),),
     ),
-)  # fmt: skip
+)
 
 CITIES = (
     City("GB", "London", 0.42, "Europe/London"),
@@ -152,7 +167,13 @@ PRODUCTS: tuple[tuple[str, str, float], ...] = (
 
 PRODUCT_IDS = tuple(f"P{number:03d}" for number in range(1, len(PRODUCTS) + 1))
 
-SIGNUP_SOURCES = (("shop", 0.46), ("newsletter_popup", 0.27), ("friend", 0.12), ("market_stall", 0.09), ("instagram", 0.06))
+SIGNUP_SOURCES = (
+    ("shop", 0.46),
+    ("newsletter_popup", 0.27),
+    ("friend", 0.12),
+    ("market_stall", 0.09),
+    ("instagram", 0.06),
+)
 SEARCHES = ("matcha", "earl grey", "teapot", "gift", "decaf", "chai", "mug", "throw", "loose leaf", "advent calendar")
 DEVICES = ("phone", "desktop", "tablet")
 PAGES = ("/", "/teas", "/teaware", "/journal/how-to-brew", "/gifts", "/about", "/delivery")

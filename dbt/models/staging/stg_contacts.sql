@@ -21,8 +21,6 @@ renamed as (
         email_subscribed,
         sms_subscribed,
         signup_source,
-        -- kept by flows, not by the shop's own systems
-        cast(null as varchar) as care_level,
         signed_up_at
     from source
 

@@ -1,0 +1,177 @@
+"""The demo's last screen: what thirty ticks did, read from the public relations in schema `segflow`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from sqlglot import exp
+
+from segflow.specs.project import Specs
+from segflow.warehouse.base import Warehouse, relation
+
+BARS = "▁▂▃▄▅▆▇█"
+STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "dim"}
+
+
+def show(console: Console, warehouse: Warehouse, specs: Specs) -> None:
+    """Print the screen. The warehouse must have seen at least one tick; 100 columns are enough."""
+    console.print()
+    console.print(segments_table(warehouse, specs))
+    console.print(flows_table(warehouse, specs))
+    console.print(messages_table(warehouse))
+    console.print(Panel(Group(*_files(specs)), title="On your disk", title_align="left", border_style="dim"))
+    console.print(Panel(Group(*_next_steps(specs)), title="Try next", title_align="left", border_style="cyan"))
+
+
+def segments_table(warehouse: Warehouse, specs: Specs) -> Table:
+    """One row per segment: members now, the sizes of all ticks as a line of bars, entered and exited since the first
+    tick (whose members are the baseline and crossed nothing)."""
+    sizes = defaultdict(list)
+    for row in warehouse.rows(
+        exp.select("segment", "members").from_(relation("segment_sizes")).order_by("segment", "as_of")
+    ):
+        sizes[row["segment"]].append(row["members"])
+    entered = _counts(warehouse, "segment_entries", "segment", exp.column("cause").neq("baseline"))
+    exited = _counts(warehouse, "segment_exits", "segment")
+    ticks = max((len(line) for line in sizes.values()), default=0)
+    table = _table(f"Segments after {ticks} ticks")
+    table.add_column("segment", no_wrap=True)
+    for name in ("members", "entered", "exited"):
+        table.add_column(name, justify="right")
+    table.add_column("size over time", no_wrap=True)
+    for segment in specs.segments:
+        line = sizes.get(segment, [])
+        table.add_row(
+            segment,
+            f"{line[-1]:,}" if line else "-",
+            _signed(entered.get(segment, 0), "+", "green"),
+            _signed(exited.get(segment, 0), "-", "red"),
+            Text(bars(line), style="cyan"),
+        )
+    return table
+
+
+def flows_table(warehouse: Warehouse, specs: Specs) -> Table:
+    """One row per flow: contacts enrolled so far, on their way now, ended, and the messages that it planned."""
+    enrolled = _counts(warehouse, "flow_enrollment_starts", "flow")
+    active = _counts(warehouse, "flow_positions", "flow")
+    ended = _counts(warehouse, "flow_enrollment_ends", "flow")
+    messages = _counts(warehouse, "outbox", "flow")
+    table = _table("Flows")
+    table.add_column("flow", no_wrap=True)
+    table.add_column("status")
+    for name in ("enrolled", "active", "ended", "messages"):
+        table.add_column(name, justify="right")
+    for flow, named in specs.flows.items():
+        status = named.spec.status
+        numbers = (f"{counts.get(flow, 0):,}" for counts in (enrolled, active, ended, messages))
+        table.add_row(flow, Text(status, style=STATUS_STYLES[status]), *numbers)
+    return table
+
+
+def messages_table(warehouse: Warehouse) -> Table:
+    """One row per channel, outcome and reason, counting each message once: by its latest attempt."""
+    attempts = exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[exp.column("message_id")],
+        order=exp.Order(expressions=[exp.Ordered(this=exp.column("attempt"), desc=True)]),
+    )
+    latest = (
+        exp.select("channel", "outcome", "reason", exp.alias_(attempts, "newest"))
+        .from_(relation("deliveries"))
+        .subquery("latest")
+    )
+    rows = warehouse.rows(
+        exp.select("channel", "outcome", "reason", exp.alias_(exp.Count(this=exp.Star()), "messages"))
+        .from_(latest)
+        .where(exp.column("newest").eq(1))
+        .group_by("channel", "outcome", "reason")
+        .order_by("channel", exp.column("messages").desc())
+    )
+    table = _table("Messages")
+    for name in ("channel", "outcome", "reason"):
+        table.add_column(name)
+    table.add_column("messages", justify="right")
+    previous = None
+    for row in rows:
+        channel = row["channel"] if row["channel"] != previous else ""
+        previous = row["channel"]
+        style = "green" if row["outcome"] in ("sent", "delivered") else "yellow"
+        table.add_row(channel, Text(row["outcome"], style=style), row["reason"] or "", f"{row['messages']:,}")
+    if not rows:
+        table.add_row("none", "", "", "0")
+    return table
+
+
+def bars(sizes: list[int]) -> str:
+    """Sizes as one line of bars. The lowest bar is the smallest size, so that small movements can be seen."""
+    if not sizes:
+        return ""
+    low, high = min(sizes), max(sizes)
+    if low == high:
+        return BARS[3] * len(sizes)
+    return "".join(BARS[round((size - low) / (high - low) * (len(BARS) - 1))] for size in sizes)
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", header_style="dim", border_style="dim", expand=False
+    )
+
+
+def _signed(number: int, sign: str, style: str) -> Text:
+    return Text(f"{sign}{number:,}", style=style) if number else Text("0", style="dim")
+
+
+def _counts(warehouse: Warehouse, table: str, key: str, where: exp.Expr | None = None) -> dict[Any, int]:
+    """The number of rows by `key`."""
+    query = exp.select(key, exp.alias_(exp.Count(this=exp.Star()), "number")).from_(relation(table)).group_by(key)
+    return {row[key]: row["number"] for row in warehouse.rows(query.where(where) if where is not None else query)}
+
+
+def _files(specs: Specs) -> list[Text]:
+    """Where the exports, the messages and the warehouse lie, seen from the project's root."""
+    exports = specs.path(specs.settings.exports.path)
+    mailbox = specs.path(getattr(specs.settings.all_senders()["mailbox"], "path", ".segflow/mailbox"))
+    letters = sorted(mailbox.rglob("*.eml"))
+    lines = [
+        _line("exports", f"{_short(exports, specs)}/  ({_number(exports, '*.csv')} CSV files, a folder per tick)"),
+        _line(
+            "messages",
+            f"{_short(mailbox, specs)}/  ({len(letters):,} .eml files, {_number(mailbox, '*.json')} .json files)",
+        ),
+        _line("warehouse", f"{_short(specs.path(specs.settings.warehouse.path), specs)}  (DuckDB; schema segflow)"),
+    ]
+    if letters:
+        lines.append(_line("one letter", _short(letters[-1], specs)))
+    return lines
+
+
+def _next_steps(specs: Specs) -> list[Text]:
+    steps = [
+        ("make ui", "the same in Dagster: the graph, the numbers, the schedule"),
+        ("edit segment_specs/vip_customers.yml", "then run the next line and see who moved, and why"),
+        ("segflow tick --as-of 2026-03-02T00:00:00Z", "one more day"),
+        ("segflow preview win_back", "who is in a segment now"),
+        ("segflow segments", "all of them, with size, entered, exited"),
+    ]
+    width = max(len(command) for command, _ in steps)
+    return [Text.assemble((command.ljust(width), "bold cyan"), "  ", (why, "dim")) for command, why in steps]
+
+
+def _line(name: str, value: str) -> Text:
+    return Text.assemble((f"{name:<11}", "dim"), value, overflow="fold")
+
+
+def _number(folder: Path, pattern: str) -> str:
+    return f"{sum(1 for _ in folder.rglob(pattern)):,}"
+
+
+def _short(path: Path, specs: Specs) -> str:
+    return str(path.relative_to(specs.root)) if path.is_relative_to(specs.root) else str(path)
