@@ -17,6 +17,9 @@ class Attribute(SpecModel):
     column: ColumnName | None = None
     """The column (or the JSON key) that holds it; the attribute's own name when left out."""
     description: str | None = None
+    written_by: Literal["source", "flows", "both"] = "source"
+    """Contacts only. `source`: the model's column is the truth. `flows`: there is no column, `update_contact` steps
+    write it. `both`: a value that a flow wrote hides the column's."""
 
     @model_validator(mode="before")
     @classmethod

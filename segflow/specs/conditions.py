@@ -230,7 +230,9 @@ def _key_of(names: tuple[str, ...]) -> Any:
         if isinstance(value, dict):
             found = [name for name in names if name in value]
             return f"<{found[0]}>" if len(found) == 1 else None
-        return getattr(value, "tag", None)
+        # A model: asked for when it is written out again. `not_` stands for `not`.
+        fields = getattr(type(value), "model_fields", {})
+        return next((f"<{name}>" for name in names if name in fields or f"{name}_" in fields), None)
 
     return pick
 

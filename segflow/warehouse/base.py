@@ -68,6 +68,10 @@ class Warehouse(ABC):
         """Create or replace view `segflow.name`."""
 
     @abstractmethod
+    def drop_view(self, name: str) -> None:
+        """Drop view `segflow.name`, if it is there."""
+
+    @abstractmethod
     def ensure_tables(self) -> None:
         """Create schema `segflow`, the engine's tables and public views, as far as they are missing."""
 

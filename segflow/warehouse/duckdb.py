@@ -76,7 +76,7 @@ class DuckDBWarehouse(Warehouse):
         staged = self.stage(f"replace_{table}", rows)
         self._delete(target, exp.true())
         self._insert(target, exp.select("*").from_(staged), {})
-        self.execute(exp.Drop(this=staged, kind="TABLE"))
+        self.execute(exp.Drop(tables=[staged], kind="TABLE"))
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
         staged = exp.table_(name, db="temp", quoted=True)
@@ -87,6 +87,9 @@ class DuckDBWarehouse(Warehouse):
 
     def create_view(self, name: str, sql: exp.Query) -> None:
         self.execute(exp.Create(this=relation(name), kind="VIEW", replace=True, expression=sql))
+
+    def drop_view(self, name: str) -> None:
+        self.execute(exp.Drop(tables=[relation(name)], kind="VIEW", exists=True))
 
     def ensure_tables(self) -> None:
         self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')

@@ -69,13 +69,15 @@ TABLES: dict[str, Table] = {
             "exited BIGINT, status VARCHAR, reason VARCHAR",
             ledger=True,
         ),
+        _table("segment_views", "segment VARCHAR, fingerprint VARCHAR", ledger=False),
+        _table("build_faults", "tick_id VARCHAR, kind VARCHAR, name VARCHAR, reason VARCHAR", ledger=False),
         _table("contact_state", "contact_id VARCHAR, gone_at TIMESTAMP", ledger=False),
         _table(
             "flow_versions",
             "flow VARCHAR, flow_version BIGINT, fingerprint VARCHAR, spec VARCHAR, tick_id VARCHAR",
             ledger=True,
         ),
-        _table("flow_cursors", "flow VARCHAR, status VARCHAR, consumed_to VARCHAR", ledger=False),
+        _table("flow_cursors", "flow VARCHAR, status VARCHAR, reason VARCHAR, consumed_to VARCHAR", ledger=False),
         _table(
             "flow_enrollment_starts",
             "enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, contact_id VARCHAR, enrolled_at TIMESTAMP, "

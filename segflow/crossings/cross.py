@@ -1,0 +1,142 @@
+"""The cross stage: current membership against the state of the tick before. One transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.crossings.membership import check_generation, current_members, models_read
+from segflow.crossings.versions import Judged, judge, new_versions, old_rules
+from segflow.segments.compiler import Compiled
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.dbt import DbtProject
+from segflow.warehouse.sqlfile import Parameter, load_query
+
+_SQL = Path(__file__).parent / "sql"
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """What one tick did to one segment."""
+
+    segment: str
+    members: int
+    entered: int
+    exited: int
+    status: str
+    reason: str | None
+
+
+def cross(
+    compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime, stale: dict[str, str]
+) -> None:
+    """Record entries, exits, members, sizes and versions of this tick. The caller holds the transaction.
+
+    `stale` are the segments that could not be evaluated, with the reason: their members stay. Raises
+    StaleGenerationError when what it would read was built for another tick.
+    """
+
+    def query(name: str, **parameters: Parameter) -> exp.Query:
+        return load_query(_SQL / f"{name}.sql", **parameters)
+
+    judged = judge(compiled, warehouse, stale)
+    evaluated = {one.segment for one in judged if one.evaluated}
+    check_generation(warehouse, models_read(compiled, evaluated), tick_id)
+    old, outcome = old_rules(judged, compiled, warehouse, dbt, as_of, tick_id)
+    judged = [dataclasses.replace(one, old_rule=outcome.get(one.segment_key, "none")) for one in judged]
+
+    warehouse.stage("judged", _judged_rows(judged))
+    warehouse.stage("current_members", current_members(compiled, evaluated))
+    warehouse.stage("old_members", old if old is not None else _no_old_members())
+    warehouse.stage("gone", query("contacts_gone"))
+    warehouse.stage("returned", query("contacts_returned"))
+    warehouse.stage("entries", query("entries", as_of=as_of, tick_id=tick_id))
+    warehouse.stage("exits", query("exits", as_of=as_of))
+
+    warehouse.append("segment_versions", tick_id, new_versions(judged, compiled))
+    warehouse.append("segment_entries", tick_id, exp.select("*").from_("temp.entries"))
+    warehouse.append("segment_exits", tick_id, exp.select("*").from_("temp.exits"))
+    if _any(warehouse, "entries") or _any(warehouse, "exits"):
+        warehouse.replace("segment_members", query("members"))
+    if _contacts_changed(warehouse):
+        warehouse.replace("contact_state", query("contact_state", as_of=as_of))
+    warehouse.append("segment_sizes", tick_id, query("sizes", as_of=as_of))
+    warehouse.replace("segment_state", _state_rows(judged))
+
+
+def results(warehouse: Warehouse, tick_id: str) -> list[SegmentResult]:
+    """The segments of a tick, by name."""
+    rows = warehouse.rows(
+        exp.select("segment", "members", "entered", "exited", "status", "reason")
+        .from_(relation("segment_sizes"))
+        .where(exp.column("tick_id").eq(exp.Literal.string(tick_id)))
+        .order_by("segment")
+    )
+    return [SegmentResult(**row) for row in rows]
+
+
+def _any(warehouse: Warehouse, staged: str) -> bool:
+    return bool(warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(f"temp.{staged}")))
+
+
+def _contacts_changed(warehouse: Warehouse) -> bool:
+    known = exp.select(exp.Count(this=exp.Star())).from_(relation("contact_state"))
+    present = exp.select(exp.Count(this=exp.Star())).from_(relation("contacts"))
+    # Nobody gone, nobody back, and still another number: somebody is new.
+    absent = known.where(exp.Not(this=exp.Is(this=exp.column("gone_at"), expression=exp.null())))
+    return (
+        _any(warehouse, "gone")
+        or _any(warehouse, "returned")
+        or warehouse.scalar(known) - warehouse.scalar(absent) != warehouse.scalar(present)
+    )
+
+
+def _no_old_members() -> exp.Query:
+    empty = [exp.cast(exp.null(), "VARCHAR").as_(name) for name in ("segment_key", "contact_id")]
+    return exp.select(*empty).where(exp.false())
+
+
+def _judged_rows(judged: list[Judged]) -> pa.Table:
+    schema = pa.schema(
+        [
+            ("segment_key", pa.string()),
+            ("segment", pa.string()),
+            ("segment_version", pa.int64()),
+            ("evaluated", pa.bool_()),
+            ("reason", pa.string()),
+            ("is_new", pa.bool_()),
+            ("changed", pa.bool_()),
+            ("on_create", pa.string()),
+            ("on_change", pa.string()),
+            ("old_rule", pa.string()),
+        ]
+    )
+    return pa.Table.from_pylist([dataclasses.asdict(one) for one in judged], schema=schema)
+
+
+def _state_rows(judged: list[Judged]) -> pa.Table:
+    schema = pa.schema(
+        [
+            ("segment_key", pa.string()),
+            ("segment", pa.string()),
+            ("segment_version", pa.int64()),
+            ("status", pa.string()),
+            ("reason", pa.string()),
+        ]
+    )
+    rows = [
+        {
+            "segment_key": one.segment_key,
+            "segment": one.segment,
+            "segment_version": one.segment_version,
+            "status": "ok" if one.evaluated else "stale",
+            "reason": one.reason,
+        }
+        for one in judged
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)

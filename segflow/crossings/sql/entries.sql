@@ -1,0 +1,59 @@
+-- Who matches now and was no member. `judged` holds one row per segment that was evaluated in this tick.
+with entering as (
+    select judged.segment_key, judged.segment, current_members.contact_id
+    from temp.current_members as current_members
+    inner join temp.judged as judged on judged.segment = current_members.segment
+    left join segflow.segment_members as members
+        on members.segment_key = judged.segment_key and members.contact_id = current_members.contact_id
+    where judged.evaluated and members.contact_id is null
+),
+
+before as (
+    select entries.segment_key, entries.contact_id, max(entries.entry_number) as entry_number
+    from segflow.segment_entries as entries
+    inner join entering
+        on entering.segment_key = entries.segment_key and entering.contact_id = entries.contact_id
+    where entries.tick_id <> :tick_id
+    group by entries.segment_key, entries.contact_id
+),
+
+caused as (
+    select
+        entering.segment_key,
+        entering.segment,
+        entering.contact_id,
+        coalesce(before.entry_number, 0) + 1 as entry_number,
+        judged.segment_version,
+        judged.on_create,
+        judged.on_change,
+        judged.old_rule,
+        case
+            when returned.contact_id is not null then 'returned'
+            when judged.is_new then 'baseline'
+            when judged.old_rule = 'none' then 'data'
+            when old_members.contact_id is not null then 'data'
+            else 'definition'
+        end as cause
+    from entering
+    inner join temp.judged as judged on judged.segment_key = entering.segment_key
+    left join before on before.segment_key = entering.segment_key and before.contact_id = entering.contact_id
+    left join temp.returned as returned on returned.contact_id = entering.contact_id
+    left join temp.old_members as old_members
+        on old_members.segment_key = entering.segment_key and old_members.contact_id = entering.contact_id
+)
+
+select
+    segment_key,
+    segment,
+    contact_id,
+    :as_of as entered_at,
+    entry_number,
+    cause,
+    case cause
+        when 'data' then true
+        when 'baseline' then on_create = 'trigger'
+        when 'definition' then on_change = 'trigger' and old_rule = 'ran'
+        else false
+    end as triggers,
+    segment_version
+from caused

@@ -1,0 +1,48 @@
+-- Who was a member and does not match now: of evaluated segments, of removed ones, and contacts that are gone.
+with leaving as (
+    select members.*, judged.segment_key is null as is_deleted, gone.contact_id is not null as is_gone
+    from segflow.segment_members as members
+    left join temp.judged as judged on judged.segment_key = members.segment_key
+    left join temp.gone as gone on gone.contact_id = members.contact_id
+    left join temp.current_members as current_members
+        on current_members.segment = judged.segment and current_members.contact_id = members.contact_id
+    where
+        judged.segment_key is null
+        or gone.contact_id is not null
+        or (judged.evaluated and current_members.contact_id is null)
+),
+
+caused as (
+    select
+        leaving.*,
+        coalesce(judged.segment_version, leaving.segment_version) as judged_version,
+        judged.on_change,
+        judged.old_rule,
+        case
+            when leaving.is_deleted then 'deleted'
+            when leaving.is_gone then 'gone'
+            when judged.old_rule = 'none' then 'data'
+            when judged.old_rule = 'ran' and old_members.contact_id is null then 'data'
+            else 'definition'
+        end as cause
+    from leaving
+    left join temp.judged as judged on judged.segment_key = leaving.segment_key
+    left join temp.old_members as old_members
+        on old_members.segment_key = leaving.segment_key and old_members.contact_id = leaving.contact_id
+)
+
+select
+    segment_key,
+    segment,
+    contact_id,
+    :as_of as exited_at,
+    entered_at,
+    entry_number,
+    cause,
+    case cause
+        when 'data' then true
+        when 'definition' then on_change = 'trigger' and old_rule = 'ran'
+        else false
+    end as triggers,
+    judged_version as segment_version
+from caused

@@ -1,0 +1,26 @@
+-- One row per segment and tick; a removed segment has its last one when it goes.
+with entered as (
+    select segment_key, count(*) as contacts from temp.entries group by segment_key
+),
+
+exited as (
+    select segment_key, any_value(segment) as segment, count(*) as contacts from temp.exits group by segment_key
+),
+
+sized as (
+    select segment_key, count(*) as contacts from segflow.segment_members group by segment_key
+)
+
+select
+    coalesce(judged.segment_key, exited.segment_key) as segment_key,
+    coalesce(judged.segment, exited.segment) as segment,
+    :as_of as as_of,
+    coalesce(sized.contacts, 0) as members,
+    coalesce(entered.contacts, 0) as entered,
+    coalesce(exited.contacts, 0) as exited,
+    case when judged.segment_key is null then 'deleted' when judged.evaluated then 'ok' else 'stale' end as status,
+    judged.reason
+from temp.judged as judged
+full outer join exited on exited.segment_key = judged.segment_key
+left join entered on entered.segment_key = judged.segment_key
+left join sized on sized.segment_key = coalesce(judged.segment_key, exited.segment_key)

@@ -1,0 +1,162 @@
+"""Versions of definitions: which one made the present members, and what the old rule says now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.segments.compiler import Compiled
+from segflow.segments.emit import fill
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.dbt import DbtProject
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One live segment as this tick judges it."""
+
+    segment_key: str
+    segment: str
+    segment_version: int
+    """The version that counts after this tick: a stale segment keeps its old one."""
+    evaluated: bool
+    reason: str | None
+    is_new: bool
+    changed: bool
+    on_create: str
+    on_change: str
+    old_rule: str = "none"
+    """none: the rule did not change; ran: it changed and the old one was evaluated; broken: the old one cannot run."""
+
+
+def judge(compiled: Compiled, warehouse: Warehouse, stale: dict[str, str]) -> list[Judged]:
+    """Compare the compiled segments with the versions that produced the present members."""
+    state = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_(relation("segment_state")))}
+    latest = _latest(warehouse)
+    found = []
+    for segment in compiled.segments.values():
+        spec = compiled.specs.segments[segment.id].spec
+        known = state.get(segment.id)
+        evaluated = segment.id not in stale
+        key = known["segment_key"] if known else segment.id
+        fingerprint = latest.get((key, known["segment_version"])) if known else None
+        changed = fingerprint != segment.fingerprint
+        version = known["segment_version"] if known else 0
+        if changed and evaluated:
+            version = max((v for k, v in latest if k == key), default=0) + 1
+        if known or evaluated:
+            found.append(
+                Judged(
+                    segment_key=key,
+                    segment=segment.id,
+                    segment_version=version,
+                    evaluated=evaluated,
+                    reason=stale.get(segment.id),
+                    is_new=known is None,
+                    changed=changed and evaluated,
+                    on_create=spec.on_create,
+                    on_change=spec.on_change,
+                )
+            )
+    return found
+
+
+def new_versions(judged: list[Judged], compiled: Compiled) -> pa.Table:
+    """The rows of `segment_versions` that this tick adds."""
+    rows: list[dict[str, Any]] = []
+    for one in judged:
+        if one.changed:
+            segment = compiled.segments[one.segment]
+            spec = compiled.specs.segments[one.segment].spec
+            rows.append(
+                {
+                    "segment_key": one.segment_key,
+                    "segment": one.segment,
+                    "segment_version": one.segment_version,
+                    "fingerprint": segment.fingerprint,
+                    "spec": json.dumps(spec.model_dump(mode="json", by_alias=True, exclude_unset=True)),
+                    "compiled_sql": segment.standalone,
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=_VERSION_SCHEMA)
+
+
+_VERSION_SCHEMA = pa.schema(
+    [
+        ("segment_key", pa.string()),
+        ("segment", pa.string()),
+        ("segment_version", pa.int64()),
+        ("fingerprint", pa.string()),
+        ("spec", pa.string()),
+        ("compiled_sql", pa.string()),
+    ]
+)
+
+
+def old_rules(
+    judged: list[Judged],
+    compiled: Compiled,
+    warehouse: Warehouse,
+    dbt: DbtProject,
+    as_of: datetime,
+    tick_id: str,
+) -> tuple[exp.Query | None, dict[str, str]]:
+    """(segment_key, contact_id) under the old rules of the segments that changed, at this `as_of`.
+
+    Also says for every changed segment whether its old rule `ran` or is `broken`. The rule may be broken for good
+    (a column is gone), which must not stop the tick.
+    """
+    changed = [one for one in judged if one.changed and not one.is_new]
+    if not changed:
+        return None, {}
+    versions = _compiled_sql(warehouse)
+    queries: list[exp.Query] = []
+    outcome: dict[str, str] = {}
+    for one in changed:
+        try:
+            query = fill(
+                versions[one.segment_key],
+                relation=lambda model: relation(model) if model == "contacts" else dbt.relation(model),
+                as_of=as_of,
+                zone=compiled.zone,
+                tick_id=tick_id,
+                dialect=warehouse.dialect,
+            )
+            error = warehouse.bind(query)
+        except Exception as reason:  # whatever is wrong with an old rule, the new one goes on
+            error = str(reason)
+        outcome[one.segment_key] = "broken" if error else "ran"
+        if not error:
+            key = exp.Literal.string(one.segment_key).as_("segment_key")
+            queries.append(exp.select(key, "contact_id").from_(query.subquery("old")))
+    if not queries:
+        return None, outcome
+    union: exp.Query = queries[0]
+    for query in queries[1:]:
+        union = exp.union(union, query, distinct=False)
+    return union, outcome
+
+
+def _latest(warehouse: Warehouse) -> dict[tuple[str, int], str]:
+    rows = warehouse.rows(
+        exp.select("segment_key", "segment_version", "fingerprint").from_(relation("segment_versions"))
+    )
+    return {(row["segment_key"], row["segment_version"]): row["fingerprint"] for row in rows}
+
+
+def _compiled_sql(warehouse: Warehouse) -> dict[str, str]:
+    """segment_key -> the SQL of the version that produced its present members."""
+    query = (
+        exp.select("state.segment_key", "versions.compiled_sql")
+        .from_(exp.alias_(relation("segment_state"), "state", table=True))
+        .join(
+            exp.alias_(relation("segment_versions"), "versions", table=True),
+            on="versions.segment_key = state.segment_key and versions.segment_version = state.segment_version",
+        )
+    )
+    return {row["segment_key"]: row["compiled_sql"] for row in warehouse.rows(query)}

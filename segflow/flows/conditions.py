@@ -1,0 +1,112 @@
+"""Conditions inside flows, for all flows at once: one query says which subject satisfies which condition.
+
+A subject is an enrollment or a crossing that wants to become one. Conditions read `segment_members`, the facts of this
+tick, and facts of the enrollment itself (events since it began), which are computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from segflow.segments.fact_models import ROWS, aggregate, row_query
+from segflow.segments.facts import FactColumn, column_name
+from segflow.segments.membership_models import CONTACTS, join_facts
+from segflow.segments.nodes import Crossed, Fact, Member, Node, facts_of
+from segflow.segments.predicate import Columns, predicate
+from segflow.segments.sql import col, ident, ref
+from segflow.specs.catalog import Catalog
+from segflow.warehouse.base import relation
+
+SUBJECTS = "subjects"
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The conditions of all flows by key (`FLOW/PLACE`), and how to name relations in a query about them."""
+
+    nodes: Mapping[str, Node]
+    columns: Mapping[Fact, FactColumn]
+    catalog: Catalog
+    resolve: Callable[[exp.Query], exp.Query]
+    """Fills in refs and bounds."""
+
+    def satisfied(self, keys: list[str]) -> exp.Query:
+        """(subject_id, condition) for the rows of `temp.subjects` (subject_id, contact_id, enrolled_at, condition)
+        whose condition, one of `keys`, holds."""
+        nodes = [self.nodes[key] for key in keys]
+        query = (
+            exp.select(col("subject_id", SUBJECTS), col("condition", SUBJECTS))
+            .from_(exp.alias_(exp.table_(SUBJECTS, db="temp"), SUBJECTS, table=True))
+            .join(ref(CONTACTS, CONTACTS), on=exp.EQ(this=col("contact_id", CONTACTS), expression=col("contact_id", SUBJECTS)))
+        )
+        query = join_facts(query, nodes, self.columns)
+        query = self._join_members(query, nodes)
+        query, own = self._join_own_facts(query, nodes)
+        columns = Columns(
+            value=lambda value: col(value.name, CONTACTS),
+            fact=lambda fact: own.get(fact) or col(self.columns[fact].column, self.columns[fact].model),
+            member=lambda segment: _is_set(col("contact_id", f"member_{segment}")),
+            crossed=_crossed,
+            anchor=lambda: col("enrolled_at", SUBJECTS),
+        )
+        case = exp.Case(this=col("condition", SUBJECTS))
+        for key in keys:
+            case = case.when(exp.Literal.string(key), predicate(self.nodes[key], columns))
+        return self.resolve(query.where(case))
+
+    def _join_members(self, query: exp.Select, nodes: list[Node]) -> exp.Select:
+        below = {found for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
+        for found in sorted(below, key=repr):
+            named = exp.column("segment").eq(exp.Literal.string(found.segment))
+            if isinstance(found, Member):
+                alias = f"member_{found.segment}"
+                rows = exp.select("contact_id").from_(relation("segment_members")).where(named)
+            else:
+                alias = f"{found.kind}_{found.segment}"
+                table, at = ("segment_entries", "entered_at") if found.kind == "enters" else ("segment_exits", "exited_at")
+                rows = (
+                    exp.select(col("contact_id"), exp.Max(this=col(at)).as_("last_at"))
+                    .from_(relation(table)).where(named).group_by("contact_id")
+                )
+            on = exp.EQ(this=col("contact_id", alias), expression=col("contact_id", SUBJECTS))
+            query = query.join(rows.subquery(alias), on=on, join_type="left")
+        return query
+
+    def _join_own_facts(self, query: exp.Select, nodes: list[Node]) -> tuple[exp.Select, dict[Fact, exp.Expr]]:
+        """Join the facts that have one value per enrollment: its contact's rows, looked at from when it began."""
+        grouped: dict[str, list[Fact]] = {}
+        for fact in sorted({f for n in nodes for f in facts_of(n) if f.per_enrollment}, key=column_name):
+            grouped.setdefault(fact.source.model, []).append(fact)
+        own: dict[Fact, exp.Expr] = {}
+        for model, facts in sorted(grouped.items()):
+            alias = f"own_{model}"
+            base = row_query(facts, self.catalog)
+            once = exp.select("subject_id", "contact_id", "enrolled_at").from_(exp.table_(SUBJECTS, db="temp")).distinct()
+            same = exp.EQ(
+                this=exp.cast(exp.column("contact_id", table="found"), "VARCHAR"),
+                expression=exp.column("contact_id", table="enrolled"),
+            )
+            rows = exp.select("enrolled.subject_id", "enrolled.enrolled_at", *_values(base))
+            rows = rows.from_(once.subquery("enrolled")).join(base.subquery("found"), on=same)
+            found = [exp.alias_(aggregate(fact), ident(column_name(fact))) for fact in facts]
+            facts_query = exp.select("subject_id", *found).from_(rows.subquery(ROWS)).group_by("subject_id")
+            on = exp.EQ(this=col("subject_id", alias), expression=col("subject_id", SUBJECTS))
+            query = query.join(facts_query.subquery(alias), on=on, join_type="left")
+            own |= {fact: col(column_name(fact), alias) for fact in facts}
+        return query, own
+
+
+def _values(base: exp.Select) -> list[exp.Expr]:
+    return [col(name, "found") for name in base.named_selects if name != "contact_id"]
+
+
+def _crossed(node: Crossed) -> exp.Expr:
+    later = exp.GT(this=col("last_at", f"{node.kind}_{node.segment}"), expression=col("enrolled_at", SUBJECTS))
+    return exp.Coalesce(this=later, expressions=[exp.false()])
+
+
+def _is_set(column: exp.Expr) -> exp.Expr:
+    return exp.Not(this=exp.Is(this=column, expression=exp.null()))

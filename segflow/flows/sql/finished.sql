@@ -1,0 +1,5 @@
+-- Enrollments that came to their end by themselves.
+select enrollment_id, flow, contact_id, :as_of as ended_at,
+    case when action = 'exit' then 'exit' else 'completed' end as reason
+from temp.taken
+where next_step is null

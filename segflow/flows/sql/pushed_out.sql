@@ -1,0 +1,37 @@
+-- Enrollments that end before any step moves: the contact is gone, the flow is gone, or an edit of the segment that
+-- enrolled it pushed the contact back over the border.
+with pushed as (
+    select positions.enrollment_id, exits.cause
+    from temp.positions as positions
+    inner join segflow.segment_exits as exits
+        on exits.segment = positions.trigger_segment and exits.contact_id = positions.contact_id
+    where positions.trigger_kind = 'enters' and exits.tick_id > positions.crossing_tick
+        and exits.cause in ('definition', 'deleted')
+    union all
+    select positions.enrollment_id, entries.cause
+    from temp.positions as positions
+    inner join segflow.segment_entries as entries
+        on entries.segment = positions.trigger_segment and entries.contact_id = positions.contact_id
+    where positions.trigger_kind = 'exits' and entries.tick_id > positions.crossing_tick
+        and entries.cause = 'definition'
+),
+
+reasons as (
+    select
+        positions.enrollment_id,
+        positions.flow,
+        positions.contact_id,
+        case
+            when flows.flow is null then 'flow_removed'
+            when contacts.contact_id is null then 'gone'
+            when pushed.cause = 'deleted' then 'segment_deleted'
+            when pushed.cause = 'definition' then 'definition'
+        end as reason
+    from temp.positions as positions
+    left join temp.flows_now as flows on flows.flow = positions.flow
+    left join segflow.contacts as contacts on contacts.contact_id = positions.contact_id
+    left join (select enrollment_id, min(cause) as cause from pushed group by enrollment_id) as pushed
+        on pushed.enrollment_id = positions.enrollment_id
+)
+
+select enrollment_id, flow, contact_id, :as_of as ended_at, reason from reasons where reason is not null

@@ -1,0 +1,173 @@
+"""A segflow project as an object: what the CLI and Dagster do, without a process of their own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+from sqlglot import exp
+
+import senders as sender_package
+from segflow import ticks
+from segflow.errors import InputError, SpecError, did_you_mean
+from segflow.exports import members_table
+from segflow.outbox.lease import held_lease
+from segflow.outbox.store import DeliveryStore
+from segflow.segments.compiler import Compiled, compile_project
+from segflow.segments.emit import fill, template
+from segflow.segments.files import differences, write
+from segflow.segments.membership_models import CONTACTS, contacts_query
+from segflow.specs.load import load_specs
+from segflow.specs.project import Specs
+from segflow.tick import STAGES, TickReport, TickRun, begin, finish, run_stage
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.dbt import DbtProject
+from segflow.warehouse.duckdb import DuckDBWarehouse
+from senders.base import Sender
+
+Progress = Callable[[TickRun, str], None]
+
+
+class Project:
+    """One project folder. Specs are read when first needed; `reload` reads them again.
+
+    `holder` names this worker in the lease; by default each Project is one of its own.
+    """
+
+    def __init__(self, path: Path | str = ".", holder: str | None = None) -> None:
+        self.root = Path(path).resolve()
+        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+    @cached_property
+    def specs(self) -> Specs:
+        """The loaded specs. Raises SpecError with every problem of every file."""
+        return load_specs(self.root)
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        return compile_project(self.specs)
+
+    @cached_property
+    def dbt(self) -> DbtProject:
+        if not (self.specs.dbt_dir / "dbt_project.yml").exists():
+            raise InputError(f"{self.specs.dbt_dir} holds no dbt_project.yml")
+        return DbtProject(self.specs.dbt_dir, self.warehouse_path)
+
+    @cached_property
+    def store(self) -> DeliveryStore:
+        return DeliveryStore.open(self.specs.settings.delivery.store, self.root)
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.specs.path(self.specs.settings.warehouse.path)
+
+    def warehouse(self) -> Warehouse:
+        """A new connection; close it soon, it locks others out."""
+        return DuckDBWarehouse(self.warehouse_path)
+
+    @contextmanager
+    def senders(self) -> Iterator[dict[str, Sender]]:
+        """The senders of this project, opened when they are first used and closed at the end."""
+        with ExitStack() as stack:
+            built: dict[str, Sender] = {}
+            for name, settings in self.specs.settings.all_senders().items():
+                sender = sender_package.build(name, settings.model_dump(), self.root)
+                stack.callback(sender.close)
+                built[name] = sender
+            yield built
+
+    def reload(self) -> None:
+        """Forget what was read from files, so that edits count. An open delivery store stays open."""
+        for name in ("specs", "compiled"):
+            self.__dict__.pop(name, None)
+
+    def write_models(self) -> list[Path]:
+        """Bring the generated dbt models up to date; returns the files that changed."""
+        changed = write(self.compiled, self.root)
+        if changed and "dbt" in self.__dict__:
+            self.dbt.forget()
+        return changed
+
+    def check_models(self) -> list[str]:
+        """How the generated models on disk differ from the specs; empty when they match."""
+        return differences(self.compiled, self.root)
+
+    def tick(self, as_of: datetime | None = None, send: bool = False, progress: Progress | None = None) -> TickReport:
+        """Run one tick. A tick that died is resumed first; its time need not be `as_of`.
+
+        `as_of`: aware, or read as UTC; default now. `send=False` leaves messages in the outbox. Raises SpecError,
+        LeaseHeldError, and what the stages raise; what one segment or sender cannot do is in `report.errors`.
+        """
+        if as_of is not None and as_of.tzinfo is None:
+            as_of = as_of.replace(tzinfo=UTC)
+        _ = self.compiled  # wrong specs are told before anything is touched
+        with held_lease(self.store, self.holder) as lease:
+            run = begin(self, as_of, lease)
+            report = self._run(run, send, progress)
+            wanted = as_of.astimezone(UTC).replace(microsecond=0) if as_of else None
+            if run.report.resumed and (wanted is None or wanted > run.row.as_of):
+                follow = begin(self, as_of, lease)
+                if follow.row.tick_id != run.row.tick_id:
+                    errors = report.errors
+                    report = self._run(follow, send, progress)
+                    report.resumed, report.errors = True, errors + report.errors
+            return report
+
+    def _run(self, run: TickRun, send: bool, progress: Progress | None) -> TickReport:
+        for stage in STAGES:
+            if progress is not None:
+                progress(run, stage.name)
+            run_stage(run, stage, skip=stage.name == "send" and not send)
+        return finish(run)
+
+    def members(self, segment: str) -> pa.Table:
+        """(contact_id) of the present members of a segment, as of the last tick."""
+        self._check_segment(segment)
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            if not warehouse.exists(CONTACTS):
+                return pa.table({"contact_id": pa.array([], pa.string())})
+            return members_table(warehouse, segment, ["contact_id"])
+
+    def preview(self, segment: str, as_of: datetime | None = None) -> pa.Table:
+        """(contact_id) of who would be a member at `as_of` (default now), by the file as it is, without a tick.
+
+        Attributes without history are read as they are now. Nothing is written.
+        """
+        self._check_segment(segment)
+        as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
+        contacts = template(contacts_query(self.specs.catalog))
+        text = self.compiled.segments[segment].standalone.replace(
+            "with ", f"with {CONTACTS} as (\n{contacts}\n),\n", 1
+        ).replace(f"{{{{ ref('{CONTACTS}') }}}}", CONTACTS)
+        query = fill(
+            text,
+            relation=self.dbt.relation,
+            as_of=as_of,
+            zone=self.compiled.zone,
+            tick_id="",
+            dialect="duckdb",
+        )
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return warehouse.query(exp.select("contact_id").from_(query.subquery("preview")).order_by("contact_id"))
+
+    def last_tick(self) -> ticks.TickRow | None:
+        """The latest tick, or None."""
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return ticks.last(warehouse)
+
+    def _check_segment(self, segment: str) -> None:
+        if segment not in self.specs.segments:
+            raise InputError(f"unknown segment {segment}{did_you_mean(segment, list(self.specs.segments))}")
+
+
+__all__ = ["Project", "SpecError", "relation"]

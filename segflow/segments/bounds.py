@@ -1,0 +1,116 @@
+"""Points in time that move with `as_of`. Computed here, in Python, and emitted as literals.
+
+SQL interval arithmetic shifts by an hour to a day under other session zones, and only a literal is pushed down into
+the scan; so the generated models carry `{{ bound('as_of - 30 days') }}` and every tick supplies the values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from sqlglot import exp
+
+from segflow.errors import InputError
+from segflow.specs.types import Duration
+
+BoundKind = Literal["instant", "date", "anniversaries"]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One moving point: `as_of` (an instant) or `today` (its date in the project's zone), shifted by a duration.
+
+    `anniversaries` is a list instead: month * 100 + day of every day in [today, today + span).
+    """
+
+    kind: BoundKind
+    shift: Duration | None = None
+    forward: bool = False
+
+    @property
+    def key(self) -> str:
+        """How generated SQL names it, like `as_of - 30 days`."""
+        if self.kind == "anniversaries":
+            return f"anniversaries {self.shift}"
+        origin = "as_of" if self.kind == "instant" else "today"
+        return origin if self.shift is None else f"{origin} {'+' if self.forward else '-'} {self.shift}"
+
+    def instant(self, as_of: datetime) -> datetime:
+        """The instant this bound stands for. Raises InputError when it leaves the calendar (years 1 to 9999)."""
+        return _shifted(as_of, self)
+
+    def literal(self, as_of: datetime, zone: ZoneInfo) -> exp.Expr:
+        """Its SQL literal at this `as_of` (UTC). Anniversaries become a tuple of numbers."""
+        if self.kind == "instant":
+            return timestamp_literal(_shifted(as_of, self))
+        today = as_of.astimezone(zone).date()
+        if self.kind == "date":
+            return date_literal(_shifted(datetime(today.year, today.month, today.day), self).date())
+        assert self.shift is not None
+        first = datetime(today.year, today.month, today.day)
+        days = (self.shift.after(first) - first).days
+        return exp.Tuple(expressions=[exp.Literal.number(n) for n in month_days(today, days)])
+
+
+AS_OF = Bound("instant")
+
+
+def bound_from_key(key: str) -> Bound:
+    """The inverse of `Bound.key`. Raises ValueError for a text that is no bound."""
+    origin, _, rest = key.partition(" ")
+    if origin == "anniversaries":
+        return Bound("anniversaries", Duration.parse(rest))
+    kind: BoundKind = {"as_of": "instant", "today": "date"}[origin]  # type: ignore[assignment]
+    if not rest:
+        return Bound(kind)
+    sign, _, span = rest.partition(" ")
+    return Bound(kind, Duration.parse(span), forward=sign == "+")
+
+
+def bounds_json(bounds: Iterable[Bound], as_of: datetime, zone: ZoneInfo, dialect: str) -> str:
+    """A JSON object key -> SQL text, as the `bound` macro reads it."""
+    values = {bound.key: bound.literal(as_of, zone).sql(dialect=dialect) for bound in {AS_OF, *bounds}}
+    return json.dumps(values, sort_keys=True)
+
+
+def month_days(first: date, days: int) -> list[int]:
+    """month * 100 + day for `days` days from `first`; 28 February brings 229 along in years without one."""
+    found: list[int] = []
+    for offset in range(min(days, 366)):
+        day = first + timedelta(days=offset)
+        found.append(day.month * 100 + day.day)
+        if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).month == 3:
+            found.append(229)
+    return sorted(set(found))
+
+
+def timestamp_literal(instant: datetime) -> exp.Expr:
+    """A UTC timestamp without zone, as the warehouse holds all times."""
+    naive = instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+    return exp.cast(exp.Literal.string(naive.isoformat(sep=" ")), "TIMESTAMP")
+
+
+def date_literal(day: date) -> exp.Expr:
+    return exp.cast(exp.Literal.string(day.isoformat()), "DATE")
+
+
+def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The instants [start, end) of a day of the project's zone, in UTC."""
+    start = datetime(day.year, day.month, day.day, tzinfo=zone)
+    following = day + timedelta(days=1)
+    end = datetime(following.year, following.month, following.day, tzinfo=zone)
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def _shifted(origin: datetime, bound: Bound) -> datetime:
+    if bound.shift is None:
+        return origin
+    try:
+        return bound.shift.after(origin) if bound.forward else bound.shift.before(origin)
+    except (OverflowError, ValueError) as error:
+        raise InputError(f"'{bound.key}' leaves the calendar at as_of {origin.isoformat()}") from error

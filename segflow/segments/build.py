@@ -1,0 +1,237 @@
+"""The build stage: dbt builds contacts, facts and memberships; what cannot be evaluated is singled out.
+
+The fast path is one dbt run. Only when a model fails are its parts bound one by one, the broken ones left out (in
+memory: the committed models stay as they are), and the rest built again; segments that need a broken part are stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.errors import DuplicateContactsError, RunError
+from segflow.segments.bounds import bounds_json
+from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
+from segflow.segments.emit import fill, template
+from segflow.segments.fact_models import fact_query
+from segflow.segments.facts import by_model
+from segflow.segments.membership_models import contacts_query, segment_model
+from segflow.segments.order import closure
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.dbt import DbtProject, ModelResult
+
+Open = Callable[[], AbstractContextManager[Warehouse]]
+
+
+@dataclass
+class BuildReport:
+    """What the build stage found. `stale`: segment -> reason; `broken`: part (`model.column`, model) -> reason."""
+
+    contacts: int = 0
+    null_contacts: int = 0
+    stale: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    models: dict[str, float] = field(default_factory=dict)
+    """Seconds per dbt model."""
+    dbt_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Build:
+    compiled: Compiled
+    dbt: DbtProject
+    open: Open
+    tick_id: str
+    as_of: datetime
+    report: BuildReport
+
+    def run(
+        self, select: list[str], patches: dict[str, str] | None = None, exclude: list[str] | None = None
+    ) -> dict[str, ModelResult]:
+        bounds = json.loads(bounds_json(self.compiled.bounds, self.as_of, self.compiled.zone, "duckdb"))
+        started = time.perf_counter()
+        results = self.dbt.run(select, {"segflow": {"tick_id": self.tick_id, "bounds": bounds}}, patches, exclude)
+        self.report.dbt_seconds += time.perf_counter() - started
+        self.report.models |= {name: result.seconds for name, result in results.items()}
+        return results
+
+    def fill(self, text: str) -> exp.Query:
+        return fill(
+            text,
+            relation=self.dbt.relation,
+            as_of=self.as_of,
+            zone=self.compiled.zone,
+            tick_id=self.tick_id,
+            dialect="duckdb",
+        )
+
+
+def build(compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: str, as_of: datetime) -> BuildReport:
+    """Build everything for this tick. Raises DuplicateContactsError, and RunError when there are no contacts to judge."""
+    work = _Build(compiled, dbt, open_warehouse, tick_id, as_of, BuildReport())
+    sql = [segment_model(name) for name in compiled.sql_segments()]
+    select = [f"+{model}" for model in (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS)]
+    results = work.run(select)
+    if any(result.status != "success" for result in results.values()):
+        _repair(work, results)
+    with open_warehouse() as warehouse:
+        _check_contacts(work, warehouse)
+        _keep_views(work, warehouse)
+    return work.report
+
+
+def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
+    compiled, report = work.compiled, work.report
+    again: list[str] = []
+    patches: dict[str, str] = {}
+    if _status(results, CONTACTS) != "success":
+        patches[CONTACTS] = _repair_contacts(work, results)
+        outcome = work.run([CONTACTS], patches)
+        if _status(outcome, CONTACTS) != "success":
+            raise RunError(f"the contacts cannot be built: {_reason(outcome, CONTACTS)}")
+        # Everything downstream was skipped for a cause that is mended now.
+        rest = [*compiled.fact_models(), *(segment_model(name) for name in compiled.sql_segments())]
+        upstream = [f"+{model}" for model in rest]
+        results = work.run(upstream, exclude=[CONTACTS, MEMBERSHIPS]) if rest else {}
+    for model, columns in by_model(compiled.columns).items():
+        if _status(results, model) == "success":
+            continue
+        with work.open() as warehouse:
+            faults = {c.name: warehouse.bind(work.fill(template(fact_query([c], compiled.specs.catalog)))) for c in columns}
+        broken = {name: fault for name, fault in faults.items() if fault}
+        if not broken:
+            broken = {column.name: _reason(results, model) for column in columns}
+        report.broken |= broken
+        if len(broken) < len(columns):
+            again.append(model)
+    for name in compiled.sql_segments():
+        model = segment_model(name)
+        if _status(results, model) != "success":
+            report.broken[model] = _reason(results, model)
+    _mark_stale(work)
+    files = compiled.without(report.broken, report.stale)
+    patches |= {model: files[f"facts/{model}.sql"] for model in again}
+    patches[MEMBERSHIPS] = files[f"{MEMBERSHIPS}.sql"]
+    if again:
+        outcome = work.run(again, patches)
+        for model in again:
+            if _status(outcome, model) != "success":
+                columns = by_model(compiled.columns)[model]
+                report.broken |= {column.name: _reason(outcome, model) for column in columns}
+        _mark_stale(work)
+        patches[MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{MEMBERSHIPS}.sql"]
+    outcome = work.run([MEMBERSHIPS], patches)
+    if _status(outcome, MEMBERSHIPS) == "success":
+        return
+    with work.open() as warehouse:
+        for name, text in compiled.views.items():
+            if name not in report.stale:
+                fault = warehouse.bind(work.fill(text))
+                if fault:
+                    report.stale[name] = fault
+    _spread(work)
+    patches[MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{MEMBERSHIPS}.sql"]
+    outcome = work.run([MEMBERSHIPS], patches)
+    if _status(outcome, MEMBERSHIPS) != "success":
+        raise RunError(f"the memberships cannot be built: {_reason(outcome, MEMBERSHIPS)}")
+
+
+def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
+    """The contacts model with the attributes that cannot be read as missing. Raises RunError when it is no attribute."""
+    catalog = work.compiled.specs.catalog
+    attributes = catalog.contacts.attributes
+    with work.open() as warehouse:
+        for name, attribute in attributes.items():
+            only = catalog.contacts.model_copy(update={"attributes": {name: attribute}})
+            query = contacts_query(catalog.model_copy(update={"contacts": only}))
+            try:
+                fault = warehouse.bind(work.fill(template(query)))
+            except RunError as error:
+                fault = str(error)
+            if fault:
+                work.report.broken[f"{CONTACTS}.{name}"] = fault
+    broken = [name for name in attributes if f"{CONTACTS}.{name}" in work.report.broken]
+    if not broken or len(broken) == len(attributes):
+        raise RunError(f"the contacts cannot be built: {_reason(results, CONTACTS)}")
+    text = template(contacts_query(catalog, missing=broken))
+    return f"{{{{ config(materialized='table') }}}}\n{text}"
+
+
+def _mark_stale(work: _Build) -> None:
+    for name in work.compiled.segments:
+        faults = sorted(work.compiled.depends_on(name) & set(work.report.broken))
+        if faults and name not in work.report.stale:
+            work.report.stale[name] = f"{faults[0]}: {work.report.broken[faults[0]]}"
+
+
+def _spread(work: _Build) -> None:
+    """What refers to a stale segment is stale with it."""
+    for name in work.compiled.segments:
+        needed = [other for other in closure(name, work.compiled.graph) if other in work.report.stale and other != name]
+        if needed and name not in work.report.stale:
+            work.report.stale[name] = f"refers to segment {needed[0]}, which cannot be evaluated"
+
+
+def _check_contacts(work: _Build, warehouse: Warehouse) -> None:
+    contacts = relation(CONTACTS)
+    repeated = warehouse.rows(
+        exp.select("contact_id", exp.Count(this=exp.Star()).as_("times"))
+        .from_(contacts)
+        .group_by("contact_id")
+        .having(exp.Count(this=exp.Star()) > 1)
+        .order_by("contact_id")
+        .limit(5)
+    )
+    spec = work.compiled.specs.catalog.contacts
+    if repeated:
+        named = ", ".join(f"{row['contact_id']} ({row['times']} times)" for row in repeated)
+        raise DuplicateContactsError(
+            f"model {spec.model} holds contact ids more than once: {named}. Nobody crosses a border on ambiguous "
+            f"data: make column {spec.key} of {spec.model} unique, then run the tick again."
+        )
+    work.report.contacts = warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(contacts))
+    nulls = exp.select(exp.Count(this=exp.Star())).from_(work.dbt.relation(spec.model))
+    key = exp.column(spec.key, quoted=True)
+    work.report.null_contacts = warehouse.scalar(nulls.where(exp.Is(this=key, expression=exp.null())))
+
+
+def _keep_views(work: _Build, warehouse: Warehouse) -> None:
+    """Bring the views of YAML segments up to date; only those whose SQL changed are touched."""
+    stored = {r["segment"]: r["fingerprint"] for r in warehouse.rows(exp.select("*").from_(relation("segment_views")))}
+    wanted = {
+        name: hashlib.sha256(text.encode()).hexdigest()
+        for name, text in work.compiled.views.items()
+        if name not in work.report.stale
+    }
+    kept = {name: mark for name, mark in stored.items() if name in work.report.stale}
+    if stored == {**kept, **wanted}:
+        return
+    for name, mark in wanted.items():
+        if stored.get(name) != mark:
+            warehouse.create_view(segment_model(name), work.fill(work.compiled.views[name]))
+    for name in set(stored) - set(wanted) - set(kept):
+        warehouse.drop_view(segment_model(name))
+    rows = [{"segment": name, "fingerprint": mark} for name, mark in sorted({**kept, **wanted}.items())]
+    schema = pa.schema([("segment", pa.string()), ("fingerprint", pa.string())])
+    warehouse.replace("segment_views", pa.Table.from_pylist(rows, schema=schema))
+
+
+def _status(results: dict[str, ModelResult], model: str) -> str:
+    return results[model].status if model in results else "skipped"
+
+
+def _reason(results: dict[str, ModelResult], model: str) -> str:
+    """Why a model was not built; for a skipped one the first model that failed."""
+    result = results.get(model)
+    if result is not None and result.status == "error":
+        return result.message
+    failed = [other for other in results.values() if other.status == "error"]
+    return f"model {failed[0].model} failed: {failed[0].message}" if failed else "it was skipped"

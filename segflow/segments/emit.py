@@ -1,0 +1,98 @@
+"""Pass 7: queries become the text of dbt models, readable by an analyst, and texts become queries again.
+
+The text is the one form in which compiled SQL is kept (in files and in `segment_versions`): `{{ ref('x') }}`,
+`{{ bound('as_of - 30 days') }}` and `{{ tick_id() }}` are filled in by dbt, or by `fill` when the engine runs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import sqlglot
+from sqlglot import exp
+
+from segflow.segments.bounds import bound_from_key
+from segflow.segments.sql import BOUND, REF, TICK_ID, pretty
+from segflow.warehouse.base import relation as engine_table
+from segflow.warehouse.tables import TABLES
+
+_REF_TEXT = re.compile(rf'"?{REF}(\w+?)"?(?=[\s,);]|$)')
+_BOUND_TEXT = re.compile(rf"\(?\b{BOUND}\('([^']*)'\)\)?", re.IGNORECASE)
+_TICK_TEXT = re.compile(rf"{TICK_ID}\(\)", re.IGNORECASE)
+_JINJA = re.compile(r"\{[{%#]")
+
+_FILL_REF = re.compile(r"\{\{\s*ref\('(\w+)'\)\s*\}\}")
+_FILL_SOURCE = re.compile(r"\{\{\s*source\('segflow', '(\w+)'\)\s*\}\}")
+_FILL_BOUND = re.compile(r"\{\{\s*bound\('([^']*)'\)\s*\}\}")
+_FILL_AS_OF = re.compile(r"\{\{\s*as_of\(\)\s*\}\}")
+_FILL_TICK = re.compile(r"\{\{\s*tick_id\(\)\s*\}\}")
+_FILL_BRACES = re.compile(r"\{\{ '(\{[{%#])' \}\}")
+
+
+def template(query: exp.Expr) -> str:
+    """The query as text, with Jinja for what a tick supplies. A brace that a value of the spec holds is escaped."""
+    text = _JINJA.sub(lambda match: f"{{{{ '{match.group(0)}' }}}}", pretty(query))
+    text = _REF_TEXT.sub(_ref_text, text)
+    text = _BOUND_TEXT.sub(_bound_text, text)
+    return _TICK_TEXT.sub("{{ tick_id() }}", text)
+
+
+def _ref_text(match: re.Match[str]) -> str:
+    # The engine's own tables are no dbt models: dbt knows them as sources.
+    name = match.group(1)
+    return f"{{{{ source('segflow', '{name}') }}}}" if name in TABLES else f"{{{{ ref('{name}') }}}}"
+
+
+def _bound_text(match: re.Match[str]) -> str:
+    # The literal of `anniversaries` brings its own parentheses: `in ({{ ... }})` would make a row of one tuple.
+    key, whole = match.group(1), match.group(0)
+    placeholder = f"{{{{ bound('{key}') }}}}"
+    if key.startswith("anniversaries"):
+        return placeholder
+    opening = "(" if whole.startswith("(") else ""
+    return f"{opening}{placeholder}{')' if whole.endswith('))') else ''}"
+
+
+def model_text(text: str, *, materialized: str, comment: list[str], tags: list[str] | None = None) -> str:
+    """A whole model file: config, the comment as `--` lines, the query."""
+    tagged = f", tags={tags!r}" if tags else ""
+    lines = [f"{{{{ config(materialized='{materialized}'{tagged}) }}}}", ""]
+    lines += [f"-- {_safe(line)}".rstrip() for line in comment]
+    return "\n".join([*lines, "", text.strip(), ""])
+
+
+def _safe(line: str) -> str:
+    """Words of a user inside a comment: one line, and nothing that Jinja would run."""
+    return _JINJA.sub(lambda match: " ".join(match.group(0)), " ".join(line.split()))
+
+
+def bound_keys(text: str) -> set[str]:
+    """The keys of all bounds in a text."""
+    keys = set(_FILL_BOUND.findall(text))
+    return keys | {"as_of"} if _FILL_AS_OF.search(text) else keys
+
+
+def fill(
+    text: str, *, relation: Callable[[str], exp.Table], as_of: datetime, zone: ZoneInfo, tick_id: str, dialect: str
+) -> exp.Query:
+    """Make a query of a text, for the engine to run. Raises ValueError when it does not parse."""
+
+    def bound(key: str) -> str:
+        return bound_from_key(key).literal(as_of, zone).sql(dialect=dialect)
+
+    text = _FILL_REF.sub(lambda match: relation(match.group(1)).sql(dialect=dialect, identify=True), text)
+    text = _FILL_SOURCE.sub(lambda match: engine_table(match.group(1)).sql(dialect=dialect, identify=True), text)
+    text = _FILL_BOUND.sub(lambda match: bound(match.group(1)), text)
+    text = _FILL_AS_OF.sub(lambda _: bound("as_of"), text)
+    text = _FILL_TICK.sub(lambda _: exp.Literal.string(tick_id).sql(dialect=dialect), text)
+    text = _FILL_BRACES.sub(lambda match: match.group(1), text)
+    try:
+        query = sqlglot.parse_one(text, dialect=dialect)
+    except sqlglot.ParseError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(query, exp.Query):
+        raise ValueError("not a query")
+    return query

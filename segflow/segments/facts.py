@@ -1,0 +1,116 @@
+"""Pass 3: which facts the conditions of the whole project need, each once, with a column name of its own.
+
+A comparison of a contact's attribute with a moving bound becomes a fact too: the facts hold the windows, so that a
+segment's view stays right from tick to tick without being rebuilt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from segflow.segments.bounds import Bound
+from segflow.segments.nodes import (
+    ROW_AT,
+    Anchor,
+    And,
+    Compare,
+    Constant,
+    Fact,
+    Node,
+    Not,
+    Or,
+    Source,
+    Value,
+    describe,
+    facts_of,
+)
+
+_LABEL = {"gt": "over", "gte": "from", "lt": "under", "lte": "to", "eq": "is", "in": "in"}
+
+
+@dataclass(frozen=True)
+class FactColumn:
+    """A fact and where it is kept."""
+
+    fact: Fact
+    model: str
+    column: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}.{self.column}"
+
+
+def hoist(node: Node) -> Node:
+    """Turn comparisons of a contact's attribute with a moving bound into facts about the contact."""
+    match node:
+        case And(items):
+            moving = [item for item in items if _is_moving(item)]
+            if len(moving) == len(items) and len({item.subject for item in moving if isinstance(item, Compare)}) == 1:
+                return _contact_fact(node)
+            return And(tuple(hoist(item) for item in items))
+        case Or(items):
+            return Or(tuple(hoist(item) for item in items))
+        case Not(item):
+            return Not(hoist(item))
+        case Compare() if _is_moving(node):
+            return _contact_fact(node)
+    return node
+
+
+def collect(nodes: Iterable[Node]) -> dict[Fact, FactColumn]:
+    """All facts of `nodes` that have one value per contact, each once, in order of model and column."""
+    facts = {fact for node in nodes for fact in facts_of(node) if not fact.per_enrollment}
+    columns = [FactColumn(fact, fact.source.model, column_name(fact)) for fact in facts]
+    return {column.fact: column for column in sorted(columns, key=lambda column: (column.model, column.column))}
+
+
+def by_model(columns: Mapping[Fact, FactColumn]) -> dict[str, list[FactColumn]]:
+    """The columns of each fact model, in order."""
+    grouped: dict[str, list[FactColumn]] = {}
+    for column in columns.values():
+        grouped.setdefault(column.model, []).append(column)
+    return grouped
+
+
+def column_name(fact: Fact) -> str:
+    """A readable name: what is computed, then a hash of the exact meaning when the words do not say it all."""
+    words = [fact.aggregate if fact.aggregate != "match" else ""]
+    if fact.measure is not None:
+        words.append(fact.measure.name)
+    words += _words(fact.where)
+    slug = re.sub(r"[^a-z0-9]+", "_", " ".join(word for word in words if word).lower()).strip("_")[:44].strip("_")
+    digest = hashlib.sha256(describe(fact).encode()).hexdigest()[:6]
+    return f"{slug}_{digest}" if slug else digest
+
+
+def _words(node: Node) -> list[str]:
+    match node:
+        case And(items) | Or(items):
+            return [word for item in items for word in _words(item)]
+        case Not(item):
+            return ["not", *_words(item)]
+        case Compare(Value() as value, operator, operands):
+            if value == ROW_AT and isinstance(operands[0], Bound) and operands[0].shift is not None:
+                return ["in" if operator == "gt" else "before", str(operands[0].shift)]
+            texts = [o.key if isinstance(o, Bound) else str(o.value) for o in operands if not isinstance(o, Anchor)]
+            return [value.name.removeprefix("@"), _LABEL.get(operator, operator), *texts]
+    return []
+
+
+def _is_moving(node: Node) -> bool:
+    return (
+        isinstance(node, Compare)
+        and isinstance(node.subject, Value)
+        and node.subject.of == "contact"
+        and any(isinstance(operand, Bound) for operand in node.operands)
+    )
+
+
+def _contact_fact(node: Node) -> Node:
+    return Compare(
+        Fact(Source("contact"), node, "match", None, "boolean"), "eq", (Constant(True, "boolean"),)
+    )

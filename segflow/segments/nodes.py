@@ -1,0 +1,198 @@
+"""The compiler's own tree: conditions with every name resolved, every value typed, every window a comparison.
+
+All nodes are frozen and hashable: two facts that are equal are one fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Literal
+
+from segflow.segments.bounds import Bound
+from segflow.specs.types import ValueType
+
+Operator = Literal[
+    "eq", "in", "lt", "lte", "gt", "gte", "contains", "starts_with", "ends_with", "matches", "is_set", "anniversary"
+]
+SourceKind = Literal["event", "object", "list", "tag", "contact"]
+Aggregate = Literal["count", "sum", "avg", "min", "max", "count_distinct", "first", "last", "match"]
+
+
+class Node:
+    """A two-valued condition."""
+
+    def children(self) -> tuple[Node, ...]:
+        return ()
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it; the conditions inside facts are not entered."""
+        yield self
+        for child in self.children():
+            yield from child.walk()
+
+
+@dataclass(frozen=True)
+class And(Node):
+    items: tuple[Node, ...]
+
+    def children(self) -> tuple[Node, ...]:
+        return self.items
+
+
+@dataclass(frozen=True)
+class Or(Node):
+    items: tuple[Node, ...]
+
+    def children(self) -> tuple[Node, ...]:
+        return self.items
+
+
+@dataclass(frozen=True)
+class Not(Node):
+    item: Node
+
+    def children(self) -> tuple[Node, ...]:
+        return (self.item,)
+
+
+@dataclass(frozen=True)
+class Const(Node):
+    value: bool
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A typed value of the spec."""
+
+    value: bool | int | float | str | date | datetime
+    type: ValueType
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A point in time of the enrollment that is looked at: when it began."""
+
+    of: Literal["enrollment"] = "enrollment"
+
+
+Operand = Constant | Bound | Anchor
+
+
+@dataclass(frozen=True)
+class Value:
+    """A column of the contact, or of the row that a fact looks at. `at` is the row's own time."""
+
+    of: Literal["contact", "row"]
+    name: str
+    type: ValueType
+
+
+ROW_AT = Value("row", "@at", "timestamp")
+"""The row's own time; the sign keeps it apart from a property that is called `at`."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a fact reads: an event or object by name, the lists, the tags, or the contacts themselves."""
+
+    kind: SourceKind
+    name: str = ""
+
+    @property
+    def model(self) -> str:
+        """The fact model that holds all facts of this source."""
+        if self.kind in ("event", "object"):
+            return f"facts__{self.kind}_{self.name}"
+        return {"list": "facts__lists", "tag": "facts__tags", "contact": "facts__contact"}[self.kind]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A per-contact aggregate. `match` (lists, tags, contacts) is a boolean: does any row satisfy `where`."""
+
+    source: Source
+    where: Node
+    aggregate: Aggregate
+    measure: Value | None
+    type: ValueType
+
+    @property
+    def per_enrollment(self) -> bool:
+        """True when it looks at the enrollment's own time: such a fact has one value per enrollment."""
+        return any(isinstance(operand, Anchor) for operand in operands(self.where))
+
+
+Subject = Value | Fact
+
+
+@dataclass(frozen=True)
+class Compare(Node):
+    subject: Subject
+    operator: Operator
+    operands: tuple[Operand, ...] = ()
+    case_insensitive: bool = False
+
+
+@dataclass(frozen=True)
+class Member(Node):
+    """Is a member of another segment."""
+
+    segment: str
+
+
+@dataclass(frozen=True)
+class Crossed(Node):
+    """Entered or exited a segment since the enrollment."""
+
+    kind: Literal["enters", "exits"]
+    segment: str
+
+
+TRUE = Const(True)
+
+
+def operands(node: Node) -> Iterator[Operand]:
+    """Every operand below `node`, those inside facts excluded."""
+    for below in node.walk():
+        if isinstance(below, Compare):
+            yield from below.operands
+
+
+def facts_of(node: Node) -> Iterator[Fact]:
+    """Every fact that `node` compares, in order, repeats included."""
+    for below in node.walk():
+        if isinstance(below, Compare) and isinstance(below.subject, Fact):
+            yield below.subject
+
+
+def bounds_of(node: Node) -> Iterator[Bound]:
+    """Every moving bound below `node`, those inside facts included."""
+    for operand in operands(node):
+        if isinstance(operand, Bound):
+            yield operand
+    for fact in facts_of(node):
+        yield from bounds_of(fact.where)
+
+
+def describe(item: object) -> str:
+    """A stable text of a node, fact or operand; equal texts mean equal meaning. Golden files and hashes use it."""
+    match item:
+        case And(items) | Or(items):
+            return f"{type(item).__name__.lower()}({', '.join(describe(i) for i in items)})"
+        case Constant(value, kind):
+            return f"{value!r}:{kind}"
+        case Bound():
+            return f"<{item.key}>"
+        case Value(of, name, kind):
+            return f"{of}.{name}:{kind}"
+        case Source():
+            return f"{item.kind}:{item.name}" if item.name else item.kind
+        case Node() | Fact() | Anchor():
+            parts = [describe(getattr(item, field.name)) for field in fields(item)]  # type: ignore[arg-type]
+            return f"{type(item).__name__.lower()}({', '.join(parts)})"
+        case tuple():
+            return f"[{', '.join(describe(i) for i in item)}]"
+        case _:
+            return str(item)

@@ -1,0 +1,156 @@
+"""Pass 5: from the compiler's tree to a SQL boolean.
+
+A comparison with a missing value is null in SQL and false here. `AND` and `OR` never turn a null into a true, so
+nulls matter at two places only: below `NOT`, and where the result is read. There, and only there, it is coalesced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from segflow.segments.bounds import Bound, date_literal, timestamp_literal
+from segflow.segments.nodes import (
+    And,
+    Anchor,
+    Compare,
+    Const,
+    Constant,
+    Crossed,
+    Fact,
+    Member,
+    Node,
+    Not,
+    Operand,
+    Or,
+    Value,
+)
+from segflow.segments.sql import bound_call
+
+ZERO_WHEN_EMPTY = ("count", "sum", "count_distinct")
+
+
+def _unsupported(*_: object) -> exp.Expr:
+    raise TypeError("this condition cannot be used here")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a condition finds its values in the query that it becomes a part of."""
+
+    value: Callable[[Value], exp.Expr]
+    fact: Callable[[Fact], exp.Expr] = _unsupported
+    member: Callable[[str], exp.Expr] = _unsupported
+    """A boolean that is never null."""
+    crossed: Callable[[Crossed], exp.Expr] = _unsupported
+    """A boolean that is never null."""
+    anchor: Callable[[], exp.Expr] = _unsupported
+
+
+def two_valued(node: Node, columns: Columns) -> exp.Expr:
+    """A boolean that is never null: for a column that is read as such."""
+    expression = predicate(node, columns)
+    return exp.Coalesce(this=expression, expressions=[exp.false()]) if _nullable(node) else expression
+
+
+def predicate(node: Node, columns: Columns) -> exp.Expr:
+    """A boolean that is true exactly when the condition holds; otherwise false or null."""
+    match node:
+        case And(items):
+            return exp.and_(*(predicate(item, columns) for item in items), copy=False)
+        case Or(items):
+            return exp.Paren(this=exp.or_(*(predicate(item, columns) for item in items), copy=False))
+        case Not(item):
+            inner = two_valued(item, columns)
+            return exp.Not(this=exp.Paren(this=inner) if isinstance(inner, (exp.And, exp.Binary)) else inner)
+        case Const(value):
+            return exp.true() if value else exp.false()
+        case Member(segment):
+            return columns.member(segment)
+        case Crossed():
+            return columns.crossed(node)
+        case Compare():
+            return _compare(node, columns)
+    raise TypeError(f"not a condition: {node!r}")
+
+
+def _compare(node: Compare, columns: Columns) -> exp.Expr:
+    subject = _subject(node, columns)
+    if node.operator == "is_set":
+        return exp.Not(this=exp.Is(this=subject, expression=exp.null()))
+    if node.operator == "anniversary":
+        (days,) = node.operands
+        month, day = (exp.Extract(this=exp.Var(this=part), expression=subject.copy()) for part in ("month", "day"))
+        number = exp.Add(this=exp.Mul(this=month, expression=exp.Literal.number(100)), expression=day)
+        return exp.In(this=exp.Paren(this=number), expressions=[_operand(days, columns)])
+    values = [_operand(operand, columns) for operand in node.operands]
+    if node.case_insensitive and node.operator != "matches":
+        subject = exp.Lower(this=subject)
+        values = [exp.Lower(this=value) for value in values]
+    if node.operator == "in":
+        return exp.In(this=subject, expressions=values)
+    (value,) = values
+    match node.operator:
+        case "eq":
+            return exp.EQ(this=subject, expression=value)
+        case "lt":
+            return exp.LT(this=subject, expression=value)
+        case "lte":
+            return exp.LTE(this=subject, expression=value)
+        case "gt":
+            return exp.GT(this=subject, expression=value)
+        case "gte":
+            return exp.GTE(this=subject, expression=value)
+        case "contains":
+            return exp.GT(this=exp.StrPosition(this=subject, substr=value), expression=exp.Literal.number(0))
+        case "starts_with":
+            return exp.StartsWith(this=subject, expression=value)
+        case "ends_with":
+            return exp.EndsWith(this=subject, expression=value)
+        case "matches":
+            if node.case_insensitive:
+                value = exp.Literal.string(f"(?i){value.name}")
+            return exp.RegexpLike(this=subject, expression=value)
+    raise TypeError(f"unknown operator {node.operator}")
+
+
+def _subject(node: Compare, columns: Columns) -> exp.Expr:
+    if isinstance(node.subject, Value):
+        return columns.value(node.subject)
+    column = columns.fact(node.subject)
+    if node.subject.aggregate in ZERO_WHEN_EMPTY:
+        return exp.Coalesce(this=column, expressions=[exp.Literal.number(0)])
+    return column
+
+
+def _operand(operand: Operand, columns: Columns) -> exp.Expr:
+    match operand:
+        case Bound():
+            return bound_call(operand.key)
+        case Anchor():
+            return columns.anchor()
+        case Constant(value, "timestamp"):
+            return timestamp_literal(value)  # type: ignore[arg-type]
+        case Constant(value, "date"):
+            return date_literal(value)  # type: ignore[arg-type]
+        case Constant(bool() as value, _):
+            return exp.true() if value else exp.false()
+        case Constant(value, "number"):
+            return exp.Literal.number(repr(value))
+        case Constant(value, _):
+            return exp.Literal.string(str(value))
+    raise TypeError(f"not an operand: {operand!r}")
+
+
+def _nullable(node: Node) -> bool:
+    match node:
+        case And(items) | Or(items):
+            return any(_nullable(item) for item in items)
+        case Compare(Fact(aggregate=aggregate), _, _):
+            return aggregate not in ZERO_WHEN_EMPTY and node.operator != "is_set"
+        case Compare():
+            return node.operator != "is_set"
+        case _:
+            return False

@@ -1,0 +1,225 @@
+"""Pass 1: from what was written to the compiler's tree.
+
+Names are looked up in the catalog, values get types, windows become comparisons, and every negative operator becomes
+`Not` around its positive one, which is what makes it the exact complement. Specs were checked when they were loaded,
+so a lookup that fails here is a bug and raises KeyError.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from segflow.segments.bounds import AS_OF, Bound, day_bounds
+from segflow.segments.nodes import (
+    ROW_AT,
+    TRUE,
+    And,
+    Anchor,
+    Compare,
+    Constant,
+    Const,
+    Crossed,
+    Fact,
+    Member,
+    Node,
+    Not,
+    Operand,
+    Operator,
+    Or,
+    Source,
+    Subject,
+    Value,
+)
+from segflow.specs import conditions as c
+from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.types import Duration, ValueType, parse_date, parse_instant
+
+_POSITIVE: dict[str, Operator] = {
+    "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte", "contains": "contains", "starts_with": "starts_with",
+    "ends_with": "ends_with", "matches": "matches",
+}  # fmt: skip
+
+
+class Resolver:
+    """Resolves conditions of one project. `zone` is the project's: a bare date is a day there."""
+
+    def __init__(self, catalog: Catalog, zone: ZoneInfo) -> None:
+        self.catalog, self.zone = catalog, zone
+
+    def condition(self, spec: Any) -> Node:
+        """The tree of any condition model of `specs.conditions`."""
+        match spec:
+            case c.All():
+                return And(tuple(self.condition(item) for item in spec.all))
+            case c.Any_():
+                return Or(tuple(self.condition(item) for item in spec.any))
+            case c.None_():
+                return Not(Or(tuple(self.condition(item) for item in spec.none)))
+            case c.Not():
+                return Not(self.condition(spec.not_))
+            case c.AttributeCondition():
+                kind = self.catalog.contacts.attributes[spec.attribute].type
+                return self.test(Value("contact", spec.attribute, kind), spec)
+            case c.EventCondition():
+                found = self.catalog.event(spec.event)
+                assert found is not None, spec.event
+                return self._rows(Source("event", spec.event), found[1], spec)
+            case c.ObjectCondition():
+                return self._rows(Source("object", spec.object), self.catalog.objects[spec.object].fields, spec)
+            case c.ListCondition():
+                return _label("list", spec.list)
+            case c.TagCondition():
+                return _label("tag", spec.tag)
+            case c.SegmentCondition():
+                return Member(spec.segment)
+            case c.Everyone():
+                return Const(True)
+            case c.Enters():
+                return Crossed("enters", spec.enters)
+            case c.Exits():
+                return Crossed("exits", spec.exits)
+        raise TypeError(f"not a condition: {spec!r}")
+
+    def test(self, subject: Subject, spec: c.Test) -> Node:
+        """One operator of `spec` applied to `subject`."""
+        name, operand = spec.operator()
+        fold = spec.case_insensitive
+        kind = subject.type
+        negative = c.NEGATIVE_OF.get(name)
+        if negative is not None:
+            return Not(self._positive(subject, kind, negative, operand, fold))
+        return self._positive(subject, kind, name, operand, fold)
+
+    def _positive(self, subject: Subject, kind: ValueType, name: str, operand: Any, fold: bool) -> Node:
+        def compare(operator: Operator, *values: Operand) -> Node:
+            return Compare(subject, operator, values, fold)
+
+        if name == "is_set":
+            present = Compare(subject, "is_set")
+            return present if operand else Not(present)
+        if name == "is":
+            return compare("eq", self.constant(operand, kind))
+        if name == "in":
+            # Sorted, so that the order in which a file lists values makes no second fact.
+            values = {self.constant(value, kind) for value in operand}
+            return compare("in", *sorted(values, key=lambda v: str(v.value)))
+        if name == "between":
+            low, high = (self.constant(value, kind) for value in operand)
+            return And((compare("gte", low), compare("lte", high)))
+        if name in ("before", "after", "on"):
+            return self._calendar(subject, kind, name, operand)
+        if name in ("within_last", "within_next"):
+            return self._moving(subject, kind, operand, forward=name == "within_next")
+        if name == "anniversary":
+            span = Duration.parse("1 day") if operand == "today" else operand.within_next
+            return compare("anniversary", Bound("anniversaries", span))
+        return compare(_POSITIVE[name], self.constant(operand, kind))
+
+    def constant(self, value: Any, kind: ValueType) -> Constant:
+        """`value` as written, read as `kind`: dates from ISO text, timestamps as UTC instants."""
+        if kind == "date":
+            return Constant(parse_date(value), kind)
+        if kind == "timestamp":
+            return Constant(self.instant(value), kind)
+        if kind == "number":
+            return Constant(float(value) if isinstance(value, float) and not value.is_integer() else int(value), kind)
+        return Constant(value, kind)
+
+    def instant(self, text: str) -> datetime:
+        """An ISO time; a bare date is that day's start in the project's zone."""
+        try:
+            return day_bounds(date.fromisoformat(text), self.zone)[0]
+        except ValueError:
+            return parse_instant(text)
+
+    def _calendar(self, subject: Subject, kind: ValueType, name: str, text: str) -> Node:
+        if kind == "date":
+            operator: Operator = {"before": "lt", "after": "gt", "on": "eq"}[name]  # type: ignore[assignment]
+            return Compare(subject, operator, (self.constant(text, kind),))
+        try:
+            start, end = day_bounds(date.fromisoformat(text), self.zone)
+        except ValueError:
+            instant = Constant(parse_instant(text), kind)
+            operator = {"before": "lt", "after": "gt", "on": "eq"}[name]  # type: ignore[assignment]
+            return Compare(subject, operator, (instant,))
+        first, following = Constant(start, kind), Constant(end, kind)
+        if name == "before":
+            return Compare(subject, "lt", (first,))
+        if name == "after":
+            return Compare(subject, "gte", (following,))
+        return And((Compare(subject, "gte", (first,)), Compare(subject, "lt", (following,))))
+
+    @staticmethod
+    def _moving(subject: Subject, kind: ValueType, span: Duration, forward: bool) -> Node:
+        origin = Bound("date") if kind == "date" else AS_OF
+        shifted = Bound(origin.kind, span, forward)
+        low, high = (origin, shifted) if forward else (shifted, origin)
+        return And((Compare(subject, "gt", (low,)), Compare(subject, "lte", (high,))))
+
+    def _rows(self, source: Source, values: dict[str, Attribute], spec: Any) -> Node:
+        where: list[Node] = [] if spec.where is None else [self._row_condition(spec.where, values)]
+        where += self._window(spec)
+        name, test = spec.aggregate()
+        if name == "count":
+            fact = Fact(source, _and(where), "count", None, "number")
+            return self._number_test(fact, test)
+        measured = test.property or test.field
+        measure = Value("row", measured, values[measured].type)
+        kind: ValueType = "number" if name in ("sum", "avg", "count_distinct") else measure.type
+        fact = Fact(source, _and(where), name, measure, kind)
+        return self._number_test(fact, test) if isinstance(test, c.MeasureTest) else self.test(fact, test)
+
+    def _row_condition(self, spec: Any, values: dict[str, Attribute]) -> Node:
+        match spec:
+            case c.PropertyAll():
+                return And(tuple(self._row_condition(item, values) for item in spec.all))
+            case c.PropertyAny():
+                return Or(tuple(self._row_condition(item, values) for item in spec.any))
+            case c.PropertyNone():
+                return Not(Or(tuple(self._row_condition(item, values) for item in spec.none)))
+            case c.PropertyNot():
+                return Not(self._row_condition(spec.not_, values))
+            case c.PropertyCondition():
+                return self.test(Value("row", spec.property, values[spec.property].type), spec)
+            case c.FieldCondition():
+                return self.test(Value("row", spec.field, values[spec.field].type), spec)
+        raise TypeError(f"not a condition on rows: {spec!r}")
+
+    def _window(self, spec: Any) -> list[Node]:
+        if spec.within_last is not None:
+            return [Compare(ROW_AT, "gt", (Bound("instant", spec.within_last),))]
+        if spec.not_within_last is not None:
+            return [Compare(ROW_AT, "lte", (Bound("instant", spec.not_within_last),))]
+        found: list[Node] = []
+        if spec.since == "enrollment":
+            # Open, unlike `since: DATE`: what lies at the enrolling tick's as_of was already seen by that tick.
+            found.append(Compare(ROW_AT, "gt", (Anchor(),)))
+        elif spec.since is not None:
+            found.append(Compare(ROW_AT, "gte", (Constant(self.instant(spec.since), "timestamp"),)))
+        if spec.until is not None:
+            found.append(Compare(ROW_AT, "lt", (Constant(self.instant(spec.until), "timestamp"),)))
+        return found
+
+    def _number_test(self, fact: Fact, test: c.NumberTest) -> Node:
+        parts: list[Node] = []
+        for name, operator in (("is_", "eq"), ("gt", "gt"), ("gte", "gte"), ("lt", "lt"), ("lte", "lte")):
+            value = getattr(test, name)
+            if value is not None:
+                parts.append(Compare(fact, operator, (self.constant(value, "number"),)))  # type: ignore[arg-type]
+        if test.between is not None:
+            low, high = (self.constant(value, "number") for value in test.between)
+            parts += [Compare(fact, "gte", (low,)), Compare(fact, "lte", (high,))]
+        return _and(parts)
+
+
+def _label(kind: Any, name: str) -> Node:
+    where = Compare(Value("row", "name", "text"), "eq", (Constant(name, "text"),))
+    return Compare(Fact(Source(kind), where, "match", None, "boolean"), "eq", (Constant(True, "boolean"),))
+
+
+def _and(items: list[Node]) -> Node:
+    if not items:
+        return TRUE
+    return items[0] if len(items) == 1 else And(tuple(items))

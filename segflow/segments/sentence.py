@@ -1,0 +1,156 @@
+"""Conditions in words: the comments of generated models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from segflow.segments.bounds import Bound
+from segflow.segments.nodes import ROW_AT, And, Anchor, Compare, Const, Constant, Fact, Node, Not, Or, Value
+from segflow.specs import conditions as c
+
+_GROUP = {c.All: ("all", "all of"), c.Any_: ("any", "any of"), c.None_: ("none", "none of"),
+          c.PropertyAll: ("all", "all of"), c.PropertyAny: ("any", "any of"), c.PropertyNone: ("none", "none of")}
+_WORDS = {
+    "is": "is", "is_not": "is not", "in": "is one of", "not_in": "is none of", "gt": "is over", "gte": "is at least",
+    "lt": "is under", "lte": "is at most", "contains": "contains", "not_contains": "does not contain",
+    "starts_with": "starts with", "ends_with": "ends with", "matches": "matches", "before": "is before",
+    "after": "is after", "on": "is on", "within_last": "lies in the last", "not_within_last": "does not lie in the last",
+    "within_next": "lies in the next",
+}  # fmt: skip
+_NODE_WORDS = {
+    "eq": "is", "in": "is one of", "gt": "over", "gte": "at least", "lt": "under", "lte": "at most",
+    "contains": "contains", "starts_with": "starts with", "ends_with": "ends with", "matches": "matches",
+}  # fmt: skip
+
+
+def sentence(condition: Any) -> list[str]:
+    """A condition model as lines of words, nested by indentation."""
+    for kind, (attribute, words) in _GROUP.items():
+        if isinstance(condition, kind):
+            lines = [words]
+            for item in getattr(condition, attribute):
+                inner = sentence(item)
+                lines += [f"- {inner[0]}", *(f"  {line}" for line in inner[1:])]
+            return lines
+    if isinstance(condition, (c.Not, c.PropertyNot)):
+        inner = sentence(condition.not_)
+        return [f"not: {inner[0]}", *inner[1:]]
+    return [_leaf(condition)]
+
+
+def _leaf(condition: Any) -> str:
+    match condition:
+        case c.AttributeCondition(attribute=name) | c.PropertyCondition(property=name) | c.FieldCondition(field=name):
+            return _test(name, condition)
+        case c.EventCondition():
+            return _rows(condition.event, condition)
+        case c.ObjectCondition():
+            return _rows(condition.object, condition)
+        case c.ListCondition():
+            return f"on list {condition.list}"
+        case c.TagCondition():
+            return f"tagged {condition.tag}"
+        case c.SegmentCondition():
+            return f"in segment {condition.segment}"
+        case c.Enters():
+            return f"entered {condition.enters} since the enrollment"
+        case c.Exits():
+            return f"exited {condition.exits} since the enrollment"
+        case _:
+            return "everyone"
+
+
+def _test(subject: str, test: c.Test) -> str:
+    name, operand = test.operator()
+    suffix = " (any case)" if test.case_insensitive else ""
+    if name == "is_set":
+        return f"{subject} {'is set' if operand else 'is missing'}"
+    if name == "anniversary":
+        when = "is today" if operand == "today" else f"comes in the next {operand.within_next}"
+        return f"the anniversary of {subject} {when}"
+    if name == "between":
+        return f"{subject} is between {_value(operand[0])} and {_value(operand[1])}"
+    words = ", ".join(_value(value) for value in operand) if isinstance(operand, list) else _value(operand)
+    return f"{subject} {_WORDS[name]} {words}{suffix}"
+
+
+def _rows(noun: str, condition: Any) -> str:
+    name, test = condition.aggregate()
+    where = f" where {' '.join(sentence(condition.where))}" if condition.where is not None else ""
+    rows = f"{noun}{where}{_window(condition)}"
+    if name == "count":
+        return f"{_bounds(test)} x {rows}"
+    measured = test.property or test.field
+    if isinstance(test, c.MeasureTest):
+        return f"{name} of {measured} {_bounds(test)}, over {rows}"
+    return f"{_test(f'{name} {measured}', test)}, over {rows}"
+
+
+def _window(condition: Any) -> str:
+    if condition.within_last is not None:
+        return f" in the last {condition.within_last}"
+    if condition.not_within_last is not None:
+        return f" longer ago than {condition.not_within_last}"
+    words = f" since {condition.since}" if condition.since is not None else ""
+    return words + (f" until {condition.until}" if condition.until is not None else "")
+
+
+def _bounds(test: c.NumberTest) -> str:
+    words = [
+        f"{word} {getattr(test, name)}"
+        for name, word in (("is_", "exactly"), ("gt", "over"), ("gte", "at least"), ("lt", "under"), ("lte", "at most"))
+        if getattr(test, name) is not None
+    ]
+    if test.between is not None:
+        words.append(f"between {test.between[0]} and {test.between[1]}")
+    return " and ".join(words)
+
+
+def _value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def fact_sentence(fact: Fact) -> str:
+    """What a fact column holds, in words."""
+    where = node_words(fact.where)
+    if fact.aggregate == "match":
+        return where
+    measured = f" of {fact.measure.name}" if fact.measure is not None else ""
+    return f"{fact.aggregate.replace('_', ' ')}{measured} {'of all rows' if where == 'everyone' else f'where {where}'}"
+
+
+def node_words(node: Node) -> str:
+    """A tree of the compiler in words, on one line."""
+    match node:
+        case And(items):
+            return " and ".join(node_words(item) for item in items)
+        case Or(items):
+            return f"({' or '.join(node_words(item) for item in items)})"
+        case Not(item):
+            return f"not ({node_words(item)})"
+        case Const(value):
+            return "everyone" if value else "nobody"
+        case Compare():
+            subject = node.subject
+            first = node.operands[0] if node.operands else None
+            if subject == ROW_AT and isinstance(first, Bound) and first.shift is not None:
+                return f"{'in the last' if node.operator == 'gt' else 'longer ago than'} {first.shift}"
+            name = subject.name.removeprefix("@") if isinstance(subject, Value) else fact_sentence(subject)
+            if node.operator == "is_set":
+                return f"{name} is set"
+            if node.operator == "anniversary":
+                return f"the anniversary of {name} comes in {node.operands[0].key.removeprefix('anniversaries ')}"  # type: ignore[union-attr]
+            words = " or ".join(_operand_words(operand) for operand in node.operands)
+            return f"{name} {_NODE_WORDS[node.operator]} {words}"
+    return "a condition"
+
+
+def _operand_words(operand: object) -> str:
+    match operand:
+        case Bound():
+            return operand.key
+        case Anchor():
+            return "the enrollment"
+        case Constant(value, _):
+            return _value(value)
+    return str(operand)

@@ -1,0 +1,45 @@
+"""`.sql` segments: the user's query as a dbt model of one column, contact_id."""
+
+from __future__ import annotations
+
+import re
+
+from segflow.segments.emit import model_text
+from segflow.specs.segment import NamedSegment, SqlSegmentSpec
+from segflow.specs.sql_file import references
+
+_PREFIX = "segment__"
+_TRAILING = re.compile(r"[;\s]+\Z")
+
+
+def sql_references(sql: str) -> set[str]:
+    """The segments that a query refers to by `{{ ref('segment__ID') }}`."""
+    return {model[len(_PREFIX) :] for model, _, _ in references(sql) if model.startswith(_PREFIX)}
+
+
+def sql_text(sql: str) -> str:
+    """The members of a `.sql` segment: the query's contact_id, once each, as far as such contacts exist.
+
+    The query stays as it was written; it was held against the allowlist before, so a subquery cannot be left.
+    """
+    query = _TRAILING.sub("", sql.strip())
+    indented = "\n".join(f"    {line}".rstrip() for line in query.splitlines())
+    return (
+        f"with written as (\n{indented}\n)\n"
+        "select distinct contacts.contact_id\n"
+        "from written\n"
+        "inner join {{ ref('contacts') }} as contacts\n"
+        "    on contacts.contact_id = cast(written.contact_id as varchar)"
+    )
+
+
+def sql_model_text(segment: NamedSegment, generated: str) -> str:
+    """The dbt model. Its extra column is the tick that it was built for."""
+    assert isinstance(segment.spec, SqlSegmentSpec)
+    text = sql_text(segment.spec.sql).replace(
+        "select distinct contacts.contact_id\n", "select distinct contacts.contact_id, {{ tick_id() }} as tick_id\n"
+    )
+    comment = [f"{generated} Edit {segment.file}."]
+    if segment.spec.description:
+        comment += ["", segment.spec.description]
+    return model_text(text, materialized="table", comment=comment)

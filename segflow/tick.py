@@ -1,0 +1,265 @@
+"""One tick: the ordered list of stages. The CLI runs them in a row, Dagster one asset group each; both run this list.
+
+Every stage can be repeated. What it decides is committed together with the mark that it is done, so a tick that died
+in any stage is resumed under the same id and ends in the same tables.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow import ticks
+from segflow.crossings import cross as crossing
+from segflow.errors import InputError, RunError
+from segflow.exports import Export, export_tick
+from segflow.flows import advance as flows
+from segflow.outbox.deliveries import copy_outcomes
+from segflow.outbox.lease import Lease
+from segflow.outbox.send import SendReport, send_outbox
+from segflow.outbox.tick_info import TickInfo
+from segflow.segments.bounds import bounds_json
+from segflow.segments.build import BuildReport, build
+from segflow.warehouse.base import Warehouse, relation
+
+if TYPE_CHECKING:
+    from segflow.project import Project
+
+COMMITTED = "last_committed_tick"
+
+
+@dataclass
+class TickReport:
+    """What a tick did; `errors` make it red, they do not undo it."""
+
+    tick_id: str
+    as_of: datetime
+    resumed: bool = False
+    already_done: bool = False
+    contacts: int = 0
+    null_contacts: int = 0
+    segments: list[crossing.SegmentResult] = field(default_factory=list)
+    flows: list[flows.FlowResult] = field(default_factory=list)
+    sent: SendReport = field(default_factory=SendReport)
+    exports: list[Export] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall seconds per stage."""
+    dbt_seconds: float = 0.0
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass
+class TickRun:
+    """A tick at work: the project, its row in `ticks`, the lease, and the report that the stages fill."""
+
+    project: Project
+    row: ticks.TickRow
+    lease: Lease
+    report: TickReport
+
+    @property
+    def tick(self) -> TickInfo:
+        return TickInfo(self.row.tick_id, self.row.as_of)
+
+    @contextmanager
+    def commit(self, stage: str) -> Iterator[Warehouse]:
+        """One transaction that ends with the mark that `stage` is done, if the lease is still ours."""
+        with self.project.warehouse() as warehouse, warehouse.transaction():
+            yield warehouse
+            self.row = self.row.with_(stage=stage)
+            ticks.save(warehouse, self.row)
+            self.project.store.leases.check(self.lease)
+
+    def faults(self) -> tuple[dict[str, str], dict[str, str]]:
+        """What the build of this tick could not evaluate: segment -> reason, part -> reason."""
+        with self.project.warehouse() as warehouse:
+            rows = warehouse.rows(
+                exp.select("*").from_(relation("build_faults"))
+                .where(exp.column("tick_id").eq(exp.Literal.string(self.row.tick_id)))
+            )
+        return (
+            {row["name"]: row["reason"] for row in rows if row["kind"] == "segment"},
+            {row["name"]: row["reason"] for row in rows if row["kind"] == "part"},
+        )
+
+
+def ingest(run: TickRun) -> None:
+    """Copy what became of messages since the last tick."""
+    with run.project.warehouse() as warehouse:
+        copy_outcomes(warehouse, run.project.store, run.lease, run.row.tick_id)
+    with run.commit("ingest"):
+        pass
+
+
+def build_models(run: TickRun) -> None:
+    """Compile, then let dbt build contacts, facts and memberships."""
+    project = run.project
+    project.write_models()
+    found = build(project.compiled, project.dbt, project.warehouse, run.row.tick_id, run.row.as_of)
+    run.report.dbt_seconds = found.dbt_seconds
+    bounds = bounds_json(project.compiled.bounds, run.row.as_of, project.compiled.zone, "duckdb")
+    run.row = run.row.with_(contacts=found.contacts, null_contacts=found.null_contacts, bounds=bounds)
+    with run.commit("build") as warehouse:
+        warehouse.replace("build_faults", _faults(found, run.row.tick_id))
+
+
+def cross(run: TickRun) -> None:
+    """Diff membership against the state."""
+    stale, _ = run.faults()
+    with run.commit("cross") as warehouse:
+        crossing.cross(
+            run.project.compiled, warehouse, run.project.dbt, run.row.tick_id, run.row.as_of, stale
+        )
+
+
+def advance(run: TickRun) -> None:
+    """Move the flows and plan messages."""
+    stale, broken = run.faults()
+    with run.commit("advance") as warehouse:
+        before = ticks.previous(warehouse, run.row.tick_id)
+        flows.advance(
+            run.project.compiled,
+            warehouse,
+            run.project.dbt,
+            run.row.tick_id,
+            run.row.as_of,
+            before.tick_id if before else "",
+            stale,
+            broken,
+        )
+
+
+def send(run: TickRun) -> None:
+    """Let the senders drain the outbox."""
+    project = run.project
+    with project.senders() as senders, project.warehouse() as warehouse:
+        run.report.sent = send_outbox(project.specs, warehouse, project.store, senders, run.tick, run.lease)
+    with run.commit("send"):
+        pass
+
+
+def export(run: TickRun) -> None:
+    """Write the membership files."""
+    with run.project.warehouse() as warehouse:
+        run.report.exports = export_tick(run.project.specs, warehouse, run.row.tick_id)
+    with run.commit("export"):
+        pass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage by name; `run` does it and commits that it is done."""
+
+    name: str
+    run: Callable[[TickRun], None]
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("ingest", ingest),
+    Stage("build", build_models),
+    Stage("cross", cross),
+    Stage("advance", advance),
+    Stage("send", send),
+    Stage("export", export),
+)
+_POSITION = {stage.name: number for number, stage in enumerate(STAGES)}
+
+
+def begin(project: Project, as_of: datetime | None, lease: Lease) -> TickRun:
+    """Open the tick to work on: one that died first, else a new one at `as_of` (default: now, to the second).
+
+    Returns a finished tick as it is when `as_of` is exactly its time. Raises InputError when `as_of` lies before the
+    last tick, RunError when the warehouse is older than the delivery store says.
+    """
+    as_of = (as_of or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    with project.warehouse() as warehouse:
+        warehouse.ensure_tables()
+        warehouse.create_view("flow_enrollments", flows.enrollments_view())
+        latest = ticks.last(warehouse)
+        _check_not_behind(project, latest)
+        resumed = latest is not None and latest.status == "running"
+        if latest is not None and (resumed or latest.as_of == as_of):
+            row = latest
+        else:
+            ticks.check_order(as_of, latest)
+            row = ticks.TickRow(ticks.tick_id_of(as_of), as_of, None, "running", datetime.now(UTC))
+            with warehouse.transaction():
+                ticks.save(warehouse, row)
+                project.store.leases.check(lease)
+    report = TickReport(row.tick_id, row.as_of, resumed=resumed, already_done=row.status == "done")
+    return TickRun(project, row, lease, report)
+
+
+def run_stage(run: TickRun, stage: Stage, *, skip: bool = False) -> None:
+    """Run a stage unless this tick is past it. `skip` passes it by: its work is left to a later tick."""
+    started = time.perf_counter()
+    if run.row.stage is not None and _POSITION[run.row.stage] >= _POSITION[stage.name]:
+        return
+    if skip:
+        with run.commit(stage.name):
+            pass
+    else:
+        stage.run(run)
+    run.report.seconds[stage.name] = time.perf_counter() - started
+
+
+def finish(run: TickRun) -> TickReport:
+    """Mark the tick as done and fill the report with what it did."""
+    if run.row.status != "done":
+        run.row = run.row.with_(status="done", finished_at=datetime.now(UTC))
+        with run.project.warehouse() as warehouse, warehouse.transaction():
+            ticks.save(warehouse, run.row)
+            run.project.store.leases.check(run.lease)
+    run.project.store.set_mark(COMMITTED, run.row.tick_id, run.lease)
+    return describe(run)
+
+
+def describe(run: TickRun) -> TickReport:
+    """Fill the report of a tick from the warehouse, as far as the tick has come."""
+    report = run.report
+    report.contacts, report.null_contacts = run.row.contacts or 0, run.row.null_contacts or 0
+    with run.project.warehouse() as warehouse:
+        report.segments = crossing.results(warehouse, run.row.tick_id)
+        report.flows = flows.results(warehouse, run.row.tick_id)
+    stale, broken = run.faults()
+    missing = [f"part {name} cannot be evaluated: {reason}" for name, reason in broken.items()]
+    report.errors = [f"segment {name} is stale: {reason}" for name, reason in stale.items()]
+    # A part that no segment needs still leaves its flows held.
+    report.errors += missing if not stale else []
+    report.errors += [f"flow {one.flow} is held: {one.reason}" for one in report.flows if one.status == "held"]
+    report.errors += report.sent.errors
+    return report
+
+
+def _check_not_behind(project: Project, latest: ticks.TickRow | None) -> None:
+    committed = project.store.mark(COMMITTED)
+    if committed is not None and (latest is None or latest.tick_id < committed):
+        had = f"ends with tick {latest.tick_id}" if latest else "has no tick"
+        raise RunError(
+            f"the warehouse {had}, but tick {committed} was committed: the file was lost or an older one restored. "
+            "Running on would repeat messages. Put the newer warehouse file back; to start all over, move the "
+            "delivery store away too."
+        )
+
+
+def _faults(found: BuildReport, tick_id: str) -> pa.Table:
+    rows = [{"kind": "segment", "name": name, "reason": why} for name, why in sorted(found.stale.items())]
+    rows += [{"kind": "part", "name": name, "reason": why} for name, why in sorted(found.broken.items())]
+    schema = pa.schema([(name, pa.string()) for name in ("tick_id", "kind", "name", "reason")])
+    return pa.Table.from_pylist([{"tick_id": tick_id, **row} for row in rows], schema=schema)
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of that name. Raises InputError."""
+    for stage in STAGES:
+        if stage.name == name:
+            return stage
+    raise InputError(f"unknown stage {name}")

@@ -1,0 +1,138 @@
+"""dbt in this process: one parse, then as many runs as a process lives, on the kept manifest.
+
+Vars that change per run would force a full re-parse of the project; handed to a run on a kept manifest they cost
+nothing, and `as_of` reaches the models as a literal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from segflow.errors import RunError
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What became of one model in a run. `status` is dbt's: success, error or skipped."""
+
+    model: str
+    status: str
+    message: str
+    seconds: float
+
+
+class DbtProject:
+    """The dbt project of a segflow project. Keep it as long as the process works on the project."""
+
+    def __init__(self, directory: Path, warehouse_path: Path) -> None:
+        self.directory = directory.resolve()
+        self.warehouse_path = warehouse_path.resolve()
+        self._manifest: Any = None
+
+    def parse(self) -> None:
+        """Read the project (from dbt's cache as far as files did not change). Raises RunError with dbt's message."""
+        result = self._invoke(["parse"], None)
+        if not result.success or result.result is None:
+            raise RunError(f"dbt cannot read {self.directory}: {_message(result)}")
+        self._manifest = result.result
+
+    @property
+    def manifest(self) -> Any:
+        """dbt's manifest; parsed when it was not yet."""
+        if self._manifest is None:
+            self.parse()
+        return self._manifest
+
+    def forget(self) -> None:
+        """Files changed: parse again before the next run."""
+        self._manifest = None
+
+    def models(self) -> set[str]:
+        """The names of all models."""
+        return {node.name for node in self.manifest.nodes.values() if node.resource_type == "model"}
+
+    def relation(self, model: str) -> exp.Table:
+        """The warehouse relation of a model. Raises RunError when the project has no such model."""
+        for node in self.manifest.nodes.values():
+            if node.resource_type in ("model", "seed", "snapshot") and node.name == model:
+                if node.config.materialized == "ephemeral":
+                    raise RunError(f"model {model} is ephemeral and has no relation; materialize it as a view")
+                return sqlglot.to_table(node.relation_name, dialect="duckdb")
+        raise RunError(f"the dbt project has no model {model}")
+
+    def run(
+        self,
+        select: Sequence[str],
+        variables: Mapping[str, Any],
+        patches: Mapping[str, str] | None = None,
+        exclude: Sequence[str] | None = None,
+    ) -> dict[str, ModelResult]:
+        """Run models and return what became of each. `patches` replaces the code of models for this run only.
+
+        Raises RunError when dbt itself fails, not when a model does. Afterwards the warehouse file is released.
+        """
+        with self._patched(patches or {}):
+            args = ["run", "--select", *select, "--vars", json.dumps(variables)]
+            if exclude:
+                args += ["--exclude", *exclude]
+            result = self._invoke(args, self.manifest)
+        if result.result is None:
+            raise RunError(f"dbt run failed: {_message(result)}")
+        return {
+            run.node.name: ModelResult(
+                run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
+            )
+            for run in result.result.results
+        }
+
+    @contextlib.contextmanager
+    def _patched(self, patches: Mapping[str, str]) -> Iterator[None]:
+        kept: dict[str, str] = {}
+        nodes = {node.name: node for node in self.manifest.nodes.values() if node.name in patches}
+        for name, node in nodes.items():
+            kept[name] = node.raw_code
+            node.raw_code = patches[name]
+        try:
+            yield
+        finally:
+            for name, code in kept.items():
+                nodes[name].raw_code = code
+
+    def _invoke(self, args: list[str], manifest: Any) -> Any:
+        # Imported here: it takes two seconds, which `segflow validate` need not wait for.
+        from dbt.cli.main import dbtRunner
+
+        os.environ["SEGFLOW_WAREHOUSE"] = str(self.warehouse_path)
+        os.environ.setdefault("DO_NOT_TRACK", "1")
+        flags = ["--project-dir", str(self.directory), "--profiles-dir", str(self.directory)]
+        flags += ["--log-level", "none", "--no-use-colors", "--no-version-check", "--no-write-json"]
+        flags += ["--no-send-anonymous-usage-stats", "--log-path", str(self.directory / "logs")]
+        logging.getLogger("dbt").setLevel(logging.CRITICAL)
+        try:
+            return dbtRunner(manifest=manifest).invoke(args + flags)
+        finally:
+            _release_warehouse()
+
+
+def _release_warehouse() -> None:
+    """dbt keeps the DuckDB file open after a run, which locks every other process out of it."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+
+
+def _message(result: Any) -> str:
+    if result.exception is not None:
+        return str(result.exception)
+    failed = [str(run.message) for run in getattr(result.result, "results", []) if run.status not in ("success", "skipped")]
+    return "; ".join(failed) or "dbt gave no reason; see dbt/logs/dbt.log"

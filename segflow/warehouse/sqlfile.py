@@ -1,0 +1,44 @@
+"""The engine's fixed statements: `.sql` files beside the code, with `:name` parameters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+
+Parameter = str | int | bool | datetime | None
+
+
+@lru_cache(maxsize=None)
+def _parsed(path: Path) -> exp.Query:
+    query = sqlglot.parse_one(path.read_text(encoding="utf-8"), dialect="duckdb")
+    if not isinstance(query, exp.Query):
+        raise ValueError(f"{path.name} is not a query")
+    return query
+
+
+def load_query(path: Path, **parameters: Parameter) -> exp.Query:
+    """The query of a file with its parameters as typed literals. Raises KeyError for one that is not given."""
+
+    def fill(node: exp.Expr) -> exp.Expr:
+        return literal(parameters[node.name]) if isinstance(node, exp.Placeholder) else node
+
+    query = _parsed(path).copy().transform(fill)
+    assert isinstance(query, exp.Query)
+    return query
+
+
+def literal(value: Parameter) -> exp.Expr:
+    """A SQL literal; datetimes become UTC timestamps without zone."""
+    if value is None:
+        return exp.null()
+    if isinstance(value, bool):
+        return exp.true() if value else exp.false()
+    if isinstance(value, int):
+        return exp.Literal.number(value)
+    if isinstance(value, datetime):
+        return exp.cast(exp.Literal.string(value.replace(tzinfo=None).isoformat(sep=" ")), "TIMESTAMP")
+    return exp.Literal.string(value)
