@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
@@ -121,7 +124,7 @@ def bars(sizes: list[int]) -> str:
 
 def _table(title: str) -> Table:
     return Table(
-        title=title, title_justify="left", title_style="bold", header_style="dim", border_style="dim", expand=False
+        title=title, title_justify="left", title_style="bold", header_style="dim", border_style="dim", box=SIMPLE_HEAD
     )
 
 
@@ -154,15 +157,22 @@ def _files(specs: Specs) -> list[Text]:
 
 
 def _next_steps(specs: Specs) -> list[Text]:
+    segflow = _command(specs)
     steps = [
-        ("make ui", "the same in Dagster: the graph, the numbers, the schedule"),
-        ("edit segment_specs/vip_customers.yml", "then run the next line and see who moved, and why"),
-        ("segflow tick --as-of 2026-03-02T00:00:00Z", "one more day"),
-        ("segflow preview win_back", "who is in a segment now"),
-        ("segflow segments", "all of them, with size, entered, exited"),
+        ("make ui", "the same in Dagster: graph, numbers, schedule"),
+        (f"{segflow} preview win_back", "who is in a segment now"),
+        ("edit segment_specs/vip_customers.yml", "then let a day pass and see who moved"),
+        (f"{segflow} tick --as-of 2026-03-02T00:00:00Z", "one more day"),
     ]
     width = max(len(command) for command, _ in steps)
     return [Text.assemble((command.ljust(width), "bold cyan"), "  ", (why, "dim")) for command, why in steps]
+
+
+def _command(specs: Specs) -> str:
+    """How to call segflow in this shell: by its name where that works, else by the path inside the environment."""
+    if shutil.which("segflow"):
+        return "segflow"
+    return _short(Path(sys.executable).parent / "segflow", specs)
 
 
 def _line(name: str, value: str) -> Text:
