@@ -50,6 +50,8 @@ def check_settings(loaded: Loaded) -> None:
 def check_sender(say: Reporter, name: str, channel: str, loc: tuple[str | int, ...]) -> None:
     """A sender of this name exists and takes messages of this channel."""
     senders = say.loaded.settings.all_senders()
+    if not say.loaded.settings_known:
+        return
     if name not in senders:
         say.unknown(loc, "sender", name, list(senders), "senders are set up in segflow.yml")
     elif channel not in TAKES[senders[name].type]:

@@ -13,9 +13,11 @@ from segflow.errors import Issue, did_you_mean
 from segflow.specs.catalog import Attribute
 from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS, NumberTest
 from segflow.specs.flow import STEP_KEYS, Wait
+from segflow.specs.repair import repaired
 from segflow.specs.source import Loc, Source
 
 M = TypeVar("M", bound=BaseModel)
+Path = tuple[str | int, ...]
 
 NOT_BUILT = frozenset({
     "archived", "bucket", "caps", "create_task", "delete_contact", "every_day_at", "fallback", "guards", "held_for",
@@ -42,29 +44,41 @@ _KINDS = {
 }
 
 
-def validate(model: type[M], source: Source) -> tuple[M | None, list[Issue]]:
-    """Validate a parsed file. Returns the model (None when something was wrong) and every problem found."""
-    empty = [
-        source.issue(loc, f"{loc[-1]} has no value; give one or remove the key", key=True) for loc in _empty(source)
-    ]
+def validate(
+    model: type[M], source: Source, *, partly: Mapping[str, Any] | None = None
+) -> tuple[M | None, list[Issue]]:
+    """Validate a parsed file. Returns the model and every problem found; with problems the model is None or, with
+    `partly`, what is left of the file without them, good for further checks only; `partly` holds what stands in for
+    required keys."""
     if not isinstance(source.data, dict):
         what = "is empty" if source.data is None else f"must hold a mapping (key: value), not {kind_of(source.data)}"
         return None, [source.issue((), f"the file {what}")]
+    empty = list(_empty(source))
+    issues = [source.issue(loc, f"{loc[-1]} has no value; give one or remove the key", key=True) for loc in empty]
     try:
-        value = model.model_validate(source.data)
+        value: M | None = model.model_validate(source.data)
     except ValidationError as error:
-        skip = {place(source, loc) for loc in _empty(source)}
-        found = [
-            _issue(source, model, item)
-            for item in error.errors(include_url=False)
-            if place(source, plain(source, item["loc"])) not in skip or item["type"] in ("missing", "extra_forbidden")
-        ]
-        return None, empty + found
-    return (None, empty) if empty else (value, [])
+        errors = error.errors(include_url=False)
+        value = None
+        issues += [_issue(source, model, item) for item in errors if not _follows(model, source, item, errors, empty)]
+    if issues:
+        value = repaired(model, source.data, empty, partly) if partly is not None else None
+    return value, issues
 
 
-def place(source: Source, loc: Loc) -> tuple[int, int]:
-    return source.place(loc)
+def _follows(
+    model: type[BaseModel], source: Source, item: ErrorDetails, errors: list[ErrorDetails], empty: list[Path]
+) -> bool:
+    """True for an error that only repeats another one in other words."""
+    at = plain(source, item["loc"])
+    if item["type"] not in ("missing", "extra_forbidden") and at in empty:
+        return True
+    if item["type"] != "missing":
+        return False
+    # `fr: 3 days` is one mistake: fr is unknown, and for is missing because of it
+    wrong = [str(e["loc"][-1]) for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == item["loc"][:-1]]
+    name = str(item["loc"][-1])
+    return any(key in NOT_BUILT or did_you_mean(key, [name]) for key in wrong)
 
 
 def kind_of(value: Any) -> str:
@@ -86,10 +100,10 @@ def shorten(text: str) -> str:
     return flat if len(flat) <= 60 else f"{flat[:57]}..."
 
 
-def _empty(source: Source) -> Iterator[tuple[str | int, ...]]:
+def _empty(source: Source) -> Iterator[Path]:
     """Keys written without a value: `within_last:` would silently mean no window at all. null is a value where it
     says something: update_contact clears an attribute with it, and a webhook's body may hold anything."""
-    stack: list[tuple[tuple[str | int, ...], Any]] = [((), source.root)]
+    stack: list[tuple[Path, Any]] = [((), source.root)]
     while stack:
         loc, node = stack.pop()
         for key, child in node.children.items():
@@ -121,6 +135,8 @@ def _issue(source: Source, model: type[BaseModel], error: ErrorDetails) -> Issue
         return source.issue(at, _missing(name, loc))
     if name == "[key]":
         return source.issue(at, _text_problem(kind, str(loc[-2]), error.get("ctx", {})), key=True)
+    if kind == "sender" and isinstance(given, dict):
+        return _wrong_sender(source, at, given)
     if kind in _CHOICES or kind == "condition":
         return _wrong_choice(source, at, loc, kind, given)
     return source.issue(at, _value_problem(model, loc, name, kind, given, error))
@@ -174,6 +190,13 @@ def _wrong_choice(source: Source, at: tuple[str | int, ...], loc: Loc, kind: str
     return source.issue(at, f"{what} needs one of {', '.join(known)}")
 
 
+def _wrong_sender(source: Source, at: Path, given: dict[str, Any]) -> Issue:
+    types = ("mailbox", "console", "smtp", "webhook")
+    if "type" not in given:
+        return source.issue(at, f"type is missing: one of {', '.join(types)}")
+    return source.issue((*at, "type"), _wrong_literal("type", given["type"], list(types)))
+
+
 def _inside_rows(loc: Loc) -> bool:
     """True inside the `where` of an event or an object, where conditions are about its properties."""
     return any(tag in ("<event>", "<object>") for tag in loc)
@@ -182,6 +205,9 @@ def _inside_rows(loc: Loc) -> bool:
 def _value_problem(model: type[BaseModel], loc: Loc, name: str, kind: str, given: Any, error: ErrorDetails) -> str:
     context: Mapping[str, Any] = error.get("ctx", {})
     shown = _shown_name(loc)
+    if kind == "literal_error" and shown == "reentry":
+        near = did_you_mean(str(given), ("never", "always"))
+        return f"reentry cannot be {kind_of(given)}: expected never, always, after_exit: or after_entry:{near}"
     if kind == "literal_error":
         return _wrong_literal(shown, given, _literals(_descend(model, loc)))
     if kind in _KINDS:

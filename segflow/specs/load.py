@@ -57,6 +57,7 @@ def _load_settings(loaded: Loaded) -> None:
     source = read_source(path, "segflow.yml")
     loaded.issues += source.issues
     if source.issues or source.data is None:
+        loaded.settings_known = not source.issues
         return
     source.issues = interpolate(source, os.environ)
     loaded.issues += source.issues
@@ -67,6 +68,8 @@ def _load_settings(loaded: Loaded) -> None:
     loaded.sources["segflow.yml"] = source
     if settings is not None:
         loaded.settings = settings
+    else:
+        loaded.settings_known = False
 
 
 def interpolate(source: Source, environment: Mapping[str, str]) -> list[Issue]:
@@ -136,13 +139,14 @@ def _load_segments(loaded: Loaded) -> None:
         if source.issues:
             continue
         loaded.sources[file] = source
-        spec, issues = validate(SegmentSpec, source)
+        spec, issues = validate(SegmentSpec, source, partly={"where": {"everyone": True}})
         loaded.issues += issues
         if spec is not None:
             loaded.segments[path.stem] = NamedSegment(id=path.stem, file=file, spec=spec)
 
 
 def _load_flows(loaded: Loaded) -> None:
+    fillers = {"trigger": {"enters": segment} for segment in sorted(loaded.segment_ids)[:1]}
     for path in _spec_files(loaded, loaded.root / "flow_specs", (".yml",), ignore=()):
         file = relative(path, loaded.root)
         source = read_source(path, file)
@@ -151,7 +155,7 @@ def _load_flows(loaded: Loaded) -> None:
         if source.issues:
             continue
         loaded.sources[file] = source
-        spec, issues = validate(FlowSpec, source)
+        spec, issues = validate(FlowSpec, source, partly=fillers)
         loaded.issues += issues
         if spec is not None:
             loaded.flows[path.stem] = NamedFlow(id=path.stem, file=file, spec=spec)

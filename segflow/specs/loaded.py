@@ -16,13 +16,15 @@ from segflow.specs.source import Loc, Source
 
 @dataclass
 class Loaded:
-    """A file with mistakes is missing from `segments` but not from `segment_ids`, so that its own mistakes do not
-    cause further ones elsewhere."""
+    """A file with mistakes is in `segments` without the wrong parts, or missing when little is left; `segment_ids` has
+    all of them, so that the mistakes of one file do not cause further ones elsewhere."""
 
     root: Path
     issues: list[Issue] = field(default_factory=list)
     sources: dict[str, Source] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    settings_known: bool = True
+    """False when segflow.yml is broken and `settings` are only the defaults: its senders are unknown then."""
     catalog: Catalog | None = None
     segments: dict[str, NamedSegment] = field(default_factory=dict)
     flows: dict[str, NamedFlow] = field(default_factory=dict)
