@@ -38,7 +38,7 @@ class MailboxSender(Sender):
         if not _FILE_NAME.fullmatch(message.message_id):
             raise PermanentError(f"the message id is no file name: {message.message_id!r}")
         if isinstance(message, Email):
-            suffix, content = ".eml", to_mime(message, self._from).as_bytes()
+            suffix, content = ".eml", to_mime(message, self._from).data
         else:
             text = json.dumps(dataclasses.asdict(message), indent=2, ensure_ascii=False, default=_plain)
             suffix, content = ".json", (text + "\n").encode()

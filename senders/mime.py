@@ -1,26 +1,109 @@
-"""An `Email` as a MIME message, the same bytes each time, with nothing a value could smuggle into the headers."""
+"""An `Email` as a MIME message, the same bytes each time, with nothing a value could smuggle into the headers.
+
+Built with the standard library's older classes: `EmailMessage` parses every header it is given and is four times
+slower, which a mailbox of 100,000 files feels.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.charset import QP, Charset
 from email.errors import HeaderParseError
+from email.header import Header
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
+from email.message import Message
+from email.policy import compat32
+from email.utils import format_datetime, formataddr
 
 from segflow.errors import PermanentError
 from segflow.messages import Email
 
-# Python folds a long header by turning it into encoded words, which no client undoes in List-Unsubscribe and the like.
-# Lines may have 998 bytes.
-_POLICY = SMTP.clone(max_line_length=900)
+# Lines may have 998 bytes. Short folding cuts long URLs in headers like List-Unsubscribe, which not all clients mend.
+_LONGEST_LINE = 900
+_POLICY = compat32.clone(linesep="\r\n", max_line_length=_LONGEST_LINE)
+_ASCII = Charset("us-ascii")
+_UTF8 = Charset("utf-8")
+_UTF8.body_encoding = QP
 _OURS = frozenset(
     {"from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "mime-version", "received"}
 )
 
 
-def address(text: str, what: str) -> Address:
-    """Read `a@b` or `Name <a@b>`: exactly one address. Raises PermanentError."""
+@dataclass(frozen=True)
+class Mime:
+    """A message ready for the wire. `data` has CRLF line ends; `sender` and `to` are bare addresses in ASCII."""
+
+    sender: str
+    to: str
+    message_id: str
+    data: bytes
+
+
+def to_mime(email: Email, default_from: str) -> Mime:
+    """Build the message. The Message-ID follows from `message_id`, so that receivers can tell a repeat.
+
+    Raises PermanentError for header values with line breaks or NUL, for headers that segflow sets itself, and for
+    addresses that are none.
+    """
+    name, sender = _address(email.sender_address or default_from, "the From address")
+    _, to = _address(email.to, "the To address")
+    message_id = f"<{_one_line(email.message_id, 'the message id')}@{sender.rpartition('@')[2]}>"
+    headers = {
+        "From": formataddr((name, sender)),
+        "To": to,
+        "Subject": _text(email.subject, "the subject"),
+        "Date": format_datetime(email.planned_at),
+        "Message-ID": message_id,
+    }
+    if email.reply_to:
+        headers["Reply-To"] = formataddr(_address(email.reply_to, "the Reply-To address"))
+    for header, value in email.headers.items():
+        if header.lower() in _OURS or header.lower().startswith("content-"):
+            raise PermanentError(f"header {header} is set by segflow")
+        if not header.isascii() or not header.isprintable() or ":" in header or " " in header or not header:
+            raise PermanentError(f"not a header name: {header!r}")
+        headers[header] = _text(value, f"header {header}")
+    try:
+        return Mime(sender, to, message_id, _body(email, headers).as_bytes(policy=_POLICY))
+    except (UnicodeError, HeaderParseError) as error:
+        raise PermanentError(f"the message cannot be encoded: {error}") from error
+
+
+def _body(email: Email, headers: dict[str, str]) -> Message:
+    parts: list[Message | str] = list(_parts(email))
+    if not parts:
+        raise PermanentError("the email has neither text nor html")
+    first = parts[0]
+    whole = first if len(parts) == 1 and isinstance(first, Message) else Message(policy=_POLICY)
+    if len(parts) > 1:
+        whole.add_header("Content-Type", "multipart/alternative", boundary=f"=_{email.message_id[:60]}")
+        whole.set_payload(parts)
+    own = list(whole.items())
+    for header, _ in own:
+        del whole[header]
+    for header, value in [*headers.items(), ("MIME-Version", "1.0"), *own]:
+        whole[header] = value
+    return whole
+
+
+def _parts(email: Email) -> Iterator[Message]:
+    for content, subtype in ((email.text, "plain"), (email.html, "html")):
+        if content is None:
+            continue
+        short = content.isascii() and all(len(line) <= _LONGEST_LINE for line in content.splitlines())
+        charset = _ASCII if short else _UTF8
+        part = Message(policy=_POLICY)
+        part.add_header("Content-Type", f"text/{subtype}", charset=charset.input_charset)
+        part.set_payload(content if content.endswith("\n") else content + "\n", charset)
+        del part["MIME-Version"]
+        yield part
+
+
+@functools.lru_cache(maxsize=1000)
+def _address(text: str, what: str) -> tuple[str, str]:
+    """Read `a@b` or `Name <a@b>`, exactly one: its name and its address with an ASCII domain."""
     _one_line(text, what)
     # Not email.utils.parseaddr: it reads `Tea, Inc <a@b>` as two addresses, and `a@b, c@d` as one.
     name, angle, spec = text.strip().rpartition("<") if text.strip().endswith(">") else ("", "", text.strip())
@@ -29,42 +112,12 @@ def address(text: str, what: str) -> Address:
         domain = parsed.domain if parsed.domain.isascii() else parsed.domain.encode("idna").decode()
     except (HeaderParseError, ValueError, IndexError) as error:
         raise PermanentError(f"{what} is not an email address: {text!r}") from error
-    return Address(display_name=name.strip().strip('"'), username=parsed.username, domain=domain)
+    return name.strip().strip('"'), Address(username=parsed.username, domain=domain).addr_spec
 
 
-def to_mime(email: Email, default_from: str) -> EmailMessage:
-    """Build the message. The Message-ID follows from `message_id`, so that receivers can tell a repeat.
-
-    Raises PermanentError for header values with line breaks or NUL, for headers that segflow sets itself, and for
-    addresses that are none.
-    """
-    sender = address(email.sender_address or default_from, "the From address")
-    mime = EmailMessage(policy=_POLICY)
-    mime["From"] = sender
-    mime["To"] = Address(addr_spec=address(email.to, "the To address").addr_spec)
-    mime["Subject"] = _one_line(email.subject, "the subject")
-    if email.reply_to:
-        mime["Reply-To"] = address(email.reply_to, "the Reply-To address")
-    mime["Date"] = format_datetime(email.planned_at)
-    mime["Message-ID"] = f"<{_one_line(email.message_id, 'the message id')}@{sender.domain}>"
-    for name, value in email.headers.items():
-        if name.lower() in _OURS or name.lower().startswith("content-"):
-            raise PermanentError(f"header {name} is set by segflow")
-        try:
-            mime[_one_line(name, "a header's name")] = _one_line(value, f"header {name}")
-        except ValueError as error:
-            raise PermanentError(f"header {name} is not allowed: {error}") from error
-    try:
-        if email.text is not None:
-            mime.set_content(email.text)
-            if email.html is not None:
-                mime.add_alternative(email.html, subtype="html")
-                mime.set_boundary(f"=_{email.message_id}")
-        else:
-            mime.set_content(email.html or "", subtype="html")
-    except UnicodeError as error:
-        raise PermanentError(f"the content cannot be encoded: {error}") from error
-    return mime
+def _text(text: str, what: str) -> str:
+    _one_line(text, what)
+    return text if text.isascii() else Header(text, "utf-8", maxlinelen=75, header_name=what).encode(linesep="")
 
 
 def _one_line(text: str, what: str) -> str:

@@ -7,14 +7,13 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Iterator
-from email.message import EmailMessage
 from typing import Literal
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Email, Receipt
 from senders.base import Sender
 from senders.deadline import Deadline
-from senders.mime import to_mime
+from senders.mime import Mime, to_mime
 
 TOTAL_TIMEOUTS = 4
 """A message takes at most this many times `timeout`, connecting included."""
@@ -124,20 +123,19 @@ class SmtpSender(Sender):
         self._client = client
         return client, False
 
-    def _hand_over(self, client: _Client, mime: EmailMessage) -> Receipt:
-        sender, to = mime["From"].addresses[0].addr_spec, mime["To"].addresses[0].addr_spec
+    def _hand_over(self, client: _Client, mime: Mime) -> Receipt:
         with _lost_as(handed_over=False):
             client.ehlo_or_helo_if_needed()
-            self._ask(client, client.mail(sender), (250,), f"refused the sender {sender}")
-            self._ask(client, client.rcpt(to), (250, 251), f"refused the recipient {to}")
+            self._ask(client, client.mail(mime.sender), (250,), f"refused the sender {mime.sender}")
+            self._ask(client, client.rcpt(mime.to), (250, 251), f"refused the recipient {mime.to}")
             self._ask(client, client.docmd("DATA"), (354,), "refused the message")
         with _lost_as(handed_over=True):
-            code, text = client.content(mime.as_bytes())
+            code, text = client.content(mime.data)
         if not 200 <= code < 600:
             self.close()
             raise AmbiguousError(f"the answer to the message makes no sense: {_text(text)}")
         self._ask(client, (code, text), (250,), "refused the message")
-        return Receipt(provider_id=str(mime["Message-ID"]), detail=_text(text))
+        return Receipt(provider_id=mime.message_id, detail=_text(text))
 
     def _ask(self, client: _Client, answer: tuple[int, bytes], good: tuple[int, ...], what: str) -> None:
         code, text = answer

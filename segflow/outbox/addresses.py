@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
@@ -10,6 +12,7 @@ class InvalidAddressError(ValueError):
     """The address cannot exist; the text says why."""
 
 
+@functools.lru_cache(maxsize=10_000)
 def normal(channel: str, address: str) -> str:
     """The address as it is handed to a sender: for email with an ASCII domain, for SMS in E.164.
 

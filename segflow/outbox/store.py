@@ -267,8 +267,12 @@ class DeliveryStore:
             return [str(row[0]) for row in connection.execute(names)]
 
     def listing(self, status: Status, limit: int = 100) -> list[dict[str, Any]]:
-        """Messages in `status` for people to read: ids, place, attempts and what the last attempt said."""
-        last = select(func.max(attempts.c.attempt)).where(attempts.c.message_id == messages.c.message_id)
+        """Messages in `status` for people to read: ids, place, attempts and what the last attempt said.
+
+        A dropped message has two rows: the attempt of unknown outcome and the decision.
+        """
+        earlier = attempts.alias()
+        last = select(func.max(earlier.c.attempt)).where(earlier.c.message_id == messages.c.message_id)
         said = (attempts.c.message_id == messages.c.message_id) & (attempts.c.attempt == last.scalar_subquery())
         rows = (
             select(

@@ -84,7 +84,8 @@ class World:
         fields = ["contact_id", "email", "phone", "name"]
         schema = pa.schema([(name, pa.string()) for name in fields] + [("agreed", pa.bool_())])
         staged = self.warehouse.stage("given", pa.Table.from_pylist(list(rows), schema))
-        create = exp.Create(this=relation("contacts"), kind="TABLE", replace=True, expression=exp.select("*").from_(staged))
+        rows_of = exp.select("*").from_(staged)
+        create = exp.Create(this=relation("contacts"), kind="TABLE", replace=True, expression=rows_of)
         self.warehouse.execute(create)
 
     def plan(self, rows: Sequence[Mapping[str, Any]]) -> None:
