@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +28,7 @@ TOTAL_TIMEOUTS = 3
 MAX_ANSWER = 64 * 1024
 MAX_RETRY_AFTER = 86_400.0
 
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TRANSIENT = (408, 425, 429)
 _OURS = frozenset(
     {
@@ -80,14 +82,14 @@ class WebhookSender(Sender):
         with Deadline(self._timeout * TOTAL_TIMEOUTS) as deadline:
             self._call.start(deadline)
             try:
-                return self._exchange(self._session, request)
+                return self._exchange(self._session, request, deadline)
             except (requests.RequestException, OSError) as error:
                 raise self._failed(error, deadline) from error
             finally:
                 self._call.end()
 
     def _request(self, message: WebhookCall, session: requests.Session) -> requests.PreparedRequest:
-        url = urlsplit_or_refuse(message.url)
+        url = _checked_url(message.url)
         headers = {"User-Agent": "segflow", "Accept": "*/*"}
         body: bytes | None = None
         if message.body is not None:
@@ -99,6 +101,8 @@ class WebhookSender(Sender):
         for name, value in message.headers.items():
             if name.lower() in _OURS:
                 raise PermanentError(f"header {name} is set by segflow")
+            if not _TOKEN.fullmatch(name):
+                raise PermanentError(f"not a header name: {name!r}")
             if any(c in name + value for c in "\r\n\0"):
                 raise PermanentError(f"header {name} holds a line break or NUL")
             headers[name] = value
@@ -112,15 +116,21 @@ class WebhookSender(Sender):
                 "webhook-signature": self._signer.sign(message.message_id, now, (body or b"").decode()),
             }
         try:
-            for name, value in headers.items():
-                name.encode("ascii"), value.encode("latin-1")
+            for value in headers.values():
+                value.encode("latin-1")
             return session.prepare_request(requests.Request(message.method, url, headers=headers, data=body))
         except (requests.RequestException, ValueError) as error:
             raise PermanentError(f"the request cannot be made: {error}") from error
 
-    def _exchange(self, session: requests.Session, request: requests.PreparedRequest) -> Receipt:
-        settings = session.merge_environment_settings(request.url, {}, True, None, None)
+    def _exchange(self, session: requests.Session, request: requests.PreparedRequest, deadline: Deadline) -> Receipt:
+        settings = session.merge_environment_settings(
+            request.url, {}, True, None, None
+        )  # stream: the answer may be endless
         answer = session.send(request, timeout=self._timeout, allow_redirects=False, **settings)
+        if deadline.expired:
+            # A shut socket reads like the end of the headers: this status may be a piece of another one.
+            answer.close()
+            raise self._failed(TimeoutError(), deadline)
         with contextlib.closing(answer):
             status, said = answer.status_code, _beginning(answer)
         detail = f"HTTP {status}" + (f": {said}" if said else "")
@@ -143,7 +153,7 @@ class WebhookSender(Sender):
         return AmbiguousError(f"no answer after the request was sent: {why}")
 
 
-def urlsplit_or_refuse(url: str) -> str:
+def _checked_url(url: str) -> str:
     """The URL as it is. Raises PermanentError unless it is http or https with a host."""
     if any(c.isspace() or not c.isprintable() for c in url):
         raise PermanentError(f"the URL holds blanks or control characters: {url!r}")
