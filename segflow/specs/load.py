@@ -146,7 +146,7 @@ def _load_segments(loaded: Loaded) -> None:
 
 
 def _load_flows(loaded: Loaded) -> None:
-    fillers = {"trigger": {"enters": segment} for segment in sorted(loaded.segment_ids)[:1]}
+    fillers = {"trigger": {"enters": min(loaded.segment_ids)}} if loaded.segment_ids else {}
     for path in _spec_files(loaded, loaded.root / "flow_specs", (".yml",), ignore=()):
         file = relative(path, loaded.root)
         source = read_source(path, file)

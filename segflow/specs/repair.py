@@ -40,6 +40,10 @@ def repaired(model: type[M], data: Any, empty: Iterable[Loc], fillers: Mapping[s
                 if item["type"] == "missing" and len(loc) == 1 and loc[0] in fillers:
                     data[loc[0]] = fillers[str(loc[0])]
                     continue
+                if item["type"] == "missing" and loc[-1] == "id" and (path := _walk(data, loc)):
+                    container, key, position = path[-1]
+                    container[key]["id"] = _step_id(None, loc[: position + 1])
+                    continue
                 # first the wrong key alone; when that breaks its condition or step, all of that
                 alone = item["type"] == "extra_forbidden" or (attempt == 0 and item["type"] not in _WHOLE)
                 if not (alone and _remove(data, loc)):

@@ -44,6 +44,8 @@ class Node:
     value: Any = None
     children: dict[str | int, Node] = field(default_factory=dict)
     keys: dict[str | int, Place] = field(default_factory=dict)
+    inline: bool = False
+    """Written as {...} or [...]."""
     size: int = 1
     """How many values it stands for, aliases expanded."""
 
@@ -246,7 +248,7 @@ class _Builder:
             self.report(place, f"nested more than {MAX_DEPTH} levels deep")
             raise _Refused
         is_mapping = isinstance(event, yaml.MappingStartEvent)
-        node = Node(place, {} if is_mapping else [])
+        node = Node(place, {} if is_mapping else [], inline=bool(event.flow_style))
         if event.anchor:
             # an alias inside its own anchor would be a cycle: it is looked up here first and refused
             self.anchors.pop(event.anchor, None)

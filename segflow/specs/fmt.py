@@ -1,0 +1,143 @@
+"""`segflow fmt`: writes the step ids that are missing.
+
+Ids are inserted into the text at the places that the parser reports; nothing else is touched. Loading and dumping,
+even with a library that keeps comments, would reflow long lines and move comments of a colleague's file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from segflow.errors import Issue, SpecError, relative
+from segflow.specs.conditions import CONDITION_KEYS
+from segflow.specs.flow import STEP_KEYS
+from segflow.specs.source import Node, parse_source, read_text
+
+_WORDS = re.compile(r"[a-z0-9]+")
+_MAX_ID = 60
+
+
+def fmt_project(root: Path, check: bool) -> list[Path]:
+    """Format every flow of the project; with `check` nothing is written. Returns the files that (would) change.
+
+    Raises SpecError when a flow cannot be read as YAML; the others are formatted all the same.
+    """
+    changed: list[Path] = []
+    issues: list[Issue] = []
+    for path in sorted((root / "flow_specs").glob("*.yml")):
+        file = relative(path, root)
+        _, found = read_text(path, file)
+        if found:
+            issues += found
+            continue
+        # bytes, not read_text(): that would turn the line ends of a file from Windows into our own
+        text = path.read_bytes().decode("utf-8")
+        try:
+            formatted = format_flow(text, file)
+        except SpecError as error:
+            issues += error.issues
+            continue
+        if formatted != text:
+            changed.append(path)
+            if not check:
+                path.write_bytes(formatted.encode("utf-8"))
+    if issues:
+        raise SpecError(issues)
+    return changed
+
+
+def format_flow(text: str, file: str = "flow.yml") -> str:
+    """The text of a flow with an id for each step that has none. Existing ids, comments and layout stay.
+
+    Raises SpecError when `text` is not valid YAML.
+    """
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    body = text.removeprefix(mark)
+    source = parse_source(body, file)
+    if source.issues:
+        raise SpecError(source.issues)
+    steps = list(_steps(source.root.children.get("steps")))
+    taken = {str(step.value["id"]) for step in steps if "id" in step.value}
+    insertions: dict[tuple[int, int], str] = {}
+    lines = body.splitlines(keepends=True) if "\n" not in body else re.findall(r"[^\n]*\n|[^\n]+", body)
+    for step in steps:
+        place = next(iter(step.keys.values()), None)
+        if "id" in step.value or place is None or place in insertions:
+            continue
+        name = _unique(_derive(step.value), taken)
+        taken.add(name)
+        line_end = "\r\n" if lines[place[0] - 1].endswith("\r\n") else "\n"
+        insertions[place] = f"id: {name}, " if step.inline else f"id: {name}{line_end}{' ' * (place[1] - 1)}"
+    for (line, column), inserted in sorted(insertions.items(), reverse=True):
+        given = lines[line - 1]
+        lines[line - 1] = given[: column - 1] + inserted + given[column - 1 :]
+    result = "".join(lines)
+    if insertions and parse_source(result, file).issues:
+        # a key written in a form that no line can be put before (`? key`): better no id than a broken file
+        raise SpecError([Issue(file, *min(insertions), "cannot write an id here; write it by hand")])
+    return mark + result
+
+
+def _steps(node: Node | None) -> Iterator[Node]:
+    if node is None or not isinstance(node.value, list):
+        return
+    for step in node.children.values():
+        if not isinstance(step.value, dict):
+            continue
+        yield step
+        branch = step.children.get("branch")
+        for side in ("then", "else"):
+            yield from _steps(branch.children.get(side) if branch is not None else None)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name[: _MAX_ID - 5]}_{number}" in taken:
+        number += 1
+    return f"{name[: _MAX_ID - 5]}_{number}"
+
+
+def _slug(*parts: Any) -> str:
+    """`parts` as an identifier of at most 60 characters."""
+    words = [word for part in parts for word in _WORDS.findall(str(part).lower())]
+    return "_".join(words)[:_MAX_ID].strip("_")
+
+
+def _derive(step: dict[str, Any]) -> str:
+    """A name that says what the step does."""
+    kind = next((key for key in STEP_KEYS if key in step), "step")
+    value = step.get(kind)
+    inner = value if isinstance(value, dict) else {}
+    match kind:
+        case "send_email" | "send_sms":
+            return _slug("send", inner["template"]) if isinstance(inner.get("template"), str) else kind
+        case "webhook":
+            return "call_webhook"
+        case "add_to_list":
+            return _slug("add_to", value)
+        case "remove_from_list":
+            return _slug("remove_from", value)
+        case "update_contact":
+            return _slug("update", *list(inner)[:2]) or kind
+        case "wait":
+            return _slug("wait", inner.get("for", "") if inner else value)
+        case "branch":
+            return _branch(inner.get("if"))
+        case "exit":
+            return "leave"
+    return "step"
+
+
+def _branch(condition: Any) -> str:
+    if isinstance(condition, dict):
+        for key in CONDITION_KEYS:
+            if isinstance(condition.get(key), str):
+                return _slug("if", condition[key])
+            if key == "not" and isinstance(condition.get(key), dict):
+                return _slug("if_not", _branch(condition[key]).removeprefix("if_"))
+    return "branch"

@@ -1,0 +1,168 @@
+"""JSON Schemas of the spec files, so that an editor completes and checks the YAML while it is written.
+
+They describe shapes only. Whether an attribute exists is for `segflow validate`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from segflow.specs import catalog, conditions, flow, segment, settings
+from segflow.specs.catalog import Catalog
+from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_MODELS
+from segflow.specs.flow import STEP_KEYS, FlowSpec
+from segflow.specs.segment import SegmentSpec
+from segflow.specs.settings import Settings
+from segflow.specs.types import DURATION_PATTERN, SpecModel
+
+DIALECT = "http://json-schema.org/draft-07/schema#"
+"""Draft 7: the newest that yaml-language-server reads in full."""
+
+_FILES: dict[str, tuple[type[BaseModel], str, str]] = {
+    "catalog": (
+        Catalog,
+        "segflow catalog",
+        "segment_specs/catalog.yml: how dbt models become contacts and events",
+    ),
+    "segment": (SegmentSpec, "segflow segment", "segment_specs/ID.yml: the contacts that match a condition"),
+    "flow": (FlowSpec, "segflow flow", "flow_specs/ID.yml: an automation that contacts pass through"),
+    "settings": (Settings, "segflow settings", "segflow.yml: the project's settings"),
+}
+_SHORT_FORMS: dict[str, dict[str, Any]] = {
+    "Attribute": {"enum": ["text", "number", "boolean", "date", "timestamp"]},
+    "NumberTest": {"type": "number"},
+    "Wait": {"type": "string", "pattern": DURATION_PATTERN},
+}
+"""What the models' before-validators accept in place of a mapping."""
+
+_OPEN = {"additionalProperties", "patternProperties"}
+"""Where null is a value: update_contact clears an attribute with it."""
+
+Schema = dict[str, Any]
+
+
+def json_schemas() -> dict[str, Schema]:
+    """The schemas by kind of file: catalog, segment, flow, settings."""
+    documents = _field_documents()
+    result: dict[str, Schema] = {}
+    for name, (model, title, description) in _FILES.items():
+        schema = model.model_json_schema(by_alias=True)
+        definitions = schema.get("$defs", {})
+        for definition, short in _SHORT_FORMS.items():
+            if definition in definitions:
+                definitions[definition] = {"anyOf": [short, definitions[definition]]}
+        _document(definitions, documents)
+        _document({model.__name__: schema}, documents)
+        schema = _friendly(schema)
+        schema.pop("description", None)
+        result[name] = {"$schema": DIALECT, **schema, "title": title, "description": description}
+    return result
+
+
+def write_schemas(directory: Path) -> list[Path]:
+    """Write NAME.schema.json for each kind of file; returns the paths. Raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, schema in json_schemas().items():
+        path = directory / f"{name}.schema.json"
+        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def _field_documents() -> dict[str, dict[str, str]]:
+    """model -> field -> the text below it. Read here from the source: pydantic would do it at each import."""
+    found: dict[str, dict[str, str]] = {}
+    for module in (catalog, conditions, flow, segment, settings):
+        for name, model in inspect.getmembers(module, inspect.isclass):
+            if issubclass(model, SpecModel) and model.__module__ == module.__name__:
+                tree = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+                assert isinstance(tree, ast.ClassDef)
+                found[name] = dict(_texts(tree))
+    return found
+
+
+def _texts(tree: ast.ClassDef) -> list[tuple[str, str]]:
+    texts = []
+    for field, after in zip(tree.body, tree.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+            and isinstance(after.value.value, str)
+        ):
+            texts.append((field.target.id.rstrip("_"), " ".join(after.value.value.split())))
+    return texts
+
+
+def _document(definitions: dict[str, Schema], documents: dict[str, dict[str, str]]) -> None:
+    for name, definition in definitions.items():
+        shape = definition["anyOf"][1] if "anyOf" in definition else definition
+        if isinstance(shape.get("description"), str):
+            shape["description"] = " ".join(shape["description"].split())
+        for field, text in documents.get(name, {}).items():
+            if field in shape.get("properties", {}):
+                shape["properties"][field]["description"] = text
+
+
+def _friendly(node: Any, key: str = "", holder: str = "") -> Any:
+    """The schema with what editors do better with: no null where YAML would need a value, and unions that are told
+    apart by one key as a chain of `if` / `then`, so that an error is about the one shape that was meant."""
+    if isinstance(node, list):
+        return [_friendly(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    result = {
+        name: _friendly(value, name, key) for name, value in node.items() if not (name == "default" and value is None)
+    }
+    if "properties" not in result and isinstance(result.get("title"), str):
+        result.pop("title")  # pydantic repeats the key's name there
+    options = result.get("anyOf")
+    if isinstance(options, list) and {"type": "null"} in options and not {key, holder} & _OPEN:
+        kept = [option for option in options if option != {"type": "null"}]
+        result.pop("anyOf")
+        result = {**result, **kept[0]} if len(kept) == 1 else {**result, "anyOf": kept}
+    chosen = result.get("oneOf")
+    if isinstance(chosen, list):
+        keys = _keys_of(chosen)
+        if keys is not None:
+            result.pop("oneOf")
+            result |= _by_key(chosen, keys)
+    return result
+
+
+_CONDITIONS: tuple[dict[str, type[BaseModel]], ...] = (CONDITION_MODELS, PROPERTY_MODELS)
+_KEYS_BY_MODEL: dict[str, str] = {
+    **{model.__name__: tag.strip("<>") for models in _CONDITIONS for tag, model in models.items()},
+    **{f"{''.join(word.title() for word in key.split('_'))}Step": key for key in STEP_KEYS},
+    "AnyEdge": "any",
+    "AfterExit": "after_exit",
+    "AfterEntry": "after_entry",
+}
+
+
+def _keys_of(options: list[Schema]) -> list[str] | None:
+    """The key that tells each option from the others, None when some option has none."""
+    names = [str(option.get("$ref", "")).rpartition("/")[2] for option in options]
+    keys = [_KEYS_BY_MODEL.get(name) for name in names]
+    return None if None in keys else [key for key in keys if key is not None]
+
+
+def _by_key(options: list[Schema], keys: list[str]) -> Schema:
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(keys, True),  # what an editor offers before any key is there
+        "oneOf": [{"required": [key]} for key in keys],
+        "allOf": [{"if": {"required": [key]}, "then": option} for key, option in zip(keys, options, strict=True)],
+    }
+
+
+assert set(CONDITION_KEYS) <= set(_KEYS_BY_MODEL.values())
