@@ -60,7 +60,7 @@ class SmtpSender(Sender):
         with Deadline(self._timeout * TOTAL_TIMEOUTS) as deadline:
             client, kept = self._connected(deadline)
             try:
-                return self._hand_over(client, mime)
+                return self._hand_over(client, mime, deadline)
             except _Lost as lost:
                 self.close()
                 if lost.handed_over:
@@ -70,7 +70,7 @@ class SmtpSender(Sender):
             # A kept connection that the server closed while idle says nothing about the server: try a fresh one once.
             client, _ = self._connected(deadline)
             try:
-                return self._hand_over(client, mime)
+                return self._hand_over(client, mime, deadline)
             except _Lost as lost:
                 self.close()
                 error = AmbiguousError if lost.handed_over else TransientError
@@ -123,7 +123,7 @@ class SmtpSender(Sender):
         self._client = client
         return client, False
 
-    def _hand_over(self, client: _Client, mime: Mime) -> Receipt:
+    def _hand_over(self, client: _Client, mime: Mime, deadline: Deadline) -> Receipt:
         with _lost_as(handed_over=False):
             client.ehlo_or_helo_if_needed()
             self._ask(client, client.mail(mime.sender), (250,), f"refused the sender {mime.sender}")
@@ -131,9 +131,10 @@ class SmtpSender(Sender):
             self._ask(client, client.docmd("DATA"), (354,), "refused the message")
         with _lost_as(handed_over=True):
             code, text = client.content(mime.data)
-        if not 200 <= code < 600:
+        # An answer that the deadline cut off may be a piece of another one.
+        if deadline.expired or (code != 250 and not 400 <= code < 600):
             self.close()
-            raise AmbiguousError(f"the answer to the message makes no sense: {_text(text)}")
+            raise AmbiguousError(f"the answer to the message makes no sense: {code} {_text(text)}")
         self._ask(client, (code, text), (250,), "refused the message")
         return Receipt(provider_id=mime.message_id, detail=_text(text))
 
