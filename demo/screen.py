@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,12 @@ STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "dim"}
 
 def show(console: Console, warehouse: Warehouse, specs: Specs) -> None:
     """Print the screen. The warehouse must have seen at least one tick; 100 columns are enough."""
+    for table in (segments_table(warehouse, specs), flows_table(warehouse, specs), messages_table(warehouse)):
+        console.print()
+        console.print(table)
     console.print()
-    console.print(segments_table(warehouse, specs))
-    console.print(flows_table(warehouse, specs))
-    console.print(messages_table(warehouse))
     console.print(Panel(Group(*_files(specs)), title="On your disk", title_align="left", border_style="dim"))
-    console.print(Panel(Group(*_next_steps(specs)), title="Try next", title_align="left", border_style="cyan"))
+    console.print(Panel(_next_steps(specs), title="Try next", title_align="left", border_style="cyan"))
 
 
 def segments_table(warehouse: Warehouse, specs: Specs) -> Table:
@@ -46,7 +46,7 @@ def segments_table(warehouse: Warehouse, specs: Specs) -> Table:
     table = _table(f"Segments after {ticks} ticks")
     table.add_column("segment", no_wrap=True)
     for name in ("members", "entered", "exited"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", min_width=len(name))
     table.add_column("size over time", no_wrap=True)
     for segment in specs.segments:
         line = sizes.get(segment, [])
@@ -90,24 +90,25 @@ def messages_table(warehouse: Warehouse) -> Table:
         .from_(relation("deliveries"))
         .subquery("latest")
     )
-    rows = warehouse.rows(
+    numbers: Counter[tuple[str, str, str]] = Counter()
+    for row in warehouse.rows(
         exp.select("channel", "outcome", "reason", exp.alias_(exp.Count(this=exp.Star()), "messages"))
         .from_(latest)
         .where(exp.column("newest").eq(1))
         .group_by("channel", "outcome", "reason")
-        .order_by("channel", exp.column("messages").desc())
-    )
+    ):
+        # a reason may go on with details of the one message, which would make a row of its own
+        numbers[row["channel"], row["outcome"], (row["reason"] or "").split(":", 1)[0]] += row["messages"]
     table = _table("Messages")
     for name in ("channel", "outcome", "reason"):
         table.add_column(name)
     table.add_column("messages", justify="right")
     previous = None
-    for row in rows:
-        channel = row["channel"] if row["channel"] != previous else ""
-        previous = row["channel"]
-        style = "green" if row["outcome"] in ("sent", "delivered") else "yellow"
-        table.add_row(channel, Text(row["outcome"], style=style), row["reason"] or "", f"{row['messages']:,}")
-    if not rows:
+    for (channel, outcome, reason), number in sorted(numbers.items(), key=lambda item: (item[0][0], -item[1])):
+        style = "green" if outcome in ("sent", "delivered") else "yellow"
+        table.add_row(channel if channel != previous else "", Text(outcome, style=style), reason, f"{number:,}")
+        previous = channel
+    if not numbers:
         table.add_row("none", "", "", "0")
     return table
 
@@ -124,7 +125,15 @@ def bars(sizes: list[int]) -> str:
 
 def _table(title: str) -> Table:
     return Table(
-        title=title, title_justify="left", title_style="bold", header_style="dim", border_style="dim", box=SIMPLE_HEAD
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        border_style="dim",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        show_edge=False,
     )
 
 
@@ -156,16 +165,20 @@ def _files(specs: Specs) -> list[Text]:
     return lines
 
 
-def _next_steps(specs: Specs) -> list[Text]:
+def _next_steps(specs: Specs) -> Table:
     segflow = _command(specs)
     steps = [
-        ("make ui", "the same in Dagster: graph, numbers, schedule"),
+        ("make ui", "the same in Dagster"),
         (f"{segflow} preview win_back", "who is in a segment now"),
-        ("edit segment_specs/vip_customers.yml", "then let a day pass and see who moved"),
+        ("edit segment_specs/vip_customers.yml", "then see who moves with the next line"),
         (f"{segflow} tick --as-of 2026-03-02T00:00:00Z", "one more day"),
     ]
-    width = max(len(command) for command, _ in steps)
-    return [Text.assemble((command.ljust(width), "bold cyan"), "  ", (why, "dim")) for command, why in steps]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold cyan", overflow="fold")
+    grid.add_column(style="dim")
+    for command, why in steps:
+        grid.add_row(command, why)
+    return grid
 
 
 def _command(specs: Specs) -> str:

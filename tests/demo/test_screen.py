@@ -76,18 +76,18 @@ def test_flows_show_who_is_on_the_way_and_who_ended(warehouse: DuckDBWarehouse) 
 def test_a_message_counts_once_by_its_latest_attempt(warehouse: DuckDBWarehouse) -> None:
     attempts = pa.table(
         {
-            "message_id": ["m1", "m1", "m2", "m3"],
-            "attempt": [1, 2, 1, 1],
-            "channel": ["email", "email", "email", "sms"],
-            "outcome": ["held", "sent", "sent", "skipped"],
-            "reason": ["greylisted", None, None, "no_consent"],
+            "message_id": ["m1", "m1", "m2", "m3", "m4"],
+            "attempt": [1, 2, 1, 1, 1],
+            "channel": ["email", "email", "email", "sms", "sms"],
+            "outcome": ["held", "sent", "sent", "skipped", "skipped"],
+            "reason": ["greylisted", None, None, "invalid_address: too short", "invalid_address: too long"],
         }
     )
     warehouse.append("deliveries", "t1", attempts)
     table = messages_table(warehouse)
     assert [_cells(table, row) for row in range(2)] == [
         ["email", "sent", "", "2"],
-        ["sms", "skipped", "no_consent", "1"],
+        ["sms", "skipped", "invalid_address", "2"],
     ]
     assert table.row_count == 2
 
