@@ -1,0 +1,5 @@
+"""`python -m segflow`."""
+
+from segflow.cli import main
+
+main()

@@ -1,0 +1,427 @@
+"""The command line. Exit code 0: done; 1: it ran and something failed; 2: your input is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from segflow.errors import InputError, SegflowError, SpecError
+
+# What takes long to import is imported by the commands that need it: `segflow validate` answers at once.
+
+app = typer.Typer(
+    name="segflow",
+    help="Segment automation inside your warehouse: segments in git, crossings in tables, flows in SQL.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+outbox_app = typer.Typer(help="Messages whose outcome nobody knows: look, send again, or give up.", no_args_is_help=True)
+app.add_typer(outbox_app, name="outbox")
+
+
+@dataclass
+class Options:
+    """The options that every command shares."""
+
+    root: Path
+    json: bool
+
+
+ProjectDir = Annotated[Path, typer.Option("--project-dir", help="The project's folder.", show_default="here")]
+OutputFormat = Annotated[Literal["table", "json"], typer.Option("--format", help="How results are printed.")]
+
+
+@app.callback()
+def _shared(context: typer.Context, project_dir: ProjectDir = Path("."), format: OutputFormat = "table") -> None:
+    context.obj = Options(project_dir, format == "json")
+
+
+@app.command()
+def validate(context: typer.Context) -> None:
+    """Check every spec file and report every problem of all of them."""
+    from segflow import show
+    from segflow.segments.compiler import compile_project
+    from segflow.specs.load import load_specs
+
+    options = _options(context)
+    issues = []
+    try:
+        compile_project(specs := load_specs(options.root.resolve()))
+    except SpecError as error:
+        issues = error.issues
+    if options.json:
+        show.as_json({"issues": [vars(issue) for issue in issues]})
+    elif not issues:
+        show.out.print(f"{len(specs.segments)} segments and {len(specs.flows)} flows are fine.")
+    if issues:
+        if not options.json:
+            show.error("\n".join(str(issue) for issue in issues))
+            show.error(f"{len(issues)} problem{'s' if len(issues) > 1 else ''}")
+        raise typer.Exit(2)
+
+
+@app.command("compile")
+def compile_(
+    context: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when models and specs differ.")] = False,
+) -> None:
+    """Generate the dbt models from the specs."""
+    from segflow import show
+
+    project = _project(context)
+    if check:
+        found = project.check_models()
+        if _options(context).json:
+            show.as_json({"differences": found})
+        else:
+            show.error("\n".join(found)) if found else show.out.print("The generated models match the specs.")
+        if found:
+            if not _options(context).json:
+                show.error("Run segflow compile and commit what it writes.")
+            raise typer.Exit(1)
+        return
+    changed = [str(path) for path in project.write_models()]
+    if _options(context).json:
+        show.as_json({"changed": changed})
+    else:
+        show.out.print("\n".join([*changed, f"{len(changed)} files changed"]), markup=False)
+
+
+@app.command()
+def tick(
+    context: typer.Context,
+    as_of: Annotated[str | None, typer.Option(help="The moment to look at, in ISO form. Default: now.")] = None,
+    no_send: Annotated[bool, typer.Option("--no-send", help="Plan messages, send none.")] = False,
+) -> None:
+    """Run one tick: build, cross, advance, send, export. A tick that died is resumed first."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    from segflow import show
+
+    project = _project(context)
+    moment = _instant(as_of)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=show.errors, transient=True, disable=_options(context).json) as bar:
+        task = bar.add_task("start")
+        report = project.tick(
+            moment, send=not no_send, progress=lambda run, stage: bar.update(task, description=f"{run.row.tick_id} {stage}")
+        )
+    if _options(context).json:
+        show.as_json(show.report_data(report))
+    else:
+        show.tick_report(report, project.root)
+    if report.errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    context: typer.Context,
+    segment: str,
+    as_of: Annotated[str | None, typer.Option(help="The moment to look at, in ISO form. Default: now.")] = None,
+    limit: Annotated[int, typer.Option(help="How many contact ids to print.")] = 20,
+) -> None:
+    """Who would be in a segment, by the file as it is now, and who would come and go. Writes nothing."""
+    from segflow import show
+
+    project = _project(context)
+    moment = _instant(as_of)
+    found = set(project.preview(segment, moment).column("contact_id").to_pylist())
+    present = set(project.members(segment).column("contact_id").to_pylist())
+    data = {
+        "segment": segment,
+        "as_of": moment or datetime.now(UTC).replace(microsecond=0),
+        "members": len(found),
+        "would_enter": len(found - present),
+        "would_exit": len(present - found),
+        "contact_ids": sorted(found)[:limit],
+    }
+    if _options(context).json:
+        show.as_json(data)
+        return
+    show.table([data], ["segment", "as_of", "members", "would_enter", "would_exit"])
+    if as_of is not None:
+        show.out.print("Attributes have no history: they are read as they are now.", style="dim")
+    show.out.print("\n".join(str(name) for name in data["contact_ids"]), markup=False)  # type: ignore[attr-defined]
+
+
+@app.command()
+def segments(context: typer.Context) -> None:
+    """The segments with their size and what the last tick did."""
+    _listing(context, "segments", ["segment", "members", "entered", "exited", "status", "reason"])
+
+
+@app.command()
+def flows(context: typer.Context) -> None:
+    """The flows with who is in them and what the last tick did."""
+    _listing(context, "flows", ["flow", "status", "enrolled", "active", "ended", "planned", "reason"])
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    segment: str,
+    format: Annotated[Literal["csv", "parquet", "json"], typer.Option("--format", help="The file's format.")] = "csv",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to; default: the exports folder.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="A column to export; repeat it. Default: segflow.yml.")] = None,
+) -> None:
+    """Write the present members of a segment to a file."""
+    from segflow import show
+    from segflow.exports import export_segment
+
+    project = _project(context)
+    with project.warehouse() as warehouse:
+        warehouse.ensure_tables()
+        if not warehouse.exists("contacts"):
+            raise InputError("no tick has run yet, so there are no members; run segflow tick")
+        written = export_segment(project.specs, warehouse, segment, format, output, column)
+    if _options(context).json:
+        show.as_json(vars(written))
+    else:
+        show.out.print(f"{written.rows:,} members in {written.path}", markup=False)
+
+
+@app.command()
+def fmt(
+    context: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when a file would change.")] = False,
+) -> None:
+    """Write missing step ids into the flows; comments and layout stay."""
+    from segflow import show
+    from segflow.specs.fmt import fmt_project
+
+    changed = [str(path) for path in fmt_project(_options(context).root.resolve(), check)]
+    if _options(context).json:
+        show.as_json({"changed": changed})
+    else:
+        verb = "would change" if check else "changed"
+        show.out.print("\n".join([*changed, f"{len(changed)} files {verb}"]), markup=False)
+    if check and changed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema(
+    context: typer.Context,
+    directory: Annotated[Path | None, typer.Option(help="Where to; default: .segflow/schemas of the project.")] = None,
+) -> None:
+    """Write JSON Schemas of the spec files, for editors that complete and check YAML."""
+    from segflow import show
+    from segflow.specs.schema import write_schemas
+
+    target = directory or _options(context).root.resolve() / ".segflow" / "schemas"
+    written = [str(path) for path in write_schemas(target)]
+    if _options(context).json:
+        show.as_json({"written": written})
+    else:
+        show.out.print("\n".join(written), markup=False)
+
+
+@app.command("vars")
+def vars_(
+    context: typer.Context,
+    as_of: Annotated[str | None, typer.Option(help="The moment to look at, in ISO form. Default: now.")] = None,
+) -> None:
+    """Print the dbt vars of a moment: dbt build --vars "$(segflow vars)" builds the models by hand."""
+    import json
+
+    from segflow.segments.bounds import bounds_json
+    from segflow.ticks import tick_id_of
+
+    project = _project(context)
+    moment = (_instant(as_of) or datetime.now(UTC)).replace(microsecond=0)
+    bounds = json.loads(bounds_json(project.compiled.bounds, moment, project.compiled.zone, "duckdb"))
+    print(json.dumps({"segflow": {"tick_id": f"manual_{tick_id_of(moment)}", "bounds": bounds}}))
+
+
+@app.command("stop-sending")
+def stop_sending(
+    context: typer.Context,
+    reason: Annotated[str, typer.Option(help="Why; it is shown until sending goes on.")] = "stopped by hand",
+    lift: Annotated[bool, typer.Option("--lift", help="Let sending go on.")] = False,
+) -> None:
+    """Stop all sending at once, also in a tick that runs right now. Messages wait in the outbox."""
+    from segflow import show
+
+    store = _project(context).store
+    if lift:
+        store.resume_sending()
+    else:
+        store.stop_sending(reason)
+    if _options(context).json:
+        show.as_json({"stopped": store.stopped()})
+    else:
+        show.out.print("Sending goes on with the next tick." if lift else f"Sending is stopped: {reason}", markup=False)
+
+
+@outbox_app.command("list")
+def outbox_list(
+    context: typer.Context,
+    status: Annotated[
+        Literal["planned", "claimed", "sent", "skipped", "failed", "held", "unknown", "dropped"],
+        typer.Option(help="Which messages."),
+    ] = "unknown",
+    limit: Annotated[int, typer.Option(help="How many.")] = 100,
+) -> None:
+    """Messages by status; unknown ones wait for release or drop."""
+    from segflow import show
+
+    rows = _project(context).store.listing(status, limit)
+    if _options(context).json:
+        show.as_json(rows)
+    else:
+        show.table(rows, ["message_id", "flow", "step", "contact_id", "channel", "sender", "status", "reason"])
+
+
+MessageIds = Annotated[list[str] | None, typer.Argument(help="Message ids.")]
+Everything = Annotated[bool, typer.Option("--all", help="All messages of unknown outcome.")]
+
+
+@outbox_app.command("release")
+def outbox_release(context: typer.Context, message_ids: MessageIds = None, all_: Everything = False) -> None:
+    """Send messages of unknown outcome again: you know that they did not arrive."""
+    from segflow import show
+
+    count = _project(context).store.release(_chosen(message_ids, all_))
+    show.as_json({"released": count}) if _options(context).json else show.out.print(f"{count} messages are planned again")
+
+
+@outbox_app.command("drop")
+def outbox_drop(context: typer.Context, message_ids: MessageIds = None, all_: Everything = False) -> None:
+    """Give up messages of unknown outcome: they did arrive, or are not worth it."""
+    from segflow import show
+
+    count = _project(context).store.drop(_chosen(message_ids, all_))
+    show.as_json({"dropped": count}) if _options(context).json else show.out.print(f"{count} messages are dropped")
+
+
+@app.command()
+def ui(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="The port of the web server.")] = 3000,
+) -> None:
+    """Start the Dagster UI on this project."""
+    root = _options(context).root.resolve()
+    home = root / ".segflow" / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "SEGFLOW_PROJECT_DIR": str(root), "DAGSTER_HOME": str(home)}
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions", "--port", str(port)]
+    raise typer.Exit(subprocess.call(command, env=environment))
+
+
+def _listing(context: typer.Context, what: Literal["segments", "flows"], columns: list[str]) -> None:
+    from segflow import show
+    from segflow.crossings import cross
+    from segflow.flows import advance
+
+    project = _project(context)
+    last = project.last_tick()
+    if last is None:
+        raise InputError("no tick has run yet; run segflow tick")
+    with project.warehouse() as warehouse:
+        read: Any = cross.results if what == "segments" else advance.results
+        rows = [vars(one) for one in read(warehouse, last.tick_id)]
+    if _options(context).json:
+        show.as_json({"tick_id": last.tick_id, what: rows})
+    else:
+        show.table(rows, columns, title=f"Tick {last.tick_id}")
+
+
+def _options(context: typer.Context) -> Options:
+    options = context.obj
+    assert isinstance(options, Options)
+    return options
+
+
+def _project(context: typer.Context) -> Any:
+    from segflow.project import Project
+
+    return Project(_options(context).root)
+
+
+def _chosen(message_ids: list[str] | None, everything: bool) -> list[str] | None:
+    if bool(message_ids) == everything:
+        raise InputError("name message ids, or give --all")
+    return message_ids or None
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    from segflow.specs.types import parse_instant
+
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise InputError(f"--as-of {text}: not a time in ISO form, like 2026-01-31T06:00:00Z") from None
+
+
+def main() -> None:
+    """The console command: runs a command and turns errors into messages and exit codes."""
+    from segflow import show
+
+    try:
+        code = app(_shared_first(sys.argv[1:]), standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except SegflowError as error:
+        show.error(str(error))
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        show.error("Stopped. Run segflow tick again: it goes on where this one was stopped.")
+        sys.exit(130)
+    except _UsageError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exception as error:
+        _unexpected(error)
+
+
+# Typer keeps its copy of click to itself; this is the base of its usage errors.
+_UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
+def _shared_first(arguments: list[str]) -> list[str]:
+    """Let the shared options stand anywhere: `segflow segments --format json` is what people type.
+
+    `export` has a --format of its own, which stays where it is.
+    """
+    shared: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        name = word.split("=", 1)[0]
+        own = name == "--format" and "export" in rest
+        if name in ("--project-dir", "--format") and not own:
+            shared.append(word)
+            shared += [] if "=" in word else [following for following in [next(words, None)] if following is not None]
+        elif word == "--":
+            rest += [word, *words]
+        else:
+            rest.append(word)
+    return shared + rest
+
+
+def _unexpected(error: Exception) -> None:
+    import duckdb
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from segflow import show
+
+    if isinstance(error, (OSError, duckdb.Error, SQLAlchemyError)):
+        # A full disk, a lost file, a locked database: nothing of the failed stage was committed.
+        show.error(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        show.error("Nothing of this stage was recorded. Mend the cause and run segflow tick again: it resumes.")
+        sys.exit(1)
+    raise error
+
+
+if __name__ == "__main__":
+    main()
