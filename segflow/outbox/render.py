@@ -3,66 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 import jinja2
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import SandboxedEnvironment
 
 from segflow.errors import SegflowError, did_you_mean
 from segflow.messages import AnyMessage, Email, Sms, WebhookCall
 from segflow.outbox.records import PlannedMessage
-
-MAX_OUTPUT = 1_000_000
-"""Characters that one text of a message may have."""
-MAX_LOOPS = 10_000
-"""Numbers that all `range(...)` of one text may give together."""
-_MAX_POWER = 64
+from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
+from segflow.specs.templates import Template, load_template
 
 
 class RenderError(SegflowError):
     """The message cannot be written; the text names the template, the line and the variable."""
 
 
-class Missing(jinja2.Undefined):
-    """A contact attribute without a value: false in `if`, replaced by `default(...)`, an error when printed."""
-
-    __slots__ = ()
-
-    __str__ = __iter__ = __len__ = jinja2.Undefined._fail_with_undefined_error
-
-
-class _Environment(SandboxedEnvironment):
-    """Jinja's sandbox with the ways closed in which a slip of the pen makes gigabytes."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        sequences = [value for value in (left, right) if hasattr(value, "__len__")]
-        if sequences and operator == "%":
-            raise SecurityError("the % operator works on numbers only; to join texts write ~")
-        if sequences and operator == "*":
-            times = right if sequences[0] is left else left
-            if isinstance(times, int) and len(sequences[0]) * times > MAX_OUTPUT:
-                raise SecurityError("the text is repeated too often")
-        if operator == "**" and (abs(right) > _MAX_POWER or abs(left) > 10**_MAX_POWER):
-            raise SecurityError("the power is too large")
-        return super().call_binop(context, operator, left, right)
-
-
 @dataclass(frozen=True)
 class _Text:
-    """One compiled text. `label` is what errors call it."""
+    """One compiled text. `label` is what errors call it, `first_line` where it starts in its file."""
 
     label: str
     template: jinja2.Template
+    first_line: int
 
     def fill(self, context: Mapping[str, Any]) -> str:
-        loops = _Loops()
+        loops = Loops()
         parts: list[str] = []
         size = 0
         try:
@@ -84,23 +53,9 @@ class _Text:
             if traceback.tb_frame.f_code.co_filename == self.label:
                 line = traceback.tb_lineno
             traceback = traceback.tb_next
-        place = f"{self.label}, line {line}" if line else self.label
+        place = f"{self.label}, line {line + self.first_line - 1}" if line else self.label
         said = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
         raise RenderError(f"{place}: {said}") from error
-
-
-class _Loops:
-    """Jinja bounds one range only: two nested ones would still run for hours."""
-
-    def __init__(self) -> None:
-        self._left = MAX_LOOPS
-
-    def range(self, *bounds: int) -> Iterator[int]:
-        for number in range(*bounds):
-            self._left -= 1
-            if self._left < 0:
-                raise SecurityError(f"loops over range() run more than {MAX_LOOPS:,} times")
-            yield number
 
 
 Filler = Callable[[Mapping[str, Any]], Any]
@@ -113,8 +68,8 @@ class Renderer:
     def __init__(self, template_dir: Path, descriptions: Mapping[str, str | None]) -> None:
         """`descriptions`: flow id -> description, for `{{ flow.description }}`."""
         options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
-        self._plain = _Environment(autoescape=False, **options)
-        self._html = _Environment(autoescape=True, **options)
+        self._plain = Environment(autoescape=False, **options)
+        self._html = Environment(autoescape=True, **options)
         self._template_dir = template_dir
         self._descriptions = descriptions
         self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
@@ -165,10 +120,7 @@ class Renderer:
         key = (place, row.channel, row.content)
         if key not in self._compiled:
             content = {name: value for name, value in json.loads(row.content).items() if value is not None}
-            try:
-                self._compiled[key] = self._compile(place, row.channel, content)
-            except jinja2.TemplateSyntaxError as error:
-                raise RenderError(f"{error.name or place}, line {error.lineno}: {error.message}") from error
+            self._compiled[key] = self._compile(place, row.channel, content)
         return self._compiled[key]
 
     def _compile(self, place: str, channel: str, content: dict[str, Any]) -> dict[str, Filler]:
@@ -181,40 +133,40 @@ class Renderer:
             }
         name = content.get("template")
         if name is None:
-            subject, reply_to, text, html = None, None, content.get("text"), content.get("html")
+            texts = Template(text=content.get("text"), html=content.get("html"))
             labels = {part: f"{place}, {part}" for part in ("subject", "text", "html")}
         else:
-            from segflow.specs.templates import load_template
-
             try:
-                loaded = load_template(self._template_dir, name)
+                texts = load_template(self._template_dir, name)
             except SegflowError as error:
                 raise RenderError(str(error)) from error
-            subject, reply_to, text, html = loaded.subject, loaded.reply_to, loaded.text, loaded.html
             labels = {"subject": f"template {name}, subject", "text": f"{name}.txt", "html": f"{name}.html"}
         fillers: dict[str, Filler] = {}
-        if text is not None:
-            fillers["text"] = self._text(text, labels["text"])
+        if texts.text is not None:
+            fillers["text"] = self._text(texts.text, labels["text"], texts.text_line)
         if channel == "sms":
             if "text" not in fillers:
                 raise RenderError(f"{place}: template {name} has no .txt file, which an SMS needs")
             return fillers
-        if html is not None:
-            fillers["html"] = self._text(html, labels["html"], self._html)
+        if texts.html is not None:
+            fillers["html"] = self._text(texts.html, labels["html"], texts.html_line, self._html)
         if not fillers:
             raise RenderError(f"{place}: there is neither text nor html")
-        subject = content.get("subject") or subject
+        subject = content.get("subject") or texts.subject
         if not subject:
             raise RenderError(f"{place}: there is no subject, neither in the step nor in the template")
         fillers["subject"] = self._text(subject, labels["subject"])
-        reply_to = content.get("reply_to") or reply_to
+        reply_to = content.get("reply_to") or texts.reply_to
         return fillers | {"from": _always(content.get("from")), "reply_to": _always(reply_to)}
 
-    def _text(self, source: str, label: str, environment: _Environment | None = None) -> Filler:
+    def _text(self, source: str, label: str, first_line: int = 1, environment: Environment | None = None) -> Filler:
         environment = environment or self._plain
-        code = environment.compile(source, name=label, filename=label)
+        try:
+            code = environment.compile(source, name=label, filename=label)
+        except jinja2.TemplateSyntaxError as error:
+            raise RenderError(f"{label}, line {error.lineno + first_line - 1}: {error.message}") from error
         template = environment.template_class.from_code(environment, code, environment.make_globals(None))
-        return _Text(label, template).fill
+        return _Text(label, template, first_line).fill
 
     def _structure(self, value: Any, label: str) -> Filler:
         """A JSON value of which every text is a template."""
