@@ -73,6 +73,8 @@ def _follows(
     at = plain(source, item["loc"])
     if item["type"] not in ("missing", "extra_forbidden") and at in empty:
         return True
+    if item["type"] in ("operator", "number", "measure", "content") and at in [loc[:-1] for loc in empty]:
+        return True
     if item["type"] != "missing":
         return False
     # `fr: 3 days` is one mistake: fr is unknown, and for is missing because of it

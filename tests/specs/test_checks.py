@@ -1,0 +1,216 @@
+"""Mistakes that only show against the catalog, the other files, the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.specs.helpers import CATALOG, messages
+
+CONDITIONS = {
+    "attribute": ("{attribute: cty, is: x}", "20: there is no attribute cty (did you mean city?)"),
+    "event": ("{event: purchse}", "16: there is no event purchse (did you mean purchase?)"),
+    "object": ("{object: ordr}", "17: there is no object ordr (did you mean order?)"),
+    "property": ("{event: review, where: {property: star, is: 1}}", "42: there is no property of event review called star (did you mean stars?)"),
+    "field": ("{object: order, where: {any: [{field: sttus, is: x}]}}", "46: there is no field of object order called sttus (did you mean status?)"),
+    "field of an event": ("{event: review, where: {field: stars, is: 1}}", "32: field: is for objects; here write property:"),
+    "property of an object": ("{object: order, max: {property: total, gt: 1}}", "30: property: is for events; here write field:"),
+    "tag": ("{tag: vpi}", "14: there is no tag vpi (did you mean vip?)"),
+    "segment": ("{segment: tee}", "18: there is no segment tee (did you mean tea?)"),
+    "text operator on a number": ("{attribute: age, contains: '5'}", "25: contains does not work on age, which is a number"),
+    "gt on a boolean": ("{attribute: subscribed, gt: 1}", "32: gt does not work on subscribed, which is a boolean; write is: true or is: false"),
+    "before on a number": ("{attribute: age, before: '5'}", "25: before does not work on age, which is a number; write gt:, lt: or is:"),
+    "within_last on a text": ("{attribute: city, within_last: 3 days}", "26: within_last does not work on city, which is a text"),
+    "anniversary of a number": ("{attribute: age, anniversary: today}", "25: anniversary does not work on age, which is a number"),
+    "number for a text": ("{attribute: city, is: 5}", "30: city takes a text (in quotes), not the number 5: put it in quotes, '5'"),
+    "boolean for a text": ("{attribute: city, is: true}", "30: city takes a text (in quotes), not true: put it in quotes, 'true'"),
+    "text for a number": ("{attribute: age, is: abc}", "29: age takes a number, not the text 'abc'"),
+    "quoted number": ("{attribute: age, is: '5'}", "29: age takes a number, not the text '5': write it without quotes"),
+    "one of a list": ("{attribute: age, in: [1, x]}", "33: age takes a number, not the text 'x'"),
+    "yes": ("{attribute: subscribed, is: yes}", "36: subscribed takes true or false, not the text 'yes': write true without quotes"),
+    "no such day": ("{attribute: born, on: 2026-02-30}", "30: born takes a date like 2026-01-31, not the text '2026-02-30'"),
+    "time for a date": ("{attribute: born, before: '2026-02-01T10:00:00Z'}", "34: born takes a date like 2026-01-31, not the text '2026-02-01T10:00:00Z'"),
+    "hours of a date": ("{attribute: born, within_last: 5 hours}", "39: 5 hours does not fit a date: write whole days, weeks, months or years"),
+    "high to low": ("{attribute: age, between: [5, 1]}", "34: between goes from low to high: 5 is more than 1"),
+    "dates high to low": ("{attribute: born, between: [2026-01-02, 2026-01-01]}", "35: between goes from low to high: 2026-01-02 is more than 2026-01-01"),
+    "count high to low": ("{event: review, count: {between: [5, 1]}}", "41: between goes from low to high: 5 is more than 1"),
+    "look-ahead": ("{attribute: city, matches: '(?=x)'}", "35: '(?=x)' is not a regular expression: invalid perl operator: (?="),
+    "open bracket": ("{attribute: city, matches: '[a'}", "35: '[a' is not a regular expression: missing ]: [a"),
+    "case of a number": ("{attribute: age, is: 5, case_insensitive: true}", "32: case_insensitive is for comparing texts; age is a number"),
+    "case of is_set": ("{attribute: city, is_set: true, case_insensitive: true}", "40: case_insensitive is for comparing texts; is_set has no case"),
+    "sum of texts": ("{event: purchase, sum: {property: category, gt: 1}}", "42: sum needs a number; category is a text"),
+    "last with a wrong type": ("{event: purchase, last: {property: amount, is: x}}", "55: amount takes a number, not the text 'x'"),
+    "window without created_at": ("{object: item, within_last: 3 days}", "23: within_last needs to know when a row was made: give object item a created_at in the catalog"),
+    "no window": ("{event: review, within_last: 0 days}", "37: 0 days is no time at all"),
+    "endless window": ("{event: review, within_last: 5000 years}", "37: 5000 years is longer than 1000 years"),
+    "empty window": ("{event: review, since: 2026-02-01, until: 2026-01-01}", "50: the window is empty: until 2026-01-01 is not after since 2026-02-01"),
+    "no instant": ("{event: review, until: soon!}", "31: until takes a date or time like 2026-01-31T09:00:00Z, not 'soon!'"),
+    "until enrollment": ("{event: review, until: enrollment}", "31: until takes a date or time; what happened before the enrollment cannot be asked yet"),
+    "since enrollment": ("{event: review, since: enrollment}", "31: since: enrollment is about an enrollment: it works in flows only; a segment is about what is true now"),
+    "enters": ("{enters: tea}", "9: enters is about an enrollment: it works in flows only; a segment is about what is true now"),
+    "deep inside": ("{all: [{none: [{not: {any: [{tag: vpi}]}}]}]}", "42: there is no tag vpi (did you mean vip?)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "expected"), CONDITIONS.values(), ids=CONDITIONS)
+def test_conditions(tmp_path: Path, condition: str, expected: str) -> None:
+    assert messages(tmp_path, segments__x=f"where: {condition}\n") == [f"x.yml:1:{expected}"]
+
+
+FINE = [
+    "{attribute: city, gt: m}",
+    "{attribute: seen, on: 2026-01-31}",
+    "{attribute: seen, before: '2026-01-31T09:00:00+02:00'}",
+    "{attribute: seen, within_last: 5 hours}",
+    "{attribute: born, anniversary: {within_next: 7 days}}",
+    "{attribute: subscribed, in: [true, false]}",
+    "{attribute: city, matches: '^(L|P)', case_insensitive: true}",
+    "{event: purchase, count_distinct: {property: category, gte: 2}}",
+    "{event: purchase, first: {property: gift, is: true}}",
+    "{event: purchase, where: {none: [{property: category, is_set: false}]}, count: 0}",
+    "{object: item, where: {field: sku, in: [a, b]}, count: {gte: 1}}",
+    "{object: order, since: 2026-01-01, until: '2026-02-01T00:00:00Z', avg: {field: total, between: [1, 1]}}",
+    "{list: anything}",
+    "{everyone: true}",
+]
+
+
+@pytest.mark.parametrize("condition", FINE)
+def test_conditions_that_are_fine(tmp_path: Path, condition: str) -> None:
+    assert messages(tmp_path, segments__x=f"where: {condition}\n") == []
+
+
+STEPS = {
+    "sender": ("send_sms: {text: x, sender: mailbx}", "39: there is no sender mailbx (did you mean mailbox?)"),
+    "sender of another channel": ("webhook: {url: 'https://x', sender: mail}", "47: sender mail (type smtp) takes email, not webhook"),
+    "template": ("send_email: {template: nothing}", "34: there is no template nothing: flow_specs/templates/ has neither nothing.txt nor nothing.html"),
+    "misspelt template": ("send_email: {template: welcom}", "34: there is no template welcom (did you mean welcome?)"),
+    "no subject": ("send_email: {template: plain}", "34: there is no subject: give subject: here, or in the front matter of template plain"),
+    "sms without text": ("send_sms: {template: page}", "32: an SMS needs page.txt; there is only page.html"),
+    "url": ("webhook: {url: 'ftp://x'}", "26: url must start with https:// or http://, not 'ftp://x'"),
+    "unknown name": ("webhook: {url: 'https://x', body: {a: ['{{ contct.city }}']}}", "50: unknown name contct (did you mean contact?)"),
+    "unknown attribute": ("send_sms: {text: 'Hi {{ contact.frist }}'}", "28: contact.frist: the catalog has no attribute frist"),
+    "template syntax": ("send_sms: {text: 'Hi {{ contact.city'}", "28: the template is not valid: unexpected end of template, expected 'end of print statement'."),
+    "attribute": ("update_contact: {lvl: x}", "33: there is no attribute lvl (did you mean level?)"),
+    "literal": ("update_contact: {points: many}", "36: points takes a number, not the text 'many'"),
+    "read-only attribute": ("update_contact: {city: x}", "28: city is read from the contacts model only: give it written_by: both (or flows) in the catalog"),
+    "empty branch": ("branch: {if: {tag: vip}}", "11: the branch does nothing: give it steps under then: or else:"),
+    "from": ("send_email: {text: x, subject: y, from: me}", "51: from must be an address, not 'me'"),
+}  # fmt: skip
+TEMPLATES = {
+    "templates__welcome": "---\nsubject: Hi {{ contact.city }}\n---\nHello\n",
+    "templates__plain": "Hello",
+    "html__page": "<p>Hello</p>",
+}
+SETTINGS = "senders:\n  mail: {type: smtp, host: localhost, from: a@example.com}\n"
+
+
+@pytest.mark.parametrize(("step", "expected"), STEPS.values(), ids=STEPS)
+def test_steps(tmp_path: Path, step: str, expected: str) -> None:
+    flow = f"trigger: {{enters: tea}}\nsteps:\n- {{id: a, {step}}}\n"
+    assert messages(tmp_path, flows__x=flow, settings=SETTINGS, **TEMPLATES) == [f"x.yml:3:{expected}"]
+
+
+def test_where_of_a_flow_has_no_enrollment_but_its_other_conditions_do(tmp_path: Path) -> None:
+    flow = """\
+trigger: {exits: tea}
+where: {event: purchase, since: enrollment}
+exit_when: [{exits: tea}, {event: purchase, since: enrollment, count: {gte: 2}}]
+steps:
+  - id: a
+    branch:
+      if: {not: {event: purchase, since: enrollment}}
+      then: [{id: b, exit: bought}]
+"""
+    assert messages(tmp_path, flows__x=flow) == [
+        "x.yml:2:33: since: enrollment is about an enrollment: when where is looked at there is none yet; "
+        "use exit_when or a branch"
+    ]
+
+
+def test_steps_that_nobody_reaches(tmp_path: Path) -> None:
+    flow = """\
+trigger: {any: [{enters: tea}, {exits: tee}, {enters: tea}]}
+steps:
+  - id: a
+    branch:
+      if: {tag: vip}
+      then: [{id: b, exit: true}, {id: c, wait: 1 day}]
+      else: [{id: d, exit: true}]
+  - {id: e, wait: 1 day}
+"""
+    assert messages(tmp_path, flows__x=flow) == [
+        "x.yml:1:40: there is no segment tee (did you mean tea?)",
+        "x.yml:1:55: enters tea is given twice",
+        "x.yml:6:35: no contact gets to step c: b ends the flow",
+        "x.yml:8:5: no contact gets to step e: a ends the flow",
+    ]
+
+
+def test_circles_of_segments_are_named_once(tmp_path: Path) -> None:
+    found = messages(
+        tmp_path,
+        segments__a="where: {not: {segment: b}}\n",
+        sql__b="-- description: b\nselect contact_id\nfrom {{ ref('segment__c') }}\n",
+        segments__c="where: {any: [{segment: a}, {segment: tea}]}\n",
+        segments__d="where: {segment: d}\n",
+        segments__e="where: {segment: a}\n",
+        sql__f="select contact_id from {{ ref('segment__teas') }}",
+    )
+    assert found == [
+        "a.yml:1:24: segments refer to each other in a circle: a -> b -> c -> a",
+        "d.yml:1:18: segments refer to each other in a circle: d -> d",
+        "f.sql:1:24: there is no segment teas (did you mean tea?)",
+    ]
+
+
+CATALOGS = {
+    "reserved": ("    city: text", "    contact_id: text", "7:5: contact_id is the key of a contact; an attribute needs another name"),
+    "type": ("    city: text", "    city: txt", "7:11: type cannot be the text 'txt': expected text, number, boolean, date or timestamp (did you mean text?)"),
+    "zone": ("time_zone: zone", "time_zone: zon", "3:14: there is no attribute zon (did you mean zone?)"),
+    "address": ("{address: phone}", "{address: age}", "17:20: address must be a text attribute; age is a number"),
+    "consent": ("consent: subscribed", "consent: city", "16:38: consent must be a boolean attribute; city is a text"),
+    "event twice": ("event: review", "event: purchase", "25:5: event purchase is there already, in source 1; an event has one source"),
+    "belongs_to": ("belongs_to: order", "belongs_to: ordre", "30:54: there is no object ordre (did you mean order?)"),
+    "own circle": ("belongs_to: order", "belongs_to: item", "30:54: objects belong to each other in a circle: item -> item; one must belong to contact"),
+    "flows write events": ("amount: number", "amount: {type: number, written_by: flows}", "22:57: flows write attributes of contacts only, not of events"),
+    "event and name": ("event: review", "name: kind", "24:5: properties: goes with event:; with name: write types:"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), CATALOGS.values(), ids=CATALOGS)
+def test_catalog(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert CATALOG.count(old) == 1
+    found = messages(tmp_path, segments__catalog=CATALOG.replace(old, new), segments__tea="where: {everyone: true}\n")
+    assert f"catalog.yml:{expected}" in found
+
+
+SETTINGS_CASES = {
+    "time zone": ("time_zone: Europe/Berln", "1:12: there is no time zone Europe/Berln (did you mean Europe/Berlin?)"),
+    "cron fields": ("cadence: '@daily'", "1:10: '@daily' is not a cron schedule: it needs 5 fields (minute hour day month weekday), found 1"),
+    "cron hour": ("cadence: 0 25 * * *", "1:10: '0 25 * * *' is not a cron schedule: the hour, 25, is outside 0 to 23"),
+    "cron range": ("cadence: 0 0 * * fri-mon", "1:10: '0 0 * * fri-mon' is not a cron schedule: the day of the week, fri-mon, goes from high to low"),
+    "default sender": ("default_senders: {email: mial}", "1:26: there is no sender mial; senders are set up in segflow.yml"),
+    "allowlist": ("delivery: {mode: test}", "1:18: mode test sends to the allowlist only, and there is none: give delivery.allowlist"),
+    "mode": ("delivery: {mode: tset}", "1:18: mode cannot be the text 'tset': expected simulate, test or live (did you mean test?)"),
+    "export column": ("exports: {columns: [contact_id, emial]}", "1:33: there is no attribute emial (did you mean email?)"),
+    "export segment": ("exports: {segments: [tee]}", "1:22: there is no segment tee (did you mean tea?)"),
+    "sender type": ("senders: {x: {type: stmp}}", "1:21: type cannot be the text 'stmp': expected mailbox, console, smtp or webhook (did you mean smtp?)"),
+    "from": ("senders: {x: {type: smtp, host: h, from: nobody}}", "1:42: 'nobody' is not an address: write Name <name@example.com>"),
+    "password alone": ("senders: {x: {type: smtp, host: h, from: a@b.c, password: p}}", "1:14: username: and password: go together"),
+    "port": ("senders: {x: {type: smtp, host: h, from: a@b.c, port: 99999}}", "1:55: port must be less than or equal to 65535"),
+    "variable": ("name: ${env:SEGFLOW_TEST_NO_SUCH}", "1:7: the environment variable SEGFLOW_TEST_NO_SUCH is not set"),
+    "bad variable": ("name: ${env:}", "1:7: '${env:}': write ${env:NAME} or ${env:NAME:-default}"),
+    "guards": ("guards: {}", "1:1: guards is not built yet"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "expected"), SETTINGS_CASES.values(), ids=SETTINGS_CASES)
+def test_settings(tmp_path: Path, settings: str, expected: str) -> None:
+    assert [text.removeprefix("segflow.yml:") for text in messages(tmp_path, settings=settings)] == [expected]
+
+
+@pytest.mark.parametrize("cadence", ["*/15 0-6 1,15 * mon-fri", "0 0 * jan-mar/2 7", "5 4 * * sun"])
+def test_schedules_that_are_fine(tmp_path: Path, cadence: str) -> None:
+    assert messages(tmp_path, settings=f"cadence: '{cadence}'\n") == []

@@ -1,0 +1,130 @@
+"""Mistakes of shape: one wrong line each, and the whole message that it gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.specs.helpers import messages
+
+CONDITIONS = {
+    "unknown operator": ("{attribute: city, iss: x}", "1:26: unknown key iss (did you mean is?)"),
+    "no operator": ("{attribute: city}", "1:8: a condition takes exactly one operator, found none; combine several with all:"),
+    "null operator": ("{attribute: city, is: }", "1:26: is has no value; give one or remove the key"),
+    "two leaves": (
+        "{attribute: city, tag: x}",
+        "1:26: a condition has one of attribute, tag, not several; put each in an item of its own, under all: or any:",
+    ),
+    "misspelt group": ("{nott: {tag: vip}}", "1:9: unknown key nott (did you mean not?)"),
+    "list without all": ("[{tag: vip}]", "1:8: a list is not a condition: write all: (or any:) above it"),
+    "empty group": ("{all: []}", "1:14: all needs at least 1 item"),
+    "everyone false": ("{everyone: false}", "1:19: everyone cannot be false: expected true"),
+    "one bound": ("{attribute: age, between: [1]}", "1:34: between needs at least 2 items"),
+    "number as text": ("{attribute: city, contains: 5}", "1:36: contains must be a text, not the number 5; put it in quotes"),
+    "is_set: yes": ("{attribute: city, is_set: yes}", "1:34: is_set must be true or false, not the text 'yes'"),
+    "list for is": ("{attribute: city, is: [a]}", "1:30: expected one value: a text, a number, true or false"),
+    "scalar for in": ("{attribute: city, in: a}", "1:30: in must be a list, not the text 'a'"),
+    "count of a word": ("{event: review, count: many}", "1:31: count must be a number or bounds like {gte: 1}, not the text 'many'"),
+    "count without bounds": ("{event: review, count: {}}", "1:31: give a number, or bounds like {gte: 1} (is, gt, gte, lt, lte, between)"),
+    "sum of nothing": ("{event: review, sum: 5}", "1:29: name what is measured: property: for events, field: for objects"),
+    "two aggregates": (
+        "{event: review, count: 1, sum: {property: stars, gte: 1}}",
+        "1:8: one aggregate per condition, found count, sum; combine several with all:",
+    ),
+    "two windows": ("{event: review, within_last: 1 day, since: 2026-01-01}", "1:8: one window per condition, found within_last, since/until"),
+    "attribute in an event": (
+        "{event: review, where: {attribute: stars, is: 1}}",
+        "1:32: attribute does not work here: use property (events) or field",
+    ),
+    "bad id": ("{segment: Tea-Lovers}", "1:18: segment: 'Tea-Lovers' is not a name: use lower-case letters, digits and _, "
+               "starting with a letter (did you mean tea_lovers?)"),
+    "anniversary": ("{attribute: born, anniversary: tomorrow}", "1:39: anniversary cannot be the text 'tomorrow': expected today"),
+    "not built: bucket": ("{bucket: {percent: 10}}", "1:9: bucket is not built yet"),
+    "not built: message": ("{message: opened}", "1:9: message is not built yet"),
+    "not built: held_for": ("{attribute: city, held_for: 3 days}", "1:26: held_for is not built yet"),
+    "not built: since last_tick": (
+        "{event: review, since: last_tick}",
+        "1:31: since: last_tick is not built yet: write a date like 2026-01-31, or enrollment",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "expected"), CONDITIONS.values(), ids=CONDITIONS)
+def test_conditions(tmp_path: Path, condition: str, expected: str) -> None:
+    assert messages(tmp_path, segments__x=f"where: {condition}\n") == [f"x.yml:{expected}"]
+
+
+FLOWS = {
+    "status": ("status: activ", "1:9: status cannot be the text 'activ': expected draft, active or paused (did you mean active?)"),
+    "archived": ("status: archived", "1:9: status: archived is not built yet"),
+    "restart_when": ("restart_when: [{event: purchase}]", "1:1: restart_when is not built yet"),
+    "reentry": ("reentry: sometimes", "1:10: reentry cannot be the text 'sometimes': expected never, always, after_exit: or after_entry:"),
+    "reentry number": ("reentry: 5", "1:10: not a re-entry rule: the number 5; expected never, always, {after_exit: 7 days} or {after_entry: 30 days}"),
+    "exit_when": ("exit_when: {exits: tea}", "1:12: exit_when must be a list, not a mapping"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "expected"), FLOWS.values(), ids=FLOWS)
+def test_flow_keys(tmp_path: Path, line: str, expected: str) -> None:
+    flow = f"{line}\ntrigger: {{enters: tea}}\nsteps: [{{id: a, wait: 1 day}}]\n"
+    assert messages(tmp_path, flows__x=flow) == [f"x.yml:{expected}"]
+
+
+STEPS = {
+    "no id": ("wait: 1 day", "3:3: id is missing: every step needs one (segflow fmt writes it)"),
+    "two kinds": ("id: a, wait: 1 day, exit: true", "3:24: a step has one of wait, exit, not several; make each a step of its own"),
+    "misspelt": ("id: a, send_emial: {template: x}", "3:11: unknown key send_emial (did you mean send_email?)"),
+    "nothing": ("id: a", "3:3: a step needs one of send_email, send_sms, webhook, add_to_list, remove_from_list, update_contact, wait, branch, exit"),
+    "wait number": ("id: a, wait: 3", "3:17: wait must be a duration like 3 days, not the number 3"),
+    "wait until": ("id: a, wait: {until: '09:00'}", "3:18: until is not built yet"),
+    "wait misspelt": ("id: a, wait: {fr: 3 days}", "3:18: unknown key fr (did you mean for?)"),
+    "exit number": ("id: a, exit: 5", "3:17: exit must be true, or a few words that say why"),
+    "notify": ("id: a, notify: {to: x}", "3:11: notify is not built yet"),
+    "split": ("id: a, split: []", "3:11: split is not built yet"),
+    "fallback": ("id: a, send_email: {text: x, subject: y, fallback: sms}", "3:45: fallback is not built yet"),
+    "no subject": ("id: a, send_email: {text: x}", "3:23: subject: is missing"),
+    "no content": ("id: a, send_sms: {}", "3:21: give either text: or template:"),
+    "nothing to update": ("id: a, update_contact: {}", "3:27: update_contact needs at least 1 item"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "expected"), STEPS.values(), ids=STEPS)
+def test_steps(tmp_path: Path, step: str, expected: str) -> None:
+    flow = f"trigger: {{enters: tea}}\nsteps:\n- {{{step}}}\n"
+    assert messages(tmp_path, flows__x=flow) == [f"x.yml:{expected}"]
+
+
+TRIGGERS = {
+    "level": ("{every_day_at: '09:00', segment: tea}", "1:11: every_day_at is not built yet"),
+    "both": ("{enters: tea, exits: tea}", "1:24: a trigger has one of enters, exits, not several"),
+    "misspelt": ("{enter: tea}", "1:11: unknown key enter (did you mean enters?)"),
+    "word": ("tea", "1:10: expected a trigger (a mapping with one of enters, exits, any), not the text 'tea'"),
+}
+
+
+@pytest.mark.parametrize(("trigger", "expected"), TRIGGERS.values(), ids=TRIGGERS)
+def test_triggers(tmp_path: Path, trigger: str, expected: str) -> None:
+    flow = f"trigger: {trigger}\nsteps: [{{id: a, wait: 1 day}}]\n"
+    assert messages(tmp_path, flows__x=flow) == [f"x.yml:{expected}"]
+
+
+def test_the_other_mistakes_of_a_flow_with_a_wrong_trigger_are_reported_too(tmp_path: Path) -> None:
+    flow = "trigger: {enter: tea}\nsteps: [{wait: 1 day}, {id: a, add_to_list: x}, {id: a, exit: true}]\n"
+    assert messages(tmp_path, flows__x=flow) == [
+        "x.yml:1:11: unknown key enter (did you mean enters?)",
+        "x.yml:2:9: id is missing: every step needs one (segflow fmt writes it)",
+        "x.yml:2:54: step id a is there already, on line 2; each step needs its own",
+    ]
+
+
+WHOLE_FILES = {
+    "empty": ("", "1:1: the file is empty"),
+    "list": ("- a\n", "1:1: the file must hold a mapping (key: value), not a list"),
+    "no where": ("description: x\n", "1:1: where is missing"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), WHOLE_FILES.values(), ids=WHOLE_FILES)
+def test_whole_files(tmp_path: Path, text: str, expected: str) -> None:
+    assert messages(tmp_path, segments__x=text) == [f"x.yml:{expected}"]
