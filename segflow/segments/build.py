@@ -24,7 +24,7 @@ from segflow.segments.emit import fill, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
-from segflow.segments.order import closure
+from segflow.segments.order import closure, levels
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject, ModelResult
 
@@ -214,8 +214,9 @@ def _keep_views(work: _Build, warehouse: Warehouse) -> None:
     kept = {name: mark for name, mark in stored.items() if name in work.report.stale}
     if stored == {**kept, **wanted}:
         return
-    for name, mark in wanted.items():
-        if stored.get(name) != mark:
+    # A view is bound when it is created: those it refers to come first.
+    for name in (name for level in levels(work.compiled.graph) for name in level if name in wanted):
+        if stored.get(name) != wanted[name]:
             warehouse.create_view(segment_model(name), work.fill(work.compiled.views[name]))
     for name in set(stored) - set(wanted) - set(kept):
         warehouse.drop_view(segment_model(name))

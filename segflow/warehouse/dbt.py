@@ -95,6 +95,21 @@ class DbtProject:
             for run in result.result.results
         }
 
+    def test(self, names: Sequence[str]) -> dict[str, ModelResult]:
+        """Run dbt tests by name and return what became of each. `status` is pass, warn, fail, error or skipped.
+
+        Raises RunError when dbt itself fails, not when a test does. Afterwards the warehouse file is released.
+        """
+        result = self._invoke(["test", "--select", *names], self.manifest)
+        if result.result is None:
+            raise RunError(f"dbt test failed: {_message(result)}")
+        return {
+            run.node.name: ModelResult(
+                run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
+            )
+            for run in result.result.results
+        }
+
     @contextlib.contextmanager
     def _patched(self, patches: Mapping[str, str]) -> Iterator[None]:
         kept: dict[str, str] = {}
@@ -113,6 +128,7 @@ class DbtProject:
         from dbt.cli.main import dbtRunner
 
         os.environ["SEGFLOW_WAREHOUSE"] = str(self.warehouse_path)
+        os.environ["SEGFLOW_PROJECT_DIR"] = str(self.directory.parent)
         os.environ.setdefault("DO_NOT_TRACK", "1")
         flags = ["--project-dir", str(self.directory), "--profiles-dir", str(self.directory)]
         flags += ["--log-level", "none", "--no-use-colors", "--no-version-check", "--no-write-json"]
