@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlglot import exp
 
 from segflow.errors import InputError
+from segflow.segments.sql import typed
 from segflow.specs.types import Duration
 
 BoundKind = Literal["instant", "date", "anniversaries"]
@@ -36,9 +37,19 @@ class Bound:
     def key(self) -> str:
         """How generated SQL names it, like `as_of - 30 days`."""
         if self.kind == "anniversaries":
-            return f"anniversaries {self.shift}"
+            return f"anniversaries {self.span}"
         origin = "as_of" if self.kind == "instant" else "today"
-        return origin if self.shift is None else f"{origin} {'+' if self.forward else '-'} {self.shift}"
+        return origin if self.shift is None else f"{origin} {'+' if self.forward else '-'} {self.span}"
+
+    @property
+    def span(self) -> str:
+        """The shift in one spelling per meaning: `12 months` is `1 year`. Bounds that are equal must have equal keys,
+        or a generated model asks for a key that the tick does not supply."""
+        if self.shift is None:
+            return ""
+        amount, units = (self.shift.months, _CALENDAR) if self.shift.months else (self.shift.seconds, _EXACT)
+        number, unit = next((amount // size, unit) for unit, size in units if amount % size == 0)
+        return f"{number} {unit}{'' if number == 1 else 's'}"
 
     def instant(self, as_of: datetime) -> datetime:
         """The instant this bound stands for. Raises InputError when it leaves the calendar (years 1 to 9999)."""
@@ -58,6 +69,8 @@ class Bound:
 
 
 AS_OF = Bound("instant")
+_CALENDAR = (("year", 12), ("month", 1))
+_EXACT = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 def bound_from_key(key: str) -> Bound:
@@ -92,11 +105,11 @@ def month_days(first: date, days: int) -> list[int]:
 def timestamp_literal(instant: datetime) -> exp.Expr:
     """A UTC timestamp without zone, as the warehouse holds all times."""
     naive = instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
-    return exp.cast(exp.Literal.string(naive.isoformat(sep=" ")), "TIMESTAMP")
+    return typed(exp.Literal.string(naive.isoformat(sep=" ")), "timestamp")
 
 
 def date_literal(day: date) -> exp.Expr:
-    return exp.cast(exp.Literal.string(day.isoformat()), "DATE")
+    return typed(exp.Literal.string(day.isoformat()), "date")
 
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -20,7 +20,7 @@ from sqlglot import exp
 from segflow.errors import DuplicateContactsError, RunError
 from segflow.segments.bounds import bounds_json
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
-from segflow.segments.emit import fill, template
+from segflow.segments.emit import bound_keys, fill, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
@@ -75,7 +75,7 @@ class _Build:
 
 
 def build(compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: str, as_of: datetime) -> BuildReport:
-    """Build everything for this tick. Raises DuplicateContactsError, and RunError when there are no contacts to judge."""
+    """Build everything for this tick. Raises DuplicateContactsError, and RunError when contacts cannot be judged."""
     work = _Build(compiled, dbt, open_warehouse, tick_id, as_of, BuildReport())
     sql = [segment_model(name) for name in compiled.sql_segments()]
     select = [f"+{model}" for model in (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS)]
@@ -105,7 +105,9 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
         if _status(results, model) == "success":
             continue
         with work.open() as warehouse:
-            faults = {c.name: warehouse.bind(work.fill(template(fact_query([c], compiled.specs.catalog)))) for c in columns}
+            faults = {
+                c.name: warehouse.bind(work.fill(template(fact_query([c], compiled.specs.catalog)))) for c in columns
+            }
         broken = {name: fault for name, fault in faults.items() if fault}
         if not broken:
             broken = {column.name: _reason(results, model) for column in columns}
@@ -145,7 +147,7 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
 
 
 def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
-    """The contacts model with the attributes that cannot be read as missing. Raises RunError when it is no attribute."""
+    """The contacts model with unreadable attributes as missing. Raises RunError when it is no attribute's fault."""
     catalog = work.compiled.specs.catalog
     attributes = catalog.contacts.attributes
     with work.open() as warehouse:
@@ -206,11 +208,7 @@ def _check_contacts(work: _Build, warehouse: Warehouse) -> None:
 def _keep_views(work: _Build, warehouse: Warehouse) -> None:
     """Bring the views of YAML segments up to date; only those whose SQL changed are touched."""
     stored = {r["segment"]: r["fingerprint"] for r in warehouse.rows(exp.select("*").from_(relation("segment_views")))}
-    wanted = {
-        name: hashlib.sha256(text.encode()).hexdigest()
-        for name, text in work.compiled.views.items()
-        if name not in work.report.stale
-    }
+    wanted = {name: _mark(work, text) for name, text in work.compiled.views.items() if name not in work.report.stale}
     kept = {name: mark for name, mark in stored.items() if name in work.report.stale}
     if stored == {**kept, **wanted}:
         return
@@ -223,6 +221,12 @@ def _keep_views(work: _Build, warehouse: Warehouse) -> None:
     rows = [{"segment": name, "fingerprint": mark} for name, mark in sorted({**kept, **wanted}.items())]
     schema = pa.schema([("segment", pa.string()), ("fingerprint", pa.string())])
     warehouse.replace("segment_views", pa.Table.from_pylist(rows, schema=schema))
+
+
+def _mark(work: _Build, text: str) -> str:
+    """A view with a bound of its own (`last: {property: day, within_last: ...}`) is another view in every tick."""
+    moment = work.as_of.isoformat() if bound_keys(text) else ""
+    return hashlib.sha256(f"{moment}{text}".encode()).hexdigest()
 
 
 def _status(results: dict[str, ModelResult], model: str) -> str:

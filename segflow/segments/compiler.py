@@ -12,14 +12,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from segflow.errors import SpecError
 from segflow.segments.bounds import Bound, bound_from_key
-from segflow.segments.emit import bound_keys, model_text, template
+from segflow.segments.emit import bound_keys, indent, model_text, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import FactColumn, by_model, collect, hoist
 from segflow.segments.membership_models import (
@@ -35,8 +35,8 @@ from segflow.segments.order import closure, levels, references
 from segflow.segments.resolve import Resolver
 from segflow.segments.sentence import fact_sentence, sentence
 from segflow.segments.simplify import simplify
-from segflow.segments.sql_segment import sql_model_text, sql_references, sql_text
 from segflow.segments.sql_allowlist import check_sql
+from segflow.segments.sql_segment import sql_model_text, sql_references, sql_text
 from segflow.specs.conditions import Condition
 from segflow.specs.flow import BranchStep
 from segflow.specs.project import Specs
@@ -127,8 +127,12 @@ def compile_project(specs: Specs) -> Compiled:
         for s in specs.segments.values()
         if isinstance(s.spec, SqlSegmentSpec)
     }
-    segments = {name: _segment(name, specs, yaml, columns, graph) for name in specs.segments}
     views = {name: template(segment_query(node, columns)) for name, node in yaml.items()}
+    queries = views | {
+        s.id: sql_text(s.spec.sql) for s in specs.segments.values() if isinstance(s.spec, SqlSegmentSpec)
+    }
+    standalone = _Standalone(specs, yaml, columns, graph, queries)
+    segments = {name: _segment(name, standalone) for name in specs.segments}
     files = {
         "contacts.sql": _contacts_file(specs),
         **_fact_files(columns, specs),
@@ -146,7 +150,7 @@ def compile_project(specs: Specs) -> Compiled:
 
 
 def needs(node: Node, columns: Mapping[Fact, FactColumn]) -> set[str]:
-    """The facts and attributes (`model.column`) that a condition reads directly, those inside contact facts included."""
+    """The facts and attributes (`model.column`) that a condition reads, those inside contact facts included."""
     found: set[str] = set()
     for below in node.walk():
         if not isinstance(below, Compare):
@@ -169,53 +173,61 @@ def _check_sql_segments(specs: Specs) -> None:
         raise SpecError(issues)
 
 
-def _flow_conditions(specs: Specs, flow: str, tree: object) -> dict[str, Node]:
+def _flow_conditions(specs: Specs, flow: str, tree: Callable[[Condition], Node]) -> dict[str, Node]:
     spec = specs.flows[flow].spec
     found: dict[str, Node] = {}
     if spec.where is not None:
-        found["where"] = tree(spec.where)  # type: ignore[operator]
+        found["where"] = tree(spec.where)
     for number, condition in enumerate(spec.exit_when):
-        found[f"exit_when[{number}]"] = tree(condition)  # type: ignore[operator]
+        found[f"exit_when[{number}]"] = tree(condition)
     for step in spec.walk():
         if isinstance(step, BranchStep):
-            found[step.id] = tree(step.branch.if_)  # type: ignore[operator]
+            found[step.id] = tree(step.branch.if_)
     return found
 
 
-def _segment(
-    name: str, specs: Specs, yaml: Mapping[str, Node], columns: Mapping[Fact, FactColumn], graph: Mapping[str, set[str]]
-) -> CompiledSegment:
-    text = _standalone(name, specs, yaml, columns, graph)
+@dataclass(frozen=True)
+class _Standalone:
+    """Makes one text of a segment, its facts and the segments it refers to: what a version of a rule is kept as."""
+
+    specs: Specs
+    yaml: Mapping[str, Node]
+    columns: Mapping[Fact, FactColumn]
+    graph: Mapping[str, set[str]]
+    queries: Mapping[str, str]
+    """Segment -> the text of its own query."""
+    texts: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Facts' names -> the text that computes them; many segments need the same few."""
+
+    def text(self, name: str) -> str:
+        """The CTEs bear the names of the models that they stand in for, so `{{ ref('facts__x') }}` becomes
+        `facts__x`."""
+        needed = closure(name, self.graph)
+        facts = {f: self.columns[f] for n in needed if n in self.yaml for f in facts_of(self.yaml[n])}
+        ctes = {model: self._facts(group) for model, group in sorted(by_model(facts).items())}
+        ctes |= {segment_model(segment): self.queries[segment] for segment in needed}
+        body = ",\n".join(f"{model} as (\n{indent(text)}\n)" for model, text in ctes.items())
+        for model in ctes:
+            body = body.replace(f"{{{{ ref('{model}') }}}}", model)
+        return f"with {body}\nselect contact_id from {segment_model(name)}"
+
+    def _facts(self, group: list[FactColumn]) -> str:
+        key = tuple(column.name for column in group)
+        if key not in self.texts:
+            self.texts[key] = template(fact_query(group, self.specs.catalog))
+        return self.texts[key]
+
+
+def _segment(name: str, standalone: _Standalone) -> CompiledSegment:
+    text = standalone.text(name)
     return CompiledSegment(
         id=name,
-        kind="yaml" if name in yaml else "sql",
-        references=frozenset(graph[name]),
+        kind="yaml" if name in standalone.yaml else "sql",
+        references=frozenset(standalone.graph[name]),
         standalone=text,
         fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
-        node=yaml.get(name),
+        node=standalone.yaml.get(name),
     )
-
-
-def _standalone(
-    name: str, specs: Specs, yaml: Mapping[str, Node], columns: Mapping[Fact, FactColumn], graph: Mapping[str, set[str]]
-) -> str:
-    """One text with the facts and the referenced segments inlined as CTEs: what a version of a rule is kept as.
-
-    The CTEs bear the names of the models that they stand in for, so `{{ ref('facts__x') }}` becomes just `facts__x`.
-    """
-    needed = closure(name, graph)
-    facts = {f: columns[f] for n in needed if n in yaml for f in facts_of(yaml[n])}
-    ctes = {model: template(fact_query(group, specs.catalog)) for model, group in sorted(by_model(facts).items())}
-    for segment in needed:
-        spec = specs.segments[segment].spec
-        query = (
-            sql_text(spec.sql) if isinstance(spec, SqlSegmentSpec) else template(segment_query(yaml[segment], columns))
-        )
-        ctes[segment_model(segment)] = query
-    body = ",\n".join(f"{model} as (\n{_indent(text)}\n)" for model, text in ctes.items())
-    for model in ctes:
-        body = body.replace(f"{{{{ ref('{model}') }}}}", model)
-    return f"with {body}\nselect contact_id from {segment_model(name)}"
 
 
 def _fact_files(columns: Mapping[Fact, FactColumn], specs: Specs) -> dict[str, str]:
@@ -261,10 +273,6 @@ def _membership_file(
     comment = [GENERATED, "", "All YAML segments in one pass: a row per segment and member."]
     text = template(memberships_query(grouped, nodes, columns))
     return {f"{MEMBERSHIPS}.sql": model_text(text, materialized="table", comment=comment)}
-
-
-def _indent(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 __all__ = ["CONTACTS", "MEMBERSHIPS", "Compiled", "CompiledSegment", "compile_project"]

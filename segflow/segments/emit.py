@@ -19,10 +19,14 @@ from segflow.segments.sql import BOUND, REF, TICK_ID, pretty
 from segflow.warehouse.base import relation as engine_table
 from segflow.warehouse.tables import TABLES
 
-_REF_TEXT = re.compile(rf'"?{REF}(\w+?)"?(?=[\s,);]|$)')
-_BOUND_TEXT = re.compile(rf"\(?\b{BOUND}\('([^']*)'\)\)?", re.IGNORECASE)
+_REF_TEXT = re.compile(rf"{REF}(\w+)")
+_BOUND_TEXT = re.compile(rf"\(?{BOUND}\('([^']*)'\)\)?", re.IGNORECASE)
 _TICK_TEXT = re.compile(rf"{TICK_ID}\(\)", re.IGNORECASE)
 _JINJA = re.compile(r"\{[{%#]")
+_JINJA_START = re.compile(r"\{(?=[{%#])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# What a line break may lie inside of: texts, quoted names, comments.
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 
 _FILL_REF = re.compile(r"\{\{\s*ref\('(\w+)'\)\s*\}\}")
 _FILL_SOURCE = re.compile(r"\{\{\s*source\('segflow', '(\w+)'\)\s*\}\}")
@@ -65,8 +69,26 @@ def model_text(text: str, *, materialized: str, comment: list[str], tags: list[s
 
 
 def _safe(line: str) -> str:
-    """Words of a user inside a comment: one line, and nothing that Jinja would run."""
-    return _JINJA.sub(lambda match: " ".join(match.group(0)), " ".join(line.split()))
+    """Words of a user inside a comment: one line, nothing that Jinja would run or that ends the text."""
+    words = _JINJA_START.sub("{ ", " ".join(_CONTROL.sub(" ", line).split()))
+    return " " * (len(line) - len(line.lstrip(" "))) + words
+
+
+def indent(sql: str) -> str:
+    """Indent the lines of a query, except those that start inside a text: their blanks are part of its value."""
+    inside = {
+        at + offset + 1
+        for match in _QUOTED.finditer(sql)
+        for at, found in ((match.start(), match.group()),)
+        for offset, character in enumerate(found)
+        if character == "\n"
+    }
+    lines: list[str] = []
+    start = 0
+    for line in sql.split("\n"):
+        lines.append(line if start in inside or not line.strip() else f"    {line}")
+        start += len(line) + 1
+    return "\n".join(lines)
 
 
 def bound_keys(text: str) -> set[str]:

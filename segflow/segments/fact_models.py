@@ -6,7 +6,9 @@ events: 5 to 10 times against one wide aggregate over everything).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from sqlglot import exp
 
@@ -14,11 +16,28 @@ from segflow.segments.bounds import AS_OF, Bound
 from segflow.segments.facts import FactColumn
 from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Value
 from segflow.segments.predicate import Columns, predicate
-from segflow.segments.sql import all_of, bound_call, case_when, col, ident, ref, tick_id_call, typed
+from segflow.segments.sql import (
+    all_of,
+    bound_call,
+    case_when,
+    col,
+    cte,
+    data_type,
+    ident,
+    is_not_null,
+    is_null,
+    named,
+    ref,
+    select,
+    tick_id_call,
+    typed,
+)
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 
 ROWS = "rows_seen"
 _AS_OF = AS_OF.key
+# A property `at` becomes `at_value`, so a property `at_value` has to make room in turn.
+_TAKEN = re.compile(r"(at|contact_id)(_value)*")
 
 
 def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
@@ -28,16 +47,11 @@ def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
     if source.kind == "contact":
         return _contact_facts(columns)
     base = label_rows(source.kind, catalog) if source.kind in ("list", "tag") else row_query(facts, catalog)
-    projections = [
-        exp.alias_(aggregate(column.fact), ident(column.column))
-        for column in columns
-    ]
-    return (
-        exp.select(typed(col("contact_id"), "text").as_("contact_id"), *projections, tick_id_call())
-        .from_(ROWS)
-        .group_by(col("contact_id"))
-        .with_(ROWS, as_=base)
-    )
+    projections = [named(aggregate(column.fact), column.column) for column in columns]
+    contact = named(typed(col("contact_id"), "text"), "contact_id")
+    query = select([contact, *projections, tick_id_call()], exp.Table(this=ident(ROWS)))
+    query.set("group", exp.Group(expressions=[col("contact_id")]))
+    return cte(query, ROWS, base)
 
 
 def row_query(facts: Iterable[Fact], catalog: Catalog) -> exp.Select:
@@ -57,8 +71,9 @@ def aggregate(fact: Fact) -> exp.Expr:
     unconditional = isinstance(where, exp.Boolean) and where.this
     if fact.aggregate == "match":
         return exp.EQ(
-            this=exp.Max(this=exp.Case(ifs=[exp.If(this=where, true=exp.Literal.number(1))],
-                                       default=exp.Literal.number(0))),
+            this=exp.Max(
+                this=exp.Case(ifs=[exp.If(this=where, true=exp.Literal.number(1))], default=exp.Literal.number(0))
+            ),
             expression=exp.Literal.number(1),
         )
     if fact.aggregate == "count":
@@ -82,7 +97,7 @@ def row_column(name: str) -> str:
     """The column of `ROWS` that holds a property or field; the row's own time and contact keep their names."""
     if name == ROW_AT.name:
         return "at"
-    return f"{name}_value" if name in ("at", "contact_id") else name
+    return f"{name}_value" if _TAKEN.fullmatch(name) else name
 
 
 ROW_COLUMNS = Columns(value=lambda value: col(row_column(value.name)), anchor=lambda: col("enrolled_at"))
@@ -94,44 +109,43 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
     The later of two rows about one contact and name decides; a row without time is older than every other.
     """
     source = catalog.lists if kind == "list" else catalog.tags
-    epoch = exp.cast(exp.Literal.string("0001-01-01 00:00:00"), "TIMESTAMP")
+    epoch = typed(exp.Literal.string("0001-01-01 00:00:00"), "timestamp")
     written = (
         exp.select(
             col("contact_id"),
             col("name"),
-            exp.EQ(this=col("value"), expression=exp.Literal.string("add")).as_("present"),
+            named(exp.EQ(this=col("value"), expression=exp.Literal.string("add")), "present"),
             col("at"),
-            exp.alias_(exp.Literal.number(1), ident("rank")),
+            named(exp.Literal.number(1), "rank"),
             col("hop"),
         )
         .from_(ref("contact_updates", "updates"))
-        .where(col("kind").eq(exp.Literal.string(kind)))
+        .where(col("kind").eq(exp.Literal.string(kind)), exp.LTE(this=col("at"), expression=bound_call(_AS_OF)))
     )
     changes: exp.Query = written
     if source.model is not None:
         at = typed(col(source.added_at), "timestamp") if source.added_at else exp.null()
         rows = (
             exp.select(
-                typed(col(source.contact), "text").as_("contact_id"),
-                typed(col(source.name), "text").as_("name"),
-                exp.alias_(exp.true(), ident("present")),
-                exp.Coalesce(this=at, expressions=[epoch]).as_("at") if source.added_at else epoch.as_("at"),
-                exp.alias_(exp.Literal.number(0), ident("rank")),
-                exp.alias_(exp.Literal.number(0), ident("hop")),
+                named(typed(col(source.contact), "text"), "contact_id"),
+                named(typed(col(source.name), "text"), "name"),
+                named(exp.true(), "present"),
+                named(exp.Coalesce(this=at, expressions=[epoch]) if source.added_at else epoch, "at"),
+                named(exp.Literal.number(0), "rank"),
+                named(exp.Literal.number(0), "hop"),
             )
             .from_(ref(source.model, "members"))
-            .where(exp.Not(this=exp.Is(this=col(source.contact), expression=exp.null())))
+            .where(is_not_null(col(source.contact)))
         )
         if source.added_at:
-            visible = exp.LTE(this=typed(col(source.added_at), "timestamp"), expression=bound_call(_AS_OF))
-            missing = exp.Is(this=col(source.added_at), expression=exp.null())
-            rows = rows.where(exp.Paren(this=exp.or_(visible, missing)))
+            rows = rows.where(visible(col(source.added_at)))
         changes = exp.union(rows, written, distinct=False)
     newest = exp.Window(
         this=exp.RowNumber(),
         partition_by=[col("contact_id"), col("name")],
-        order=exp.Order(expressions=[exp.Ordered(this=col(c), desc=True, nulls_first=False)
-                                     for c in ("at", "rank", "hop")]),
+        order=exp.Order(
+            expressions=[exp.Ordered(this=col(c), desc=True, nulls_first=False) for c in ("at", "rank", "hop")]
+        ),
     )
     ranked = exp.select(exp.Star(), newest.as_("newest")).from_(changes.subquery("changes"))
     return (
@@ -143,8 +157,8 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
 
 def _contact_facts(columns: Sequence[FactColumn]) -> exp.Select:
     contact = Columns(value=lambda value: col(value.name, "contacts"))
-    projections = [exp.alias_(predicate(column.fact.where, contact), ident(column.column)) for column in columns]
-    return exp.select(col("contact_id", "contacts"), *projections, tick_id_call()).from_(ref("contacts", "contacts"))
+    projections = [named(predicate(column.fact.where, contact), column.column) for column in columns]
+    return select([col("contact_id", "contacts"), *projections, tick_id_call()], ref("contacts", "contacts"))
 
 
 def _event_rows(name: str, needed: list[str], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
@@ -155,19 +169,13 @@ def _event_rows(name: str, needed: list[str], lower: exp.Expr | None, catalog: C
     conditions: list[exp.Expr] = []
     if source.name is not None:
         conditions.append(exp.EQ(this=col(source.name), expression=exp.Literal.string(name)))
-    conditions.append(exp.Not(this=exp.Is(this=col(source.contact), expression=exp.null())))
+    conditions.append(is_not_null(col(source.contact)))
     conditions.append(exp.LTE(this=at, expression=bound_call(_AS_OF)))
     if lower is not None:
         conditions.append(exp.GTE(this=at.copy(), expression=lower))
-    values = [
-        exp.alias_(_property(source, prop, properties[prop]), ident(row_column(prop)))
-        for prop in needed
-    ]
-    return (
-        exp.select(col(source.contact).as_("contact_id"), exp.alias_(at.copy(), ident("at")), *values)
-        .from_(ref(source.model, "events"))
-        .where(all_of(conditions))
-    )
+    values = [named(_property(source, prop, properties[prop]), row_column(prop)) for prop in needed]
+    projections = [named(col(source.contact), "contact_id"), named(at.copy(), "at"), *values]
+    return select(projections, ref(source.model, "events"), all_of(conditions))
 
 
 def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
@@ -175,36 +183,46 @@ def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
     if source.payload is None:
         return typed(col(key), attribute.type)
     if source.payload.format == "struct":
-        return typed(exp.Dot(this=col(source.payload.column), expression=ident(key)), attribute.type)
+        # With the table's name in front: `events.amount` alone would be a column of the table, not a field.
+        return typed(exp.Dot(this=col(source.payload.column, "events"), expression=ident(key)), attribute.type)
+    # JSON promises neither form nor types: a payload that is none, and a value of the wrong type, count as missing.
+    payload = exp.TryCast(this=col(source.payload.column), to=exp.DataType(this=exp.DataType.Type.JSON))
     path = exp.JSONPath(expressions=[exp.JSONPathRoot(), exp.JSONPathKey(this=key)])
-    text = exp.JSONExtractScalar(this=col(source.payload.column), expression=path, only_json_types=False)
-    # JSON promises no types: a value of the wrong one counts as missing.
-    return text if attribute.type == "text" else exp.TryCast(this=exp.Paren(this=text), to=typed(exp.null(), attribute.type).to)
+    text = exp.JSONExtractScalar(this=payload, expression=path, only_json_types=False)
+    if attribute.type == "text":
+        return text
+    if attribute.type == "timestamp":
+        # A cast of text to a timestamp without zone ignores the offset that the text names.
+        instant = exp.TryCast(this=exp.Paren(this=text), to=exp.DataType(this=exp.DataType.Type.TIMESTAMPTZ))
+        return exp.AtTimeZone(this=instant, zone=exp.Literal.string("UTC"))
+    return exp.TryCast(this=exp.Paren(this=text), to=data_type(attribute.type))
+
+
+def visible(time: exp.Expr) -> exp.Expr:
+    """Is a row that was made at `time` there at `as_of`? One whose time is unknown is."""
+    made = exp.LTE(this=typed(time, "timestamp"), expression=bound_call(_AS_OF))
+    return exp.Paren(this=exp.Or(this=made, expression=is_null(time.copy())))
 
 
 def _object_rows(name: str, needed: list[str], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
     path = catalog.object_path(name)
     own = path[0][1]
-    created = typed(col(own.created_at, name), "timestamp") if own.created_at else exp.cast(exp.null(), "TIMESTAMP")
+    created = typed(col(own.created_at, name) if own.created_at else exp.null(), "timestamp")
     contact = col(path[-1][1].via, path[-1][0])
     values = [
-        exp.alias_(typed(col(own.fields[field].column or field, name), own.fields[field].type), ident(row_column(field)))
+        named(typed(col(own.fields[field].column or field, name), own.fields[field].type), row_column(field))
         for field in needed
     ]
-    query = exp.select(contact.as_("contact_id"), exp.alias_(created, ident("at")), *values).from_(
-        ref(own.model, name)
-    )
-    for (child, child_spec), (parent, parent_spec) in zip(path, path[1:], strict=False):
-        joined = exp.EQ(this=col(child_spec.via, child), expression=col(parent_spec.key, parent))
-        query = query.join(ref(parent_spec.model, parent), on=joined, join_type="inner")
-    conditions: list[exp.Expr] = [exp.Not(this=exp.Is(this=contact.copy(), expression=exp.null()))]
-    for hop, spec in path:
-        if spec.created_at:
-            at = typed(col(spec.created_at, hop), "timestamp")
-            conditions.append(exp.LTE(this=at, expression=bound_call(_AS_OF)))
+    conditions: list[exp.Expr] = [is_not_null(contact.copy())]
+    conditions += [visible(col(spec.created_at, hop)) for hop, spec in path if spec.created_at]
     if lower is not None:
         conditions.append(exp.GTE(this=created.copy(), expression=lower))
-    return query.where(all_of(conditions))
+    projections = [named(contact, "contact_id"), named(created, "at"), *values]
+    query = select(projections, ref(own.model, name), all_of(conditions))
+    for (child, child_spec), (parent, parent_spec) in pairwise(path):
+        joined = exp.EQ(this=col(child_spec.via, child), expression=col(parent_spec.key, parent))
+        query.append("joins", exp.Join(this=ref(parent_spec.model, parent), on=joined, kind="INNER"))
+    return query
 
 
 def _row_values(fact: Fact) -> Iterable[Value]:
@@ -216,9 +234,7 @@ def _row_values(fact: Fact) -> Iterable[Value]:
 
 
 def _earliest(facts: list[Fact]) -> exp.Expr | None:
-    """The lower bound that all facts share, or None when one of them looks at all of the past.
-
-    """
+    """The lower bound that all facts share, or None when one of them looks at all of the past."""
     spans: list[Bound] = []
     for fact in facts:
         items: tuple[Node, ...] = fact.where.items if isinstance(fact.where, And) else (fact.where,)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -63,8 +64,10 @@ def hoist(node: Node) -> Node:
 
 def collect(nodes: Iterable[Node]) -> dict[Fact, FactColumn]:
     """All facts of `nodes` that have one value per contact, each once, in order of model and column."""
-    facts = {fact for node in nodes for fact in facts_of(node) if not fact.per_enrollment}
+    facts = list(dict.fromkeys(fact for node in nodes for fact in facts_of(node) if not fact.per_enrollment))
     columns = [FactColumn(fact, fact.source.model, column_name(fact)) for fact in facts]
+    times = Counter(column.name for column in columns)
+    columns = [FactColumn(c.fact, c.model, column_name(c.fact, 24)) if times[c.name] > 1 else c for c in columns]
     return {column.fact: column for column in sorted(columns, key=lambda column: (column.model, column.column))}
 
 
@@ -76,14 +79,14 @@ def by_model(columns: Mapping[Fact, FactColumn]) -> dict[str, list[FactColumn]]:
     return grouped
 
 
-def column_name(fact: Fact) -> str:
-    """A readable name: what is computed, then a hash of the exact meaning when the words do not say it all."""
-    words = [fact.aggregate if fact.aggregate != "match" else ""]
+def column_name(fact: Fact, digits: int = 6) -> str:
+    """A readable name: what is computed, then a hash of the exact meaning, because the words do not say it all."""
+    words: list[str] = [fact.aggregate if fact.aggregate != "match" else ""]
     if fact.measure is not None:
         words.append(fact.measure.name)
     words += _words(fact.where)
     slug = re.sub(r"[^a-z0-9]+", "_", " ".join(word for word in words if word).lower()).strip("_")[:44].strip("_")
-    digest = hashlib.sha256(describe(fact).encode()).hexdigest()[:6]
+    digest = hashlib.sha256(describe(fact).encode()).hexdigest()[:digits]
     return f"{slug}_{digest}" if slug else digest
 
 
@@ -95,7 +98,7 @@ def _words(node: Node) -> list[str]:
             return ["not", *_words(item)]
         case Compare(Value() as value, operator, operands):
             if value == ROW_AT and isinstance(operands[0], Bound) and operands[0].shift is not None:
-                return ["in" if operator == "gt" else "before", str(operands[0].shift)]
+                return ["in" if operator == "gt" else "before", operands[0].span]
             texts = [o.key if isinstance(o, Bound) else str(o.value) for o in operands if not isinstance(o, Anchor)]
             return [value.name.removeprefix("@"), _LABEL.get(operator, operator), *texts]
     return []
@@ -111,6 +114,4 @@ def _is_moving(node: Node) -> bool:
 
 
 def _contact_fact(node: Node) -> Node:
-    return Compare(
-        Fact(Source("contact"), node, "match", None, "boolean"), "eq", (Constant(True, "boolean"),)
-    )
+    return Compare(Fact(Source("contact"), node, "match", None, "boolean"), "eq", (Constant(True, "boolean"),))

@@ -75,6 +75,10 @@ def _obsolete(wanted: dict[Path, str], root: Path) -> list[Path]:
     )
 
 
+def _plain(words: str) -> str:
+    return words.replace("{", "(").replace("}", ")")
+
+
 def _properties(compiled: Compiled) -> dict[str, object]:
     """dbt properties: descriptions, and under `meta.segflow` what a model stands for (Dagster reads it)."""
 
@@ -82,17 +86,15 @@ def _properties(compiled: Compiled) -> dict[str, object]:
         return {"name": name, "description": description, "config": {"meta": {"segflow": meta}}}
 
     models = [model(CONTACTS, "The contacts that exist at as_of, with the catalog's attributes.", kind="contacts")]
-    models += [
-        model(name, "Facts: one row per contact that has any.", kind="facts") for name in compiled.fact_models()
-    ]
+    models += [model(name, "Facts: one row per contact that has any.", kind="facts") for name in compiled.fact_models()]
     models.append(model(MEMBERSHIPS, "All YAML segments: a row per segment and member.", kind="memberships"))
     for segment in compiled.segments.values():
         spec = compiled.specs.segments[segment.id].spec
-        meta = {"kind": "segment", "segment": segment.id} | ({"owner": spec.owner} if spec.owner else {})
+        meta = {"kind": "segment", "segment": segment.id} | ({"owner": _plain(spec.owner)} if spec.owner else {})
         models.append(model(segment_model(segment.id), spec.description or f"Segment {segment.id}.", **meta))
     for entry in models:
-        # dbt renders descriptions; words of a user must stay words.
-        entry["description"] = str(entry["description"]).replace("{", "(").replace("}", ")")
+        # dbt renders what properties say; words of a user must stay words.
+        entry["description"] = _plain(str(entry["description"]))
     tables = [{"name": name} for name, table in TABLES.items() if table.ledger]
     return {
         "version": 2,

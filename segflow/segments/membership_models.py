@@ -8,10 +8,23 @@ from functools import reduce
 from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF
+from segflow.segments.fact_models import visible
 from segflow.segments.facts import FactColumn
 from segflow.segments.nodes import Fact, Member, Node, facts_of
 from segflow.segments.predicate import Columns, predicate, two_valued
-from segflow.segments.sql import bound_call, col, ident, ref, tick_id_call, typed
+from segflow.segments.sql import (
+    bound_call,
+    col,
+    cte,
+    ident,
+    is_not_null,
+    left_join,
+    named,
+    ref,
+    select,
+    tick_id_call,
+    typed,
+)
 from segflow.specs.catalog import Catalog
 
 CONTACTS = "contacts"
@@ -30,7 +43,7 @@ def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Selec
     """
     spec = catalog.contacts
     written = {name: a for name, a in spec.attributes.items() if a.written_by != "source"}
-    projections: list[exp.Expr] = [exp.alias_(typed(col(spec.key, "source"), "text"), ident("contact_id"))]
+    projections: list[exp.Expr] = [named(typed(col(spec.key, "source"), "text"), "contact_id")]
     for name, attribute in spec.attributes.items():
         readable = exp.null() if name in missing else col(attribute.column or name, "source")
         value: exp.Expr = typed(readable, attribute.type)
@@ -41,36 +54,28 @@ def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Selec
                 value = exp.Case(ifs=[exp.If(this=has, true=update)], default=value)
             else:
                 value = update
-        projections.append(exp.alias_(value, ident(name)))
+        projections.append(named(value, name))
     query = exp.select(*projections, tick_id_call()).from_(ref(spec.model, "source"))
     if written:
         query = query.with_("written", as_=_written(list(written)))
         on = exp.EQ(this=typed(col(spec.key, "source"), "text"), expression=col("contact_id", "written"))
         query = query.join(exp.table_("written"), on=on, join_type="left")
-    query = query.where(exp.Not(this=exp.Is(this=col(spec.key, "source"), expression=exp.null())))
-    if spec.created_at:
-        created = typed(col(spec.created_at, "source"), "timestamp")
-        visible = exp.LTE(this=created, expression=bound_call(AS_OF.key))
-        unknown = exp.Is(this=col(spec.created_at, "source"), expression=exp.null())
-        query = query.where(exp.Paren(this=exp.or_(visible, unknown)))
-    return query
+    query = query.where(is_not_null(col(spec.key, "source")))
+    return query.where(visible(col(spec.created_at, "source"))) if spec.created_at else query
 
 
 def segment_query(node: Node, columns: Mapping[Fact, FactColumn]) -> exp.Select:
     """The members of one YAML segment: one column, contact_id."""
-    query = exp.select(col("contact_id", CONTACTS)).from_(ref(CONTACTS, CONTACTS))
+    query = select([col("contact_id", CONTACTS)], ref(CONTACTS, CONTACTS))
     query = join_facts(query, [node], columns)
     for segment in sorted(_members(node)):
-        query = query.join(
-            ref(segment_model(segment), segment_model(segment)),
-            on=_same_contact(segment_model(segment)),
-            join_type="left",
-        )
+        model = segment_model(segment)
+        left_join(query, ref(model, model), _same_contact(model))
     where = predicate(
         node,
-        contact_columns(columns, member=lambda segment: _present(col("contact_id", segment_model(segment)))),
+        contact_columns(columns, member=lambda segment: is_not_null(col("contact_id", segment_model(segment)))),
     )
-    return query if isinstance(where, exp.Boolean) and where.this else query.where(where)
+    return query if isinstance(where, exp.Boolean) and where.this else query.where(where, copy=False)
 
 
 def memberships_query(
@@ -81,29 +86,28 @@ def memberships_query(
     `levels` are the ids of `nodes`, grouped so that a group refers only to earlier groups or to `.sql` segments.
     """
     if not nodes:
-        return (
-            exp.select(
-                exp.cast(exp.null(), "VARCHAR").as_("segment"),
-                exp.cast(exp.null(), "VARCHAR").as_("contact_id"),
-                tick_id_call(),
-            )
-            .where(exp.false())
-        )
+        return exp.select(
+            exp.cast(exp.null(), "VARCHAR").as_("segment"),
+            exp.cast(exp.null(), "VARCHAR").as_("contact_id"),
+            tick_id_call(),
+        ).where(exp.false())
     where_is: dict[str, str] = {}
     ctes: list[tuple[str, exp.Select]] = []
     for depth, level in enumerate(levels):
         name = f"depth_{depth}"
         ctes.append((name, _level(level, nodes, columns, where_is)))
-        where_is.update({segment: name for segment in level})
+        where_is.update(dict.fromkeys(level, name))
     members = [
-        exp.select(exp.Literal.string(segment).as_("segment"), col("contact_id"))
-        .from_(where_is[segment])
-        .where(col(segment))
+        select(
+            [named(exp.Literal.string(segment), "segment"), col("contact_id")],
+            exp.Table(this=ident(where_is[segment])),
+            col(_flag(segment)),
+        )
         for segment in sorted(where_is)
     ]
-    query = exp.select(col("segment"), col("contact_id"), tick_id_call()).from_(_union(members).subquery("members"))
-    for name, cte in ctes:
-        query = query.with_(name, as_=cte, materialized=True)
+    query = select([col("segment"), col("contact_id"), tick_id_call()], _union(members).subquery("members", copy=False))
+    for name, body in ctes:
+        cte(query, name, body, materialized=True)
     return query
 
 
@@ -111,22 +115,29 @@ def _level(
     level: Sequence[str], nodes: Mapping[str, Node], columns: Mapping[Fact, FactColumn], where_is: Mapping[str, str]
 ) -> exp.Select:
     here = [nodes[segment] for segment in level]
-    query = join_facts(exp.select(col("contact_id", CONTACTS)).from_(ref(CONTACTS, CONTACTS)), here, columns)
+    query = join_facts(select([col("contact_id", CONTACTS)], ref(CONTACTS, CONTACTS)), here, columns)
     needed = sorted({segment for node in here for segment in _members(node)})
     for earlier in sorted({where_is[segment] for segment in needed if segment in where_is}):
-        query = query.join(exp.table_(earlier), on=_same_contact(earlier), join_type="inner")
+        query.append("joins", exp.Join(this=exp.Table(this=ident(earlier)), on=_same_contact(earlier), kind="INNER"))
     for segment in needed:
         if segment not in where_is:
             model = segment_model(segment)
-            query = query.join(ref(model, model), on=_same_contact(model), join_type="left")
+            left_join(query, ref(model, model), _same_contact(model))
 
     def member(segment: str) -> exp.Expr:
         if segment in where_is:
-            return col(segment, where_is[segment])
-        return _present(col("contact_id", segment_model(segment)))
+            return col(_flag(segment), where_is[segment])
+        return is_not_null(col("contact_id", segment_model(segment)))
 
     found = contact_columns(columns, member)
-    return query.select(*(exp.alias_(two_valued(nodes[segment], found), ident(segment)) for segment in level))
+    for segment in level:
+        query.append("expressions", named(two_valued(nodes[segment], found), _flag(segment)))
+    return query
+
+
+def _flag(segment: str) -> str:
+    """The boolean column of a segment. The prefix keeps a segment called `contact_id` apart from the contact's id."""
+    return f"in_{segment}"
 
 
 def contact_columns(columns: Mapping[Fact, FactColumn], member: object = None) -> Columns:
@@ -139,19 +150,15 @@ def contact_columns(columns: Mapping[Fact, FactColumn], member: object = None) -
 
 
 def join_facts(query: exp.Select, nodes: Iterable[Node], columns: Mapping[Fact, FactColumn]) -> exp.Select:
-    """Left join every fact model that `nodes` need to a query over `contacts`."""
+    """Left join every fact model that `nodes` need to a query over `contacts`, in place."""
     models = {columns[fact].model for node in nodes for fact in facts_of(node) if fact in columns}
     for model in sorted(models):
-        query = query.join(ref(model, model), on=_same_contact(model), join_type="left")
+        left_join(query, ref(model, model), _same_contact(model))
     return query
 
 
 def _same_contact(other: str) -> exp.Expr:
     return exp.EQ(this=col("contact_id", other), expression=col("contact_id", CONTACTS))
-
-
-def _present(column: exp.Expr) -> exp.Expr:
-    return exp.Not(this=exp.Is(this=column, expression=exp.null()))
 
 
 def _members(node: Node) -> set[str]:
@@ -168,14 +175,17 @@ def _written(names: list[str]) -> exp.Select:
     ranked = (
         exp.select(exp.Star(), newest.as_("newest"))
         .from_(ref("contact_updates", "updates"))
-        .where(col("kind").eq(exp.Literal.string("attribute")))
+        .where(
+            col("kind").eq(exp.Literal.string("attribute")),
+            exp.LTE(this=col("at"), expression=bound_call(AS_OF.key)),
+        )
     )
     projections: list[exp.Expr] = []
     for name in names:
         mine = col("name").eq(exp.Literal.string(name))
-        projections.append(exp.alias_(exp.Max(this=exp.Case(ifs=[exp.If(this=mine, true=col("value"))])), ident(name)))
+        projections.append(named(exp.Max(this=exp.Case(ifs=[exp.If(this=mine, true=col("value"))])), name))
         one = exp.Case(ifs=[exp.If(this=mine.copy(), true=exp.Literal.number(1))])
-        projections.append(exp.alias_(exp.Max(this=one), ident(f"has_{name}")))
+        projections.append(named(exp.Max(this=one), f"has_{name}"))
     return (
         exp.select(col("contact_id"), *projections)
         .from_(ranked.subquery("ranked"))
@@ -189,5 +199,5 @@ def _union(queries: list[exp.Select]) -> exp.Query:
     level: list[exp.Query] = list(queries)
     while len(level) > 1:
         pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-        level = [reduce(lambda a, b: exp.union(a, b, distinct=False, copy=False), pair) for pair in pairs]
+        level = [reduce(lambda a, b: exp.Union(this=a, expression=b, distinct=False), pair) for pair in pairs]
     return level[0]

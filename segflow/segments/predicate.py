@@ -13,8 +13,8 @@ from sqlglot import exp
 
 from segflow.segments.bounds import Bound, date_literal, timestamp_literal
 from segflow.segments.nodes import (
-    And,
     Anchor,
+    And,
     Compare,
     Const,
     Constant,
@@ -27,7 +27,7 @@ from segflow.segments.nodes import (
     Or,
     Value,
 )
-from segflow.segments.sql import bound_call
+from segflow.segments.sql import bound_call, is_not_null, text_literal
 
 ZERO_WHEN_EMPTY = ("count", "sum", "count_distinct")
 
@@ -79,9 +79,13 @@ def predicate(node: Node, columns: Columns) -> exp.Expr:
 def _compare(node: Compare, columns: Columns) -> exp.Expr:
     subject = _subject(node, columns)
     if node.operator == "is_set":
-        return exp.Not(this=exp.Is(this=subject, expression=exp.null()))
+        return is_not_null(subject)
     if node.operator == "anniversary":
-        (days,) = node.operands
+        days, *zone = node.operands
+        for name in zone:
+            # A time is on the day that the project's calendar says, not on UTC's.
+            subject = exp.AtTimeZone(this=subject, zone=exp.Literal.string("UTC"))
+            subject = exp.AtTimeZone(this=subject, zone=_operand(name, columns))
         month, day = (exp.Extract(this=exp.Var(this=part), expression=subject.copy()) for part in ("month", "day"))
         number = exp.Add(this=exp.Mul(this=month, expression=exp.Literal.number(100)), expression=day)
         return exp.In(this=exp.Paren(this=number), expressions=[_operand(days, columns)])
@@ -111,7 +115,9 @@ def _compare(node: Compare, columns: Columns) -> exp.Expr:
             return exp.EndsWith(this=subject, expression=value)
         case "matches":
             if node.case_insensitive:
-                value = exp.Literal.string(f"(?i){value.name}")
+                (pattern,) = node.operands
+                assert isinstance(pattern, Constant)
+                value = text_literal(f"(?i){pattern.value}")
             return exp.RegexpLike(this=subject, expression=value)
     raise TypeError(f"unknown operator {node.operator}")
 
@@ -140,7 +146,7 @@ def _operand(operand: Operand, columns: Columns) -> exp.Expr:
         case Constant(value, "number"):
             return exp.Literal.number(repr(value))
         case Constant(value, _):
-            return exp.Literal.string(str(value))
+            return text_literal(str(value))
     raise TypeError(f"not an operand: {operand!r}")
 
 

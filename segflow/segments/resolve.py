@@ -15,11 +15,11 @@ from segflow.segments.bounds import AS_OF, Bound, day_bounds
 from segflow.segments.nodes import (
     ROW_AT,
     TRUE,
-    And,
     Anchor,
+    And,
     Compare,
-    Constant,
     Const,
+    Constant,
     Crossed,
     Fact,
     Member,
@@ -114,7 +114,8 @@ class Resolver:
             return self._moving(subject, kind, operand, forward=name == "within_next")
         if name == "anniversary":
             span = Duration.parse("1 day") if operand == "today" else operand.within_next
-            return compare("anniversary", Bound("anniversaries", span))
+            zone = [Constant(self.zone.key, "text")] if kind == "timestamp" and self.zone.key != "UTC" else []
+            return compare("anniversary", Bound("anniversaries", span), *zone)
         return compare(_POSITIVE[name], self.constant(operand, kind))
 
     def constant(self, value: Any, kind: ValueType) -> Constant:

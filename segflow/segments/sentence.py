@@ -5,17 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from segflow.segments.bounds import Bound
-from segflow.segments.nodes import ROW_AT, And, Anchor, Compare, Const, Constant, Fact, Node, Not, Or, Value
+from segflow.segments.nodes import ROW_AT, Anchor, And, Compare, Const, Constant, Fact, Node, Not, Or, Value
 from segflow.specs import conditions as c
 
-_GROUP = {c.All: ("all", "all of"), c.Any_: ("any", "any of"), c.None_: ("none", "none of"),
-          c.PropertyAll: ("all", "all of"), c.PropertyAny: ("any", "any of"), c.PropertyNone: ("none", "none of")}
+_GROUP = {
+    c.All: ("all", "all of"),
+    c.Any_: ("any", "any of"),
+    c.None_: ("none", "none of"),
+    c.PropertyAll: ("all", "all of"),
+    c.PropertyAny: ("any", "any of"),
+    c.PropertyNone: ("none", "none of"),
+}
 _WORDS = {
     "is": "is", "is_not": "is not", "in": "is one of", "not_in": "is none of", "gt": "is over", "gte": "is at least",
     "lt": "is under", "lte": "is at most", "contains": "contains", "not_contains": "does not contain",
     "starts_with": "starts with", "ends_with": "ends with", "matches": "matches", "before": "is before",
-    "after": "is after", "on": "is on", "within_last": "lies in the last", "not_within_last": "does not lie in the last",
-    "within_next": "lies in the next",
+    "after": "is after", "on": "is on", "within_last": "lies in the last",
+    "not_within_last": "does not lie in the last", "within_next": "lies in the next",
 }  # fmt: skip
 _NODE_WORDS = {
     "eq": "is", "in": "is one of", "gt": "over", "gte": "at least", "lt": "under", "lte": "at most",
@@ -134,7 +140,7 @@ def node_words(node: Node) -> str:
             subject = node.subject
             first = node.operands[0] if node.operands else None
             if subject == ROW_AT and isinstance(first, Bound) and first.shift is not None:
-                return f"{'in the last' if node.operator == 'gt' else 'longer ago than'} {first.shift}"
+                return f"{'in the last' if node.operator == 'gt' else 'longer ago than'} {first.span}"
             name = subject.name.removeprefix("@") if isinstance(subject, Value) else fact_sentence(subject)
             if node.operator == "is_set":
                 return f"{name} is set"

@@ -31,7 +31,7 @@ def _join(kind: type[And] | type[Or], items: tuple[Node, ...], *, neutral: bool)
     flat: list[Node] = []
     for item in items:
         plain = simplify(item)
-        for part in plain.items if isinstance(plain, kind) else (plain,):
+        for part in plain.items if isinstance(plain, (And, Or)) and isinstance(plain, kind) else (plain,):
             if isinstance(part, Const):
                 if part.value is neutral:
                     continue

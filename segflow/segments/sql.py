@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -28,17 +29,23 @@ _RESERVED = frozenset(
     overlaps partition pivot placing position primary qualify range recursive references returning right rollup row
     rows select set show similar some struct summarize symmetric table tablesample tags then time timestamp to
     trailing true trim union unique unnest unpivot update user using values variadic view when where window with
-    within""".split()
+    within""".split()  # noqa: SIM905
 )
 
-REF = "__ref__"
-BOUND = "__bound__"
-TICK_ID = "__tick_id__"
+# Names that stand for Jinja until the query is text. Their first character is private use and `text_literal` writes
+# it as a number, so that no word of a user can look like one of them.
+MARK = "\ue000"
+REF = f"{MARK}ref_"
+BOUND = f"{MARK}bound"
+TICK_ID = f"{MARK}tick_id"
+
+# Line breaks do not survive Jinja (\r) or the indentation of a query inside another, NUL ends the text for the parser.
+_UNSAFE = re.compile("([\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ue000])")
 
 
 def ident(name: str) -> exp.Identifier:
     """An identifier, quoted only where it must be, so that generated models stay readable."""
-    return exp.to_identifier(name, quoted=not _SAFE.match(name) or name in _RESERVED)
+    return exp.Identifier(this=name, quoted=not _SAFE.match(name) or name in _RESERVED)
 
 
 def col(name: str, table: str | None = None) -> exp.Column:
@@ -47,8 +54,10 @@ def col(name: str, table: str | None = None) -> exp.Column:
 
 def ref(model: str, alias: str | None = None) -> exp.Table:
     """A dbt model; emitted as `{{ ref('model') }}`, or replaced by its relation when the engine runs it itself."""
-    table = exp.Table(this=exp.to_identifier(f"{REF}{model}"))
-    return exp.alias_(table, ident(alias), table=True) if alias else table
+    table = exp.Table(this=exp.Identifier(this=f"{REF}{model}", quoted=False))
+    if alias:
+        table.set("alias", exp.TableAlias(this=ident(alias)))
+    return table
 
 
 def bound_call(key: str) -> exp.Anonymous:
@@ -58,11 +67,71 @@ def bound_call(key: str) -> exp.Anonymous:
 
 def tick_id_call() -> exp.Expr:
     """The tick a generated table was built for: its generation."""
-    return exp.alias_(exp.Anonymous(this=TICK_ID, expressions=[]), "tick_id")
+    return named(exp.Anonymous(this=TICK_ID, expressions=[]), "tick_id")
 
 
-def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
-    return exp.cast(expression, SQL_TYPES[kind])
+def named(expression: exp.Expr, name: str) -> exp.Alias:
+    """`expression AS name`, without the copy and the parse that `exp.alias_` costs."""
+    return exp.Alias(this=expression, alias=ident(name))
+
+
+def cte(query: exp.Select, name: str, body: exp.Query, materialized: bool | None = None) -> exp.Select:
+    """Add `WITH name AS (body)` to `query`, in place, after those that it has."""
+    found = exp.CTE(this=body, alias=exp.TableAlias(this=ident(name)), materialized=materialized)
+    clause = query.args.get("with_")
+    if clause is None:
+        query.set("with_", exp.With(expressions=[found]))
+    else:
+        clause.append("expressions", found)
+    return query
+
+
+def left_join(query: exp.Select, table: exp.Expr, on: exp.Expr) -> exp.Select:
+    """Add `LEFT JOIN table ON on` to `query`, in place."""
+    query.append("joins", exp.Join(this=table, on=on, side="LEFT"))
+    return query
+
+
+def typed(expression: exp.Expr, kind: ValueType) -> exp.Cast:
+    return exp.Cast(this=expression, to=data_type(kind))
+
+
+def data_type(kind: ValueType) -> exp.DataType:
+    """The SQL type that holds values of `kind`. Built by hand: asking sqlglot to parse its name is what took longest
+    in a compilation of hundreds of segments."""
+    return exp.DataType(this=exp.DataType.Type[SQL_TYPES[kind]], nested=False)
+
+
+def text_literal(value: str) -> exp.Expr:
+    """A text as SQL. Characters that would not reach the warehouse unchanged are written as `chr(n)`."""
+    parts: list[exp.Expr] = [
+        exp.Chr(expressions=[exp.Literal.number(ord(part))]) if _UNSAFE.fullmatch(part) else exp.Literal.string(part)
+        for part in _UNSAFE.split(value)
+        if part
+    ]
+    if not parts:
+        return exp.Literal.string("")
+    joined = parts[0]
+    for part in parts[1:]:
+        joined = exp.DPipe(this=joined, expression=part, safe=True)
+    return exp.Paren(this=joined) if len(parts) > 1 else joined
+
+
+def is_null(expression: exp.Expr) -> exp.Expr:
+    return exp.Is(this=expression, expression=exp.null())
+
+
+def is_not_null(expression: exp.Expr) -> exp.Expr:
+    return exp.Is(this=expression, expression=exp.Not(this=exp.null()))
+
+
+def select(projections: Sequence[exp.Expr], table: exp.Expr, where: exp.Expr | None = None) -> exp.Select:
+    """A query built without the copies that sqlglot's fluent methods make of everything they are given."""
+    query = exp.Select(expressions=list(projections))
+    query.set("from_", exp.From(this=table))
+    if where is not None:
+        query.set("where", exp.Where(this=where))
+    return query
 
 
 def case_when(condition: exp.Expr, value: exp.Expr) -> exp.Case:
@@ -75,6 +144,4 @@ def all_of(conditions: list[exp.Expr]) -> exp.Expr:
 
 def pretty(query: exp.Expr, dialect: str | Dialect = "duckdb") -> str:
     """Formatted as analysts write it: lower-case functions, four spaces."""
-    return query.sql(
-        dialect=dialect, pretty=True, pad=4, indent=4, normalize_functions="lower", max_text_width=100
-    )
+    return query.sql(dialect=dialect, pretty=True, pad=4, indent=4, normalize_functions="lower", max_text_width=100)

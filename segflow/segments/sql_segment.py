@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from segflow.segments.emit import model_text
+from segflow.segments.emit import indent, model_text
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
-from segflow.specs.sql_file import references
+from segflow.specs.sql_file import REF, references
 
 _PREFIX = "segment__"
+_AS_OF = re.compile(r"\{\{-?\s*as_of\(\s*\)\s*-?\}\}")
 _TRAILING = re.compile(r"[;\s]+\Z")
 
 
@@ -23,9 +24,11 @@ def sql_text(sql: str) -> str:
     The query stays as it was written; it was held against the allowlist before, so a subquery cannot be left.
     """
     query = _TRAILING.sub("", sql.strip())
-    indented = "\n".join(f"    {line}".rstrip() for line in query.splitlines())
+    # One spelling of the two calls: whoever fills in or inlines a text looks for just that.
+    query = REF.sub(lambda match: f"{{{{ ref('{match.group(1) or match.group(2)}') }}}}", query)
+    query = _AS_OF.sub("{{ as_of() }}", query)
     return (
-        f"with written as (\n{indented}\n)\n"
+        f"with written as (\n{indent(query)}\n)\n"
         "select distinct contacts.contact_id\n"
         "from written\n"
         "inner join {{ ref('contacts') }} as contacts\n"
