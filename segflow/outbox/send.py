@@ -35,6 +35,8 @@ class SendReport:
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     """sender (as the step or the defaults name it) -> outcome -> number of attempts."""
     errors: list[str] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+    """sender (the same) -> its error, which is among `errors`, too."""
     deferred: dict[str, str] = field(default_factory=dict)
     """sender -> why its queue was left to the next tick."""
     stopped: str | None = None
@@ -71,7 +73,8 @@ def send_outbox(
         for name in [] if report.stopped else store.senders_due(max(tick.as_of, datetime.now(UTC))):
             sender = senders.get(name)
             if sender is None:
-                report.errors.append(f"messages wait for sender {name}, which segflow.yml does not have")
+                report.broken[name] = f"messages wait for sender {name}, which segflow.yml does not have"
+                report.errors.append(report.broken[name])
                 continue
             used = name if sender.simulated or delivery.mode != "simulate" else STAND_IN
             drain = Drain(
@@ -89,6 +92,7 @@ def send_outbox(
             if done.outcomes:
                 report.outcomes[name] = done.outcomes
             if done.error is not None:
+                report.broken[name] = done.error
                 report.errors.append(done.error)
             if done.deferred is not None:
                 report.deferred[name] = done.deferred

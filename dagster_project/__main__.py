@@ -1,0 +1,47 @@
+"""Starts the Dagster UI and daemon on a project: `python -m dagster_project --project-dir DIR --port 3000`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+
+def prepare_home(root: Path) -> Path:
+    """Make DAGSTER_HOME below the project's `.segflow/` with our settings, unless it has some, and return it."""
+    home = root / ".segflow" / "dagster_home"
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), home / "dagster.yaml")
+    return home
+
+
+def command(host: str, port: int) -> list[str]:
+    """The command line of the UI."""
+    started = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions"]
+    return [*started, "--host", host, "--port", str(port)]
+
+
+def main() -> None:
+    """Become the UI's process, so that Ctrl-C and the exit code are its own."""
+    parser = argparse.ArgumentParser(prog="python -m dagster_project", description="Start the Dagster UI.")
+    parser.add_argument("--project-dir", type=Path, default=Path.cwd(), help="the project's folder")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=3000)
+    given = parser.parse_args()
+    root = given.project_dir.resolve()
+    if not root.is_dir():
+        parser.error(f"{root} is not a directory")
+    environment = {
+        **os.environ,
+        # A home of the user's own holds the settings of their other work, and wins.
+        "DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(prepare_home(root)),
+        "SEGFLOW_PROJECT_DIR": str(root),
+    }
+    os.execve(sys.executable, command(given.host, given.port), environment)
+
+
+if __name__ == "__main__":
+    main()

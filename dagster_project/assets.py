@@ -1,0 +1,99 @@
+"""One multi-asset per stage of the tick, and `verdict`, which turns the run red when anything in the tick is."""
+
+# No `from __future__ import annotations`: Dagster reads the config classes from the annotations themselves.
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetCheckResult,
+    AssetExecutionContext,
+    AssetsDefinition,
+    Config,
+    Failure,
+    MaterializeResult,
+    multi_asset,
+)
+from pydantic import Field
+
+from dagster_project.keys import POOL, VERDICT
+from dagster_project.reports import errors_of, results, unique_ids
+from dagster_project.specs import Graph
+from dagster_project.steps import Worker
+from segflow.errors import DuplicateContactsError, InputError
+from segflow.project import Project
+from segflow.tick import STAGES
+
+Results = Iterator[MaterializeResult | AssetCheckResult]
+
+
+class IngestConfig(Config):
+    as_of: str | None = Field(
+        default=None,
+        description="The tick's time, ISO 8601; without a zone it is UTC. By default the time the run was created.",
+    )
+
+
+class SendConfig(Config):
+    send: bool = Field(default=True, description="False leaves the messages in the outbox, for the next tick.")
+
+
+def stage_assets(project: Project, graph: Graph) -> list[AssetsDefinition]:
+    """The multi-assets of all stages, in order, `verdict` last."""
+    own = {"ingest": _ingest(project, graph), "send": _send(project, graph), VERDICT: _verdict(project, graph)}
+    names = [*(stage.name for stage in STAGES), VERDICT]
+    return [own[name] if name in own else _stage(name, project, graph) for name in names]
+
+
+def _stage(name: str, project: Project, graph: Graph) -> AssetsDefinition:
+    @multi_asset(
+        name=name, specs=graph.stages[name], check_specs=graph.checks.get(name, []), can_subset=True, pool=POOL
+    )
+    def stage(context: AssetExecutionContext) -> Results:
+        try:
+            step = Worker(project, context).stage(name)
+        except DuplicateContactsError as error:
+            if unique_ids(None).asset_check_key in context.selected_asset_check_keys:
+                yield unique_ids(str(error))
+            raise
+        yield from results(context, name, step)
+
+    return stage
+
+
+def _ingest(project: Project, graph: Graph) -> AssetsDefinition:
+    @multi_asset(name="ingest", specs=graph.stages["ingest"], can_subset=True, pool=POOL)
+    def ingest(context: AssetExecutionContext, config: IngestConfig) -> Results:
+        step = Worker(project, context).stage("ingest", _instant(config.as_of) if config.as_of else None)
+        yield from results(context, "ingest", step)
+
+    return ingest
+
+
+def _send(project: Project, graph: Graph) -> AssetsDefinition:
+    @multi_asset(name="send", specs=graph.stages["send"], check_specs=graph.checks["send"], can_subset=True, pool=POOL)
+    def send(context: AssetExecutionContext, config: SendConfig) -> Results:
+        yield from results(context, "send", Worker(project, context).stage("send", send=config.send))
+
+    return send
+
+
+def _verdict(project: Project, graph: Graph) -> AssetsDefinition:
+    @multi_asset(name=VERDICT, specs=graph.stages[VERDICT], can_subset=True, pool=POOL)
+    def verdict(context: AssetExecutionContext) -> Results:
+        step = Worker(project, context).verdict()
+        errors = errors_of(context, step)
+        if errors:
+            # The tick is over and committed; only its run is red. A retry would find the same.
+            raise Failure(f"tick {step.report.tick_id} is done, and red:\n" + "\n".join(errors), allow_retries=False)
+        yield from results(context, VERDICT, step)
+
+    return verdict
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"as_of: {text!r} is not a time; write it like 2026-01-31T06:00:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

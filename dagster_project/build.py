@@ -1,0 +1,47 @@
+"""Makes the definitions of a project.
+
+Wrong specs are an error of the code location: Dagster shows the same located lines as `segflow validate`. Loading
+brings the generated dbt models up to date, as every tick does.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dagster import DagsterInvalidDefinitionError, Definitions, in_process_executor
+
+from dagster_project.assets import stage_assets
+from dagster_project.checks import dbt_test_checks
+from dagster_project.dbt_graph import load_graph
+from dagster_project.schedules import jobs, tick_schedule
+from dagster_project.specs import asset_graph
+from segflow.errors import SegflowError
+from segflow.project import Project
+
+
+def project_dir() -> Path:
+    """The project that Dagster serves: `SEGFLOW_PROJECT_DIR`, by default the folder above this package."""
+    return Path(os.environ.get("SEGFLOW_PROJECT_DIR") or Path(__file__).parents[1]).resolve()
+
+
+def build_definitions(project: Project) -> Definitions:
+    """The definitions of a project. Raises DagsterInvalidDefinitionError with every problem of its specs."""
+    try:
+        project.write_models()
+        dbt = load_graph(project)
+        graph = asset_graph(project.compiled, dbt)
+    except SegflowError as error:
+        # Without the chain: the problem is in the user's files, and a traceback above it would hide that.
+        raise DagsterInvalidDefinitionError(f"project {project.root} cannot be loaded:\n{error}") from None
+    stages = stage_assets(project, graph)
+    dbt_tests = dbt_test_checks(project, dbt)
+    all_jobs = jobs(stages, dbt_tests)
+    return Definitions(
+        assets=[*stages, *graph.outside],
+        asset_checks=[dbt_tests] if dbt_tests is not None else [],
+        jobs=all_jobs,
+        schedules=[tick_schedule(project.specs.settings, all_jobs[0])],
+        # Also for "Materialize all": the dbt tests and the stages must not open the warehouse at the same time.
+        executor=in_process_executor,
+    )

@@ -1,0 +1,212 @@
+"""What a step tells Dagster: the metadata of each asset, and the checks. Numbers are numbers, so that the UI plots
+them over the ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from graphlib import TopologicalSorter
+from typing import Any
+
+from dagster import (
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetExecutionContext,
+    AssetKey,
+    MaterializeResult,
+    MetadataValue,
+)
+
+from dagster_project.keys import (
+    DELIVERIES,
+    export_key,
+    flow_key,
+    model_key,
+    segment_key,
+    sender_key,
+    stage_key,
+)
+from dagster_project.steps import Step
+from segflow.segments.compiler import CONTACTS
+
+OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")
+ERRORS = "errors"
+
+Facts = Mapping[str, Any]
+
+
+def results(context: AssetExecutionContext, name: str, step: Step) -> Iterator[MaterializeResult | AssetCheckResult]:
+    """Everything that was picked of the step's assets and checks."""
+    found = _METADATA[name](step) if name in _METADATA else {}
+    found[stage_key(name)] = _stage(step, name)
+    base = {"tick": step.report.tick_id, "as_of": MetadataValue.timestamp(step.report.as_of)}
+    for key in _in_order(context):
+        metadata = found.get(key, {})
+        if not step.ran and not metadata:
+            metadata = {name: value for name, value in recorded(context, key, step).items() if name not in base}
+        yield MaterializeResult(key, metadata={**base, **metadata})
+    for check in _CHECKS[name](step) if name in _CHECKS else ():
+        if AssetCheckKey(check.asset_key, check.check_name) in context.selected_asset_check_keys:
+            yield check
+
+
+def _in_order(context: AssetExecutionContext) -> Iterator[AssetKey]:
+    """The picked assets; Dagster wants each one after those that it depends on."""
+    deps = {spec.key: [dep.asset_key for dep in spec.deps] for spec in context.assets_def.specs}
+    return (key for key in TopologicalSorter(deps).static_order() if key in context.selected_asset_keys)
+
+
+def recorded(context: AssetExecutionContext, key: AssetKey, step: Step) -> Facts:
+    """The metadata that an earlier run gave to an asset for the same tick; empty when there is none."""
+    event = context.instance.get_latest_materialization_event(key)
+    if event is None or event.asset_materialization is None:
+        return {}
+    metadata = event.asset_materialization.metadata
+    told = metadata.get("tick")
+    return metadata if told is not None and told.value == step.report.tick_id else {}
+
+
+def errors_of(context: AssetExecutionContext, step: Step) -> list[str]:
+    """Every error of the tick. Those of senders are in no table: the step `send` left them with its asset."""
+    told = [recorded(context, stage_key(name), step).get(ERRORS) for name in ("ingest", "send")]
+    sent = [error for value in told if value is not None for error in value.value]
+    return [*step.report.errors, *(error for error in sent if error not in step.report.errors)]
+
+
+def _stage(step: Step, name: str) -> dict[str, Any]:
+    if not step.ran:
+        return {}
+    metadata: dict[str, Any] = {}
+    if name in step.report.seconds:
+        metadata["seconds"] = round(step.report.seconds[name], 3)
+    if name == "build":
+        metadata["dbt_seconds"] = round(step.report.dbt_seconds, 3)
+    told = {"ingest": step.earlier_errors, "send": step.report.sent.errors}.get(name)
+    if told:
+        metadata[ERRORS] = told
+    return metadata
+
+
+def _ingest(step: Step) -> dict[AssetKey, Facts]:
+    return {DELIVERIES: {}}
+
+
+def _build(step: Step) -> dict[AssetKey, Facts]:
+    report = step.report
+    found: dict[AssetKey, Any] = {
+        model_key(CONTACTS): {
+            "rows": report.contacts,
+            "dagster/row_count": report.contacts,
+            "null_ids_dropped": report.null_contacts,
+        }
+    }
+    _, broken = step.run.faults()
+    for part, reason in broken.items():
+        model, _, column = part.partition(".")
+        found.setdefault(model_key(model), {})[f"broken {column}".strip()] = reason
+    return found
+
+
+def _cross(step: Step) -> dict[AssetKey, Facts]:
+    return {
+        segment_key(one.segment): {
+            "size": one.members,
+            "entered": one.entered,
+            "exited": one.exited,
+            "status": one.status,
+            **({"reason": one.reason} if one.reason else {}),
+        }
+        for one in step.report.segments
+    }
+
+
+def _advance(step: Step) -> dict[AssetKey, Facts]:
+    return {
+        flow_key(one.flow): {
+            "enrolled": one.enrolled,
+            "active": one.active,
+            "ended": one.ended,
+            "planned": one.planned,
+            "status": one.status,
+            **({"reason": one.reason} if one.reason else {}),
+        }
+        for one in step.report.flows
+    }
+
+
+def _send(step: Step) -> dict[AssetKey, Facts]:
+    if not step.ran:
+        return {}
+    sent, settings = step.report.sent, step.run.project.specs.settings
+    found: dict[AssetKey, Facts] = {}
+    for name in settings.all_senders():
+        counts = sent.outcomes.get(name, {})
+        found[sender_key(name)] = {
+            **{outcome: counts.get(outcome, 0) for outcome in OUTCOMES},
+            "mode": settings.delivery.mode,
+            **({"deferred": sent.deferred[name]} if name in sent.deferred else {}),
+            **({"stopped": sent.stopped} if sent.stopped else {}),
+            **({"error": sent.broken[name]} if name in sent.broken else {}),
+        }
+    return found
+
+
+def _export(step: Step) -> dict[AssetKey, Facts]:
+    return {
+        export_key(one.segment): {
+            "path": MetadataValue.path(str(one.path)),
+            "rows": one.rows,
+            "dagster/row_count": one.rows,
+        }
+        for one in step.report.exports
+    }
+
+
+_METADATA: dict[str, Callable[[Step], dict[AssetKey, Facts]]] = {
+    "ingest": _ingest,
+    "build": _build,
+    "cross": _cross,
+    "advance": _advance,
+    "send": _send,
+    "export": _export,
+}
+
+
+def _check(key: AssetKey, name: str, reason: str | None) -> AssetCheckResult:
+    return AssetCheckResult(
+        asset_key=key,
+        check_name=name,
+        passed=reason is None,
+        severity=AssetCheckSeverity.ERROR,
+        description=reason,
+    )
+
+
+def unique_ids(reason: str | None) -> AssetCheckResult:
+    """The check on contacts; `reason` says which ids are not unique."""
+    return _check(model_key(CONTACTS), "unique_ids", reason)
+
+
+def _evaluated(step: Step) -> Iterator[AssetCheckResult]:
+    for one in step.report.segments:
+        yield _check(segment_key(one.segment), "evaluated", one.reason if one.status == "stale" else None)
+
+
+def _not_held(step: Step) -> Iterator[AssetCheckResult]:
+    held = {one.flow: one.reason for one in step.report.flows if one.status == "held"}
+    for name in step.run.project.specs.flows:
+        yield _check(flow_key(name), "not_held", held.get(name))
+
+
+def _no_errors(step: Step) -> Iterator[AssetCheckResult]:
+    # Only who has sent knows; a step that just reports leaves the last evaluation standing.
+    for name in step.run.project.specs.settings.all_senders() if step.ran else ():
+        yield _check(sender_key(name), "no_errors", step.report.sent.broken.get(name))
+
+
+_CHECKS: dict[str, Callable[[Step], Iterator[AssetCheckResult]]] = {
+    "build": lambda step: iter([unique_ids(None)]),
+    "cross": _evaluated,
+    "advance": _not_held,
+    "send": _no_errors,
+}

@@ -1,0 +1,80 @@
+"""The jobs, and the schedule that starts a tick at the project's cadence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dagster import (
+    AssetChecksDefinition,
+    AssetsDefinition,
+    AssetSelection,
+    DefaultScheduleStatus,
+    RunRequest,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    define_asset_job,
+    in_process_executor,
+    multiprocess_executor,
+    schedule,
+)
+
+from segflow.specs.settings import Settings
+
+UnresolvedJob = Any  # dagster's UnresolvedAssetJobDefinition is not public
+
+
+def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | None) -> list[UnresolvedJob]:
+    """`tick`; `tick_multiprocess`, the same with a process per stage; `dbt_tests` when there are any.
+
+    A process costs 2 to 5 seconds to start, so `tick` runs in one. The other serves where a stage must be able to die
+    without the run.
+    """
+    keys = [spec.key for stage in stages for spec in stage.specs]
+    checks = [key for stage in stages for key in stage.check_keys]
+    selection = AssetSelection.assets(*keys).without_checks() | AssetSelection.checks(*checks)
+    found = [
+        define_asset_job(
+            "tick",
+            selection,
+            description="One tick: all stages in order. Set as_of under ops > ingest > config.",
+            executor_def=in_process_executor,
+        ),
+        define_asset_job(
+            "tick_multiprocess",
+            selection,
+            description="The same as tick, with a process of its own for every stage.",
+            executor_def=multiprocess_executor,
+        ),
+    ]
+    if dbt_tests is not None:
+        found.append(
+            define_asset_job(
+                "dbt_tests",
+                AssetSelection.checks(*dbt_tests.check_keys),
+                description="The dbt tests of your models, between two ticks.",
+                executor_def=in_process_executor,
+            )
+        )
+    return found
+
+
+def tick_schedule(settings: Settings, tick: UnresolvedJob) -> ScheduleDefinition:
+    """Job `tick` at `cadence` in `time_zone`; the scheduled time is the tick's as_of, however late the run starts.
+
+    It is stopped until a person turns it on: from then on ticks send by themselves, as `delivery.mode` allows.
+    """
+
+    @schedule(
+        name="tick_schedule",
+        job=tick,
+        cron_schedule=settings.cadence,
+        execution_timezone=settings.time_zone,
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="Starts job tick. Stopped until you turn it on, because ticks send messages.",
+    )
+    def tick_schedule(context: ScheduleEvaluationContext) -> RunRequest:
+        as_of = context.scheduled_execution_time.isoformat()
+        return RunRequest(run_key=as_of, run_config={"ops": {"ingest": {"config": {"as_of": as_of}}}})
+
+    return tick_schedule

@@ -1,0 +1,219 @@
+"""Which asset belongs to which stage, with its dependencies: made from the compiled specs and the dbt graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dagster import AssetCheckSpec, AssetKey, AssetSpec
+from email_validator import EmailNotValidError, validate_email
+
+from dagster_project.dbt_graph import DbtGraph, DbtNode
+from dagster_project.keys import (
+    DELIVERIES,
+    TICK_GROUP,
+    VERDICT,
+    export_key,
+    flow_key,
+    model_key,
+    segment_key,
+    sender_key,
+    stage_key,
+)
+from segflow.flows.graph import step_rows
+from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
+from segflow.segments.nodes import Crossed, Member, Node
+from segflow.specs.flow import FlowSpec
+from segflow.tick import STAGES
+
+STEPS = (*(stage.name for stage in STAGES), VERDICT)
+"""The steps of job `tick`, in order."""
+
+_STAGE_WORDS = {
+    "ingest": "Copies what became of messages since the last tick.",
+    "build": "dbt builds contacts, facts and memberships.",
+    "cross": "Compares membership with the tick before: who entered, who exited.",
+    "advance": "Moves the flows and plans messages.",
+    "send": "The senders drain the outbox.",
+    "export": "Writes the membership files.",
+    VERDICT: "Ends the tick; fails when anything in it is red.",
+}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All assets of a project. `stages`: step -> the assets it materializes; `checks`: step -> the checks it evaluates;
+    `outside`: what is there without segflow (sources, ledgers, the user's other models)."""
+
+    stages: Mapping[str, list[AssetSpec]]
+    checks: Mapping[str, list[AssetCheckSpec]]
+    outside: list[AssetSpec]
+
+
+def asset_graph(compiled: Compiled, dbt: DbtGraph) -> Graph:
+    """The assets and checks of a project."""
+    specs = {
+        "ingest": [_ledger(DELIVERIES, "What became of each attempt to deliver a message.", [])],
+        "build": [_model(node, dbt) for node in _built(compiled, dbt)],
+        "cross": [_segment(name, compiled, dbt) for name in compiled.segments],
+        "advance": [_flow(name, compiled) for name in compiled.specs.flows],
+        "send": [_sender(name, compiled) for name in compiled.specs.settings.all_senders()],
+        "export": [_export(name, compiled) for name in _exported(compiled)],
+        VERDICT: [],
+    }
+    for number, step in enumerate(STEPS):
+        before = [stage_key(STEPS[number - 1])] if number else []
+        marker = AssetSpec(stage_key(step), deps=before, group_name=TICK_GROUP, description=_STAGE_WORDS[step])
+        specs[step] = [marker, *specs[step]]
+    mine = {spec.key for found in specs.values() for spec in found}
+    return Graph(
+        stages=specs,
+        checks=_checks(compiled),
+        outside=_outside(dbt, mine),
+    )
+
+
+def _built(compiled: Compiled, dbt: DbtGraph) -> list[DbtNode]:
+    """What the build stage makes dbt run, less the models of segments: those belong to their segments."""
+    wanted = [node for kind in ("contacts", "facts", "memberships") for node in dbt.generated(kind)]
+    wanted += [node for node in dbt.generated("segment") if compiled.segments[node.segment or ""].kind == "sql"]
+    needed = [dbt.nodes[name] for name in dbt.upstream(wanted)]
+    return sorted((n for n in needed if n.resource_type != "source" and n.kind != "segment"), key=lambda n: n.key)
+
+
+def _model(node: DbtNode, dbt: DbtGraph, *, through_segments: bool = True) -> AssetSpec:
+    return AssetSpec(
+        node.asset_key,
+        deps=[parent.asset_key for parent in dbt.parents(node, through_segments=through_segments)],
+        group_name=node.group,
+        description=node.description or None,
+        owners=node.owners,
+        tags=node.tags,
+        kinds=set(node.kinds),
+    )
+
+
+def _segment(name: str, compiled: Compiled, dbt: DbtGraph) -> AssetSpec:
+    segment, named = compiled.segments[name], compiled.specs.segments[name]
+    deps = {segment_key(other) for other in segment.references}
+    if segment.node is not None:
+        deps |= _facts_of([segment.node], compiled) | {model_key(CONTACTS), model_key(MEMBERSHIPS)}
+    else:
+        [node] = [found for found in dbt.generated("segment") if found.segment == name]
+        deps |= {parent.asset_key for parent in dbt.parents(node, through_segments=False)}
+    return AssetSpec(
+        segment_key(name),
+        deps=sorted(deps),
+        group_name="segments",
+        kinds={"yaml" if segment.kind == "yaml" else "sql"},
+        **_words(named.file, named.spec),
+    )
+
+
+def _flow(name: str, compiled: Compiled) -> AssetSpec:
+    named = compiled.specs.flows[name]
+    nodes = list(compiled.conditions[name].values())
+    segments = {
+        below.segment for node in nodes for below in node.walk() if isinstance(below, (Member, Crossed))
+    } | _triggers(named.spec)
+    deps = {segment_key(segment) for segment in segments} | _facts_of(nodes, compiled)
+    return AssetSpec(flow_key(name), deps=sorted(deps), group_name="flows", **_words(named.file, named.spec))
+
+
+def _triggers(spec: FlowSpec) -> set[str]:
+    return {edge.enters if hasattr(edge, "enters") else edge.exits for edge in spec.edges()}
+
+
+def _sender(name: str, compiled: Compiled) -> AssetSpec:
+    defaults = compiled.specs.settings.default_senders
+    flows = [
+        flow
+        for flow, named in compiled.specs.flows.items()
+        for row in step_rows(flow, named.spec)
+        if row.channel is not None and (row.sender or getattr(defaults, row.channel)) == name
+    ]
+    kind = compiled.specs.settings.all_senders()[name].type
+    return AssetSpec(
+        sender_key(name),
+        deps=sorted({flow_key(flow) for flow in flows}),
+        group_name="senders",
+        kinds={kind},
+        description=f"Sender {name} of segflow.yml.",
+    )
+
+
+def _exported(compiled: Compiled) -> list[str]:
+    chosen = compiled.specs.settings.exports.segments
+    return list(compiled.specs.segments) if chosen == "all" else list(chosen)
+
+
+def _export(segment: str, compiled: Compiled) -> AssetSpec:
+    folder = compiled.specs.settings.exports.path
+    return AssetSpec(
+        export_key(segment),
+        deps=[segment_key(segment)],
+        group_name="exports",
+        kinds={"csv"},
+        description=f"{folder}/TICK/{segment}.csv: the members of segment {segment}.",
+    )
+
+
+def _facts_of(nodes: Iterable[Node], compiled: Compiled) -> set[AssetKey]:
+    parts = {part for node in nodes for part in needs(node, compiled.columns)}
+    return {model_key(part.split(".", 1)[0]) for part in parts}
+
+
+def _words(file: str, spec: Any) -> dict[str, Any]:
+    """What people say about a segment or flow. Dagster takes only addresses as owners; others become metadata."""
+    metadata = {"file": file}
+    owners = []
+    if spec.owner is not None:
+        try:
+            owners = [validate_email(spec.owner, check_deliverability=False, test_environment=True).normalized]
+        except EmailNotValidError:
+            metadata["owner"] = spec.owner
+    return {"description": spec.description, "owners": owners, "metadata": metadata}
+
+
+def _ledger(key: AssetKey, description: str, deps: list[AssetKey]) -> AssetSpec:
+    return AssetSpec(key, deps=deps, group_name="ledgers", description=description)
+
+
+def _checks(compiled: Compiled) -> dict[str, list[AssetCheckSpec]]:
+    unique = "No contact id occurs twice; otherwise the tick stops here."
+    return {
+        "build": [AssetCheckSpec("unique_ids", asset=model_key(CONTACTS), description=unique)],
+        "cross": [
+            AssetCheckSpec("evaluated", asset=segment_key(name), description="The segment could be evaluated.")
+            for name in compiled.segments
+        ],
+        "advance": [
+            AssetCheckSpec("not_held", asset=flow_key(name), description="The flow is not held.")
+            for name in compiled.specs.flows
+        ],
+        "send": [
+            AssetCheckSpec("no_errors", asset=sender_key(name), description="Nothing is left for a person to mend.")
+            for name in compiled.specs.settings.all_senders()
+        ],
+    }
+
+
+def _outside(dbt: DbtGraph, mine: set[AssetKey]) -> list[AssetSpec]:
+    found: dict[AssetKey, AssetSpec] = {}
+    read = {parent for node in dbt.nodes.values() for parent in node.parents}
+    for node in dbt.nodes.values():
+        if node.asset_key in mine or node.asset_key in found:
+            continue
+        if node.resource_type != "source":
+            found[node.asset_key] = _model(node, dbt, through_segments=False)
+        elif node.unique_id in read:
+            found[node.asset_key] = _source(node)
+    return sorted(found.values(), key=lambda spec: spec.key)
+
+
+def _source(node: DbtNode) -> AssetSpec:
+    group = "ledgers" if node.key[0] == DELIVERIES.path[0] else node.group
+    return AssetSpec(
+        node.asset_key, group_name=group, description=node.description or None, owners=node.owners, tags=node.tags
+    )

@@ -1,0 +1,149 @@
+"""One step of a tick inside a Dagster run. Whatever Dagster repeats, skips or picks out, the tick's rules hold.
+
+* The lease is held by the run (`dagster:RUN_ID`), so it lasts over the processes of a multiprocess run. The step
+  `verdict` gives it back, and so does a step that fails.
+* Only a run that holds every step opens a tick. Its step `ingest` first ends a tick that died, as the CLI does.
+* A stage runs as a whole when it is the next one of the open tick, whatever assets were picked. Otherwise nothing is
+  computed: the step reports what the last tick that came this far has recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from dagster import AssetCheckExecutionContext, AssetExecutionContext
+
+from dagster_project.keys import TICK_TAG, VERDICT
+from dagster_project.specs import STEPS
+from segflow import ticks
+from segflow.errors import InputError, RunError
+from segflow.outbox.lease import Lease, held_lease
+from segflow.project import Project
+from segflow.tick import STAGES, TickReport, TickRun, begin, describe, finish, run_stage, stage_named
+
+LEASE_SECONDS = 120.0
+"""How long the lease outlives a step, for the process of the next one to start."""
+
+
+@dataclass
+class Step:
+    """What a step found. `ran` is False when it only reports; `earlier_errors` are those of a tick that it ended."""
+
+    run: TickRun
+    report: TickReport
+    ran: bool
+    earlier_errors: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A Dagster run at work on a project."""
+
+    project: Project
+    context: AssetExecutionContext | AssetCheckExecutionContext
+
+    def stage(self, name: str, as_of: datetime | None = None, *, send: bool = True) -> Step:
+        """Do the step of stage `name`. `as_of` counts for `ingest` only, by default the time the run was created.
+
+        Raises what the stage raises, LeaseHeldError, and InputError when there is nothing to do nor to report.
+        """
+        with self._lease(keep=VERDICT in self._steps()) as lease:
+            earlier: list[str] = []
+            if name == STEPS[0] and self._steps() == set(STEPS):
+                run, earlier = self._open(as_of or self._created(), lease, send)
+                self.context.instance.add_run_tags(self.context.run_id, {TICK_TAG: run.row.tick_id})
+            else:
+                run = self._find(lease)
+            turn = _next_step(run.row)
+            if turn == name:
+                run_stage(run, stage_named(name), skip=name == "send" and not send)
+                return Step(run, describe(run), True, earlier)
+            return Step(*self._recorded(run, name), False, earlier)
+
+    def verdict(self) -> Step:
+        """End the tick when all its stages are done, and give the lease back."""
+        with self._lease(keep=False) as lease:
+            run = self._find(lease)
+            # An older tick is left alone: to finish it again would set back what the delivery store takes as the last.
+            if run.row.status == "running" and _next_step(run.row) == VERDICT:
+                return Step(run, finish(run), True)
+            return Step(*self._recorded(run, VERDICT), False)
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """Keep ticks away from the warehouse while the block runs. Raises LeaseHeldError when one is at work."""
+        with self._lease(keep=VERDICT in self._steps()):
+            yield
+
+    @contextmanager
+    def _lease(self, *, keep: bool) -> Iterator[Lease]:
+        store = self.project.store
+        with held_lease(store, f"dagster:{self.context.run_id}", LEASE_SECONDS, keep=keep) as lease:
+            try:
+                yield lease
+            except BaseException:
+                # No later step of this run will follow. Kept, the lease would refuse the retry for two minutes.
+                store.leases.release(lease)
+                raise
+
+    def _steps(self) -> set[str]:
+        """The steps of ticks that this run consists of."""
+        planned = {node.name for node in self.context.job_def.nodes} & set(STEPS)
+        chosen = self.context.run.step_keys_to_execute
+        return planned & set(chosen) if chosen else planned
+
+    def _created(self) -> datetime:
+        """When the run was created: the same for all its steps and for their retries."""
+        record = self.context.instance.get_run_record_by_id(self.context.run_id)
+        return record.create_timestamp.astimezone(UTC) if record is not None else datetime.now(UTC)
+
+    def _open(self, as_of: datetime, lease: Lease, send: bool) -> tuple[TickRun, list[str]]:
+        run = begin(self.project, as_of, lease)
+        if not run.report.resumed or run.row.as_of >= as_of.replace(microsecond=0):
+            return run, []
+        self.context.log.warning(f"tick {run.row.tick_id} died after stage {run.row.stage}: it is ended first")
+        for stage in STAGES:
+            run_stage(run, stage, skip=stage.name == "send" and not send)
+        errors = finish(run).errors
+        return begin(self.project, as_of, lease), [f"tick {run.row.tick_id}: {error}" for error in errors]
+
+    def _find(self, lease: Lease) -> TickRun:
+        """The tick of this run; the latest one when it has none, as in a run that picks single assets."""
+        stored = self.context.instance.get_run_by_id(self.context.run_id)
+        tick_id = stored.tags.get(TICK_TAG) if stored is not None else None
+        with self.project.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            row = ticks.load(warehouse, tick_id) if tick_id else ticks.last(warehouse)
+        if row is None and tick_id is not None:
+            raise RunError(f"the warehouse has no tick {tick_id}: launch job tick anew")
+        if row is None:
+            raise InputError("there was no tick yet: launch job tick")
+        if row.status == "running":
+            return begin(self.project, row.as_of, lease)
+        return TickRun(self.project, row, lease, TickReport(row.tick_id, row.as_of, already_done=True))
+
+    def _recorded(self, run: TickRun, step: str) -> tuple[TickRun, TickReport]:
+        """The tick itself when it is past `step`, else the one before, which is done."""
+        if STEPS.index(_next_step(run.row)) > STEPS.index(step) or run.row.status == "done":
+            return run, describe(run)
+        with self.project.warehouse() as warehouse:
+            before = ticks.previous(warehouse, run.row.tick_id)
+        if before is None:
+            raise InputError(
+                f"tick {run.row.tick_id} is at stage {_next_step(run.row)} and no tick came as far as {step} before: "
+                "launch job tick, which goes on where it stopped"
+            )
+        self.context.log.warning(
+            f"nothing was computed: tick {run.row.tick_id} is at stage {_next_step(run.row)}. "
+            f"These are the numbers of tick {before.tick_id}."
+        )
+        earlier = TickRun(self.project, before, run.lease, TickReport(before.tick_id, before.as_of, already_done=True))
+        return earlier, describe(earlier)
+
+
+def _next_step(row: ticks.TickRow) -> str:
+    """The step that a tick waits for."""
+    return STEPS[0] if row.stage is None else STEPS[STEPS.index(row.stage) + 1]
