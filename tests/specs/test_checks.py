@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables: one case per line)
 """Mistakes that only show against the catalog, the other files, the settings."""
 
 from __future__ import annotations

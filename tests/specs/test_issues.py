@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables: one case per line)
 """Mistakes of shape: one wrong line each, and the whole message that it gives."""
 
 from __future__ import annotations

@@ -1,0 +1,120 @@
+"""The JSON Schemas accept what segflow accepts and refuse typos."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from segflow.specs.load import collect
+from segflow.specs.schema import json_schemas, write_schemas
+from segflow.specs.source import parse_source
+from tests.specs.helpers import CATALOG, FLOW, SEGMENT, project
+
+SCHEMAS = json_schemas()
+ROOT = Path(__file__).parents[2]
+BIG_SEGMENT = """\
+where:
+  all:
+    - {event: purchase, where: {any: [{property: category, is: tea}, {not: {property: gift, is: true}}]}, count: 3}
+    - {object: order, within_last: 3 months, sum: {field: total, gte: 100}}
+    - {attribute: born, anniversary: {within_next: 7 days}}
+    - none: [{tag: vip}, {list: x}, {segment: tea}, {everyone: true}]
+on_create: trigger
+"""
+BIG_FLOW = """\
+status: active
+trigger: {any: [{enters: tea}, {exits: tea}]}
+where: {attribute: city, is_set: true}
+reentry: {after_exit: 7 days}
+exit_when: [{exits: tea}, {event: purchase, since: enrollment}]
+steps:
+  - {id: a, wait: 3 days}
+  - {id: b, wait: {for: 1 week}}
+  - {id: c, update_contact: {level: null, points: 5}}
+  - {id: d, webhook: {url: 'https://x', headers: {X-A: b}, body: {a: [1, null]}}}
+  - id: e
+    branch:
+      if: {tag: vip}
+      then: [{id: f, add_to_list: x}]
+      else: [{id: g, exit: not a vip}]
+"""
+SETTINGS = """\
+time_zone: Europe/Berlin
+senders: {mail: {type: smtp, host: localhost, port: 25, from: a@example.com}, hook: {type: webhook}}
+exports: {segments: [tea], columns: [contact_id, email]}
+"""
+
+
+def errors(kind: str, text: str) -> list[str]:
+    validator = jsonschema.Draft7Validator(SCHEMAS[kind])
+    return [error.message for error in validator.iter_errors(parse_source(text, "f.yml").data)]
+
+
+def test_they_are_schemas() -> None:
+    for schema in SCHEMAS.values():
+        jsonschema.Draft7Validator.check_schema(schema)
+        assert schema["title"].startswith("segflow ")
+
+
+EXAMPLES = [
+    ("catalog", CATALOG), ("segment", SEGMENT), ("flow", FLOW), ("segment", BIG_SEGMENT), ("flow", BIG_FLOW),
+    ("settings", SETTINGS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text"), EXAMPLES)
+def test_examples_pass(kind: str, text: str) -> None:
+    assert errors(kind, text) == []
+
+
+def test_the_examples_are_fine_for_segflow_too(tmp_path: Path) -> None:
+    root = project(tmp_path, segments__big=BIG_SEGMENT, flows__big=BIG_FLOW, settings=SETTINGS)
+    assert [issue.message for issue in collect(root)[1]] == []
+
+
+def project_files() -> list[tuple[str, Path]]:
+    found: list[tuple[str, Path]] = []
+    for root in (ROOT, *sorted((ROOT / "examples").glob("*/"))):
+        segments = sorted((root / "segment_specs").glob("*.yml"))
+        found += [("catalog" if path.stem == "catalog" else "segment", path) for path in segments]
+        found += [("flow", path) for path in sorted((root / "flow_specs").glob("*.yml"))]
+        found += [("settings", path) for path in sorted(root.glob("segflow.yml"))]
+    return found
+
+
+def test_the_specs_of_this_repository_pass() -> None:
+    files = project_files()
+    assert files
+    wrong = {str(path): errors(kind, path.read_text(encoding="utf-8")) for kind, path in files}
+    assert {path: found for path, found in wrong.items() if found} == {}
+
+
+TYPOS: dict[str, tuple[str, str]] = {
+    "key of a segment": ("segment", "descripton: x\nwhere: {tag: vip}\n"),
+    "operator": ("segment", "where: {attribute: city, iss: x}\n"),
+    "two leaves": ("segment", "where: {attribute: city, is: x, tag: y}\n"),
+    "inside a group": ("segment", "where: {all: [{any: [{evnt: purchase}]}]}\n"),
+    "duration": ("segment", "where: {event: purchase, within_last: 30 dys}\n"),
+    "empty window": ("segment", "where: {event: purchase, within_last: }\n"),
+    "status": ("flow", FLOW.replace("active", "activ")),
+    "trigger": ("flow", FLOW.replace("enters", "enter")),
+    "step": ("flow", FLOW.replace("send_email", "send_emial")),
+    "no id": ("flow", FLOW.replace("id: hello, ", "")),
+    "type": ("catalog", CATALOG.replace("city: text", "city: txt")),
+    "sender": ("settings", SETTINGS.replace("type: smtp", "type: stmp")),
+}
+
+
+@pytest.mark.parametrize(("kind", "text"), TYPOS.values(), ids=TYPOS)
+def test_typos_fail(kind: str, text: str) -> None:
+    assert errors(kind, text) != []
+
+
+def test_written_files(tmp_path: Path) -> None:
+    paths = write_schemas(tmp_path / "schemas")
+    read: dict[str, Any] = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    assert read == {f"{name}.schema.json": schema for name, schema in SCHEMAS.items()}

@@ -1,0 +1,74 @@
+# ruff: noqa: E501 (tables: one case per line)
+"""Template files: front matter, sources, and names that will not exist when a message is rendered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from segflow.errors import InputError
+from segflow.specs.templates import Template, load_template
+from tests.specs.helpers import messages
+
+FRONT = "---\nsubject: 'Hi {{ contact.city }}'\nreply_to: help@example.com\n---\nHello\n"
+
+
+def test_text_and_html_with_front_matter(tmp_path: Path) -> None:
+    (tmp_path / "welcome.txt").write_text(FRONT, encoding="utf-8")
+    (tmp_path / "welcome.html").write_text("<p>Hello</p>\n", encoding="utf-8")
+    assert load_template(tmp_path, "welcome") == Template(
+        "Hi {{ contact.city }}", "help@example.com", "Hello\n", "<p>Hello</p>\n", text_line=5, html_line=1
+    )
+
+
+def test_text_alone(tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("Hello", encoding="utf-8")
+    assert load_template(tmp_path, "short") == Template(text="Hello")
+
+
+@pytest.mark.parametrize("name", ["nothing", "../secret", "/etc/passwd", "", "a/b"])
+def test_names_that_are_no_templates(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.txt").write_text("x", encoding="utf-8")
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    with pytest.raises(InputError, match="there is no template"):
+        load_template(folder, name)
+
+
+MISTAKES = {
+    "unknown attribute": ("Hi\n{{ contact.cty }}", "x.txt:2:1: contact.cty: the catalog has no attribute cty (did you mean city?)"),
+    "item": ("{{ contact['cty'] }}", "x.txt:1:1: contact.cty: the catalog has no attribute cty (did you mean city?)"),
+    "attribute without contact": ("{{ city }}", "x.txt:1:1: city is an attribute of the contact: write contact.city"),
+    "unknown name": ("{{ contct.city }}", "x.txt:1:1: unknown name contct (did you mean contact?)"),
+    "unknown key": ("{{ flow.nam }}", "x.txt:1:1: flow.nam: flow has no nam"),
+    "syntax": ("a\n{% if contact.city %}", "x.txt:2:1: the template is not valid: Unexpected end of template. "),
+    "unknown filter": ("{{ contact.city | uper }}", "x.txt:1:1: the template is not valid: No filter named 'uper'."),
+    "include": ("{% include 'other' %}", "x.txt:1:1: templates cannot include, import or extend others"),
+    "line after front matter": ("---\nsubject: Hi\n---\n\n{{ foo }}", "x.txt:5:1: unknown name foo; there are contact, flow, "),
+    "subject": ("---\nsubject: Hi {{ foo }}\n---\n", "x.txt:2:10: unknown name foo; there are contact, flow, "),
+    "front matter key": ("---\nsubjct: Hi\n---\n", "x.txt:2:1: unknown key subjct (did you mean subject?)"),
+    "open front matter": ("---\nsubject: Hi\n", "x.txt:1:1: the front matter has no closing --- line"),
+    "number as subject": ("---\nsubject: 5\n---\n", "x.txt:2:10: subject must be a text; put it in quotes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_are_located(tmp_path: Path, text: str, expected: str) -> None:
+    (found,) = messages(tmp_path, templates__x=text)
+    assert found.startswith(expected)
+
+
+FINE = [
+    "{{ contact.city | default('there') }} {{ contact.contact_id }} {{ contact.points + 1 }}",
+    "{% for n in range(3) %}{{ loop.index }} {{ n }}{% endfor %}",
+    "{% set name = contact.city %}{{ name }}",
+    "{{ flow.id }} {{ flow.description }} {{ segment.id }} {{ enrollment.enrolled_at }} {{ step }} {{ as_of.year }}",
+    "{% macro hi(name) %}Hi {{ name }}{% endmacro %}{{ hi(contact.city) }}",
+    "--- not front matter\n{ 5 } {",
+]
+
+
+@pytest.mark.parametrize("text", FINE)
+def test_templates_that_are_fine(tmp_path: Path, text: str) -> None:
+    assert messages(tmp_path, templates__x=text) == []
