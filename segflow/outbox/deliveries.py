@@ -14,6 +14,8 @@ from segflow.warehouse.base import Warehouse
 from segflow.warehouse.tables import TABLES
 
 COPIED_TO = "copied_to"
+COPIED_ROWS = "copied_rows"
+"""How many rows tick COPIED_TO had when it was copied."""
 _TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "TIMESTAMP": pa.timestamp("us")}
 
 
@@ -24,21 +26,20 @@ def copy_outcomes(warehouse: Warehouse, store: DeliveryStore, lease: Lease, tick
     leaves the same rows. Returns how many rows were written. Runs in a transaction of its own.
     """
     store.adopt_decisions(lease, tick_id)
-    copied_to = store.mark(COPIED_TO)
-    ticks = store.settled_ticks(after=copied_to)
-    # The tick at work may have been copied before it was interrupted, and has settled more since.
-    if tick_id not in ticks and copied_to is not None and copied_to >= tick_id:
-        ticks.append(tick_id)
+    copied_to, rows_of_it = store.mark(COPIED_TO), store.mark(COPIED_ROWS)
+    settled = store.settled_since(copied_to)
+    # The last tick copied may have settled more since: it was copied while at work, or it died and was resumed.
+    missing = [tick for tick, rows in settled.items() if tick != copied_to or str(rows) != rows_of_it]
     written = 0
     with warehouse.transaction():
-        for settled in ticks:
-            rows = store.attempts_of(settled)
-            if rows:
-                warehouse.append("deliveries", settled, as_table("deliveries", rows))
-                written += len(rows)
+        for tick in missing:
+            rows = store.attempts_of(tick)
+            warehouse.append("deliveries", tick, as_table("deliveries", rows))
+            written += len(rows)
         warehouse.replace("suppressions", as_table("suppressions", store.all_suppressions()))
-    if copied_to is None or copied_to < tick_id:
-        store.set_mark(COPIED_TO, tick_id, lease)
+    last = max(tick_id, copied_to or "")
+    store.set_mark(COPIED_ROWS, str(settled.get(last, 0)), lease)
+    store.set_mark(COPIED_TO, last, lease)
     return written
 
 

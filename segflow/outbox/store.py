@@ -288,15 +288,14 @@ class DeliveryStore:
         with self._database.read() as connection:
             return [dict(row._mapping) for row in connection.execute(rows)]
 
-    def settled_ticks(self, after: str | None) -> list[str]:
-        """The ticks later than `after` (all when None) that settled anything, in order."""
-        query = (
-            select(attempts.c.tick_id).where(attempts.c.tick_id.is_not(None)).distinct().order_by(attempts.c.tick_id)
-        )
-        if after is not None:
-            query = query.where(attempts.c.tick_id > after)
+    def settled_since(self, tick_id: str | None) -> dict[str, int]:
+        """The ticks from `tick_id` on (all when None) that settled anything, in order, with how many attempts."""
+        booked = attempts.c.tick_id
+        query = select(booked, func.count()).where(booked.is_not(None)).group_by(booked).order_by(booked)
+        if tick_id is not None:
+            query = query.where(booked >= tick_id)
         with self._database.read() as connection:
-            return [str(row[0]) for row in connection.execute(query)]
+            return {str(row[0]): int(row[1]) for row in connection.execute(query)}
 
     def adopt_decisions(self, lease: Lease, tick_id: str) -> None:
         """Book what people decided since the last tick under this one."""

@@ -11,6 +11,7 @@ import pytest
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Receipt
+from segflow.outbox.records import Outcome
 from senders.base import Sender
 
 from .conftest import AS_OF, EMAIL, World, contact, later, planned
@@ -337,6 +338,19 @@ def test_outcomes_missing_in_the_warehouse_are_caught_up(world: World) -> None:
     world.store.set_mark("copied_to", None)
     world.send(tick=later(days=1))
     assert world.deliveries() == complete
+
+
+def test_a_tick_that_settled_more_after_its_copy_is_copied_again(world: World) -> None:
+    """As when the send stage is killed after it settled, and the tick is then resumed without sending."""
+    world.contacts([contact(1), contact(2)])
+    world.plan([planned(1)])
+    world.send()
+    world.store.insert_new(world.lease, [planned(2)])
+    (claimed,) = world.store.claim(world.lease, "mailbox", 9, AS_OF, hand_over=True, repeatable=True)
+    sent = Outcome(message_id=claimed.message_id, attempt=1, outcome="sent", at=AS_OF)
+    world.store.settle(world.lease, "t1", [sent])
+    world.send(tick=later(days=1))
+    assert [(row[0], row[2]) for row in outcomes(world)] == [("m00001", "sent"), ("m00002", "sent")]
 
 
 def test_the_default_content_is_rendered(world: World) -> None:
