@@ -33,6 +33,8 @@ from segflow.specs.sql_file import REF
 REF_PREFIX = "__ref__"
 AS_OF = "__as_of__"
 MAX_LENGTH = 100_000
+MAX_BRACKETS = 200
+"""The parser's time grows faster than the square of a chain of brackets: 5,000 of them take minutes."""
 
 _AS_OF = re.compile(r"\{\{-?\s*as_of\(\s*\)\s*-?\}\}")
 _JINJA = re.compile(r"\{\{|\{%|\{#")
@@ -104,6 +106,9 @@ class _Check:
         if len(self.sql) > MAX_LENGTH:
             self._at(0, f"the query is longer than {MAX_LENGTH} characters")
             return ""
+        if self.sql.count("[") > MAX_BRACKETS:
+            self._at(0, f"the query has more than {MAX_BRACKETS} square brackets")
+            return ""
         for match in _RESERVED.finditer(self.sql):
             self._at(match.start(), f"names with {match.group()} are segflow's own; choose another")
 
@@ -126,7 +131,9 @@ class _Check:
     def _parse(self, text: str) -> exp.Query | None:
         try:
             with _quiet():
-                statements = [statement for statement in sqlglot.parse(text, read="duckdb") if statement is not None]
+                parsed = sqlglot.parse(text, read="duckdb")
+            # a comment after the last semicolon is a statement for the parser
+            statements = [statement for statement in parsed if statement and not isinstance(statement, exp.Semicolon)]
         except ParseError as error:
             first = error.errors[0] if error.errors else {}
             line, column = first.get("line") or 1, first.get("col") or 1

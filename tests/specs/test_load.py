@@ -157,11 +157,11 @@ where:
     (tmp_path / "segment_specs" / "catalog.yml").write_text(CATALOG, encoding="utf-8")
     collect(tmp_path)
     best = min(_seconds(tmp_path) for _ in range(3))
-    assert best < 1.0  # 0.25 s on an idle machine
+    assert best < 0.6  # CPU seconds, so that a busy machine does not fail it
 
 
 def _seconds(root: Path) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     specs, issues = collect(root)
     assert specs is not None, issues
-    return time.perf_counter() - start
+    return time.process_time() - start

@@ -44,7 +44,7 @@ def mutated(draw: st.DrawFn) -> dict[str, str]:
 
 
 @given(mutated())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_mutation_raises_anything_but_issues(files: dict[str, str]) -> None:
     encoded = {name: text.encode("utf-8", "replace").decode("utf-8") for name, text in files.items()}
     with tempfile.TemporaryDirectory() as folder:
