@@ -149,6 +149,10 @@ class _Check:
         except (SqlglotError, ValueError) as error:
             self._at(0, f"this is not valid SQL: {str(error).splitlines()[0]}")
             return None
+        if len(statements) == 1 and len(statements) < len([statement for statement in parsed if statement]):
+            # the query becomes a CTE of a model, where a semicolon in its middle would end the statement
+            self._at(text.rindex(";"), "leave out the ';' before the last comment")
+            return None
         if len(statements) != 1:
             self._at(0, f"a segment is exactly one SELECT, found {len(statements)} statements")
             return None

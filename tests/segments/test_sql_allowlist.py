@@ -13,7 +13,8 @@ MODELS = {"a", "b", "stg_orders", "segment__tea"}
 
 FINE = {
     "plain": "select contact_id from {{ ref('a') }}",
-    "trailing semicolon and comment": "select contact_id from {{ref('a')}}; -- done",
+    "trailing semicolon": "select contact_id from {{ref('a')}};",
+    "trailing comment": "select contact_id from {{ref('a')}} -- done",
     "as_of": "select contact_id from {{ ref('a') }} where at > {{ as_of() }} - interval 30 day",
     "ctes": "with x as (select contact_id, count(*) as c from {{ ref('a') }} group by 1), y as (select * from x) select contact_id from y where c > 2",
     "joins and subqueries": "select a.contact_id from {{ ref('a') }} a left join {{ ref(\"b\") }} b using (contact_id) where exists (select 1 from {{ ref('b') }} c where c.x = a.x) and a.y in (select y from {{ ref('b') }})",
@@ -77,6 +78,7 @@ HOSTILE = {
     "delete in a CTE": ("with x as (delete from {{ ref('a') }} returning *) select contact_id from x", 24, f"DELETE {READS}"),
     "insert in a CTE": ("with x as (insert into {{ ref('a') }} values (1) returning *) select contact_id from x", 24, f"INSERT {READS}"),
     "two statements": ("select contact_id from {{ ref('a') }}; drop table a", 1, "exactly one SELECT, found 2"),
+    "semicolon before a comment": ("select contact_id from {{ ref('a') }}; -- done", 38, "leave out the ';'"),
     "nothing": ("-- only a comment", 1, "exactly one SELECT, found 0"),
     "drop": ("drop table a", 1, "not DROP"),
     "attach": ("attach 'x.db'", 1, "not ATTACH"),
