@@ -27,7 +27,7 @@ from segflow.segments.nodes import (
     Or,
     Value,
 )
-from segflow.segments.sql import bound_call, is_not_null, text_literal
+from segflow.segments.sql import bound_call, is_not_null, is_null, text_literal
 
 ZERO_WHEN_EMPTY = ("count", "sum", "count_distinct")
 
@@ -62,6 +62,8 @@ def predicate(node: Node, columns: Columns) -> exp.Expr:
             return exp.and_(*(predicate(item, columns) for item in items), copy=False)
         case Or(items):
             return exp.Paren(this=exp.or_(*(predicate(item, columns) for item in items), copy=False))
+        case Not(Compare(_, "is_set") as present):
+            return is_null(_subject(present, columns))
         case Not(item):
             inner = two_valued(item, columns)
             return exp.Not(this=exp.Paren(this=inner) if isinstance(inner, (exp.And, exp.Binary)) else inner)
@@ -98,6 +100,8 @@ def _compare(node: Compare, columns: Columns) -> exp.Expr:
     (value,) = values
     match node.operator:
         case "eq":
+            if isinstance(value, exp.Boolean) and value.this:
+                return subject
             return exp.EQ(this=subject, expression=value)
         case "lt":
             return exp.LT(this=subject, expression=value)

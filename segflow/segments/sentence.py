@@ -8,13 +8,10 @@ from segflow.segments.bounds import Bound
 from segflow.segments.nodes import ROW_AT, Anchor, And, Compare, Const, Constant, Fact, Node, Not, Or, Value
 from segflow.specs import conditions as c
 
-_GROUP = {
+_GROUP: dict[type[Any], tuple[str, str]] = {
     c.All: ("all", "all of"),
     c.Any_: ("any", "any of"),
     c.None_: ("none", "none of"),
-    c.PropertyAll: ("all", "all of"),
-    c.PropertyAny: ("any", "any of"),
-    c.PropertyNone: ("none", "none of"),
 }
 _WORDS = {
     "is": "is", "is_not": "is not", "in": "is one of", "not_in": "is none of", "gt": "is over", "gte": "is at least",
@@ -30,7 +27,7 @@ _NODE_WORDS = {
 
 
 def sentence(condition: Any) -> list[str]:
-    """A condition model as lines of words, nested by indentation."""
+    """A condition on contacts as lines of words, nested by indentation."""
     for kind, (attribute, words) in _GROUP.items():
         if isinstance(condition, kind):
             lines = [words]
@@ -38,7 +35,7 @@ def sentence(condition: Any) -> list[str]:
                 inner = sentence(item)
                 lines += [f"- {inner[0]}", *(f"  {line}" for line in inner[1:])]
             return lines
-    if isinstance(condition, (c.Not, c.PropertyNot)):
+    if isinstance(condition, c.Not):
         inner = sentence(condition.not_)
         return [f"not: {inner[0]}", *inner[1:]]
     return [_leaf(condition)]
@@ -82,7 +79,7 @@ def _test(subject: str, test: c.Test) -> str:
 
 def _rows(noun: str, condition: Any) -> str:
     name, test = condition.aggregate()
-    where = f" where {' '.join(sentence(condition.where))}" if condition.where is not None else ""
+    where = f" where {_inline(condition.where)}" if condition.where is not None else ""
     rows = f"{noun}{where}{_window(condition)}"
     if name == "count":
         return f"{_bounds(test)} x {rows}"
@@ -90,6 +87,20 @@ def _rows(noun: str, condition: Any) -> str:
     if isinstance(test, c.MeasureTest):
         return f"{name} of {measured} {_bounds(test)}, over {rows}"
     return f"{_test(f'{name} {measured}', test)}, over {rows}"
+
+
+def _inline(condition: Any) -> str:
+    """A condition on rows, on one line."""
+    match condition:
+        case c.PropertyAll():
+            return " and ".join(_inline(item) for item in condition.all)
+        case c.PropertyAny():
+            return f"({' or '.join(_inline(item) for item in condition.any)})"
+        case c.PropertyNone():
+            return f"none of ({' or '.join(_inline(item) for item in condition.none)})"
+        case c.PropertyNot():
+            return f"not ({_inline(condition.not_)})"
+    return _leaf(condition)
 
 
 def _window(condition: Any) -> str:

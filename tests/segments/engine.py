@@ -1,0 +1,100 @@
+"""Runs compiled texts straight in DuckDB, without dbt: a project's models become tables and views in a second."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.segments.compiler import Compiled, compile_project
+from segflow.segments.emit import fill
+from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS, segment_model
+from segflow.segments.order import closure
+from segflow.specs.catalog import Catalog
+from segflow.specs.project import Specs
+from segflow.specs.segment import NamedSegment, SegmentSpec, SqlSegmentSpec
+from segflow.specs.settings import Settings
+from segflow.warehouse.base import relation
+from segflow.warehouse.duckdb import DuckDBWarehouse
+
+
+def make_specs(catalog: Catalog, segments: dict[str, Any], zone: str = "UTC") -> Specs:
+    """A project of these segments: id -> condition (a mapping), or the query of a `.sql` one."""
+    named = {}
+    for name, rule in sorted(segments.items()):
+        suffix = "sql" if isinstance(rule, str) else "yml"
+        spec = SqlSegmentSpec(sql=rule) if isinstance(rule, str) else SegmentSpec.model_validate({"where": rule})
+        named[name] = NamedSegment(id=name, file=f"segment_specs/{name}.{suffix}", spec=spec)
+    settings = Settings.model_validate({"time_zone": zone})
+    return Specs(Path("project"), settings, catalog, named)
+
+
+class Engine:
+    """One compiled project over a warehouse whose schema `raw` holds the user's models."""
+
+    def __init__(self, warehouse: DuckDBWarehouse, specs: Specs, as_of: datetime) -> None:
+        self.warehouse, self.as_of = warehouse, as_of
+        self.compiled: Compiled = compile_project(specs)
+        self.own = {CONTACTS, MEMBERSHIPS, *self.compiled.fact_models()}
+        self.own |= {segment_model(name) for name in self.compiled.segments}
+
+    def fill(self, text: str) -> exp.Query:
+        return fill(
+            text,
+            relation=lambda name: relation(name) if name in self.own else exp.table_(name, db="raw", quoted=True),
+            as_of=self.as_of,
+            zone=self.compiled.zone,
+            tick_id="t1",
+            dialect="duckdb",
+        )
+
+    def build(self) -> None:
+        """Contacts and facts, then segments in the order of their references, then memberships."""
+        files = self.compiled.files
+        names = ["contacts.sql", *(f"facts/{model}.sql" for model in self.compiled.fact_models())]
+        order = [s for name in self.compiled.segments for s in closure(name, self.compiled.graph)]
+        names += [f"segments/{segment_model(name)}.sql" for name in dict.fromkeys(order)]
+        listed = exp.select("table_name", "table_type").from_("information_schema.tables")
+        listed = listed.where(exp.column("table_schema").eq(exp.Literal.string("segflow")))
+        present = {row["table_name"]: row["table_type"] for row in self.warehouse.rows(listed)}
+        for name in [*names, f"{MEMBERSHIPS}.sql"]:
+            config, text = files[name].split("\n", 1)
+            model = name.rpartition("/")[2].removesuffix(".sql")
+            kind = "VIEW" if "materialized='view'" in config else "TABLE"
+            if model in present:
+                old = "VIEW" if present[model] == "VIEW" else "TABLE"
+                self.warehouse.execute(exp.Drop(tables=[relation(model)], kind=old))
+            self.warehouse.execute(exp.Create(this=relation(model), kind=kind, expression=self.fill(text)))
+
+    def memberships(self) -> dict[str, set[str]]:
+        """Segment -> members, as the one pass found them. Fails when a contact is there twice."""
+        found: dict[str, list[str]] = {name: [] for name in self.compiled.segments}
+        for row in self.warehouse.rows(exp.select("segment", "contact_id").from_(relation(MEMBERSHIPS))):
+            found[row["segment"]].append(row["contact_id"])
+        return {name: _once(name, contacts) for name, contacts in found.items()}
+
+    def view(self, segment: str) -> set[str]:
+        """The members by the segment's own view or table."""
+        rows = self.warehouse.rows(exp.select("contact_id").from_(relation(segment_model(segment))))
+        return _once(segment, [row["contact_id"] for row in rows])
+
+    def standalone(self, segment: str) -> set[str]:
+        """The members by the text that a version of the rule is kept as."""
+        rows = self.warehouse.rows(self.fill(self.compiled.segments[segment].standalone))
+        return _once(segment, [row["contact_id"] for row in rows])
+
+
+def _once(segment: str, contacts: list[str]) -> set[str]:
+    assert len(contacts) == len(set(contacts)), f"a contact is in {segment} twice"
+    return set(contacts)
+
+
+def load_table(warehouse: DuckDBWarehouse, model: str, table: pa.Table) -> None:
+    """Make `table` the user's model `model`."""
+    staged = warehouse.stage("given", table)
+    warehouse.execute(exp.Create(this=exp.Table(this=exp.to_identifier("raw")), kind="SCHEMA", exists=True))
+    target = exp.table_(model, db="raw", quoted=True)
+    warehouse.execute(exp.Create(this=target, kind="TABLE", replace=True, expression=exp.select("*").from_(staged)))

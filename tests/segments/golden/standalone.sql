@@ -1,0 +1,113 @@
+with facts__lists as (
+    WITH rows_seen AS (
+        SELECT
+            contact_id,
+            name
+        FROM (
+            SELECT
+                *,
+                row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, rank DESC, hop DESC) AS newest
+            FROM (
+                SELECT
+                    CAST(contact_id AS TEXT) AS contact_id,
+                    CAST(list_name AS TEXT) AS name,
+                    TRUE AS present,
+                    coalesce(CAST(added_at AS TIMESTAMP), CAST('0001-01-01 00:00:00' AS TIMESTAMP)) AS "at",
+                    0 AS rank,
+                    0 AS hop
+                FROM {{ ref('stg_lists') }} AS members
+                WHERE
+                    contact_id IS NOT NULL AND (
+                        CAST(added_at AS TIMESTAMP) <= {{ bound('as_of') }} OR added_at IS NULL
+                    )
+                UNION ALL
+                SELECT
+                    contact_id,
+                    name,
+                    value = 'add' AS present,
+                    "at",
+                    1 AS rank,
+                    hop
+                FROM {{ source('segflow', 'contact_updates') }} AS updates
+                WHERE
+                    kind = 'list' AND "at" <= {{ bound('as_of') }}
+            ) AS changes
+        ) AS ranked
+        WHERE
+            newest = 1 AND present
+    )
+    SELECT
+        CAST(contact_id AS TEXT) AS contact_id,
+        max(CASE WHEN name = 'newsletter' THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_2b448d,
+        {{ tick_id() }} AS tick_id
+    FROM rows_seen
+    GROUP BY
+        contact_id
+),
+facts__tags as (
+    WITH rows_seen AS (
+        SELECT
+            contact_id,
+            name
+        FROM (
+            SELECT
+                *,
+                row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, rank DESC, hop DESC) AS newest
+            FROM (
+                SELECT
+                    CAST(contact_id AS TEXT) AS contact_id,
+                    CAST(tag AS TEXT) AS name,
+                    TRUE AS present,
+                    CAST('0001-01-01 00:00:00' AS TIMESTAMP) AS "at",
+                    0 AS rank,
+                    0 AS hop
+                FROM {{ ref('stg_tags') }} AS members
+                WHERE
+                    contact_id IS NOT NULL
+                UNION ALL
+                SELECT
+                    contact_id,
+                    name,
+                    value = 'add' AS present,
+                    "at",
+                    1 AS rank,
+                    hop
+                FROM {{ source('segflow', 'contact_updates') }} AS updates
+                WHERE
+                    kind = 'tag' AND "at" <= {{ bound('as_of') }}
+            ) AS changes
+        ) AS ranked
+        WHERE
+            newest = 1 AND present
+    )
+    SELECT
+        CAST(contact_id AS TEXT) AS contact_id,
+        max(CASE WHEN name = 'it''s {{ '{{' }} complicated }}' THEN 1 ELSE 0 END) = 1 AS name_is_it_s_complicated_812c0a,
+        {{ tick_id() }} AS tick_id
+    FROM rows_seen
+    GROUP BY
+        contact_id
+),
+segment__londoners as (
+    SELECT
+        contacts.contact_id
+    FROM {{ ref('contacts') }} AS contacts
+    WHERE
+        contacts.city = 'London'
+),
+segment__lists_tags_segments as (
+    SELECT
+        contacts.contact_id
+    FROM {{ ref('contacts') }} AS contacts
+    LEFT JOIN facts__lists AS facts__lists
+        ON facts__lists.contact_id = contacts.contact_id
+    LEFT JOIN facts__tags AS facts__tags
+        ON facts__tags.contact_id = contacts.contact_id
+    LEFT JOIN segment__londoners AS segment__londoners
+        ON segment__londoners.contact_id = contacts.contact_id
+    WHERE
+        facts__lists.name_is_newsletter_2b448d
+        AND NOT coalesce(facts__tags.name_is_it_s_complicated_812c0a, FALSE)
+        AND segment__londoners.contact_id IS NOT NULL
+)
+select contact_id from segment__lists_tags_segments

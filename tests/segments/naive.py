@@ -1,0 +1,353 @@
+"""What DESIGN says a condition means, in plain Python, one contact at a time.
+
+Written against the documents and the docstrings of `segflow.specs.conditions`, not against the compiler: nothing of
+`segflow.segments` is imported here. Slow and obvious on purpose.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from segflow.specs import conditions as c
+from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.types import Duration
+
+Row = dict[str, Any]
+
+
+@dataclass
+class World:
+    """Everything that conditions look at. `tables`: model -> rows by column; times are naive UTC, as in a warehouse."""
+
+    catalog: Catalog
+    zone: ZoneInfo
+    as_of: datetime
+    tables: dict[str, list[Row]]
+    updates: list[Row] = field(default_factory=list)
+    """What flows changed: contact_id, kind (list, tag or attribute), name, value, at, hop."""
+    segments: dict[str, Any] = field(default_factory=dict)
+    """Segment -> condition, or a function of a contact's attributes for a `.sql` one."""
+
+    def contacts(self) -> dict[str, Row]:
+        """The contacts that exist at `as_of`: id -> attributes."""
+        spec = self.catalog.contacts
+        found = {}
+        for row in self.tables[spec.model]:
+            created = row[spec.created_at] if spec.created_at else None
+            if row[spec.key] is None or (created is not None and _aware(created) > self.as_of):
+                continue
+            contact = str(row[spec.key])
+            found[contact] = {
+                name: self._attribute(contact, name, attribute, row) for name, attribute in spec.attributes.items()
+            }
+        return found
+
+    def _attribute(self, contact: str, name: str, attribute: Attribute, row: Row) -> Any:
+        if attribute.written_by != "source":
+            mine = [u for u in self._updates("attribute", contact) if u["name"] == name]
+            if mine:
+                return _from_text(max(mine, key=lambda u: (u["at"], u["hop"]))["value"], attribute.type)
+        return None if attribute.written_by == "flows" else _aware(row[attribute.column or name])
+
+    def _updates(self, kind: str, contact: str) -> list[Row]:
+        return [
+            u
+            for u in self.updates
+            if u["kind"] == kind and u["contact_id"] == contact and _aware(u["at"]) <= self.as_of
+        ]
+
+    def members(self, condition: Any) -> set[str]:
+        """The contacts that match at `as_of`."""
+        return {
+            contact for contact, attributes in self.contacts().items() if self.holds(condition, contact, attributes)
+        }
+
+    def holds(self, spec: Any, contact: str, attributes: Row) -> bool:
+        if callable(spec):
+            return bool(spec(attributes))
+        match spec:
+            case c.All():
+                return all(self.holds(item, contact, attributes) for item in spec.all)
+            case c.Any_():
+                return any(self.holds(item, contact, attributes) for item in spec.any)
+            case c.None_():
+                return not any(self.holds(item, contact, attributes) for item in spec.none)
+            case c.Not():
+                return not self.holds(spec.not_, contact, attributes)
+            case c.Everyone():
+                return True
+            case c.AttributeCondition():
+                kind = self.catalog.contacts.attributes[spec.attribute].type
+                return self.test(attributes[spec.attribute], kind, spec)
+            case c.SegmentCondition():
+                return self.holds(self.segments[spec.segment], contact, attributes)
+            case c.ListCondition():
+                return self.labelled("list", spec.list, contact)
+            case c.TagCondition():
+                return self.labelled("tag", spec.tag, contact)
+            case c.EventCondition():
+                return self.aggregate(spec, list(self.event_rows(spec.event, contact)), self.event_types(spec.event))
+            case c.ObjectCondition():
+                types = self.catalog.objects[spec.object].fields
+                return self.aggregate(spec, list(self.object_rows(spec.object, contact)), types)
+        raise TypeError(spec)
+
+    # --- lists and tags ------------------------------------------------------------------------------------------
+
+    def labelled(self, kind: str, name: str, contact: str) -> bool:
+        source = self.catalog.lists if kind == "list" else self.catalog.tags
+        long_ago = datetime(1, 1, 1, tzinfo=UTC)
+        changes: list[tuple[datetime, int, int, bool]] = []
+        for row in self.tables[source.model] if source.model else []:
+            if str(row[source.contact]) != contact or row[source.name] != name:
+                continue
+            added = _aware(row[source.added_at]) if source.added_at else None
+            if added is None or added <= self.as_of:
+                changes.append((added or long_ago, 0, 0, True))
+        for update in self._updates(kind, contact):
+            if update["name"] == name:
+                changes.append((_aware(update["at"]), 1, update["hop"], update["value"] == "add"))
+        return max(changes)[3] if changes else False
+
+    # --- rows ----------------------------------------------------------------------------------------------------
+
+    def event_types(self, name: str) -> dict[str, Attribute]:
+        found = self.catalog.event(name)
+        assert found is not None
+        return found[1]
+
+    def event_rows(self, name: str, contact: str) -> Iterable[tuple[datetime, Row]]:
+        found = self.catalog.event(name)
+        assert found is not None
+        source, properties = found
+        for row in self.tables[source.model]:
+            if row[source.contact] is None or str(row[source.contact]) != contact or row[source.at] is None:
+                continue
+            if (source.name is not None and row[source.name] != name) or _aware(row[source.at]) > self.as_of:
+                continue
+            yield _aware(row[source.at]), {p: _property(source, p, a, row) for p, a in properties.items()}
+
+    def object_rows(self, name: str, contact: str) -> Iterable[tuple[datetime | None, Row]]:
+        path = self.catalog.object_path(name)
+        for row in self.tables[path[0][1].model]:
+            owners = [row]
+            for (_, child), (_, parent) in pairwise(path):
+                key = owners[-1][child.via]
+                above = [r for r in self.tables[parent.model] if key is not None and r[parent.key] == key]
+                if not above:
+                    break
+                owners.append(above[0])
+            if len(owners) < len(path) or str(owners[-1][path[-1][1].via]) != contact:
+                continue
+            times = [r[s.created_at] for r, (_, s) in zip(owners, path, strict=True) if s.created_at]
+            if any(time is not None and _aware(time) > self.as_of for time in times):
+                continue
+            own = path[0][1]
+            at = _aware(row[own.created_at]) if own.created_at else None
+            yield at, {name: _aware(row[field.column or name]) for name, field in own.fields.items()}
+
+    def aggregate(self, spec: Any, rows: list[tuple[datetime | None, Row]], types: dict[str, Attribute]) -> bool:
+        rows = [
+            (at, row)
+            for at, row in rows
+            if self.in_window(spec, at) and (spec.where is None or self.row_holds(spec.where, row, types))
+        ]
+        name, test = spec.aggregate()
+        if name == "count":
+            return _in_bounds(len(rows), test)
+        measured = test.property or test.field
+        values = [row[measured] for _, row in rows if row[measured] is not None]
+        if name == "sum":
+            return _in_bounds(sum(values), test)
+        if name == "count_distinct":
+            return _in_bounds(len(set(values)), test)
+        if name == "avg":
+            return bool(values) and _in_bounds(sum(values) / len(values), test)
+        if name in ("min", "max"):
+            value = {"min": min, "max": max}[name](values) if values else None
+            return self.test(value, types[measured].type, test)
+        return self.test(_at_the_end(name, [(at, row[measured]) for at, row in rows]), types[measured].type, test)
+
+    def in_window(self, spec: Any, at: datetime | None) -> bool:
+        if spec.within_last is not None:
+            return at is not None and spec.within_last.before(self.as_of) < at <= self.as_of
+        if spec.not_within_last is not None:
+            return at is not None and at <= spec.not_within_last.before(self.as_of)
+        if spec.since is not None and (at is None or at < self.instant(spec.since)):
+            return False
+        return spec.until is None or (at is not None and at < self.instant(spec.until))
+
+    def row_holds(self, spec: Any, row: Row, types: dict[str, Attribute]) -> bool:
+        match spec:
+            case c.PropertyAll():
+                return all(self.row_holds(item, row, types) for item in spec.all)
+            case c.PropertyAny():
+                return any(self.row_holds(item, row, types) for item in spec.any)
+            case c.PropertyNone():
+                return not any(self.row_holds(item, row, types) for item in spec.none)
+            case c.PropertyNot():
+                return not self.row_holds(spec.not_, row, types)
+        name = spec.property if isinstance(spec, c.PropertyCondition) else spec.field
+        return self.test(row[name], types[name].type, spec)
+
+    # --- one value -----------------------------------------------------------------------------------------------
+
+    def test(self, value: Any, kind: str, spec: c.Test) -> bool:
+        name, operand = spec.operator()
+        if name in ("is_not", "not_in", "not_contains", "not_within_last"):
+            return not self._positive(value, kind, c.NEGATIVE_OF[name], operand, spec.case_insensitive)
+        return self._positive(value, kind, name, operand, spec.case_insensitive)
+
+    def _positive(self, value: Any, kind: str, name: str, operand: Any, fold: bool) -> bool:
+        if name == "is_set":
+            return (value is not None) == operand
+        if value is None:
+            return False
+        if name == "matches":
+            return re.search(operand, value, re.IGNORECASE if fold else 0) is not None
+        if name in ("within_last", "within_next"):
+            return self._near(value, kind, operand, name == "within_next")
+        if name == "anniversary":
+            return self._anniversary(value, kind, operand)
+        if name in ("before", "after", "on"):
+            return self._calendar(value, kind, name, operand)
+        given = [self.read(one, kind) for one in operand] if isinstance(operand, list) else self.read(operand, kind)
+        if fold:
+            value = value.lower()
+            given = [one.lower() for one in given] if isinstance(given, list) else given.lower()
+        match name:
+            case "is":
+                return bool(value == given)
+            case "in":
+                return value in given
+            case "gt":
+                return bool(value > given)
+            case "gte":
+                return bool(value >= given)
+            case "lt":
+                return bool(value < given)
+            case "lte":
+                return bool(value <= given)
+            case "between":
+                return bool(given[0] <= value <= given[1])
+            case "contains":
+                return given in value
+            case "starts_with":
+                return bool(value.startswith(given))
+            case "ends_with":
+                return bool(value.endswith(given))
+        raise ValueError(name)
+
+    def read(self, value: Any, kind: str) -> Any:
+        if kind == "date":
+            return date.fromisoformat(value)
+        return self.instant(value) if kind == "timestamp" else value
+
+    def instant(self, text: str) -> datetime:
+        """A bare date is the start of that day in the project's zone; a time without an offset is UTC."""
+        if len(text) == 10:
+            return datetime.combine(date.fromisoformat(text), datetime.min.time(), self.zone).astimezone(UTC)
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+    def _today(self) -> date:
+        return self.as_of.astimezone(self.zone).date()
+
+    def _near(self, value: Any, kind: str, span: Duration, forward: bool) -> bool:
+        """(as_of - span, as_of], or (as_of, as_of + span]; with days of the project's zone for dates."""
+        now: Any = self.as_of
+        if kind == "date":
+            now = datetime.combine(self._today(), datetime.min.time())
+            value = datetime.combine(value, datetime.min.time())
+        return bool(now < value <= span.after(now)) if forward else bool(span.before(now) < value <= now)
+
+    def _calendar(self, value: Any, kind: str, name: str, text: str) -> bool:
+        if kind == "timestamp" and len(text) > 10:
+            value, day = value, self.instant(text)
+        else:
+            # a day of the project's zone: before it, after all of it, somewhere in it
+            value = value.astimezone(self.zone).date() if kind == "timestamp" else value
+            day = date.fromisoformat(text)
+        return bool({"before": value < day, "after": value > day, "on": value == day}[name])
+
+    def _anniversary(self, value: Any, kind: str, operand: Any) -> bool:
+        born = value.astimezone(self.zone).date() if kind == "timestamp" else value
+        today = self._today()
+        midnight = datetime.combine(today, datetime.min.time())
+        span = timedelta(days=1) if operand == "today" else operand.within_next.after(midnight) - midnight
+        for offset in range(span.days):
+            day = today + timedelta(days=offset)
+            leap = day.year % 4 == 0 and (day.year % 100 != 0 or day.year % 400 == 0)
+            kept = (2, 28) if (born.month, born.day) == (2, 29) and not leap else (born.month, born.day)
+            if kept == (day.month, day.day):
+                return True
+        return False
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+def _in_bounds(value: float, test: c.NumberTest) -> bool:
+    checks = [
+        test.is_ is None or value == test.is_,
+        test.gt is None or value > test.gt,
+        test.gte is None or value >= test.gte,
+        test.lt is None or value < test.lt,
+        test.lte is None or value <= test.lte,
+        test.between is None or test.between[0] <= value <= test.between[1],
+    ]
+    return all(checks)
+
+
+def _at_the_end(name: str, rows: list[tuple[datetime | None, Any]]) -> Any:
+    """The value of the first or last row. Of rows at the same time `first` takes the smallest value and `last` the
+    largest; rows without a time and values that are missing come after all others."""
+    if not rows:
+        return None
+    timed = [row for row in rows if row[0] is not None] or rows
+    moment = {"first": min, "last": max}[name](at for at, _ in timed) if timed[0][0] is not None else None
+    values = [value for at, value in timed if at == moment and value is not None]
+    return {"first": min, "last": max}[name](values) if values else None
+
+
+def _property(source: Any, name: str, attribute: Attribute, row: Row) -> Any:
+    key = attribute.column or name
+    if source.payload is None:
+        return _aware(row[key])
+    payload = row[source.payload.column]
+    if source.payload.format == "struct":
+        return _aware(payload[key]) if payload is not None else None
+    try:
+        value = json.loads(payload)[key] if payload is not None else None
+    except (ValueError, KeyError, TypeError):
+        return None
+    if value is None:
+        return None
+    if attribute.type == "text":
+        return value if isinstance(value, str) else json.dumps(value)
+    return _from_text(value if isinstance(value, str) else json.dumps(value), attribute.type)
+
+
+def _from_text(text: str | None, kind: str) -> Any:
+    """A value that is kept as text; one of the wrong type is missing."""
+    if text is None or kind == "text":
+        return text
+    try:
+        if kind == "number":
+            return float(text)
+        if kind == "boolean":
+            return {"true": True, "false": False}.get(text)
+        if kind == "date":
+            return date.fromisoformat(text)
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,436 @@
+"""Random small worlds and random conditions about them: few values, so that ties, gaps and borders are common."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from dateutil.relativedelta import relativedelta
+
+from segflow.specs.catalog import Catalog
+from tests.segments.naive import Row, World
+
+CATALOG = Catalog.model_validate(
+    {
+        "contacts": {
+            "model": "people",
+            "key": "Person No",
+            "created_at": "joined",
+            "attributes": {
+                "city": "text",
+                "age": "number",
+                "vip": {"type": "boolean", "column": "is vip"},
+                "birthday": "date",
+                "seen": "timestamp",
+                "level": {"type": "text", "written_by": "flows"},
+                "score": {"type": "number", "written_by": "both"},
+            },
+        },
+        "events": [
+            {
+                "model": "clicks",
+                "contact": "person",
+                "at": "happened",
+                "name": "kind",
+                "payload": {"column": "payload", "format": "json"},
+                "types": {
+                    "purchase": {
+                        "category": {"type": "text", "column": 'the "category"'},
+                        "amount": "number",
+                        "gift": "boolean",
+                        "day": "date",
+                        "moment": "timestamp",
+                    },
+                    "visit": {"contact_id": "text", "at": "number", "at_value": "number"},
+                },
+            },
+            {
+                "model": "calls",
+                "event": "call",
+                "at": "at",
+                "payload": {"column": "events", "format": "struct"},
+                "properties": {"topic": "text", "minutes": "number", "ended": {"type": "timestamp", "column": "End"}},
+            },
+            {
+                "model": "reviews",
+                "event": "review",
+                "at": "written",
+                "properties": {"stars": "number", "words": "text", "order": "number", "public": "boolean"},
+            },
+        ],
+        "objects": {
+            "order": {
+                "model": "orders",
+                "key": "no",
+                "via": "person",
+                "created_at": "placed",
+                "fields": {"status": "text", "total": "number", "due": "date"},
+            },
+            "item": {
+                "model": "items",
+                "key": "no",
+                "belongs_to": "order",
+                "via": "order_no",
+                "fields": {"sku": "text", "qty": "number"},
+            },
+            "parcel": {
+                "model": "parcels",
+                "key": "no",
+                "belongs_to": "item",
+                "via": "item_no",
+                "created_at": "sent",
+                "fields": {"carrier": "text", "weight": "number", "sent": "timestamp"},
+            },
+        },
+        "lists": {"model": "list_rows", "contact": "person", "name": "list", "added_at": "added"},
+        "tags": {"model": "tag_rows", "contact": "person", "name": "tag"},
+    }
+)
+
+TEXTS = ("London", "london", "Lond", "", "Bath's {{ x }}", "São Paulo")
+NUMBERS = (-1.5, 0.0, 1.0, 2.0, 2.5, 7.0)
+SPANS = ("1 second", "12 hours", "24 hours", "1 day", "7 days", "30 days", "1 month", "3 months", "1 year", "12 months")
+WHOLE_SPANS = ("1 day", "7 days", "30 days", "1 month", "1 quarter", "1 year", "400 days")
+LABELS = ("news", "it's", "{% raw %}")
+ZONES = ("UTC", "Europe/London", "America/New_York", "Pacific/Auckland")
+MOMENTS = (
+    datetime(2026, 3, 30, 0, 30, tzinfo=UTC),  # the day after clocks went forward in London, before midnight elsewhere
+    datetime(2024, 2, 29, 12, 0, tzinfo=UTC),
+    datetime(2026, 3, 31, 23, 30, tzinfo=UTC),
+)
+FROM_SQL = "select contact_id from {{ ref(\"contacts\") }} where city = 'London' -- it's all;"
+TYPES: dict[str, dict[str, str]] = {
+    name: {p: a.type for p, a in properties.items()} for s in CATALOG.events for name, properties in s.kinds().items()
+} | {name: {f: a.type for f, a in spec.fields.items()} for name, spec in CATALOG.objects.items()}
+
+_TIME = pa.timestamp("us")
+SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
+    "people": [
+        ("Person No", pa.int64()),
+        ("joined", _TIME),
+        ("city", pa.string()),
+        ("age", pa.float64()),
+        ("is vip", pa.bool_()),
+        ("birthday", pa.date32()),
+        ("seen", _TIME),
+        ("score", pa.float64()),
+    ],
+    "clicks": [("person", pa.int64()), ("happened", _TIME), ("kind", pa.string()), ("payload", pa.string())],
+    "calls": [
+        ("contact_id", pa.string()),
+        ("at", _TIME),
+        ("events", pa.struct([("topic", pa.string()), ("minutes", pa.float64()), ("End", _TIME)])),
+    ],
+    "reviews": [
+        ("contact_id", pa.string()),
+        ("written", _TIME),
+        ("stars", pa.float64()),
+        ("words", pa.string()),
+        ("order", pa.float64()),
+        ("public", pa.bool_()),
+    ],
+    "orders": [
+        ("no", pa.int64()),
+        ("person", pa.int64()),
+        ("placed", _TIME),
+        ("status", pa.string()),
+        ("total", pa.float64()),
+        ("due", pa.date32()),
+    ],
+    "items": [("no", pa.int64()), ("order_no", pa.int64()), ("sku", pa.string()), ("qty", pa.float64())],
+    "parcels": [
+        ("no", pa.int64()),
+        ("item_no", pa.int64()),
+        ("sent", _TIME),
+        ("carrier", pa.string()),
+        ("weight", pa.float64()),
+    ],
+    "list_rows": [("person", pa.string()), ("list", pa.string()), ("added", _TIME)],
+    "tag_rows": [("person", pa.int64()), ("tag", pa.string())],
+}
+
+
+class Maker:
+    """Draws data and conditions from one seeded source."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.as_of = self.random.choice(MOMENTS)
+        self.zone = ZoneInfo(self.random.choice(ZONES))
+
+    def _one(self, *values: Any) -> Any:
+        return self.random.choice(values)
+
+    def _maybe(self, value: Any) -> Any:
+        return None if self.random.random() < 0.15 else value
+
+    # --- data ----------------------------------------------------------------------------------------------------
+
+    def moment(self) -> datetime:
+        """A naive UTC time near a border that conditions speak of: before, on and after it."""
+        day = datetime.combine(self.as_of.astimezone(self.zone).date(), datetime.min.time(), self.zone)
+        base = self._one(self.as_of, day, self.as_of, datetime(2026, 1, 31, tzinfo=UTC)).astimezone(UTC)
+        steps = (
+            relativedelta(),
+            relativedelta(days=1),
+            relativedelta(days=7),
+            relativedelta(days=30),
+            relativedelta(months=1),
+            relativedelta(months=3),
+            relativedelta(years=1),
+            relativedelta(hours=12),
+        )
+        sign = self._one(1, -1, -1, -1)
+        found = base + sign * self._one(*steps) + timedelta(microseconds=self._one(-1, 0, 0, 1))
+        return found.replace(tzinfo=None)
+
+    def day(self) -> date:
+        return self._one(self.moment().date(), self.moment().date(), date(2000, 2, 29), date(1999, 3, 30))
+
+    def value(self, kind: str) -> Any:
+        match kind:
+            case "text":
+                return self._one(*TEXTS)
+            case "number":
+                return self._one(*NUMBERS)
+            case "boolean":
+                return self._one(True, False)
+            case "date":
+                return self.day()
+        return self.moment()
+
+    def payload(self) -> str | None:
+        values: Row = {
+            'the "category"': self._one(*TEXTS, None, 5, True),
+            "amount": self._one(*NUMBERS, None, "7", "many"),
+            "gift": self._one(True, False, None, "true", "perhaps"),
+            "day": self._one(self.day().isoformat(), None, "soon"),
+            "moment": self.moment().isoformat() + self._one("", "Z", "+02:00", "-05:30"),
+            "contact_id": self._one(*TEXTS),
+            "at": self._one(*NUMBERS),
+            "at_value": self._one(*NUMBERS),
+        }
+        kept = {key: value for key, value in values.items() if self.random.random() < 0.85}
+        return self._one(None, "{broken", "[]", *([json.dumps(kept)] * 12))
+
+    def world(self) -> World:
+        people = list(range(1, 13))
+
+        def person() -> int | None:
+            return self._one(None, 99, *people[:-2] * 2)
+
+        def text(number: int | None) -> str | None:
+            return None if number is None else str(number)
+
+        tables: dict[str, list[Row]] = {
+            "people": [
+                {
+                    "Person No": key,
+                    "joined": self._maybe(self.moment()),
+                    "city": self._maybe(self.value("text")),
+                    "age": self._maybe(self.value("number")),
+                    "is vip": self._maybe(self.value("boolean")),
+                    "birthday": self._maybe(self.day()),
+                    "seen": self._maybe(self.moment()),
+                    "score": self._maybe(self.value("number")),
+                }
+                for key in [*people, None, None]
+            ],
+            "clicks": [
+                {
+                    "person": person(),
+                    "happened": self._maybe(self.moment()),
+                    "kind": self._one("purchase", "purchase", "purchase", "visit", "other", None),
+                    "payload": self.payload(),
+                }
+                for _ in range(60)
+            ],
+            "calls": [
+                {
+                    "contact_id": text(person()),
+                    "at": self._maybe(self.moment()),
+                    "events": self._maybe(
+                        {
+                            "topic": self._maybe(self.value("text")),
+                            "minutes": self._maybe(self.value("number")),
+                            "End": self._maybe(self.moment()),
+                        }
+                    ),
+                }
+                for _ in range(25)
+            ],
+            "reviews": [
+                {
+                    "contact_id": text(person()),
+                    "written": self._maybe(self.moment()),
+                    "stars": self._maybe(self.value("number")),
+                    "words": self._maybe(self.value("text")),
+                    "order": self._maybe(self.value("number")),
+                    "public": self._maybe(self.value("boolean")),
+                }
+                for _ in range(25)
+            ],
+            "orders": [
+                {
+                    "no": number,
+                    "person": person(),
+                    "placed": self._maybe(self.moment()),
+                    "status": self._maybe(self.value("text")),
+                    "total": self._maybe(self.value("number")),
+                    "due": self._maybe(self.day()),
+                }
+                for number in range(25)
+            ],
+            "items": [
+                {
+                    "no": number,
+                    "order_no": self._maybe(self.random.randrange(28)),
+                    "sku": self._maybe(self.value("text")),
+                    "qty": self._maybe(self.value("number")),
+                }
+                for number in range(40)
+            ],
+            "parcels": [
+                {
+                    "no": number,
+                    "item_no": self._maybe(self.random.randrange(45)),
+                    "sent": self._maybe(self.moment()),
+                    "carrier": self._maybe(self.value("text")),
+                    "weight": self._maybe(self.value("number")),
+                }
+                for number in range(30)
+            ],
+            "list_rows": [
+                {"person": text(person()), "list": self._one(*LABELS, None), "added": self._maybe(self.moment())}
+                for _ in range(15)
+            ],
+            "tag_rows": [{"person": person(), "tag": self._one(*LABELS, None)} for _ in range(10)],
+        }
+        return World(CATALOG, self.zone, self.as_of, tables, self._updates(people))
+
+    def _updates(self, people: list[int]) -> list[Row]:
+        found = []
+        for hop in range(20):
+            kind = self._one("list", "tag", "attribute")
+            name = self._one("level", "score") if kind == "attribute" else self._one(*LABELS)
+            value = self._one("add", "remove")
+            if kind == "attribute":
+                value = self._maybe(self._one(*TEXTS) if name == "level" else str(self._one(*NUMBERS)))
+            contact = str(self._one(*people))
+            row = {"contact_id": contact, "kind": kind, "name": name, "value": value, "at": self.moment(), "hop": hop}
+            found.append(row)
+        return found
+
+    # --- conditions ----------------------------------------------------------------------------------------------
+
+    def written(self, kind: str) -> Any:
+        """A value as a spec writes it."""
+        value = self.value(kind)
+        if kind == "date":
+            return value.isoformat()
+        if kind == "timestamp":
+            return self._one(value.date().isoformat(), value.isoformat() + "Z", value.isoformat() + "+01:00")
+        return int(value) if kind == "number" and value.is_integer() and self._one(True, False) else value
+
+    def test(self, kind: str) -> Row:
+        """One operator with its operand, for a value of `kind`."""
+        operators = ["is", "is_not", "in", "not_in", "is_set"]
+        if kind != "boolean":
+            operators += ["gt", "gte", "lt", "lte", "between"]
+        if kind == "text":
+            operators += ["contains", "not_contains", "starts_with", "ends_with", "matches"]
+        if kind in ("date", "timestamp"):
+            operators += ["before", "after", "on", "within_last", "not_within_last", "within_next", "anniversary"] * 2
+        name = self._one(*operators)
+        match name:
+            case "in" | "not_in":
+                return {name: [self.written(kind) for _ in range(self._one(1, 2, 3))]}
+            case "is_set":
+                return {name: self._one(True, False)}
+            case "between":
+                return {name: sorted([self.written(kind), self.written(kind)])}
+            case "matches":
+                return {name: self._one("^Lon", "o.d", "'s", "x|ã", "^$"), "case_insensitive": self._one(True, False)}
+            case "within_last" | "not_within_last" | "within_next":
+                return {name: self._one(*(WHOLE_SPANS if kind == "date" else SPANS))}
+            case "anniversary":
+                return {name: self._one("today", *({"within_next": span} for span in WHOLE_SPANS))}
+            case "on":
+                return {name: self.written("date")}
+        fold = kind == "text" and name not in ("gt", "gte", "lt", "lte") and self._one(True, False, False)
+        return {name: self.written(kind)} | ({"case_insensitive": True} if fold else {})
+
+    def bounds(self, *, counts: bool) -> Row:
+        value = self._one(0, 1, 2, 3) if counts else self._one(*NUMBERS, 4)
+        name = self._one("is", "gt", "gte", "lt", "lte", "between")
+        if name == "between":
+            return {name: [value, value + self._one(0, 2)]}
+        both = {"lt": value + 2} if name == "gte" and self._one(True, False) else {}
+        return {name: value, **both}
+
+    def rows(self, kind: str, name: str) -> Row:
+        """A condition on events or objects."""
+        word = "property" if kind == "event" else "field"
+        spec: Row = {kind: name}
+        types = TYPES[name]
+        if self._one(True, False):
+            spec["where"] = self.where(word, types, 2)
+        timed = kind == "event" or CATALOG.objects[name].created_at is not None
+        window = self._one("within_last", "not_within_last", "since", "between", None, None) if timed else None
+        if window in ("within_last", "not_within_last"):
+            spec[window] = self._one(*SPANS)
+        elif window is not None:
+            since, until = sorted([self.written("timestamp"), self.written("timestamp")])
+            spec |= {"since": since} if window == "since" else {"since": since[:10], "until": until[:10]}
+            if window == "between" and spec["since"] >= spec["until"]:
+                del spec["since"]
+        aggregate = self._one("count", "count", None, "sum", "avg", "min", "max", "count_distinct", "first", "last")
+        if aggregate == "count":
+            spec["count"] = self._one(0, 1, self.bounds(counts=True))
+        elif aggregate in ("sum", "avg"):
+            numbers = [value for value, of in types.items() if of == "number"]
+            spec[aggregate] = {word: self._one(*numbers), **self.bounds(counts=False)}
+        elif aggregate == "count_distinct":
+            spec[aggregate] = {word: self._one(*types), **self.bounds(counts=True)}
+        elif aggregate is not None and (timed or aggregate in ("min", "max")):
+            measured = self._one(*types)
+            spec[aggregate] = {word: measured, **self.test(types[measured])}
+        return spec
+
+    def where(self, word: str, types: dict[str, str], depth: int) -> Row:
+        group = self._one(None, None, "all", "any", "none", "not") if depth else None
+        if group == "not":
+            return {"not": self.where(word, types, depth - 1)}
+        if group is not None:
+            return {group: [self.where(word, types, depth - 1) for _ in range(self._one(1, 2, 2))]}
+        name = self._one(*types)
+        return {word: name, **self.test(types[name])}
+
+    def condition(self, earlier: list[str], depth: int = 2) -> Row:
+        """A random condition; it may refer to the segments `earlier`."""
+        group = self._one(None, None, "all", "any", "none", "not") if depth else None
+        if group == "not":
+            return {"not": self.condition(earlier, depth - 1)}
+        if group is not None:
+            return {group: [self.condition(earlier, depth - 1) for _ in range(self._one(1, 2, 3))]}
+        leaf = self._one(*["attribute"] * 5, *["event"] * 5, *["object"] * 4, "list", "tag", "segment", "everyone")
+        if leaf == "attribute":
+            name = self._one(*CATALOG.contacts.attributes)
+            return {"attribute": name, **self.test(CATALOG.contacts.attributes[name].type)}
+        if leaf in ("event", "object"):
+            return self.rows(leaf, self._one(*(CATALOG.event_names() if leaf == "event" else CATALOG.objects)))
+        if leaf in ("list", "tag"):
+            return {leaf: self._one(*LABELS, "nobody's")}
+        return {"segment": self._one(*earlier)} if leaf == "segment" else {"everyone": True}
+
+    def segments(self, number: int) -> dict[str, Any]:
+        """Segments by id: conditions, and one query. Later ones may refer to earlier ones."""
+        found: dict[str, Any] = {"from_sql": FROM_SQL}
+        for position in range(number):
+            name = "contact_id" if position == 3 else f"s{position:02}"
+            found[name] = self.condition(list(found))
+        return found
