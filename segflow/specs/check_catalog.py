@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.dbt_files import model_names
 from segflow.specs.loaded import Loaded, Reporter
 
 FILE = "segment_specs/catalog.yml"
@@ -16,6 +17,21 @@ def check_catalog(loaded: Loaded) -> None:
         _contacts(say, loaded.catalog)
         _events(say, loaded.catalog)
         _objects(say, loaded.catalog)
+        _models(say, loaded.catalog, model_names(loaded.root / "dbt"))
+
+
+def _models(say: Reporter, catalog: Catalog, known: set[str] | None) -> None:
+    if known is None:
+        return
+    named: list[tuple[tuple[str | int, ...], str]] = [(("contacts", "model"), catalog.contacts.model)]
+    named += [(("events", index, "model"), source.model) for index, source in enumerate(catalog.events)]
+    named += [(("objects", name, "model"), spec.model) for name, spec in catalog.objects.items()]
+    for kind in ("lists", "tags"):
+        model = getattr(catalog, kind).model
+        named += [((kind, "model"), model)] if model is not None else []
+    for loc, model in named:
+        if model not in known:
+            say.unknown(loc, "dbt model", model, sorted(known))
 
 
 def _contacts(say: Reporter, catalog: Catalog) -> None:

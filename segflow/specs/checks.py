@@ -9,6 +9,7 @@ from segflow.specs.check_catalog import check_catalog
 from segflow.specs.check_conditions import ConditionChecker, segment_references
 from segflow.specs.check_flows import check_flows
 from segflow.specs.check_settings import check_settings
+from segflow.specs.dbt_files import CONTACTS, model_names
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
 from segflow.specs.sql_file import references
@@ -48,8 +49,13 @@ def _segments(loaded: Loaded) -> None:
 
 def _sql_references(loaded: Loaded, file: str, spec: SqlSegmentSpec) -> dict[str, Issue]:
     found: dict[str, Issue] = {}
+    known = model_names(loaded.root / "dbt")
     for model, line, column in references(spec.sql):
         if not model.startswith(SEGMENT_MODEL):
+            if known is not None and model not in known | {CONTACTS}:
+                hint = did_you_mean(model, sorted(known))
+                message = f"there is no dbt model {model}{hint}"
+                loaded.issues.append(Issue(file, spec.line + line - 1, column, message))
             continue
         name = model.removeprefix(SEGMENT_MODEL)
         place = Issue(file, spec.line + line - 1, column, "")
