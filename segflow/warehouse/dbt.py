@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ import sqlglot
 from sqlglot import exp
 
 from segflow.errors import RunError
+
+
+_PLAIN_CALL = re.compile(r"\{\{-?\s*(?:ref|source|config)\([^{}]*\)\s*-?\}\}")
+_JINJA = re.compile(r"\{[{%]")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class DbtProject:
         self.directory = directory.resolve()
         self.warehouse_path = warehouse_path.resolve()
         self._manifest: Any = None
+        self._settled: set[str] = set()
 
     def parse(self) -> None:
         """Read the project (from dbt's cache as far as files did not change). Raises RunError with dbt's message."""
@@ -56,6 +62,7 @@ class DbtProject:
     def forget(self) -> None:
         """Files changed: parse again before the next run."""
         self._manifest = None
+        self._settled.clear()
 
     def models(self) -> set[str]:
         """The names of all models."""
@@ -79,15 +86,19 @@ class DbtProject:
     ) -> dict[str, ModelResult]:
         """Run models and return what became of each. `patches` replaces the code of models for this run only.
 
-        Raises RunError when dbt itself fails, not when a model does. Afterwards the warehouse file is released.
+        A view that this process built already is left as it is when its text cannot change from run to run: each model
+        costs 60 to 70 ms. Raises RunError when dbt itself fails, not when a model does. Afterwards the warehouse file is
+        released.
         """
         with self._patched(patches or {}):
             args = ["run", "--select", *select, "--vars", json.dumps(variables)]
-            if exclude:
-                args += ["--exclude", *exclude]
+            excluded = [*(exclude or ()), *sorted(self._settled - set(select))]
+            if excluded:
+                args += ["--exclude", *excluded]
             result = self._invoke(args, self.manifest)
         if result.result is None:
             raise RunError(f"dbt run failed: {_message(result)}")
+        self._settled |= {run.node.name for run in result.result.results if run.status == "success" and _settles(run.node)}
         return {
             run.node.name: ModelResult(
                 run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
@@ -103,6 +114,7 @@ class DbtProject:
         result = self._invoke(["test", "--select", *names], self.manifest)
         if result.result is None:
             raise RunError(f"dbt test failed: {_message(result)}")
+        self._settled |= {run.node.name for run in result.result.results if run.status == "success" and _settles(run.node)}
         return {
             run.node.name: ModelResult(
                 run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
@@ -138,6 +150,13 @@ class DbtProject:
             return dbtRunner(manifest=manifest).invoke(args + flags)
         finally:
             _release_warehouse()
+
+
+def _settles(node: Any) -> bool:
+    """Does building this view once do for all runs? Only on engines that bind views by name, and without logic."""
+    if node.config.materialized != "view" or node.config.pre_hook or node.config.post_hook:
+        return False
+    return not _JINJA.search(_PLAIN_CALL.sub("", node.raw_code))
 
 
 def _release_warehouse() -> None:
