@@ -24,6 +24,7 @@ from segflow.segments.emit import bound_keys, fill, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
+from segflow.segments.nodes import facts_of
 from segflow.segments.order import closure, levels
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject, ModelResult
@@ -78,7 +79,8 @@ def build(compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: st
     """Build everything for this tick. Raises DuplicateContactsError, and RunError when contacts cannot be judged."""
     work = _Build(compiled, dbt, open_warehouse, tick_id, as_of, BuildReport())
     sql = [segment_model(name) for name in compiled.sql_segments()]
-    select = [f"+{model}" for model in (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS)]
+    parts = (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS, *_read_by_flows(compiled))
+    select = [f"+{model}" for model in parts]
     results = work.run(select)
     if any(result.status != "success" for result in results.values()):
         _repair(work, results)
@@ -86,6 +88,20 @@ def build(compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: st
         _check_contacts(work, warehouse)
         _keep_views(work, warehouse)
     return work.report
+
+
+def _read_by_flows(compiled: Compiled) -> list[str]:
+    """The user's models whose rows flow conditions look at themselves, from each enrollment's own time."""
+    catalog = compiled.specs.catalog
+    found: set[str] = set()
+    for node in (node for conditions in compiled.conditions.values() for node in conditions.values()):
+        for fact in facts_of(node):
+            event = catalog.event(fact.source.name) if fact.source.kind == "event" else None
+            if fact.per_enrollment and event is not None:
+                found.add(event[0].model)
+            elif fact.per_enrollment and fact.source.kind == "object":
+                found |= {spec.model for _, spec in catalog.object_path(fact.source.name)}
+    return sorted(found)
 
 
 def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
@@ -114,29 +130,40 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
         report.broken |= broken
         if len(broken) < len(columns):
             again.append(model)
-    for name in compiled.sql_segments():
-        model = segment_model(name)
-        if _status(results, model) != "success":
-            report.broken[model] = _reason(results, model)
+    failed = [name for name in compiled.sql_segments() if _status(results, segment_model(name)) != "success"]
+    for name in failed:
+        if _status(results, segment_model(name)) == "error":
+            report.broken[segment_model(name)] = _reason(results, segment_model(name))
+    _mark_stale(work)
+    # Skipped for the sake of a fact that its references do not need: it is tried again over the mended models.
+    innocent = [name for name in failed if again and name not in report.stale]
+    for name in failed:
+        if name not in innocent:
+            report.broken.setdefault(segment_model(name), _reason(results, segment_model(name)))
     _mark_stale(work)
     files = compiled.without(report.broken, report.stale)
     patches |= {model: files[f"facts/{model}.sql"] for model in again}
     patches[MEMBERSHIPS] = files[f"{MEMBERSHIPS}.sql"]
     if again:
-        outcome = work.run(again, patches)
+        select = again + [f"+{segment_model(name)}" for name in innocent]
+        outcome = work.run(select, patches, exclude=[CONTACTS])
         for model in again:
             if _status(outcome, model) != "success":
                 columns = by_model(compiled.columns)[model]
                 report.broken |= {column.name: _reason(outcome, model) for column in columns}
+        for model in map(segment_model, innocent):
+            if _status(outcome, model) != "success":
+                report.broken[model] = _reason(outcome, model)
         _mark_stale(work)
         patches[MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{MEMBERSHIPS}.sql"]
     outcome = work.run([MEMBERSHIPS], patches)
     if _status(outcome, MEMBERSHIPS) == "success":
         return
     with work.open() as warehouse:
-        for name, text in compiled.views.items():
+        for name in compiled.views:
             if name not in report.stale:
-                fault = warehouse.bind(work.fill(text))
+                # The standalone text: views that others refer to may not exist before the first tick.
+                fault = warehouse.bind(work.fill(compiled.segments[name].standalone))
                 if fault:
                     report.stale[name] = fault
     _spread(work)
