@@ -2,29 +2,24 @@
 
 # No `from __future__ import annotations`: Dagster reads the config classes from the annotations themselves.
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from dagster import (
-    AssetCheckResult,
     AssetExecutionContext,
     AssetsDefinition,
     Config,
     Failure,
-    MaterializeResult,
     multi_asset,
 )
 from pydantic import Field
 
 from dagster_project.keys import POOL, VERDICT
-from dagster_project.reports import errors_of, results, unique_ids
+from dagster_project.reports import Results, errors_of, key_of, results, unique_ids
 from dagster_project.specs import Graph
 from dagster_project.steps import Worker
 from segflow.errors import DuplicateContactsError, InputError
 from segflow.project import Project
 from segflow.tick import STAGES
-
-Results = Iterator[MaterializeResult | AssetCheckResult]
 
 
 class IngestConfig(Config):
@@ -53,7 +48,7 @@ def _stage(name: str, project: Project, graph: Graph) -> AssetsDefinition:
         try:
             step = Worker(project, context).stage(name)
         except DuplicateContactsError as error:
-            if unique_ids(None).asset_check_key in context.selected_asset_check_keys:
+            if key_of(unique_ids(None)) in context.selected_asset_check_keys:
                 yield unique_ids(str(error))
             raise
         yield from results(context, name, step)

@@ -33,21 +33,29 @@ OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")
 ERRORS = "errors"
 
 Facts = Mapping[str, Any]
+Results = Iterator[MaterializeResult[None] | AssetCheckResult]
 
 
-def results(context: AssetExecutionContext, name: str, step: Step) -> Iterator[MaterializeResult | AssetCheckResult]:
+def results(context: AssetExecutionContext, name: str, step: Step) -> Results:
     """Everything that was picked of the step's assets and checks."""
     found = _METADATA[name](step) if name in _METADATA else {}
     found[stage_key(name)] = _stage(step, name)
-    base = {"tick": step.report.tick_id, "as_of": MetadataValue.timestamp(step.report.as_of)}
+    base: dict[str, Any] = {"tick": step.report.tick_id, "as_of": MetadataValue.timestamp(step.report.as_of)}
     for key in _in_order(context):
-        metadata = found.get(key, {})
+        metadata: Facts = found.get(key, {})
         if not step.ran and not metadata:
             metadata = {name: value for name, value in recorded(context, key, step).items() if name not in base}
         yield MaterializeResult(key, metadata={**base, **metadata})
     for check in _CHECKS[name](step) if name in _CHECKS else ():
-        if AssetCheckKey(check.asset_key, check.check_name) in context.selected_asset_check_keys:
+        if key_of(check) in context.selected_asset_check_keys:
             yield check
+
+
+def key_of(check: AssetCheckResult) -> AssetCheckKey:
+    """The key of a check whose result names its asset."""
+    assert check.asset_key is not None
+    assert check.check_name is not None
+    return AssetCheckKey(check.asset_key, check.check_name)
 
 
 def _in_order(context: AssetExecutionContext) -> Iterator[AssetKey]:

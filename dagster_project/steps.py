@@ -54,7 +54,7 @@ class Worker:
             earlier: list[str] = []
             if name == STEPS[0] and self._steps() == set(STEPS):
                 run, earlier = self._open(as_of or self._created(), lease, send)
-                self.context.instance.add_run_tags(self.context.run_id, {TICK_TAG: run.row.tick_id})
+                self.context.instance.add_run_tags(self.context.run.run_id, {TICK_TAG: run.row.tick_id})
             else:
                 run = self._find(lease)
             turn = _next_step(run.row)
@@ -81,9 +81,11 @@ class Worker:
     @contextmanager
     def _lease(self, *, keep: bool) -> Iterator[Lease]:
         store = self.project.store
-        with held_lease(store, f"dagster:{self.context.run_id}", LEASE_SECONDS, keep=keep) as lease:
+        with held_lease(store, f"dagster:{self.context.run.run_id}", LEASE_SECONDS, keep=keep) as lease:
             try:
-                yield lease
+                # Opening the file costs 50 ms; while one connection is open, further ones cost nothing.
+                with self.project.warehouse():
+                    yield lease
             except BaseException:
                 # No later step of this run will follow. Kept, the lease would refuse the retry for two minutes.
                 store.leases.release(lease)
@@ -97,7 +99,7 @@ class Worker:
 
     def _created(self) -> datetime:
         """When the run was created: the same for all its steps and for their retries."""
-        record = self.context.instance.get_run_record_by_id(self.context.run_id)
+        record = self.context.instance.get_run_record_by_id(self.context.run.run_id)
         return record.create_timestamp.astimezone(UTC) if record is not None else datetime.now(UTC)
 
     def _open(self, as_of: datetime, lease: Lease, send: bool) -> tuple[TickRun, list[str]]:
@@ -112,7 +114,7 @@ class Worker:
 
     def _find(self, lease: Lease) -> TickRun:
         """The tick of this run; the latest one when it has none, as in a run that picks single assets."""
-        stored = self.context.instance.get_run_by_id(self.context.run_id)
+        stored = self.context.instance.get_run_by_id(self.context.run.run_id)
         tick_id = stored.tags.get(TICK_TAG) if stored is not None else None
         with self.project.warehouse() as warehouse:
             warehouse.ensure_tables()

@@ -1,0 +1,54 @@
+"""Job `dbt_tests`: the tests of the user's models as asset checks."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from dagster import AssetKey, DagsterInstance
+
+from segflow.outbox.lease import held_lease
+from tests.dagster.conftest import PEOPLE, START, Station, checks, failures
+from tests.world import World
+
+PROPERTIES = {
+    "version": 2,
+    "models": [
+        {
+            "name": "stg_contacts",
+            "columns": [
+                {"name": "contact_id", "data_tests": ["unique", "not_null"]},
+                {"name": "phone", "data_tests": [{"not_null": {"config": {"severity": "warn"}}}]},
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    (world.root / "dbt/models/staging/schema.yml").write_text(yaml.safe_dump(PROPERTIES), encoding="utf-8")
+    return world
+
+
+def test_dbt_tests_are_checks_of_their_models_and_tell_failures_from_warnings(world: World) -> None:
+    with DagsterInstance.ephemeral() as instance:
+        station = Station(world, instance)
+        tick = station.tick(START)
+        assert tick.success
+        assert not [name for name in checks(tick) if name.startswith("staging/")]
+        world.rows_of("contacts", [*PEOPLE, PEOPLE[0]])
+        job = station.definitions.resolve_job_def("dbt_tests")
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        found = {one.check_name: one for one in result.get_asset_check_evaluations()}
+        assert {one.asset_key for one in found.values()} == {AssetKey(["staging", "stg_contacts"])}
+        told = {name: (one.passed, one.severity.value, one.metadata["status"].value) for name, one in found.items()}
+        assert told == {
+            "unique_stg_contacts_contact_id": (False, "ERROR", "fail"),
+            "not_null_stg_contacts_contact_id": (True, "ERROR", "pass"),
+            "not_null_stg_contacts_phone": (False, "WARN", "warn"),
+        }
+        assert "Got 1 result" in str(found["unique_stg_contacts_contact_id"].description)
+        assert station.lease_is_free()
+        with held_lease(station.project.store, "a tick"):
+            refused = job.execute_in_process(instance=instance, raise_on_error=False)
+        assert "a tick" in failures(refused)["run_dbt_tests"]

@@ -1,0 +1,140 @@
+"""The definitions of the demo shop: its asset graph, jobs and schedule; wrong specs; the home of the UI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster import (
+    DagsterInstance,
+    DagsterInvalidDefinitionError,
+    DefaultScheduleStatus,
+    Definitions,
+    build_schedule_context,
+    validate_run_config,
+)
+
+from dagster_project.__main__ import prepare_home
+from dagster_project.build import build_definitions
+from dagster_project.dbt_graph import load_graph
+from segflow.project import Project
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).with_name("demo_assets.txt")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copy(ROOT / "segflow.yml", folder)
+    for name in ("segment_specs", "flow_specs", "dbt"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("target", "logs"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def definitions(demo: Path) -> Definitions:
+    return build_definitions(Project(demo))
+
+
+def test_the_graph_of_the_demo_is_the_golden_one(definitions: Definitions) -> None:
+    """To accept a change: UPDATE_GOLDEN=1 make test."""
+    graph = definitions.get_repository_def().asset_graph
+    lines = []
+    for key in sorted(graph.get_all_asset_keys()):
+        node = graph.get(key)
+        parents = ", ".join(sorted(parent.to_user_string() for parent in node.parent_keys))
+        external = "" if node.is_materializable else " (outside)"
+        lines.append(f"{node.group_name}: {key.to_user_string()}{external} <- {parents}".rstrip())
+    text = "\n".join(lines) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_every_spec_has_its_asset_and_its_check(definitions: Definitions, demo: Path) -> None:
+    graph = definitions.get_repository_def().asset_graph
+    assets = {key.to_user_string() for key in graph.materializable_asset_keys}
+    checks = {f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys}
+    segments = {p.stem for p in (demo / "segment_specs").iterdir()} - {"catalog"}
+    flows = {p.stem for p in (demo / "flow_specs").glob("*.yml")}
+    assert {f"segments/{name}" for name in segments} | {f"flows/{name}" for name in flows} <= assets
+    assert {f"exports/{name}" for name in segments} <= assets
+    assert {f"segments/{name}:evaluated" for name in segments} <= checks
+    assert {f"flows/{name}:not_held" for name in flows} <= checks
+    assert {"senders/mailbox:no_errors", "models/contacts:unique_ids"} <= checks
+
+
+def test_the_tick_jobs_have_every_stage_and_no_dbt_test(definitions: Definitions) -> None:
+    order = ["ingest", "build", "cross", "advance", "send", "export", "verdict"]
+    for name in ("tick", "tick_multiprocess"):
+        job = definitions.resolve_job_def(name)
+        assert [node.name for node in job.nodes_in_topological_order] == order
+    assert [node.name for node in definitions.resolve_job_def("dbt_tests").nodes] == ["run_dbt_tests"]
+
+
+def test_the_schedule_is_off_and_its_time_becomes_as_of(definitions: Definitions) -> None:
+    found = definitions.resolve_schedule_def("tick_schedule")
+    assert (found.cron_schedule, found.execution_timezone) == ("0 6 * * *", "Europe/London")
+    assert found.default_status == DefaultScheduleStatus.STOPPED
+    due = datetime(2026, 7, 1, 5, 0, tzinfo=UTC)
+    with DagsterInstance.ephemeral() as instance:
+        context = build_schedule_context(instance=instance, scheduled_execution_time=due)
+        [request] = found.evaluate_tick(context).run_requests
+    as_of = request.run_config["ops"]["ingest"]["config"]["as_of"]
+    assert datetime.fromisoformat(as_of) == due
+    assert validate_run_config(definitions.resolve_job_def("tick"), request.run_config)
+
+
+def test_the_dbt_graph_is_parsed_again_only_after_a_change(definitions: Definitions, demo: Path) -> None:
+    cached = Project(demo)
+    load_graph(cached)
+    assert cached.dbt._manifest is None
+    model = demo / "dbt" / "models" / "staging" / "stg_tags.sql"
+    text = model.read_text(encoding="utf-8")
+    try:
+        model.write_text(text + "-- once more\n", encoding="utf-8")
+        changed = Project(demo)
+        load_graph(changed)
+        assert changed.dbt._manifest is not None
+    finally:
+        model.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        pytest.param(
+            "segment_specs/wrong.yml",
+            "where:\n  attribute: ctiy\n  is: London\n",
+            r"segment_specs/wrong\.yml:2:\d+: .*ctiy.*city",
+            id="a misspelt attribute",
+        ),
+        pytest.param("segflow.yml", "cadenc: daily\n", r"segflow\.yml:1:1: .*cadence", id="a misspelt setting"),
+        pytest.param("dbt/models/staging/stg_x.sql", "select {{ ref('nowhere') }}", "nowhere", id="a model for dbt"),
+    ],
+)
+def test_wrong_files_are_a_load_error_that_names_them(
+    demo: Path, tmp_path: Path, file: str, text: str, told: str
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(demo, broken)
+    (broken / file).write_text(text, encoding="utf-8")
+    with pytest.raises(DagsterInvalidDefinitionError, match=told):
+        build_definitions(Project(broken))
+
+
+def test_the_home_of_the_ui_has_our_settings_and_keeps_edits(tmp_path: Path) -> None:
+    home = prepare_home(tmp_path)
+    assert home == tmp_path / ".segflow" / "dagster_home"
+    with DagsterInstance.from_config(str(home)) as instance:
+        assert instance.run_monitoring_enabled
+        limits = instance.get_concurrency_config().pool_config
+        assert (str(limits.pool_granularity.value), limits.default_pool_limit) == ("run", 1)
+    (home / "dagster.yaml").write_text(yaml.safe_dump({"telemetry": {"enabled": False}}), encoding="utf-8")
+    prepare_home(tmp_path)
+    assert "run_monitoring" not in (home / "dagster.yaml").read_text(encoding="utf-8")

@@ -1,0 +1,166 @@
+"""Imports point one way, and Dagster's side stays thin. Read from the source: an arrow that turns fails here."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("segflow", "senders", "dagster_project")
+
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "messages"}),
+    frozenset({"specs", "warehouse"}),
+    frozenset({"segments", "crossings", "flows", "outbox"}),
+    # What the tick is made of that has no folder of its own.
+    frozenset({"ticks", "exports"}),
+    frozenset({"tick", "project"}),
+)
+"""The engine's parts from the bottom up; a part may use its own layer and those below. Every other module of
+`segflow` is the command line, which may use all of them and which none of them may use."""
+SENDERS_MAY_USE = {"segflow.errors", "segflow.messages"}
+
+_SQL = re.compile(
+    r"\b(select\b.+\bfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|(create|drop|alter)\s+(table|view|schema))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_HTTP = {"requests", "httpx", "urllib", "urllib3", "http", "aiohttp", "socket"}
+
+
+def files(package: str) -> list[Path]:
+    return sorted(path for path in (ROOT / package).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, module) of every import, those inside functions and of TYPE_CHECKING included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            assert node.module is not None
+            # `from segflow import ticks` names a module, too.
+            names = [f"{node.module}.{alias.name}" for alias in node.names] if "." not in node.module else [node.module]
+            yield from ((node.lineno, name) for name in names)
+
+
+def type_checking_lines(path: Path) -> set[int]:
+    """The lines below `if TYPE_CHECKING:`. They run nowhere; a type may point upwards."""
+    lines: set[int] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            lines |= {line for inner in node.body for line in range(inner.lineno, (inner.end_lineno or 0) + 1)}
+    return lines
+
+
+def layer(module: str) -> int | None:
+    """The layer of a module of segflow, None for other packages."""
+    parts = module.split(".")
+    if parts[0] != "segflow":
+        return None
+    if len(parts) == 1 or parts[1] == "__init__":
+        return -1
+    return next((number for number, names in enumerate(LAYERS) if parts[1] in names), len(LAYERS))
+
+
+def wrong_imports(path: Path, root: Path = ROOT) -> list[str]:
+    """Every import of a file that points the wrong way."""
+    relative = path.relative_to(root)
+    package, own = relative.parts[0], layer(".".join(relative.with_suffix("").parts))
+    if relative.as_posix() == "segflow/__init__.py":
+        own = len(LAYERS)  # the front door shows what lies behind it
+    only_types = type_checking_lines(path)
+    found = []
+    for line, module in imports(path):
+        top = module.split(".")[0]
+        other = layer(module)
+        upwards = own is not None and other is not None and other > own and line not in only_types
+        into_senders = package == "segflow" and top == "senders" and own is not None and own < len(LAYERS) - 1
+        out_of_senders = (
+            package == "senders"
+            and top == "segflow"
+            and not any(module == allowed or module.startswith(f"{allowed}.") for allowed in SENDERS_MAY_USE)
+        )
+        dagster = package != "dagster_project" and top in ("dagster", "dagster_dbt", "dagster_project")
+        if upwards or into_senders or out_of_senders or dagster:
+            found.append(f"{relative}:{line}: imports {module}")
+    return found
+
+
+def docstrings(tree: ast.Module) -> set[int]:
+    """The ids of the nodes that are documentation."""
+    return {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+
+
+def sql_strings(path: Path) -> list[str]:
+    """Every text of a file that reads like SQL, docstrings left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documentation = docstrings(tree)
+    return [
+        f"{path.name}:{node.lineno}: {node.value[:60]!r}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in documentation
+        and _SQL.search(node.value)
+    ]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_point_one_way(package: str) -> None:
+    assert files(package)
+    assert [wrong for path in files(package) for wrong in wrong_imports(path)] == []
+
+
+def test_dagster_project_holds_no_sql_and_makes_no_http_call() -> None:
+    paths = files("dagster_project")
+    assert [found for path in paths for found in sql_strings(path)] == []
+    assert [
+        f"{path.name}:{line}: {module}" for path in paths for line, module in imports(path)
+        if module.split(".")[0] in _HTTP
+        or module.split(".")[0] in ("duckdb", "sqlglot", "sqlalchemy")
+    ] == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        pytest.param("segflow/specs/x.py", "from segflow.tick import STAGES", id="specs use the tick"),
+        pytest.param("segflow/errors.py", "import segflow.specs.load", id="errors use specs"),
+        pytest.param("segflow/flows/x.py", "def f():\n    from segflow import tick", id="flows use the tick, inside"),
+        pytest.param("segflow/tick.py", "from segflow.cli import main", id="the tick uses the command line"),
+        pytest.param("segflow/outbox/x.py", "import senders.smtp", id="the outbox uses a sender"),
+        pytest.param("segflow/project.py", "import dagster", id="the engine uses dagster"),
+        pytest.param("segflow/cli.py", "from dagster_project import keys", id="the command line uses our Dagster side"),
+        pytest.param("senders/x.py", "from segflow.specs.settings import Settings", id="a sender uses specs"),
+        pytest.param("senders/x.py", "import dagster", id="a sender uses dagster"),
+    ],
+)
+def test_a_turned_arrow_is_found(tmp_path: Path, file: str, text: str) -> None:
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    assert len(wrong_imports(path, tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 'select a from b'",
+        "x = f'DELETE FROM {t}'",
+        "x = 'insert  into t values (1)'",
+        "f('''select\n*\nfrom t''')",
+    ],
+)
+def test_sql_in_a_string_is_found(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.py"
+    path.write_text(text, encoding="utf-8")
+    assert len(sql_strings(path)) == 1
