@@ -11,16 +11,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlglot import exp
 
 from demo.screen import show
-from demo.shop import END, build
+from demo.shop import build
 from segflow.errors import SegflowError
 from segflow.project import Project
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.sqlfile import literal
 
 ROOT = Path(__file__).resolve().parents[1]
 TICKS = 30
+AHEAD = timedelta(days=30)
+"""The shop's life goes on after the demo's last tick, unseen until a later tick looks: so `segflow tick` finds news."""
 
 
 def main() -> int:
@@ -52,21 +55,37 @@ def _warehouse(specs: Specs) -> Warehouse:
 
 def _build_shop(console: Console, specs: Specs) -> None:
     with _warehouse(specs) as warehouse:
-        tables = exp.select("table_name").from_(exp.table_("tables", db="information_schema"))
-        built = warehouse.rows(tables.where(exp.column("table_schema").eq("raw")).limit(1))
-    if built:
-        return
+        if _last_tick(warehouse) is not None:
+            return
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with console.status("Building the shop"):
-        shop = build(specs.path(specs.settings.warehouse.path))
+        shop = build(specs.path(specs.settings.warehouse.path), end=today + AHEAD)
+        with _warehouse(specs) as warehouse:
+            # Written last: a shop without it was not finished, and is built again.
+            clock = exp.select(literal(today).as_("last_tick"))
+            warehouse.execute(exp.Create(this=_CLOCK.copy(), kind="TABLE", replace=True, expression=clock))
     console.print(
-        f"The shop: {shop.customers:,} customers, {shop.events:,} events and {shop.orders:,} orders "
-        f"from {shop.start:%d %B %Y} to {shop.end:%d %B %Y}"
+        f"The shop: {shop.customers:,} customers, {shop.events:,} events, {shop.orders:,} orders since {shop.start:%B %Y}"
     )
+
+
+_CLOCK = exp.table_("demo_clock", db="raw")
+
+
+def _last_tick(warehouse: Warehouse) -> datetime | None:
+    """The time of the demo's last tick, which building the shop fixed; None when there is no shop."""
+    tables = exp.select("table_name").from_(exp.table_("tables", db="information_schema"))
+    if not warehouse.rows(tables.where(exp.column("table_schema").eq("raw"), exp.column("table_name").eq("demo_clock"))):
+        return None
+    found = warehouse.scalar(exp.select("last_tick").from_(_CLOCK.copy()))
+    return None if found is None else found.replace(tzinfo=UTC)
 
 
 def _due(warehouse: Warehouse) -> list[datetime]:
     """The ticks that have not finished yet. One that was interrupted is among them and gets resumed."""
-    every = [END - timedelta(days=days) for days in reversed(range(TICKS))]
+    end = _last_tick(warehouse)
+    assert end is not None, "the shop was built"
+    every = [end - timedelta(days=days) for days in reversed(range(TICKS))]
     if not warehouse.exists("ticks"):
         return every
     finished = exp.select(exp.Max(this=exp.column("as_of"))).from_(relation("ticks"))

@@ -170,8 +170,8 @@ def _next_steps(specs: Specs) -> Table:
     steps = [
         ("make ui", "the same in Dagster"),
         (f"{segflow} preview win_back", "who is in a segment now"),
-        ("edit segment_specs/vip_customers.yml", "then see who moves with the next line"),
-        (f"{segflow} tick --as-of 2026-03-02T00:00:00Z", "one more day"),
+        ("edit segment_specs/vip_customers.yml", "change the rule; the next line shows who moves"),
+        (f"{segflow} tick", "what happened since midnight, and your edits"),
     ]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold cyan", overflow="fold")

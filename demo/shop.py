@@ -19,7 +19,7 @@ from demo.people import make_people
 from demo.stock import PRODUCT_IDS, PRODUCTS
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
-"""Everything happened before. The demo's ticks are the midnights up to here."""
+"""Everything happens before, unless `build` is told another end."""
 MONTHS = 18
 
 
@@ -38,8 +38,8 @@ class ShopSummary:
     end: datetime
 
 
-def build(path: Path, seed: int = 7, contacts: int = 5000) -> ShopSummary:
-    """Write schema `raw` of the DuckDB file at `path`, replacing the shop that is there.
+def build(path: Path, seed: int = 7, contacts: int = 5000, end: datetime = END) -> ShopSummary:
+    """Write schema `raw` of the DuckDB file at `path`, replacing the shop that is there. It lives until `end` (UTC).
 
     5,000 contacts give about 200,000 events. All times are naive UTC timestamps in whole seconds. Either all tables
     are replaced or none. Raises ValueError for fewer than 20 contacts: the shares would come out empty.
@@ -47,11 +47,11 @@ def build(path: Path, seed: int = 7, contacts: int = 5000) -> ShopSummary:
     if contacts < 20:
         raise ValueError(f"a shop needs at least 20 contacts, not {contacts}")
     rng = np.random.default_rng(seed)
-    end = pd.Timestamp(END).tz_localize(None)
-    start = end - pd.DateOffset(months=MONTHS)
-    people = make_people(rng, contacts, start, end)
-    orders, items = make_orders(rng, people, start, end)
-    events = make_events(rng, people, orders, start, end)
+    until = pd.Timestamp(end).tz_localize(None)
+    start = until - pd.DateOffset(months=MONTHS)
+    people = make_people(rng, contacts, start, until)
+    orders, items = make_orders(rng, people, start, until)
+    events = make_events(rng, people, orders, start, until)
     frames = {
         "people": people.drop(columns=["habit", "utc_hours", "currency"]),
         "orders": orders,
@@ -80,7 +80,7 @@ def build(path: Path, seed: int = 7, contacts: int = 5000) -> ShopSummary:
         list_members=len(frames["list_members"]),
         tags=len(frames["tags"]),
         start=start.to_pydatetime(),
-        end=end.to_pydatetime(),
+        end=until.to_pydatetime(),
     )
 
 
