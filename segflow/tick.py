@@ -6,6 +6,7 @@ in any stage is resumed under the same id and ends in the same tables.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -82,7 +83,8 @@ class TickRun:
         """What the build of this tick could not evaluate: segment -> reason, part -> reason."""
         with self.project.warehouse() as warehouse:
             rows = warehouse.rows(
-                exp.select("*").from_(relation("build_faults"))
+                exp.select("*")
+                .from_(relation("build_faults"))
                 .where(exp.column("tick_id").eq(exp.Literal.string(self.row.tick_id)))
             )
         return (
@@ -101,29 +103,44 @@ def ingest(run: TickRun) -> None:
 
 def build_models(run: TickRun) -> None:
     """Compile, then let dbt build contacts, facts and memberships."""
+    _build(run, "build")
+
+
+def _build(run: TickRun, stage: str) -> None:
     project = run.project
     project.write_models()
     found = build(project.compiled, project.dbt, project.warehouse, run.row.tick_id, run.row.as_of)
     run.report.dbt_seconds = found.dbt_seconds
     bounds = bounds_json(project.compiled.bounds, run.row.as_of, project.compiled.zone, "duckdb")
-    run.row = run.row.with_(contacts=found.contacts, null_contacts=found.null_contacts, bounds=bounds)
-    with run.commit("build") as warehouse:
+    run.row = run.row.with_(
+        contacts=found.contacts, null_contacts=found.null_contacts, bounds=bounds, compiled=_text_hash(project)
+    )
+    with run.commit(stage) as warehouse:
         warehouse.replace("build_faults", _faults(found, run.row.tick_id))
+
+
+def _build_if_edited(run: TickRun) -> None:
+    """Build again when specs were edited while the tick lay dead: a segment that was not built has no members, and
+    its first ones would look as if they had entered at the next tick."""
+    if run.row.compiled != _text_hash(run.project):
+        assert run.row.stage is not None
+        _build(run, run.row.stage)
 
 
 def cross(run: TickRun) -> None:
     """Diff membership against the state."""
-    stale, _ = run.faults()
+    _build_if_edited(run)
+    stale, broken = run.faults()
     with run.commit("cross") as warehouse:
-        crossing.cross(
-            run.project.compiled, warehouse, run.project.dbt, run.row.tick_id, run.row.as_of, stale
-        )
+        crossing.cross(run.project.compiled, warehouse, run.project.dbt, run.row.tick_id, run.row.as_of, stale, broken)
 
 
 def advance(run: TickRun) -> None:
     """Move the flows and plan messages."""
+    _build_if_edited(run)
     stale, broken = run.faults()
     with run.commit("advance") as warehouse:
+        stale = crossing.not_crossed(run.project.compiled, warehouse) | stale
         before = ticks.previous(warehouse, run.row.tick_id)
         flows.advance(
             run.project.compiled,
@@ -179,12 +196,15 @@ def begin(project: Project, as_of: datetime | None, lease: Lease) -> TickRun:
     Returns a finished tick as it is when `as_of` is exactly its time. Raises InputError when `as_of` lies before the
     last tick, RunError when the warehouse is older than the delivery store says.
     """
+    wanted = as_of is not None
     as_of = (as_of or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
     with project.warehouse() as warehouse:
         warehouse.ensure_tables()
         warehouse.create_view("flow_enrollments", flows.enrollments_view())
         latest = ticks.last(warehouse)
         _check_not_behind(project, latest)
+        if wanted:
+            ticks.check_order(as_of, latest)
         resumed = latest is not None and latest.status == "running"
         if latest is not None and (resumed or latest.as_of == as_of):
             row = latest
@@ -248,6 +268,11 @@ def _check_not_behind(project: Project, latest: ticks.TickRow | None) -> None:
             "Running on would repeat messages. Put the newer warehouse file back; to start all over, move the "
             "delivery store away too."
         )
+
+
+def _text_hash(project: Project) -> str:
+    files = sorted(project.compiled.files.items())
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
 def _faults(found: BuildReport, tick_id: str) -> pa.Table:

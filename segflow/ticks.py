@@ -22,6 +22,7 @@ _SCHEMA = pa.schema(
         ("contacts", pa.int64()),
         ("null_contacts", pa.int64()),
         ("bounds", pa.string()),
+        ("compiled", pa.string()),
     ]
 )
 
@@ -40,6 +41,8 @@ class TickRow:
     contacts: int | None = None
     null_contacts: int | None = None
     bounds: str | None = None
+    compiled: str | None = None
+    """Which models the build of this tick ran: a hash of their text."""
 
     def with_(self, **changes: Any) -> TickRow:
         return replace(self, **changes)
@@ -61,6 +64,7 @@ def save(warehouse: Warehouse, row: TickRow) -> None:
         "contacts": row.contacts,
         "null_contacts": row.null_contacts,
         "bounds": row.bounds,
+        "compiled": row.compiled,
     }
     warehouse.append("ticks", row.tick_id, pa.Table.from_pylist([values], schema=_SCHEMA))
 

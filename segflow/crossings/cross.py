@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,11 +34,18 @@ class SegmentResult:
 
 
 def cross(
-    compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime, stale: dict[str, str]
+    compiled: Compiled,
+    warehouse: Warehouse,
+    dbt: DbtProject,
+    tick_id: str,
+    as_of: datetime,
+    stale: dict[str, str],
+    broken: Collection[str] = (),
 ) -> None:
     """Record entries, exits, members, sizes and versions of this tick. The caller holds the transaction.
 
-    `stale` are the segments that could not be evaluated, with the reason: their members stay. Raises
+    `stale` are the segments that could not be evaluated, with the reason: their members stay.
+    `broken` are the parts (`model.column`) that could not. Raises
     StaleGenerationError when what it would read was built for another tick.
     """
 
@@ -47,7 +55,7 @@ def cross(
     judged = judge(compiled, warehouse, stale)
     evaluated = {one.segment for one in judged if one.evaluated}
     check_generation(warehouse, models_read(compiled, evaluated), tick_id)
-    old, outcome = old_rules(judged, compiled, warehouse, dbt, as_of, tick_id)
+    old, outcome = old_rules(judged, compiled, warehouse, dbt, as_of, tick_id, broken)
     judged = [dataclasses.replace(one, old_rule=outcome.get(one.segment_key, "none")) for one in judged]
 
     warehouse.stage("judged", _judged_rows(judged))
@@ -67,6 +75,12 @@ def cross(
         warehouse.replace("contact_state", query("contact_state", as_of=as_of))
     warehouse.append("segment_sizes", tick_id, query("sizes", as_of=as_of))
     warehouse.replace("segment_state", _state_rows(judged))
+
+
+def not_crossed(compiled: Compiled, warehouse: Warehouse) -> dict[str, str]:
+    """The segments that the cross stage has never seen, with the reason: specs were edited after it ran."""
+    known = {row["segment"] for row in warehouse.rows(exp.select("segment").from_(relation("segment_state")))}
+    return {name: "it is new since this tick looked at memberships" for name in compiled.segments if name not in known}
 
 
 def results(warehouse: Warehouse, tick_id: str) -> list[SegmentResult]:

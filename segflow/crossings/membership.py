@@ -32,7 +32,9 @@ def check_generation(warehouse: Warehouse, models: Iterable[str], tick_id: str) 
         if not warehouse.exists(model):
             raise StaleGenerationError(f"segflow.{model} was never built; run the build stage of tick {tick_id}")
         other = warehouse.rows(
-            exp.select("tick_id").from_(relation(model)).where(exp.column("tick_id").neq(exp.Literal.string(tick_id)))
+            exp.select("tick_id")
+            .from_(relation(model))
+            .where(exp.column("tick_id").neq(exp.Literal.string(tick_id)))
             .limit(1)
         )
         if other:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.segments.compiler import Compiled
+from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import fill
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
@@ -105,11 +106,13 @@ def old_rules(
     dbt: DbtProject,
     as_of: datetime,
     tick_id: str,
+    broken: Collection[str] = (),
 ) -> tuple[exp.Query | None, dict[str, str]]:
     """(segment_key, contact_id) under the old rules of the segments that changed, at this `as_of`.
 
     Also says for every changed segment whether its old rule `ran` or is `broken`. The rule may be broken for good
-    (a column is gone), which must not stop the tick.
+    (a column is gone), which must not stop the tick. `broken` are the parts that this build could not evaluate:
+    an attribute among them is null for everybody, and a rule over nulls would run and say that nobody matches.
     """
     changed = [one for one in judged if one.changed and not one.is_new]
     if not changed:
@@ -117,17 +120,19 @@ def old_rules(
     versions = _compiled_sql(warehouse)
     queries: list[exp.Query] = []
     outcome: dict[str, str] = {}
+    missing = {part.removeprefix(f"{CONTACTS}.") for part in broken if part.startswith(f"{CONTACTS}.")}
     for one in changed:
         try:
             query = fill(
                 versions[one.segment_key],
-                relation=lambda model: relation(model) if model == "contacts" else dbt.relation(model),
+                relation=lambda model: relation(model) if model == CONTACTS else dbt.relation(model),
                 as_of=as_of,
                 zone=compiled.zone,
                 tick_id=tick_id,
                 dialect=warehouse.dialect,
             )
-            error = warehouse.bind(query)
+            read = {column.name for column in query.find_all(exp.Column)}
+            error = f"{sorted(missing & read)[0]} cannot be read" if missing & read else warehouse.bind(query)
         except Exception as reason:  # whatever is wrong with an old rule, the new one goes on
             error = str(reason)
         outcome[one.segment_key] = "broken" if error else "ran"

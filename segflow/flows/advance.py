@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
@@ -19,20 +20,14 @@ from segflow.flows import prepare
 from segflow.flows.conditions import Conditions
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import fill, template
+from segflow.segments.nodes import facts_of
 from segflow.specs.flow import BranchStep
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
 from segflow.warehouse.sqlfile import Parameter, load_query
 
 _SQL = Path(__file__).parent / "sql"
-_SUBJECT = pa.schema(
-    [
-        ("subject_id", pa.string()),
-        ("contact_id", pa.string()),
-        ("enrolled_at", pa.timestamp("us")),
-        ("condition", pa.string()),
-    ]
-)
+_ANSWERS = pa.schema([("subject_id", pa.string()), ("condition", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -87,12 +82,15 @@ class _Advance:
 
     def run(self, stale: dict[str, str], broken: dict[str, str]) -> None:
         w = self.warehouse
-        flows = prepare.flows_now(self.compiled, w, stale, broken, self.before, self.as_of)
-        standing = w.scalar(exp.select(exp.Count(this=exp.Star())).from_(relation("flow_positions")))
-        if not flows and not standing:
+        flows = prepare.flows_now(self.compiled, w, stale, broken, self.before)
+        # What flows that are gone have left behind must go too: a cursor that stayed would make a flow of the same
+        # name catch up all the ticks since.
+        left = ("flow_positions", "flow_cursors", "flow_waiting")
+        if not flows and not any(self._count(relation(table)) for table in left):
             return
         check_generation(w, self._models_read(broken), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
+        prepare.hold(flows, self._unanswerable(flows))
         w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
         w.stage("steps", prepare.step_table(self.compiled, self.as_of))
         w.stage("edges", prepare.edge_table(self.compiled))
@@ -101,7 +99,8 @@ class _Advance:
         active = [row["flow"] for row in flows if row["status"] == "active"]
 
         w.stage("started", self._query("nothing_started"))
-        w.stage("ended", self._query("pushed_out"))
+        w.stage("answers", pa.Table.from_pylist([], schema=_ANSWERS))
+        w.stage("ended", self._query("pushed_out", from_tick=self.tick_id))
         self._keep_only_active()
         self._survive_edits()
         self._end_by_condition(active)
@@ -142,11 +141,34 @@ class _Advance:
         w.stage("ended", _all("ended", self._query("step_removed")))
         w.stage("positions", self._query("positions_after_edit"))
 
+    def _count(self, table: exp.Table | str) -> int:
+        return int(self.warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(table)))
+
+    def _unanswerable(self, flows: list[dict[str, Any]]) -> dict[str, str]:
+        """The active flows whose conditions cannot be asked, with the reason: they look at rows of the user's models
+        themselves, and the build did not try these."""
+        w = self.warehouse
+        w.stage("subjects", self._query("no_subjects"))
+        found = {}
+        for flow in (row["flow"] for row in flows if row["status"] == "active"):
+            keys = [f"{flow}/{place}" for place in self.compiled.conditions[flow]]
+            if not any(fact.per_enrollment for key in keys for fact in facts_of(self.conditions.nodes[key])):
+                continue
+            try:
+                fault = w.bind(self.conditions.satisfied(keys))
+            except RunError as error:
+                fault = str(error)
+            if fault:
+                found[flow] = fault
+        return found
+
     def _satisfied(self, subjects: exp.Query, keys: list[str]) -> None:
         """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold."""
-        self.warehouse.stage("subjects", subjects if keys else pa.Table.from_pylist([], schema=_SUBJECT))
-        empty = pa.schema([("subject_id", pa.string()), ("condition", pa.string())])
-        answers = self.conditions.satisfied(keys) if keys else pa.Table.from_pylist([], schema=empty)
+        if keys:
+            self.warehouse.stage("subjects", subjects)
+        # The facts of all conditions are joined: not worth it for nobody.
+        someone = keys and self._count("temp.subjects")
+        answers = self.conditions.satisfied(keys) if someone else pa.Table.from_pylist([], schema=_ANSWERS)
         self.warehouse.stage("answers", answers)
 
     def _end_by_condition(self, active: list[str], only_new: bool = False) -> None:
@@ -165,15 +187,20 @@ class _Advance:
         self.warehouse.stage("ended", _all("ended", self._query("ended_by_condition")))
         self._keep_only_active()
 
-    def _enroll(self, flows: list[dict[str, object]], active: list[str]) -> None:
+    def _enroll(self, flows: list[dict[str, Any]], active: list[str]) -> None:
         w = self.warehouse
         w.stage("dropped", self._query("nothing_dropped"))
+        if self._count(relation("flow_waiting")):
+            w.replace("flow_waiting", self._query("waiting_of_flows"))
         keys = [f"{flow}/where" for flow in active if "where" in self.compiled.conditions[flow]]
-        for number, (crossing_tick, crossed_at) in enumerate(self._pending_ticks(flows)):
-            w.stage(
-                "candidates",
-                self._query("candidates", crossing_tick=crossing_tick, crossed_at=crossed_at, with_waiting=number == 0),
-            )
+        pending = self._pending_ticks(flows)
+        for crossing_tick, crossed_at in pending:
+            last = crossing_tick == self.tick_id
+            offered = self._query("candidates", crossing_tick=crossing_tick, crossed_at=crossed_at, with_waiting=last)
+            w.stage("candidates", offered)
+            if not self._count("temp.candidates"):
+                continue
+            w.stage("reentry", prepare.reentry_table(self.compiled, crossed_at))
             self._satisfied(self._query("where_subjects"), keys)
             w.stage("decisions", self._query("decisions"))
             w.stage("enrolled", self._query("enrolled"))
@@ -181,16 +208,20 @@ class _Advance:
             w.stage("positions", _all("positions", exp.select("*").from_("temp.enrolled")))
             w.stage("dropped", _all("dropped", self._query("dropped")))
             if self._waits():
-                w.replace("flow_waiting", self._query("waiting", with_waiting=number == 0))
+                w.replace("flow_waiting", self._query("waiting", with_waiting=last))
+        if not self._count("temp.started"):
+            return
+        if len(pending) > 1:
+            w.stage("ended", _all("ended", self._query("pushed_out", from_tick=pending[0][0])))
+            self._keep_only_active()
         self._end_by_condition(active, only_new=True)
 
     def _waits(self) -> bool:
         """Is anybody waiting for a re-entry rule, before or after this round?"""
-        waiting = exp.select(exp.Count(this=exp.Star())).from_(relation("flow_waiting"))
         told = exp.select(exp.Count(this=exp.Star())).from_("temp.decisions").where("decision = 'wait'")
-        return bool(self.warehouse.scalar(waiting) or self.warehouse.scalar(told))
+        return bool(self._count(relation("flow_waiting")) or self.warehouse.scalar(told))
 
-    def _pending_ticks(self, flows: list[dict[str, object]]) -> list[tuple[str, datetime]]:
+    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[tuple[str, datetime]]:
         """The ticks whose crossings some flow has not consumed yet, in order; the present one is the last."""
         oldest = min((str(row["consumed_to"]) for row in flows if row["status"] in ("active", "paused")), default=None)
         if oldest is None:
@@ -205,25 +236,34 @@ class _Advance:
         return [(row["tick_id"], row["as_of"].replace(tzinfo=UTC)) for row in self.warehouse.rows(ticks)]
 
     def _move(self, active: list[str]) -> None:
+        """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
         w = self.warehouse
-        longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
-        w.stage("taken", self._query("nothing_taken"))
         branches = [
             f"{flow}/{step.id}"
             for flow in active
             for step in self.compiled.specs.flows[flow].spec.walk()
             if isinstance(step, BranchStep)
         ]
+        w.stage("reordered", prepare.reordered(self.compiled, w))
+        w.stage("passed", self._query("passed"))
+        w.stage("calendar_waits_over", prepare.calendar_waits_over(self.compiled, w, self.as_of))
+        w.stage("moving", self._query("moving"))
+        longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
+        taken = self._query("nothing_taken")
         for hop in range(longest + 1):
             self._satisfied(self._query("branch_subjects"), branches)
             w.stage("due", self._query("due", hop=hop))
-            if not w.scalar(exp.select(exp.Count(this=exp.Star())).from_("temp.due")):
-                return
-            w.stage("taken", _all("taken", exp.select("*").from_("temp.due")))
-            w.stage("positions", self._query("moved"))
-        raise RunError("a flow moved further than it has steps; this is a bug of segflow")
+            if not self._count("temp.due"):
+                break
+            kept = w.stage(f"taken_{hop}", exp.select("*").from_("temp.due"))
+            taken = exp.union(taken, exp.select("*").from_(kept), distinct=False)
+            w.stage("moving", self._query("moved"))
+        else:
+            raise RunError("a flow moved further than it has steps; this is a bug of segflow")
+        w.stage("taken", taken)
+        w.stage("positions", self._query("positions_after_moves"))
 
-    def _record(self, flows: list[dict[str, object]]) -> None:
+    def _record(self, flows: list[dict[str, Any]]) -> None:
         w = self.warehouse
         starts = exp.select(
             "enrollment_id", "flow", "flow_version", "contact_id", "enrolled_at", "trigger_segment", "trigger_kind",
@@ -250,4 +290,7 @@ class _Advance:
 
 
 def _all(staged: str, more: exp.Query) -> exp.Query:
-    return exp.union(exp.select("*").from_(f"temp.{staged}"), more, distinct=False)
+    # A query with CTEs of its own cannot follow UNION ALL bare.
+    return exp.union(
+        exp.select("*").from_(f"temp.{staged}"), exp.select("*").from_(more.subquery("more")), distinct=False
+    )

@@ -40,7 +40,10 @@ class Conditions:
         query = (
             exp.select(col("subject_id", SUBJECTS), col("condition", SUBJECTS))
             .from_(exp.alias_(exp.table_(SUBJECTS, db="temp"), SUBJECTS, table=True))
-            .join(ref(CONTACTS, CONTACTS), on=exp.EQ(this=col("contact_id", CONTACTS), expression=col("contact_id", SUBJECTS)))
+            .join(
+                ref(CONTACTS, CONTACTS),
+                on=exp.EQ(this=col("contact_id", CONTACTS), expression=col("contact_id", SUBJECTS)),
+            )
         )
         query = join_facts(query, nodes, self.columns)
         query = self._join_members(query, nodes)
@@ -66,10 +69,14 @@ class Conditions:
                 rows = exp.select("contact_id").from_(relation("segment_members")).where(named)
             else:
                 alias = f"{found.kind}_{found.segment}"
-                table, at = ("segment_entries", "entered_at") if found.kind == "enters" else ("segment_exits", "exited_at")
+                table, at = (
+                    ("segment_entries", "entered_at") if found.kind == "enters" else ("segment_exits", "exited_at")
+                )
                 rows = (
                     exp.select(col("contact_id"), exp.Max(this=col(at)).as_("last_at"))
-                    .from_(relation(table)).where(named).group_by("contact_id")
+                    .from_(relation(table))
+                    .where(named)
+                    .group_by("contact_id")
                 )
             on = exp.EQ(this=col("contact_id", alias), expression=col("contact_id", SUBJECTS))
             query = query.join(rows.subquery(alias), on=on, join_type="left")
@@ -84,7 +91,9 @@ class Conditions:
         for model, facts in sorted(grouped.items()):
             alias = f"own_{model}"
             base = row_query(facts, self.catalog)
-            once = exp.select("subject_id", "contact_id", "enrolled_at").from_(exp.table_(SUBJECTS, db="temp")).distinct()
+            once = (
+                exp.select("subject_id", "contact_id", "enrolled_at").from_(exp.table_(SUBJECTS, db="temp")).distinct()
+            )
             same = exp.EQ(
                 this=exp.cast(exp.column("contact_id", table="found"), "VARCHAR"),
                 expression=exp.column("contact_id", table="enrolled"),

@@ -28,17 +28,13 @@ FLOWS_NOW = pa.schema(
         ("consumed_to", pa.string()),
         ("first_step", pa.string()),
         ("has_where", pa.bool_()),
-        ("reentry", pa.string()),
-        ("reentry_bound", pa.timestamp("us")),
     ]
 )
+REENTRY = pa.schema([("flow", pa.string()), ("rule", pa.string()), ("bound", pa.timestamp("us"))])
 EDGES = pa.schema([("flow", pa.string()), ("kind", pa.string()), ("segment", pa.string()), ("ordinal", pa.int64())])
 UPDATES = pa.schema([(name, pa.string()) for name in ("flow", "step", "kind", "name", "value")])
 STEPS = pa.schema(
-    [
-        (name, pa.int64() if name == "ordinal" else pa.string())
-        for name in StepRow.__dataclass_fields__
-    ]
+    [(name, pa.int64() if name == "ordinal" else pa.string()) for name in StepRow.__dataclass_fields__]
     + [("due_before", pa.timestamp("us"))]
 )
 _VERSIONS = pa.schema(
@@ -48,7 +44,7 @@ _MOVES = pa.schema([("flow", pa.string()), ("step", pa.string()), ("next_step", 
 
 
 def flows_now(
-    compiled: Compiled, warehouse: Warehouse, stale: dict[str, str], broken: dict[str, str], before: str, as_of: datetime
+    compiled: Compiled, warehouse: Warehouse, stale: dict[str, str], broken: dict[str, str], before: str
 ) -> list[dict[str, Any]]:
     """One row per flow of the project. `before` is the id of the tick before: a new flow starts from there.
 
@@ -56,7 +52,9 @@ def flows_now(
     and keeps its cursor, so that nothing is lost and nothing is decided on old data.
     """
     versions = _versions(warehouse)
-    cursors = {row["flow"]: row["consumed_to"] for row in warehouse.rows(exp.select("*").from_(relation("flow_cursors")))}
+    cursors = {
+        row["flow"]: row["consumed_to"] for row in warehouse.rows(exp.select("*").from_(relation("flow_cursors")))
+    }
     rows = []
     for flow, named in compiled.specs.flows.items():
         spec = named.spec
@@ -73,7 +71,6 @@ def flows_now(
                 "consumed_to": cursors.get(flow, before),
                 "first_step": spec.steps[0].id,
                 "has_where": spec.where is not None,
-                **_reentry(spec, as_of),
             }
         )
     return rows
@@ -96,7 +93,10 @@ def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, 
 
 
 def step_table(compiled: Compiled, as_of: datetime) -> pa.Table:
-    """All steps of all flows; for a wait, `due_before` is the latest arrival that has waited long enough at `as_of`."""
+    """All steps of all flows; for a wait, `due_before` is the latest arrival that has waited long enough at `as_of`.
+
+    It is null for waits by months, which `calendar_waits_over` judges.
+    """
     rows = []
     for flow, named in compiled.specs.flows.items():
         waits = {s.id: s.wait.for_ for s in named.spec.walk() if isinstance(s, f.WaitStep)}
@@ -105,8 +105,31 @@ def step_table(compiled: Compiled, as_of: datetime) -> pa.Table:
             values = asdict(row)
             if row.channel is not None and row.sender is None:
                 values["sender"] = getattr(compiled.specs.settings.default_senders, row.channel)
-            rows.append({**values, "due_before": _before(wait, as_of, flow) if wait else None})
+            rows.append({**values, "due_before": _before(wait, as_of, flow) if wait and not wait.months else None})
     return pa.Table.from_pylist(rows, schema=STEPS)
+
+
+def calendar_waits_over(compiled: Compiled, warehouse: Warehouse, as_of: datetime) -> pa.Table:
+    """(flow, step, since) of the waits by months that are over.
+
+    Going back from `as_of` would be a day or more too late for whoever came on the last day of a long month: from
+    31 March, one month is over on 30 April. The times are few, because contacts arrive at ticks.
+    """
+    spans = {
+        (flow, step.id): step.wait.for_
+        for flow, named in compiled.specs.flows.items()
+        for step in named.spec.walk()
+        if isinstance(step, f.WaitStep) and step.wait.for_.months
+    }
+    over: list[dict[str, Any]] = []
+    if spans:
+        standing = exp.select("flow", "step", "since").distinct().from_("temp.positions")
+        for row in warehouse.rows(standing):
+            span = spans.get((row["flow"], row["step"]))
+            if span is not None and span.after(row["since"]) <= as_of.replace(tzinfo=None):
+                over.append(row)
+    schema = pa.schema([("flow", pa.string()), ("step", pa.string()), ("since", pa.timestamp("us"))])
+    return pa.Table.from_pylist(over, schema=schema)
 
 
 def edge_table(compiled: Compiled) -> pa.Table:
@@ -119,6 +142,20 @@ def edge_table(compiled: Compiled) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=EDGES)
 
 
+def reentry_table(compiled: Compiled, crossed_at: datetime) -> pa.Table:
+    """The re-entry rule of each flow; `bound` is the moment after which an entry or end is too near to `crossed_at`."""
+    rows: list[dict[str, Any]] = []
+    for flow, named in compiled.specs.flows.items():
+        match named.spec.reentry:
+            case f.AfterExit(after_exit=span):
+                rows.append({"flow": flow, "rule": "after_exit", "bound": _before(span, crossed_at, flow)})
+            case f.AfterEntry(after_entry=span):
+                rows.append({"flow": flow, "rule": "after_entry", "bound": _before(span, crossed_at, flow)})
+            case rule:
+                rows.append({"flow": flow, "rule": rule, "bound": None})
+    return pa.Table.from_pylist(rows, schema=REENTRY)
+
+
 def update_table(compiled: Compiled) -> pa.Table:
     """What steps change about contacts."""
     rows: list[UpdateRow] = [row for flow, n in compiled.specs.flows.items() for row in update_rows(flow, n.spec)]
@@ -127,17 +164,41 @@ def update_table(compiled: Compiled) -> pa.Table:
 
 def moves(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
     """For every step that somebody stands at and that its flow no longer has: the step to go on at, or null."""
-    standing = warehouse.rows(exp.select("flow", "flow_version", "step").distinct().from_(relation("flow_positions")))
+    standing = warehouse.rows(exp.select("flow", "step").distinct().from_(relation("flow_positions")))
     versions = _versions(warehouse)
     rows = []
     for place in standing:
         named = compiled.specs.flows.get(place["flow"])
         if named is None or any(step.id == place["step"] for step in named.spec.walk()):
             continue
-        stored = next(v for v in versions[place["flow"]] if v["flow_version"] == place["flow_version"])
-        old = f.FlowSpec.model_validate(json.loads(stored["spec"]))
+        # Not the version that the contact enrolled with: the step may have come with a later edit.
+        past = (f.FlowSpec.model_validate(json.loads(v["spec"])) for v in reversed(versions[place["flow"]]))
+        old = next(spec for spec in past if any(step.id == place["step"] for step in spec.walk()))
         rows.append({**place, "next_step": surviving_step(place["step"], old, named.spec)})
     return pa.Table.from_pylist([{k: row[k] for k in _MOVES.names} for row in rows], schema=_MOVES)
+
+
+def reordered(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
+    """The flows whose edits put a step behind one that came after it, as far as contacts enrolled before are inside."""
+    oldest = warehouse.rows(
+        exp.select("flow", exp.Min(this=exp.column("flow_version")).as_("flow_version"))
+        .from_(relation("flow_positions"))
+        .group_by("flow")
+    )
+    versions = _versions(warehouse)
+    rows = []
+    for row in oldest:
+        named = compiled.specs.flows.get(row["flow"])
+        since = [v for v in versions[row["flow"]] if v["flow_version"] >= row["flow_version"]]
+        if named is not None and any(_moved(json.loads(v["spec"]), named.spec) for v in since):
+            rows.append({"flow": row["flow"]})
+    return pa.Table.from_pylist(rows, schema=pa.schema([("flow", pa.string())]))
+
+
+def _moved(stored: dict[str, Any], new: f.FlowSpec) -> bool:
+    before = [step.id for step in f.FlowSpec.model_validate(stored).walk()]
+    after = [step.id for step in new.walk()]
+    return [step for step in before if step in after] != [step for step in after if step in before]
 
 
 def fingerprint(spec: f.FlowSpec) -> str:
@@ -159,6 +220,13 @@ def _versions(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def hold(rows: list[dict[str, Any]], faults: dict[str, str]) -> None:
+    """Mark flows as held, each with the reason in `faults`."""
+    for row in rows:
+        if row["flow"] in faults:
+            row |= {"status": "held", "reason": faults[row["flow"]]}
+
+
 def _held(flow: str, compiled: Compiled, stale: dict[str, str], broken: dict[str, str]) -> str | None:
     nodes = compiled.conditions[flow].values()
     segments = {found.segment for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
@@ -173,14 +241,6 @@ def _held(flow: str, compiled: Compiled, stale: dict[str, str], broken: dict[str
 
 def _edge(edge: Any) -> tuple[str, str]:
     return ("enters", edge.enters) if hasattr(edge, "enters") else ("exits", edge.exits)
-
-
-def _reentry(spec: f.FlowSpec, as_of: datetime) -> dict[str, Any]:
-    if isinstance(spec.reentry, str):
-        return {"reentry": spec.reentry, "reentry_bound": None}
-    if isinstance(spec.reentry, f.AfterExit):
-        return {"reentry": "after_exit", "reentry_bound": _before(spec.reentry.after_exit, as_of, "reentry")}
-    return {"reentry": "after_entry", "reentry_bound": _before(spec.reentry.after_entry, as_of, "reentry")}
 
 
 def _before(span: Duration, as_of: datetime, what: str) -> datetime:

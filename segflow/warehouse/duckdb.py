@@ -86,10 +86,14 @@ class DuckDBWarehouse(Warehouse):
         return staged.copy()
 
     def create_view(self, name: str, sql: exp.Query) -> None:
+        # A segment that was SQL and is YAML now: its table has the name, and a view does not replace a table.
+        if self._kind(name) == "BASE TABLE":
+            self.execute(exp.Drop(tables=[relation(name)], kind="TABLE"))
         self.execute(exp.Create(this=relation(name), kind="VIEW", replace=True, expression=sql))
 
     def drop_view(self, name: str) -> None:
-        self.execute(exp.Drop(tables=[relation(name)], kind="VIEW", exists=True))
+        if self._kind(name) == "VIEW":
+            self.execute(exp.Drop(tables=[relation(name)], kind="VIEW"))
 
     def ensure_tables(self) -> None:
         self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')
@@ -102,13 +106,16 @@ class DuckDBWarehouse(Warehouse):
                 self.execute(_create(table))
 
     def exists(self, name: str) -> bool:
-        found = self._connection.execute(
-            "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", [SCHEMA, name]
-        ).fetchone()
-        return found is not None
+        return self._kind(name) is not None
 
     def close(self) -> None:
         self._connection.close()
+
+    def _kind(self, name: str) -> str | None:
+        found = self._connection.execute(
+            "SELECT table_type FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", [SCHEMA, name]
+        ).fetchone()
+        return found[0] if found else None
 
     def _run(self, sql: exp.Expr) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql.sql(dialect=self.dialect))
@@ -124,12 +131,17 @@ class DuckDBWarehouse(Warehouse):
         finally:
             self._connection.unregister("segflow_rows")
 
+    def _names(self, source: exp.Query) -> list[str]:
+        if not source.is_star:
+            return source.named_selects
+        described = self._run(exp.select("*").from_(source.subquery("described")).limit(0)).description or []
+        return [column[0] for column in described]
+
     def _delete(self, target: Table, where: exp.Expr) -> None:
         self.execute(exp.delete(relation(target.name), where=where))
 
     def _insert(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> None:
-        described = self._run(exp.select("*").from_(source.subquery("described")).limit(0)).description or []
-        given = [column[0] for column in described if column[0] not in constants]
+        given = [name for name in self._names(source) if name not in constants]
         unknown = [name for name in given if name not in target.columns]
         if unknown:
             raise ValueError(f"{target.name} has no column {', '.join(unknown)}")

@@ -26,7 +26,7 @@ def load_query(path: Path, **parameters: Parameter) -> exp.Query:
     def fill(node: exp.Expr) -> exp.Expr:
         return literal(parameters[node.name]) if isinstance(node, exp.Placeholder) else node
 
-    query = _parsed(path).copy().transform(fill)
+    query = _parsed(path).transform(fill)
     assert isinstance(query, exp.Query)
     return query
 

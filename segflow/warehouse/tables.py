@@ -32,7 +32,7 @@ TABLES: dict[str, Table] = {
         _table(
             "ticks",
             "tick_id VARCHAR, as_of TIMESTAMP, stage VARCHAR, status VARCHAR, started_at TIMESTAMP, "
-            "finished_at TIMESTAMP, contacts BIGINT, null_contacts BIGINT, bounds VARCHAR",
+            "finished_at TIMESTAMP, contacts BIGINT, null_contacts BIGINT, bounds VARCHAR, compiled VARCHAR",
             ledger=True,
         ),
         _table(

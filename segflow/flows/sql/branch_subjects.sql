@@ -1,7 +1,6 @@
 -- Enrollments that stand at a branch.
 select positions.enrollment_id as subject_id, positions.contact_id, positions.enrolled_at,
     positions.flow || '/' || positions.step as condition
-from temp.positions as positions
+from temp.moving as positions
 inner join temp.steps as steps on steps.flow = positions.flow and steps.step = positions.step
-inner join temp.flows_now as flows on flows.flow = positions.flow
-where steps.action = 'branch' and flows.status = 'active'
+where steps.action = 'branch'

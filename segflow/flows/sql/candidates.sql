@@ -1,4 +1,4 @@
--- The crossings that want into a flow at this tick: new ones, and those whose waiting time may be over.
+-- The crossings that want into a flow: those of one tick, and with the last of them those that were told to wait.
 with crossings as (
     select 'enters' as kind, segment, contact_id, tick_id, triggers from segflow.segment_entries
     union all
@@ -28,10 +28,11 @@ offered as (
     select * from waited
 )
 
+-- A contact can be offered twice with the same trigger: by a new crossing and by one that waits. The tick tells them
+-- apart, or both would get the answers of both.
 select
     offered.*,
     case when offered.waited then :as_of else :crossed_at end as enrolled_at,
-    concat_ws('|', offered.flow, offered.contact_id, offered.kind, offered.segment) as subject_id,
-    md5(concat_ws('|', offered.flow, offered.contact_id, offered.tick_id)) as enrollment_id,
-    row_number() over (partition by offered.flow, offered.contact_id order by offered.ordinal) as turn
+    concat_ws('|', offered.flow, offered.contact_id, offered.kind, offered.segment, offered.tick_id) as subject_id,
+    md5(concat_ws('|', offered.flow, offered.contact_id, offered.tick_id)) as enrollment_id
 from offered

@@ -1,4 +1,4 @@
--- What becomes of each candidate: enroll, wait, or a reason to drop it.
+-- What becomes of each candidate: enroll, wait, or a reason to drop it. Only the history of candidates is read.
 with starts as (
     select flow, contact_id, max(enrolled_at) as enrolled_at
     from (
@@ -6,6 +6,7 @@ with starts as (
         union all
         select flow, contact_id, enrolled_at from temp.started
     ) as all_starts
+    where (flow, contact_id) in (select flow, contact_id from temp.candidates)
     group by flow, contact_id
 ),
 
@@ -16,28 +17,48 @@ ends as (
         union all
         select flow, contact_id, ended_at from temp.ended
     ) as all_ends
+    where (flow, contact_id) in (select flow, contact_id from temp.candidates)
     group by flow, contact_id
+),
+
+judged as (
+    select
+        candidates.*,
+        case
+            when flows.status = 'paused' then 'paused'
+            when contacts.contact_id is null then 'gone'
+            -- Whoever waits is judged again only when the time is over.
+            when candidates.waited and ends.ended_at > reentry.bound then 'wait'
+            when flows.has_where and filtered.subject_id is null then 'filter'
+            when reentry.rule = 'never' and starts.contact_id is not null then 'reentry_never'
+            when positions.contact_id is not null then 'already_enrolled'
+            when reentry.rule = 'after_entry' and starts.enrolled_at > reentry.bound then 'reentry_after_entry'
+            when reentry.rule = 'after_exit' and ends.ended_at > reentry.bound then 'wait'
+            when candidates.waited and candidates.kind = 'enters' and members.contact_id is null then 'no_longer_matches'
+            when candidates.waited and candidates.kind = 'exits' and members.contact_id is not null
+                then 'no_longer_matches'
+            else 'enroll'
+        end as verdict
+    from temp.candidates as candidates
+    inner join temp.flows_now as flows on flows.flow = candidates.flow
+    inner join temp.reentry as reentry on reentry.flow = candidates.flow
+    left join segflow.contacts as contacts on contacts.contact_id = candidates.contact_id
+    left join starts on starts.flow = candidates.flow and starts.contact_id = candidates.contact_id
+    left join ends on ends.flow = candidates.flow and ends.contact_id = candidates.contact_id
+    left join temp.positions as positions
+        on positions.flow = candidates.flow and positions.contact_id = candidates.contact_id
+    left join segflow.segment_members as members
+        on members.segment = candidates.segment and members.contact_id = candidates.contact_id
+    left join temp.answers as filtered on filtered.subject_id = candidates.subject_id
+),
+
+ranked as (
+    select judged.*, row_number() over (partition by flow, contact_id, verdict order by ordinal, tick_id) as turn
+    from judged
 )
 
+-- Of several crossings that could enroll a contact the first does, in the order of the trigger.
 select
-    candidates.*,
-    case
-        when flows.status = 'paused' then 'paused'
-        when flows.has_where and filtered.subject_id is null then 'filter'
-        when flows.reentry = 'never' and starts.contact_id is not null then 'reentry_never'
-        when positions.contact_id is not null or candidates.turn > 1 then 'already_enrolled'
-        when flows.reentry = 'after_entry' and starts.enrolled_at > flows.reentry_bound then 'reentry_after_entry'
-        when flows.reentry = 'after_exit' and ends.ended_at > flows.reentry_bound then 'wait'
-        when candidates.waited and candidates.kind = 'enters' and members.contact_id is null then 'no_longer_matches'
-        when candidates.waited and candidates.kind = 'exits' and members.contact_id is not null then 'no_longer_matches'
-        else 'enroll'
-    end as decision
-from temp.candidates as candidates
-inner join temp.flows_now as flows on flows.flow = candidates.flow
-left join starts on starts.flow = candidates.flow and starts.contact_id = candidates.contact_id
-left join ends on ends.flow = candidates.flow and ends.contact_id = candidates.contact_id
-left join temp.positions as positions
-    on positions.flow = candidates.flow and positions.contact_id = candidates.contact_id
-left join segflow.segment_members as members
-    on members.segment = candidates.segment and members.contact_id = candidates.contact_id
-left join temp.answers as filtered on filtered.subject_id = candidates.subject_id
+    ranked.*,
+    case when verdict = 'enroll' and turn > 1 then 'already_enrolled' else verdict end as decision
+from ranked

@@ -1,12 +1,14 @@
--- Every position whose step can be taken now, with where it leads. A wait can be taken once it is over.
+-- Every moving position whose step can be taken now, with where it leads. A wait can be taken once it is over; a step
+-- that the enrollment took before an edit moved it is passed by, but a branch is asked again.
 select
     positions.*,
-    steps.action,
-    case steps.action
-        when 'branch' then case when answers.subject_id is not null then 'then' else 'else' end
+    case when passed.step is not null and steps.action <> 'branch' then 'skipped' else steps.action end as action,
+    case
+        when steps.action = 'branch' then case when answers.subject_id is not null then 'then' else 'else' end
+        when passed.step is not null then 'taken before an edit moved it'
         else steps.detail
     end as detail,
-    steps.channel,
+    case when passed.step is null then steps.channel end as channel,
     steps.sender,
     steps.content,
     case
@@ -15,9 +17,11 @@ select
         else steps.else_step
     end as next_step,
     :hop as hop
-from temp.positions as positions
-inner join temp.flows_now as flows on flows.flow = positions.flow
+from temp.moving as positions
 inner join temp.steps as steps on steps.flow = positions.flow and steps.step = positions.step
 left join temp.answers as answers
     on answers.subject_id = positions.enrollment_id and answers.condition = positions.flow || '/' || positions.step
-where flows.status = 'active' and (steps.action <> 'wait' or positions.since <= steps.due_before)
+left join temp.passed as passed on passed.enrollment_id = positions.enrollment_id and passed.step = positions.step
+left join temp.calendar_waits_over as over_now
+    on over_now.flow = positions.flow and over_now.step = positions.step and over_now.since = positions.since
+where steps.action <> 'wait' or over_now.since is not null or positions.since <= steps.due_before or passed.step is not null

@@ -1,19 +1,20 @@
 -- Enrollments that end before any step moves: the contact is gone, the flow is gone, or an edit of the segment that
--- enrolled it pushed the contact back over the border.
+-- enrolled it pushed the contact back over the border. Each tick looks at its own crossings; only a flow that catches
+-- up has older ones to look at.
 with pushed as (
     select positions.enrollment_id, exits.cause
     from temp.positions as positions
     inner join segflow.segment_exits as exits
         on exits.segment = positions.trigger_segment and exits.contact_id = positions.contact_id
-    where positions.trigger_kind = 'enters' and exits.tick_id > positions.crossing_tick
-        and exits.cause in ('definition', 'deleted')
+    where positions.trigger_kind = 'enters' and exits.tick_id >= :from_tick
+        and exits.exited_at > positions.enrolled_at and exits.cause in ('definition', 'deleted')
     union all
     select positions.enrollment_id, entries.cause
     from temp.positions as positions
     inner join segflow.segment_entries as entries
         on entries.segment = positions.trigger_segment and entries.contact_id = positions.contact_id
-    where positions.trigger_kind = 'exits' and entries.tick_id > positions.crossing_tick
-        and entries.cause = 'definition'
+    where positions.trigger_kind = 'exits' and entries.tick_id >= :from_tick
+        and entries.entered_at > positions.enrolled_at and entries.cause = 'definition'
 ),
 
 reasons as (

@@ -3,3 +3,4 @@ select taken.contact_id, updates.kind, updates.name, updates.value, taken.enroll
     taken.hop, :as_of as at
 from temp.taken as taken
 inner join temp.updates as updates on updates.flow = taken.flow and updates.step = taken.step
+where taken.action <> 'skipped'

@@ -1,0 +1,158 @@
+"""Runs the scenarios of this folder: a world in YAML, what changes at each tick, and what must come of it.
+
+A file holds scenarios by name. Each has the world at the start (`contacts`, `events`, `lists`, `tags`, `segments`,
+`flows`) and `ticks`. A tick has its time (`at`), what changes before it (the same keys; null removes) and what must come
+of it. Data with a time (`at`, `added_at`, `created_at`) may stand at the start: nobody sees it before.
+
+What must come of a tick, each as short texts:
+
+    crossings: [ana enters londoners data triggers 1]   all of the tick; left out: there are none; `any`: not looked at
+    messages:  [ana hi.hello]                           all that the tick planned; left out: there are none
+    sizes:     {londoners: 2}                           of these segments
+    flows_at:  {hi: {ana: hello, bob: ended completed}} where each enrolled contact stands, or why the last one ended
+    journal:   [ana hi.hello send_sms, ana hi dropped filter]   all of the tick
+    updates:   [ana list news add]                      all of the tick
+    faults:    {segments: [old], flows: [hi]}           stale segments and held flows
+    unchanged: true                                     no table but ticks and sizes has another row than before
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segflow.specs.types import parse_instant
+from segflow.tick import TickReport
+from tests.world import COLUMNS, World
+
+FOLDER = Path(__file__).parent
+WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
+EXPECTED = ("crossings", "messages", "sizes", "flows_at", "journal", "updates", "faults", "unchanged")
+
+
+def scenarios() -> dict[str, dict[str, Any]]:
+    """All scenarios as `file/name` -> content."""
+    found = {}
+    for path in sorted(FOLDER.glob("*.yml")):
+        for name, content in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            found[f"{path.stem}/{name}"] = content
+    return found
+
+
+class Scenario:
+    """One scenario at work."""
+
+    def __init__(self, content: dict[str, Any], root: Path, *, real: bool = False) -> None:
+        unknown = set(content) - {*WORLD, "ticks"}
+        assert not unknown, f"the scenario has unknown keys {unknown}"
+        self.content = content
+        self.world = World(root, real=real)
+        self.data: dict[str, Any] = {"contacts": {}, "events": [], "lists": [], "tags": []}
+        self._change(content)
+
+    def run(self) -> None:
+        """Run all ticks; an assertion says what differs at which tick."""
+        for number, tick in enumerate(self.content["ticks"], start=1):
+            unknown = set(tick) - {*WORLD, *EXPECTED, "at"}
+            assert not unknown, f"tick {number} has unknown keys {unknown}"
+            if number > 1:
+                self._change(tick)
+            before = self.world.ledgers() if "unchanged" in tick else {}
+            report = self.world.tick(_instant(tick["at"]))
+            self._check(f"tick {number} at {tick['at']}", tick, report, before)
+
+    def _change(self, told: dict[str, Any]) -> None:
+        self.world.missing = set(told.get("missing_columns", []))
+        for name, values in told.get("contacts", {}).items():
+            if values is None:
+                self.data["contacts"].pop(name)
+            else:
+                self.data["contacts"][name] = {**self.data["contacts"].get(name, {"contact_id": name}), **values}
+        for event in told.get("events", []):
+            known = {key: event[key] for key in ("contact_id", "at", "name")}
+            rest = {key: value for key, value in event.items() if key not in known}
+            self.data["events"].append({**known, "properties": json.dumps(rest)})
+        for table in ("lists", "tags"):
+            self.data[table] += told.get(table, [])
+        rows = {**self.data, "contacts": list(self.data["contacts"].values())}
+        for table in COLUMNS:
+            self.world.rows_of(table, [{key: _time(value) for key, value in row.items()} for row in rows[table]])
+        for name, spec in told.get("segments", {}).items():
+            self.world.segment(name, spec)
+        for name, spec in told.get("flows", {}).items():
+            self.world.flow(name, spec)
+
+    def _check(self, where: str, tick: dict[str, Any], report: TickReport, before: dict[str, Any]) -> None:
+        this = f"tick_id = '{report.tick_id}'"
+        if tick.get("crossings") != "any":
+            assert self._crossings(this) == sorted(tick.get("crossings", [])), f"crossings of {where}"
+        if tick.get("messages") != "any":
+            assert self._messages(this) == sorted(tick.get("messages", [])), f"messages of {where}"
+        if "sizes" in tick:
+            sizes = {one.segment: one.members for one in report.segments}
+            assert {name: sizes.get(name) for name in tick["sizes"]} == tick["sizes"], f"sizes of {where}"
+        if "flows_at" in tick:
+            assert self._places(set(tick["flows_at"])) == tick["flows_at"], f"enrollments after {where}"
+        if tick.get("journal", "any") != "any":
+            assert self._journal(this) == sorted(tick["journal"]), f"journal of {where}"
+        if "updates" in tick:
+            assert self._updates(this) == sorted(tick["updates"]), f"updates of {where}"
+        faults = {
+            "segments": sorted(one.segment for one in report.segments if one.status == "stale"),
+            "flows": sorted(one.flow for one in report.flows if one.status == "held"),
+        }
+        assert faults == {"segments": [], "flows": [], **tick.get("faults", {})}, f"faults of {where}: {report.errors}"
+        if "unchanged" in tick:
+            after = self.world.ledgers()
+            changed = [table for table in after if table not in ("ticks", "segment_sizes", "flow_cursors")]
+            assert [table for table in changed if after[table] != before[table]] == [], f"changed by {where}"
+
+    def _crossings(self, this: str) -> list[str]:
+        rows = self.world.rows(
+            f"SELECT 'enters' AS kind, * EXCLUDE (entered_at) FROM segflow.segment_entries WHERE {this} UNION ALL BY NAME "
+            f"SELECT 'exits' AS kind, * EXCLUDE (entered_at, exited_at) FROM segflow.segment_exits WHERE {this}"
+        )
+        return sorted(
+            f"{row['contact_id']} {row['kind']} {row['segment']} {row['cause']} "
+            f"{'triggers ' if row['triggers'] else ''}{row['entry_number']}"
+            for row in rows
+        )
+
+    def _messages(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.outbox WHERE {this}")
+        return sorted(f"{row['contact_id']} {row['flow']}.{row['step']}" for row in rows)
+
+    def _places(self, wanted: set[str]) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {flow: {} for flow in wanted}
+        for row in self.world.rows("SELECT * FROM segflow.flow_enrollments ORDER BY enrolled_at, tick_id"):
+            place = row["step"] if row["status"] == "active" else f"ended {row['end_reason']}"
+            found.setdefault(row["flow"], {})[row["contact_id"]] = place
+        return {flow: places for flow, places in found.items() if flow in wanted}
+
+    def _journal(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.flow_journal WHERE {this}")
+        return sorted(
+            f"{row['contact_id']} {row['flow']}"
+            + (f".{row['step']} {row['action']}" if row["step"] else f" {row['action']} {row['detail'].split()[0]}")
+            + (f" {row['detail']}" if row["action"] == "branch" else "")
+            for row in rows
+        )
+
+    def _updates(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.contact_updates WHERE {this}")
+        return sorted(f"{row['contact_id']} {row['kind']} {row['name']} {row['value']}" for row in rows)
+
+
+def _instant(value: Any) -> datetime:
+    found = _time(value)
+    assert isinstance(found, datetime), value
+    return found if found.tzinfo else parse_instant(found.isoformat())
+
+
+def _time(value: Any) -> Any:
+    """YAML reads `2026-03-01` as a date; every time here is an instant."""
+    return datetime.combine(value, time()) if isinstance(value, date) and not isinstance(value, datetime) else value

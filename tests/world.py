@@ -1,0 +1,195 @@
+"""A small project in a folder, with a world of contacts that tests change between ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import yaml
+
+from segflow.project import Progress, Project
+from segflow.tick import TickReport
+from tests.direct_dbt import DirectProject
+
+CATALOG: dict[str, Any] = {
+    "contacts": {
+        "model": "stg_contacts",
+        "created_at": "created_at",
+        "attributes": {
+            "city": "text",
+            "age": "number",
+            "email": "text",
+            "phone": "text",
+            "subscribed": "boolean",
+            "score": {"type": "number", "written_by": "both"},
+            "stage": {"type": "text", "written_by": "flows"},
+        },
+        "channels": {"email": {"address": "email"}, "sms": {"address": "phone"}},
+    },
+    "events": [
+        {
+            "model": "stg_events",
+            "name": "name",
+            "at": "at",
+            "payload": {"column": "properties", "format": "json"},
+            "types": {"purchase": {"category": "text", "amount": "number"}, "visit": {}},
+        }
+    ],
+    "lists": {"model": "stg_lists", "added_at": "added_at"},
+    "tags": {"model": "stg_tags", "added_at": "added_at"},
+}
+COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    "contacts": {
+        "contact_id": pa.string(),
+        "city": pa.string(),
+        "age": pa.int64(),
+        "email": pa.string(),
+        "phone": pa.string(),
+        "subscribed": pa.bool_(),
+        "score": pa.float64(),
+        "created_at": pa.timestamp("us"),
+    },
+    "events": {"contact_id": pa.string(), "name": pa.string(), "at": pa.timestamp("us"), "properties": pa.string()},
+    "lists": {"contact_id": pa.string(), "name": pa.string(), "added_at": pa.timestamp("us")},
+    "tags": {"contact_id": pa.string(), "name": pa.string(), "added_at": pa.timestamp("us")},
+}
+_DBT_PROJECT = {
+    "name": "world",
+    "version": "1.0.0",
+    "profile": "segflow",
+    "model-paths": ["models"],
+    "macro-paths": ["macros"],
+    "flags": {"send_anonymous_usage_stats": False},
+    "models": {
+        "world": {"staging": {"+materialized": "view", "+schema": "staging"}, "segflow": {"+schema": "segflow"}}
+    },
+}
+_PROFILES = {
+    "segflow": {
+        "target": "duckdb",
+        "outputs": {
+            "duckdb": {
+                "type": "duckdb",
+                "path": "{{ env_var('SEGFLOW_WAREHOUSE') }}",
+                "threads": 1,
+                "settings": {"TimeZone": "UTC"},
+            }
+        },
+    }
+}
+LEDGERS: dict[str, str] = {
+    "ticks": "tick_id, as_of, stage, status, contacts, null_contacts",
+    "segment_versions": "* exclude (spec)",
+    "segment_state": "*",
+    "segment_members": "*",
+    "segment_entries": "*",
+    "segment_exits": "*",
+    "segment_sizes": "*",
+    "contact_state": "*",
+    "flow_versions": "*",
+    "flow_cursors": "*",
+    "flow_enrollment_starts": "*",
+    "flow_enrollment_ends": "*",
+    "flow_positions": "*",
+    "flow_waiting": "*",
+    "flow_journal": "*",
+    "contact_updates": "*",
+    "outbox": "*",
+    "deliveries": "* exclude (recorded_at)",
+}
+"""Every table that must be the same however a tick was interrupted, less the columns that hold the wall clock."""
+
+
+class World:
+    """A project below `root`. `real` runs dbt itself."""
+
+    def __init__(self, root: Path, *, real: bool = False, settings: Mapping[str, Any] | None = None) -> None:
+        self.root, self.real = root, real
+        self.missing: set[str] = set()
+        self._write("segflow.yml", {"name": "world", **(settings or {})})
+        self._write("segment_specs/catalog.yml", CATALOG)
+        self._write("dbt/dbt_project.yml", _DBT_PROJECT)
+        self._write("dbt/profiles.yml", _PROFILES)
+        (root / "flow_specs").mkdir(exist_ok=True)
+        staging = root / "dbt/models/staging"
+        staging.mkdir(parents=True)
+        (root / ".segflow").mkdir()
+        # DuckDB opens a file in 50 ms; once it is open in this process, further connections cost nothing.
+        self._open = None if real else duckdb.connect(str(root / ".segflow/warehouse.duckdb"))
+        if self._open is not None:
+            self._open.execute("SET threads = 1")
+        for table in COLUMNS:
+            staging.joinpath(f"stg_{table}.sql").write_text(f"select * from raw.{table}\n", encoding="utf-8")
+            self.rows_of(table, [])
+
+    @cached_property
+    def project(self) -> Project:
+        return (Project if self.real else DirectProject)(self.root)
+
+    def rows_of(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Make `rows` the whole of a raw table. Columns in `missing` are not there at all."""
+        columns = {name: kind for name, kind in COLUMNS[table].items() if f"{table}.{name}" not in self.missing}
+        plain = [{name: _naive(row.get(name)) for name in columns} for row in rows]
+        given = pa.Table.from_pylist(plain, schema=pa.schema(list(columns.items())))
+        with duckdb.connect(str(self.root / ".segflow/warehouse.duckdb")) as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
+            connection.register("given", given)
+            connection.execute(f"CREATE OR REPLACE TABLE raw.{table} AS SELECT * FROM given")
+
+    def segment(self, name: str, spec: Mapping[str, Any] | str | None) -> None:
+        """Write a segment file (a text is a `.sql` segment), or remove it with None."""
+        for suffix in ("yml", "sql"):
+            (self.root / f"segment_specs/{name}.{suffix}").unlink(missing_ok=True)
+        if isinstance(spec, str):
+            (self.root / f"segment_specs/{name}.sql").write_text(spec, encoding="utf-8")
+        elif spec is not None:
+            self._write(f"segment_specs/{name}.yml", spec)
+        self.project.reload()
+
+    def flow(self, name: str, spec: Mapping[str, Any] | None) -> None:
+        """Write a flow file, or remove it with None."""
+        (self.root / f"flow_specs/{name}.yml").unlink(missing_ok=True)
+        if spec is not None:
+            self._write(f"flow_specs/{name}.yml", spec)
+        self.project.reload()
+
+    def tick(self, at: datetime, *, send: bool = False, progress: Progress | None = None) -> TickReport:
+        return self.project.tick(at, send=send, progress=progress)
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query."""
+        with duckdb.connect(str(self.root / ".segflow/warehouse.duckdb")) as connection:
+            found: list[dict[str, Any]] = connection.execute(sql).to_arrow_table().to_pylist()
+        return found
+
+    def ledgers(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All tables of LEDGERS with sorted rows."""
+        with duckdb.connect(str(self.root / ".segflow/warehouse.duckdb")) as connection:
+            return {
+                table: sorted(connection.execute(f"SELECT {columns} FROM segflow.{table}").fetchall(), key=repr)
+                for table, columns in LEDGERS.items()
+            }
+
+    def mailbox(self) -> list[str]:
+        """The files that the mailbox holds."""
+        folder = self.root / ".segflow/mailbox"
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+    def close(self) -> None:
+        """Let other processes have the warehouse."""
+        if self._open is not None:
+            self._open.close()
+
+    def _write(self, path: str, content: Any) -> None:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _naive(value: Any) -> Any:
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
