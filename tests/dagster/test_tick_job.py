@@ -73,7 +73,8 @@ def test_a_failed_stage_stops_the_tick_and_a_later_run_ends_it_first(station: St
     world.rows_of("contacts", [*PEOPLE, CHRIS, CHRIS])
     broken = station.tick(START + DAY)
     assert list(failures(broken)) == ["build"]
-    assert checks(broken) == {"models/contacts:unique_ids": failures(broken)["build"].partition("Error: ")[2].strip()}
+    assert list(checks(broken)) == ["models/contacts:unique_ids"]
+    assert "chris (2 times)" in (checks(broken)["models/contacts:unique_ids"] or "")
     assert "chris (2 times)" in failures(broken)["build"]
     assert station.stages() == [DONE[0], (SECOND, "ingest", "running")]
     assert station.lease_is_free()
@@ -91,6 +92,7 @@ def test_repeating_a_tick_or_a_part_of_it_changes_nothing(
 ) -> None:
     monkeypatch.setenv("SEGFLOW_PROJECT_DIR", str(world.root))
     config = {"ops": {"ingest": {"config": {"as_of": START.isoformat()}}}}
+    (tmp_path / "dagster").mkdir()
     with DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
         station = Station(world, instance)
         with execute_job(reconstructable(tick), instance=instance, run_config=config) as first:
@@ -145,12 +147,15 @@ def test_an_asset_of_the_next_stage_runs_that_stage_as_a_whole(station: Station,
     assert station.lease_is_free()
 
 
-def test_a_tick_of_somebody_else_is_not_disturbed(station: Station) -> None:
+def test_a_tick_of_somebody_else_is_not_disturbed_and_as_of_defaults_to_the_time_of_the_run(station: Station) -> None:
     with held_lease(station.project.store, "another worker"):
-        refused = station.tick(START)
+        refused = station.tick(None)
     assert list(failures(refused)) == ["ingest"]
     assert "another worker" in failures(refused)["ingest"]
-    assert station.tick(START).success
+    result = station.tick(None)
+    assert result.success
+    created = station.instance.get_run_record_by_id(result.run_id).create_timestamp
+    assert [row[0] for row in station.stages()] == [created.strftime("%Y%m%dT%H%M%SZ")]
 
 
 def test_messages_wait_when_send_is_off_and_a_broken_sender_is_red(station: Station, world: World) -> None:
@@ -172,10 +177,3 @@ def test_messages_wait_when_send_is_off_and_a_broken_sender_is_red(station: Stat
     assert mended.success
     assert metadata(mended)["senders/mailbox"]["sent"] == 1
     assert len(world.mailbox()) == 1
-
-
-def test_without_as_of_the_tick_has_the_time_of_its_run(station: Station) -> None:
-    result = station.tick(None)
-    assert result.success
-    created = station.instance.get_run_record_by_id(result.run_id).create_timestamp
-    assert [row[0] for row in station.stages()] == [created.strftime("%Y%m%dT%H%M%SZ")]
