@@ -1,0 +1,88 @@
+"""The examples in README and docs are executed: specs load, transcripts are what the commands print."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from segflow.cli import app, main
+from segflow.errors import SpecError
+from segflow.segments.compiler import compile_project
+from segflow.specs.load import load_specs
+from segflow.tick import STAGES
+from segflow.warehouse.tables import TABLES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SPECS = {
+    match.group(1): body
+    for kind, body in _BLOCK.findall(README)
+    if kind == "yaml" and (match := re.match(r"# (\S+\.yml)\n", body))
+}
+BROKEN = "segment_specs/lapsing.yml"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """The demo project with the README's examples in it, the broken one excepted."""
+    for folder in ("segment_specs", "flow_specs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copytree(ROOT / "dbt", tmp_path / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copy(ROOT / "segflow.yml", tmp_path)
+    catalog = tmp_path / "segment_specs/catalog.yml"
+    catalog.write_text(catalog.read_text(encoding="utf-8").replace("names: [", "names: [tea_offer_ignored, "))
+    (tmp_path / "flow_specs/templates/tea_offer.txt").write_text("---\nsubject: Tea\n---\nTea, {{ contact.first_name }}?")
+    for name, text in SPECS.items():
+        if name != BROKEN:
+            (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_the_readme_has_its_examples() -> None:
+    assert {"segment_specs/abandoned_cart.yml", "flow_specs/cart_reminder.yml", BROKEN} <= set(SPECS)
+
+
+def test_specs_in_the_readme_load(shop: Path) -> None:
+    try:
+        compiled = compile_project(load_specs(shop))
+    except SpecError as error:
+        pytest.fail(str(error))
+    for name in SPECS:
+        known = compiled.specs.segments if name.startswith("segment_specs") else compiled.specs.flows
+        assert name == BROKEN or Path(name).stem in known
+
+
+def test_the_errors_in_the_readme_are_what_validate_prints(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / BROKEN).write_text(SPECS[BROKEN], encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["segflow", "--project-dir", str(shop), "validate"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    (shown,) = (body for kind, body in _BLOCK.findall(README) if body.startswith("$ segflow validate"))
+    assert capsys.readouterr().err == shown.split("\n", 1)[1]
+
+
+def test_every_command_is_in_the_readme() -> None:
+    names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert {name for name in names if f"`{name}" not in README and f"segflow {name}" not in README} == set()
+
+
+def test_stages_and_tables_are_named_as_in_the_code() -> None:
+    assert re.findall(r"^\| (\w+) \|.*\| .*`", README, re.MULTILINE)[: len(STAGES)] == [stage.name for stage in STAGES]
+    named = set(re.findall(r"`(segment_\w+|flow_\w+|outbox|deliveries|suppressions|contact_updates)`", README))
+    views = {"flow_enrollments"}
+    assert {name for name in named if name not in TABLES and name not in views and not name.endswith("specs")} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
