@@ -127,7 +127,7 @@ def test_a_contact_id_that_is_there_twice_stops_the_build(shop: Shop) -> None:
 
 def test_contacts_that_cannot_be_read_at_all_stop_the_build(shop: Shop) -> None:
     shop.sql("drop table raw.people")
-    with pytest.raises(RunError, match="contacts cannot be built.*stg_people"):
+    with pytest.raises(RunError, match=r"contacts cannot be built.*stg_people"):
         shop.build()
 
 

@@ -19,7 +19,7 @@ from tests.segments.engine import Engine, load_table, make_specs
 from tests.segments.naive import World
 from tests.segments.worlds import CATALOG, SCHEMAS, Maker
 
-EXAMPLES = int(os.environ.get("SEGFLOW_PROPERTY_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("SEGFLOW_PROPERTY_EXAMPLES", "12"))
 READ: TypeAdapter[Any] = TypeAdapter(Condition)
 
 

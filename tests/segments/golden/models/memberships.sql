@@ -159,107 +159,31 @@ SELECT
     {{ tick_id() }} AS tick_id
 FROM (
     SELECT
-        'boolean_and_everyone' AS segment,
+        unnest(
+            [
+                CASE WHEN in_boolean_and_everyone THEN 'boolean_and_everyone' END,
+                CASE WHEN in_date_operators THEN 'date_operators' END,
+                CASE WHEN in_event_aggregates THEN 'event_aggregates' END,
+                CASE WHEN in_event_properties THEN 'event_properties' END,
+                CASE WHEN in_event_windows THEN 'event_windows' END,
+                CASE WHEN in_londoners THEN 'londoners' END,
+                CASE WHEN in_nesting_that_folds_away THEN 'nesting_that_folds_away' END,
+                CASE WHEN in_nobody THEN 'nobody' END,
+                CASE WHEN in_number_operators THEN 'number_operators' END,
+                CASE WHEN in_objects_over_hops THEN 'objects_over_hops' END,
+                CASE WHEN in_other_sources THEN 'other_sources' END,
+                CASE WHEN in_text_operators THEN 'text_operators' END,
+                CASE WHEN in_texts_that_must_stay_texts THEN 'texts_that_must_stay_texts' END,
+                CASE WHEN in_timestamp_operators THEN 'timestamp_operators' END
+            ]
+        ) AS segment,
         contact_id
     FROM depth_0
-    WHERE
-        in_boolean_and_everyone
     UNION ALL
     SELECT
-        'date_operators' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_date_operators
-    UNION ALL
-    SELECT
-        'event_aggregates' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_event_aggregates
-    UNION ALL
-    SELECT
-        'event_properties' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_event_properties
-    UNION ALL
-    SELECT
-        'event_windows' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_event_windows
-    UNION ALL
-    SELECT
-        'lists_tags_segments' AS segment,
+        unnest([CASE WHEN in_lists_tags_segments THEN 'lists_tags_segments' END]) AS segment,
         contact_id
     FROM depth_1
-    WHERE
-        in_lists_tags_segments
-    UNION ALL
-    SELECT
-        'londoners' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_londoners
-    UNION ALL
-    SELECT
-        'nesting_that_folds_away' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_nesting_that_folds_away
-    UNION ALL
-    SELECT
-        'nobody' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_nobody
-    UNION ALL
-    SELECT
-        'number_operators' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_number_operators
-    UNION ALL
-    SELECT
-        'objects_over_hops' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_objects_over_hops
-    UNION ALL
-    SELECT
-        'other_sources' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_other_sources
-    UNION ALL
-    SELECT
-        'text_operators' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_text_operators
-    UNION ALL
-    SELECT
-        'texts_that_must_stay_texts' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_texts_that_must_stay_texts
-    UNION ALL
-    SELECT
-        'timestamp_operators' AS segment,
-        contact_id
-    FROM depth_0
-    WHERE
-        in_timestamp_operators
 ) AS members
+WHERE
+    segment IS NOT NULL
