@@ -1,0 +1,102 @@
+"""45 daily ticks over real data give every crossing that plain pandas sets give. Also says what a tick costs.
+
+The data is not part of the project; examples/online_retail/README.md says where it comes from.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlglot import exp
+
+from segflow.project import Project
+from segflow.tick import STAGES, TickReport
+from segflow.warehouse.base import relation
+
+REPO = Path(__file__).parents[1]
+DATA = Path(os.environ.get("ONLINE_RETAIL_PARQUET", REPO.parent / "shared/data/online_retail.parquet")).resolve()
+ANSWERS = DATA.with_name("online_retail_answers")
+SEGMENTS = ("tea_buyers_90d", "big_spenders_30d")
+FIRST = datetime(2011, 6, 1, tzinfo=UTC)
+TICKS = 45
+
+pytestmark = pytest.mark.skipif(
+    not DATA.exists() or not ANSWERS.exists(),
+    reason="the Online Retail data and its answers are not there; set ONLINE_RETAIL_PARQUET",
+)
+
+
+# One test: its parts would land on several workers, and each would live through all the ticks again.
+def test_every_crossing_and_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "project"
+    ignored = shutil.ignore_patterns(".segflow", "exports", "target", "logs", "*.parquet")
+    shutil.copytree(REPO / "examples/online_retail", root, ignore=ignored)
+    monkeypatch.setenv("ONLINE_RETAIL_PARQUET", str(DATA))
+    project = Project(root)
+    reports = [project.tick(FIRST + timedelta(days=day), send=True) for day in range(TICKS)]
+    with capsys.disabled():
+        print(f"\nonline_retail: {_costs(reports[1:])}")
+    assert [error for report in reports for error in report.errors] == []
+    for segment in SEGMENTS:
+        _check_crossings(project, segment)
+        _check_sizes(reports, segment)
+
+
+def _check_crossings(project: Project, segment: str) -> None:
+    found = {
+        "enter": _crossings(project, segment, "segment_entries"),
+        "exit": _crossings(project, segment, "segment_exits"),
+    }
+    wanted: dict[str, set[tuple[str, str, bool]]] = defaultdict(set)
+    for row in _answers(f"{segment}_crossings.csv"):
+        wanted[row["crossing"]].add((row["as_of"], row["customer_id"], True))
+    baseline = {row for row in found["enter"] if row[0] == FIRST.date().isoformat()}
+    assert found["exit"] == wanted["exit"], segment
+    assert found["enter"] - baseline == wanted["enter"], segment
+    assert {triggers for _, _, triggers in baseline} == {False}, segment
+
+
+def _check_sizes(reports: list[TickReport], segment: str) -> None:
+    found = [
+        (report.as_of.date().isoformat(), one.members, one.entered, one.exited)
+        for report in reports
+        for one in report.segments
+        if one.segment == segment
+    ]
+    wanted = [
+        (row["as_of"], int(row["members"]), int(row["entered"]), int(row["exited"]))
+        for row in _answers(f"{segment}.csv")
+    ]
+    assert len(found) == TICKS
+    assert found == wanted, segment
+
+
+def _costs(reports: list[TickReport]) -> str:
+    """Seconds per tick, by stage."""
+    stages = {stage.name: sum(r.seconds[stage.name] for r in reports) / len(reports) for stage in STAGES}
+    whole = sum(stages.values())
+    dbt = sum(report.dbt_seconds for report in reports) / len(reports)
+    told = ", ".join(f"{name} {seconds:.2f}" for name, seconds in stages.items())
+    return f"{whole:.2f} s per tick ({told}); dbt {dbt:.2f} s of it, {dbt / whole:.0%}"
+
+
+def _crossings(project: Project, segment: str, ledger: str) -> set[tuple[str, str, bool]]:
+    at = "entered_at" if ledger == "segment_entries" else "exited_at"
+    query = exp.select(exp.alias_(exp.column(at), "at"), "contact_id", "triggers").from_(relation(ledger))
+    with project.warehouse() as warehouse:
+        rows = warehouse.rows(query.where(exp.column("segment").eq(exp.Literal.string(segment))))
+    assert all(row["at"].time() == FIRST.time() for row in rows)
+    return {(row["at"].date().isoformat(), row["contact_id"], row["triggers"]) for row in rows}
+
+
+def _answers(name: str) -> list[dict[str, str]]:
+    with (ANSWERS / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
