@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,8 +28,8 @@ UnresolvedJob = Any  # dagster's UnresolvedAssetJobDefinition is not public
 def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | None) -> list[UnresolvedJob]:
     """`tick`; `tick_multiprocess`, the same with a process per stage; `dbt_tests` when there are any.
 
-    A process costs 2 to 5 seconds to start, so `tick` runs in one. The other serves where a stage must be able to die
-    without the run.
+    A process of its own costs a stage a second or more, so `tick` runs in one. The other serves where a stage must be able to die without
+    the run.
     """
     keys = [spec.key for stage in stages for spec in stage.specs]
     checks = [key for stage in stages for key in stage.check_keys]
@@ -44,7 +45,7 @@ def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | 
             "tick_multiprocess",
             selection,
             description="The same as tick, with a process of its own for every stage.",
-            executor_def=multiprocess_executor,
+            executor_def=multiprocess_executor.configured({"start_method": _start_method()}),
         ),
     ]
     if dbt_tests is not None:
@@ -57,6 +58,13 @@ def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | 
             )
         )
     return found
+
+
+def _start_method() -> dict[str, Any]:
+    """A fork server imports our modules once for all stages; a fresh interpreter would take seconds for each."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        return {"forkserver": {"preload_modules": ["dagster_project.build", "dbt.cli.main"]}}
+    return {"spawn": {}}
 
 
 def tick_schedule(settings: Settings, tick: UnresolvedJob) -> ScheduleDefinition:
