@@ -85,7 +85,8 @@ class Warehouse(ABC):
 
     def rows(self, sql: exp.Expr) -> list[dict[str, Any]]:
         """The rows of a small result, as dictionaries."""
-        return self.query(sql).to_pylist()
+        found: list[dict[str, Any]] = self.query(sql).to_pylist()
+        return found
 
     def scalar(self, sql: exp.Expr) -> Any:
         """The first column of the first row, or None when there is no row."""

@@ -98,7 +98,9 @@ class DbtProject:
             result = self._invoke(args, self.manifest)
         if result.result is None:
             raise RunError(f"dbt run failed: {_message(result)}")
-        self._settled |= {run.node.name for run in result.result.results if run.status == "success" and _settles(run.node)}
+        self._settled |= {
+            run.node.name for run in result.result.results if run.status == "success" and _settles(run.node)
+        }
         return {
             run.node.name: ModelResult(
                 run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
@@ -114,7 +116,9 @@ class DbtProject:
         result = self._invoke(["test", "--select", *names], self.manifest)
         if result.result is None:
             raise RunError(f"dbt test failed: {_message(result)}")
-        self._settled |= {run.node.name for run in result.result.results if run.status == "success" and _settles(run.node)}
+        self._settled |= {
+            run.node.name for run in result.result.results if run.status == "success" and _settles(run.node)
+        }
         return {
             run.node.name: ModelResult(
                 run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
@@ -163,11 +167,13 @@ def _release_warehouse() -> None:
     """dbt keeps the DuckDB file open after a run, which locks every other process out of it."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    DuckDBConnectionManager.close_all_connections()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 def _message(result: Any) -> str:
     if result.exception is not None:
         return str(result.exception)
-    failed = [str(run.message) for run in getattr(result.result, "results", []) if run.status not in ("success", "skipped")]
+    failed = [
+        str(run.message) for run in getattr(result.result, "results", []) if run.status not in ("success", "skipped")
+    ]
     return "; ".join(failed) or "dbt gave no reason; see dbt/logs/dbt.log"

@@ -97,10 +97,13 @@ class DuckDBWarehouse(Warehouse):
 
     def ensure_tables(self) -> None:
         self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')
-        present = {row[0]: set(row[1]) for row in self._connection.execute(
-            "SELECT table_name, list(column_name) FROM information_schema.columns WHERE table_schema = ? GROUP BY 1",
-            [SCHEMA],
-        ).fetchall()}
+        present = {
+            row[0]: set(row[1])
+            for row in self._connection.execute(
+                "SELECT table_name, list(column_name) FROM information_schema.columns WHERE table_schema = ? GROUP BY 1",
+                [SCHEMA],
+            ).fetchall()
+        }
         for table in TABLES.values():
             if table.name not in present:
                 self.execute(_create(table))
@@ -149,7 +152,9 @@ class DuckDBWarehouse(Warehouse):
         select = exp.select(
             *(exp.cast(exp.column(name, quoted=True), target.columns[name]) for name in given), *constants.values()
         ).from_(source.subquery("source"))
-        self.execute(exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns]))
+        self.execute(
+            exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns])
+        )
 
 
 def _create(table: Table) -> exp.Create:
