@@ -7,7 +7,7 @@ from segflow.specs.dbt_files import model_names
 from segflow.specs.loaded import Loaded, Reporter
 
 FILE = "segment_specs/catalog.yml"
-RESERVED = ("contact_id",)
+RESERVED = {"contact_id": "the key of a contact", "tick_id": "the tick that a generated table was built for"}
 
 
 def check_catalog(loaded: Loaded) -> None:
@@ -40,7 +40,7 @@ def _contacts(say: Reporter, catalog: Catalog) -> None:
         if name in RESERVED:
             say(
                 ("contacts", "attributes", name),
-                f"{name} is the key of a contact; an attribute needs another name",
+                f"{name} is {RESERVED[name]}; an attribute needs another name",
                 key=True,
             )
     for name in contacts.attributes:

@@ -95,7 +95,9 @@ class Shop:
     def own(self, segment: str) -> set[str]:
         """The members by the segment's own view or table."""
         with self.open() as warehouse:
-            return {row["contact_id"] for row in warehouse.rows(exp.select("*").from_(relation(segment_model(segment))))}
+            return {
+                row["contact_id"] for row in warehouse.rows(exp.select("*").from_(relation(segment_model(segment))))
+            }
 
     def generation(self, model: str) -> set[str]:
         """The ticks that a table says it was built for."""

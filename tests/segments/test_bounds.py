@@ -47,7 +47,13 @@ def test_bounds_have_equal_keys_exactly_when_they_are_equal(one: Bound, other: B
     assert (one == other) == (one.key == other.key)
 
 
-SAME = [("12 months", "1 year"), ("4 quarters", "1 year"), ("24 hours", "1 day"), ("2 weeks", "14 days"), ("90 minutes", "5400 seconds")]
+SAME = [
+    ("12 months", "1 year"),
+    ("4 quarters", "1 year"),
+    ("24 hours", "1 day"),
+    ("2 weeks", "14 days"),
+    ("90 minutes", "5400 seconds"),
+]
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
