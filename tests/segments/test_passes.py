@@ -15,7 +15,7 @@ from segflow.segments.nodes import And, Compare, Const, Constant, Fact, Node, No
 from segflow.segments.order import closure, levels
 from segflow.segments.simplify import simplify
 from tests.segments.engine import make_specs
-from tests.segments.worlds import CATALOG
+from tests.segments.worlds_catalog import CATALOG
 
 NAMES = "abcd"
 leaves = st.one_of(

@@ -17,7 +17,8 @@ from segflow.specs.conditions import Condition
 from segflow.warehouse.duckdb import DuckDBWarehouse
 from tests.segments.engine import Engine, load_table, make_specs
 from tests.segments.naive import World
-from tests.segments.worlds import CATALOG, SCHEMAS, Maker
+from tests.segments.worlds import Maker
+from tests.segments.worlds_catalog import CATALOG, SCHEMAS
 
 EXAMPLES = int(os.environ.get("SEGFLOW_PROPERTY_EXAMPLES", "12"))
 READ: TypeAdapter[Any] = TypeAdapter(Condition)

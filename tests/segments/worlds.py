@@ -8,150 +8,21 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
 from dateutil.relativedelta import relativedelta
 
-from segflow.specs.catalog import Catalog
 from tests.segments.naive import Row, World
-
-CATALOG = Catalog.model_validate(
-    {
-        "contacts": {
-            "model": "people",
-            "key": "Person No",
-            "created_at": "joined",
-            "attributes": {
-                "city": "text",
-                "age": "number",
-                "vip": {"type": "boolean", "column": "is vip"},
-                "birthday": "date",
-                "seen": "timestamp",
-                "level": {"type": "text", "written_by": "flows"},
-                "score": {"type": "number", "written_by": "both"},
-            },
-        },
-        "events": [
-            {
-                "model": "clicks",
-                "contact": "person",
-                "at": "happened",
-                "name": "kind",
-                "payload": {"column": "payload", "format": "json"},
-                "types": {
-                    "purchase": {
-                        "category": {"type": "text", "column": 'the "category"'},
-                        "amount": "number",
-                        "gift": "boolean",
-                        "day": "date",
-                        "moment": "timestamp",
-                    },
-                    "visit": {"contact_id": "text", "at": "number", "at_value": "number"},
-                },
-            },
-            {
-                "model": "calls",
-                "event": "call",
-                "at": "at",
-                "payload": {"column": "events", "format": "struct"},
-                "properties": {"topic": "text", "minutes": "number", "ended": {"type": "timestamp", "column": "End"}},
-            },
-            {
-                "model": "reviews",
-                "event": "review",
-                "at": "written",
-                "properties": {"stars": "number", "words": "text", "order": "number", "public": "boolean"},
-            },
-        ],
-        "objects": {
-            "order": {
-                "model": "orders",
-                "key": "no",
-                "via": "person",
-                "created_at": "placed",
-                "fields": {"status": "text", "total": "number", "due": "date"},
-            },
-            "item": {
-                "model": "items",
-                "key": "no",
-                "belongs_to": "order",
-                "via": "order_no",
-                "fields": {"sku": "text", "qty": "number"},
-            },
-            "parcel": {
-                "model": "parcels",
-                "key": "no",
-                "belongs_to": "item",
-                "via": "item_no",
-                "created_at": "sent",
-                "fields": {"carrier": "text", "weight": "number", "sent": "timestamp"},
-            },
-        },
-        "lists": {"model": "list_rows", "contact": "person", "name": "list", "added_at": "added"},
-        "tags": {"model": "tag_rows", "contact": "person", "name": "tag"},
-    }
+from tests.segments.worlds_catalog import (
+    CATALOG,
+    FROM_SQL,
+    LABELS,
+    MOMENTS,
+    NUMBERS,
+    SPANS,
+    TEXTS,
+    TYPES,
+    WHOLE_SPANS,
+    ZONES,
 )
-
-TEXTS = ("London", "london", "Lond", "", "Bath's {{ x }}", "São Paulo")
-NUMBERS = (-1.5, 0.0, 1.0, 2.0, 2.5, 7.0)
-SPANS = ("1 second", "12 hours", "24 hours", "1 day", "7 days", "30 days", "1 month", "3 months", "1 year", "12 months")
-WHOLE_SPANS = ("1 day", "7 days", "30 days", "1 month", "1 quarter", "1 year", "400 days")
-LABELS = ("news", "it's", "{% raw %}")
-ZONES = ("UTC", "Europe/London", "America/New_York", "Pacific/Auckland")
-MOMENTS = (
-    datetime(2026, 3, 30, 0, 30, tzinfo=UTC),  # the day after clocks went forward in London, before midnight elsewhere
-    datetime(2024, 2, 29, 12, 0, tzinfo=UTC),
-    datetime(2026, 3, 31, 23, 30, tzinfo=UTC),
-)
-FROM_SQL = "select contact_id from {{ ref(\"contacts\") }} where city = 'London' -- it's all;"
-TYPES: dict[str, dict[str, str]] = {
-    name: {p: a.type for p, a in properties.items()} for s in CATALOG.events for name, properties in s.kinds().items()
-} | {name: {f: a.type for f, a in spec.fields.items()} for name, spec in CATALOG.objects.items()}
-
-_TIME = pa.timestamp("us")
-SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
-    "people": [
-        ("Person No", pa.int64()),
-        ("joined", _TIME),
-        ("city", pa.string()),
-        ("age", pa.float64()),
-        ("is vip", pa.bool_()),
-        ("birthday", pa.date32()),
-        ("seen", _TIME),
-        ("score", pa.float64()),
-    ],
-    "clicks": [("person", pa.int64()), ("happened", _TIME), ("kind", pa.string()), ("payload", pa.string())],
-    "calls": [
-        ("contact_id", pa.string()),
-        ("at", _TIME),
-        ("events", pa.struct([("topic", pa.string()), ("minutes", pa.float64()), ("End", _TIME)])),
-    ],
-    "reviews": [
-        ("contact_id", pa.string()),
-        ("written", _TIME),
-        ("stars", pa.float64()),
-        ("words", pa.string()),
-        ("order", pa.float64()),
-        ("public", pa.bool_()),
-    ],
-    "orders": [
-        ("no", pa.int64()),
-        ("person", pa.int64()),
-        ("placed", _TIME),
-        ("status", pa.string()),
-        ("total", pa.float64()),
-        ("due", pa.date32()),
-    ],
-    "items": [("no", pa.int64()), ("order_no", pa.int64()), ("sku", pa.string()), ("qty", pa.float64())],
-    "parcels": [
-        ("no", pa.int64()),
-        ("item_no", pa.int64()),
-        ("sent", _TIME),
-        ("carrier", pa.string()),
-        ("weight", pa.float64()),
-    ],
-    "list_rows": [("person", pa.string()), ("list", pa.string()), ("added", _TIME)],
-    "tag_rows": [("person", pa.int64()), ("tag", pa.string())],
-}
 
 
 class Maker:
@@ -189,7 +60,9 @@ class Maker:
         return found.replace(tzinfo=None)
 
     def day(self) -> date:
-        return self._one(self.moment().date(), self.moment().date(), date(2000, 2, 29), date(1999, 3, 30))
+        ahead = self.as_of.astimezone(self.zone).date() + timedelta(days=self._one(-1, 0, 1, 6, 7, 29, 30, 31))
+        birthday = ahead.replace(year=2000)
+        return self._one(self.moment().date(), self.moment().date(), birthday, birthday, date(2000, 2, 29))
 
     def value(self, kind: str) -> Any:
         match kind:
