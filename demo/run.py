@@ -65,7 +65,8 @@ def _build_shop(console: Console, specs: Specs) -> None:
             clock = exp.select(literal(today).as_("last_tick"))
             warehouse.execute(exp.Create(this=_CLOCK.copy(), kind="TABLE", replace=True, expression=clock))
     console.print(
-        f"The shop: {shop.customers:,} customers, {shop.events:,} events, {shop.orders:,} orders since {shop.start:%B %Y}"
+        f"The shop: {shop.customers:,} customers, {shop.events:,} events and {shop.orders:,} orders "
+        f"since {shop.start:%B %Y}"
     )
 
 
@@ -75,7 +76,8 @@ _CLOCK = exp.table_("demo_clock", db="raw")
 def _last_tick(warehouse: Warehouse) -> datetime | None:
     """The time of the demo's last tick, which building the shop fixed; None when there is no shop."""
     tables = exp.select("table_name").from_(exp.table_("tables", db="information_schema"))
-    if not warehouse.rows(tables.where(exp.column("table_schema").eq("raw"), exp.column("table_name").eq("demo_clock"))):
+    clocks = tables.where(exp.column("table_schema").eq("raw"), exp.column("table_name").eq("demo_clock"))
+    if not warehouse.rows(clocks):
         return None
     found = warehouse.scalar(exp.select("last_tick").from_(_CLOCK.copy()))
     return None if found is None else found.replace(tzinfo=UTC)

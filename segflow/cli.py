@@ -23,7 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-outbox_app = typer.Typer(help="Messages whose outcome nobody knows: look, send again, or give up.", no_args_is_help=True)
+outbox_app = typer.Typer(
+    help="Messages whose outcome nobody knows: look, send again, or give up.", no_args_is_help=True
+)
 app.add_typer(outbox_app, name="outbox")
 
 
@@ -112,7 +114,9 @@ def tick(
     with Progress(*columns, console=show.errors, transient=True, disable=_options(context).json) as bar:
         task = bar.add_task("start")
         report = project.tick(
-            moment, send=not no_send, progress=lambda run, stage: bar.update(task, description=f"{run.row.tick_id} {stage}")
+            moment,
+            send=not no_send,
+            progress=lambda run, stage: bar.update(task, description=f"{run.row.tick_id} {stage}"),
         )
     if _options(context).json:
         show.as_json(show.report_data(report))
@@ -170,8 +174,12 @@ def export(
     context: typer.Context,
     segment: str,
     format: Annotated[Literal["csv", "parquet", "json"], typer.Option("--format", help="The file's format.")] = "csv",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to; default: the exports folder.")] = None,
-    column: Annotated[list[str] | None, typer.Option(help="A column to export; repeat it. Default: segflow.yml.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to; default: the exports folder.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="A column to export; repeat it. Default: segflow.yml.")
+    ] = None,
 ) -> None:
     """Write the present members of a segment to a file."""
     from segflow import show
@@ -291,7 +299,9 @@ def outbox_release(context: typer.Context, message_ids: MessageIds = None, all_:
     from segflow import show
 
     count = _project(context).store.release(_chosen(message_ids, all_))
-    show.as_json({"released": count}) if _options(context).json else show.out.print(f"{count} messages are planned again")
+    show.as_json({"released": count}) if _options(context).json else show.out.print(
+        f"{count} messages are planned again"
+    )
 
 
 @outbox_app.command("drop")

@@ -63,7 +63,8 @@ def tick_report(report: TickReport, root: Path) -> None:
     if report.already_done:
         out.print(f"Tick {report.tick_id} was done before; nothing to do.")
     verb = "resumed and finished" if report.resumed else "done"
-    out.print(f"[bold]Tick {report.tick_id}[/bold] {verb}: {report.contacts:,} contacts as of {report.as_of:%Y-%m-%d %H:%M} UTC")
+    seen = f"{report.contacts:,} contacts as of {report.as_of:%Y-%m-%d %H:%M} UTC"
+    out.print(f"[bold]Tick {report.tick_id}[/bold] {verb}: {seen}")
     if report.null_contacts:
         out.print(f"{report.null_contacts:,} rows without a contact id were left out", style="yellow")
     out.print()
@@ -95,9 +96,7 @@ def _messages(report: TickReport) -> None:
     for sender, why in report.sent.deferred.items():
         out.print(f"{sender}: {why}", style="yellow")
     if report.sent.became_unknown:
-        out.print(
-            f"{report.sent.became_unknown} messages have an unknown outcome: segflow outbox list", style="yellow"
-        )
+        out.print(f"{report.sent.became_unknown} messages have an unknown outcome: segflow outbox list", style="yellow")
 
 
 def _cell(value: Any) -> str:

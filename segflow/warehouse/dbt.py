@@ -21,7 +21,6 @@ from sqlglot import exp
 
 from segflow.errors import RunError
 
-
 _PLAIN_CALL = re.compile(r"\{\{-?\s*(?:ref|source|config)\([^{}]*\)\s*-?\}\}")
 _JINJA = re.compile(r"\{[{%]")
 
@@ -87,8 +86,8 @@ class DbtProject:
         """Run models and return what became of each. `patches` replaces the code of models for this run only.
 
         A view that this process built already is left as it is when its text cannot change from run to run: each model
-        costs 60 to 70 ms. Raises RunError when dbt itself fails, not when a model does. Afterwards the warehouse file is
-        released.
+        costs 60 to 70 ms. Afterwards the warehouse file is released. Raises RunError when dbt itself fails, not when a
+        model does.
         """
         with self._patched(patches or {}):
             args = ["run", "--select", *select, "--vars", json.dumps(variables)]

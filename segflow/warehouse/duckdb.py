@@ -97,16 +97,17 @@ class DuckDBWarehouse(Warehouse):
 
     def ensure_tables(self) -> None:
         self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')
-        present = {
-            row[0]: set(row[1])
-            for row in self._connection.execute(
-                "SELECT table_name, list(column_name) FROM information_schema.columns WHERE table_schema = ? GROUP BY 1",
-                [SCHEMA],
-            ).fetchall()
-        }
+        columns = (
+            "SELECT table_name, list(column_name) FROM information_schema.columns WHERE table_schema = ? GROUP BY 1"
+        )
+        present = dict(self._connection.execute(columns, [SCHEMA]).fetchall())
         for table in TABLES.values():
             if table.name not in present:
                 self.execute(_create(table))
+                continue
+            for column in table.columns.keys() - set(present[table.name]):
+                # A warehouse of an earlier version: what it did not record stays unknown.
+                self.execute(exp.Alter(this=relation(table.name), kind="TABLE", actions=[_definition(table, column)]))
 
     def exists(self, name: str) -> bool:
         return self._kind(name) is not None
@@ -158,8 +159,10 @@ class DuckDBWarehouse(Warehouse):
 
 
 def _create(table: Table) -> exp.Create:
-    definitions = [
-        exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=exp.DataType.build(kind))
-        for name, kind in table.columns.items()
-    ]
+    definitions = [_definition(table, column) for column in table.columns]
     return exp.Create(this=exp.Schema(this=relation(table.name), expressions=definitions), kind="TABLE")
+
+
+def _definition(table: Table, column: str) -> exp.ColumnDef:
+    kind = exp.DataType.build(table.columns[column])
+    return exp.ColumnDef(this=exp.to_identifier(column, quoted=True), kind=kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import sqlglot
@@ -12,7 +12,7 @@ from sqlglot import exp
 Parameter = str | int | bool | datetime | None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(path: Path) -> exp.Query:
     query = sqlglot.parse_one(path.read_text(encoding="utf-8"), dialect="duckdb")
     if not isinstance(query, exp.Query):

@@ -20,8 +20,8 @@ class Table:
 
 
 def _table(name: str, columns: str, *, ledger: bool) -> Table:
-    pairs = (column.split() for column in columns.split(","))
-    return Table(name, {column: kind for column, kind in pairs}, ledger)
+    split = [column.split() for column in columns.split(",")]
+    return Table(name, {pair[0]: pair[1] for pair in split}, ledger)
 
 
 _CROSSING = "entry_number BIGINT, cause VARCHAR, triggers BOOLEAN, segment_version BIGINT, tick_id VARCHAR"
