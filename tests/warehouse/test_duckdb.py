@@ -98,8 +98,8 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 def test_parameters_of_statements_become_literals(tmp_path: Path) -> None:
     path = tmp_path / "q.sql"
-    path.write_text("select :at, :name, :flag, :none, :n", encoding="utf-8")
+    path.write_text("select 1, :at, :name, :flag, :none, :n", encoding="utf-8")
     query = load_query(path, at=datetime(2026, 1, 2, 3), name="O'Brien", flag=True, none=None, n=3)
-    assert duckdb.sql(query.sql("duckdb")).fetchall() == [(datetime(2026, 1, 2, 3), "O'Brien", True, None, 3)]
+    assert duckdb.sql(query.sql("duckdb")).fetchall() == [(1, datetime(2026, 1, 2, 3), "O'Brien", True, None, 3)]
     with pytest.raises(KeyError, match="name"):
         load_query(path, at=datetime(2026, 1, 2), flag=True, none=None, n=3)
