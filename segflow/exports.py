@@ -23,8 +23,9 @@ from segflow.warehouse.base import Warehouse, relation
 Format = Literal["csv", "parquet", "json"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet", "json")
 
-# A spreadsheet runs a cell that starts like this; the quote makes it a text (OWASP, "CSV Injection").
-_FORMULA = r"^[=+\-@\t\r]"
+# A spreadsheet runs a cell that starts like this; the quote makes it a text (OWASP, "CSV Injection"). Some take the
+# full-width forms for the same signs.
+_FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
 
 
 @dataclass(frozen=True)
