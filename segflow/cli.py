@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from segflow.cli_outbox import outbox_app
+from segflow.cli_shared import Options, options_of, project_of
 from segflow.errors import InputError, SegflowError, SpecError
 
 # What takes long to import is imported by the commands that need it: `segflow validate` answers at once.
@@ -23,18 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-outbox_app = typer.Typer(
-    help="Messages whose outcome nobody knows: look, send again, or give up.", no_args_is_help=True
-)
 app.add_typer(outbox_app, name="outbox")
-
-
-@dataclass
-class Options:
-    """The options that every command shares."""
-
-    root: Path
-    json: bool
 
 
 ProjectDir = Annotated[Path, typer.Option("--project-dir", help="The project's folder.", show_default="here")]
@@ -53,7 +42,7 @@ def validate(context: typer.Context) -> None:
     from segflow.segments.compiler import compile_project
     from segflow.specs.load import load_specs
 
-    options = _options(context)
+    options = options_of(context)
     issues = []
     try:
         compile_project(specs := load_specs(options.root.resolve()))
@@ -78,20 +67,20 @@ def compile_(
     """Generate the dbt models from the specs."""
     from segflow import show
 
-    project = _project(context)
+    project = project_of(context)
     if check:
         found = project.check_models()
-        if _options(context).json:
+        if options_of(context).json:
             show.as_json({"differences": found})
         else:
             show.error("\n".join(found)) if found else show.out.print("The generated models match the specs.")
         if found:
-            if not _options(context).json:
+            if not options_of(context).json:
                 show.error("Run segflow compile and commit what it writes.")
             raise typer.Exit(1)
         return
     changed = [str(path) for path in project.write_models()]
-    if _options(context).json:
+    if options_of(context).json:
         show.as_json({"changed": changed})
     else:
         show.out.print("\n".join([*changed, f"{len(changed)} files changed"]), markup=False)
@@ -108,17 +97,17 @@ def tick(
 
     from segflow import show
 
-    project = _project(context)
+    project = project_of(context)
     moment = _instant(as_of)
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=show.errors, transient=True, disable=_options(context).json) as bar:
+    with Progress(*columns, console=show.errors, transient=True, disable=options_of(context).json) as bar:
         task = bar.add_task("start")
         report = project.tick(
             moment,
             send=not no_send,
             progress=lambda run, stage: bar.update(task, description=f"{run.row.tick_id} {stage}"),
         )
-    if _options(context).json:
+    if options_of(context).json:
         show.as_json(show.report_data(report))
     else:
         show.tick_report(report, project.root)
@@ -136,7 +125,7 @@ def preview(
     """Who would be in a segment, by the file as it is now, and who would come and go. Writes nothing."""
     from segflow import show
 
-    project = _project(context)
+    project = project_of(context)
     moment = _instant(as_of)
     found = set(project.preview(segment, moment).column("contact_id").to_pylist())
     present = set(project.members(segment).column("contact_id").to_pylist())
@@ -148,7 +137,7 @@ def preview(
         "would_exit": len(present - found),
         "contact_ids": sorted(found)[:limit],
     }
-    if _options(context).json:
+    if options_of(context).json:
         show.as_json(data)
         return
     show.table([data], ["segment", "as_of", "members", "would_enter", "would_exit"])
@@ -185,13 +174,13 @@ def export(
     from segflow import show
     from segflow.exports import export_segment
 
-    project = _project(context)
+    project = project_of(context)
     with project.warehouse() as warehouse:
         warehouse.ensure_tables()
         if not warehouse.exists("contacts"):
             raise InputError("no tick has run yet, so there are no members; run segflow tick")
         written = export_segment(project.specs, warehouse, segment, format, output, column)
-    if _options(context).json:
+    if options_of(context).json:
         show.as_json(vars(written))
     else:
         show.out.print(f"{written.rows:,} members in {written.path}", markup=False)
@@ -206,8 +195,8 @@ def fmt(
     from segflow import show
     from segflow.specs.fmt import fmt_project
 
-    changed = [str(path) for path in fmt_project(_options(context).root.resolve(), check)]
-    if _options(context).json:
+    changed = [str(path) for path in fmt_project(options_of(context).root.resolve(), check)]
+    if options_of(context).json:
         show.as_json({"changed": changed})
     else:
         verb = "would change" if check else "changed"
@@ -225,9 +214,9 @@ def schema(
     from segflow import show
     from segflow.specs.schema import write_schemas
 
-    target = directory or _options(context).root.resolve() / ".segflow" / "schemas"
+    target = directory or options_of(context).root.resolve() / ".segflow" / "schemas"
     written = [str(path) for path in write_schemas(target)]
-    if _options(context).json:
+    if options_of(context).json:
         show.as_json({"written": written})
     else:
         show.out.print("\n".join(written), markup=False)
@@ -244,7 +233,7 @@ def vars_(
     from segflow.segments.bounds import bounds_json
     from segflow.ticks import tick_id_of
 
-    project = _project(context)
+    project = project_of(context)
     moment = (_instant(as_of) or datetime.now(UTC)).replace(microsecond=0)
     bounds = json.loads(bounds_json(project.compiled.bounds, moment, project.compiled.zone, "duckdb"))
     print(json.dumps({"segflow": {"tick_id": f"manual_{tick_id_of(moment)}", "bounds": bounds}}))
@@ -259,72 +248,28 @@ def stop_sending(
     """Stop all sending at once, also in a tick that runs right now. Messages wait in the outbox."""
     from segflow import show
 
-    store = _project(context).store
+    store = project_of(context).store
     if lift:
         store.resume_sending()
     else:
         store.stop_sending(reason)
-    if _options(context).json:
+    if options_of(context).json:
         show.as_json({"stopped": store.stopped()})
     else:
         show.out.print("Sending goes on with the next tick." if lift else f"Sending is stopped: {reason}", markup=False)
 
 
-@outbox_app.command("list")
-def outbox_list(
-    context: typer.Context,
-    status: Annotated[
-        Literal["planned", "claimed", "sent", "skipped", "failed", "held", "unknown", "dropped"],
-        typer.Option(help="Which messages."),
-    ] = "unknown",
-    limit: Annotated[int, typer.Option(help="How many.")] = 100,
-) -> None:
-    """Messages by status; unknown ones wait for release or drop."""
-    from segflow import show
-
-    rows = _project(context).store.listing(status, limit)
-    if _options(context).json:
-        show.as_json(rows)
-    else:
-        show.table(rows, ["message_id", "flow", "step", "contact_id", "channel", "sender", "status", "reason"])
-
-
-MessageIds = Annotated[list[str] | None, typer.Argument(help="Message ids.")]
-Everything = Annotated[bool, typer.Option("--all", help="All messages of unknown outcome.")]
-
-
-@outbox_app.command("release")
-def outbox_release(context: typer.Context, message_ids: MessageIds = None, all_: Everything = False) -> None:
-    """Send messages of unknown outcome again: you know that they did not arrive."""
-    from segflow import show
-
-    count = _project(context).store.release(_chosen(message_ids, all_))
-    show.as_json({"released": count}) if _options(context).json else show.out.print(
-        f"{count} messages are planned again"
-    )
-
-
-@outbox_app.command("drop")
-def outbox_drop(context: typer.Context, message_ids: MessageIds = None, all_: Everything = False) -> None:
-    """Give up messages of unknown outcome: they did arrive, or are not worth it."""
-    from segflow import show
-
-    count = _project(context).store.drop(_chosen(message_ids, all_))
-    show.as_json({"dropped": count}) if _options(context).json else show.out.print(f"{count} messages are dropped")
-
-
 @app.command()
 def ui(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="The port of the web server.")] = 3000,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 3000,
 ) -> None:
     """Start the Dagster UI on this project."""
-    root = _options(context).root.resolve()
-    home = root / ".segflow" / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "SEGFLOW_PROJECT_DIR": str(root), "DAGSTER_HOME": str(home)}
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions", "--port", str(port)]
-    raise typer.Exit(subprocess.call(command, env=environment))
+    root = str(options_of(context).root.resolve())
+    # A process of its own: the engine knows nothing of Dagster.
+    command = [sys.executable, "-m", "dagster_project", "--project-dir", root, "--host", host, "--port", str(port)]
+    raise typer.Exit(subprocess.call(command))
 
 
 def _listing(context: typer.Context, what: Literal["segments", "flows"], columns: list[str]) -> None:
@@ -332,35 +277,17 @@ def _listing(context: typer.Context, what: Literal["segments", "flows"], columns
     from segflow.crossings import cross
     from segflow.flows import advance
 
-    project = _project(context)
+    project = project_of(context)
     last = project.last_tick()
     if last is None:
         raise InputError("no tick has run yet; run segflow tick")
     with project.warehouse() as warehouse:
         read: Any = cross.results if what == "segments" else advance.results
         rows = [vars(one) for one in read(warehouse, last.tick_id)]
-    if _options(context).json:
+    if options_of(context).json:
         show.as_json({"tick_id": last.tick_id, what: rows})
     else:
         show.table(rows, columns, title=f"Tick {last.tick_id}")
-
-
-def _options(context: typer.Context) -> Options:
-    options = context.obj
-    assert isinstance(options, Options)
-    return options
-
-
-def _project(context: typer.Context) -> Any:
-    from segflow.project import Project
-
-    return Project(_options(context).root)
-
-
-def _chosen(message_ids: list[str] | None, everything: bool) -> list[str] | None:
-    if bool(message_ids) == everything:
-        raise InputError("name message ids, or give --all")
-    return message_ids or None
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -78,7 +78,10 @@ def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
 
     segments = json.loads(run("segments", "--format", "json").out)["segments"]
     sizes = {one["segment"]: one["members"] for one in segments}
-    assert sizes["all_customers"] == json.loads(run("preview", "all_customers", "--as-of", "2026-02-02", "--format", "json").out)["members"]
+    assert (
+        sizes["all_customers"]
+        == json.loads(run("preview", "all_customers", "--as-of", "2026-02-02", "--format", "json").out)["members"]
+    )
     assert "welcome" in run("flows").out
 
     csv = run("export", "all_customers", "--column", "contact_id", "--column", "city", "-o", str(shop / "all.csv"))
@@ -95,7 +98,9 @@ def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
 
 
 def test_stop_sending_is_kept_and_lifted(run: Run) -> None:
-    assert json.loads(run("stop-sending", "--reason", "wrong price", "--format", "json").out) == {"stopped": "wrong price"}
+    assert json.loads(run("stop-sending", "--reason", "wrong price", "--format", "json").out) == {
+        "stopped": "wrong price"
+    }
     assert json.loads(run("stop-sending", "--lift", "--format", "json").out) == {"stopped": None}
 
 

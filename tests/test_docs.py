@@ -37,7 +37,9 @@ def shop(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "segflow.yml", tmp_path)
     catalog = tmp_path / "segment_specs/catalog.yml"
     catalog.write_text(catalog.read_text(encoding="utf-8").replace("names: [", "names: [tea_offer_ignored, "))
-    (tmp_path / "flow_specs/templates/tea_offer.txt").write_text("---\nsubject: Tea\n---\nTea, {{ contact.first_name }}?")
+    (tmp_path / "flow_specs/templates/tea_offer.txt").write_text(
+        "---\nsubject: Tea\n---\nTea, {{ contact.first_name }}?"
+    )
     for name, text in SPECS.items():
         if name != BROKEN:
             (tmp_path / name).write_text(text, encoding="utf-8")
