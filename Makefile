@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The directory's own pip is enough; the constraints pin every version, so two machines get the same.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The constraints pin every version, so two machines get the same. Compiling all of it to bytecode would take half a
+# minute more; Python does that for the modules that are used when they are first used.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help demo test ui lint types check format clean
 
