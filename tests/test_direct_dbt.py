@@ -10,12 +10,22 @@ from tests.scenarios.runner import Scenario
 
 SCENARIO: dict[str, Any] = {
     "contacts": {"ana": {"city": "London", "age": 20}, "bob": {"city": "Rome", "age": 30}, "eve": {"age": 40}},
-    "events": [{"contact_id": "ana", "name": "purchase", "at": datetime.fromisoformat("2026-02-27T12:00:00"), "category": "tea", "amount": 3}],
+    "events": [
+        {
+            "contact_id": "ana",
+            "name": "purchase",
+            "at": datetime.fromisoformat("2026-02-27T12:00:00"),
+            "category": "tea",
+            "amount": 3,
+        }
+    ],
     "lists": [{"contact_id": "eve", "name": "news", "added_at": datetime.fromisoformat("2026-02-01T00:00:00")}],
     "segments": {
         "londoners": {"where": {"attribute": "city", "is": "London"}},
         "grown": {"where": {"attribute": "age", "gte": 25}},
-        "buyers": {"where": {"event": "purchase", "within_last": "3 days", "where": {"property": "category", "is": "tea"}}},
+        "buyers": {
+            "where": {"event": "purchase", "within_last": "3 days", "where": {"property": "category", "is": "tea"}}
+        },
         "readers": {"where": {"any": [{"list": "news"}, {"segment": "romans"}]}},
         "romans": "select contact_id from {{ ref('stg_contacts') }} where city = 'Rome'",
     },
@@ -26,7 +36,10 @@ SCENARIO: dict[str, Any] = {
             "where": {"segment": "grown"},
             "steps": [
                 {"id": "list", "add_to_list": "news"},
-                {"id": "bought", "branch": {"if": {"event": "visit", "since": "enrollment"}, "then": [{"id": "stop", "exit": True}]}},
+                {
+                    "id": "bought",
+                    "branch": {"if": {"event": "visit", "since": "enrollment"}, "then": [{"id": "stop", "exit": True}]},
+                },
                 {"id": "hello", "send_sms": {"text": "Hello"}},
             ],
         }
@@ -46,7 +59,7 @@ SCENARIO: dict[str, Any] = {
             "faults": {"segments": ["grown"], "flows": ["hi"]},
         },
     ],
-}  # fmt: skip
+}
 
 
 def test_both_give_the_same_tables(tmp_path: Path) -> None:

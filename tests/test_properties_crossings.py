@@ -1,4 +1,4 @@
-"""Crossings against a naive model: sets of contacts, tick by tick, with contacts that go and return and edited rules."""
+"""Crossings against a naive model: sets of contacts, tick by tick; contacts go and return, rules are edited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tick that is stopped anywhere and resumed ends in the same tables as one that was not, and sends each message once."""
+"""A tick that is stopped anywhere and resumed ends in the same tables as any other, and sends each message once."""
 
 from __future__ import annotations
 

@@ -161,6 +161,11 @@ class World:
     def tick(self, at: datetime, *, send: bool = False, progress: Progress | None = None) -> TickReport:
         return self.project.tick(at, send=send, progress=progress)
 
+    def run(self, sql: str) -> None:
+        """Run a statement."""
+        with duckdb.connect(str(self.root / ".segflow/warehouse.duckdb")) as connection:
+            connection.execute(sql)
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query."""
         with duckdb.connect(str(self.root / ".segflow/warehouse.duckdb")) as connection:

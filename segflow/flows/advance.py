@@ -77,6 +77,7 @@ class _Advance:
     ) -> None:
         self.compiled, self.warehouse, self.dbt = compiled, warehouse, dbt
         self.tick_id, self.as_of, self.before = tick_id, as_of, before
+        self.changed, self.ended = False, 0
         nodes = {f"{flow}/{place}": n for flow, found in compiled.conditions.items() for place, n in found.items()}
         self.conditions = Conditions(nodes, compiled.columns, compiled.specs.catalog, self._resolve)
 
@@ -129,7 +130,15 @@ class _Advance:
         return [CONTACTS, *sorted(usable)]
 
     def _keep_only_active(self) -> None:
-        self.warehouse.stage("positions", self._query("positions_without_ended"))
+        ended = self._count("temp.ended")
+        if ended > self.ended:
+            self.ended = ended
+            self._stand(self._query("positions_without_ended"))
+
+    def _stand(self, positions: exp.Query) -> None:
+        """Where everybody stands from here on. Most ticks of most flows change nothing, and positions are many."""
+        self.warehouse.stage("positions", positions)
+        self.changed = True
 
     def _survive_edits(self) -> None:
         """Contacts keep their place by step id; those whose step is gone go on at the next one, or end."""
@@ -139,7 +148,7 @@ class _Advance:
             return
         w.stage("moves", moved)
         w.stage("ended", _all("ended", self._query("step_removed")))
-        w.stage("positions", self._query("positions_after_edit"))
+        self._stand(self._query("positions_after_edit"))
 
     def _count(self, table: exp.Table | str) -> int:
         return int(self.warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(table)))
@@ -205,7 +214,8 @@ class _Advance:
             w.stage("decisions", self._query("decisions"))
             w.stage("enrolled", self._query("enrolled"))
             w.stage("started", _all("started", exp.select("*").from_("temp.enrolled")))
-            w.stage("positions", _all("positions", exp.select("*").from_("temp.enrolled")))
+            if self._count("temp.enrolled"):
+                self._stand(_all("positions", exp.select("*").from_("temp.enrolled")))
             w.stage("dropped", _all("dropped", self._query("dropped")))
             if self._waits():
                 w.replace("flow_waiting", self._query("waiting", with_waiting=last))
@@ -261,7 +271,8 @@ class _Advance:
         else:
             raise RunError("a flow moved further than it has steps; this is a bug of segflow")
         w.stage("taken", taken)
-        w.stage("positions", self._query("positions_after_moves"))
+        if self._count("temp.taken"):
+            self._stand(self._query("positions_after_moves"))
 
     def _record(self, flows: list[dict[str, Any]]) -> None:
         w = self.warehouse
@@ -274,7 +285,8 @@ class _Advance:
         w.append("flow_journal", self.tick_id, _all("dropped", self._query("journal")))
         w.append("outbox", self.tick_id, self._query("outbox"))
         w.append("contact_updates", self.tick_id, self._query("updates"))
-        w.replace("flow_positions", exp.select("*").from_("temp.positions"))
+        if self.changed:
+            w.replace("flow_positions", exp.select("*").from_("temp.positions"))
         cursors = [
             {
                 "flow": row["flow"],

@@ -1,8 +1,8 @@
 """Runs the scenarios of this folder: a world in YAML, what changes at each tick, and what must come of it.
 
 A file holds scenarios by name. Each has the world at the start (`contacts`, `events`, `lists`, `tags`, `segments`,
-`flows`) and `ticks`. A tick has its time (`at`), what changes before it (the same keys; null removes) and what must come
-of it. Data with a time (`at`, `added_at`, `created_at`) may stand at the start: nobody sees it before.
+`flows`) and `ticks`. A tick has its time (`at`), what changes before it (the same keys; null removes) and what must
+come of it. Data with a time (`at`, `added_at`, `created_at`) may stand at the start: nobody sees it before.
 
 What must come of a tick, each as short texts:
 
@@ -113,8 +113,8 @@ class Scenario:
 
     def _crossings(self, this: str) -> list[str]:
         rows = self.world.rows(
-            f"SELECT 'enters' AS kind, * EXCLUDE (entered_at) FROM segflow.segment_entries WHERE {this} UNION ALL BY NAME "
-            f"SELECT 'exits' AS kind, * EXCLUDE (entered_at, exited_at) FROM segflow.segment_exits WHERE {this}"
+            f"SELECT 'enters' AS kind, * EXCLUDE (entered_at) FROM segflow.segment_entries WHERE {this} "
+            f"UNION ALL BY NAME SELECT 'exits' AS kind, * EXCLUDE (entered_at, exited_at) FROM segflow.segment_exits WHERE {this}"
         )
         return sorted(
             f"{row['contact_id']} {row['kind']} {row['segment']} {row['cause']} "
