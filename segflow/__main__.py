@@ -1,5 +1,5 @@
 """`python -m segflow`."""
 
-from segflow.cli import main
+from segflow.cli import run
 
-main()
+run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -302,7 +303,7 @@ def _instant(text: str | None) -> datetime | None:
 
 
 def main() -> None:
-    """The console command: runs a command and turns errors into messages and exit codes."""
+    """Run a command; errors become messages on stderr and exit codes. Raises SystemExit."""
     from segflow import show
 
     try:
@@ -319,6 +320,14 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Exception as error:
         _unexpected(error)
+
+
+def run() -> None:
+    """The console command. Ends without a last search for garbage: among dbt's objects that takes a second."""
+    try:
+        main()
+    finally:
+        gc.freeze()
 
 
 # Typer keeps its copy of click to itself; this is the base of its usage errors.
@@ -361,4 +370,4 @@ def _unexpected(error: Exception) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run()

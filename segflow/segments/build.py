@@ -20,7 +20,7 @@ from sqlglot import exp
 from segflow.errors import DuplicateContactsError, RunError
 from segflow.segments.bounds import bounds_json
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
-from segflow.segments.emit import bound_keys, fill, template
+from segflow.segments.emit import TABLE, bound_keys, fill, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
@@ -191,7 +191,7 @@ def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
     if not broken or len(broken) == len(attributes):
         raise RunError(f"the contacts cannot be built: {_reason(results, CONTACTS)}")
     text = template(contacts_query(catalog, missing=broken))
-    return f"{{{{ config(materialized='table') }}}}\n{text}"
+    return f"{{{{ config(materialized='{TABLE}') }}}}\n{text}"
 
 
 def _mark_stale(work: _Build) -> None:

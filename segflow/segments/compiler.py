@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from segflow.errors import SpecError
 from segflow.segments.bounds import Bound, bound_from_key
-from segflow.segments.emit import bound_keys, indent, model_text, template
+from segflow.segments.emit import TABLE, bound_keys, indent, model_text, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import FactColumn, by_model, collect, hoist
 from segflow.segments.membership_models import (
@@ -236,7 +236,7 @@ def _fact_files(columns: Mapping[Fact, FactColumn], specs: Specs) -> dict[str, s
         comment = [GENERATED, "", f"One row per contact that has any; {_source_words(group[0])}", ""]
         comment += [f"{column.column}: {fact_sentence(column.fact)}" for column in group]
         text = template(fact_query(group, specs.catalog))
-        files[f"facts/{model}.sql"] = model_text(text, materialized="table", comment=comment)
+        files[f"facts/{model}.sql"] = model_text(text, materialized=TABLE, comment=comment)
     return files
 
 
@@ -253,7 +253,7 @@ def _source_words(column: FactColumn) -> str:
 
 def _contacts_file(specs: Specs) -> str:
     comment = [GENERATED, "", "The contacts that exist at as_of, with the catalog's attributes."]
-    return model_text(template(contacts_query(specs.catalog)), materialized="table", comment=comment)
+    return model_text(template(contacts_query(specs.catalog)), materialized=TABLE, comment=comment)
 
 
 def _view_file(name: str, specs: Specs, text: str) -> str:
@@ -272,7 +272,7 @@ def _membership_file(
     grouped = levels({name: graph[name] for name in nodes})
     comment = [GENERATED, "", "All YAML segments in one pass: a row per segment and member."]
     text = template(memberships_query(grouped, nodes, columns))
-    return {f"{MEMBERSHIPS}.sql": model_text(text, materialized="table", comment=comment)}
+    return {f"{MEMBERSHIPS}.sql": model_text(text, materialized=TABLE, comment=comment)}
 
 
 __all__ = ["CONTACTS", "MEMBERSHIPS", "Compiled", "CompiledSegment", "compile_project"]

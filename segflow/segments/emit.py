@@ -60,6 +60,10 @@ def _bound_text(match: re.Match[str]) -> str:
     return f"{opening}{placeholder}{')' if whole.endswith('))') else ''}"
 
 
+TABLE = "segflow_table"
+"""The materialization of generated tables; its macro is copied beside `bound`."""
+
+
 def model_text(text: str, *, materialized: str, comment: list[str], tags: list[str] | None = None) -> str:
     """A whole model file: config, the comment as `--` lines, the query."""
     tagged = f", tags={tags!r}" if tags else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from segflow.segments.emit import indent, model_text
+from segflow.segments.emit import TABLE, indent, model_text
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.sql_file import REF, references
 
@@ -45,4 +45,4 @@ def sql_model_text(segment: NamedSegment, generated: str) -> str:
     comment = [f"{generated} Edit {segment.file}."]
     if segment.spec.description:
         comment += ["", segment.spec.description]
-    return model_text(text, materialized="table", comment=comment)
+    return model_text(text, materialized=TABLE, comment=comment)
