@@ -106,7 +106,7 @@ class DirectDbt:
         )
         schema = self._files[name][0]
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-        what = "TABLE" if kind is not None and kind.group(1) == "table" else "VIEW"
+        what = "TABLE" if kind is not None and kind.group(1).endswith("table") else "VIEW"
         other = "VIEW" if what == "TABLE" else "TABLE"
         # Like dbt: what is there under the name goes, whatever it is.
         with contextlib.suppress(duckdb.CatalogException):

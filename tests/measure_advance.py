@@ -40,8 +40,9 @@ def main(contacts: int, flows: int) -> None:
             world.flow(f"flow{number}", flow(number))
         for day in range(8):
             select = f"SELECT 'c' || i AS contact_id, if(i % 7 < {day}, 'London', 'Rome') AS city, i % 80 AS age"
-            rest = "'+4420794601' || i % 100 AS phone, NULL AS email, NULL AS subscribed, NULL AS score, NULL AS created_at"
-            world.run(f"CREATE OR REPLACE TABLE raw.contacts AS {select}, {rest} FROM range({contacts}) AS r(i)")
+            rest = "'+4420794601' || i % 100 AS phone, NULL AS email, NULL AS subscribed, NULL AS score"
+            rows = f"{select}, {rest}, NULL AS created_at FROM range({contacts}) AS r(i)"
+            world.run(f"CREATE OR REPLACE TABLE raw.contacts AS {rows}")
             started = time.perf_counter()
             report = world.tick(FIRST + timedelta(days=day))
             taken = time.perf_counter() - started

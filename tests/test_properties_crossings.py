@@ -105,7 +105,7 @@ class Naive:
         return "definition", rule.on_change == "trigger"
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ticks, min_size=3, max_size=5))
 def test_crossings(story: list[tuple[Ages, dict[str, Rule]]]) -> None:
     naive = Naive()

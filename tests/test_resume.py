@@ -185,9 +185,9 @@ def test_signals_at_random_moments(
     world = made(tmp_path / "world")
     world.close()
     chance = random.Random(int(sent))
-    for _ in range(4):
+    for _ in range(3):
         process = ticking(world, THIRD)
-        time.sleep(chance.uniform(0.05, 1.0))
+        time.sleep(chance.uniform(0.05, 0.8))
         process.send_signal(sent)
         process.communicate(timeout=60)
     process = ticking(world, THIRD)

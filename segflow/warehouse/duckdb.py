@@ -73,6 +73,12 @@ class DuckDBWarehouse(Warehouse):
         target = TABLES[table]
         if target.ledger:
             raise ValueError(f"{table} is a ledger: use append")
+        if not isinstance(rows, exp.Query):
+            self._delete(target, exp.true())
+            with self._source(rows) as source:
+                self._insert(target, source, {})
+            return
+        # The query may read the table that it replaces.
         staged = self.stage(f"replace_{table}", rows)
         self._delete(target, exp.true())
         self._insert(target, exp.select("*").from_(staged), {})
@@ -131,7 +137,7 @@ class DuckDBWarehouse(Warehouse):
             return
         self._connection.register("segflow_rows", rows)
         try:
-            yield exp.select("*").from_(exp.table_("segflow_rows"))
+            yield exp.select(*(exp.column(name, quoted=True) for name in rows.schema.names)).from_("segflow_rows")
         finally:
             self._connection.unregister("segflow_rows")
 

@@ -113,8 +113,9 @@ class Scenario:
 
     def _crossings(self, this: str) -> list[str]:
         rows = self.world.rows(
-            f"SELECT 'enters' AS kind, * EXCLUDE (entered_at) FROM segflow.segment_entries WHERE {this} "
-            f"UNION ALL BY NAME SELECT 'exits' AS kind, * EXCLUDE (entered_at, exited_at) FROM segflow.segment_exits WHERE {this}"
+            "SELECT * FROM (SELECT 'enters' AS kind, * EXCLUDE (entered_at) FROM segflow.segment_entries "
+            "UNION ALL BY NAME "
+            f"SELECT 'exits' AS kind, * EXCLUDE (entered_at, exited_at) FROM segflow.segment_exits) WHERE {this}"
         )
         return sorted(
             f"{row['contact_id']} {row['kind']} {row['segment']} {row['cause']} "
