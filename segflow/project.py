@@ -145,9 +145,11 @@ class Project:
         self._check_segment(segment)
         as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
         contacts = template(contacts_query(self.specs.catalog))
-        text = self.compiled.segments[segment].standalone.replace(
-            "with ", f"with {CONTACTS} as (\n{contacts}\n),\n", 1
-        ).replace(f"{{{{ ref('{CONTACTS}') }}}}", CONTACTS)
+        text = (
+            self.compiled.segments[segment]
+            .standalone.replace("with ", f"with {CONTACTS} as (\n{contacts}\n),\n", 1)
+            .replace(f"{{{{ ref('{CONTACTS}') }}}}", CONTACTS)
+        )
         query = fill(
             text,
             relation=self.dbt.relation,
