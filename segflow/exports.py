@@ -27,6 +27,8 @@ FORMATS: tuple[Format, ...] = ("csv", "parquet", "json")
 # full-width forms for the same signs.
 _FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
 
+_ROWS_AT_ONCE = 1_000_000
+
 
 @dataclass(frozen=True)
 class Export:
@@ -48,10 +50,16 @@ def export_tick(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Export
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     written = []
-    for segment in chosen:
-        members = members_table(warehouse, segment, settings.columns)
-        _write_csv(members, partial / f"{segment}.csv")
-        written.append(Export(segment, folder / f"{segment}.csv", members.num_rows))
+    for chunk in _chunks(chosen, _sizes(warehouse)):
+        members = warehouse.query(_members_query(chunk, ["segment", *settings.columns]))
+        cells = neutralised(members.drop_columns("segment"))
+        begin = 0
+        rows_of = {row["values"]: row["counts"] for row in members.column("segment").value_counts().to_pylist()}
+        for segment in sorted(chunk):
+            rows = rows_of.get(segment, 0)
+            _write_csv(cells.slice(begin, rows), partial / f"{segment}.csv")
+            written.append(Export(segment, folder / f"{segment}.csv", rows))
+            begin += rows
     if folder.exists():
         shutil.rmtree(folder)
     partial.rename(folder)
@@ -74,7 +82,7 @@ def export_segment(
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.partial")
     if file_format == "csv":
-        _write_csv(members, temporary)
+        _write_csv(neutralised(members), temporary)
     elif file_format == "parquet":
         parquet.write_table(members, temporary)
     else:
@@ -89,8 +97,14 @@ def members_table(warehouse: Warehouse, segment: str, columns: list[str]) -> pa.
 
     A member of a stale segment may be gone from the contacts; its attributes are null then.
     """
-    chosen = [col("contact_id", "members") if name == "contact_id" else col(name, CONTACTS) for name in columns]
-    query = (
+    return warehouse.query(_members_query([segment], columns))
+
+
+def _members_query(segments: list[str], columns: list[str]) -> exp.Select:
+    """The members of several segments, ordered by segment and contact_id; a column may also be `segment`."""
+    own = ("segment", "contact_id")
+    chosen = [col(name, "members") if name in own else col(name, CONTACTS) for name in columns]
+    return (
         exp.select(*chosen)
         .from_(exp.alias_(relation("segment_members"), "members", table=True))
         .join(
@@ -98,10 +112,28 @@ def members_table(warehouse: Warehouse, segment: str, columns: list[str]) -> pa.
             on=exp.EQ(this=col("contact_id", CONTACTS), expression=col("contact_id", "members")),
             join_type="left",
         )
-        .where(exp.EQ(this=col("segment", "members"), expression=exp.Literal.string(segment)))
-        .order_by(col("contact_id", "members"))
+        .where(exp.In(this=col("segment", "members"), expressions=[exp.Literal.string(name) for name in segments]))
+        .order_by(*(col(name, "members") for name in own))
     )
-    return warehouse.query(query)
+
+
+def _sizes(warehouse: Warehouse) -> dict[str, int]:
+    counted = exp.select("segment", exp.Count(this=exp.Star()).as_("members")).from_(relation("segment_members"))
+    return {row["segment"]: row["members"] for row in warehouse.rows(counted.group_by("segment"))}
+
+
+def _chunks(segments: list[str], sizes: dict[str, int]) -> list[list[str]]:
+    """Segments to read in one query: hundreds of small ones together, large ones on their own."""
+    chunks: list[list[str]] = []
+    room = 0
+    for segment in sorted(segments):
+        size = sizes.get(segment, 0)
+        if not chunks or size > room:
+            chunks.append([])
+            room = _ROWS_AT_ONCE
+        chunks[-1].append(segment)
+        room -= size
+    return chunks
 
 
 def neutralised(table: pa.Table) -> pa.Table:
@@ -117,8 +149,8 @@ def neutralised(table: pa.Table) -> pa.Table:
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:
-    """UTF-8, header, quotes where needed, empty cells for missing values."""
-    csv.write_csv(neutralised(table), path, csv.WriteOptions(include_header=True, quoting_style="needed"))
+    """UTF-8, header, quotes where needed, empty cells for missing values. The cells are neutralised already."""
+    csv.write_csv(table, path, csv.WriteOptions(include_header=True, quoting_style="needed"))
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,8 @@ from segflow.segments.compiler import GENERATED, Compiled
 from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS, segment_model
 from segflow.warehouse.tables import SCHEMA, TABLES
 
+# The C one is ten times faster; both write the same.
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _HEADER = f"# {GENERATED}\n"
 
 
@@ -19,7 +21,9 @@ def generated_files(compiled: Compiled) -> dict[Path, str]:
     """Every file that the compiler owns, by path below the project's root."""
     models = Path("dbt/models/segflow")
     files = {models / name: text for name, text in compiled.files.items()}
-    files[models / "_segflow.yml"] = _HEADER + yaml.safe_dump(_properties(compiled), sort_keys=False, width=110)
+    files[models / "_segflow.yml"] = _HEADER + yaml.dump(
+        _properties(compiled), Dumper=_DUMPER, sort_keys=False, width=110
+    )
     macros = Path("dbt/macros/segflow")
     for source in resources.files("segflow.warehouse").joinpath("dbt_project/macros").iterdir():
         files[macros / source.name] = source.read_text(encoding="utf-8")
