@@ -28,8 +28,8 @@ UnresolvedJob = Any  # dagster's UnresolvedAssetJobDefinition is not public
 def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | None) -> list[UnresolvedJob]:
     """`tick`; `tick_multiprocess`, the same with a process per stage; `dbt_tests` when there are any.
 
-    A process of its own costs a stage a second or more, so `tick` runs in one. The other serves where a stage must be able to die without
-    the run.
+    A process of its own costs a stage a second or more, so `tick` runs in one. The other serves where a stage must be
+    able to die without the run.
     """
     keys = [spec.key for stage in stages for spec in stage.specs]
     checks = [key for stage in stages for key in stage.check_keys]
