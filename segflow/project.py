@@ -2,102 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
 
 import pyarrow as pa
 from sqlglot import exp
 
-import senders as sender_package
 from segflow import ticks
-from segflow.errors import InputError, SpecError, did_you_mean
+from segflow.errors import InputError, did_you_mean
 from segflow.exports import members_table
 from segflow.outbox.lease import held_lease
-from segflow.outbox.store import DeliveryStore
-from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.emit import fill, template
-from segflow.segments.files import differences, write
 from segflow.segments.membership_models import CONTACTS, contacts_query
-from segflow.specs.load import load_specs
-from segflow.specs.project import Specs
 from segflow.tick import STAGES, TickReport, TickRun, begin, finish, run_stage
-from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.dbt import DbtProject
-from segflow.warehouse.duckdb import DuckDBWarehouse
-from senders.base import Sender
+from segflow.workspace import Workspace
 
 Progress = Callable[[TickRun, str], None]
 
 
-class Project:
-    """One project folder. Specs are read when first needed; `reload` reads them again.
-
-    `holder` names this worker in the lease; by default each Project is one of its own.
-    """
-
-    def __init__(self, path: Path | str = ".", holder: str | None = None) -> None:
-        self.root = Path(path).resolve()
-        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-
-    @cached_property
-    def specs(self) -> Specs:
-        """The loaded specs. Raises SpecError with every problem of every file."""
-        return load_specs(self.root)
-
-    @cached_property
-    def compiled(self) -> Compiled:
-        return compile_project(self.specs)
-
-    @cached_property
-    def dbt(self) -> DbtProject:
-        if not (self.specs.dbt_dir / "dbt_project.yml").exists():
-            raise InputError(f"{self.specs.dbt_dir} holds no dbt_project.yml")
-        return DbtProject(self.specs.dbt_dir, self.warehouse_path)
-
-    @cached_property
-    def store(self) -> DeliveryStore:
-        return DeliveryStore.open(self.specs.settings.delivery.store, self.root)
-
-    @property
-    def warehouse_path(self) -> Path:
-        return self.specs.path(self.specs.settings.warehouse.path)
-
-    def warehouse(self) -> Warehouse:
-        """A new connection; close it soon, it locks others out."""
-        return DuckDBWarehouse(self.warehouse_path)
-
-    @contextmanager
-    def senders(self) -> Iterator[dict[str, Sender]]:
-        """The senders of this project, opened when they are first used and closed at the end."""
-        with ExitStack() as stack:
-            built: dict[str, Sender] = {}
-            for name, settings in self.specs.settings.all_senders().items():
-                sender = sender_package.build(name, settings.model_dump(), self.root)
-                stack.callback(sender.close)
-                built[name] = sender
-            yield built
-
-    def reload(self) -> None:
-        """Forget what was read from files, so that edits count. An open delivery store stays open."""
-        for name in ("specs", "compiled"):
-            self.__dict__.pop(name, None)
-
-    def write_models(self) -> list[Path]:
-        """Bring the generated dbt models up to date; returns the files that changed."""
-        changed = write(self.compiled, self.root)
-        if changed and "dbt" in self.__dict__:
-            self.dbt.forget()
-        return changed
-
-    def check_models(self) -> list[str]:
-        """How the generated models on disk differ from the specs; empty when they match."""
-        return differences(self.compiled, self.root)
+class Project(Workspace):
+    """A project folder that can be ticked and asked."""
 
     def tick(self, as_of: datetime | None = None, send: bool = False, progress: Progress | None = None) -> TickReport:
         """Run one tick. A tick that died is resumed first; its time need not be `as_of`.
@@ -171,6 +95,3 @@ class Project:
     def _check_segment(self, segment: str) -> None:
         if segment not in self.specs.segments:
             raise InputError(f"unknown segment {segment}{did_you_mean(segment, list(self.specs.segments))}")
-
-
-__all__ = ["Project", "SpecError", "relation"]

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from sqlglot import exp
@@ -30,9 +29,7 @@ from segflow.outbox.tick_info import TickInfo
 from segflow.segments.bounds import bounds_json
 from segflow.segments.build import BuildReport, build
 from segflow.warehouse.base import Warehouse, relation
-
-if TYPE_CHECKING:
-    from segflow.project import Project
+from segflow.workspace import Workspace
 
 COMMITTED = "last_committed_tick"
 
@@ -61,7 +58,7 @@ class TickReport:
 class TickRun:
     """A tick at work: the project, its row in `ticks`, the lease, and the report that the stages fill."""
 
-    project: Project
+    project: Workspace
     row: ticks.TickRow
     lease: Lease
     report: TickReport
@@ -190,7 +187,7 @@ STAGES: tuple[Stage, ...] = (
 _POSITION = {stage.name: number for number, stage in enumerate(STAGES)}
 
 
-def begin(project: Project, as_of: datetime | None, lease: Lease) -> TickRun:
+def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
     """Open the tick to work on: one that died first, else a new one at `as_of` (default: now, to the second).
 
     Returns a finished tick as it is when `as_of` is exactly its time. Raises InputError when `as_of` lies before the
@@ -259,7 +256,7 @@ def describe(run: TickRun) -> TickReport:
     return report
 
 
-def _check_not_behind(project: Project, latest: ticks.TickRow | None) -> None:
+def _check_not_behind(project: Workspace, latest: ticks.TickRow | None) -> None:
     committed = project.store.mark(COMMITTED)
     if committed is not None and (latest is None or latest.tick_id < committed):
         had = f"ends with tick {latest.tick_id}" if latest else "has no tick"
@@ -270,7 +267,7 @@ def _check_not_behind(project: Project, latest: ticks.TickRow | None) -> None:
         )
 
 
-def _text_hash(project: Project) -> str:
+def _text_hash(project: Workspace) -> str:
     files = sorted(project.compiled.files.items())
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 

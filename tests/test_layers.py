@@ -18,10 +18,14 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"segments", "crossings", "flows", "outbox"}),
     # What the tick is made of that has no folder of its own.
     frozenset({"ticks", "exports"}),
-    frozenset({"tick", "project"}),
+    frozenset({"workspace"}),
+    frozenset({"tick"}),
+    frozenset({"project"}),
 )
 """The engine's parts from the bottom up; a part may use its own layer and those below. Every other module of
 `segflow` is the command line, which may use all of them and which none of them may use."""
+WIRING = next(number for number, names in enumerate(LAYERS) if "workspace" in names)
+"""From here up the engine may name the senders it is wired to."""
 SENDERS_MAY_USE = {"segflow.errors", "segflow.messages"}
 
 _SQL = re.compile(
@@ -79,7 +83,7 @@ def wrong_imports(path: Path, root: Path = ROOT) -> list[str]:
         top = module.split(".")[0]
         other = layer(module)
         upwards = own is not None and other is not None and other > own and line not in only_types
-        into_senders = package == "segflow" and top == "senders" and own is not None and own < len(LAYERS) - 1
+        into_senders = package == "segflow" and top == "senders" and own is not None and own < WIRING
         out_of_senders = (
             package == "senders"
             and top == "segflow"

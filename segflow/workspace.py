@@ -1,0 +1,88 @@
+"""What a tick works with: the specs of one project folder, compiled, and how to reach its stores and senders."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import senders as sender_package
+from segflow.errors import InputError
+from segflow.outbox.store import DeliveryStore
+from segflow.segments.compiler import Compiled, compile_project
+from segflow.segments.files import differences, write
+from segflow.specs.load import load_specs
+from segflow.specs.project import Specs
+from segflow.warehouse.base import Warehouse
+from segflow.warehouse.dbt import DbtProject
+from segflow.warehouse.duckdb import DuckDBWarehouse
+from senders.base import Sender
+
+
+class Workspace:
+    """One project folder. Specs are read when first needed; `reload` reads them again.
+
+    `holder` names this worker in the lease; by default each one is a worker of its own.
+    """
+
+    def __init__(self, path: Path | str = ".", holder: str | None = None) -> None:
+        self.root = Path(path).resolve()
+        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+    @cached_property
+    def specs(self) -> Specs:
+        """The loaded specs. Raises SpecError with every problem of every file."""
+        return load_specs(self.root)
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        return compile_project(self.specs)
+
+    @cached_property
+    def dbt(self) -> DbtProject:
+        if not (self.specs.dbt_dir / "dbt_project.yml").exists():
+            raise InputError(f"{self.specs.dbt_dir} holds no dbt_project.yml")
+        return DbtProject(self.specs.dbt_dir, self.warehouse_path)
+
+    @cached_property
+    def store(self) -> DeliveryStore:
+        return DeliveryStore.open(self.specs.settings.delivery.store, self.root)
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.specs.path(self.specs.settings.warehouse.path)
+
+    def warehouse(self) -> Warehouse:
+        """A new connection; close it soon, it locks others out."""
+        return DuckDBWarehouse(self.warehouse_path)
+
+    @contextmanager
+    def senders(self) -> Iterator[dict[str, Sender]]:
+        """The senders of this project, opened when they are first used and closed at the end."""
+        with ExitStack() as stack:
+            built: dict[str, Sender] = {}
+            for name, settings in self.specs.settings.all_senders().items():
+                sender = sender_package.build(name, settings.model_dump(), self.root)
+                stack.callback(sender.close)
+                built[name] = sender
+            yield built
+
+    def reload(self) -> None:
+        """Forget what was read from files, so that edits count. An open delivery store stays open."""
+        for name in ("specs", "compiled"):
+            self.__dict__.pop(name, None)
+
+    def write_models(self) -> list[Path]:
+        """Bring the generated dbt models up to date; returns the files that changed."""
+        changed = write(self.compiled, self.root)
+        if changed and "dbt" in self.__dict__:
+            self.dbt.forget()
+        return changed
+
+    def check_models(self) -> list[str]:
+        """How the generated models on disk differ from the specs; empty when they match."""
+        return differences(self.compiled, self.root)
