@@ -99,15 +99,9 @@ class DbtProject:
             result = self._invoke(args, self.manifest)
         if result.result is None:
             raise RunError(f"dbt run failed: {_message(result)}")
-        self._settled |= {
-            run.node.name for run in result.result.results if run.status == "success" and _settles(run.node)
-        }
-        return {
-            run.node.name: ModelResult(
-                run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
-            )
-            for run in result.result.results
-        }
+        done = [run.node for run in result.result.results if run.status == "success"]
+        self._settled |= {node.name for node in done if _settles(node)}
+        return _by_name(result)
 
     def test(self, names: Sequence[str]) -> dict[str, ModelResult]:
         """Run dbt tests by name and return what became of each. `status` is pass, warn, fail, error or skipped.
@@ -117,15 +111,7 @@ class DbtProject:
         result = self._invoke(["test", "--select", *names], self.manifest)
         if result.result is None:
             raise RunError(f"dbt test failed: {_message(result)}")
-        self._settled |= {
-            run.node.name for run in result.result.results if run.status == "success" and _settles(run.node)
-        }
-        return {
-            run.node.name: ModelResult(
-                run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
-            )
-            for run in result.result.results
-        }
+        return _by_name(result)
 
     @contextlib.contextmanager
     def _patched(self, patches: Mapping[str, str]) -> Iterator[None]:
@@ -183,6 +169,15 @@ def _release_warehouse() -> None:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+def _by_name(result: Any) -> dict[str, ModelResult]:
+    return {
+        run.node.name: ModelResult(
+            run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
+        )
+        for run in result.result.results
+    }
 
 
 def _message(result: Any) -> str:
