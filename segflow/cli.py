@@ -304,22 +304,32 @@ def _instant(text: str | None) -> datetime | None:
 
 def main() -> None:
     """Run a command; errors become messages on stderr and exit codes. Raises SystemExit."""
-    from segflow import show
-
     try:
         code = app(_shared_first(sys.argv[1:]), standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
     except SegflowError as error:
-        show.error(str(error))
-        sys.exit(error.exit_code)
+        _tell(str(error))
+        code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        show.error("Stopped. Run segflow tick again: it goes on where this one was stopped.")
-        sys.exit(130)
+        code = STOPPED
     except _UsageError as error:
         error.show()
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except Exception as error:
         _unexpected(error)
+        code = 1
+    if code == STOPPED:
+        # Typer answers Ctrl-C with this code too, and says nothing.
+        print("Stopped. Run segflow tick again: it goes on where this one was stopped.", file=sys.stderr)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+STOPPED = 130
+
+
+def _tell(text: str) -> None:
+    from segflow import show
+
+    show.error(text)
 
 
 def run() -> None:
@@ -356,17 +366,15 @@ def _shared_first(arguments: list[str]) -> list[str]:
 
 
 def _unexpected(error: Exception) -> None:
+    """Tell of what no line of ours expects but the world is full of; anything else is a bug and raised."""
     import duckdb
     from sqlalchemy.exc import SQLAlchemyError
 
-    from segflow import show
-
-    if isinstance(error, (OSError, duckdb.Error, SQLAlchemyError)):
-        # A full disk, a lost file, a locked database: nothing of the failed stage was committed.
-        show.error(f"{type(error).__name__}: {str(error).splitlines()[0]}")
-        show.error("Nothing of this stage was recorded. Mend the cause and run segflow tick again: it resumes.")
-        sys.exit(1)
-    raise error
+    if not isinstance(error, (OSError, duckdb.Error, SQLAlchemyError)):
+        raise error
+    # A full disk, a lost file, a locked database: nothing of the failed stage was committed.
+    _tell(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    _tell("Nothing of this stage was recorded. Mend the cause and run segflow tick again: it resumes.")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from segflow.interrupts import interrupt_later
+
 
 @dataclass
 class Options:
@@ -26,6 +28,7 @@ def options_of(context: typer.Context) -> Options:
 
 def project_of(context: typer.Context) -> Any:
     """The project of this call; importing it takes a second, which only commands that need it wait for."""
-    from segflow.project import Project
+    with interrupt_later():
+        from segflow.project import Project
 
     return Project(options_of(context).root)

@@ -21,6 +21,7 @@ import sqlglot
 from sqlglot import exp
 
 from segflow.errors import RunError
+from segflow.interrupts import interrupt_later
 
 _PLAIN_CALL = re.compile(r"\{\{-?\s*(?:ref|source|config)\([^{}]*\)\s*-?\}\}")
 _JINJA = re.compile(r"\{[{%]")
@@ -47,7 +48,7 @@ class DbtProject:
 
     def parse(self) -> None:
         """Read the project (from dbt's cache as far as files did not change). Raises RunError with dbt's message."""
-        with _collector_paused():
+        with interrupt_later(), _collector_paused():
             result = self._invoke(["parse"], None)
         if not result.success or result.result is None:
             raise RunError(f"dbt cannot read {self.directory}: {_message(result)}")
@@ -138,9 +139,13 @@ class DbtProject:
         flags += ["--no-send-anonymous-usage-stats", "--log-path", str(self.directory / "logs")]
         logging.getLogger("dbt").setLevel(logging.CRITICAL)
         try:
-            return dbtRunner(manifest=manifest).invoke(args + flags)
+            result = dbtRunner(manifest=manifest).invoke(args + flags)
         finally:
             _release_warehouse()
+        if isinstance(result.exception, KeyboardInterrupt):
+            # dbt hands it over as if it were a failure of its own; the tick has to stop, not to mend.
+            raise result.exception
+        return result
 
 
 @contextlib.contextmanager

@@ -128,7 +128,13 @@ class DuckDBWarehouse(Warehouse):
         return found[0] if found else None
 
     def _run(self, sql: exp.Expr) -> duckdb.DuckDBPyConnection:
-        return self._connection.execute(sql.sql(dialect=self.dialect))
+        try:
+            return self._connection.execute(sql.sql(dialect=self.dialect))
+        except RuntimeError as error:
+            # DuckDB's own word for Ctrl-C in the middle of a query.
+            if "interrupted" in str(error).lower():
+                raise KeyboardInterrupt from error
+            raise
 
     @contextlib.contextmanager
     def _source(self, rows: exp.Query | pa.Table) -> Iterator[exp.Query]:
