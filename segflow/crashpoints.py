@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,27 @@ def watched(reached: Callable[[str], None]) -> Iterator[None]:
         _reached = before
 
 
+def armed() -> bool:
+    """Is anybody told of crash points? For hooks that would cost something even when nobody is."""
+    return _reached is not None
+
+
+def arm(environment: Mapping[str, str]) -> None:
+    """Trace and kill as the environment says. Called on import; again by a process that was forked."""
+    global _reached
+    actions: list[Callable[[str], None]] = []
+    if trace := environment.get("SEGFLOW_CRASH_TRACE"):
+        actions.append(_tracer(Path(trace)))
+    if place := environment.get("SEGFLOW_CRASH"):
+        actions.append(_killer(place))
+
+    def reached(name: str) -> None:
+        for act in actions:
+            act(name)
+
+    _reached = reached if actions else None
+
+
 def _killer(place: str) -> Callable[[str], None]:
     wanted, _, turn = place.partition(":")
     seen: Counter[str] = Counter()
@@ -53,7 +74,4 @@ def _tracer(path: Path) -> Callable[[str], None]:
     return trace
 
 
-if place := os.environ.get("SEGFLOW_CRASH"):
-    _reached = _killer(place)
-elif trace_file := os.environ.get("SEGFLOW_CRASH_TRACE"):
-    _reached = _tracer(Path(trace_file))
+arm(os.environ)

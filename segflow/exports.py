@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 from sqlglot import exp
 
+from segflow.crashpoints import crash_point
 from segflow.errors import InputError, did_you_mean
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.sql import col
@@ -60,9 +61,12 @@ def export_tick(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Export
             _write_csv(cells.slice(begin, rows), partial / f"{segment}.csv")
             written.append(Export(segment, folder / f"{segment}.csv", rows))
             begin += rows
+            crash_point("exports.file")
     if folder.exists():
         shutil.rmtree(folder)
+        crash_point("exports.old_removed")
     partial.rename(folder)
+    crash_point("exports.renamed")
     return written
 
 

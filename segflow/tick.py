@@ -18,6 +18,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow import ticks
+from segflow.crashpoints import crash_point
 from segflow.crossings import cross as crossing
 from segflow.errors import InputError, RunError
 from segflow.exports import Export, export_tick
@@ -75,6 +76,8 @@ class TickRun:
             self.row = self.row.with_(stage=stage)
             ticks.save(warehouse, self.row)
             self.project.store.leases.check(self.lease)
+            crash_point(f"{stage}.before_commit")
+        crash_point(f"{stage}.committed")
 
     def faults(self) -> tuple[dict[str, str], dict[str, str]]:
         """What the build of this tick could not evaluate: segment -> reason, part -> reason."""
@@ -198,6 +201,7 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
     with project.warehouse() as warehouse:
         warehouse.ensure_tables()
         warehouse.create_view("flow_enrollments", flows.enrollments_view())
+        crash_point("begin.tables")
         latest = ticks.last(warehouse)
         _check_not_behind(project, latest)
         if wanted:
@@ -211,6 +215,8 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
             with warehouse.transaction():
                 ticks.save(warehouse, row)
                 project.store.leases.check(lease)
+                crash_point("begin.before_commit")
+            crash_point("begin.committed")
     report = TickReport(row.tick_id, row.as_of, resumed=resumed, already_done=row.status == "done")
     return TickRun(project, row, lease, report)
 
@@ -235,6 +241,8 @@ def finish(run: TickRun) -> TickReport:
         with run.project.warehouse() as warehouse, warehouse.transaction():
             ticks.save(warehouse, run.row)
             run.project.store.leases.check(run.lease)
+            crash_point("finish.before_commit")
+        crash_point("finish.committed")
     run.project.store.set_mark(COMMITTED, run.row.tick_id, run.lease)
     return describe(run)
 

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, Engine, Insert, Table, event, exc
 
+from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
 from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata
 
@@ -30,7 +31,7 @@ class Database:
         self.engine = _engine(location)
         self.name = self.engine.url.render_as_string(hide_password=True)
         try:
-            with self.write() as connection:
+            with self.write("create") as connection:
                 metadata.create_all(connection)
                 connection.execute(
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
@@ -46,16 +47,20 @@ class Database:
             raise RunError(f"the delivery store {self.name} was written by a later version of segflow")
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, name: str) -> Iterator[Connection]:
         """A transaction that is durable when it ends, or undone by any exception. Others wait meanwhile.
+
+        `name` is for the crash points before and after its commit.
 
         Raises RunError when the store cannot be written (the disk is full, another process keeps it locked).
         """
         try:
             with self.engine.begin() as connection:
                 yield connection
+                crash_point(f"store.{name}.before_commit")
         except exc.OperationalError as error:
             raise RunError(f"the delivery store {self.name} cannot be written: {_cause(error)}") from error
+        crash_point(f"store.{name}.committed")
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from segflow.crashpoints import crash_point
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
 from segflow.warehouse.base import Warehouse
@@ -37,6 +38,8 @@ def copy_outcomes(warehouse: Warehouse, store: DeliveryStore, lease: Lease, tick
             warehouse.append("deliveries", tick, as_table("deliveries", rows))
             written += len(rows)
         warehouse.replace("suppressions", as_table("suppressions", store.all_suppressions()))
+        crash_point("deliveries.before_commit")
+    crash_point("deliveries.committed")
     last = max(tick_id, copied_to or "")
     store.set_mark(COPIED_ROWS, str(settled.get(last, 0)), lease)
     store.set_mark(COPIED_TO, last, lease)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from segflow.crashpoints import crash_point
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Receipt
 from segflow.outbox.checks import Ready, Refused, SendChecks
@@ -139,6 +140,7 @@ class Drain:
                 else:
                     if not self._by_batch:
                         flush((judged.row.message_id,))
+                    crash_point("drain.before_hand_over")
                     try:
                         settle(self._hand_over(judged))
                     except ConfigurationError:
@@ -156,6 +158,7 @@ class Drain:
         row, address = ready.row, ready.address
         try:
             receipt = self._sender.send(ready.message)
+            crash_point("drain.handed_over")
         except ConfigurationError:
             raise
         except PermanentError as error:

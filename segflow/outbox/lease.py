@@ -52,7 +52,7 @@ class LeaseTable:
         this machine that is dead, goes to the new holder. Otherwise raises LeaseHeldError.
         """
         now = _now()
-        with self._database.write() as connection:
+        with self._database.write("lease") as connection:
             row = self._row(connection, name)
             values: dict[str, Any] = {
                 "holder": holder,
@@ -85,7 +85,7 @@ class LeaseTable:
         values: dict[str, Any] = {"expires_at": _now() + timedelta(seconds=ttl)}
         if detached:
             values |= {"pid": None, "process": None}
-        with self._database.write() as connection:
+        with self._database.write("renew") as connection:
             self.check_in(connection, lease)
             connection.execute(update(leases).where(leases.c.name == lease.name).values(**values))
 
@@ -106,7 +106,7 @@ class LeaseTable:
     def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens when it is lost already."""
         held = (leases.c.name == lease.name) & (leases.c.token == lease.token) & (leases.c.holder == lease.holder)
-        with self._database.write() as connection:
+        with self._database.write("lease_release") as connection:
             connection.execute(update(leases).where(held).values(holder=None, pid=None, process=None))
 
     def _row(self, connection: Connection, name: str) -> Row[Any] | None:

@@ -56,7 +56,7 @@ class DeliveryStore:
             | {"status": "planned", "attempts": 0, "due_at": _aware(row["planned_at"]), "recorded_at": now}
             for row in rows
         ]
-        with self._database.write() as connection:
+        with self._database.write("insert") as connection:
             self.leases.check_in(connection, lease)
             return connection.execute(self._database.insert_or_ignore(messages), values).rowcount
 
@@ -77,7 +77,7 @@ class DeliveryStore:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        with self._database.write() as connection:
+        with self._database.write("claim") as connection:
             self.leases.check_in(connection, lease)
             rows = connection.execute(due).all()
             if not rows:
@@ -110,7 +110,7 @@ class DeliveryStore:
     ) -> None:
         """Record outcomes of claimed messages, and name those that are handed over next, in one transaction."""
         wall = _now()
-        with self._database.write() as connection:
+        with self._database.write("settle") as connection:
             self.leases.check_in(connection, lease)
             if hand_over:
                 connection.execute(
@@ -148,7 +148,7 @@ class DeliveryStore:
         """Put back messages that were certainly not handed over: as if never claimed, or not before `until`."""
         if not claimed:
             return
-        with self._database.write() as connection:
+        with self._database.write("unclaim") as connection:
             self.leases.check_in(connection, lease)
             connection.execute(
                 _put_back().where(messages.c.message_id == bindparam("id"), messages.c.status == "claimed"),
@@ -164,7 +164,7 @@ class DeliveryStore:
         """
         wall = _now()
         left = messages.c.status == "claimed"
-        with self._database.write() as connection:
+        with self._database.write("recover") as connection:
             self.leases.check_in(connection, lease)
             again = {"claim_token": None, "claimed_at": None, "handed_at": None, "due_at": messages.c.planned_at}
             connection.execute(
@@ -202,7 +202,7 @@ class DeliveryStore:
 
         Returns how many there were.
         """
-        with self._database.write() as connection:
+        with self._database.write("release") as connection:
             chosen = self._unknown(connection, message_ids)
             if chosen:
                 connection.execute(
@@ -219,7 +219,7 @@ class DeliveryStore:
         The next tick copies the decision to `deliveries`.
         """
         now = _now()
-        with self._database.write() as connection:
+        with self._database.write("drop") as connection:
             chosen = self._unknown(connection, message_ids)
             if not chosen:
                 return 0
@@ -299,7 +299,7 @@ class DeliveryStore:
 
     def adopt_decisions(self, lease: Lease, tick_id: str) -> None:
         """Book what people decided since the last tick under this one."""
-        with self._database.write() as connection:
+        with self._database.write("adopt") as connection:
             self.leases.check_in(connection, lease)
             connection.execute(update(attempts).where(attempts.c.tick_id.is_(None)).values(tick_id=tick_id))
 
@@ -315,13 +315,13 @@ class DeliveryStore:
     def suppress(self, channel: str, address: str, reason: str) -> None:
         """Never message `address` on `channel` again, in whatever case it is written. The first reason stays."""
         row = {"channel": channel, "address": comparable(channel, address), "reason": reason, "recorded_at": _now()}
-        with self._database.write() as connection:
+        with self._database.write("suppress") as connection:
             connection.execute(self._database.insert_or_ignore(suppressions), [row])
 
     def unsuppress(self, channel: str, address: str) -> bool:
         """Take an address off the list. Returns whether it was there."""
         one = (suppressions.c.channel == channel) & (suppressions.c.address == comparable(channel, address))
-        with self._database.write() as connection:
+        with self._database.write("unsuppress") as connection:
             return connection.execute(delete(suppressions).where(one)).rowcount > 0
 
     def suppressed(self, channel: str, addresses: Collection[str]) -> dict[str, str]:
@@ -345,7 +345,7 @@ class DeliveryStore:
 
     def set_mark(self, name: str, value: str | None, lease: Lease | None = None) -> None:
         """Set a mark, or remove it with None. With a lease, only its holder may."""
-        with self._database.write() as connection:
+        with self._database.write("mark") as connection:
             if lease is not None:
                 self.leases.check_in(connection, lease)
             connection.execute(delete(marks).where(marks.c.name == name))

@@ -17,6 +17,7 @@ from datetime import datetime
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.crashpoints import crash_point
 from segflow.errors import DuplicateContactsError, RunError
 from segflow.segments.bounds import bounds_json
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
@@ -60,6 +61,7 @@ class _Build:
         bounds = json.loads(bounds_json(self.compiled.bounds, self.as_of, self.compiled.zone, "duckdb"))
         started = time.perf_counter()
         results = self.dbt.run(select, {"segflow": {"tick_id": self.tick_id, "bounds": bounds}}, patches, exclude)
+        crash_point("build.ran")
         self.report.dbt_seconds += time.perf_counter() - started
         self.report.models |= {name: result.seconds for name, result in results.items()}
         return results
@@ -243,11 +245,14 @@ def _keep_views(work: _Build, warehouse: Warehouse) -> None:
     for name in (name for level in levels(work.compiled.graph) for name in level if name in wanted):
         if stored.get(name) != wanted[name]:
             warehouse.create_view(segment_model(name), work.fill(work.compiled.views[name]))
+            crash_point("views.created")
     for name in set(stored) - set(wanted) - set(kept):
         warehouse.drop_view(segment_model(name))
+        crash_point("views.dropped")
     rows = [{"segment": name, "fingerprint": mark} for name, mark in sorted({**kept, **wanted}.items())]
     schema = pa.schema([("segment", pa.string()), ("fingerprint", pa.string())])
     warehouse.replace("segment_views", pa.Table.from_pylist(rows, schema=schema))
+    crash_point("views.recorded")
 
 
 def _mark(work: _Build, text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from segflow.crashpoints import crash_point
 from segflow.segments.compiler import GENERATED, Compiled
 from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS, segment_model
 from segflow.warehouse.tables import SCHEMA, TABLES
@@ -41,10 +42,13 @@ def write(compiled: Compiled, root: Path) -> list[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".{path.name}.{os.getpid()}")
             temporary.write_text(text, encoding="utf-8")
+            crash_point("models.temporary")
             temporary.replace(path)
+            crash_point("models.written")
             changed.append(relative)
     for relative in _obsolete(wanted, root):
         (root / relative).unlink()
+        crash_point("models.removed")
         changed.append(relative)
     return sorted(changed)
 

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from segflow.crashpoints import armed, crash_point
 from segflow.errors import RunError
 from segflow.interrupts import interrupt_later
 
@@ -53,6 +54,7 @@ class DbtProject:
         if not result.success or result.result is None:
             raise RunError(f"dbt cannot read {self.directory}: {_message(result)}")
         self._manifest = result.result
+        crash_point("dbt.parsed")
 
     @property
     def manifest(self) -> Any:
@@ -139,7 +141,7 @@ class DbtProject:
         flags += ["--no-send-anonymous-usage-stats", "--log-path", str(self.directory / "logs")]
         logging.getLogger("dbt").setLevel(logging.CRITICAL)
         try:
-            result = dbtRunner(manifest=manifest).invoke(args + flags)
+            result = dbtRunner(manifest=manifest, callbacks=_callbacks()).invoke(args + flags)
         finally:
             _release_warehouse()
         if isinstance(result.exception, KeyboardInterrupt):
@@ -160,6 +162,18 @@ def _collector_paused() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
+
+
+def _callbacks() -> list[Callable[[Any], None]]:
+    """In tests that kill, a crash point before and after each model; otherwise nothing that dbt would call."""
+
+    def told(event: Any) -> None:
+        if event.info.name == "NodeStart":
+            crash_point("dbt.model")
+        elif event.info.name == "NodeFinished":
+            crash_point("dbt.model_done")
+
+    return [told] if armed() else []
 
 
 def _settles(node: Any) -> bool:

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.tables import SCHEMA, TABLES, Table
@@ -109,6 +110,7 @@ class DuckDBWarehouse(Warehouse):
         for table in TABLES.values():
             if table.name not in present:
                 self.execute(_create(table))
+                crash_point("warehouse.table")
                 continue
             shape = self._run(exp.select("*").from_(relation(table.name)).limit(0)).description or []
             for column in table.columns.keys() - {column[0] for column in shape}:

@@ -169,7 +169,7 @@ def _row() -> dict[str, object]:
 
 
 def _edit(store: DeliveryStore, **values: object) -> None:
-    with store._database.write() as connection:
+    with store._database.write("test") as connection:
         connection.execute(update(leases).values(**values))
 
 
