@@ -222,15 +222,21 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
 
 
 def run_stage(run: TickRun, stage: Stage, *, skip: bool = False) -> None:
-    """Run a stage unless this tick is past it. `skip` passes it by: its work is left to a later tick."""
+    """Run a stage unless this tick is past it. `skip` passes it by: its work is left to a later tick.
+
+    Raises LeaseLostError before anything is written when the lease ran out or went to another holder.
+    """
     started = time.perf_counter()
     if run.row.stage is not None and _POSITION[run.row.stage] >= _POSITION[stage.name]:
         return
-    if skip:
-        with run.commit(stage.name):
-            pass
-    else:
-        stage.run(run)
+    # While the file is open here nobody else works on it, so the answer holds for as long as the stage writes.
+    with run.project.warehouse():
+        run.project.store.leases.check(run.lease)
+        if skip:
+            with run.commit(stage.name):
+                pass
+        else:
+            stage.run(run)
     run.report.seconds[stage.name] = time.perf_counter() - started
 
 

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ class Database:
         """A transaction that only reads, and waits for nobody."""
         with self.engine.connect().execution_options(**{_READ_ONLY: True}) as connection, connection.begin():
             yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        """The time by the store's clock, aware, in UTC: one clock for all machines that share it."""
+        if self.engine.dialect.name == "postgresql":
+            moment = connection.scalar(sqlalchemy.select(sqlalchemy.func.clock_timestamp()))
+            assert isinstance(moment, datetime)
+            return moment.astimezone(UTC)
+        return datetime.now(UTC)
 
     def insert_or_ignore(self, table: Table) -> Insert:
         """An INSERT that leaves rows alone whose key is there."""

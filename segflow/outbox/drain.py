@@ -22,7 +22,8 @@ MAX_BACKOFF = 6 * 3600.0
 STRIKES = 5
 """So many transient errors in a row, and the sender is left alone for a while: the provider is down."""
 _LOOK_AROUND = 0.2
-"""Seconds between two looks at stop_sending, where looking before each message would cost as much as the message."""
+"""Seconds between two looks at stop_sending and the lease, where looking before each message would cost as much as the
+message."""
 
 log = logging.getLogger(__name__)
 
@@ -215,6 +216,8 @@ class Drain:
     def _stopped(self, *, now: bool = False) -> bool:
         if now or not self._by_batch or time.monotonic() - self._looked > _LOOK_AROUND:
             self._looked = time.monotonic()
+            # A process that slept must not go on handing over a batch that another one has sent meanwhile.
+            self._store.leases.check(self._lease)
             self.report.stopped = self._store.stopped()
         return self.report.stopped is not None
 

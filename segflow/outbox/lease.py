@@ -1,7 +1,11 @@
 """The lease: at most one tick runs at a time, over processes and machines, with a fencing token.
 
 Each new holder gets a larger token. Whoever writes to the delivery store names its token in the same transaction, so a
-process that slept through the loss of its lease cannot write any more.
+process that slept through the loss of its lease cannot write any more. A lease that ran out is lost even when nobody
+took it: somebody may be about to.
+
+Times are those of the store: on Postgres the server's clock, whatever the clocks of the machines say; with SQLite all
+processes are on one machine.
 """
 
 from __future__ import annotations
@@ -13,9 +17,9 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from segflow.outbox.store import DeliveryStore
 
 TICK_LEASE = "tick"
+_NOTHING_MORE = "Nothing more is written here; run segflow tick again, it resumes what is left."
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +42,16 @@ class Lease:
     name: str
     holder: str
     token: int
+
+
+@dataclass(frozen=True)
+class LeaseState:
+    """Who has a lease. `dead`: its process on this machine is no more; `expired`: the holder may live."""
+
+    state: Literal["free", "held", "dead", "expired"]
+    since: datetime | None = None
+    holder: str = ""
+    """In words: holder, pid, host and since when."""
 
 
 class LeaseTable:
@@ -51,9 +66,9 @@ class LeaseTable:
         The same holder gets it again with the same token. A lease that is expired, or whose holder was a process of
         this machine that is dead, goes to the new holder. Otherwise raises LeaseHeldError.
         """
-        now = _now()
         with self._database.write("lease") as connection:
             row = self._row(connection, name)
+            now = self._database.now(connection)
             values: dict[str, Any] = {
                 "holder": holder,
                 "token": 1 if row is None else row.token,
@@ -76,21 +91,20 @@ class LeaseTable:
             return Lease(name, holder, values["token"])
 
     def renew(self, lease: Lease, ttl: float, *, detached: bool = False) -> None:
-        """Hold the lease for `ttl` seconds from now on. Raises LeaseLostError.
+        """Hold the lease for `ttl` seconds from now on. Raises LeaseLostError, also when it ran out already.
 
         Just before a commit elsewhere (the warehouse), this makes sure that nobody takes over within `ttl`.
         `detached` unties it from this process, so that it outlives it for `ttl`: the next process of the same holder
         goes on, and nobody takes it for the lease of a dead one.
         """
-        values: dict[str, Any] = {"expires_at": _now() + timedelta(seconds=ttl)}
-        if detached:
-            values |= {"pid": None, "process": None}
+        values: dict[str, Any] = {"pid": None, "process": None} if detached else {}
         with self._database.write("renew") as connection:
             self.check_in(connection, lease)
+            values["expires_at"] = self._database.now(connection) + timedelta(seconds=ttl)
             connection.execute(update(leases).where(leases.c.name == lease.name).values(**values))
 
     def check(self, lease: Lease) -> None:
-        """Raise LeaseLostError when another holder has it by now."""
+        """Raise LeaseLostError when the lease ran out or another holder has it by now."""
         with self._database.read() as connection:
             self.check_in(connection, lease)
 
@@ -98,10 +112,23 @@ class LeaseTable:
         """The same inside a transaction: until it ends, nobody can take the lease."""
         row = self._row(connection, lease.name)
         if row is None or row.token != lease.token or row.holder != lease.holder:
-            now_with = "nobody" if row is None or row.holder is None else f"{row.holder} (pid {row.pid} on {row.host})"
+            now_with = "nobody holds it now" if row is None or row.holder is None else f"{_holder(row)}"
+            raise LeaseLostError(f"{lease.holder} lost the lease '{lease.name}': {now_with}. {_NOTHING_MORE}")
+        if row.expires_at <= self._database.now(connection):
             raise LeaseLostError(
-                f"{lease.holder} lost the lease '{lease.name}': it is now with {now_with}. Nothing more is written."
+                f"the lease '{lease.name}' of {lease.holder} ran out at {_utc(row.expires_at)} (held since "
+                f"{_utc(row.acquired_at)}): the process slept, or could not reach the delivery store. {_NOTHING_MORE}"
             )
+
+    def look(self, name: str = TICK_LEASE) -> LeaseState:
+        """Who has the lease, and whether they live, without touching it."""
+        with self._database.read() as connection:
+            row = connection.execute(select(leases).where(leases.c.name == name)).one_or_none()
+            if row is None or row.holder is None:
+                return LeaseState("free")
+            now = self._database.now(connection)
+        state: Literal["held", "dead", "expired"] = "expired" if row.expires_at <= now else "held"
+        return LeaseState("dead" if _died(row) else state, row.acquired_at, _holder(row))
 
     def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens when it is lost already."""
@@ -188,14 +215,14 @@ def _died(row: Row[Any]) -> bool:
 
 
 def _held_by(row: Row[Any], now: datetime) -> str:
-    where = f"pid {row.pid} on {row.host}" if row.pid is not None else f"on {row.host}"
     left = max(0, round((row.expires_at - now).total_seconds()))
-    since = row.acquired_at.strftime("%Y-%m-%d %H:%M:%S UTC")
-    return (
-        f"another tick runs: {row.holder} ({where}) holds the lease since {since}. "
-        f"If it is dead, the lease is free again in {left} s."
-    )
+    return f"another tick runs: {_holder(row)}. If it is dead, the lease is free again in {left} s."
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _holder(row: Row[Any]) -> str:
+    where = f"pid {row.pid} on {row.host}" if row.pid is not None else f"on {row.host}"
+    return f"{row.holder} ({where}) holds the lease since {_utc(row.acquired_at)}"
+
+
+def _utc(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%d %H:%M:%S UTC")

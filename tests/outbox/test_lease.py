@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_holder_that_ends_gives_it_back(store: DeliveryStore) -> None:
         assert first.token == 1
     with held_lease(store, "b", 60) as second:
         assert second.token == 2
-    with pytest.raises(LeaseLostError, match="it is now with nobody"):
+    with pytest.raises(LeaseLostError, match="nobody holds it now"):
         store.leases.check(second)
 
 
@@ -133,12 +134,47 @@ def test_who_lost_the_lease_writes_nothing(store: DeliveryStore) -> None:
         lambda: store.claim(lost, "mailbox", 1, _row()["planned_at"], hand_over=False, repeatable=False),
     ]
     for write in writes:
-        with pytest.raises(LeaseLostError, match="a lost the lease 'tick': it is now with b"):
+        with pytest.raises(LeaseLostError, match=f"a lost the lease 'tick': b .pid {os.getpid()} on .* since 20"):
             write()
     assert store.counts() == {}
     assert store.mark("last_committed_tick") is None
     store.leases.release(lost)
     store.leases.check(now_with)
+
+
+def test_a_lease_that_ran_out_is_lost_though_nobody_took_it(store: DeliveryStore) -> None:
+    late = store.leases.acquire("a", 0.01)
+    time.sleep(0.02)
+    writes: list[Callable[[], object]] = [
+        lambda: store.leases.check(late),
+        lambda: store.leases.renew(late, 60),
+        lambda: store.insert_new(late, [_row()]),
+        lambda: store.set_mark("last_committed_tick", "t1", late),
+    ]
+    for write in writes:
+        with pytest.raises(LeaseLostError, match=r"the lease 'tick' of a ran out at 20.* \(held since 20"):
+            write()
+    assert store.leases.acquire("a", 60) == late
+    store.leases.check(late)
+
+
+LOOKS = {
+    "held": ({"name": "tick"}, "held"),
+    "expired": ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "expired"),
+    "dead": ({"pid": 2**22 + 1}, "dead"),
+    "on another machine": ({"host": "elsewhere", "pid": 2**22 + 1}, "held"),
+    "given back": ({"holder": None}, "free"),
+}
+
+
+@pytest.mark.parametrize(("changes", "state"), LOOKS.values(), ids=LOOKS.keys())
+def test_a_look_tells_who_has_it(store: DeliveryStore, changes: dict[str, object], state: str) -> None:
+    assert store.leases.look().state == "free"
+    store.leases.acquire("a", 60)
+    _edit(store, **changes)
+    found = store.leases.look()
+    assert found.state == state
+    assert found.holder.startswith("a (pid") is (state != "free")
 
 
 def test_of_many_processes_one_gets_it(tmp_path: Path) -> None:
