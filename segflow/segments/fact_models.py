@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF, Bound
 from segflow.segments.facts import FactColumn
-from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Value
+from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Periods, Value
 from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sql import (
     all_of,
@@ -80,6 +80,8 @@ def aggregate(fact: Fact) -> exp.Expr:
         counted = exp.Star() if unconditional else case_when(where, exp.Literal.number(1))
         return exp.Count(this=counted)
     assert fact.measure is not None
+    if isinstance(fact.measure, Periods):
+        return exp.Count(this=exp.Distinct(expressions=[case_when(where, _period(fact.measure))]))
     measure = ROW_COLUMNS.value(fact.measure)
     if fact.aggregate in ("first", "last"):
         order = [exp.Ordered(this=col("at"), desc=fact.aggregate == "last", nulls_first=False)]
@@ -91,6 +93,19 @@ def aggregate(fact: Fact) -> exp.Expr:
         return exp.Count(this=exp.Distinct(expressions=[chosen]))
     function = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}[fact.aggregate]
     return function(this=chosen)
+
+
+def _period(periods: Periods) -> exp.Expr:
+    """The number of the period, counted back from 0, that a row of the window lies in: (as_of - 1 day, as_of] is 0."""
+    if periods.span.seconds:
+        past = exp.DateDiff(this=bound_call(_AS_OF), expression=col("at"), unit=exp.Var(this="MICROSECOND"))
+        return exp.IntDiv(this=past, expression=exp.Literal.number(periods.span.seconds * 1_000_000))
+    steps = [Bound("instant", periods.span.times(number)) for number in range(1, periods.number + 1)]
+    ifs = [
+        exp.If(this=exp.GT(this=col("at"), expression=bound_call(step.key)), true=exp.Literal.number(number))
+        for number, step in enumerate(steps)
+    ]
+    return exp.Case(ifs=ifs)
 
 
 def row_column(name: str) -> str:
@@ -226,7 +241,7 @@ def _object_rows(name: str, needed: list[str], lower: exp.Expr | None, catalog: 
 
 
 def _row_values(fact: Fact) -> Iterable[Value]:
-    if fact.measure is not None:
+    if isinstance(fact.measure, Value):
         yield fact.measure
     for node in fact.where.walk():
         if isinstance(node, Compare) and isinstance(node.subject, Value):

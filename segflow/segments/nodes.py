@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from segflow.segments.bounds import Bound
-from segflow.specs.types import ValueType
+from segflow.specs.types import Duration, ValueType
 
 Operator = Literal[
     "eq", "in", "lt", "lte", "gt", "gte", "contains", "starts_with", "ends_with", "matches", "is_set", "anniversary"
@@ -94,6 +94,23 @@ ROW_AT = Value("row", "@at", "timestamp")
 
 
 @dataclass(frozen=True)
+class Periods:
+    """Which of the last days, weeks or months before `as_of` a row lies in, counted back from 0; `number` of them."""
+
+    unit: Literal["day", "week", "month"]
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.unit}s"
+
+    @property
+    def span(self) -> Duration:
+        """One period."""
+        return Duration.parse(f"1 {self.unit}")
+
+
+@dataclass(frozen=True)
 class Source:
     """Where a fact reads: an event or object by name, the lists, the tags, or the contacts themselves."""
 
@@ -115,7 +132,7 @@ class Fact:
     source: Source
     where: Node
     aggregate: Aggregate
-    measure: Value | None
+    measure: Value | Periods | None
     type: ValueType
 
     @property
@@ -189,7 +206,7 @@ def describe(item: object) -> str:
             return f"{of}.{name}:{kind}"
         case Source():
             return f"{item.kind}:{item.name}" if item.name else item.kind
-        case Node() | Fact() | Anchor():
+        case Node() | Fact() | Anchor() | Periods():
             parts = [describe(getattr(item, field.name)) for field in fields(item)]  # type: ignore[arg-type]
             return f"{type(item).__name__.lower()}({', '.join(parts)})"
         case tuple():

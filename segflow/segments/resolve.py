@@ -8,13 +8,14 @@ so a lookup that fails here is a bug and raises KeyError.
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from segflow.segments.bounds import AS_OF, Bound, day_bounds
 from segflow.segments.nodes import (
     ROW_AT,
     TRUE,
+    Aggregate,
     Anchor,
     And,
     Compare,
@@ -28,6 +29,7 @@ from segflow.segments.nodes import (
     Operand,
     Operator,
     Or,
+    Periods,
     Source,
     Subject,
     Value,
@@ -40,6 +42,8 @@ _POSITIVE: dict[str, Operator] = {
     "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte", "contains": "contains", "starts_with": "starts_with",
     "ends_with": "ends_with", "matches": "matches",
 }  # fmt: skip
+
+_UNITS: dict[str, Literal["day", "week", "month"]] = {"days": "day", "weeks": "week", "months": "month"}
 
 
 class Resolver:
@@ -163,14 +167,39 @@ class Resolver:
         where: list[Node] = [] if spec.where is None else [self._row_condition(spec.where, values)]
         where += self._window(spec)
         name, test = spec.aggregate()
+        if isinstance(test, Duration):
+            return self._turn(source, where, name, test)
         if name == "count":
             fact = Fact(source, _and(where), "count", None, "number")
             return self._number_test(fact, test)
+        if isinstance(test, c.TimeTest):
+            end: Aggregate = "min" if name == "first_time" else "max"
+            return self.test(Fact(source, _and(where), end, ROW_AT, "timestamp"), test)
+        if isinstance(test, c.PeriodTest):
+            periods = Periods(_UNITS[name], test.of_last)
+            inside = Compare(ROW_AT, "gt", (Bound("instant", periods.span.times(periods.number)),))
+            return self._number_test(Fact(source, _and([*where, inside]), "count_distinct", periods, "number"), test)
         measured = test.property or test.field
         measure = Value("row", measured, values[measured].type)
         kind: ValueType = "number" if name in ("sum", "avg", "count_distinct") else measure.type
         fact = Fact(source, _and(where), name, measure, kind)
         return self._number_test(fact, test) if isinstance(test, c.MeasureTest) else self.test(fact, test)
+
+    @staticmethod
+    def _turn(source: Source, where: list[Node], name: str, span: Duration) -> Node:
+        """`stopped` and `restarted`: counts in the last window, the one before, and before that."""
+        last = Compare(ROW_AT, "gt", (Bound("instant", span),))
+        older = Compare(ROW_AT, "lte", (Bound("instant", span),))
+        oldest = Compare(ROW_AT, "lte", (Bound("instant", span.times(2)),))
+        middle = Compare(ROW_AT, "gt", (Bound("instant", span.times(2)),))
+
+        def happened(*window: Node) -> Node:
+            fact = Fact(source, _and([*where, *window]), "count", None, "number")
+            return Compare(fact, "gte", (Constant(1, "number"),))
+
+        if name == "stopped":
+            return And((happened(middle, older), Not(happened(last))))
+        return And((happened(last), Not(happened(middle, older)), happened(oldest)))
 
     def _row_condition(self, spec: Any, values: dict[str, Attribute]) -> Node:
         match spec:
@@ -189,11 +218,11 @@ class Resolver:
         raise TypeError(f"not a condition on rows: {spec!r}")
 
     def _window(self, spec: Any) -> list[Node]:
-        if spec.within_last is not None:
-            return [Compare(ROW_AT, "gt", (Bound("instant", spec.within_last),))]
-        if spec.not_within_last is not None:
-            return [Compare(ROW_AT, "lte", (Bound("instant", spec.not_within_last),))]
         found: list[Node] = []
+        if spec.within_last is not None:
+            found.append(Compare(ROW_AT, "gt", (Bound("instant", spec.within_last),)))
+        if spec.not_within_last is not None:
+            found.append(Compare(ROW_AT, "lte", (Bound("instant", spec.not_within_last),)))
         if spec.since == "enrollment":
             # Open, unlike `since: DATE`: what lies at the enrolling tick's as_of was already seen by that tick.
             found.append(Compare(ROW_AT, "gt", (Anchor(),)))

@@ -81,6 +81,17 @@ def _rows(noun: str, condition: Any) -> str:
     name, test = condition.aggregate()
     where = f" where {_inline(condition.where)}" if condition.where is not None else ""
     rows = f"{noun}{where}{_window(condition)}"
+    if name in c.TURNS:
+        last = f"in the last {test}"
+        return (
+            f"{rows} again {last}, after none in the {test} before"
+            if name == "restarted"
+            else (f"{rows} in the {test} before the last {test}, and none since")
+        )
+    if isinstance(test, c.PeriodTest):
+        return f"{rows} on {_bounds(test)} of the last {test.of_last} {name}"
+    if isinstance(test, c.TimeTest):
+        return f"{_test('the ' + name.replace('_', ' '), test)}, over {rows}"
     if name == "count":
         return f"{_bounds(test)} x {rows}"
     measured = test.property or test.field
@@ -104,6 +115,8 @@ def _inline(condition: Any) -> str:
 
 
 def _window(condition: Any) -> str:
+    if condition.within_last is not None and condition.not_within_last is not None:
+        return f" between {condition.within_last} and {condition.not_within_last} ago"
     if condition.within_last is not None:
         return f" in the last {condition.within_last}"
     if condition.not_within_last is not None:
@@ -132,7 +145,7 @@ def fact_sentence(fact: Fact) -> str:
     where = node_words(fact.where)
     if fact.aggregate == "match":
         return where
-    measured = f" of {fact.measure.name}" if fact.measure is not None else ""
+    measured = f" of {fact.measure.name.removeprefix('@')}" if fact.measure is not None else ""
     return f"{fact.aggregate.replace('_', ' ')}{measured} {'of all rows' if where == 'everyone' else f'where {where}'}"
 
 

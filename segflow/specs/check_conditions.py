@@ -9,10 +9,11 @@ from typing import Any
 
 from segflow.specs import conditions as c
 from segflow.specs.catalog import Attribute, Catalog, LabelSource
-from segflow.specs.check_values import check_bounds, check_span, check_test, instant
+from segflow.specs.check_values import always_longer, check_bounds, check_span, check_test, instant
 from segflow.specs.issues import shorten
 from segflow.specs.loaded import Reporter
 from segflow.specs.source import Loc
+from segflow.specs.types import Duration
 
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -83,7 +84,13 @@ class ConditionChecker:
     ) -> None:
         self._window(condition, loc)
         if not timed:
-            for key in ("within_last", "not_within_last", "since", "until", "first", "last"):
+            for key in (
+                "within_last",
+                "not_within_last",
+                "since",
+                "until",
+                *c.AGGREGATES[c.AGGREGATES.index("first") :],
+            ):
                 if getattr(condition, key) is not None:
                     message = f"{key} needs to know when a row was made: give object {name} a created_at in the catalog"
                     self.say((*loc, key), message, key=True)
@@ -91,6 +98,12 @@ class ConditionChecker:
             self._property(condition.where, (*loc, "where"), kind, name, fields)
         aggregate, test = condition.aggregate()
         at = (*loc, aggregate)
+        if isinstance(test, Duration):
+            check_span(self.say, test, at)
+            return
+        if isinstance(test, c.TimeTest):
+            check_test(self.say, test, "timestamp", at, f"the {aggregate.replace('_', ' ')}")
+            return
         if isinstance(test, c.ValueTest):
             attribute = self._measured(test, at, kind, name, fields)
             if attribute is not None:
@@ -141,6 +154,10 @@ class ConditionChecker:
             span = getattr(condition, key)
             if span is not None:
                 check_span(self.say, span, (*loc, key))
+        longer, shorter = condition.within_last, condition.not_within_last
+        if longer is not None and shorter is not None and not always_longer(longer, shorter):
+            message = f"the window is empty: within_last {longer} must be longer than not_within_last {shorter}"
+            self.say((*loc, "within_last"), message)
         if condition.since == "enrollment":
             if not self.enrollment:
                 self.say((*loc, "since"), f"since: enrollment is about an enrollment: {self.why}")

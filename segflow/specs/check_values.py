@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol
 
@@ -24,6 +24,10 @@ _EXAMPLES = {
     "timestamp": "a date or time like 2026-01-31T09:00:00Z",
 }
 MAX_YEARS = 1000
+_MONTH_ENDS = [
+    datetime(2023 + month // 12, month % 12 + 1, 1) - timedelta(days=back) for month in range(36) for back in (0, 1)
+]
+"""The days on which calendar steps are shortest and longest, a leap year among them."""
 
 
 class Say(Protocol):
@@ -140,6 +144,14 @@ def check_span(say: Say, span: Duration, loc: Loc, *, whole_days: bool = False) 
         say(loc, f"{span} is no time at all")
     elif whole_days and not span.whole_days:
         say(loc, f"{span} does not fit a date: write whole days, weeks, months or years")
+
+
+def always_longer(span: Duration, other: Duration) -> bool:
+    """True when `span` is the longer one wherever in the calendar it ends: 1 month against 30 days is not."""
+    try:
+        return all(span.before(end) < other.before(end) for end in _MONTH_ENDS)
+    except (OverflowError, ValueError):
+        return False
 
 
 def instant(text: str) -> datetime | None:

@@ -175,7 +175,29 @@ class ValueTest(Test):
         return self
 
 
-AGGREGATES = ("count", "sum", "avg", "min", "max", "count_distinct", "first", "last")
+class TimeTest(Test):
+    """`last_time: {within_last: 3 months}`: when the first or last row was; any operator of a timestamp."""
+
+
+class PeriodTest(NumberTest):
+    """`days: {of_last: 7, gte: 5}`: on how many of the last 7 days it happened. A day is 24 hours before `as_of`, a
+    week 7 of these, a month one calendar step."""
+
+    of_last: Annotated[int, Field(ge=1, le=366)]
+
+    @model_validator(mode="after")
+    def _some(self) -> PeriodTest:
+        bounds = self.model_fields_set - {"of_last"}
+        if not bounds or any(getattr(self, name) is None for name in bounds):
+            raise PydanticCustomError("measure", "give bounds like gte: 5 (is, gt, gte, lt, lte, between)")
+        return self
+
+
+PERIODS = ("days", "weeks", "months")
+TURNS = ("stopped", "restarted")
+AGGREGATES = (
+    "count", "sum", "avg", "min", "max", "count_distinct", "first", "last", "first_time", "last_time", *PERIODS, *TURNS,
+)  # fmt: skip
 
 
 class _Rows(SpecModel):
@@ -183,6 +205,7 @@ class _Rows(SpecModel):
 
     within_last: Duration | None = None
     not_within_last: Duration | None = None
+    """Longer ago than this; with `within_last`, which must be longer, between the two."""
     since: str | None = None
     """An ISO date or time, included; or `enrollment` inside a flow."""
     until: str | None = None
@@ -195,6 +218,16 @@ class _Rows(SpecModel):
     count_distinct: MeasureTest | None = None
     first: ValueTest | None = None
     last: ValueTest | None = None
+    first_time: TimeTest | None = None
+    """When the first row was; missing when there is none."""
+    last_time: TimeTest | None = None
+    days: PeriodTest | None = None
+    weeks: PeriodTest | None = None
+    months: PeriodTest | None = None
+    stopped: Duration | None = None
+    """It happened in the window before the last one, and not in the last one."""
+    restarted: Duration | None = None
+    """It happened in the last window, not in the one before, and at some time before that."""
 
     @model_validator(mode="after")
     def _one_of_each(self) -> _Rows:
@@ -206,15 +239,20 @@ class _Rows(SpecModel):
                 {"found": ", ".join(given)},
             )
         windows = [name for name in ("within_last", "not_within_last") if getattr(self, name) is not None]
-        if self.since is not None or self.until is not None:
-            windows.append("since/until")
-        if len(windows) > 1:
+        fixed = self.since is not None or self.until is not None
+        if fixed and windows:
+            found = ", ".join([*windows, "since/until"])
+            raise PydanticCustomError("window", "one window per condition, found {found}", {"found": found})
+        if (fixed or windows) and given and given[0] in (*PERIODS, *TURNS):
+            found = windows[0] if windows else "since" if self.since is not None else "until"
             raise PydanticCustomError(
-                "window", "one window per condition, found {found}", {"found": ", ".join(windows)}
+                "window",
+                "{given} says which time it is about; remove {found}",
+                {"given": given[0], "found": found},
             )
         return self
 
-    def aggregate(self) -> tuple[str, NumberTest | MeasureTest | ValueTest]:
+    def aggregate(self) -> tuple[str, NumberTest | MeasureTest | ValueTest | TimeTest | Duration]:
         """The aggregate's name and its test; `count >= 1` when none is given."""
         for name in AGGREGATES:
             test = getattr(self, name)

@@ -108,6 +108,10 @@ class Duration:
         """The instant that lies this span after `instant`. Raises OverflowError beyond year 9999."""
         return instant + relativedelta(months=self.months) + timedelta(seconds=self.seconds)
 
+    def times(self, number: int) -> Duration:
+        """This span `number` times over."""
+        return Duration(self.months * number, self.seconds * number, f"{number} x {self.text}")
+
     @property
     def whole_days(self) -> bool:
         """True when the span is made of days, weeks, months or years, so that it also fits a date."""

@@ -162,6 +162,14 @@ class World:
         name, test = spec.aggregate()
         if name == "count":
             return _in_bounds(len(rows), test)
+        if name in ("first_time", "last_time"):
+            times = [at for at, _ in rows if at is not None]
+            moment = (min(times) if name == "first_time" else max(times)) if times else None
+            return self.test(moment, "timestamp", test)
+        if name in ("days", "weeks", "months"):
+            return _in_bounds(len({self.period(name, test.of_last, at) for at, _ in rows} - {None}), test)
+        if name in ("stopped", "restarted"):
+            return self.turned(name, test, [at for at, _ in rows if at is not None])
         measured = test.property or test.field
         values = [row[measured] for _, row in rows if row[measured] is not None]
         if name == "sum":
@@ -175,9 +183,30 @@ class World:
             return self.test(value, types[measured].type, test)
         return self.test(_at_the_end(name, [(at, row[measured]) for at, row in rows]), types[measured].type, test)
 
+    def period(self, name: str, number: int, at: datetime | None) -> int | None:
+        """k of the day, week or month (as_of - (k + 1), as_of - k] that `at` lies in, None when in none of `number`."""
+        for k in range(number):
+            ends = [self.as_of, self.as_of]
+            for end, steps in ((0, k), (1, k + 1)):
+                if steps:
+                    ends[end] = Duration.parse(f"{steps} {name}").before(self.as_of)
+            if at is not None and ends[1] < at <= ends[0]:
+                return k
+        return None
+
+    def turned(self, name: str, span: Duration, times: list[datetime]) -> bool:
+        """Windows of one span: the last one, the one before it, and all that was before both."""
+        border = span.before(self.as_of)
+        earlier = Duration(span.months * 2, span.seconds * 2, "").before(self.as_of)
+        last = any(border < at for at in times)
+        middle = any(earlier < at <= border for at in times)
+        if name == "stopped":
+            return middle and not last
+        return last and not middle and any(at <= earlier for at in times)
+
     def in_window(self, spec: Any, at: datetime | None) -> bool:
-        if spec.within_last is not None:
-            return at is not None and spec.within_last.before(self.as_of) < at <= self.as_of
+        if spec.within_last is not None and not (at is not None and spec.within_last.before(self.as_of) < at):
+            return False
         if spec.not_within_last is not None:
             return at is not None and at <= spec.not_within_last.before(self.as_of)
         if spec.since is not None and (at is None or at < self.instant(spec.since)):

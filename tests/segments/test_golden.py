@@ -134,6 +134,7 @@ MODELS = (
     "facts__object_order",
     "facts__tags",
     "memberships",
+    "segment__event_times",
     "segment__event_windows",
     "segment__from_sql",
     "segment__lists_tags_segments",

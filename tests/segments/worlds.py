@@ -253,15 +253,32 @@ class Maker:
         if self._one(True, False):
             spec["where"] = self.where(word, types, 2)
         timed = kind == "event" or CATALOG.objects[name].created_at is not None
-        window = self._one("within_last", "not_within_last", "since", "between", None, None) if timed else None
-        if window in ("within_last", "not_within_last"):
+        aggregate = self._one(
+            "count", "count", None, None, "sum", "avg", "min", "max", "count_distinct", "first", "last", "first_time",
+            "last_time", "days", "weeks", "months", "stopped", "restarted",
+        )  # fmt: skip
+        if aggregate in ("days", "weeks", "months", "stopped", "restarted"):
+            number = self._one(1, 2, 3, 7, 12)
+            period = {"of_last": number, **self.bounds(counts=True)}
+            turn = self._one(*SPANS)
+            return spec | ({aggregate: turn if aggregate in ("stopped", "restarted") else period} if timed else {})
+        windows = ("within_last", "not_within_last", "both", "since", "between", None, None)
+        window = self._one(*windows) if timed else None
+        if window == "both":
+            spec |= self._one(
+                {"within_last": "60 days", "not_within_last": "30 days"},
+                {"within_last": "1 year", "not_within_last": "1 month"},
+                {"within_last": "7 days", "not_within_last": "12 hours"},
+            )
+        elif window in ("within_last", "not_within_last"):
             spec[window] = self._one(*SPANS)
         elif window is not None:
             since, until = sorted([self.written("timestamp"), self.written("timestamp")])
             spec |= {"since": since} if window == "since" else {"since": since[:10], "until": until[:10]}
             if window == "between" and spec["since"] >= spec["until"]:
                 del spec["since"]
-        aggregate = self._one("count", "count", None, "sum", "avg", "min", "max", "count_distinct", "first", "last")
+        if aggregate in ("first_time", "last_time"):
+            return spec | ({aggregate: self.test("timestamp")} if timed else {})
         if aggregate == "count":
             spec["count"] = self._one(0, 1, self.bounds(counts=True))
         elif aggregate in ("sum", "avg"):

@@ -34,6 +34,13 @@ CONDITIONS = {
         "1:8: one aggregate per condition, found count, sum; combine several with all:",
     ),
     "two windows": ("{event: review, within_last: 1 day, since: 2026-01-01}", "1:8: one window per condition, found within_last, since/until"),
+    "window of days": ("{event: review, within_last: 1 day, days: {of_last: 3, gte: 1}}", "1:8: days says which time it is about; remove within_last"),
+    "window of stopped": ("{event: review, until: 2026-01-01, stopped: 3 days}", "1:8: stopped says which time it is about; remove until"),
+    "two new aggregates": ("{event: review, stopped: 3 days, last_time: {is_set: true}}", "1:8: one aggregate per condition, found last_time, stopped; combine several with all:"),
+    "days of what": ("{event: review, days: {gte: 3}}", "1:30: of_last is missing"),
+    "days without bounds": ("{event: review, days: {of_last: 3}}", "1:30: give bounds like gte: 5 (is, gt, gte, lt, lte, between)"),
+    "too many days": ("{event: review, days: {of_last: 999, is: 1}}", "1:40: of_last must be less than or equal to 366"),
+    "no time": ("{event: review, last_time: 3 days}", "1:35: last_time must be a mapping with keys like is, is_not, in, not_in, not the text '3 days'"),
     "attribute in an event": (
         "{event: review, where: {attribute: stars, is: 1}}",
         "1:32: attribute does not work here: use property (events) or field",

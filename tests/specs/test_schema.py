@@ -21,6 +21,9 @@ where:
   all:
     - {event: purchase, where: {any: [{property: category, is: tea}, {not: {property: gift, is: true}}]}, count: 3}
     - {object: order, within_last: 3 months, sum: {field: total, gte: 100}}
+    - {event: purchase, within_last: 3 months, not_within_last: 1 month, last_time: {after: 2026-01-31}}
+    - {event: purchase, days: {of_last: 7, gte: 5}}
+    - {event: purchase, stopped: 30 days}
     - {attribute: born, anniversary: {within_next: 7 days}}
     - none: [{tag: vip}, {list: x}, {segment: tea}, {everyone: true}]
 on_create: trigger

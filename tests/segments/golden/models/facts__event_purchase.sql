@@ -11,11 +11,17 @@
 -- count_before_3_months_6a6e57: count where longer ago than 3 months
 -- count_category_contains_tea_amount_from_10_g_0215a3: count where category contains tea and (amount at least 10 or gift is true) and not ((at is here or not (moment at least 2026-01-02 00:00:00+00:00)))
 -- count_distinct_category_94fc8d: count distinct of category of all rows
+-- count_distinct_days_in_7_days_d57e9f: count distinct of days where in the last 7 days
+-- count_distinct_months_in_3_months_9ade54: count distinct of months where in the last 3 months
+-- count_distinct_weeks_in_28_days_0ff763: count distinct of weeks where in the last 28 days
 -- count_in_30_days_456a8b: count where in the last 30 days
+-- count_in_60_days_before_30_days_4c6613: count where in the last 60 days and longer ago than 30 days
 -- first_category_59ef37: first of category of all rows
 -- last_category_in_1_month_338435: last of category where in the last 1 month
+-- max_at_category_is_tea_51646a: max of at where category is tea
 -- max_moment_1226ca: max of moment of all rows
 -- min_amount_10a6aa: min of amount of all rows
+-- min_at_6001a6: min of at of all rows
 -- sum_amount_6c0e04: sum of amount of all rows
 
 WITH rows_seen AS (
@@ -67,12 +73,40 @@ SELECT
         END
     ) AS count_category_contains_tea_amount_from_10_g_0215a3,
     count(DISTINCT category) AS count_distinct_category_94fc8d,
+    count(
+        DISTINCT CASE
+            WHEN "at" > {{ bound('as_of - 7 days') }}
+            THEN date_diff('MICROSECOND', "at", {{ bound('as_of') }}) // 86400000000
+        END
+    ) AS count_distinct_days_in_7_days_d57e9f,
+    count(
+        DISTINCT CASE
+            WHEN "at" > {{ bound('as_of - 3 months') }}
+            THEN CASE
+                WHEN "at" > {{ bound('as_of - 1 month') }}
+                THEN 0
+                WHEN "at" > {{ bound('as_of - 2 months') }}
+                THEN 1
+                WHEN "at" > {{ bound('as_of - 3 months') }}
+                THEN 2
+            END
+        END
+    ) AS count_distinct_months_in_3_months_9ade54,
+    count(
+        DISTINCT CASE
+            WHEN "at" > {{ bound('as_of - 28 days') }}
+            THEN date_diff('MICROSECOND', "at", {{ bound('as_of') }}) // 604800000000
+        END
+    ) AS count_distinct_weeks_in_28_days_0ff763,
     count(CASE WHEN "at" > {{ bound('as_of - 30 days') }} THEN 1 END) AS count_in_30_days_456a8b,
+    count(CASE WHEN "at" > {{ bound('as_of - 60 days') }} AND "at" <= {{ bound('as_of - 30 days') }} THEN 1 END) AS count_in_60_days_before_30_days_4c6613,
     first(category ORDER BY "at" ASC, category ASC) AS first_category_59ef37,
     first(category ORDER BY "at" DESC, category DESC) FILTER(WHERE
         "at" > {{ bound('as_of - 1 month') }}) AS last_category_in_1_month_338435,
+    max(CASE WHEN category = 'tea' THEN "at" END) AS max_at_category_is_tea_51646a,
     max(moment) AS max_moment_1226ca,
     min(amount) AS min_amount_10a6aa,
+    min("at") AS min_at_6001a6,
     sum(amount) AS sum_amount_6c0e04,
     {{ tick_id() }} AS tick_id
 FROM rows_seen

@@ -4,6 +4,9 @@
 --
 -- One row per contact that has any; all facts about object order.
 --
+-- count_status_is_paid_before_2_months_592735: count where status is paid and longer ago than 2 months
+-- count_status_is_paid_in_1_month_2ca8ed: count where status is paid and in the last 1 month
+-- count_status_is_paid_in_2_months_before_1_mo_296d0e: count where status is paid and in the last 2 months and longer ago than 1 month
 -- sum_total_status_is_paid_in_3_months_a75175: sum of total where status is paid and in the last 3 months
 
 WITH rows_seen AS (
@@ -18,10 +21,17 @@ WITH rows_seen AS (
         AND (
             CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }} OR "order".ordered_at IS NULL
         )
-        AND CAST("order".ordered_at AS TIMESTAMP) >= {{ bound('as_of - 3 months') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
+    count(CASE WHEN status = 'paid' AND "at" <= {{ bound('as_of - 2 months') }} THEN 1 END) AS count_status_is_paid_before_2_months_592735,
+    count(CASE WHEN status = 'paid' AND "at" > {{ bound('as_of - 1 month') }} THEN 1 END) AS count_status_is_paid_in_1_month_2ca8ed,
+    count(
+        CASE
+            WHEN status = 'paid' AND "at" > {{ bound('as_of - 2 months') }} AND "at" <= {{ bound('as_of - 1 month') }}
+            THEN 1
+        END
+    ) AS count_status_is_paid_in_2_months_before_1_mo_296d0e,
     sum(CASE WHEN status = 'paid' AND "at" > {{ bound('as_of - 3 months') }} THEN total END) AS sum_total_status_is_paid_in_3_months_a75175,
     {{ tick_id() }} AS tick_id
 FROM rows_seen

@@ -37,6 +37,39 @@ WITH depth_0 AS MATERIALIZED (
             FALSE
         ) AS in_event_aggregates,
         coalesce(facts__event_purchase.count_category_contains_tea_amount_from_10_g_0215a3, 0) >= 1 AS in_event_properties,
+        coalesce(
+            (
+                coalesce(facts__event_purchase.count_in_60_days_before_30_days_4c6613, 0) >= 1
+                OR (
+                    facts__event_purchase.max_at_category_is_tea_51646a > {{ bound('as_of - 3 months') }}
+                    AND facts__event_purchase.max_at_category_is_tea_51646a <= {{ bound('as_of') }}
+                )
+                OR (
+                    facts__event_purchase.min_at_6001a6 >= CAST('2026-03-01 00:00:00' AS TIMESTAMP)
+                    AND facts__event_purchase.min_at_6001a6 < CAST('2026-03-02 00:00:00' AS TIMESTAMP)
+                )
+                OR coalesce(facts__event_purchase.count_distinct_days_in_7_days_d57e9f, 0) >= 5
+                OR (
+                    coalesce(facts__event_purchase.count_distinct_weeks_in_28_days_0ff763, 0) >= 1
+                    AND coalesce(facts__event_purchase.count_distinct_weeks_in_28_days_0ff763, 0) <= 2
+                )
+                OR coalesce(facts__event_purchase.count_distinct_months_in_3_months_9ade54, 0) = 3
+                OR (
+                    coalesce(facts__event_purchase.count_in_60_days_before_30_days_4c6613, 0) >= 1
+                    AND NOT (
+                        coalesce(facts__event_purchase.count_in_30_days_456a8b, 0) >= 1
+                    )
+                )
+                OR (
+                    coalesce(facts__object_order.count_status_is_paid_in_1_month_2ca8ed, 0) >= 1
+                    AND NOT (
+                        coalesce(facts__object_order.count_status_is_paid_in_2_months_before_1_mo_296d0e, 0) >= 1
+                    )
+                    AND coalesce(facts__object_order.count_status_is_paid_before_2_months_592735, 0) >= 1
+                )
+            ),
+            FALSE
+        ) AS in_event_times,
         coalesce(facts__event_purchase.count_18186b, 0) >= 1
         AND coalesce(facts__event_purchase.count_in_30_days_456a8b, 0) = 0
         AND coalesce(facts__event_purchase.count_before_3_months_6a6e57, 0) >= 2
@@ -165,6 +198,7 @@ FROM (
                 CASE WHEN in_date_operators THEN 'date_operators' END,
                 CASE WHEN in_event_aggregates THEN 'event_aggregates' END,
                 CASE WHEN in_event_properties THEN 'event_properties' END,
+                CASE WHEN in_event_times THEN 'event_times' END,
                 CASE WHEN in_event_windows THEN 'event_windows' END,
                 CASE WHEN in_londoners THEN 'londoners' END,
                 CASE WHEN in_nesting_that_folds_away THEN 'nesting_that_folds_away' END,
