@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from typing import Any
 from dagster import AssetCheckKey, AssetKey, AssetSpec
 
 from dagster_project.keys import model_key, segment_key
+from segflow.files import write_whole
 from segflow.project import Project
 
 _FORMAT = 1
@@ -111,10 +111,7 @@ def load_graph(project: Project) -> DbtGraph:
         graph = _parse(project)
         stored = {"fingerprint": fingerprint, "nodes": [asdict(n) for n in graph.nodes.values()]}
         stored["tests"] = [asdict(test) for test in graph.tests]
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary = cache.with_name(f".{cache.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(stored, indent=1), encoding="utf-8")
-        temporary.replace(cache)
+        write_whole(cache, json.dumps(stored, indent=1).encode(), durable=False)
     nodes = {entry["unique_id"]: DbtNode(**entry) for entry in stored["nodes"]}
     return DbtGraph(nodes, [DbtTest(**entry) for entry in stored["tests"]])
 

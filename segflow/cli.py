@@ -370,10 +370,17 @@ def _unexpected(error: Exception) -> None:
     import duckdb
     from sqlalchemy.exc import SQLAlchemyError
 
-    if not isinstance(error, (OSError, duckdb.Error, SQLAlchemyError)):
-        raise error
+    from segflow.files import reason
+
     # A full disk, a lost file, a locked database: nothing of the failed stage was committed.
-    _tell(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    if isinstance(error, OSError):
+        _tell(f"cannot use {error.filename}: {reason(error)}" if error.filename else f"the system says: {error}")
+    elif isinstance(error, duckdb.Error):
+        _tell(f"the warehouse fails: {str(error).splitlines()[0]}")
+    elif isinstance(error, SQLAlchemyError):
+        _tell(f"the delivery store fails: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
+    else:
+        raise error
     _tell("Nothing of this stage was recorded. Mend the cause and run segflow tick again: it resumes.")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,8 @@ from pyarrow import csv, parquet
 from sqlglot import exp
 
 from segflow.crashpoints import crash_point
-from segflow.errors import InputError, did_you_mean
+from segflow.errors import InputError, RunError, did_you_mean
+from segflow.files import PARTIAL, cannot_write, make_folder, reason, replacing, sync
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.sql import col
 from segflow.specs.project import Specs
@@ -41,39 +43,61 @@ class Export:
 
 
 def export_tick(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Export]:
-    """Write the CSV files of a tick to `exports.path/TICK_ID/`. All or nothing: the folder appears when it is whole."""
+    """Write the CSV files of a tick to `exports.path/TICK_ID/`. All or nothing: the folder appears when it is whole.
+
+    Raises RunError when it cannot be written, or when a symbolic link stands where it should be.
+    """
     settings = specs.settings.exports
     chosen = list(specs.segments) if settings.segments == "all" else settings.segments
     if not chosen:
         return []
     folder = specs.path(settings.path) / tick_id
-    partial = folder.with_name(f".{tick_id}.partial")
+    _refuse_links(folder)
+    partial = folder.with_name(f".{tick_id}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    try:
+        make_folder(partial)
+        written = _write_tick(specs, warehouse, chosen, partial)
+        sync(partial)
+        if folder.exists():
+            shutil.rmtree(folder)
+            crash_point("exports.old_removed")
+        partial.rename(folder)
+        crash_point("exports.renamed")
+        sync(folder.parent)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise cannot_write(folder, error) from error
+    return [replace(one, path=folder / one.path.name) for one in written]
+
+
+def _write_tick(specs: Specs, warehouse: Warehouse, chosen: list[str], folder: Path) -> list[Export]:
+    """Write a file per segment into a folder that nobody looks at yet."""
     written = []
     for chunk in _chunks(chosen, _sizes(warehouse)):
-        members = warehouse.query(_members_query(chunk, ["segment", *settings.columns]))
+        members = warehouse.query(_members_query(chunk, ["segment", *specs.settings.exports.columns]))
         cells = neutralised(members.drop_columns("segment"))
         begin = 0
         rows_of = {row["values"]: row["counts"] for row in members.column("segment").value_counts().to_pylist()}
         for segment in sorted(chunk):
             rows = rows_of.get(segment, 0)
-            _write_csv(cells.slice(begin, rows), partial / f"{segment}.csv")
-            written.append(Export(segment, folder / f"{segment}.csv", rows))
+            path = folder / f"{segment}.csv"
+            _write_csv(cells.slice(begin, rows), path)
+            sync(path)
+            written.append(Export(segment, path, rows))
             begin += rows
             crash_point("exports.file")
-    if folder.exists():
-        shutil.rmtree(folder)
-        crash_point("exports.old_removed")
-    partial.rename(folder)
-    crash_point("exports.renamed")
     return written
 
 
 def export_segment(
     specs: Specs, warehouse: Warehouse, segment: str, file_format: Format, path: Path | None, columns: list[str] | None
 ) -> Export:
-    """Write the present members of one segment. Raises InputError for an unknown segment or column."""
+    """Write the present members of one segment to `path`, or below `exports.path`. The file appears when it is whole.
+
+    Raises InputError for an unknown segment or column and for a path that can hold no file, RunError when writing
+    fails; a file that was there is untouched then.
+    """
     if segment not in specs.segments:
         raise InputError(f"unknown segment {segment}{did_you_mean(segment, list(specs.segments))}")
     columns = columns or specs.settings.exports.columns
@@ -81,19 +105,50 @@ def export_segment(
     for name in columns:
         if name not in known:
             raise InputError(f"unknown column {name}{did_you_mean(name, known)}")
-    members = members_table(warehouse, segment, columns)
     target = path or specs.path(specs.settings.exports.path) / f"{segment}.{file_format}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.partial")
-    if file_format == "csv":
-        _write_csv(neutralised(members), temporary)
-    elif file_format == "parquet":
-        parquet.write_table(members, temporary)
-    else:
-        text = json.dumps(members.to_pylist(), default=_plain, ensure_ascii=False, indent=1)
-        temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(target)
+    if path is None:
+        make_folder(target.parent)
+    try:
+        _check_target(target)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {reason(error)}") from error
+    members = members_table(warehouse, segment, columns)
+    with replacing(target) as partial:
+        if file_format == "csv":
+            _write_csv(neutralised(members), partial)
+        elif file_format == "parquet":
+            parquet.write_table(members, partial)
+        else:
+            text = json.dumps(members.to_pylist(), default=_plain, ensure_ascii=False, indent=1)
+            partial.write_text(text + "\n", encoding="utf-8")
     return Export(segment, target, members.num_rows)
+
+
+def _check_target(target: Path) -> None:
+    """Raise InputError when a file cannot, or should not, take this place."""
+    folder = target.parent
+    if target.is_symlink():
+        raise InputError(f"{target} is a symbolic link to {os.readlink(target)}; give the path of the file itself")
+    if target.is_dir():
+        raise InputError(f"{target} is a folder; give the path of a file in it")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{target} is not a file but a device or a pipe; give the path of a file")
+    if not folder.is_dir():
+        raise InputError(f"cannot write {target}: {folder} is no folder; make it or choose another path")
+    for place in (folder, target):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise InputError(f"cannot write {target}: this user may not write to {place}; choose another path")
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raise RunError for a link where files of a tick go: it would be removed, or followed to anywhere."""
+    entries = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+    for path in (folder, *entries):
+        if path.is_symlink():
+            raise RunError(
+                f"{path} is a symbolic link to {os.readlink(path)}, and exports do not follow links; remove it and "
+                "run segflow tick again"
+            )
 
 
 def members_table(warehouse: Warehouse, segment: str, columns: list[str]) -> pa.Table:

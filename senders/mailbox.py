@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -44,16 +45,21 @@ class MailboxSender(Sender):
             suffix, content = ".json", (text + "\n").encode()
         folder = self._path / message.planned_at.date().isoformat() / message.channel
         target = folder / (message.message_id + suffix)
+        # One fixed name: what a killed process left here is overwritten by the repeat.
+        partial = folder / f".{target.name}.partial"
         try:
             if folder not in self._made:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._made.add(folder)
-            # One fixed name: what a killed process left here is overwritten by the repeat.
-            temporary = folder / f".{target.name}.tmp"
-            temporary.write_bytes(content)
-            os.replace(temporary, target)
+            partial.write_bytes(content)
+            os.replace(partial, target)
         except OSError as error:
-            raise ConfigurationError(f"cannot write to the mailbox: {error}") from error
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise ConfigurationError(
+                f"cannot write to the mailbox {self._path}: {(error.strerror or str(error)).lower()}; mend that or "
+                "give it another path in segflow.yml. The messages wait for the next tick."
+            ) from error
         return Receipt(provider_id=target.name)
 
 

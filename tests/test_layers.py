@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("segflow", "senders", "dagster_project")
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "messages", "interrupts", "crashpoints"}),
+    frozenset({"errors", "messages", "interrupts", "crashpoints", "files"}),
     frozenset({"specs", "warehouse"}),
     frozenset({"segments", "crossings", "flows", "outbox"}),
     # What the tick is made of that has no folder of its own.

@@ -29,6 +29,7 @@ from segflow.segments.nodes import facts_of
 from segflow.segments.order import closure, levels
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject, ModelResult
+from segflow.warehouse.duckdb_errors import machine_trouble
 
 Open = Callable[[], AbstractContextManager[Warehouse]]
 
@@ -62,6 +63,11 @@ class _Build:
         started = time.perf_counter()
         results = self.dbt.run(select, {"segflow": {"tick_id": self.tick_id, "bounds": bounds}}, patches, exclude)
         crash_point("build.ran")
+        for result in (result for result in results.values() if result.status == "error"):
+            # No segment's fault: it would be stale, and the next one, and the tick would go on without them.
+            trouble = machine_trouble(self.dbt.warehouse_path, result.message)
+            if trouble is not None:
+                raise RunError(f"model {result.model} cannot be built: {trouble}") from trouble
         self.report.dbt_seconds += time.perf_counter() - started
         self.report.models |= {name: result.seconds for name, result in results.items()}
         return results

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from importlib import resources
 from pathlib import Path
 
 import yaml
 
 from segflow.crashpoints import crash_point
+from segflow.files import cannot_write, replacing
 from segflow.segments.compiler import GENERATED, Compiled
 from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS, segment_model
 from segflow.warehouse.tables import SCHEMA, TABLES
@@ -33,21 +33,23 @@ def generated_files(compiled: Compiled) -> dict[Path, str]:
 
 def write(compiled: Compiled, root: Path) -> list[Path]:
     """Bring the generated files up to date; returns those that changed. Files that are right are not touched, so
-    that dbt's partial parser has nothing to do for them."""
+    that dbt's partial parser has nothing to do for them. Raises RunError when a file cannot be written."""
     changed: list[Path] = []
     wanted = generated_files(compiled)
     for relative, text in wanted.items():
         path = root / relative
         if not _same(path, text):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary.write_text(text, encoding="utf-8")
-            crash_point("models.temporary")
-            temporary.replace(path)
+            # Not durable: a compile that finds another text writes it again.
+            with replacing(path, durable=False) as partial:
+                partial.write_text(text, encoding="utf-8")
+                crash_point("models.temporary")
             crash_point("models.written")
             changed.append(relative)
     for relative in _obsolete(wanted, root):
-        (root / relative).unlink()
+        try:
+            (root / relative).unlink()
+        except OSError as error:
+            raise cannot_write(root / relative, error) from error
         crash_point("models.removed")
         changed.append(relative)
     return sorted(changed)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from segflow.errors import Issue, SpecError, relative
+from segflow.files import write_whole
 from segflow.specs.conditions import CONDITION_KEYS
 from segflow.specs.flow import STEP_KEYS
 from segflow.specs.source import Node, parse_source, read_text
@@ -23,7 +24,8 @@ _MAX_ID = 60
 def fmt_project(root: Path, check: bool) -> list[Path]:
     """Format every flow of the project; with `check` nothing is written. Returns the files that (would) change.
 
-    Raises SpecError when a flow cannot be read as YAML; the others are formatted all the same.
+    Raises SpecError when a flow cannot be read as YAML; the others are formatted all the same. Raises RunError when
+    a file cannot be written; it is as it was then.
     """
     changed: list[Path] = []
     issues: list[Issue] = []
@@ -43,7 +45,8 @@ def fmt_project(root: Path, check: bool) -> list[Path]:
         if formatted != text:
             changed.append(path)
             if not check:
-                path.write_bytes(formatted.encode("utf-8"))
+                # A link stays one: the file behind it is replaced.
+                write_whole(path.resolve(), formatted.encode("utf-8"))
     if issues:
         raise SpecError(issues)
     return changed

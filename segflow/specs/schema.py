@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from segflow.files import write_whole
 from segflow.specs import catalog, conditions, flow, segment, settings
 from segflow.specs.catalog import Catalog
 from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_MODELS
@@ -67,12 +68,12 @@ def json_schemas() -> dict[str, Schema]:
 
 
 def write_schemas(directory: Path) -> list[Path]:
-    """Write NAME.schema.json for each kind of file; returns the paths. Raises OSError."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Write NAME.schema.json for each kind of file; returns the paths. Raises RunError when it cannot."""
     paths = []
     for name, schema in json_schemas().items():
         path = directory / f"{name}.schema.json"
-        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        write_whole(path, text.encode(), durable=False)
         paths.append(path)
     return paths
 

@@ -11,8 +11,9 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crashpoints import crash_point
-from segflow.errors import InputError, RunError
+from segflow.files import make_folder
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.duckdb_errors import cannot_open, machine_trouble
 from segflow.warehouse.tables import SCHEMA, TABLES, Table
 
 
@@ -22,18 +23,13 @@ class DuckDBWarehouse(Warehouse):
     dialect = "duckdb"
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        make_folder(path.parent)
         try:
             # No config: dbt-duckdb opens the same file in this process, and DuckDB wants both to be identical.
             self._connection = duckdb.connect(str(path))
-        except duckdb.IOException as error:
-            if "lock" in str(error):
-                raise RunError(
-                    f"{path} is in use by another process; DuckDB lets one process write at a time. {error}"
-                ) from error
-            raise InputError(f"cannot open the warehouse {path}: {error}") from error
         except duckdb.Error as error:
-            raise InputError(f"cannot open the warehouse {path}: {error}") from error
+            raise cannot_open(path, error) from error
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def query(self, sql: exp.Expr) -> pa.Table:
@@ -49,6 +45,7 @@ class DuckDBWarehouse(Warehouse):
         try:
             self._connection.execute(f"EXPLAIN {sql.sql(dialect=self.dialect)}")
         except duckdb.Error as error:
+            self._raise_trouble(error)
             return str(error).split("\n\nLINE", 1)[0].strip()
         return None
 
@@ -58,9 +55,15 @@ class DuckDBWarehouse(Warehouse):
         try:
             yield
         except BaseException:
-            self._connection.rollback()
+            # An error of the disk has ended the transaction already; that error is the one to tell.
+            with contextlib.suppress(duckdb.Error):
+                self._connection.rollback()
             raise
-        self._connection.commit()
+        try:
+            self._connection.commit()
+        except duckdb.Error as error:
+            self._raise_trouble(error)
+            raise
 
     def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
         target = TABLES[table]
@@ -132,11 +135,19 @@ class DuckDBWarehouse(Warehouse):
     def _run(self, sql: exp.Expr) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(sql.sql(dialect=self.dialect))
+        except duckdb.Error as error:
+            self._raise_trouble(error)
+            raise
         except RuntimeError as error:
             # DuckDB's own word for Ctrl-C in the middle of a query.
             if "interrupted" in str(error).lower():
                 raise KeyboardInterrupt from error
             raise
+
+    def _raise_trouble(self, error: duckdb.Error) -> None:
+        trouble = machine_trouble(self._path, str(error))
+        if trouble is not None:
+            raise trouble from error
 
     @contextlib.contextmanager
     def _source(self, rows: exp.Query | pa.Table) -> Iterator[exp.Query]:

@@ -1,0 +1,59 @@
+"""What DuckDB's messages mean for a person. They carry no codes, only the system's words and DuckDB's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+
+from segflow.errors import InputError, RunError, SegflowError
+from segflow.files import same_reason
+
+_VERSION = slice(52, 84)
+"""Where the main header of a DuckDB file names the version that made it (after checksum, magic, format, flags)."""
+_FILE = re.compile(r'file "([^"]+)"')
+
+
+def made_by(path: Path) -> str | None:
+    """The DuckDB version that made a file, like `1.5.6`; None when it is no DuckDB file or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_VERSION.stop)
+    except OSError:
+        return None
+    if header[8:12] != b"DUCK":
+        return None
+    return header[_VERSION].rstrip(b"\0").decode("ascii", "replace").removeprefix("v") or None
+
+
+def cannot_open(path: Path, error: duckdb.Error) -> SegflowError:
+    """The error to raise for a warehouse that does not open."""
+    text = str(error)
+    if "lock" in text:
+        return RunError(f"{path} is in use by another process; DuckDB lets one process write at a time. {text}")
+    if "newer version" in text:
+        return _newer(path)
+    if why := same_reason(text):
+        return InputError(f"cannot open the warehouse {path}: {why}")
+    return InputError(f"cannot open the warehouse {path}: {text}")
+
+
+def machine_trouble(path: Path, text: str) -> RunError | None:
+    """The error for a message that tells of the disk or of rights and of nothing in a query; None for all others."""
+    why = same_reason(text)
+    if why is None and "database has been invalidated" not in text:
+        return None
+    named = _FILE.search(text)
+    why = why or "an earlier error made DuckDB give it up for this process; run the command again"
+    return RunError(f"the warehouse cannot be written ({named[1] if named else path}): {why}")
+
+
+def _newer(path: Path) -> InputError:
+    theirs, ours = made_by(path) or "a newer version", duckdb.__version__
+    return InputError(
+        f"the warehouse {path} was made by DuckDB {theirs}, and the DuckDB {ours} that runs here cannot read it. Use "
+        f"the environment that made it (pip install duckdb=={theirs}), or let that one make a copy: ATTACH "
+        "'copy.duckdb' AS copy (STORAGE_VERSION 'v1.5.0'); COPY FROM DATABASE warehouse TO copy; and put the copy in "
+        "its place."
+    )
