@@ -149,7 +149,7 @@ class Compare(Node):
     subject: Subject
     operator: Operator
     operands: tuple[Operand, ...] = ()
-    case_insensitive: bool = False
+    ignore_case: bool = False
 
 
 @dataclass(frozen=True)

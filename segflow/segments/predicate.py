@@ -92,7 +92,7 @@ def _compare(node: Compare, columns: Columns) -> exp.Expr:
         number = exp.Add(this=exp.Mul(this=month, expression=exp.Literal.number(100)), expression=day)
         return exp.In(this=exp.Paren(this=number), expressions=[_operand(days, columns)])
     values = [_operand(operand, columns) for operand in node.operands]
-    if node.case_insensitive and node.operator != "matches":
+    if node.ignore_case and node.operator != "matches":
         subject = exp.Lower(this=subject)
         values = [exp.Lower(this=value) for value in values]
     if node.operator == "in":
@@ -118,7 +118,7 @@ def _compare(node: Compare, columns: Columns) -> exp.Expr:
         case "ends_with":
             return exp.EndsWith(this=subject, expression=value)
         case "matches":
-            if node.case_insensitive:
+            if node.ignore_case:
                 (pattern,) = node.operands
                 assert isinstance(pattern, Constant)
                 value = text_literal(f"(?i){pattern.value}")

@@ -35,6 +35,7 @@ from segflow.segments.nodes import (
     Value,
 )
 from segflow.specs import conditions as c
+from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
 from segflow.specs.types import Duration, ValueType, parse_date, parse_instant
 
@@ -86,12 +87,12 @@ class Resolver:
                 return Crossed("exits", spec.exits)
         raise TypeError(f"not a condition: {spec!r}")
 
-    def test(self, subject: Subject, spec: c.Test) -> Node:
+    def test(self, subject: Subject, spec: o.Test) -> Node:
         """One operator of `spec` applied to `subject`."""
         name, operand = spec.operator()
-        fold = spec.case_insensitive
+        fold = spec.ignore_case
         kind = subject.type
-        negative = c.NEGATIVE_OF.get(name)
+        negative = o.NEGATIVE_OF.get(name)
         if negative is not None:
             return Not(self._positive(subject, kind, negative, operand, fold))
         return self._positive(subject, kind, name, operand, fold)
@@ -172,10 +173,10 @@ class Resolver:
         if name == "count":
             fact = Fact(source, _and(where), "count", None, "number")
             return self._number_test(fact, test)
-        if isinstance(test, c.TimeTest):
+        if isinstance(test, o.TimeTest):
             end: Aggregate = "min" if name == "first_time" else "max"
             return self.test(Fact(source, _and(where), end, ROW_AT, "timestamp"), test)
-        if isinstance(test, c.PeriodTest):
+        if isinstance(test, o.PeriodTest):
             periods = Periods(_UNITS[name], test.of_last)
             inside = Compare(ROW_AT, "gt", (Bound("instant", periods.span.times(periods.number)),))
             return self._number_test(Fact(source, _and([*where, inside]), "count_distinct", periods, "number"), test)
@@ -183,7 +184,7 @@ class Resolver:
         measure = Value("row", measured, values[measured].type)
         kind: ValueType = "number" if name in ("sum", "avg", "count_distinct") else measure.type
         fact = Fact(source, _and(where), name, measure, kind)
-        return self._number_test(fact, test) if isinstance(test, c.MeasureTest) else self.test(fact, test)
+        return self._number_test(fact, test) if isinstance(test, o.MeasureTest) else self.test(fact, test)
 
     @staticmethod
     def _turn(source: Source, where: list[Node], name: str, span: Duration) -> Node:
@@ -232,7 +233,7 @@ class Resolver:
             found.append(Compare(ROW_AT, "lt", (Constant(self.instant(spec.until), "timestamp"),)))
         return found
 
-    def _number_test(self, fact: Fact, test: c.NumberTest) -> Node:
+    def _number_test(self, fact: Fact, test: o.NumberTest) -> Node:
         parts: list[Node] = []
         for name, operator in (("is_", "eq"), ("gt", "gt"), ("gte", "gte"), ("lt", "lt"), ("lte", "lte")):
             value = getattr(test, name)

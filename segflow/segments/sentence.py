@@ -7,6 +7,7 @@ from typing import Any
 from segflow.segments.bounds import Bound
 from segflow.segments.nodes import ROW_AT, Anchor, And, Compare, Const, Constant, Fact, Node, Not, Or, Value
 from segflow.specs import conditions as c
+from segflow.specs import operators as o
 
 _GROUP: dict[type[Any], tuple[str, str]] = {
     c.All: ("all", "all of"),
@@ -63,11 +64,11 @@ def _leaf(condition: Any) -> str:
             return "everyone"
 
 
-def _test(subject: str, test: c.Test) -> str:
+def _test(subject: str, test: o.Test) -> str:
     name, operand = test.operator()
-    suffix = " (any case)" if test.case_insensitive else ""
-    if name == "is_set":
-        return f"{subject} {'is set' if operand else 'is missing'}"
+    suffix = " (any case)" if test.ignore_case else ""
+    if name in ("is_set", "is_not_set"):
+        return f"{subject} {'is set' if operand is (name == 'is_set') else 'is missing'}"
     if name == "anniversary":
         when = "is today" if operand == "today" else f"comes in the next {operand.within_next}"
         return f"the anniversary of {subject} {when}"
@@ -88,14 +89,14 @@ def _rows(noun: str, condition: Any) -> str:
             if name == "restarted"
             else (f"{rows} in the {test} before the last {test}, and none since")
         )
-    if isinstance(test, c.PeriodTest):
+    if isinstance(test, o.PeriodTest):
         return f"{rows} on {_bounds(test)} of the last {test.of_last} {name}"
-    if isinstance(test, c.TimeTest):
+    if isinstance(test, o.TimeTest):
         return f"{_test('the ' + name.replace('_', ' '), test)}, over {rows}"
     if name == "count":
         return f"{_bounds(test)} x {rows}"
     measured = test.property or test.field
-    if isinstance(test, c.MeasureTest):
+    if isinstance(test, o.MeasureTest):
         return f"{name} of {measured} {_bounds(test)}, over {rows}"
     return f"{_test(f'{name} {measured}', test)}, over {rows}"
 
@@ -125,7 +126,7 @@ def _window(condition: Any) -> str:
     return words + (f" until {condition.until}" if condition.until is not None else "")
 
 
-def _bounds(test: c.NumberTest) -> str:
+def _bounds(test: o.NumberTest) -> str:
     words = [
         f"{word} {getattr(test, name)}"
         for name, word in (("is_", "exactly"), ("gt", "over"), ("gte", "at least"), ("lt", "under"), ("lte", "at most"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segflow.specs import conditions as c
+from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog, LabelSource
 from segflow.specs.check_values import always_longer, check_bounds, check_span, check_test, instant
 from segflow.specs.issues import shorten
@@ -101,16 +102,16 @@ class ConditionChecker:
         if isinstance(test, Duration):
             check_span(self.say, test, at)
             return
-        if isinstance(test, c.TimeTest):
+        if isinstance(test, o.TimeTest):
             check_test(self.say, test, "timestamp", at, f"the {aggregate.replace('_', ' ')}")
             return
-        if isinstance(test, c.ValueTest):
+        if isinstance(test, o.ValueTest):
             attribute = self._measured(test, at, kind, name, fields)
             if attribute is not None:
                 check_test(self.say, test, attribute.type, at, f"{test.property or test.field}")
             return
         check_bounds(self.say, test, at)
-        if isinstance(test, c.MeasureTest):
+        if isinstance(test, o.MeasureTest):
             attribute = self._measured(test, at, kind, name, fields)
             if attribute is not None and aggregate in ("sum", "avg") and attribute.type != "number":
                 measured = test.property or test.field
@@ -118,7 +119,7 @@ class ConditionChecker:
                 self.say((*at, word), f"{aggregate} needs a number; {measured} is a {attribute.type}")
 
     def _measured(
-        self, test: c.MeasureTest | c.ValueTest, loc: Loc, kind: str, name: str, fields: Mapping[str, Attribute]
+        self, test: o.MeasureTest | o.ValueTest, loc: Loc, kind: str, name: str, fields: Mapping[str, Attribute]
     ) -> Attribute | None:
         word = "property" if test.property is not None else "field"
         return self._field(word, test.property or test.field or "", loc, kind, name, fields)

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol
 
-from segflow.specs.conditions import TEXT_OPERATORS, Anniversary, NumberTest, Test
 from segflow.specs.issues import kind_of, shorten
+from segflow.specs.operators import TEXT_OPERATORS, Anniversary, NumberTest, Test
 from segflow.specs.source import Loc
 from segflow.specs.types import Duration, ValueType, parse_date, parse_instant
 
@@ -43,9 +43,9 @@ def check_test(say: Say, test: Test, kind: ValueType, loc: Loc, what: str) -> No
     if not _fits(operator, kind):
         say(at, f"{operator} does not work on {what}, which is a {kind}{_instead(operator, kind)}", key=True)
         return
-    if test.case_insensitive and (kind != "text" or operator not in _FOLDS):
+    if test.ignore_case and (kind != "text" or operator not in _FOLDS):
         why = f"{what} is a {kind}" if kind != "text" else f"{operator} has no case"
-        say((*loc, "case_insensitive"), f"case_insensitive is for comparing texts; {why}", key=True)
+        say((*loc, "ignore_case"), f"ignore_case is for comparing texts; {why}", key=True)
     if operator in ("in", "not_in"):
         for index, value in enumerate(operand):
             check_literal(say, value, kind, (*at, index), what)
@@ -62,7 +62,7 @@ def check_test(say: Say, test: Test, kind: ValueType, loc: Loc, what: str) -> No
     elif operator == "anniversary":
         if isinstance(operand, Anniversary):
             check_span(say, operand.within_next, (*at, "within_next"), whole_days=True)
-    elif operator not in ("is_set", *TEXT_OPERATORS):
+    elif operator not in ("is_set", "is_not_set", *TEXT_OPERATORS):
         check_literal(say, operand, "date" if operator == "on" else kind, at, what)
 
 

@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 
 from segflow.errors import Issue, did_you_mean
 from segflow.specs.catalog import Attribute
-from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS, NumberTest
+from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS
 from segflow.specs.flow import STEP_KEYS, Wait
+from segflow.specs.operators import NumberTest
 from segflow.specs.repair import repaired
 from segflow.specs.source import Loc, Source
 
@@ -25,6 +26,9 @@ NOT_BUILT = frozenset({
     "renamed_from", "restart_when", "send", "send_whatsapp", "split", "sql", "switch", "until", "timeout", "timezone",
 })  # fmt: skip
 """Words of the design that are not built yet. Only looked at where they are not known: `until` is a window, too."""
+
+RENAMED = {"case_insensitive": "ignore_case"}
+"""Words of earlier versions -> what they are called now."""
 
 _PROPERTY_KEYS = tuple(tag.strip("<>") for tag in PROPERTY_MODELS)
 _CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -148,6 +152,8 @@ def unknown_key(name: str, known: list[str]) -> str:
     """The sentence for a key that is not known here."""
     if name in NOT_BUILT:
         return f"{name} is not built yet"
+    if name in RENAMED:
+        return f"{name} is called {RENAMED[name]} now"
     near = did_you_mean(name, known)
     hint = near or (f"; known here: {', '.join(known)}" if len(known) <= 12 else "")
     return f"unknown key {shorten(name)}{hint}"

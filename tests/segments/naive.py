@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from segflow.specs import conditions as c
+from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
 from segflow.specs.types import Duration
 
@@ -228,11 +229,11 @@ class World:
 
     # --- one value -----------------------------------------------------------------------------------------------
 
-    def test(self, value: Any, kind: str, spec: c.Test) -> bool:
+    def test(self, value: Any, kind: str, spec: o.Test) -> bool:
         name, operand = spec.operator()
-        if name in ("is_not", "not_in", "not_contains", "not_within_last"):
-            return not self._positive(value, kind, c.NEGATIVE_OF[name], operand, spec.case_insensitive)
-        return self._positive(value, kind, name, operand, spec.case_insensitive)
+        if name in ("is_not", "not_in", "not_contains", "not_within_last", "is_not_set"):
+            return not self._positive(value, kind, o.NEGATIVE_OF[name], operand, spec.ignore_case)
+        return self._positive(value, kind, name, operand, spec.ignore_case)
 
     def _positive(self, value: Any, kind: str, name: str, operand: Any, fold: bool) -> bool:
         if name == "is_set":
@@ -324,7 +325,7 @@ def _aware(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
-def _in_bounds(value: float, test: c.NumberTest) -> bool:
+def _in_bounds(value: float, test: o.NumberTest) -> bool:
     checks = [
         test.is_ is None or value == test.is_,
         test.gt is None or value > test.gt,

@@ -65,7 +65,7 @@ def tree(node: Node, depth: int = 0) -> Iterator[str]:
             yield f"{pad}{fact.aggregate}{measure} over {describe(fact.source)} {operator} {describe(operands)}"
             yield from tree(fact.where, depth + 2)
         case Compare(subject, operator, operands):
-            fold = " any case" if node.case_insensitive else ""
+            fold = " any case" if node.ignore_case else ""
             yield f"{pad}{describe(subject)} {operator} {describe(operands)}{fold}"
         case _:
             yield f"{pad}{describe(node)}"

@@ -62,7 +62,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         for kind, where in {
             "value": {"attribute": "value", "is": text},
             "column": {"attribute": "odd", "in": [text, "other"]},
-            "folded": {"attribute": "value", "is": text.upper(), "case_insensitive": True},
+            "folded": {"attribute": "value", "is": text.upper(), "ignore_case": True},
             "within": {"attribute": "value", "contains": text} if text else {"attribute": "value", "is": ""},
             "tag": {"tag": text},
             "event": {"event": "said", "where": {"property": "words", "is": text}},

@@ -211,7 +211,7 @@ class Maker:
 
     def test(self, kind: str) -> Row:
         """One operator with its operand, for a value of `kind`."""
-        operators = ["is", "is_not", "in", "not_in", "is_set"]
+        operators = ["is", "is_not", "in", "not_in", "is_set", "is_not_set"]
         if kind != "boolean":
             operators += ["gt", "gte", "lt", "lte", "between"]
         if kind == "text":
@@ -224,10 +224,12 @@ class Maker:
                 return {name: [self.written(kind) for _ in range(self._one(1, 2, 3))]}
             case "is_set":
                 return {name: self._one(True, False)}
+            case "is_not_set":
+                return {name: True}
             case "between":
                 return {name: sorted([self.written(kind), self.written(kind)])}
             case "matches":
-                return {name: self._one("^Lon", "o.d", "'s", "x|ã", "^$"), "case_insensitive": self._one(True, False)}
+                return {name: self._one("^Lon", "o.d", "'s", "x|ã", "^$"), "ignore_case": self._one(True, False)}
             case "within_last" | "not_within_last" | "within_next":
                 return {name: self._one(*(WHOLE_SPANS if kind == "date" else SPANS))}
             case "anniversary":
@@ -235,7 +237,7 @@ class Maker:
             case "on":
                 return {name: self.written("date")}
         fold = kind == "text" and name not in ("gt", "gte", "lt", "lte") and self._one(True, False, False)
-        return {name: self.written(kind)} | ({"case_insensitive": True} if fold else {})
+        return {name: self.written(kind)} | ({"ignore_case": True} if fold else {})
 
     def bounds(self, *, counts: bool) -> Row:
         value = self._one(0, 1, 2, 3) if counts else self._one(*NUMBERS, 4)

@@ -123,7 +123,8 @@ WITH depth_0 AS MATERIALIZED (
             AND ends_with(contacts.city, 'n')
             AND regexp_matches(contacts.city, '(?i)^L.n')
             AND lower(contacts.city) = lower('london')
-            AND contacts.city IS NOT NULL,
+            AND contacts.city IS NOT NULL
+            AND contacts.city IS NULL,
             FALSE
         ) AS in_text_operators,
         coalesce(

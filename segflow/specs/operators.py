@@ -1,0 +1,176 @@
+"""Operators as they are written in YAML: one test of a value, bounds on a number."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from segflow.specs.types import Duration, Identifier, Number, Scalar, SpecModel, by_kind
+
+TEXT_OPERATORS = ("contains", "not_contains", "starts_with", "ends_with", "matches")
+OPERATORS = (
+    "is", "is_not", "in", "not_in", "gt", "gte", "lt", "lte", "between", *TEXT_OPERATORS, "is_set", "is_not_set",
+    "before", "after", "on", "within_last", "not_within_last", "within_next", "anniversary",
+)  # fmt: skip
+NEGATIVE_OF = {
+    "is_not": "is", "not_in": "in", "not_contains": "contains", "not_within_last": "within_last",
+    "is_not_set": "is_set",
+}  # fmt: skip
+"""Each is the exact complement: true wherever the other is false, missing values included."""
+
+
+def _field_of(operator: str) -> str:
+    return f"{operator}_" if operator in ("is", "in") else operator
+
+
+class Anniversary(SpecModel):
+    """The day and month of a date come round within the next span, today included. 29 February counts as 28
+    in years that have none."""
+
+    within_next: Duration
+
+
+class Test(SpecModel):
+    """Exactly one operator, applied to a value. `ignore_case` is for text only."""
+
+    is_: Scalar | None = Field(None, alias="is")
+    is_not: Scalar | None = None
+    in_: Annotated[list[Scalar], Field(min_length=1)] | None = Field(None, alias="in")
+    not_in: Annotated[list[Scalar], Field(min_length=1)] | None = None
+    gt: Scalar | None = None
+    gte: Scalar | None = None
+    lt: Scalar | None = None
+    lte: Scalar | None = None
+    between: Annotated[list[Scalar], Field(min_length=2, max_length=2)] | None = None
+    """Both ends included."""
+    contains: str | None = None
+    not_contains: str | None = None
+    starts_with: str | None = None
+    ends_with: str | None = None
+    matches: str | None = None
+    """A regular expression that some part of the text must match."""
+    is_set: bool | None = None
+    is_not_set: Literal[True] | None = None
+    before: str | None = None
+    after: str | None = None
+    on: str | None = None
+    within_last: Duration | None = None
+    not_within_last: Duration | None = None
+    within_next: Duration | None = None
+    anniversary: (
+        Annotated[
+            Annotated[Literal["today"], Tag("<text>")] | Annotated[Anniversary, Tag("<mapping>")],
+            Discriminator(
+                by_kind,
+                custom_error_type="anniversary",
+                custom_error_message="anniversary must be today, or a span like {within_next: 7 days}",
+            ),
+        ]
+        | None
+    ) = None
+    ignore_case: bool = False
+
+    def operator(self) -> tuple[str, Any]:
+        """The one operator given, as it is written in YAML, and its operand."""
+        return self._given()[0]
+
+    def _given(self) -> list[tuple[str, Any]]:
+        return [
+            (name, getattr(self, _field_of(name))) for name in OPERATORS if _field_of(name) in self.model_fields_set
+        ]
+
+    def _one_operator(self) -> None:
+        given = self._given()
+        if len(given) != 1:
+            found = f"found {', '.join(name for name, _ in given)}" if given else "found none"
+            raise PydanticCustomError(
+                "operator",
+                "a condition takes exactly one operator, {found}; combine several with all:",
+                {"found": found},
+            )
+        name, operand = given[0]
+        if operand is None:
+            raise PydanticCustomError(
+                "operator",
+                "{given}: needs a value; to test for a missing value write is_not_set: true",
+                {"given": name},
+            )
+
+    @model_validator(mode="after")
+    def _check(self) -> Test:
+        self._one_operator()
+        return self
+
+
+class NumberTest(SpecModel):
+    """Bounds on a count or on a number; several must all hold. A bare number means equality."""
+
+    is_: Number | None = Field(None, alias="is")
+    gt: Number | None = None
+    gte: Number | None = None
+    lt: Number | None = None
+    lte: Number | None = None
+    between: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, value: Any) -> Any:
+        return {"is": value} if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _some(self) -> NumberTest:
+        if not self.model_fields_set or any(getattr(self, name) is None for name in self.model_fields_set):
+            raise PydanticCustomError(
+                "number", "give a number, or bounds like {gte: 1} (is, gt, gte, lt, lte, between)"
+            )
+        return self
+
+
+class MeasureTest(NumberTest):
+    """`sum: {property: amount, gte: 100}`; objects write `field:`."""
+
+    property: Identifier | None = None
+    field: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> MeasureTest:
+        bounds = self.model_fields_set - {"property", "field"}
+        if (self.property is None) == (self.field is None):
+            raise PydanticCustomError("measure", "name what is measured: property: for events, field: for objects")
+        if not bounds or any(getattr(self, name) is None for name in bounds):
+            raise PydanticCustomError("measure", "give bounds like gte: 100 (is, gt, gte, lt, lte, between)")
+        return self
+
+
+class ValueTest(Test):
+    """`last: {property: category, is: tea}`: any operator, on the smallest, largest, first or last value."""
+
+    property: Identifier | None = None
+    field: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> ValueTest:
+        if (self.property is None) == (self.field is None):
+            raise PydanticCustomError("measure", "name what is read: property: for events, field: for objects")
+        self._one_operator()
+        return self
+
+
+class TimeTest(Test):
+    """`last_time: {within_last: 3 months}`: when the first or last row was; any operator of a timestamp."""
+
+
+class PeriodTest(NumberTest):
+    """`days: {of_last: 7, gte: 5}`: on how many of the last 7 days it happened. A day is 24 hours before `as_of`, a
+    week 7 of these, a month one calendar step."""
+
+    of_last: Annotated[int, Field(ge=1, le=366)]
+
+    @model_validator(mode="after")
+    def _some(self) -> PeriodTest:
+        bounds = self.model_fields_set - {"of_last"}
+        if not bounds or any(getattr(self, name) is None for name in bounds):
+            raise PydanticCustomError("measure", "give bounds like gte: 5 (is, gt, gte, lt, lte, between)")
+        return self
