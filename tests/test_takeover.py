@@ -126,14 +126,14 @@ def test_who_sleeps_in_a_batch_sends_no_more_of_it(world: World) -> None:
         # The lease can be had, the file of the warehouse cannot: the sleeper has it open.
         with pytest.raises(RunError, match="in use by another process"):
             world.tick(THIRD, send=True)
-        with world.project.store._database.write() as connection:
+        with world.project.store._database.write("test") as connection:
             connection.execute(update(leases).values(holder="other", host="elsewhere", pid=1, token=leases.c.token + 1))
         sleeper.send_signal(signal.SIGCONT)
         out, err = sleeper.communicate(timeout=60)
     assert "lost the lease 'tick': other (pid 1 on elsewhere) holds the lease since 20" in out, err
     # The message at hand when it fell asleep, and no other.
     assert len(set(world.mailbox()) - set(before)) == 1
-    with world.project.store._database.write() as connection:
+    with world.project.store._database.write("test") as connection:
         connection.execute(update(leases).values(holder=None))
     world.tick(THIRD, send=True)
     sent = world.rows("SELECT message_id, count(*) AS times FROM segflow.deliveries WHERE outcome = 'sent' GROUP BY 1")
@@ -144,7 +144,7 @@ def test_who_sleeps_in_a_batch_sends_no_more_of_it(world: World) -> None:
 def test_a_tick_of_another_machine_is_waited_for_until_its_lease_ends(world: World) -> None:
     store = world.project.store
     store.leases.acquire("their tick", 1)
-    with store._database.write() as connection:
+    with store._database.write("test") as connection:
         connection.execute(update(leases).values(host="elsewhere", pid=os.getpid() + 1))
     with pytest.raises(LeaseHeldError, match=r"their tick \(pid \d+ on elsewhere\) holds the lease since 20.* UTC"):
         world.tick(THIRD)

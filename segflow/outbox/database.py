@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, Insert, Table, event, exc
+from sqlalchemy import Connection, Insert, Table, exc
+from sqlalchemy.dialects import postgresql, sqlite
 
 from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
+from segflow.outbox.engine import POSTGRES, READ_ONLY, make_engine
 from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata
 
-BUSY_SECONDS = 30
-_READ_ONLY = "segflow_read_only"
+_CREATING = 0x5E6F104
+"""The key of the advisory lock; any number that nobody else uses."""
 
 
 class Database:
-    """An engine whose write transactions are serialized and durable when they return.
+    """An engine whose write transactions are durable when they return.
+
+    With SQLite they come one after the other. On Postgres those that name a lease do; any other must be right beside
+    others of its kind.
 
     `location` is a path (SQLite) or an SQLAlchemy URL of SQLite or Postgres. Raises InputError when it cannot be
     opened and RunError when it was written by a later segflow.
     """
 
     def __init__(self, location: str | Path) -> None:
-        self.engine = _engine(location)
+        self.engine = make_engine(location)
+        self._postgres = self.engine.dialect.name == POSTGRES
         self.name = self.engine.url.render_as_string(hide_password=True)
         try:
             with self.write("create") as connection:
+                if self._postgres:
+                    # Two processes that create the same table at once would both begin, and one would fail.
+                    connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_CREATING)))
                 metadata.create_all(connection)
                 connection.execute(
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
@@ -53,25 +59,40 @@ class Database:
 
         `name` is for the crash points before and after its commit.
 
-        Raises RunError when the store cannot be written (the disk is full, another process keeps it locked).
+        Raises RunError when the store cannot be written (the disk is full, another process keeps it locked, the server
+        is gone).
         """
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-                crash_point(f"store.{name}.before_commit")
-        except exc.OperationalError as error:
-            raise RunError(f"the delivery store {self.name} cannot be written: {_cause(error)}") from error
+        with self._told("written"), self.engine.begin() as connection:
+            yield connection
+            crash_point(f"store.{name}.before_commit")
         crash_point(f"store.{name}.committed")
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, and waits for nobody."""
-        with self.engine.connect().execution_options(**{_READ_ONLY: True}) as connection, connection.begin():
+        """A transaction that only reads, and waits for nobody. Raises RunError when the store cannot be read."""
+        with (
+            self._told("read"),
+            self.engine.connect().execution_options(**{READ_ONLY: True}) as connection,
+            connection.begin(),
+        ):
             yield connection
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Make what the world does to a database a RunError; what is a defect of ours stays as it is."""
+        try:
+            yield
+        except (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError):
+            raise
+        except exc.DBAPIError as error:
+            raise RunError(
+                f"the delivery store {self.name} cannot be {what}: {_cause(error)}. Nothing of this was recorded; mend "
+                "the cause and run segflow tick again."
+            ) from error
 
     def now(self, connection: Connection) -> datetime:
         """The time by the store's clock, aware, in UTC: one clock for all machines that share it."""
-        if self.engine.dialect.name == "postgresql":
+        if self._postgres:
             moment = connection.scalar(sqlalchemy.select(sqlalchemy.func.clock_timestamp()))
             assert isinstance(moment, datetime)
             return moment.astimezone(UTC)
@@ -79,71 +100,23 @@ class Database:
 
     def insert_or_ignore(self, table: Table) -> Insert:
         """An INSERT that leaves rows alone whose key is there."""
-        if self.engine.dialect.name == "postgresql":
-            from sqlalchemy.dialects import postgresql
+        # Without the option the count of inserted rows is only known to some drivers.
+        return self._insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
-            return postgresql.insert(table).on_conflict_do_nothing()
-        from sqlalchemy.dialects import sqlite
+    def insert_or_update(self, table: Table, *columns: str) -> Insert:
+        """An INSERT that changes `columns` of rows whose key is there."""
+        insert = self._insert(table)
+        return insert.on_conflict_do_update(
+            index_elements=list(table.primary_key), set_={name: insert.excluded[name] for name in columns}
+        )
 
-        return sqlite.insert(table).on_conflict_do_nothing()
+    def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        return postgresql.insert(table) if self._postgres else sqlite.insert(table)
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-def _engine(location: str | Path) -> Engine:
-    text = str(location)
-    if "://" not in text:
-        path = Path(location)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot open the delivery store {path}: {error}") from error
-        url = sqlalchemy.URL.create("sqlite", database=str(path))
-    else:
-        try:
-            url = sqlalchemy.make_url(text)
-        except exc.ArgumentError as error:
-            raise InputError("delivery.store: not an SQLAlchemy URL") from error
-    backend = url.get_backend_name()
-    if backend not in ("sqlite", "postgresql"):
-        raise InputError(f"delivery.store: {backend} is not supported; use a path (SQLite) or a postgresql:// URL")
-    if backend == "sqlite" and not url.database:
-        raise InputError("delivery.store: a database in memory would forget what was sent; give it a path")
-    try:
-        engine = sqlalchemy.create_engine(url)
-    except (ImportError, exc.ArgumentError) as error:
-        raise InputError(f"cannot open the delivery store: {error}") from error
-    if backend == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _configure_sqlite(connection: sqlite3.Connection, _: Any) -> None:
-    # The driver's own BEGIN is deferred: two writers would both read, and one would fail instead of waiting.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    # FULL: with WAL, NORMAL may lose the last commits at a power cut, and a lost claim is a message sent twice.
-    cursor.execute("PRAGMA synchronous = FULL")
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-            break
-        except sqlite3.OperationalError as error:
-            # The switch ignores busy_timeout when another process creates the file at this moment.
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get(_READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
 def _cause(error: BaseException) -> str:
-    return str(getattr(error, "orig", None) or error)
+    words = " ".join(str(getattr(error, "orig", None) or error).split())
+    return words.rstrip(".")

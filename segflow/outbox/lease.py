@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from segflow.errors import LeaseHeldError, LeaseLostError, RunError
 from segflow.outbox.database import Database
@@ -67,28 +67,27 @@ class LeaseTable:
         this machine that is dead, goes to the new holder. Otherwise raises LeaseHeldError.
         """
         with self._database.write("lease") as connection:
-            row = self._row(connection, name)
             now = self._database.now(connection)
+            free = {"name": name, "token": 0, "acquired_at": now, "expires_at": now}
+            connection.execute(self._database.insert_or_ignore(leases), [free])
+            row = self._row(connection, name)
+            assert row is not None
+            token, since = row.token, row.acquired_at
+            if row.holder != holder:
+                if row.holder is not None and row.expires_at > now and not _died(row):
+                    raise LeaseHeldError(_held_by(row, now))
+                token, since = row.token + 1, now
             values: dict[str, Any] = {
                 "holder": holder,
-                "token": 1 if row is None else row.token,
-                "acquired_at": now,
+                "token": token,
+                "acquired_at": since,
                 "expires_at": now + timedelta(seconds=ttl),
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "process": process_identity(os.getpid()),
             }
-            if row is None:
-                connection.execute(insert(leases).values(name=name, **values))
-                return Lease(name, holder, 1)
-            if row.holder == holder:
-                values["acquired_at"] = row.acquired_at
-            elif row.holder is None or row.expires_at <= now or _died(row):
-                values["token"] = row.token + 1
-            else:
-                raise LeaseHeldError(_held_by(row, now))
             connection.execute(update(leases).where(leases.c.name == name).values(**values))
-            return Lease(name, holder, values["token"])
+            return Lease(name, holder, token)
 
     def renew(self, lease: Lease, ttl: float, *, detached: bool = False) -> None:
         """Hold the lease for `ttl` seconds from now on. Raises LeaseLostError, also when it ran out already.
@@ -106,11 +105,13 @@ class LeaseTable:
     def check(self, lease: Lease) -> None:
         """Raise LeaseLostError when the lease ran out or another holder has it by now."""
         with self._database.read() as connection:
-            self.check_in(connection, lease)
+            self._judge(connection, lease, self._row(connection, lease.name, lock=False))
 
     def check_in(self, connection: Connection, lease: Lease) -> None:
         """The same inside a transaction: until it ends, nobody can take the lease."""
-        row = self._row(connection, lease.name)
+        self._judge(connection, lease, self._row(connection, lease.name))
+
+    def _judge(self, connection: Connection, lease: Lease, row: Row[Any] | None) -> None:
         if row is None or row.token != lease.token or row.holder != lease.holder:
             now_with = "nobody holds it now" if row is None or row.holder is None else f"{_holder(row)}"
             raise LeaseLostError(f"{lease.holder} lost the lease '{lease.name}': {now_with}. {_NOTHING_MORE}")
@@ -123,7 +124,7 @@ class LeaseTable:
     def look(self, name: str = TICK_LEASE) -> LeaseState:
         """Who has the lease, and whether they live, without touching it."""
         with self._database.read() as connection:
-            row = connection.execute(select(leases).where(leases.c.name == name)).one_or_none()
+            row = self._row(connection, name, lock=False)
             if row is None or row.holder is None:
                 return LeaseState("free")
             now = self._database.now(connection)
@@ -136,8 +137,9 @@ class LeaseTable:
         with self._database.write("lease_release") as connection:
             connection.execute(update(leases).where(held).values(holder=None, pid=None, process=None))
 
-    def _row(self, connection: Connection, name: str) -> Row[Any] | None:
-        return connection.execute(select(leases).where(leases.c.name == name).with_for_update()).one_or_none()
+    def _row(self, connection: Connection, name: str, *, lock: bool = True) -> Row[Any] | None:
+        query = select(leases).where(leases.c.name == name)
+        return connection.execute(query.with_for_update() if lock else query).one_or_none()
 
 
 @contextlib.contextmanager

@@ -40,26 +40,37 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Words(TypeDecorator[str]):
+    """A text that both databases can keep: Postgres knows no NUL, and neither knows half of a surrogate pair. What
+    providers answer may hold either, and an outcome must not be lost over it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 metadata = MetaData()
 
 messages = Table(
     "messages",
     metadata,
-    Column("message_id", Text, primary_key=True),
-    Column("enrollment_id", Text),
-    Column("flow", Text),
+    Column("message_id", Words, primary_key=True),
+    Column("enrollment_id", Words),
+    Column("flow", Words),
     Column("flow_version", BigInteger),
-    Column("step", Text),
+    Column("step", Words),
     Column("visit", BigInteger),
-    Column("contact_id", Text, nullable=False),
-    Column("channel", Text, nullable=False),
-    Column("sender", Text, nullable=False),
-    Column("content", Text),
-    Column("trigger_segment", Text),
+    Column("contact_id", Words, nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("sender", Words, nullable=False),
+    Column("content", Words),
+    Column("trigger_segment", Words),
     Column("enrolled_at", Instant),
     Column("planned_at", Instant, nullable=False),
-    Column("tick_id", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    Column("tick_id", Words, nullable=False),
+    Column("status", Words, nullable=False),
     Column("attempts", Integer, nullable=False),
     # Null for whatever must not be claimed (claimed, settled, unknown), so that the index below holds just the work
     # still to do, in its order, and a claim never walks over what is done.
@@ -72,7 +83,7 @@ messages = Table(
     # Was it claimed for an idempotent sender? The settings may have changed when a crash is cleaned up.
     Column("repeatable", Boolean),
     Column("recorded_at", Instant, nullable=False),
-    Column("settled_tick", Text),
+    Column("settled_tick", Words),
     Index("messages_status", "status"),
 )
 
@@ -89,17 +100,17 @@ Index(
 attempts = Table(
     "attempts",
     metadata,
-    Column("message_id", Text, nullable=False),
+    Column("message_id", Words, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("reason", Text),
-    Column("sender", Text),
-    Column("address", Text),
-    Column("provider_id", Text),
+    Column("outcome", Words, nullable=False),
+    Column("reason", Words),
+    Column("sender", Words),
+    Column("address", Words),
+    Column("provider_id", Words),
     Column("at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     # Null for what a person decided between two ticks; the next tick takes it over.
-    Column("tick_id", Text),
+    Column("tick_id", Words),
     PrimaryKeyConstraint("message_id", "attempt", "outcome"),
     Index("attempts_tick", "tick_id"),
 )
@@ -107,9 +118,9 @@ attempts = Table(
 suppressions = Table(
     "suppressions",
     metadata,
-    Column("channel", Text, nullable=False),
-    Column("address", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("address", Words, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("channel", "address"),
 )
@@ -117,20 +128,20 @@ suppressions = Table(
 lease = Table(
     "lease",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", Words, primary_key=True),
     # Null when nobody holds it. The row stays, because the token must never go back.
-    Column("holder", Text),
+    Column("holder", Words),
     Column("token", BigInteger, nullable=False),
     Column("acquired_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
-    Column("host", Text),
+    Column("host", Words),
     Column("pid", BigInteger),
-    Column("process", Text),
+    Column("process", Words),
 )
 
 marks = Table(
     "marks",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("name", Words, primary_key=True),
+    Column("value", Words, nullable=False),
 )

@@ -348,9 +348,11 @@ class DeliveryStore:
         with self._database.write("mark") as connection:
             if lease is not None:
                 self.leases.check_in(connection, lease)
-            connection.execute(delete(marks).where(marks.c.name == name))
-            if value is not None:
-                connection.execute(insert(marks).values(name=name, value=value))
+            if value is None:
+                connection.execute(delete(marks).where(marks.c.name == name))
+            else:
+                row = {"name": name, "value": value}
+                connection.execute(self._database.insert_or_update(marks, "value"), [row])
 
     def stop_sending(self, reason: str) -> None:
         """Nothing is handed to any sender from now on, in any process, until `resume_sending`."""

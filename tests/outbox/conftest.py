@@ -24,6 +24,7 @@ from segflow.specs.settings import Settings
 from segflow.warehouse.base import relation
 from segflow.warehouse.duckdb import DuckDBWarehouse
 from senders.mailbox import MailboxSender
+from tests.postgres import Server, server
 
 AS_OF = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 CATALOG = {
@@ -116,9 +117,24 @@ def later(**span: float) -> TickInfo:
     return TickInfo("t2", AS_OF + timedelta(**span))
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    with server() as started:
+        yield started
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty delivery store is to be."""
+    if request.param == "sqlite":
+        return str(tmp_path / "delivery.db")
+    started: Server = request.getfixturevalue("postgres")
+    return started.new_schema()
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    store = DeliveryStore(tmp_path / "delivery.db")
+def world(tmp_path: Path, location: str) -> Iterator[World]:
+    store = DeliveryStore(location)
     warehouse = DuckDBWarehouse(tmp_path / "warehouse.duckdb")
     warehouse.ensure_tables()
     with store, warehouse:

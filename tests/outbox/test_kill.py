@@ -63,6 +63,7 @@ def prepare(world: World, sender: str) -> None:
     shutil.copyfile(world.root / "warehouse.duckdb", world.root / "good.duckdb")
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_an_idempotent_sender_gets_every_message(world: World, seed: int) -> None:
     prepare(world, "mailbox")
@@ -76,6 +77,7 @@ def test_an_idempotent_sender_gets_every_message(world: World, seed: int) -> Non
         assert [row["outcome"] for row in rows] == ["sent"] * MESSAGES
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_any_other_sender_gets_each_message_at_most_once(world: World, seed: int) -> None:
     prepare(world, "ledger")

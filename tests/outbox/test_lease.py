@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -31,15 +30,15 @@ with held_lease(DeliveryStore(sys.argv[1]), sys.argv[2], 600) as lease:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[DeliveryStore]:
-    with DeliveryStore(tmp_path / "delivery.db") as opened:
+def store(location: str) -> Iterator[DeliveryStore]:
+    with DeliveryStore(location) as opened:
         yield opened
 
 
 @pytest.fixture
-def holder(tmp_path: Path, store: DeliveryStore) -> Iterator[subprocess.Popen[str]]:
+def holder(location: str, store: DeliveryStore) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lease as `other` with token 1."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path / "delivery.db"), "other"]
+    command = [sys.executable, "-c", HOLD, location, "other"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "1\n"
@@ -177,9 +176,9 @@ def test_a_look_tells_who_has_it(store: DeliveryStore, changes: dict[str, object
     assert found.holder.startswith("a (pid") is (state != "free")
 
 
-def test_of_many_processes_one_gets_it(tmp_path: Path) -> None:
+def test_of_many_processes_one_gets_it(location: str) -> None:
     """They also create the database at the same moment."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path / "new" / "delivery.db")]
+    command = [sys.executable, "-c", HOLD, location]
     processes = [
         subprocess.Popen([*command, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for name in "abc"
     ]

@@ -65,6 +65,7 @@ def test_settling_twice_is_refused(world: World) -> None:
     assert len(store.attempts_of("t1")) == 1
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 def test_it_is_durable_as_configured(world: World) -> None:
     with world.store._database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
@@ -91,6 +92,31 @@ def test_suppressions(world: World) -> None:
     assert [row["channel"] for row in store.all_suppressions()] == ["email", "sms"]
     assert store.unsuppress("email", "ana@B.example.com")
     assert not store.unsuppress("email", "ana@B.example.com")
+
+
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)
+def test_a_full_disk_is_told_and_loses_nothing(world: World) -> None:
+    world.store.insert_new(world.lease, [planned(1)])
+    with world.store._database.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    many = [planned(number, content="x" * 1000) for number in range(2, 100)]
+    with pytest.raises(RunError, match=r"delivery\.db cannot be written: database or disk is full\. Nothing of this"):
+        world.store.insert_new(world.lease, many)
+    assert world.store.counts() == {("mailbox", "planned"): 1}
+    with world.store._database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    assert world.store.insert_new(world.lease, many) == 98
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\udc80b"], ids=["NUL", "half a surrogate pair"])
+def test_an_outcome_is_kept_whatever_the_provider_says(world: World, text: str) -> None:
+    world.store.insert_new(world.lease, [planned(1)])
+    world.store.claim(world.lease, "mailbox", 1, AS_OF, hand_over=True, repeatable=True)
+    said = Outcome(message_id="m00001", attempt=1, outcome="failed", at=AS_OF, reason=text, provider_id=text)
+    world.store.settle(world.lease, "t1", [said])
+    (row,) = world.store.attempts_of("t1")
+    assert (row["outcome"], len(row["reason"])) == ("failed", 3)
 
 
 LOCATIONS = {
