@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.specs.conditions import Condition, Enters, Exits, _key_of
+from segflow.specs.guards import FlowGuards
 from segflow.specs.types import Duration, Identifier, Scalar, SpecModel, by_kind
 
 Edge = Annotated[
@@ -212,6 +213,8 @@ class FlowSpec(SpecModel):
     where: Condition | None = None
     reentry: Reentry = "never"
     exit_when: list[Condition] = Field(default_factory=list)
+    guards: FlowGuards = FlowGuards()
+    """What differs from the guards of segflow.yml."""
     steps: Annotated[list[Step], Field(min_length=1)]
 
     def edges(self) -> list[Enters | Exits]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from segflow.specs.conditions import Condition
+from segflow.specs.guards import SegmentGuards
 from segflow.specs.types import Identifier, SpecModel
 
 
@@ -17,6 +18,8 @@ class SegmentSettings(SpecModel):
     """Do the first members trigger flows?"""
     on_change: Literal["suppress", "trigger"] = "suppress"
     """Do contacts that are moved by an edit of this file trigger flows?"""
+    guards: SegmentGuards = SegmentGuards()
+    """What differs from the guards of segflow.yml."""
 
 
 class SegmentSpec(SegmentSettings):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from segflow.specs.guards import Guards
 from segflow.specs.types import Duration, Identifier, Number, SpecModel, by_kind
 
 
@@ -125,6 +126,8 @@ class Settings(SpecModel):
     """`mailbox` and `console` are always there; naming them again changes their settings."""
     default_senders: DefaultSenders = DefaultSenders()
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    guards: Guards = Guards()
+    """How much may change in one tick before a person has to look at it."""
 
     def all_senders(self) -> dict[str, SenderSettings]:
         """The senders by name, the two that are always there included."""

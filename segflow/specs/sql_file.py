@@ -54,7 +54,7 @@ def parse_sql_segment(text: str, file: str) -> tuple[SqlSegmentSpec | None, list
         issues.append(Issue(file, start, 1, "there is no query: write one SELECT that returns contact_id"))
     if issues:
         return None, issues
-    return SqlSegmentSpec(**settings.model_dump(), sql=query, line=start), []
+    return SqlSegmentSpec(**settings.model_dump(exclude_unset=True), sql=query, line=start), []
 
 
 def _split(text: str) -> tuple[str, int]:

@@ -218,7 +218,15 @@ SETTINGS_CASES = {
     "port": ("senders: {x: {type: smtp, host: h, from: a@b.c, port: 99999}}", "1:55: port must be less than or equal to 65535"),
     "variable": ("name: ${env:SEGFLOW_TEST_NO_SUCH}", "1:7: the environment variable SEGFLOW_TEST_NO_SUCH is not set"),
     "bad variable": ("name: ${env:}", "1:7: '${env:}': write ${env:NAME} or ${env:NAME:-default}"),
-    "guards": ("guards: {}", "1:1: guards is not built yet"),
+    "caps": ("caps: {}", "1:1: caps is not built yet"),
+    "guard": ("guards: {exts: off}", "1:10: unknown key exts (did you mean exits?)"),
+    "guard on": ("guards: {entries: on}", "1:19: a guard is off, or its numbers: {times: 5, above: 1000}"),
+    "guard's key": ("guards: {exits: {of_at_lest: 3}}", "1:18: unknown key of_at_lest (did you mean of_at_least?)"),
+    "more than all": ("guards: {exits: {percent: 120}}", "1:27: percent must be less than or equal to 100"),
+    "no number": ("guards: {messages: {percent: x}}", "1:30: 'x' is not a number"),
+    "below zero": ("guards: {contacts_lost: {of_at_least: -1}}", "1:39: of_at_least must be greater than or equal to 0"),
+    "half a contact": ("guards: {entries: {above: 1.5}}", "1:27: above must be a whole number, not the number 1.5"),
+    "no guards at all": ("guards: off", "1:9: guards must be a mapping with keys like exits, entries, contacts_lost, messages, not the text 'off'"),
 }  # fmt: skip
 
 

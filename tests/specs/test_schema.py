@@ -27,6 +27,7 @@ where:
     - {attribute: born, anniversary: {within_next: 7 days}}
     - none: [{tag: vip}, {list: x}, {segment: tea}, {everyone: true}]
 on_create: trigger
+guards: {exits: {percent: 80}, entries: false}
 """
 BIG_FLOW = """\
 status: active
@@ -34,6 +35,7 @@ trigger: {any: [{enters: tea}, {exits: tea}]}
 where: {attribute: city, is_set: true}
 reentry: {after_exit: 7 days}
 exit_when: [{exits: tea}, {event: purchase, since: enrollment}]
+guards: {messages: off}
 steps:
   - {id: a, wait: 3 days}
   - {id: b, wait: {for: 1 week}}
@@ -49,6 +51,7 @@ SETTINGS = """\
 time_zone: Europe/Berlin
 senders: {mail: {type: smtp, host: localhost, port: 25, from: a@example.com}, hook: {type: webhook}}
 exports: {segments: [tea], columns: [contact_id, email]}
+guards: {exits: off, entries: {times: 2.5}, messages: {percent: 30, above: 500}}
 """
 
 
@@ -108,6 +111,9 @@ TYPOS: dict[str, tuple[str, str]] = {
     "step": ("flow", FLOW.replace("send_email", "send_emial")),
     "no id": ("flow", FLOW.replace("id: hello, ", "")),
     "type": ("catalog", CATALOG.replace("city: text", "city: txt")),
+    "guard": ("settings", "guards: {exist: off}\n"),
+    "guard's number": ("settings", "guards: {exits: {percnt: 5}}\n"),
+    "guard on": ("settings", "guards: {exits: on}\n"),
     "sender": ("settings", SETTINGS.replace("type: smtp", "type: stmp")),
 }
 

@@ -1,0 +1,116 @@
+"""Guards: how much may change in one tick before a person has to look at it.
+
+`segflow.yml` sets them for the project. A segment or flow file may change single numbers or turn a guard `off`; what it
+leaves out comes from the project.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
+
+from segflow.specs.types import Number, SpecModel
+
+
+def _word(value: Any) -> Any:
+    return "off" if value is False else value
+
+
+# `off` is a text here; tools that write YAML 1.1 turn it into false.
+Off = Annotated[Literal["off"], BeforeValidator(_word, json_schema_input_type=Literal["off", False])]
+Share = Annotated[Number, Field(ge=0, le=100)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class ExitsGuard(SpecModel):
+    """Holds a segment that would lose more than `percent` of its members, when it has `of_at_least` members."""
+
+    percent: Share = 50
+    of_at_least: Count = 1000
+
+
+class EntriesGuard(SpecModel):
+    """Holds a segment that more than `above` contacts would enter, and more than `times` its members."""
+
+    times: Annotated[Number, Field(ge=0)] = 5
+    above: Count = 1000
+
+
+class ContactsLostGuard(SpecModel):
+    """Stops a tick in which more than `percent` of the known contacts are missing, when `of_at_least` are known."""
+
+    percent: Share = 20
+    of_at_least: Count = 1000
+
+
+class MessagesGuard(SpecModel):
+    """Holds a flow that plans more than `above` messages, and for more than `percent` of the contacts."""
+
+    percent: Share = 50
+    above: Count = 1000
+
+
+def _kind(value: Any) -> str | None:
+    if value is False or (isinstance(value, str) and value == "off"):
+        return "<off>"
+    return "<mapping>" if isinstance(value, (dict, BaseModel)) else None
+
+
+def _or_off(example: str) -> Discriminator:
+    return Discriminator(
+        _kind, custom_error_type="guard", custom_error_message=f"a guard is off, or its numbers: {{{example}}}"
+    )
+
+
+Exits = Annotated[
+    Annotated[Off, Tag("<off>")] | Annotated[ExitsGuard, Tag("<mapping>")],
+    _or_off("percent: 50, of_at_least: 1000"),
+]
+Entries = Annotated[
+    Annotated[Off, Tag("<off>")] | Annotated[EntriesGuard, Tag("<mapping>")],
+    _or_off("times: 5, above: 1000"),
+]
+ContactsLost = Annotated[
+    Annotated[Off, Tag("<off>")] | Annotated[ContactsLostGuard, Tag("<mapping>")],
+    _or_off("percent: 20, of_at_least: 1000"),
+]
+Messages = Annotated[
+    Annotated[Off, Tag("<off>")] | Annotated[MessagesGuard, Tag("<mapping>")],
+    _or_off("percent: 50, above: 1000"),
+]
+
+
+class Guards(SpecModel):
+    """The guards of the project. Each may be `off`."""
+
+    exits: Exits = ExitsGuard()
+    entries: Entries = EntriesGuard()
+    contacts_lost: ContactsLost = ContactsLostGuard()
+    messages: Messages = MessagesGuard()
+
+
+class SegmentGuards(SpecModel):
+    """What differs from the project's guards for one segment."""
+
+    exits: Exits | None = None
+    entries: Entries | None = None
+
+
+class FlowGuards(SpecModel):
+    """What differs from the project's guards for one flow."""
+
+    messages: Messages | None = None
+
+
+Guard = TypeVar("Guard", ExitsGuard, EntriesGuard, ContactsLostGuard, MessagesGuard)
+
+
+def guard_of(project: Guard | Literal["off"], own: Guard | Literal["off"] | None = None) -> Guard | None:
+    """The guard that counts: the project's, with the numbers that a segment or flow sets itself. None when it is off."""
+    chosen = project if own is None else own
+    if isinstance(chosen, str):
+        return None
+    if own is None or isinstance(project, str):
+        return chosen
+    return project.model_copy(update={name: getattr(chosen, name) for name in chosen.model_fields_set})
