@@ -43,7 +43,10 @@ class Database:
                 connection.execute(
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
                 )
-                version = connection.scalar(sqlalchemy.select(marks.c.value).where(marks.c.name == "schema_version"))
+                mark = marks.c.name == "schema_version"
+                version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
+                if int(version or 0) < SCHEMA_VERSION:
+                    connection.execute(sqlalchemy.update(marks).where(mark).values(value=str(SCHEMA_VERSION)))
         except (exc.DBAPIError, RunError) as error:
             self.close()
             raise InputError(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, lite
 from segflow.errors import LeaseLostError
 from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
+from segflow.outbox.decisions import Decisions
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage, Status
 from segflow.outbox.schema import attempts, marks, messages, suppressions
@@ -37,6 +38,7 @@ class DeliveryStore:
     def __init__(self, location: str | Path) -> None:
         self._database = Database(location)
         self.leases = LeaseTable(self._database)
+        self.decisions = Decisions(self._database, self.leases)
 
     @classmethod
     def open(cls, setting: str, root: Path) -> DeliveryStore:
