@@ -197,7 +197,7 @@ def unique_ids(reason: str | None) -> AssetCheckResult:
 
 def _evaluated(step: Step) -> Iterator[AssetCheckResult]:
     for one in step.report.segments:
-        yield _check(segment_key(one.segment), "evaluated", one.reason if one.status == "stale" else None)
+        yield _check(segment_key(one.segment), "evaluated", one.reason if one.status in ("stale", "held") else None)
 
 
 def _not_held(step: Step) -> Iterator[AssetCheckResult]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from segflow.cli_outbox import outbox_app
+from segflow.cli_release import release
 from segflow.cli_shared import Options, options_of, project_of
 from segflow.errors import InputError, SegflowError, SpecError
 
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(outbox_app, name="outbox")
+app.command()(release)
 
 
 ProjectDir = Annotated[Path, typer.Option("--project-dir", help="The project's folder.", show_default="here")]

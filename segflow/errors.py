@@ -57,6 +57,10 @@ class DuplicateContactsError(RunError):
     """The contacts model holds a contact id more than once: nobody crosses a border on ambiguous data."""
 
 
+class ContactsLostError(RunError):
+    """More contacts are missing than the guard allows: nobody crosses a border until a person has looked."""
+
+
 class LeaseHeldError(RunError):
     """Another tick runs (or died less than a lease ago)."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
@@ -12,6 +13,7 @@ from segflow import ticks
 from segflow.errors import InputError, did_you_mean
 from segflow.exports import members_table
 from segflow.outbox.lease import held_lease
+from segflow.releases import release
 from segflow.segments.emit import fill, template
 from segflow.segments.membership_models import CONTACTS, contacts_query
 from segflow.tick import STAGES, TickReport, TickRun, begin, finish, run_stage
@@ -85,6 +87,13 @@ class Project(Workspace):
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
             return warehouse.query(exp.select("contact_id").from_(query.subquery("preview")).order_by("contact_id"))
+
+    def release(
+        self, segments: Sequence[str] = (), flows: Sequence[str] = (), contacts: bool = False, reason: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Let what a guard holds pass at the next tick, once. Returns the decisions: id, kind, name, reason,
+        decided_by, decided_at, tick_id. Raises InputError when something is unknown or no guard of its own holds it."""
+        return release(self, segments, flows, contacts, reason)
 
     def last_tick(self) -> ticks.TickRow | None:
         """The latest tick, or None."""

@@ -20,15 +20,18 @@ from sqlglot import exp
 from segflow import ticks
 from segflow.crashpoints import crash_point
 from segflow.crossings import cross as crossing
-from segflow.errors import InputError, RunError
+from segflow.crossings.guards import contacts_lost
+from segflow.errors import ContactsLostError, InputError, RunError
 from segflow.exports import Export, export_tick
 from segflow.flows import advance as flows
-from segflow.outbox.deliveries import copy_outcomes
+from segflow.outbox.decisions import Kind
+from segflow.outbox.deliveries import as_table, copy_outcomes
 from segflow.outbox.lease import Lease
 from segflow.outbox.send import SendReport, send_outbox
 from segflow.outbox.tick_info import TickInfo
 from segflow.segments.bounds import bounds_json
 from segflow.segments.build import BuildReport, build
+from segflow.specs.guards import guard_of
 from segflow.warehouse.base import Warehouse, relation
 from segflow.workspace import Workspace
 
@@ -92,6 +95,11 @@ class TickRun:
             {row["name"]: row["reason"] for row in rows if row["kind"] == "part"},
         )
 
+    def book(self, kind: Kind, released: set[str], left_out: set[str]) -> None:
+        """Use up the decisions about `released` things, less those that this tick left out. Call it in `commit`."""
+        if released:
+            self.project.store.decisions.book(self.lease, kind, self.row.tick_id, released - left_out)
+
 
 def ingest(run: TickRun) -> None:
     """Copy what became of messages since the last tick."""
@@ -115,8 +123,17 @@ def _build(run: TickRun, stage: str) -> None:
     run.row = run.row.with_(
         contacts=found.contacts, null_contacts=found.null_contacts, bounds=bounds, compiled=_text_hash(project)
     )
+    released = project.store.decisions.released("contacts", run.row.tick_id)
     with run.commit(stage) as warehouse:
+        lost = contacts_lost(warehouse, guard_of(project.specs.settings.guards.contacts_lost))
+        if lost and not released:
+            raise ContactsLostError(
+                f"{lost}. Nobody crosses a border on such data: look at model {project.specs.catalog.contacts.model} "
+                "and mend it, or, if it is right: segflow release --contacts. Then run segflow tick again: it goes on "
+                "with this tick."
+            )
         warehouse.replace("build_faults", _faults(found, run.row.tick_id))
+        run.book("contacts", released, set())
 
 
 def _build_if_edited(run: TickRun) -> None:
@@ -131,27 +148,44 @@ def cross(run: TickRun) -> None:
     """Diff membership against the state."""
     _build_if_edited(run)
     stale, broken = run.faults()
+    released = run.project.store.decisions.released("segment", run.row.tick_id)
     with run.commit("cross") as warehouse:
-        crossing.cross(run.project.compiled, warehouse, run.project.dbt, run.row.tick_id, run.row.as_of, stale, broken)
+        left_out = crossing.cross(
+            run.project.compiled,
+            warehouse,
+            run.project.dbt,
+            run.row.tick_id,
+            run.row.as_of,
+            stale,
+            broken,
+            released,
+        )
+        run.book("segment", released, left_out)
 
 
 def advance(run: TickRun) -> None:
     """Move the flows and plan messages."""
     _build_if_edited(run)
     stale, broken = run.faults()
+    store = run.project.store
+    released = store.decisions.released("flow", run.row.tick_id)
     with run.commit("advance") as warehouse:
-        stale = crossing.not_crossed(run.project.compiled, warehouse) | stale
         before = ticks.previous(warehouse, run.row.tick_id)
-        flows.advance(
+        held = flows.advance(
             run.project.compiled,
             warehouse,
             run.project.dbt,
             run.row.tick_id,
             run.row.as_of,
             before.tick_id if before else "",
-            stale,
+            crossing.not_compared(run.project.compiled, warehouse, run.row.tick_id, stale),
             broken,
+            released,
         )
+        run.book("flow", released, held)
+        # The last stage that uses decisions copies those of all stages.
+        used = as_table("decisions", store.decisions.used(run.row.tick_id))
+        warehouse.append("decisions", run.row.tick_id, used)
 
 
 def send(run: TickRun) -> None:
@@ -265,6 +299,7 @@ def describe(run: TickRun) -> TickReport:
     report.errors = [f"segment {name} is stale: {reason}" for name, reason in stale.items()]
     # A part that no segment needs still leaves its flows held.
     report.errors += missing if not stale else []
+    report.errors += [f"segment {one.segment} is held: {one.reason}" for one in report.segments if one.status == "held"]
     report.errors += [f"flow {one.flow} is held: {one.reason}" for one in report.flows if one.status == "held"]
     report.errors += report.sent.errors
     return report

@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     # What the tick is made of that has no folder of its own.
     frozenset({"ticks", "exports"}),
     frozenset({"workspace"}),
-    frozenset({"tick"}),
+    frozenset({"tick", "releases"}),
     frozenset({"project"}),
 )
 """The engine's parts from the bottom up; a part may use its own layer and those below. Every other module of

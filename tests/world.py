@@ -100,6 +100,7 @@ LEDGERS: dict[str, str] = {
     "flow_journal": "*",
     "contact_updates": "*",
     "outbox": "*",
+    "decisions": "* exclude (id, decided_by, decided_at)",
     "deliveries": "* exclude (recorded_at)",
 }
 """Every table that must be the same however a tick was interrupted, less the columns that hold the wall clock."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.crossings.guards import held_segments
 from segflow.crossings.membership import check_generation, current_members, models_read
 from segflow.crossings.versions import Judged, judge, new_versions, old_rules
 from segflow.segments.compiler import Compiled
@@ -41,12 +42,14 @@ def cross(
     as_of: datetime,
     stale: dict[str, str],
     broken: Collection[str] = (),
-) -> None:
+    released: Collection[str] = (),
+) -> set[str]:
     """Record entries, exits, members, sizes and versions of this tick. The caller holds the transaction.
 
-    `stale` are the segments that could not be evaluated, with the reason: their members stay.
-    `broken` are the parts (`model.column`) that could not. Raises
-    StaleGenerationError when what it would read was built for another tick.
+    `stale` are the segments that could not be evaluated, with the reason: their members stay. So do those of segments
+    over a guard, unless they are `released`. `broken` are the parts (`model.column`) that could not be evaluated.
+    Returns the segments that are stale or held. Raises StaleGenerationError when what it would read was built for
+    another tick.
     """
 
     def query(name: str, **parameters: Parameter) -> exp.Query:
@@ -56,15 +59,22 @@ def cross(
     evaluated = {one.segment for one in judged if one.evaluated}
     check_generation(warehouse, models_read(compiled, evaluated), tick_id)
     old, outcome = old_rules(judged, compiled, warehouse, dbt, as_of, tick_id, broken)
-    judged = [dataclasses.replace(one, old_rule=outcome.get(one.segment_key, "none")) for one in judged]
 
-    warehouse.stage("judged", _judged_rows(judged))
+    def compare(found: list[Judged]) -> list[Judged]:
+        found = [dataclasses.replace(one, old_rule=outcome.get(one.segment_key, "none")) for one in found]
+        warehouse.stage("judged", _judged_rows(found))
+        warehouse.stage("entries", query("entries", as_of=as_of, tick_id=tick_id))
+        warehouse.stage("exits", query("exits", as_of=as_of))
+        return found
+
     warehouse.stage("current_members", current_members(compiled, evaluated))
     warehouse.stage("old_members", old if old is not None else _no_old_members())
     warehouse.stage("gone", query("contacts_gone"))
     warehouse.stage("returned", query("contacts_returned"))
-    warehouse.stage("entries", query("entries", as_of=as_of, tick_id=tick_id))
-    warehouse.stage("exits", query("exits", as_of=as_of))
+    judged = compare(judged)
+    held = held_segments(compiled, warehouse, judged, released)
+    if held:
+        judged = compare(judge(compiled, warehouse, stale, held))
 
     warehouse.append("segment_versions", tick_id, new_versions(judged, compiled))
     warehouse.append("segment_entries", tick_id, exp.select("*").from_("temp.entries"))
@@ -75,12 +85,20 @@ def cross(
         warehouse.replace("contact_state", query("contact_state", as_of=as_of))
     warehouse.append("segment_sizes", tick_id, query("sizes", as_of=as_of))
     warehouse.replace("segment_state", _state_rows(judged))
+    return {one.segment for one in judged if not one.evaluated}
 
 
-def not_crossed(compiled: Compiled, warehouse: Warehouse) -> dict[str, str]:
-    """The segments that the cross stage has never seen, with the reason: specs were edited after it ran."""
+def not_compared(compiled: Compiled, warehouse: Warehouse, tick_id: str, stale: dict[str, str]) -> dict[str, str]:
+    """The segments whose members are not those of this tick, each with words that go on after its name.
+
+    Some are `stale` or held; others the cross stage has never seen, because specs were edited after it ran.
+    """
     known = {row["segment"] for row in warehouse.rows(exp.select("segment").from_(relation("segment_state")))}
-    return {name: "it is new since this tick looked at memberships" for name in compiled.segments if name not in known}
+    late = {name: "it is new since this tick looked at memberships" for name in compiled.segments if name not in known}
+    held = {one.segment: one.reason for one in results(warehouse, tick_id) if one.status == "held"}
+    return {name: f"cannot be evaluated: {reason}" for name, reason in (late | stale).items()} | {
+        name: f"is held: {reason}" for name, reason in held.items()
+    }
 
 
 def results(warehouse: Warehouse, tick_id: str) -> list[SegmentResult]:
@@ -121,6 +139,7 @@ def _judged_rows(judged: list[Judged]) -> pa.Table:
             ("segment_key", pa.string()),
             ("segment", pa.string()),
             ("segment_version", pa.int64()),
+            ("status", pa.string()),
             ("evaluated", pa.bool_()),
             ("reason", pa.string()),
             ("is_new", pa.bool_()),
@@ -130,7 +149,8 @@ def _judged_rows(judged: list[Judged]) -> pa.Table:
             ("old_rule", pa.string()),
         ]
     )
-    return pa.Table.from_pylist([dataclasses.asdict(one) for one in judged], schema=schema)
+    rows = [{**dataclasses.asdict(one), "evaluated": one.evaluated} for one in judged]
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _state_rows(judged: list[Judged]) -> pa.Table:
@@ -148,9 +168,10 @@ def _state_rows(judged: list[Judged]) -> pa.Table:
             "segment_key": one.segment_key,
             "segment": one.segment,
             "segment_version": one.segment_version,
-            "status": "ok" if one.evaluated else "stale",
+            "status": one.status,
             "reason": one.reason,
         }
         for one in judged
+        if one.known
     ]
     return pa.Table.from_pylist(rows, schema=schema)

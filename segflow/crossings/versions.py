@@ -24,8 +24,9 @@ class Judged:
     segment_key: str
     segment: str
     segment_version: int
-    """The version that counts after this tick: a stale segment keeps its old one."""
-    evaluated: bool
+    """The version that counts after this tick: a stale or held segment keeps its old one; 0 before the first."""
+    status: str
+    """ok; stale: it could not be evaluated; held: a guard does not believe what it would do."""
     reason: str | None
     is_new: bool
     changed: bool
@@ -34,36 +35,48 @@ class Judged:
     old_rule: str = "none"
     """none: the rule did not change; ran: it changed and the old one was evaluated; broken: the old one cannot run."""
 
+    @property
+    def evaluated(self) -> bool:
+        """Is it compared with its members in this tick?"""
+        return self.status == "ok"
 
-def judge(compiled: Compiled, warehouse: Warehouse, stale: dict[str, str]) -> list[Judged]:
+    @property
+    def known(self) -> bool:
+        """Is there a version with members, before or after this tick?"""
+        return self.evaluated or not self.is_new
+
+
+def judge(
+    compiled: Compiled, warehouse: Warehouse, stale: dict[str, str], held: dict[str, str] | None = None
+) -> list[Judged]:
     """Compare the compiled segments with the versions that produced the present members."""
+    held = held or {}
     state = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_(relation("segment_state")))}
     latest = _latest(warehouse)
     found = []
     for segment in compiled.segments.values():
         spec = compiled.specs.segments[segment.id].spec
         known = state.get(segment.id)
-        evaluated = segment.id not in stale
+        evaluated = segment.id not in stale and segment.id not in held
         key = known["segment_key"] if known else segment.id
         fingerprint = latest.get((key, known["segment_version"])) if known else None
         changed = fingerprint != segment.fingerprint
         version = known["segment_version"] if known else 0
         if changed and evaluated:
             version = max((v for k, v in latest if k == key), default=0) + 1
-        if known or evaluated:
-            found.append(
-                Judged(
-                    segment_key=key,
-                    segment=segment.id,
-                    segment_version=version,
-                    evaluated=evaluated,
-                    reason=stale.get(segment.id),
-                    is_new=known is None,
-                    changed=changed and evaluated,
-                    on_create=spec.on_create,
-                    on_change=spec.on_change,
-                )
+        found.append(
+            Judged(
+                segment_key=key,
+                segment=segment.id,
+                segment_version=version,
+                status="stale" if segment.id in stale else "ok" if evaluated else "held",
+                reason=stale.get(segment.id) or held.get(segment.id),
+                is_new=known is None,
+                changed=changed and evaluated,
+                on_create=spec.on_create,
+                on_change=spec.on_change,
             )
+        )
     return found
 
 

@@ -6,6 +6,7 @@ of statements over positions x steps x answers, whatever the number of flows or 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlglot import exp
 
 from segflow.crossings.membership import check_generation
 from segflow.errors import RunError
-from segflow.flows import prepare
+from segflow.flows import guards, prepare
 from segflow.flows.conditions import Conditions
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import fill, template
@@ -52,13 +53,15 @@ def advance(
     before: str,
     stale: dict[str, str],
     broken: dict[str, str],
-) -> None:
+    released: Collection[str] = (),
+) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
-    `before` is the id of the tick before ("" at the first). Raises StaleGenerationError when facts were built for
-    another tick.
+    `before` is the id of the tick before ("" at the first); `stale` has words for each segment that is stale or held.
+    A flow that plans too many messages is held, unless it is `released`. Returns the flows that are held. Raises
+    StaleGenerationError when facts were built for another tick.
     """
-    _Advance(compiled, warehouse, dbt, tick_id, as_of, before).run(stale, broken)
+    return _Advance(compiled, warehouse, dbt, tick_id, as_of, before).run(stale, broken, released)
 
 
 def results(warehouse: Warehouse, tick_id: str) -> list[FlowResult]:
@@ -81,22 +84,36 @@ class _Advance:
         nodes = {f"{flow}/{place}": n for flow, found in compiled.conditions.items() for place, n in found.items()}
         self.conditions = Conditions(nodes, compiled.columns, compiled.specs.catalog, self._resolve)
 
-    def run(self, stale: dict[str, str], broken: dict[str, str]) -> None:
+    def run(self, stale: dict[str, str], broken: dict[str, str], released: Collection[str]) -> set[str]:
         w = self.warehouse
         flows = prepare.flows_now(self.compiled, w, stale, broken, self.before)
         # What flows that are gone have left behind must go too: a cursor that stayed would make a flow of the same
         # name catch up all the ticks since.
         left = ("flow_positions", "flow_cursors", "flow_waiting")
         if not flows and not any(self._count(relation(table)) for table in left):
-            return
+            return set()
         check_generation(w, self._models_read(broken), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         prepare.hold(flows, self._unanswerable(flows))
-        w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
         w.stage("steps", prepare.step_table(self.compiled, self.as_of))
         w.stage("edges", prepare.edge_table(self.compiled))
         w.stage("updates", prepare.update_table(self.compiled))
+        self._decide(flows)
+        over = guards.held_flows(self.compiled, w, flows, released)
+        if over:
+            # Flows do not meddle with each other within a tick: the others come out as they did.
+            prepare.hold(flows, over)
+            self._decide(flows)
+        self._record(flows)
+        return {row["flow"] for row in flows if row["status"] == "held"}
+
+    def _decide(self, flows: list[dict[str, Any]]) -> None:
+        """What this tick does to the flows, in temporary tables only."""
+        w = self.warehouse
+        self.changed, self.ended = False, 0
+        w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
         w.stage("positions", exp.select("*").from_(relation("flow_positions")))
+        w.stage("waiting", exp.select("*").from_(relation("flow_waiting")))
         active = [row["flow"] for row in flows if row["status"] == "active"]
 
         w.stage("started", self._query("nothing_started"))
@@ -107,7 +124,6 @@ class _Advance:
         self._end_by_condition(active)
         self._enroll(flows, active)
         self._move(active)
-        self._record(flows)
 
     def _query(self, name: str, **parameters: Parameter) -> exp.Query:
         return load_query(_SQL / f"{name}.sql", as_of=self.as_of, tick_id=self.tick_id, **parameters)
@@ -199,8 +215,8 @@ class _Advance:
     def _enroll(self, flows: list[dict[str, Any]], active: list[str]) -> None:
         w = self.warehouse
         w.stage("dropped", self._query("nothing_dropped"))
-        if self._count(relation("flow_waiting")):
-            w.replace("flow_waiting", self._query("waiting_of_flows"))
+        if self._count("temp.waiting"):
+            w.stage("waiting", self._query("waiting_of_flows"))
         keys = [f"{flow}/where" for flow in active if "where" in self.compiled.conditions[flow]]
         pending = self._pending_ticks(flows)
         for crossing_tick, crossed_at in pending:
@@ -218,7 +234,7 @@ class _Advance:
                 self._stand(_all("positions", exp.select("*").from_("temp.enrolled")))
             w.stage("dropped", _all("dropped", self._query("dropped")))
             if self._waits():
-                w.replace("flow_waiting", self._query("waiting", with_waiting=last))
+                w.stage("waiting", self._query("waiting", with_waiting=last))
         if not self._count("temp.started"):
             return
         if len(pending) > 1:
@@ -229,7 +245,7 @@ class _Advance:
     def _waits(self) -> bool:
         """Is anybody waiting for a re-entry rule, before or after this round?"""
         told = exp.select(exp.Count(this=exp.Star())).from_("temp.decisions").where("decision = 'wait'")
-        return bool(self._count(relation("flow_waiting")) or self.warehouse.scalar(told))
+        return bool(self._count("temp.waiting") or self.warehouse.scalar(told))
 
     def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[tuple[str, datetime]]:
         """The ticks whose crossings some flow has not consumed yet, in order; the present one is the last."""
@@ -287,6 +303,8 @@ class _Advance:
         w.append("contact_updates", self.tick_id, self._query("updates"))
         if self.changed:
             w.replace("flow_positions", exp.select("*").from_("temp.positions"))
+        if self._count("temp.waiting") or self._count(relation("flow_waiting")):
+            w.replace("flow_waiting", exp.select("*").from_("temp.waiting"))
         cursors = [
             {
                 "flow": row["flow"],

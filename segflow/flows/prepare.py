@@ -48,8 +48,9 @@ def flows_now(
 ) -> list[dict[str, Any]]:
     """One row per flow of the project. `before` is the id of the tick before: a new flow starts from there.
 
-    A flow is `held` when a segment or fact that it needs could not be evaluated: it stands still, takes in no one
-    and keeps its cursor, so that nothing is lost and nothing is decided on old data.
+    A flow is `held` when a segment that it needs is stale or held, or a fact could not be evaluated: it stands still,
+    takes in no one and keeps its cursor, so that nothing is lost and nothing is decided on old data. `stale` has words
+    for each such segment that go on after its name.
     """
     versions = _versions(warehouse)
     cursors = {
@@ -232,7 +233,7 @@ def _held(flow: str, compiled: Compiled, stale: dict[str, str], broken: dict[str
     segments = {found.segment for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
     segments |= {_edge(edge)[1] for edge in compiled.specs.flows[flow].spec.edges()}
     for segment in sorted(segments & set(stale)):
-        return f"segment {segment} cannot be evaluated: {stale[segment]}"
+        return f"segment {segment} {stale[segment]}"
     parts = {part for node in nodes for part in needs(node, compiled.columns)}
     for part in sorted(parts & set(broken)):
         return f"{part}: {broken[part]}"

@@ -18,8 +18,8 @@ from segflow.outbox.schema import decisions
 
 Kind = Literal["segment", "flow", "contacts"]
 
-CONTACTS = "contacts"
-"""The name of the one decision of kind contacts."""
+EVERYBODY = "contacts"
+"""The name that decisions of kind contacts have: they are about all of them."""
 
 
 class Decisions:
@@ -30,9 +30,13 @@ class Decisions:
         self._database, self._leases = database, leases
 
     def record(self, kind: Kind, names: Collection[str], reason: str | None = None) -> list[dict[str, Any]]:
-        """Release things of `kind`: rows (id, kind, name, reason, decided_by, decided_at, tick_id) that no tick has used
-        yet. What is released already keeps its row."""
-        with self._database.write() as connection:
+        """Release things of `kind`. Returns the row of each: id, kind, name, reason, decided_by, decided_at, tick_id.
+
+        What is released already, and not used by a tick, keeps its row.
+        """
+        if not names:
+            return []
+        with self._database.write("decide") as connection:
             waiting = {row["name"]: row for row in self._rows(connection, _open(kind))}
             new = [
                 {
@@ -66,7 +70,7 @@ class Decisions:
         Call it just before the commit that lets them pass: booked later, a crash between the two would let one
         decision pass twice.
         """
-        with self._database.write() as connection:
+        with self._database.write("book") as connection:
             self._leases.check_in(connection, lease)
             rows = self._rows(connection, _of_tick(kind, tick_id))
             for booked in (None, tick_id):

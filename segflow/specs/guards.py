@@ -107,7 +107,7 @@ Guard = TypeVar("Guard", ExitsGuard, EntriesGuard, ContactsLostGuard, MessagesGu
 
 
 def guard_of(project: Guard | Literal["off"], own: Guard | Literal["off"] | None = None) -> Guard | None:
-    """The guard that counts: the project's, with the numbers that a segment or flow sets itself. None when it is off."""
+    """The guard that counts: the project's, with the numbers that a segment or flow sets itself; None when off."""
     chosen = project if own is None else own
     if isinstance(chosen, str):
         return None

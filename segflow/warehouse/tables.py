@@ -122,6 +122,12 @@ TABLES: dict[str, Table] = {
             ledger=True,
         ),
         _table(
+            "decisions",
+            "id VARCHAR, kind VARCHAR, name VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMP, "
+            "tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table(
             "deliveries",
             "message_id VARCHAR, attempt BIGINT, flow VARCHAR, step VARCHAR, contact_id VARCHAR, channel VARCHAR, "
             "sender VARCHAR, address VARCHAR, outcome VARCHAR, reason VARCHAR, provider_id VARCHAR, at TIMESTAMP, "

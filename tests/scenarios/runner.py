@@ -2,7 +2,8 @@
 
 A file holds scenarios by name. Each has the world at the start (`contacts`, `events`, `lists`, `tags`, `segments`,
 `flows`) and `ticks`. A tick has its time (`at`), what changes before it (the same keys; null removes) and what must
-come of it. Data with a time (`at`, `added_at`, `created_at`) may stand at the start: nobody sees it before.
+come of it. Data with a time (`at`, `added_at`, `created_at`) may stand at the start: nobody sees it before. `settings`
+of a scenario is its segflow.yml; `release: {segments: [old], flows: [hi]}` of a tick is what a person says before it.
 
 What must come of a tick, each as short texts:
 
@@ -12,7 +13,7 @@ What must come of a tick, each as short texts:
     flows_at:  {hi: {ana: hello, bob: ended completed}} where each enrolled contact stands, or why the last one ended
     journal:   [ana hi.hello send_sms, ana hi dropped filter]   all of the tick
     updates:   [ana list news add]                      all of the tick
-    faults:    {segments: [old], flows: [hi]}           stale segments and held flows
+    faults:    {segments: [old], held: [new], flows: [hi]}   stale segments, held segments, held flows
     unchanged: true                                     no table but ticks and sizes has another row than before
 """
 
@@ -47,20 +48,22 @@ class Scenario:
     """One scenario at work."""
 
     def __init__(self, content: dict[str, Any], root: Path, *, real: bool = False) -> None:
-        unknown = set(content) - {*WORLD, "ticks"}
+        unknown = set(content) - {*WORLD, "ticks", "settings"}
         assert not unknown, f"the scenario has unknown keys {unknown}"
         self.content = content
-        self.world = World(root, real=real)
+        self.world = World(root, real=real, settings=content.get("settings"))
         self.data: dict[str, Any] = {"contacts": {}, "events": [], "lists": [], "tags": []}
         self._change(content)
 
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            unknown = set(tick) - {*WORLD, *EXPECTED, "at"}
+            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release"}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
                 self._change(tick)
+            if "release" in tick:
+                self.world.project.release(**tick["release"], reason="it is right")
             before = self.world.ledgers() if "unchanged" in tick else {}
             report = self.world.tick(_instant(tick["at"]))
             self._check(f"tick {number} at {tick['at']}", tick, report, before)
@@ -103,9 +106,12 @@ class Scenario:
             assert self._updates(this) == sorted(tick["updates"]), f"updates of {where}"
         faults = {
             "segments": sorted(one.segment for one in report.segments if one.status == "stale"),
+            "held": sorted(one.segment for one in report.segments if one.status == "held"),
             "flows": sorted(one.flow for one in report.flows if one.status == "held"),
         }
-        assert faults == {"segments": [], "flows": [], **tick.get("faults", {})}, f"faults of {where}: {report.errors}"
+        assert faults == {"segments": [], "held": [], "flows": [], **tick.get("faults", {})}, (
+            f"faults of {where}: {report.errors}"
+        )
         if "unchanged" in tick:
             after = self.world.ledgers()
             changed = [table for table in after if table not in ("ticks", "segment_sizes", "flow_cursors")]

@@ -18,7 +18,7 @@ select
     coalesce(sized.contacts, 0) as members,
     coalesce(entered.contacts, 0) as entered,
     coalesce(exited.contacts, 0) as exited,
-    case when judged.segment_key is null then 'deleted' when judged.evaluated then 'ok' else 'stale' end as status,
+    coalesce(judged.status, 'deleted') as status,
     judged.reason
 from temp.judged as judged
 full outer join exited on exited.segment_key = judged.segment_key

@@ -17,7 +17,7 @@ fresh as (
 waited as (
     select waiting.flow, waiting.contact_id, waiting.trigger_segment as segment, waiting.trigger_kind as kind,
         -1 as ordinal, waiting.crossing_tick as tick_id, true as waited
-    from segflow.flow_waiting as waiting
+    from temp.waiting as waiting
     inner join temp.flows_now as flows on flows.flow = waiting.flow
     where flows.status = 'active' and :with_waiting
 ),

@@ -5,7 +5,7 @@ with kept as (
     where decision = 'wait'
     union all
     select waiting.flow, waiting.contact_id, waiting.trigger_segment, waiting.trigger_kind, waiting.crossing_tick
-    from segflow.flow_waiting as waiting
+    from temp.waiting as waiting
     inner join temp.flows_now as flows on flows.flow = waiting.flow
     where flows.status <> 'active' or not :with_waiting
 ),

@@ -1,0 +1,77 @@
+"""`segflow release`: a person has looked at what a guard holds, and lets it pass once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from segflow import ticks
+from segflow.crossings.guards import contacts_lost
+from segflow.errors import InputError, did_you_mean
+from segflow.outbox.decisions import EVERYBODY
+from segflow.segments.compiler import CONTACTS
+from segflow.specs.guards import guard_of
+from segflow.warehouse.base import Warehouse, relation
+from segflow.workspace import Workspace
+
+
+def release(
+    project: Workspace,
+    segments: Sequence[str] = (),
+    flows: Sequence[str] = (),
+    contacts: bool = False,
+    reason: str | None = None,
+) -> list[dict[str, Any]]:
+    """Let what a guard holds pass at the next tick, once. Returns the decisions, one row each.
+
+    It takes no lease: a tick that runs meanwhile uses the decision when it has not come that far yet. Raises
+    InputError, and records nothing, when something is unknown or no guard of its own holds it.
+    """
+    if not segments and not flows and not contacts:
+        raise InputError("say what to release: SEGMENT..., --flow FLOW or --contacts")
+    with project.warehouse() as warehouse:
+        warehouse.ensure_tables()
+        held = {kind: _held(warehouse, kind) for kind in ("segment", "flow")}
+        for name in segments:
+            _check("segment", name, name, project.specs.segments, held["segment"])
+        for name in flows:
+            _check("flow", name, f"--flow {name}", project.specs.flows, held["flow"])
+        if contacts and not _contacts_held(project, warehouse):
+            raise InputError("no tick waits for contacts that are missing: there is nothing to release")
+    decisions = project.store.decisions
+    rows = decisions.record("segment", segments, reason)
+    rows += decisions.record("flow", flows, reason)
+    rows += decisions.record("contacts", [EVERYBODY] if contacts else [], reason)
+    return rows
+
+
+def _held(warehouse: Warehouse, kind: str) -> dict[str, str]:
+    """Name -> reason of what the last tick has left held."""
+    table = {"segment": "segment_state", "flow": "flow_cursors"}[kind]
+    rows = warehouse.rows(
+        exp.select(kind, "reason")
+        .from_(relation(table))
+        .where(exp.column("status").eq(exp.Literal.string("held")))
+        .order_by(kind)
+    )
+    return {row[kind]: row["reason"] for row in rows}
+
+
+def _check(kind: str, name: str, argument: str, specs: Mapping[str, object], held: dict[str, str]) -> None:
+    if name not in specs and name not in held:
+        raise InputError(f"unknown {kind} {name}{did_you_mean(name, [*held, *specs])}")
+    if name not in held:
+        others = f"; held are {', '.join(held)}" if held else f"; no {kind} is"
+        raise InputError(f"{kind} {name} is not held{others}")
+    # What a guard says of the thing itself ends with the command that releases it.
+    if not held[name].endswith(f"segflow release {argument}"):
+        raise InputError(f"{kind} {name} is held for the sake of something else, which must go on first: {held[name]}")
+
+
+def _contacts_held(project: Workspace, warehouse: Warehouse) -> bool:
+    last = ticks.last(warehouse)
+    if last is None or last.status == "done" or not warehouse.exists(CONTACTS):
+        return False
+    return contacts_lost(warehouse, guard_of(project.specs.settings.guards.contacts_lost)) is not None
