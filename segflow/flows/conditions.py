@@ -86,7 +86,7 @@ class Conditions:
         """Join the facts that have one value per enrollment: its contact's rows, looked at from when it began."""
         grouped: dict[str, list[Fact]] = {}
         for fact in sorted({f for n in nodes for f in facts_of(n) if f.per_enrollment}, key=column_name):
-            grouped.setdefault(fact.source.model, []).append(fact)
+            grouped.setdefault(fact.model, []).append(fact)
         own: dict[Fact, exp.Expr] = {}
         for model, facts in sorted(grouped.items()):
             alias = f"own_{model}"

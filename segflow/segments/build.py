@@ -25,7 +25,7 @@ from segflow.segments.emit import TABLE, bound_keys, fill, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
-from segflow.segments.nodes import facts_of
+from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject, ModelResult
@@ -104,11 +104,14 @@ def _read_by_flows(compiled: Compiled) -> list[str]:
     found: set[str] = set()
     for node in (node for conditions in compiled.conditions.values() for node in conditions.values()):
         for fact in facts_of(node):
-            event = catalog.event(fact.source.name) if fact.source.kind == "event" else None
-            if fact.per_enrollment and event is not None:
-                found.add(event[0].model)
-            elif fact.per_enrollment and fact.source.kind == "object":
-                found |= {spec.model for _, spec in catalog.object_path(fact.source.name)}
+            for source in sources_of(fact) if fact.per_enrollment else ():
+                event = catalog.event(source.name) if source.kind == "event" else None
+                if event is not None:
+                    found.add(event[0].model)
+                elif source.kind == "events":
+                    found |= {event[0].model for event in catalog.events_named(source.name).values()}
+                elif source.kind == "object":
+                    found |= {spec.model for _, spec in catalog.object_path(source.name)}
     return sorted(found)
 
 

@@ -158,7 +158,9 @@ def needs(node: Node, columns: Mapping[Fact, FactColumn]) -> set[str]:
         if isinstance(below.subject, Value):
             found |= {f"{CONTACTS}.{below.subject.name}"} if below.subject.of == "contact" else set()
         elif below.subject in columns:
-            found |= {columns[below.subject].name} | needs(below.subject.where, columns)
+            fact = below.subject
+            found |= {columns[fact].name} | needs(fact.where, columns)
+            found |= {f"{CONTACTS}.{fact.source.contacts_by}"} if fact.source.contacts_by else set()
     return found
 
 
@@ -242,8 +244,11 @@ def _fact_files(columns: Mapping[Fact, FactColumn], specs: Specs) -> dict[str, s
 
 def _source_words(column: FactColumn) -> str:
     source = column.fact.source
+    if column.model.startswith("facts__sequence"):
+        return f"what followed {f'event {source.name}' if source.kind == 'event' else f'events {source.name}*'}."
     return {
         "event": f"all facts about event {source.name}.",
+        "events": f"all facts about events {source.name}*.",
         "object": f"all facts about object {source.name}.",
         "list": "the lists that conditions ask for.",
         "tag": "the tags that conditions ask for.",

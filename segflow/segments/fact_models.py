@@ -14,8 +14,10 @@ from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF, Bound
 from segflow.segments.facts import FactColumn
-from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Periods, Value
+from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Or, Periods, Source, Value, followed
 from segflow.segments.predicate import Columns, predicate
+from segflow.segments.sequences import with_next
+from segflow.segments.simplify import simplify
 from segflow.segments.sql import (
     all_of,
     bound_call,
@@ -31,11 +33,14 @@ from segflow.segments.sql import (
     select,
     tick_id_call,
     typed,
+    union_all,
 )
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 
 ROWS = "rows_seen"
 _AS_OF = AS_OF.key
+_CONTACT = "contact"
+"""The contacts in a query over objects. No object has this name."""
 # A property `at` becomes `at_value`, so a property `at_value` has to make room in turn.
 _TAKEN = re.compile(r"(at|contact_id)(_value)*")
 
@@ -55,14 +60,47 @@ def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
 
 
 def row_query(facts: Iterable[Fact], catalog: Catalog) -> exp.Select:
-    """The rows of an event or object that `facts` look at: contact_id, at, and the values that they need."""
+    """The rows that `facts` of one source look at: contact_id, at, the values that they need, and for sequences when
+    the next row of another kind came."""
     facts = list(facts)
-    source = facts[0].source
-    needed = sorted({value.name for fact in facts for value in _row_values(fact)} - {ROW_AT.name})
-    lower = _earliest(facts)
+    return source_rows(facts[0].source, [f.where for f in facts], [f.measure for f in facts], _earliest(facts), catalog)
+
+
+def source_rows(
+    source: Source,
+    wheres: Sequence[Node],
+    measures: Sequence[Value | Periods | None],
+    lower: exp.Expr | None,
+    catalog: Catalog,
+) -> exp.Select:
+    """The rows of `source` from `lower` on, with what `wheres` and `measures` read."""
+    values = {value for where in wheres for value in _row_values(where)}
+    values |= {measure for measure in measures if isinstance(measure, Value)}
+    needed = sorted(values - {ROW_AT}, key=row_column)
     if source.kind == "event":
-        return _event_rows(source.name, needed, lower, catalog)
-    return _object_rows(source.name, needed, lower, catalog)
+        base = _event_rows({source.name}, needed, lower, catalog)
+    elif source.kind == "events":
+        base = _all_event_rows(source.name, needed, lower, catalog)
+    else:
+        base = _object_rows(source, needed, lower, catalog)
+    later = {node.next.name: node for where in wheres for node in followed(where)}
+    if not later:
+        return base
+    # What no condition looks at is not sorted.
+    plain = [simplify(And(tuple(item for item in _items(where) if not any(followed(item))))) for where in wheres]
+    following = {
+        # What follows comes later, so the same lower bound holds for it.
+        row_column(node.next): select(
+            [col("contact_id"), col("at")],
+            source_rows(node.source, [node.where], [], lower, catalog).subquery("later", copy=False),
+            predicate(node.where, ROW_COLUMNS),
+        )
+        for node in later.values()
+    }
+    rows = select(
+        [exp.Star()], base.subquery("earlier", copy=False), predicate(simplify(Or(tuple(plain))), ROW_COLUMNS)
+    )
+    return with_next(rows, [row_column(value) for value in needed], following)
 
 
 def aggregate(fact: Fact) -> exp.Expr:
@@ -108,14 +146,17 @@ def _period(periods: Periods) -> exp.Expr:
     return exp.Case(ifs=ifs)
 
 
-def row_column(name: str) -> str:
-    """The column of `ROWS` that holds a property or field; the row's own time and contact keep their names."""
-    if name == ROW_AT.name:
-        return "at"
-    return f"{name}_value" if _TAKEN.fullmatch(name) else name
+def row_column(value: Value) -> str:
+    """The column of `ROWS` that holds a property or field; the row's own time and contact keep their names. No
+    property has a blank or a dot in its name."""
+    if value.owner:
+        return f"{value.owner}.{value.name}"
+    if value.name.startswith("@"):
+        return value.name.removeprefix("@")
+    return f"{value.name}_value" if _TAKEN.fullmatch(value.name) else value.name
 
 
-ROW_COLUMNS = Columns(value=lambda value: col(row_column(value.name)), anchor=lambda: col("enrolled_at"))
+ROW_COLUMNS = Columns(value=lambda value: col(row_column(value)), anchor=lambda: col("enrolled_at"))
 
 
 def label_rows(kind: str, catalog: Catalog) -> exp.Select:
@@ -176,19 +217,40 @@ def _contact_facts(columns: Sequence[FactColumn]) -> exp.Select:
     return select([col("contact_id", "contacts"), *projections, tick_id_call()], ref("contacts", "contacts"))
 
 
-def _event_rows(name: str, needed: list[str], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
-    found = catalog.event(name)
-    assert found is not None, name
+def _all_event_rows(prefix: str, needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
+    """The rows of several events: one scan for those that keep what is needed in the same columns of one model."""
+    groups: dict[tuple[str, ...], set[str]] = {}
+    for name, (source, properties) in catalog.events_named(prefix).items():
+        columns = (properties[value.name].column or value.name for value in needed)
+        groups.setdefault((str(catalog.events.index(source)), *columns), set()).add(name)
+    parts = [_event_rows(names, needed, lower, catalog) for names in groups.values()]
+    for part in parts:
+        # The models may keep ids in different types.
+        part.expressions[0].set("this", typed(part.expressions[0].this, "text"))
+    if len(parts) == 1:
+        return parts[0]
+    names = ["contact_id", "at", *(row_column(value) for value in needed)]
+    return select([col(name) for name in names], union_all(parts).subquery("events", copy=False))
+
+
+def _event_rows(names: set[str], needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
+    """The rows of events that are in one model and keep what is needed in the same columns."""
+    found = catalog.event(min(names))
+    assert found is not None, names
     source, properties = found
     at = typed(col(source.at), "timestamp")
     conditions: list[exp.Expr] = []
     if source.name is not None:
-        conditions.append(exp.EQ(this=col(source.name), expression=exp.Literal.string(name)))
+        texts: list[exp.Expr] = [exp.Literal.string(name) for name in sorted(names)]
+        name = col(source.name)
+        conditions.append(
+            exp.EQ(this=name, expression=texts[0]) if len(texts) == 1 else exp.In(this=name, expressions=texts)
+        )
     conditions.append(is_not_null(col(source.contact)))
     conditions.append(exp.LTE(this=at, expression=bound_call(_AS_OF)))
     if lower is not None:
         conditions.append(exp.GTE(this=at.copy(), expression=lower))
-    values = [named(_property(source, prop, properties[prop]), row_column(prop)) for prop in needed]
+    values = [named(_property(source, value.name, properties[value.name]), row_column(value)) for value in needed]
     projections = [named(col(source.contact), "contact_id"), named(at.copy(), "at"), *values]
     return select(projections, ref(source.model, "events"), all_of(conditions))
 
@@ -219,14 +281,20 @@ def visible(time: exp.Expr) -> exp.Expr:
     return exp.Paren(this=exp.Or(this=made, expression=is_null(time.copy())))
 
 
-def _object_rows(name: str, needed: list[str], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
+def _object_rows(source: Source, needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
+    name = source.name
     path = catalog.object_path(name)
     own = path[0][1]
     created = typed(col(own.created_at, name) if own.created_at else exp.null(), "timestamp")
-    contact = col(path[-1][1].via, path[-1][0])
+    last, top = path[-1]
+    contact = col("contact_id", _CONTACT) if top.contacts_by else col(top.link, last)
     values = [
-        named(typed(col(own.fields[field].column or field, name), own.fields[field].type), row_column(field))
-        for field in needed
+        named(
+            typed(col(catalog.objects[owner].fields[value.name].column or value.name, owner), value.type),
+            row_column(value),
+        )
+        for value in needed
+        for owner in (value.owner or name,)
     ]
     conditions: list[exp.Expr] = [is_not_null(contact.copy())]
     conditions += [visible(col(spec.created_at, hop)) for hop, spec in path if spec.created_at]
@@ -235,15 +303,21 @@ def _object_rows(name: str, needed: list[str], lower: exp.Expr | None, catalog: 
     projections = [named(contact, "contact_id"), named(created, "at"), *values]
     query = select(projections, ref(own.model, name), all_of(conditions))
     for (child, child_spec), (parent, parent_spec) in pairwise(path):
-        joined = exp.EQ(this=col(child_spec.via, child), expression=col(parent_spec.key, parent))
+        joined = exp.EQ(this=col(child_spec.link, child), expression=col(parent_spec.key, parent))
         query.append("joins", exp.Join(this=ref(parent_spec.model, parent), on=joined, kind="INNER"))
+    if top.contacts_by:
+        key = typed(col(top.key, last), catalog.contacts.attributes[top.contacts_by].type)
+        on = exp.EQ(this=col(top.contacts_by, _CONTACT), expression=key)
+        query.append("joins", exp.Join(this=ref("contacts", _CONTACT), on=on, kind="INNER"))
     return query
 
 
-def _row_values(fact: Fact) -> Iterable[Value]:
-    if isinstance(fact.measure, Value):
-        yield fact.measure
-    for node in fact.where.walk():
+def _items(node: Node) -> tuple[Node, ...]:
+    return node.items if isinstance(node, And) else (node,)
+
+
+def _row_values(where: Node) -> Iterable[Value]:
+    for node in where.walk():
         if isinstance(node, Compare) and isinstance(node.subject, Value):
             yield node.subject
 
@@ -252,10 +326,9 @@ def _earliest(facts: list[Fact]) -> exp.Expr | None:
     """The lower bound that all facts share, or None when one of them looks at all of the past."""
     spans: list[Bound] = []
     for fact in facts:
-        items: tuple[Node, ...] = fact.where.items if isinstance(fact.where, And) else (fact.where,)
         lows = [
             operand
-            for item in items
+            for item in _items(fact.where)
             if isinstance(item, Compare) and item.operator == "gt" and item.subject == ROW_AT
             for operand in item.operands
             if isinstance(operand, Bound) and operand.shift is not None

@@ -20,6 +20,7 @@ from segflow.segments.nodes import (
     Compare,
     Constant,
     Fact,
+    Followed,
     Node,
     Not,
     Or,
@@ -65,7 +66,7 @@ def hoist(node: Node) -> Node:
 def collect(nodes: Iterable[Node]) -> dict[Fact, FactColumn]:
     """All facts of `nodes` that have one value per contact, each once, in order of model and column."""
     facts = list(dict.fromkeys(fact for node in nodes for fact in facts_of(node) if not fact.per_enrollment))
-    columns = [FactColumn(fact, fact.source.model, column_name(fact)) for fact in facts]
+    columns = [FactColumn(fact, fact.model, column_name(fact)) for fact in facts]
     times = Counter(column.name for column in columns)
     columns = [FactColumn(c.fact, c.model, column_name(c.fact, 24)) if times[c.name] > 1 else c for c in columns]
     return {column.fact: column for column in sorted(columns, key=lambda column: (column.model, column.column))}
@@ -96,9 +97,13 @@ def _words(node: Node) -> list[str]:
             return [word for item in items for word in _words(item)]
         case Not(item):
             return ["not", *_words(item)]
+        case Followed(source, where):
+            return ["then", source.name, *_words(where)]
         case Compare(Value() as value, operator, operands):
             if value == ROW_AT and isinstance(operands[0], Bound) and operands[0].shift is not None:
                 return ["in" if operator == "gt" else "before", operands[0].span]
+            if value.owner:
+                value = Value("row", f"{value.owner} {value.name}", value.type)
             texts = [o.key if isinstance(o, Bound) else str(o.value) for o in operands if not isinstance(o, Anchor)]
             return [value.name.removeprefix("@"), _LABEL.get(operator, operator), *texts]
     return []

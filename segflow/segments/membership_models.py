@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import reduce
 
 from sqlglot import exp
 
@@ -25,6 +24,7 @@ from segflow.segments.sql import (
     select,
     tick_id_call,
     typed,
+    union_all,
 )
 from segflow.specs.catalog import Catalog
 
@@ -101,7 +101,7 @@ def memberships_query(
     members = [_long(level, f"depth_{depth}") for depth, level in enumerate(levels)]
     query = select(
         [col("segment"), col("contact_id"), tick_id_call()],
-        _union(members).subquery("members", copy=False),
+        union_all(members).subquery("members", copy=False),
         is_not_null(col("segment")),
     )
     for name, body in ctes:
@@ -201,7 +201,3 @@ def _written(names: list[str]) -> exp.Select:
         .where(col("newest").eq(1))
         .group_by(col("contact_id"))
     )
-
-
-def _union(queries: Sequence[exp.Query]) -> exp.Query:
-    return reduce(lambda a, b: exp.Union(this=a, expression=b, distinct=False), queries)

@@ -5,6 +5,7 @@ All nodes are frozen and hashable: two facts that are equal are one fact.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -16,7 +17,7 @@ from segflow.specs.types import Duration, ValueType
 Operator = Literal[
     "eq", "in", "lt", "lte", "gt", "gte", "contains", "starts_with", "ends_with", "matches", "is_set", "anniversary"
 ]
-SourceKind = Literal["event", "object", "list", "tag", "contact"]
+SourceKind = Literal["event", "events", "object", "list", "tag", "contact"]
 Aggregate = Literal["count", "sum", "avg", "min", "max", "count_distinct", "first", "last", "match"]
 
 
@@ -87,6 +88,8 @@ class Value:
     of: Literal["contact", "row"]
     name: str
     type: ValueType
+    owner: str = ""
+    """The object above the row that has it; empty for the row itself."""
 
 
 ROW_AT = Value("row", "@at", "timestamp")
@@ -112,17 +115,38 @@ class Periods:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a fact reads: an event or object by name, the lists, the tags, or the contacts themselves."""
+    """Where a fact reads: an event or object by name, the events whose names begin with `name`, the lists, the tags,
+    or the contacts themselves."""
 
     kind: SourceKind
     name: str = ""
+    contacts_by: str = ""
+    """The attribute that leads from the contact to the object at the end of the path, where contacts belong to it."""
 
     @property
     def model(self) -> str:
-        """The fact model that holds all facts of this source."""
+        """The fact model that holds the facts of this source, those that need a sequence excepted."""
+        if self.kind == "events":
+            return f"facts__events_{self.name}" if self.name else "facts__events"
         if self.kind in ("event", "object"):
             return f"facts__{self.kind}_{self.name}"
         return {"list": "facts__lists", "tag": "facts__tags", "contact": "facts__contact"}[self.kind]
+
+
+@dataclass(frozen=True)
+class Followed(Node):
+    """Is there a row of `source` that satisfies `where`, later than the row that is looked at, by `within` seconds at
+    most?"""
+
+    source: Source
+    where: Node
+    within: int
+
+    @property
+    def next(self) -> Value:
+        """When the next such row is; null when there is none."""
+        digest = hashlib.sha256(f"{describe(self.source)} {describe(self.where)}".encode()).hexdigest()[:8]
+        return Value("row", f"@next {self.source.name} {digest}", "timestamp")
 
 
 @dataclass(frozen=True)
@@ -134,6 +158,13 @@ class Fact:
     aggregate: Aggregate
     measure: Value | Periods | None
     type: ValueType
+
+    @property
+    def model(self) -> str:
+        """The fact model that holds it. Sequences sort all their rows, which plain facts should not pay for."""
+        if any(isinstance(node, Followed) for node in self.where.walk()):
+            return self.source.model.replace("facts__event", "facts__sequence", 1)
+        return self.source.model
 
     @property
     def per_enrollment(self) -> bool:
@@ -184,6 +215,22 @@ def facts_of(node: Node) -> Iterator[Fact]:
             yield below.subject
 
 
+def followed(node: Node) -> Iterator[Followed]:
+    """What rows must be followed by, directly: the conditions inside these are not entered."""
+    return (below for below in node.walk() if isinstance(below, Followed))
+
+
+def sources_of(fact: Fact) -> set[Source]:
+    """Every source whose rows a fact looks at."""
+    found = {fact.source}
+    waiting = list(followed(fact.where))
+    while waiting:
+        node = waiting.pop()
+        found.add(node.source)
+        waiting += followed(node.where)
+    return found
+
+
 def bounds_of(node: Node) -> Iterator[Bound]:
     """Every moving bound below `node`, those inside facts included."""
     for operand in operands(node):
@@ -191,6 +238,8 @@ def bounds_of(node: Node) -> Iterator[Bound]:
             yield operand
     for fact in facts_of(node):
         yield from bounds_of(fact.where)
+    for later in followed(node):
+        yield from bounds_of(later.where)
 
 
 def describe(item: object) -> str:
@@ -202,8 +251,8 @@ def describe(item: object) -> str:
             return f"{value!r}:{kind}"
         case Bound():
             return f"<{item.key}>"
-        case Value(of, name, kind):
-            return f"{of}.{name}:{kind}"
+        case Value(of, name, kind, owner):
+            return f"{of}.{owner}.{name}:{kind}" if owner else f"{of}.{name}:{kind}"
         case Source():
             return f"{item.kind}:{item.name}" if item.name else item.kind
         case Node() | Fact() | Anchor() | Periods():

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from segflow.segments.bounds import Bound, date_literal, timestamp_literal
 from segflow.segments.nodes import (
+    ROW_AT,
     Anchor,
     And,
     Compare,
@@ -20,6 +21,7 @@ from segflow.segments.nodes import (
     Constant,
     Crossed,
     Fact,
+    Followed,
     Member,
     Node,
     Not,
@@ -73,6 +75,10 @@ def predicate(node: Node, columns: Columns) -> exp.Expr:
             return columns.member(segment)
         case Crossed():
             return columns.crossed(node)
+        case Followed():
+            span = exp.Interval(this=exp.Literal.string(str(node.within)), unit=exp.Var(this="SECOND"))
+            latest = exp.Add(this=columns.value(ROW_AT), expression=span)
+            return exp.LTE(this=columns.value(node.next), expression=latest)
         case Compare():
             return _compare(node, columns)
     raise TypeError(f"not a condition: {node!r}")
@@ -162,5 +168,7 @@ def _nullable(node: Node) -> bool:
             return aggregate not in ZERO_WHEN_EMPTY and node.operator != "is_set"
         case Compare():
             return node.operator != "is_set"
+        case Followed():
+            return True
         case _:
             return False

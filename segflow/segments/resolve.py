@@ -23,6 +23,7 @@ from segflow.segments.nodes import (
     Constant,
     Crossed,
     Fact,
+    Followed,
     Member,
     Node,
     Not,
@@ -71,8 +72,15 @@ class Resolver:
                 found = self.catalog.event(spec.event)
                 assert found is not None, spec.event
                 return self._rows(Source("event", spec.event), found[1], spec)
+            case c.EventPrefixCondition():
+                shared = self.catalog.shared_properties(spec.event_prefix)
+                return self._rows(Source("events", spec.event_prefix), shared, spec)
+            case c.AnyEventCondition():
+                return self._rows(Source("events"), self.catalog.shared_properties(""), spec)
             case c.ObjectCondition():
-                return self._rows(Source("object", spec.object), self.catalog.objects[spec.object].fields, spec)
+                top = self.catalog.object_path(spec.object)[-1][1]
+                source = Source("object", spec.object, top.contacts_by or "")
+                return self._rows(source, self.catalog.objects[spec.object].fields, spec)
             case c.ListCondition():
                 return _label("list", spec.list)
             case c.TagCondition():
@@ -167,6 +175,8 @@ class Resolver:
     def _rows(self, source: Source, values: dict[str, Attribute], spec: Any) -> Node:
         where: list[Node] = [] if spec.where is None else [self._row_condition(spec.where, values)]
         where += self._window(spec)
+        if isinstance(spec, c.EventRows):
+            where += self._sequence(spec)
         name, test = spec.aggregate()
         if isinstance(test, Duration):
             return self._turn(source, where, name, test)
@@ -185,6 +195,22 @@ class Resolver:
         kind: ValueType = "number" if name in ("sum", "avg", "count_distinct") else measure.type
         fact = Fact(source, _and(where), name, measure, kind)
         return self._number_test(fact, test) if isinstance(test, o.MeasureTest) else self.test(fact, test)
+
+    def _sequence(self, spec: c.EventRows | c.Following) -> list[Node]:
+        """What must, and what must not, have come after a row."""
+        found: list[Node] = []
+        if spec.followed_by is not None:
+            found.append(self._followed(spec.followed_by))
+        if spec.not_followed_by is not None:
+            over = Compare(ROW_AT, "lte", (Bound("instant", spec.not_followed_by.within),))
+            found += [Not(self._followed(spec.not_followed_by)), over]
+        return found
+
+    def _followed(self, spec: c.Following) -> Followed:
+        event = self.catalog.event(spec.event)
+        assert event is not None, spec.event
+        where = [] if spec.where is None else [self._row_condition(spec.where, event[1])]
+        return Followed(Source("event", spec.event), _and([*where, *self._sequence(spec)]), spec.within.seconds)
 
     @staticmethod
     def _turn(source: Source, where: list[Node], name: str, span: Duration) -> Node:
@@ -214,6 +240,9 @@ class Resolver:
                 return Not(self._row_condition(spec.not_, values))
             case c.PropertyCondition():
                 return self.test(Value("row", spec.property, values[spec.property].type), spec)
+            case c.FieldCondition(of=str() as owner):
+                kind = self.catalog.objects[owner].fields[spec.field].type
+                return self.test(Value("row", spec.field, kind, owner), spec)
             case c.FieldCondition():
                 return self.test(Value("row", spec.field, values[spec.field].type), spec)
         raise TypeError(f"not a condition on rows: {spec!r}")

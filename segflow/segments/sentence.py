@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from segflow.segments.bounds import Bound
-from segflow.segments.nodes import ROW_AT, Anchor, And, Compare, Const, Constant, Fact, Node, Not, Or, Value
+from segflow.segments.nodes import (
+    ROW_AT,
+    TRUE,
+    Anchor,
+    And,
+    Compare,
+    Const,
+    Constant,
+    Fact,
+    Followed,
+    Node,
+    Not,
+    Or,
+    Value,
+)
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
+from segflow.specs.types import Duration
 
 _GROUP: dict[type[Any], tuple[str, str]] = {
     c.All: ("all", "all of"),
@@ -45,9 +60,14 @@ def sentence(condition: Any) -> list[str]:
 def _leaf(condition: Any) -> str:
     match condition:
         case c.AttributeCondition(attribute=name) | c.PropertyCondition(property=name) | c.FieldCondition(field=name):
-            return _test(name, condition)
+            owner = condition.of if isinstance(condition, c.FieldCondition) else None
+            return _test(f"{owner} {name}" if owner else name, condition)
         case c.EventCondition():
             return _rows(condition.event, condition)
+        case c.EventPrefixCondition():
+            return _rows(f"{condition.event_prefix}* events", condition)
+        case c.AnyEventCondition():
+            return _rows("any event", condition)
         case c.ObjectCondition():
             return _rows(condition.object, condition)
         case c.ListCondition():
@@ -81,7 +101,7 @@ def _test(subject: str, test: o.Test) -> str:
 def _rows(noun: str, condition: Any) -> str:
     name, test = condition.aggregate()
     where = f" where {_inline(condition.where)}" if condition.where is not None else ""
-    rows = f"{noun}{where}{_window(condition)}"
+    rows = f"{noun}{where}{_window(condition)}{_sequence(condition)}"
     if name in c.TURNS:
         last = f"in the last {test}"
         return (
@@ -99,6 +119,17 @@ def _rows(noun: str, condition: Any) -> str:
     if isinstance(test, o.MeasureTest):
         return f"{name} of {measured} {_bounds(test)}, over {rows}"
     return f"{_test(f'{name} {measured}', test)}, over {rows}"
+
+
+def _sequence(condition: Any) -> str:
+    """What followed, and what did not."""
+    words = ""
+    for key, start in (("followed_by", "followed by"), ("not_followed_by", "not followed by")):
+        following = getattr(condition, key, None)
+        if following is not None:
+            where = f" where {_inline(following.where)}" if following.where is not None else ""
+            words += f", {start} {following.event}{where} within {following.within}{_sequence(following)}"
+    return words
 
 
 def _inline(condition: Any) -> str:
@@ -159,6 +190,10 @@ def node_words(node: Node) -> str:
             return f"({' or '.join(node_words(item) for item in items)})"
         case Not(item):
             return f"not ({node_words(item)})"
+        case Followed(source, where, within):
+            span = Bound("instant", Duration(0, within, "")).span
+            then = "" if where == TRUE else f" where {node_words(where)}"
+            return f"followed by {source.name}{then} within {span}"
         case Const(value):
             return "everyone" if value else "nobody"
         case Compare():
@@ -166,7 +201,7 @@ def node_words(node: Node) -> str:
             first = node.operands[0] if node.operands else None
             if subject == ROW_AT and isinstance(first, Bound) and first.shift is not None:
                 return f"{'in the last' if node.operator == 'gt' else 'longer ago than'} {first.span}"
-            name = subject.name.removeprefix("@") if isinstance(subject, Value) else fact_sentence(subject)
+            name = _value_words(subject) if isinstance(subject, Value) else fact_sentence(subject)
             if node.operator == "is_set":
                 return f"{name} is set"
             if node.operator == "anniversary":
@@ -174,6 +209,11 @@ def node_words(node: Node) -> str:
             words = " or ".join(_operand_words(operand) for operand in node.operands)
             return f"{name} {_NODE_WORDS[node.operator]} {words}"
     return "a condition"
+
+
+def _value_words(value: Value) -> str:
+    name = value.name.removeprefix("@")
+    return f"{value.owner} {name}" if value.owner else name
 
 
 def _operand_words(operand: object) -> str:

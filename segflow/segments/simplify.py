@@ -6,7 +6,7 @@ meaning; a property test holds the simplified tree to the original.
 
 from __future__ import annotations
 
-from segflow.segments.nodes import And, Compare, Const, Fact, Node, Not, Or
+from segflow.segments.nodes import And, Compare, Const, Fact, Followed, Node, Not, Or
 
 
 def simplify(node: Node) -> Node:
@@ -24,6 +24,8 @@ def simplify(node: Node) -> Node:
         case Compare(Fact() as fact, operator, operands, fold):
             plain = Fact(fact.source, simplify(fact.where), fact.aggregate, fact.measure, fact.type)
             return Compare(plain, operator, operands, fold)
+        case Followed(source, where, within):
+            return Followed(source, simplify(where), within)
     return node
 
 

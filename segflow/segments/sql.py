@@ -134,6 +134,14 @@ def select(projections: Sequence[exp.Expr], table: exp.Expr, where: exp.Expr | N
     return query
 
 
+def union_all(queries: Sequence[exp.Select]) -> exp.Query:
+    """All rows of all queries."""
+    together: exp.Query = queries[0]
+    for query in queries[1:]:
+        together = exp.Union(this=together, expression=query, distinct=False)
+    return together
+
+
 def case_when(condition: exp.Expr, value: exp.Expr) -> exp.Case:
     return exp.Case(ifs=[exp.If(this=condition, true=value)])
 

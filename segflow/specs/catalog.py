@@ -91,14 +91,38 @@ class EventSource(SpecModel):
 
 
 class ObjectSpec(SpecModel):
-    """A related table. `belongs_to` names `contact` or another object; `via` is the foreign key column."""
+    """A related table. `belongs_to` names `contact` or another object; `via` is the foreign key column.
+
+    Where contacts belong to the object instead (a company), `contacts_by` is the attribute that holds its key.
+    """
 
     model: ModelName
     key: ColumnName
     belongs_to: Identifier = "contact"
-    via: ColumnName
+    via: ColumnName | None = None
+    contacts_by: Identifier | None = None
     created_at: ColumnName | None = None
     fields: dict[Identifier, Attribute] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_way_up(self) -> ObjectSpec:
+        if self.contacts_by is None and self.via is None:
+            raise PydanticCustomError(
+                "object",
+                "via is missing: the column that holds the key of what the object belongs to (or contacts_by: the "
+                "attribute of contacts that holds the object's key)",
+            )
+        if self.contacts_by is not None and self.model_fields_set & {"via", "belongs_to"}:
+            raise PydanticCustomError(
+                "object", "contacts_by: says how contacts belong to the object; remove via: and belongs_to:"
+            )
+        return self
+
+    @property
+    def link(self) -> ColumnName:
+        """The foreign key column; only for objects that belong to something."""
+        assert self.via is not None
+        return self.via
 
 
 class LabelSource(SpecModel):
@@ -126,6 +150,24 @@ class Catalog(SpecModel):
             if properties is not None:
                 return source, properties
         return None
+
+    def events_named(self, prefix: str) -> dict[str, tuple[EventSource, dict[str, Attribute]]]:
+        """The events whose names begin with `prefix`, with their sources and properties."""
+        return {
+            name: (source, properties)
+            for source in self.events
+            for name, properties in source.kinds().items()
+            if name.startswith(prefix)
+        }
+
+    def shared_properties(self, prefix: str) -> dict[str, Attribute]:
+        """The properties that all events whose names begin with `prefix` have, with one type."""
+        kinds = [properties for _, properties in self.events_named(prefix).values()]
+        return {
+            name: attribute
+            for name, attribute in (kinds[0] if kinds else {}).items()
+            if all(name in other and other[name].type == attribute.type for other in kinds)
+        }
 
     def event_names(self) -> list[str]:
         return [name for source in self.events for name in source.kinds()]

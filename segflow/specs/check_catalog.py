@@ -95,6 +95,8 @@ def _objects(say: Reporter, catalog: Catalog) -> None:
     for name, spec in catalog.objects.items():
         loc = ("objects", name)
         _source_only(say, spec.fields, (*loc, "fields"), "objects")
+        if spec.contacts_by is not None:
+            _key_attribute(say, catalog, spec.contacts_by, (*loc, "contacts_by"))
         if name == "contact":
             say(loc, "contact is what objects belong to in the end; an object needs another name", key=True)
         elif spec.belongs_to not in known:
@@ -103,6 +105,14 @@ def _objects(say: Reporter, catalog: Catalog) -> None:
             path = " -> ".join([*circle, name])
             message = f"objects belong to each other in a circle: {path}; one must belong to contact"
             say((*loc, "belongs_to"), message)
+
+
+def _key_attribute(say: Reporter, catalog: Catalog, name: str, loc: tuple[str | int, ...]) -> None:
+    attribute = catalog.contacts.attributes.get(name)
+    if attribute is None:
+        say.unknown(loc, "attribute", name, list(catalog.contacts.attributes))
+    elif attribute.type in ("boolean", "date", "timestamp"):
+        say(loc, f"contacts_by needs an attribute that holds a key; {name} is a {attribute.type}")
 
 
 def _circle(catalog: Catalog, start: str) -> list[str]:

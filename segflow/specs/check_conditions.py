@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from segflow.errors import did_you_mean
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog, LabelSource
@@ -52,6 +53,10 @@ class ConditionChecker:
                     self._window(condition, loc)
                 else:
                     self._rows(condition, loc, "event", condition.event, found[1], timed=True)
+            case c.EventPrefixCondition(event_prefix=prefix):
+                self._events(condition, prefix, f"events {prefix}*", (*loc, "event_prefix"), loc)
+            case c.AnyEventCondition():
+                self._events(condition, "", "any event", (*loc, "any_event"), loc)
             case c.ObjectCondition():
                 spec = self.catalog.objects.get(condition.object)
                 if spec is None:
@@ -74,9 +79,38 @@ class ConditionChecker:
                 if not self.enrollment:
                     self.say((*loc, word), f"{word} is about an enrollment: {self.why}", key=True)
 
+    def _events(
+        self, condition: c.EventPrefixCondition | c.AnyEventCondition, prefix: str, name: str, at: Loc, loc: Loc
+    ) -> None:
+        if not self.catalog.events_named(prefix):
+            known = ", ".join(sorted(self.catalog.event_names())) or "none"
+            begins = f" whose name begins with {prefix}" if prefix else ""
+            self.say(at, f"the catalog has no event{begins}; known: {known}")
+            self._window(condition, loc)
+        else:
+            self._rows(condition, loc, "event", name, self.catalog.shared_properties(prefix), timed=True)
+
+    def _following(self, spec: c.Following, loc: Loc) -> None:
+        found = self.catalog.event(spec.event)
+        if found is None:
+            self.say.unknown((*loc, "event"), "event", spec.event, self.catalog.event_names())
+        elif spec.where is not None:
+            self._property(spec.where, (*loc, "where"), "event", spec.event, found[1])
+        check_span(self.say, spec.within, (*loc, "within"))
+        if spec.within.months:
+            message = f"within takes an exact time like 30 days, not {spec.within}: months are not equally long"
+            self.say((*loc, "within"), message)
+        self._followings(spec, loc)
+
+    def _followings(self, spec: c.Following | c.EventRows, loc: Loc) -> None:
+        for key in ("followed_by", "not_followed_by"):
+            following = getattr(spec, key)
+            if following is not None:
+                self._following(following, (*loc, key))
+
     def _rows(
         self,
-        condition: c.EventCondition | c.ObjectCondition,
+        condition: c.EventRows | c.ObjectCondition,
         loc: Loc,
         kind: str,
         name: str,
@@ -97,6 +131,8 @@ class ConditionChecker:
                     self.say((*loc, key), message, key=True)
         if condition.where is not None:
             self._property(condition.where, (*loc, "where"), kind, name, fields)
+        if isinstance(condition, c.EventRows):
+            self._followings(condition, loc)
         aggregate, test = condition.aggregate()
         at = (*loc, aggregate)
         if isinstance(test, Duration):
@@ -131,10 +167,37 @@ class ConditionChecker:
         if word != proper:
             self.say((*loc, word), f"{word}: is for {_other(kind)}; here write {proper}:", key=True)
             return None
+        if given not in fields and kind == "event" and not self.catalog.event(name):
+            self._not_shared(given, (*loc, word), name, fields)
+            return None
         if given not in fields:
             self.say.unknown((*loc, word), f"{proper} of {kind} {name} called", given, list(fields))
             return None
         return fields[given]
+
+    def _field_above(self, node: c.FieldCondition, loc: Loc, kind: str, name: str) -> Attribute | None:
+        assert node.of is not None
+        if kind == "event":
+            self.say((*loc, "of"), "of: is for objects; events belong to contacts themselves", key=True)
+            return None
+        above = {other: spec.fields for other, spec in self.catalog.object_path(name)[1:]}
+        if node.of not in above:
+            path = " -> ".join([name, *above, "contact"])
+            self.say((*loc, "of"), f"{node.of} is no object above {name} ({path}){did_you_mean(node.of, list(above))}")
+            return None
+        return self._field("field", node.field, loc, kind, node.of, above[node.of])
+
+    def _not_shared(self, given: str, loc: Loc, name: str, fields: Mapping[str, Attribute]) -> None:
+        prefix = name.removeprefix("events ").rstrip("*") if name != "any event" else ""
+        kinds = {event: found[1] for event, found in self.catalog.events_named(prefix).items()}
+        without = next((event for event in kinds if given not in kinds[event]), None)
+        if without is None:
+            types = ", ".join(f"{kinds[event][given].type} in {event}" for event in kinds)
+            self.say(loc, f"property {given} has not one type in all of these events: {types}")
+        elif any(given in properties for properties in kinds.values()):
+            self.say(loc, f"not all of these events have a property {given}: {without} has none")
+        else:
+            self.say.unknown(loc, f"property of {name} called", given, list(fields))
 
     def _property(self, node: Any, loc: Loc, kind: str, name: str, fields: Mapping[str, Attribute]) -> None:
         match node:
@@ -143,14 +206,18 @@ class ConditionChecker:
                 if attribute is not None:
                     check_test(self.say, node, attribute.type, loc, node.property)
             case c.FieldCondition():
-                attribute = self._field("field", node.field, loc, kind, name, fields)
+                attribute = (
+                    self._field("field", node.field, loc, kind, name, fields)
+                    if node.of is None
+                    else self._field_above(node, loc, kind, name)
+                )
                 if attribute is not None:
                     check_test(self.say, node, attribute.type, loc, node.field)
             case _:
                 for inner, at in children(node, loc):
                     self._property(inner, at, kind, name, fields)
 
-    def _window(self, condition: c.EventCondition | c.ObjectCondition, loc: Loc) -> None:
+    def _window(self, condition: c.EventRows | c.ObjectCondition, loc: Loc) -> None:
         for key in ("within_last", "not_within_last"):
             span = getattr(condition, key)
             if span is not None:

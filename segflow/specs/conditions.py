@@ -31,6 +31,8 @@ class FieldCondition(Test):
     """Inside `object.where`: `{field: status, is: paid}`"""
 
     field: Identifier
+    of: Identifier | None = None
+    """The object above this one that has the field."""
 
 
 PERIODS = ("days", "weeks", "months")
@@ -146,11 +148,43 @@ PropertyNode = Annotated[
 ]
 
 
-class EventCondition(_Rows):
-    """`{event: purchase, within_last: 30 days, count: {gte: 2}}`"""
+class Following(SpecModel):
+    """`followed_by: {event: purchase, within: 2 days}`: a later event, at most that long after. It may be followed in
+    turn."""
 
     event: Identifier
     where: PropertyNode | None = None
+    within: Duration
+    followed_by: Following | None = None
+    not_followed_by: Following | None = None
+
+
+class EventRows(_Rows):
+    """What the three ways to name events share."""
+
+    where: PropertyNode | None = None
+    followed_by: Following | None = None
+    """Only rows after which this came."""
+    not_followed_by: Following | None = None
+    """Only rows after which this did not come in time; rows whose time is not over are left out."""
+
+
+class EventCondition(EventRows):
+    """`{event: purchase, within_last: 30 days, count: {gte: 2}}`"""
+
+    event: Identifier
+
+
+class EventPrefixCondition(EventRows):
+    """`{event_prefix: shop_, within_last: 30 days}`: the events of the catalog whose names begin so."""
+
+    event_prefix: Identifier
+
+
+class AnyEventCondition(EventRows):
+    """`{any_event: true, within_last: 30 days, count: 0}`: all events of the catalog."""
+
+    any_event: Literal[True]
 
 
 class ObjectCondition(_Rows):
@@ -207,8 +241,8 @@ class Not(SpecModel):
 
 
 CONDITION_KEYS = (
-    "all", "any", "none", "not", "attribute", "event", "object", "list", "tag", "segment", "everyone",
-    "enters", "exits",
+    "all", "any", "none", "not", "attribute", "event", "event_prefix", "any_event", "object", "list", "tag",
+    "segment", "everyone", "enters", "exits",
 )  # fmt: skip
 
 Condition = Annotated[
@@ -218,6 +252,8 @@ Condition = Annotated[
     | Annotated[Not, Tag("<not>")]
     | Annotated[AttributeCondition, Tag("<attribute>")]
     | Annotated[EventCondition, Tag("<event>")]
+    | Annotated[EventPrefixCondition, Tag("<event_prefix>")]
+    | Annotated[AnyEventCondition, Tag("<any_event>")]
     | Annotated[ObjectCondition, Tag("<object>")]
     | Annotated[ListCondition, Tag("<list>")]
     | Annotated[TagCondition, Tag("<tag>")]
@@ -234,7 +270,9 @@ Condition = Annotated[
 
 for _model in (PropertyAll, PropertyAny, PropertyNone, PropertyNot, All, Any_, None_, Not):
     _model.model_rebuild()
-EventCondition.model_rebuild()
+Following.model_rebuild()
+for _events in (EventCondition, EventPrefixCondition, AnyEventCondition):
+    _events.model_rebuild()
 ObjectCondition.model_rebuild()
 
 CONDITION_MODELS = {

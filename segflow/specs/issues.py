@@ -207,7 +207,7 @@ def _wrong_sender(source: Source, at: Path, given: dict[str, Any]) -> Issue:
 
 def _inside_rows(loc: Loc) -> bool:
     """True inside the `where` of an event or an object, where conditions are about its properties."""
-    return any(tag in ("<event>", "<object>") for tag in loc)
+    return any(tag in ("<event>", "<event_prefix>", "<any_event>", "<object>") for tag in loc)
 
 
 def _value_problem(model: type[BaseModel], loc: Loc, name: str, kind: str, given: Any, error: ErrorDetails) -> str:

@@ -44,7 +44,7 @@ def test_the_catalog_names_columns_that_the_models_have(warehouse: Path) -> None
     for source in catalog.events:
         wanted[source.model] = {source.contact, source.at, source.name, source.payload and source.payload.column}
     for spec in catalog.objects.values():
-        wanted[spec.model] = {spec.key, spec.via, *spec.fields} | ({spec.created_at} - {None})
+        wanted[spec.model] = {spec.key, *spec.fields} | ({spec.via, spec.created_at} - {None})
     for labels in (catalog.lists, catalog.tags):
         assert labels.model is not None
         wanted[labels.model] = {labels.contact, labels.name, labels.added_at}

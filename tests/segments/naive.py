@@ -33,6 +33,8 @@ class World:
     tables: dict[str, list[Row]]
     updates: list[Row] = field(default_factory=list)
     """What flows changed: contact_id, kind (list, tag or attribute), name, value, at, hop."""
+    contact: str = ""
+    """The one that is looked at."""
     segments: dict[str, Any] = field(default_factory=dict)
     """Segment -> condition, or a function of a contact's attributes for a `.sql` one."""
 
@@ -71,6 +73,7 @@ class World:
         }
 
     def holds(self, spec: Any, contact: str, attributes: Row) -> bool:
+        self.contact = contact
         if callable(spec):
             return bool(spec(attributes))
         match spec:
@@ -95,8 +98,15 @@ class World:
                 return self.labelled("tag", spec.tag, contact)
             case c.EventCondition():
                 return self.aggregate(spec, list(self.event_rows(spec.event, contact)), self.event_types(spec.event))
+            case c.EventPrefixCondition() | c.AnyEventCondition():
+                prefix = spec.event_prefix if isinstance(spec, c.EventPrefixCondition) else ""
+                names = [name for name in self.catalog.event_names() if name.startswith(prefix)]
+                happened = [row for name in names for row in self.event_rows(name, contact)]
+                return self.aggregate(spec, happened, self.event_types(names[0]))
             case c.ObjectCondition():
                 types = self.catalog.objects[spec.object].fields
+                for owner, above in self.catalog.object_path(spec.object)[1:]:
+                    types = types | {f"{owner}.{name}": field for name, field in above.fields.items()}
                 return self.aggregate(spec, list(self.object_rows(spec.object, contact)), types)
         raise TypeError(spec)
 
@@ -145,14 +155,23 @@ class World:
                 if not above:
                     break
                 owners.append(above[0])
-            if len(owners) < len(path) or str(owners[-1][path[-1][1].via]) != contact:
+            if len(owners) < len(path):
+                continue
+            top = path[-1][1]
+            if top.contacts_by is not None:
+                if self.contacts()[contact][top.contacts_by] != str(owners[-1][top.key]):
+                    continue
+            elif str(owners[-1][top.via]) != contact:
                 continue
             times = [r[s.created_at] for r, (_, s) in zip(owners, path, strict=True) if s.created_at]
             if any(time is not None and _aware(time) > self.as_of for time in times):
                 continue
             own = path[0][1]
             at = _aware(row[own.created_at]) if own.created_at else None
-            yield at, {name: _aware(row[field.column or name]) for name, field in own.fields.items()}
+            values = {name: _aware(row[field.column or name]) for name, field in own.fields.items()}
+            for (owner, above), found in zip(path[1:], owners[1:], strict=True):
+                values |= {f"{owner}.{n}": _aware(found[field.column or n]) for n, field in above.fields.items()}
+            yield at, values
 
     def aggregate(self, spec: Any, rows: list[tuple[datetime | None, Row]], types: dict[str, Attribute]) -> bool:
         rows = [
@@ -160,6 +179,8 @@ class World:
             for at, row in rows
             if self.in_window(spec, at) and (spec.where is None or self.row_holds(spec.where, row, types))
         ]
+        if isinstance(spec, c.EventRows):
+            rows = [(at, row) for at, row in rows if at is not None and self.in_sequence(spec, at)]
         name, test = spec.aggregate()
         if name == "count":
             return _in_bounds(len(rows), test)
@@ -183,6 +204,24 @@ class World:
             value = {"min": min, "max": max}[name](values) if values else None
             return self.test(value, types[measured].type, test)
         return self.test(_at_the_end(name, [(at, row[measured]) for at, row in rows]), types[measured].type, test)
+
+    def in_sequence(self, spec: Any, at: datetime) -> bool:
+        """What must have followed did; what must not did not, and its time is over."""
+        if spec.followed_by is not None and not self.followed(spec.followed_by, at):
+            return False
+        if spec.not_followed_by is None:
+            return True
+        over = at + timedelta(seconds=spec.not_followed_by.within.seconds)
+        return over <= self.as_of and not self.followed(spec.not_followed_by, at)
+
+    def followed(self, spec: c.Following, at: datetime) -> bool:
+        types = self.event_types(spec.event)
+        return any(
+            at < later <= at + timedelta(seconds=spec.within.seconds)
+            and (spec.where is None or self.row_holds(spec.where, row, types))
+            and self.in_sequence(spec, later)
+            for later, row in self.event_rows(spec.event, self.contact)
+        )
 
     def period(self, name: str, number: int, at: datetime | None) -> int | None:
         """k of the day, week or month (as_of - (k + 1), as_of - k] that `at` lies in, None when in none of `number`."""
@@ -225,6 +264,7 @@ class World:
             case c.PropertyNot():
                 return not self.row_holds(spec.not_, row, types)
         name = spec.property if isinstance(spec, c.PropertyCondition) else spec.field
+        name = f"{spec.of}.{name}" if isinstance(spec, c.FieldCondition) and spec.of else name
         return self.test(row[name], types[name].type, spec)
 
     # --- one value -----------------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ CATALOG = Catalog.model_validate(
                     "view": {"page": "text"},
                     "cart": {"amount": "number"},
                     "buy": {"amount": "number", "item": "text"},
+                    "shop_in": {"till": "number"},
+                    "shop_out": {"till": "number", "no": "number"},
                 },
             }
         ],
@@ -67,6 +69,23 @@ CASES: dict[str, tuple[str, dict[str, list[str]], str]] = {
     "stopped": ("{event: view, stopped: 30 days}", {"a": ["view -30d"], "b": ["view -30d+1us", "view -31d"], "c": ["view -60d+1us"], "d": ["view -60d"], "e": [], "f": ["view -40d", "view -50d"]}, "a c f"),
     "restarted": ("{event: view, restarted: 30 days}", {"a": ["view", "view -60d"], "b": ["view", "view -59d", "view -99d"], "c": ["view"], "d": ["view -60d"], "e": [], "f": ["view -30d+1us", "view -400d"], "g": ["view -30d", "view -400d"]}, "a f"),
     "stopped with where": ("{event: buy, where: {property: item, is: tea}, stopped: 1 month}", {"a": ["buy -40d item=tea", "buy -2d item=cake"], "b": ["buy -40d item=cake"], "c": ["buy -40d item=tea", "buy -2d item=tea"]}, "a"),
+    "followed_by": ("{event: view, followed_by: {event: buy, within: 2 days}}", {"a": ["view -5d", "buy -3d"], "b": ["view -5d", "buy -3d+1us"], "c": ["buy -5d", "view -4d"], "d": ["view -5d", "buy -5d"], "e": ["view -5d", "buy -5d+1us"], "f": ["view -5d"], "g": ["view -9d", "view -4d", "buy -3d"]}, "a e g"),
+    "followed_by counts the first events": ("{event: view, followed_by: {event: buy, within: 2 days}, count: 2}", {"a": ["view -5d", "view -4d", "buy -3d"], "b": ["view -5d", "buy -4d", "buy -3d"], "c": ["view -9d", "buy -8d", "view -5d", "buy -4d"]}, "a c"),
+    "followed_by with both wheres": ("{event: view, where: {property: page, is: tea}, followed_by: {event: buy, where: {property: amount, gte: 5}, within: 2 days}}", {"a": ["view -5d page=tea", "buy -4d amount=5"], "b": ["view -5d page=cake", "buy -4d amount=5"], "c": ["view -5d page=tea", "buy -4d amount=4"], "d": ["view -5d page=tea", "buy -4d amount=4", "buy -4d amount=6"], "e": ["view -5d page=tea", "buy -4d"]}, "a d"),
+    "followed_by in a window of the first": ("{event: view, within_last: 3 days, followed_by: {event: buy, within: 2 days}}", {"a": ["view -4d", "buy -2d"], "b": ["view -2d", "buy -1d"]}, "b"),
+    "followed_by itself": ("{event: view, followed_by: {event: view, within: 1 day}}", {"a": ["view -5d", "view -4d"], "b": ["view -5d", "view -5d"], "c": ["view -5d"]}, "a"),
+    "not_followed_by": ("{event: cart, not_followed_by: {event: buy, within: 1 day}}", {"a": ["cart -1d"], "b": ["cart -1d+1us"], "c": ["cart -5d", "buy -4d"], "d": ["cart -5d", "buy -4d+1us"], "e": ["buy -5d"], "f": ["cart -5d", "buy -4d", "cart -3d"]}, "a d f"),
+    "a chain of three": ("{event: view, followed_by: {event: cart, within: 1 day, followed_by: {event: buy, within: 1 day}}}", {"a": ["view -5d", "cart -4d", "buy -3d"], "b": ["view -5d", "cart -4d", "buy -3d+1us"], "c": ["view -5d", "buy -4d", "cart -4d"], "d": ["view -5d", "cart -5d+1h", "cart -5d+2h", "buy -4d+2h"], "e": ["view -5d", "buy -4d"]}, "a d"),
+    "abandoned after a view": ("{event: view, followed_by: {event: cart, within: 1 day, not_followed_by: {event: buy, within: 1 day}}}", {"a": ["view -5d", "cart -4d"], "b": ["view -5d", "cart -4d", "buy -3d"], "c": ["view -1h", "cart -30s"], "d": ["view -5d", "cart -5d+1h", "buy -5d+2h", "cart -5d+3h"]}, "a d"),
+    "one that followed and one that did not": ("{event: view, followed_by: {event: cart, within: 1 day}, not_followed_by: {event: buy, within: 2 days}}", {"a": ["view -5d", "cart -4d"], "b": ["view -5d", "cart -4d", "buy -3d"], "c": ["view -5d"], "d": ["view -5d", "cart -4d", "buy -2d"]}, "a d"),
+    "nobody followed": ("{event: view, followed_by: {event: buy, within: 2 days}, count: 0}", {"a": ["view -5d", "buy -4d"], "b": ["view -5d"], "c": []}, "b c"),
+    "the last time of those that followed": ("{event: view, followed_by: {event: buy, within: 1 day}, last_time: {within_last: 4 days}}", {"a": ["view -3d", "buy -2d"], "b": ["view -9d", "buy -8d", "view -1d"], "c": ["view -9d", "buy -8d", "view -4d+1us", "buy -3d"]}, "a c"),
+    "event_prefix": ("{event_prefix: shop_, within_last: 9 days, count: 2}", {"a": ["shop_in -1d", "shop_out -2d"], "b": ["shop_in -1d", "view -2d"], "c": ["shop_in -1d", "shop_in -2d"], "d": ["shop_in -1d", "shop_out -9d"], "e": []}, "a c"),
+    "event_prefix with a property that all have": ("{event_prefix: shop_, where: {property: till, gte: 5}, count: 2}", {"a": ["shop_in -1d till=5", "shop_out -2d till=6"], "b": ["shop_in -1d till=5", "shop_out -2d till=4"], "c": ["shop_in -1d till=5", "shop_out -2d no=5"]}, "a"),
+    "event_prefix followed": ("{event_prefix: shop_, followed_by: {event: buy, within: 1 day}}", {"a": ["shop_out -3d", "buy -2d"], "b": ["buy -3d", "shop_out -2d"]}, "a"),
+    "any_event": ("{any_event: true, within_last: 30 days, count: 0}", {"a": ["view -1d"], "b": ["shop_out -1d"], "c": ["buy -31d"], "d": [], "e": ["unheard_of -1d"]}, "c d e"),
+    "any_event last time": ("{any_event: true, last_time: {not_within_last: 30 days}}", {"a": ["view -1d", "buy -40d"], "b": ["view -50d", "buy -40d"], "d": []}, "b d"),
+    "any_event on days": ("{any_event: true, days: {of_last: 3, is: 2}}", {"a": ["view -1h", "buy -2h", "cart -25h"], "b": ["view -1h", "buy -2h"]}, "a"),
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tests.segments.worlds_catalog import (
     LABELS,
     MOMENTS,
     NUMBERS,
+    PREFIXES,
     SPANS,
     TEXTS,
     TYPES,
@@ -110,6 +111,7 @@ class Maker:
                     "birthday": self._maybe(self.day()),
                     "seen": self._maybe(self.moment()),
                     "score": self._maybe(self.value("number")),
+                    "company": self._one(None, "", "1", "2", "3", "x"),
                 }
                 for key in [*people, None, None]
             ],
@@ -117,7 +119,9 @@ class Maker:
                 {
                     "person": person(),
                     "happened": self._maybe(self.moment()),
-                    "kind": self._one("purchase", "purchase", "purchase", "visit", "other", None),
+                    "kind": self._one(
+                        "purchase", "purchase", "purchase", "visit", "visit_shop", "review_click", "other", None
+                    ),
                     "payload": self.payload(),
                 }
                 for _ in range(60)
@@ -176,6 +180,20 @@ class Maker:
                     "weight": self._maybe(self.value("number")),
                 }
                 for number in range(30)
+            ],
+            "companies": [
+                {"no": number, "founded": self._maybe(self.moment()), "size": self._maybe(self.value("number"))}
+                for number in (1, 2, 4)
+            ],
+            "plans": [
+                {
+                    "no": number,
+                    "company_no": self._one(1, 2, 3, 4, None),
+                    "booked": self._maybe(self.moment()),
+                    "level": self._maybe(self.value("text")),
+                    "price": self._maybe(self.value("number")),
+                }
+                for number in range(12)
             ],
             "list_rows": [
                 {"person": text(person()), "list": self._one(*LABELS, None), "added": self._maybe(self.moment())}
@@ -249,12 +267,17 @@ class Maker:
 
     def rows(self, kind: str, name: str) -> Row:
         """A condition on events or objects."""
-        word = "property" if kind == "event" else "field"
-        spec: Row = {kind: name}
-        types = TYPES[name]
-        if self._one(True, False):
-            spec["where"] = self.where(word, types, 2)
-        timed = kind == "event" or CATALOG.objects[name].created_at is not None
+        word = "field" if kind == "object" else "property"
+        if kind == "events":
+            spec: Row = {"event_prefix": name} if name else {"any_event": True}
+            types = {n: a.type for n, a in CATALOG.shared_properties(name).items()}
+        else:
+            spec, types = {kind: name}, dict(TYPES[name])
+        if types and self._one(True, False):
+            spec["where"] = self.where(word, types, 2, self.above(name) if kind == "object" else {})
+        if kind != "object" and self._one(True, False, False, False):
+            spec |= self.following(2)
+        timed = kind != "object" or CATALOG.objects[name].created_at is not None
         aggregate = self._one(
             "count", "count", None, None, "sum", "avg", "min", "max", "count_distinct", "first", "last", "first_time",
             "last_time", "days", "weeks", "months", "stopped", "restarted",
@@ -283,8 +306,12 @@ class Maker:
             return spec | ({aggregate: self.test("timestamp")} if timed else {})
         if aggregate == "count":
             spec["count"] = self._one(0, 1, self.bounds(counts=True))
+        elif not types:
+            return spec
         elif aggregate in ("sum", "avg"):
             numbers = [value for value, of in types.items() if of == "number"]
+            if not numbers:
+                return spec
             spec[aggregate] = {word: self._one(*numbers), **self.bounds(counts=False)}
         elif aggregate == "count_distinct":
             spec[aggregate] = {word: self._one(*types), **self.bounds(counts=True)}
@@ -293,12 +320,33 @@ class Maker:
             spec[aggregate] = {word: measured, **self.test(types[measured])}
         return spec
 
-    def where(self, word: str, types: dict[str, str], depth: int) -> Row:
+    def following(self, depth: int) -> Row:
+        """What must or must not come after a row."""
+        event = self._one("purchase", "purchase", "visit", "review")
+        then: Row = {"event": event, "within": self._one("1 second", "12 hours", "7 days", "30 days", "90 days")}
+        if self._one(True, False, False):
+            then["where"] = self.where("property", TYPES[event], 1)
+        if depth > 1 and self._one(True, False, False):
+            then |= self.following(depth - 1)
+        return {self._one("followed_by", "followed_by", "not_followed_by"): then}
+
+    @staticmethod
+    def above(name: str) -> dict[tuple[str, str], str]:
+        """The fields of the objects above one: (object, field) -> type."""
+        path = CATALOG.object_path(name)[1:]
+        return {(owner, field): a.type for owner, spec in path for field, a in spec.fields.items()}
+
+    def where(
+        self, word: str, types: dict[str, str], depth: int, above: dict[tuple[str, str], str] | None = None
+    ) -> Row:
         group = self._one(None, None, "all", "any", "none", "not") if depth else None
         if group == "not":
-            return {"not": self.where(word, types, depth - 1)}
+            return {"not": self.where(word, types, depth - 1, above)}
         if group is not None:
-            return {group: [self.where(word, types, depth - 1) for _ in range(self._one(1, 2, 2))]}
+            return {group: [self.where(word, types, depth - 1, above) for _ in range(self._one(1, 2, 2))]}
+        if above and self._one(True, False):
+            owner, field = self._one(*above)
+            return {"field": field, "of": owner, **self.test(above[owner, field])}
         name = self._one(*types)
         return {word: name, **self.test(types[name])}
 
@@ -309,10 +357,22 @@ class Maker:
             return {"not": self.condition(earlier, depth - 1)}
         if group is not None:
             return {group: [self.condition(earlier, depth - 1) for _ in range(self._one(1, 2, 3))]}
-        leaf = self._one(*["attribute"] * 5, *["event"] * 5, *["object"] * 4, "list", "tag", "segment", "everyone")
+        leaf = self._one(
+            *["attribute"] * 5,
+            *["event"] * 5,
+            *["object"] * 5,
+            "events",
+            "events",
+            "list",
+            "tag",
+            "segment",
+            "everyone",
+        )
         if leaf == "attribute":
             name = self._one(*CATALOG.contacts.attributes)
             return {"attribute": name, **self.test(CATALOG.contacts.attributes[name].type)}
+        if leaf == "events":
+            return self.rows("events", self._one(*PREFIXES))
         if leaf in ("event", "object"):
             return self.rows(leaf, self._one(*(CATALOG.event_names() if leaf == "event" else CATALOG.objects)))
         if leaf in ("list", "tag"):

@@ -22,6 +22,7 @@ CATALOG = Catalog.model_validate(
                 "seen": "timestamp",
                 "level": {"type": "text", "written_by": "flows"},
                 "score": {"type": "number", "written_by": "both"},
+                "company": "text",
             },
         },
         "events": [
@@ -40,6 +41,8 @@ CATALOG = Catalog.model_validate(
                         "moment": "timestamp",
                     },
                     "visit": {"contact_id": "text", "at": "number", "at_value": "number"},
+                    "visit_shop": {"contact_id": {"type": "text", "column": 'the "category"'}, "at": "number"},
+                    "review_click": {"stars": {"type": "number", "column": "amount"}, "words": "number"},
                 },
             },
             {
@@ -79,6 +82,21 @@ CATALOG = Catalog.model_validate(
                 "created_at": "sent",
                 "fields": {"carrier": "text", "weight": "number", "sent": "timestamp"},
             },
+            "company": {
+                "model": "companies",
+                "key": "no",
+                "contacts_by": "company",
+                "created_at": "founded",
+                "fields": {"size": "number"},
+            },
+            "plan": {
+                "model": "plans",
+                "key": "no",
+                "belongs_to": "company",
+                "via": "company_no",
+                "created_at": "booked",
+                "fields": {"level": "text", "price": "number"},
+            },
         },
         "lists": {"model": "list_rows", "contact": "person", "name": "list", "added_at": "added"},
         "tags": {"model": "tag_rows", "contact": "person", "name": "tag"},
@@ -89,6 +107,7 @@ TEXTS = ("London", "london", "Lond", "", "Bath's {{ x }}", "São Paulo")
 NUMBERS = (-1.5, 0.0, 1.0, 2.0, 2.5, 7.0)
 SPANS = ("1 second", "12 hours", "24 hours", "1 day", "7 days", "30 days", "1 month", "3 months", "1 year", "12 months")
 WHOLE_SPANS = ("1 day", "7 days", "30 days", "1 month", "1 quarter", "1 year", "400 days")
+PREFIXES = ("visit", "review", "c", "")
 LABELS = ("news", "it's", "{% raw %}")
 ZONES = ("UTC", "Europe/London", "America/New_York", "Pacific/Auckland")
 MOMENTS = (
@@ -112,6 +131,7 @@ SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("birthday", pa.date32()),
         ("seen", _TIME),
         ("score", pa.float64()),
+        ("company", pa.string()),
     ],
     "clicks": [("person", pa.int64()), ("happened", _TIME), ("kind", pa.string()), ("payload", pa.string())],
     "calls": [
@@ -142,6 +162,14 @@ SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("sent", _TIME),
         ("carrier", pa.string()),
         ("weight", pa.float64()),
+    ],
+    "companies": [("no", pa.int64()), ("founded", _TIME), ("size", pa.float64())],
+    "plans": [
+        ("no", pa.int64()),
+        ("company_no", pa.int64()),
+        ("booked", _TIME),
+        ("level", pa.string()),
+        ("price", pa.float64()),
     ],
     "list_rows": [("person", pa.string()), ("list", pa.string()), ("added", _TIME)],
     "tag_rows": [("person", pa.int64()), ("tag", pa.string())],

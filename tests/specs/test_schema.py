@@ -24,6 +24,10 @@ where:
     - {event: purchase, within_last: 3 months, not_within_last: 1 month, last_time: {after: 2026-01-31}}
     - {event: purchase, days: {of_last: 7, gte: 5}}
     - {event: purchase, stopped: 30 days}
+    - {event: purchase, followed_by: {event: review, within: 2 days, not_followed_by: {event: purchase, within: 1 day}}}
+    - {event_prefix: pur, where: {property: amount, gt: 1}, not_followed_by: {event: review, within: 2 days}}
+    - {any_event: true, first_time: {before: 2026-01-01}}
+    - {object: item, where: {field: status, of: order, is: paid}}
     - {attribute: born, anniversary: {within_next: 7 days}}
     - none: [{tag: vip}, {list: x}, {segment: tea}, {everyone: true}]
 on_create: trigger

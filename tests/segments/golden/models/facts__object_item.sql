@@ -5,12 +5,14 @@
 -- One row per contact that has any; all facts about object item.
 --
 -- count_sku_starts_with_tea_2b1a00: count where sku starts with TEA-
+-- count_sku_starts_with_tea_order_status_is_pa_293521: count where sku starts with TEA- and order status is paid
 -- max_qty_a99f5b: max of qty of all rows
 
 WITH rows_seen AS (
     SELECT
         "order".person_id AS contact_id,
         CAST(NULL AS TIMESTAMP) AS "at",
+        CAST("order".status AS TEXT) AS "order.status",
         CAST(item.qty AS DOUBLE) AS qty,
         CAST(item.sku AS TEXT) AS sku
     FROM {{ ref('stg_items') }} AS item
@@ -25,6 +27,7 @@ WITH rows_seen AS (
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
     count(CASE WHEN starts_with(sku, 'TEA-') THEN 1 END) AS count_sku_starts_with_tea_2b1a00,
+    count(CASE WHEN starts_with(sku, 'TEA-') AND "order.status" = 'paid' THEN 1 END) AS count_sku_starts_with_tea_order_status_is_pa_293521,
     max(qty) AS max_qty_a99f5b,
     {{ tick_id() }} AS tick_id
 FROM rows_seen

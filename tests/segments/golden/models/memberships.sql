@@ -101,6 +101,12 @@ WITH depth_0 AS MATERIALIZED (
             ),
             FALSE
         ) AS in_number_operators,
+        coalesce(
+            coalesce(facts__object_item.count_sku_starts_with_tea_order_status_is_pa_293521, 0) >= 1
+            AND facts__object_plan.max_at_company_size_from_10_075616 > {{ bound('as_of - 1 year') }}
+            AND facts__object_plan.max_at_company_size_from_10_075616 <= {{ bound('as_of') }},
+            FALSE
+        ) AS in_objects_above,
         coalesce(facts__object_order.sum_total_status_is_paid_in_3_months_a75175, 0) >= 100
         AND coalesce(facts__object_item.count_sku_starts_with_tea_2b1a00, 0) >= 2
         AND NOT coalesce(facts__object_item.max_qty_a99f5b > 3, FALSE) AS in_objects_over_hops,
@@ -112,6 +118,13 @@ WITH depth_0 AS MATERIALIZED (
             AND segment__from_sql.contact_id IS NOT NULL,
             FALSE
         ) AS in_other_sources,
+        coalesce(facts__sequence_purchase.count_gift_is_true_then_review_stars_from_4_0286c1, 0) >= 1
+        AND coalesce(facts__sequence_purchase.count_in_30_days_not_then_call_before_12_hou_4927a7, 0) >= 2
+        AND coalesce(facts__sequence_call.count_then_purchase_then_review_dcbd28, 0) >= 1 AS in_sequences,
+        (
+            coalesce(facts__events_pur.count_amount_over_5_fc7a48, 0) >= 1
+            OR coalesce(facts__events.count_in_30_days_629301, 0) = 0
+        ) AS in_several_events,
         coalesce(
             contacts.city = 'London'
             AND NOT coalesce(contacts.city = 'Paris', FALSE)
@@ -162,10 +175,20 @@ WITH depth_0 AS MATERIALIZED (
         ON facts__event_purchase.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__event_review') }} AS facts__event_review
         ON facts__event_review.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__events') }} AS facts__events
+        ON facts__events.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__events_pur') }} AS facts__events_pur
+        ON facts__events_pur.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__object_item') }} AS facts__object_item
         ON facts__object_item.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__object_order') }} AS facts__object_order
         ON facts__object_order.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__object_plan') }} AS facts__object_plan
+        ON facts__object_plan.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__sequence_call') }} AS facts__sequence_call
+        ON facts__sequence_call.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__sequence_purchase') }} AS facts__sequence_purchase
+        ON facts__sequence_purchase.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__tags') }} AS facts__tags
         ON facts__tags.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segment__from_sql') }} AS segment__from_sql
@@ -205,8 +228,11 @@ FROM (
                 CASE WHEN in_nesting_that_folds_away THEN 'nesting_that_folds_away' END,
                 CASE WHEN in_nobody THEN 'nobody' END,
                 CASE WHEN in_number_operators THEN 'number_operators' END,
+                CASE WHEN in_objects_above THEN 'objects_above' END,
                 CASE WHEN in_objects_over_hops THEN 'objects_over_hops' END,
                 CASE WHEN in_other_sources THEN 'other_sources' END,
+                CASE WHEN in_sequences THEN 'sequences' END,
+                CASE WHEN in_several_events THEN 'several_events' END,
                 CASE WHEN in_text_operators THEN 'text_operators' END,
                 CASE WHEN in_texts_that_must_stay_texts THEN 'texts_that_must_stay_texts' END,
                 CASE WHEN in_timestamp_operators THEN 'timestamp_operators' END
