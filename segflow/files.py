@@ -69,11 +69,12 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     Nobody sees a half-written file under the final name, whenever the process dies. `durable` also lets the content
     survive a power cut; leave it out for what is made again when it is wrong. A file that is replaced hands on its
-    permissions. Raises RunError that names `path` and the reason when it cannot be written.
+    permissions. What dead processes left of their attempts at the same file is removed. Raises RunError that names `path` and the reason when it cannot be written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
         make_folder(path.parent)
+        _remove_leftovers(path)
         yield partial
         if path.exists():
             shutil.copymode(path, partial)
@@ -88,6 +89,23 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise cannot_write(path, error) from error
         raise
+
+
+def _remove_leftovers(path: Path) -> None:
+    for left in path.parent.glob(f".{path.name}.*{PARTIAL}"):
+        pid = left.name.removesuffix(PARTIAL).rpartition(".")[2]
+        if pid.isdecimal() and _is_dead(int(pid)):
+            left.unlink(missing_ok=True)
+
+
+def _is_dead(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:

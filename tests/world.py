@@ -175,11 +175,7 @@ class World:
 
     def ledgers(self) -> dict[str, list[tuple[Any, ...]]]:
         """All tables of LEDGERS with sorted rows."""
-        with duckdb.connect(str(self.root / ".segflow/warehouse.duckdb")) as connection:
-            return {
-                table: sorted(connection.execute(f"SELECT {columns} FROM segflow.{table}").fetchall(), key=repr)
-                for table, columns in LEDGERS.items()
-            }
+        return ledgers_of(self.root)
 
     def mailbox(self) -> list[str]:
         """The files that the mailbox holds."""
@@ -195,6 +191,15 @@ class World:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def ledgers_of(root: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """All tables of LEDGERS of the project in `root`, with sorted rows."""
+    with duckdb.connect(str(root / ".segflow/warehouse.duckdb")) as connection:
+        return {
+            table: sorted(connection.execute(f"SELECT {columns} FROM segflow.{table}").fetchall(), key=repr)
+            for table, columns in LEDGERS.items()
+        }
 
 
 def _naive(value: Any) -> Any:

@@ -1,0 +1,161 @@
+"""The project whose ticks are killed: two ticks behind it, and a third that does everything a tick can do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.world import World
+
+FIRST = datetime(2026, 3, 1, tzinfo=UTC)
+SECOND = FIRST + timedelta(days=1)
+THIRD = FIRST + timedelta(days=2)
+FOURTH = FIRST + timedelta(days=3)
+
+ONCE = "hook"
+"""A live sender that is not idempotent: nothing may reach it twice."""
+AGAIN = "safe"
+"""A live sender that may be called again for the same message."""
+SHUT = "shut"
+"""Another, whose provider refuses all: its messages wait."""
+
+_SETTINGS: dict[str, Any] = {
+    # The ticks lie in the past; a live sender would skip what is that late.
+    "delivery": {"mode": "live", "max_lateness": "100 years", "batch_size": 10},
+    "senders": {
+        ONCE: {"type": "webhook"},
+        AGAIN: {"type": "webhook", "idempotent": True},
+        SHUT: {"type": "webhook", "idempotent": True},
+    },
+    "exports": {"columns": ["contact_id", "city"]},
+}
+_SEGMENTS: dict[str, Any] = {
+    "londoners": {"where": {"attribute": "city", "is": "London"}},
+    "recent": {"where": {"event": "purchase", "within_last": "2 days"}},
+    "grown": {"where": {"attribute": "age", "gte": 25}},
+    "teens": "select contact_id from {{ ref('stg_contacts') }} where age between 13 and 19",
+    "old": {"where": {"attribute": "age", "gte": 45}},
+    "regulars": {"where": {"all": [{"segment": "londoners"}, {"event": "purchase"}]}},
+}
+
+
+def _call(step: str, sender: str, url: str) -> dict[str, Any]:
+    return {"id": step, "webhook": {"url": url, "sender": sender, "body": {"contact": "{{ contact.contact_id }}"}}}
+
+
+def _flows(url: str) -> dict[str, dict[str, Any]]:
+    return {
+        "hi": {
+            "status": "active",
+            "reentry": "always",
+            "trigger": {"any": [{"enters": "londoners"}, {"enters": "recent"}]},
+            "exit_when": [{"attribute": "age", "lt": 5}],
+            "steps": [
+                {"id": "hello", "send_sms": {"text": "Hello {{ contact.contact_id }}"}},
+                {"id": "news", "add_to_list": "news"},
+                {"id": "think", "wait": "1 day"},
+                {
+                    "id": "bought",
+                    "branch": {
+                        "if": {"event": "purchase", "since": "enrollment"},
+                        "then": [{"id": "thanks", "send_email": {"subject": "Thanks", "text": "Thank you"}}],
+                    },
+                },
+            ],
+        },
+        "tell": {
+            "status": "active",
+            "trigger": {"enters": "londoners"},
+            "steps": [
+                _call("once", ONCE, f"{url}/ok"),
+                {"id": "mark", "update_contact": {"stage": "told", "score": 3}},
+                {"id": "think", "wait": "1 day"},
+                _call("again", AGAIN, f"{url}/ok"),
+                _call("never", SHUT, f"{url}/shut"),
+            ],
+        },
+        "bye": {
+            "status": "active",
+            "trigger": {"exits": "recent"},
+            "steps": [
+                {"id": "off", "remove_from_list": "news"},
+                {"id": "mail", "send_email": {"subject": "Bye", "text": "Bye {{ contact.contact_id }}"}},
+            ],
+        },
+        "edited": {
+            "status": "active",
+            "trigger": {"enters": "londoners"},
+            "steps": [{"id": "think", "wait": "9 days"}, {"id": "after", "add_to_list": "after"}],
+        },
+        "removed": {
+            "status": "active",
+            "trigger": {"enters": "londoners"},
+            "steps": [{"id": "think", "wait": "9 days"}, {"id": "after", "add_to_list": "after"}],
+        },
+    }
+
+
+def fresh(root: Path, url: str) -> None:
+    """The project with nothing done yet: its next tick is FIRST. `url`: where live messages go."""
+    _left_alone(_made(root, url))
+
+
+def _made(root: Path, url: str) -> World:
+    root.mkdir(parents=True)
+    world = World(root, settings=_SETTINGS)
+    # A table of the user's own: dbt builds it beside the old one and renames twice, unlike the generated models.
+    events = "{{ config(materialized='table') }}\nselect * from raw.events\n"
+    root.joinpath("dbt/models/staging/stg_events.sql").write_text(events, encoding="utf-8")
+    for name, spec in _SEGMENTS.items():
+        world.segment(name, spec)
+    for name, spec in _flows(url).items():
+        world.flow(name, spec)
+    world.rows_of("contacts", _contacts(in_london=0))
+    world.rows_of("events", _purchases())
+    return world
+
+
+def _left_alone(world: World) -> None:
+    world.project.store.close()
+    world.close()
+
+
+def lived(root: Path, url: str) -> None:
+    """The project with two ticks behind it, and data and definitions that changed since: its next tick is THIRD."""
+    world = _made(root, url)
+    world.tick(FIRST, send=True)
+    world.rows_of("contacts", _contacts(in_london=6, without=range(44, 47)))
+    world.tick(SECOND, send=True)
+    world.rows_of("contacts", _contacts(in_london=12, without=range(40, 43)))
+    world.segment("grown", {"where": {"attribute": "age", "gte": 20}, "on_change": "trigger"})
+    world.segment("teens", "select contact_id from {{ ref('stg_contacts') }} where age between 12 and 21")
+    world.segment("old", None)
+    world.segment("new", {"where": {"attribute": "age", "lt": 30}, "on_create": "trigger"})
+    flow = {"status": "active", "trigger": {"any": [{"enters": "new"}, {"enters": "grown"}]}}
+    world.flow("welcome", {**flow, "steps": [{"id": "hello", "send_sms": {"text": "Welcome"}}]})
+    steps = [{"id": "think", "wait": "1 day"}, {"id": "later", "add_to_list": "later"}]
+    world.flow("edited", {"status": "active", "trigger": {"enters": "londoners"}, "steps": steps})
+    world.flow("removed", None)
+    _left_alone(world)
+
+
+def _contacts(in_london: int, without: range = range(0)) -> list[dict[str, Any]]:
+    return [
+        {
+            "contact_id": f"c{number}",
+            "city": "London" if number < in_london else "Rome",
+            "age": number,
+            "phone": f"+4420794601{number:02}",
+            "email": f"c{number}@example.com",
+        }
+        for number in range(50)
+        if number not in without
+    ]
+
+
+def _purchases() -> list[dict[str, Any]]:
+    return [
+        {"contact_id": f"c{number % 50}", "name": "purchase", "at": FIRST + timedelta(hours=2 * number - 60)}
+        for number in range(0, 70, 2)
+    ]

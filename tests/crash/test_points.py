@@ -1,0 +1,43 @@
+"""SIGKILL at every crash point of a tick: it is resumed and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.crash.bench import Bench, bench
+from tests.crash.points import DECIDING, named, rows_of_kills
+
+ROWS = 8
+
+
+@pytest.fixture(scope="module")
+def tick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("points")) as found:
+        yield found
+
+
+def test_every_crash_point_is_killed_at_somewhere(tick: Bench) -> None:
+    """A new point must be met by a tick of this suite, or be named among those that need more."""
+    killed = {point for row in rows_of_kills(tick.trace, ROWS) for point in row}
+    assert killed | set(ELSEWHERE) == set(named())
+    assert not killed & set(ELSEWHERE)
+
+
+ELSEWHERE = [
+    *DECIDING,  # test_moments
+    "warehouse.table",  # test_moments: the first tick
+    "dbt.parsed",  # test_real_dbt
+    "dbt.model",
+    "dbt.model_done",
+]
+
+
+@pytest.mark.parametrize("number", range(ROWS))
+def test_killed_and_killed_again(tick: Bench, number: int) -> None:
+    """Each run is killed further on than the one before; all points of a tick are shared out among the rows."""
+    row = rows_of_kills(tick.trace, ROWS)[number]
+    case = tick.case(row)
+    case.check()
+    assert case.places == row

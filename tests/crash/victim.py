@@ -1,0 +1,97 @@
+"""Processes to be killed: each line on stdin is an order, carried out by a child that is forked for it.
+
+Forked, because to start Python and import everything would take longer than the tick. An order is JSON: `act`,
+`root`, `at` (of a tick), `real` (dbt itself), `crash` (a crash point), `after` (seconds until it is killed), `trace`
+and `error` (files). The answer is the child's exit code and the seconds it lived.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from segflow import crashpoints
+from segflow.errors import SegflowError
+from segflow.outbox.lease import held_lease
+from segflow.outbox.store import DeliveryStore
+from segflow.project import Project
+from tests.direct_dbt import DirectProject
+
+Order = dict[str, Any]
+
+
+def _project(order: Order) -> Project:
+    return (Project if order.get("real") else DirectProject)(Path(order["root"]))
+
+
+def tick(order: Order) -> None:
+    """One tick, messages included."""
+    _project(order).tick(datetime.fromisoformat(order["at"]), send=True)
+
+
+def decide(order: Order) -> None:
+    """What people do between ticks, and a lease that is held long enough to be renewed."""
+    with DeliveryStore(Path(order["root"]) / ".segflow/delivery.db") as store:
+        store.stop_sending("we look at it")
+        store.suppress("email", "a@example.com", "asked for it")
+        store.suppress("email", "b@example.com", "asked for it")
+        store.unsuppress("email", "b@example.com")
+        first, *rest = order["unknown"]
+        store.release([first])
+        store.drop(rest)
+        store.resume_sending()
+        with held_lease(store, f"person {os.getpid()}", 0.3):
+            time.sleep(0.15)
+
+
+ACTS: dict[str, Callable[[Order], None]] = {"tick": tick, "decide": decide}
+
+
+def _carry_out(order: Order) -> int:
+    crashpoints.arm({"SEGFLOW_CRASH": order.get("crash") or "", "SEGFLOW_CRASH_TRACE": order["trace"]})
+    try:
+        ACTS[order["act"]](order)
+    except SegflowError as error:
+        Path(order["error"]).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        return error.exit_code
+    except BaseException:
+        Path(order["error"]).write_text(traceback.format_exc(), encoding="utf-8")
+        return 70
+    return 0
+
+
+def main() -> None:
+    if "dbt" in sys.argv[1:]:
+        import dbt.cli.main  # noqa: F401
+    gc.collect()
+    gc.freeze()
+    for line in sys.stdin:
+        order: Order = json.loads(line)
+        started = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            status = 71
+            try:
+                status = _carry_out(order)
+            finally:
+                os._exit(status)
+        if order.get("after") is not None:
+            time.sleep(order["after"])
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        print(json.dumps({"code": code, "seconds": time.monotonic() - started}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
