@@ -69,7 +69,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     Nobody sees a half-written file under the final name, whenever the process dies. `durable` also lets the content
     survive a power cut; leave it out for what is made again when it is wrong. A file that is replaced hands on its
-    permissions. What dead processes left of their attempts at the same file is removed. Raises RunError that names `path` and the reason when it cannot be written.
+    permissions. What dead processes left of their attempts at the same file is removed. Raises RunError that names
+    `path` and the reason when it cannot be written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:

@@ -22,7 +22,7 @@ def tick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield found
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(6))
 def test_killed_at_random_moments(tick: Bench, number: int) -> None:
     """The even ones are killed once, the odd ones three times."""
     chance = random.Random(SEED + number)

@@ -9,7 +9,7 @@ import pytest
 from tests.crash.bench import Bench, bench
 from tests.crash.points import DECIDING, named, rows_of_kills
 
-ROWS = 8
+ROWS = 7
 
 
 @pytest.fixture(scope="module")
