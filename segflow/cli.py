@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from segflow.cli_doctor import doctor
 from segflow.cli_outbox import outbox_app
 from segflow.cli_release import release
 from segflow.cli_shared import Options, options_of, project_of
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(outbox_app, name="outbox")
 app.command()(release)
+app.command()(doctor)
 
 
 ProjectDir = Annotated[Path, typer.Option("--project-dir", help="The project's folder.", show_default="here")]

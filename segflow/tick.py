@@ -237,7 +237,7 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
         warehouse.create_view("flow_enrollments", flows.enrollments_view())
         crash_point("begin.tables")
         latest = ticks.last(warehouse)
-        _check_not_behind(project, latest)
+        check_not_behind(project, latest)
         if wanted:
             ticks.check_order(as_of, latest)
         resumed = latest is not None and latest.status == "running"
@@ -305,7 +305,8 @@ def describe(run: TickRun) -> TickReport:
     return report
 
 
-def _check_not_behind(project: Workspace, latest: ticks.TickRow | None) -> None:
+def check_not_behind(project: Workspace, latest: ticks.TickRow | None) -> None:
+    """Raise RunError when the warehouse, whose last tick is `latest`, is older than the delivery store says."""
     committed = project.store.mark(COMMITTED)
     if committed is not None and (latest is None or latest.tick_id < committed):
         had = f"ends with tick {latest.tick_id}" if latest else "has no tick"

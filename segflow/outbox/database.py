@@ -101,6 +101,14 @@ class Database:
             return moment.astimezone(UTC)
         return datetime.now(UTC)
 
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with its file. A server looks after its own files."""
+        if self._postgres:
+            return []
+        with self.read() as connection:
+            said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check(5)")]
+        return [] if said == ["ok"] else said
+
     def insert_or_ignore(self, table: Table) -> Insert:
         """An INSERT that leaves rows alone whose key is there."""
         # Without the option the count of inserted rows is only known to some drivers.

@@ -15,7 +15,8 @@ from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage, Status
+from segflow.outbox.looks import Looks
+from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
 from segflow.outbox.schema import attempts, marks, messages, suppressions
 
 STOP_SENDING = "stop_sending"
@@ -28,7 +29,7 @@ _COPIED = (
 )  # fmt: skip
 
 
-class DeliveryStore:
+class DeliveryStore(Looks):
     """Open with a path (SQLite) or an SQLAlchemy URL. Safe to use from several threads.
 
     Every writing method is one transaction, durable when it returns. Those that take a lease raise LeaseLostError,
@@ -37,6 +38,7 @@ class DeliveryStore:
 
     def __init__(self, location: str | Path) -> None:
         self._database = Database(location)
+        self.name = self._database.name
         self.leases = LeaseTable(self._database)
         self.decisions = Decisions(self._database, self.leases)
 
@@ -157,12 +159,12 @@ class DeliveryStore:
                 [{"id": m.message_id, "next": max(until, m.due_at) if until else m.due_at} for m in claimed],
             )
 
-    def recover(self, lease: Lease, tick_id: str, at: datetime) -> int:
+    def recover(self, lease: Lease, tick_id: str | None, at: datetime) -> int:
         """Judge the claims that a dead process left. Only the lease's holder claims, so all that are left are such.
 
         What was not handed over is planned again. What was handed to an idempotent sender is planned again under the
         same message_id (the attempt counts); to any other sender: it is `unknown` and waits for a person.
-        Returns how many became unknown.
+        Without a `tick_id` the next tick books the outcomes. Returns how many became unknown.
         """
         wall = _now()
         left = messages.c.status == "claimed"
@@ -189,7 +191,7 @@ class DeliveryStore:
                         messages.c.sender,
                         literal(at, attempts.c.at.type),
                         literal(wall, attempts.c.recorded_at.type),
-                        literal(tick_id),
+                        literal(tick_id, attempts.c.tick_id.type),
                     ).where(left),
                 )
             )
@@ -247,48 +249,6 @@ class DeliveryStore:
                 ],
             )
             return len(chosen)
-
-    def counts(self) -> dict[tuple[str, str], int]:
-        """How many messages there are by (sender, status)."""
-        by = select(messages.c.sender, messages.c.status, func.count()).group_by(messages.c.sender, messages.c.status)
-        with self._database.read() as connection:
-            return {(row[0], row[1]): row[2] for row in connection.execute(by)}
-
-    def next_due(self, sender: str) -> datetime | None:
-        """When the next message of `sender` is due, None when none waits."""
-        due = messages.c.due_at
-        with self._database.read() as connection:
-            return connection.scalar(
-                select(due).where(messages.c.sender == sender, due.is_not(None)).order_by(due).limit(1)
-            )
-
-    def senders_due(self, now: datetime) -> list[str]:
-        """The names of the senders that have messages due at `now`."""
-        names = select(messages.c.sender).where(messages.c.due_at <= now).distinct().order_by(messages.c.sender)
-        with self._database.read() as connection:
-            return [str(row[0]) for row in connection.execute(names)]
-
-    def listing(self, status: Status, limit: int = 100) -> list[dict[str, Any]]:
-        """Messages in `status` for people to read: ids, place, attempts and what the last attempt said.
-
-        A dropped message has two rows: the attempt of unknown outcome and the decision.
-        """
-        earlier = attempts.alias()
-        last = select(func.max(earlier.c.attempt)).where(earlier.c.message_id == messages.c.message_id)
-        said = (attempts.c.message_id == messages.c.message_id) & (attempts.c.attempt == last.scalar_subquery())
-        rows = (
-            select(
-                messages.c.message_id, messages.c.flow, messages.c.step, messages.c.contact_id, messages.c.channel,
-                messages.c.sender, messages.c.status, messages.c.attempts, messages.c.due_at, attempts.c.reason,
-                attempts.c.at,
-            )
-            .select_from(messages.outerjoin(attempts, said))
-            .where(messages.c.status == status)
-            .order_by(messages.c.planned_at, messages.c.message_id)
-            .limit(limit)
-        )  # fmt: skip
-        with self._database.read() as connection:
-            return [dict(row._mapping) for row in connection.execute(rows)]
 
     def settled_since(self, tick_id: str | None) -> dict[str, int]:
         """The ticks from `tick_id` on (all when None) that settled anything, in order, with how many attempts."""

@@ -49,6 +49,13 @@ def collect(root: Path) -> tuple[Specs | None, list[Issue]]:
     return specs, []
 
 
+def load_settings(root: Path) -> tuple[Settings | None, list[Issue]]:
+    """The settings alone, though other files are broken: None when segflow.yml is; and its issues, sorted."""
+    loaded = Loaded(root)
+    _load_settings(loaded)
+    return (loaded.settings if loaded.settings_known else None), sorted(set(loaded.issues))
+
+
 def _load_settings(loaded: Loaded) -> None:
     path = loaded.root / "segflow.yml"
     _refuse_yaml(loaded, loaded.root / "segflow.yaml")

@@ -1,0 +1,100 @@
+"""Checks of the delivery store: the file, the lease, and messages that wait for somebody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from segflow.doctor.findings import Checked, Finding
+from segflow.doctor.patient import Patient
+from segflow.errors import SegflowError
+from segflow.outbox.lease import Lease
+
+
+def store(patient: Patient) -> Checked:
+    """Does the delivery store open, and is its file whole?"""
+    path = patient.store_path
+    if path is not None and not path.exists():
+        if not patient.warehouse_path.exists():
+            return Checked("delivery store", "none yet; the first tick makes it")
+        lost = Finding(
+            f"{path} is not there, though there is a warehouse",
+            "what was sent is only known as far as the warehouse knows it; if ticks ran, the next one is refused",
+            "put it back from a backup, or run segflow rebuild --delivery-store",
+        )
+        return Checked("delivery store", "", [lost])
+    try:
+        faults = patient.store.damage()
+        version = patient.store.mark("schema_version")
+    except SegflowError as error:
+        means = "no tick runs and nothing is sent"
+        return Checked("delivery store", "", [Finding(str(error), means, "mend the cause, or put back a backup")])
+    if faults:
+        damaged = Finding(
+            f"{patient.store.name} is damaged: {faults[0]}",
+            "claims and outcomes may be wrong",
+            "stop all ticks, put back a backup or move the file away, then run segflow rebuild --delivery-store",
+        )
+        return Checked("delivery store", "", [damaged])
+    return Checked("delivery store", f"{patient.store.name}, schema version {version}")
+
+
+def lease(patient: Patient) -> Checked:
+    """Who holds the lease, and do they live?"""
+    found = patient.store.leases.look()
+    if found.state == "free":
+        return Checked("lease", "free")
+    if found.state == "held":
+        return Checked("lease", found.holder)
+    dead = "that process is dead" if found.state == "dead" else "it ran out"
+    finding = Finding(
+        f"{found.holder}; {dead}",
+        "a tick died; the next one takes the lease over",
+        "nothing, or segflow doctor --repair",
+        found.since,
+        # Repairs hold the lease, so it was taken over before this is called, and it is given back after all of them.
+        lambda lease: f"taken over with token {lease.token} and given back",
+    )
+    return Checked("lease", "", [finding])
+
+
+def sending(patient: Patient) -> Checked:
+    """Is sending stopped?"""
+    why = patient.store.stopped()
+    if why is None:
+        return Checked("sending", f"not stopped; mode {patient.settings.delivery.mode}")
+    finding = Finding(f"sending is stopped: {why}", "messages wait in the outbox", "segflow stop-sending --lift")
+    return Checked("sending", "", [finding])
+
+
+def messages(patient: Patient) -> Checked:
+    """Messages whose outcome nobody knows, and claims that a dead process left."""
+    store = patient.store
+    findings = []
+    unknown, oldest = store.waiting("unknown")
+    if unknown:
+        findings.append(
+            Finding(
+                f"{unknown:,} messages of unknown outcome",
+                "they may or may not have arrived; they are not sent again by guess",
+                "segflow outbox list, then segflow outbox release | drop MESSAGE_ID (or --all)",
+                oldest,
+            )
+        )
+    claimed, oldest = (0, None) if patient.busy() else store.waiting("claimed")
+    if claimed:
+        findings.append(
+            Finding(
+                f"{claimed:,} messages claimed by a process that is gone",
+                "the next tick plans those again that were not handed over or may be repeated; the others become "
+                "unknown",
+                "run segflow tick, or segflow doctor --repair",
+                oldest,
+                lambda lease: _judge(patient, lease),
+            )
+        )
+    return Checked("messages", "none waits for a person", findings)
+
+
+def _judge(patient: Patient, lease: Lease) -> str:
+    unknown = patient.store.recover(lease, None, datetime.now(UTC))
+    return f"judged; {unknown:,} of them are unknown now" if unknown else "judged; all of them are planned again"

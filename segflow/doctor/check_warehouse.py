@@ -1,0 +1,93 @@
+"""Checks of the warehouse: the file, the record of what it must hold, a tick that is half done, generations."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from segflow import ticks
+from segflow.doctor.findings import Checked, Finding, SkipCheck
+from segflow.doctor.patient import Patient
+from segflow.errors import RunError, SegflowError
+from segflow.segments.compiler import CONTACTS, MEMBERSHIPS
+from segflow.segments.membership_models import segment_model
+from segflow.tick import COMMITTED, check_not_behind
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.duckdb_errors import made_by
+
+
+def warehouse(patient: Patient) -> Checked:
+    """Does the warehouse open, and does it hold what was committed?"""
+    path = patient.warehouse_path
+    if not path.exists():
+        recorded = patient.store.mark(COMMITTED) if patient.has_store() else None
+        if recorded is None:
+            return Checked("warehouse", "none yet; the first tick makes it")
+        gone = Finding(
+            f"{path} is not there, though tick {recorded} was committed",
+            "the next tick is refused, because it would repeat messages",
+            "run segflow rebuild",
+        )
+        return Checked("warehouse", "", [gone])
+    try:
+        with patient.open_warehouse() as opened:
+            latest = ticks.last(opened)
+    except SegflowError as error:
+        if patient.busy() and "in use" in str(error):
+            raise SkipCheck("a tick is at work on the warehouse") from error
+        return Checked("warehouse", "", [Finding(str(error), "no tick runs", "as it says; segflow doctor again")])
+    try:
+        if patient.has_store():
+            check_not_behind(patient, latest)
+    except RunError as error:
+        return Checked("warehouse", "", [Finding(str(error), "the next tick is refused", "as it says")])
+    return Checked("warehouse", f"{path}, made by DuckDB {made_by(path)}")
+
+
+def tick(patient: Patient) -> Checked:
+    """Is a tick half done?"""
+    with patient.open_warehouse() as opened:
+        latest = ticks.last(opened)
+    if latest is None:
+        return Checked("tick", "none yet")
+    if latest.status == "done":
+        return Checked("tick", f"{latest.tick_id} is done")
+    if patient.busy():
+        return Checked("tick", f"{latest.tick_id} is at work")
+    finding = Finding(
+        f"tick {latest.tick_id} stopped after {latest.stage or 'it was begun'}",
+        "nothing is lost; what it had still to do waits",
+        "run segflow tick: it goes on where it stopped",
+        latest.started_at,
+    )
+    return Checked("tick", "", [finding])
+
+
+def generations(patient: Patient) -> Checked:
+    """Which tick were the built tables made for?"""
+    patient.need_specs()
+    compiled = patient.compiled
+    sql = [segment_model(name) for name in compiled.sql_segments()]
+    with patient.open_warehouse() as opened:
+        built = {
+            model: _generations(opened, model)
+            for model in (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS)
+            if opened.exists(model)
+        }
+    newest = max((tick for found in built.values() for tick in found), default=None)
+    if newest is None:
+        return Checked("generations", "nothing is built yet")
+    older = {model: found for model, found in built.items() if found - {newest}}
+    if not older or patient.busy():
+        return Checked("generations", f"{len(built)} tables were built for tick {newest}")
+    named = ", ".join(f"{model} for {', '.join(sorted(found))}" for model, found in sorted(older.items()))
+    finding = Finding(
+        f"some tables were built for tick {newest}, others were not: {named}",
+        "a build died, or a part of it failed; no stage reads the older ones",
+        "run segflow tick: it builds all of them",
+    )
+    return Checked("generations", "", [finding])
+
+
+def _generations(warehouse: Warehouse, model: str) -> set[str]:
+    """The ticks whose rows a built table holds."""
+    return {row["tick_id"] for row in warehouse.rows(exp.select("tick_id").distinct().from_(relation(model)))}

@@ -1,0 +1,70 @@
+"""The list of checks, each on its own: what breaks one is a finding and does not keep the others from looking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from segflow.doctor import check_files, check_specs, check_store, check_warehouse
+from segflow.doctor.findings import Checked, Finding, SkipCheck
+from segflow.doctor.patient import Patient
+from segflow.errors import SegflowError
+from segflow.outbox.lease import held_lease
+
+CHECKS: dict[str, Callable[[Patient], Checked]] = {
+    "settings": check_specs.settings,
+    "specs": check_specs.specs,
+    "models": check_specs.models,
+    "delivery store": check_store.store,
+    "lease": check_store.lease,
+    "sending": check_store.sending,
+    "messages": check_store.messages,
+    "warehouse": check_warehouse.warehouse,
+    "tick": check_warehouse.tick,
+    "generations": check_warehouse.generations,
+    "leftovers": check_files.leftovers,
+    "disk": check_files.disk,
+}
+
+
+def examine(root: Path, repair: bool = False) -> list[Checked]:
+    """Look at everything, and with `repair` mend what is safe: never sends, never drops a message.
+
+    Repairs hold the tick's lease; while a tick runs nothing is mended, and that is a finding, too. Raises nothing that
+    a broken project can cause.
+    """
+    patient = Patient(root)
+    try:
+        found = [_run(name, check, patient) for name, check in CHECKS.items()]
+        if repair:
+            _mend(patient, found)
+        return found
+    finally:
+        patient.close()
+
+
+def _run(name: str, check: Callable[[Patient], Checked], patient: Patient) -> Checked:
+    try:
+        return check(patient)
+    except SkipCheck as why:
+        return Checked(name, f"not looked at: {why}", skipped=True)
+    except Exception as error:
+        told = " ".join(str(error).split()) if isinstance(error, SegflowError) else f"{type(error).__name__}: {error}"
+        return Checked(name, "", [Finding(f"the check failed: {told}", "it could not look", "mend what it names")])
+
+
+def _mend(patient: Patient, found: list[Checked]) -> None:
+    wanted = [finding for checked in found for finding in checked.findings if finding.repair is not None]
+    if not wanted:
+        return
+    try:
+        with held_lease(patient.store, patient.holder) as lease:
+            for finding in wanted:
+                assert finding.repair is not None
+                try:
+                    finding.mended = finding.repair(lease)
+                except Exception as error:
+                    finding.do = f"it could not be mended ({error}); {finding.do}"
+    except (SegflowError, SkipCheck) as error:
+        means = "repairs hold the tick's lease, so that nothing changes beneath them"
+        found.append(Checked("repair", "", [Finding(f"nothing was mended: {error}", means, "try again later")]))

@@ -1,0 +1,44 @@
+"""What a check of the doctor says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from segflow.outbox.lease import Lease
+
+
+@dataclass
+class Finding:
+    """One thing that is not as it should be."""
+
+    what: str
+    means: str
+    do: str
+    since: datetime | None = None
+    repair: Callable[[Lease], str] | None = None
+    """Mends it while the tick's lease is held and says what it did. None: only a person can."""
+    mended: str | None = None
+    """What the repair did."""
+
+
+@dataclass
+class Checked:
+    """What one check found. Without findings `says` tells how things are, or why it was `skipped`."""
+
+    check: str
+    says: str
+    findings: list[Finding] = field(default_factory=list)
+    skipped: bool = False
+
+    @property
+    def state(self) -> Literal["fine", "skipped", "mended", "found"]:
+        if self.findings:
+            return "mended" if all(finding.mended for finding in self.findings) else "found"
+        return "skipped" if self.skipped else "fine"
+
+
+class SkipCheck(Exception):
+    """The check cannot look because of what another check reports; its text says which."""
