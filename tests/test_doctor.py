@@ -124,7 +124,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], dict[str, str]]] = {
         lambda root: (root / ".segflow/delivery.db").unlink(),
         {"delivery store": "delivery.db is not there, though there is a warehouse"},
     ),
-    "a garbled delivery store": (lambda root: garble(root / ".segflow/delivery.db"), {"delivery store": "damaged|malformed"}),
+    "a garbled delivery store": (
+        lambda root: garble(root / ".segflow/delivery.db"),
+        {"delivery store": "damaged|malformed"},
+    ),
     "no warehouse": (
         lambda root: (root / ".segflow/warehouse.duckdb").unlink(),
         {"warehouse": "is not there, though tick 20260302T000000Z was committed"},

@@ -136,7 +136,7 @@ class Drain:
                     break
                 if isinstance(judged, Refused):
                     settle(self._outcome(judged.row, judged.outcome, judged.reason, judged.address))
-                elif judged.row.attempt > self._settings.max_attempts:
+                elif judged.row.attempt > self._settings.max_attempts and not judged.row.released:
                     settle(self._outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
                 else:
                     if not self._by_batch:

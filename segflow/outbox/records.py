@@ -36,6 +36,8 @@ class ClaimedMessage(PlannedMessage):
     attempt: int
     due_at: datetime
     """When it was to be sent: as planned, at the retry, or when a person released it."""
+    released: bool = False
+    """A person asked for this attempt, however many there were before."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, literal, null, select, update
+from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, func, insert, literal, null, select, update
 
 from segflow.errors import LeaseLostError
 from segflow.outbox.addresses import comparable
@@ -47,6 +48,17 @@ class DeliveryStore(Looks):
         """The store that `delivery.store` names: a URL, or a path relative to the project's root."""
         return cls(setting if "://" in setting else root / Path(setting).expanduser())
 
+    @contextlib.contextmanager
+    def writing(self, name: str, lease: Lease) -> Iterator[Connection]:
+        """One durable transaction of the lease's holder, for what has a module of its own. Raises LeaseLostError."""
+        with self._database.write(name) as connection:
+            self.leases.check_in(connection, lease)
+            yield connection
+
+    def insert_or_ignore(self, table: Table) -> Insert:
+        """An INSERT for `writing` that leaves rows alone whose key is there."""
+        return self._database.insert_or_ignore(table)
+
     def insert_new(self, lease: Lease, rows: Sequence[Mapping[str, Any]]) -> int:
         """Take over rows of the warehouse's `outbox`; those with a known message_id are left alone.
 
@@ -54,12 +66,7 @@ class DeliveryStore(Looks):
         """
         if not rows:
             return 0
-        now = _now()
-        values = [
-            {name: _aware(row[name]) for name in _PLANNED}
-            | {"status": "planned", "attempts": 0, "due_at": _aware(row["planned_at"]), "recorded_at": now}
-            for row in rows
-        ]
+        values = planned_values(rows)
         with self._database.write("insert") as connection:
             self.leases.check_in(connection, lease)
             return connection.execute(self._database.insert_or_ignore(messages), values).rowcount
@@ -105,6 +112,7 @@ class DeliveryStore(Looks):
                 **{name: getattr(row, name) for name in _PLANNED},
                 attempt=row.attempts + 1,
                 due_at=max(row.due_at, row.released_at) if row.released_at else row.due_at,
+                released=row.released_at is not None,
             )
             for row in rows
         ]
@@ -341,6 +349,16 @@ class DeliveryStore(Looks):
         if message_ids is not None:
             query = query.where(messages.c.message_id.in_(list(message_ids)))
         return list(connection.execute(query))
+
+
+def planned_values(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the warehouse's `outbox` as new rows of `messages`."""
+    now = _now()
+    return [
+        {name: _aware(row[name]) for name in _PLANNED}
+        | {"status": "planned", "attempts": 0, "due_at": _aware(row["planned_at"]), "recorded_at": now}
+        for row in rows
+    ]
 
 
 def _put_back() -> Any:

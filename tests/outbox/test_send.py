@@ -286,6 +286,17 @@ def test_a_person_releases_or_drops_what_is_unknown(world: World) -> None:
     ]
 
 
+def test_a_release_is_one_more_attempt_however_many_there_were(world: World) -> None:
+    world.delivery(mode="live", max_lateness="1000 years", max_attempts=1)
+    sender = Scripted(AmbiguousError("reset"), AmbiguousError("reset"))
+    world.contacts([contact(1)])
+    world.plan([planned(1, sender="live")])
+    for _ in range(3):
+        world.send({"live": sender})
+        world.store.release()
+    assert [row[1:3] for row in outcomes(world)] == [(1, "unknown"), (2, "unknown"), (3, "sent")]
+
+
 def test_stop_sending_is_honoured_between_messages(world: World) -> None:
     world.delivery(mode="live", max_lateness="1000 years")
     world.contacts([contact(1), contact(2)])
