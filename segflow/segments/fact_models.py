@@ -160,12 +160,11 @@ ROW_COLUMNS = Columns(value=lambda value: col(row_column(value)), anchor=lambda:
 
 
 def label_rows(kind: str, catalog: Catalog) -> exp.Select:
-    """(contact_id, name) of every list or tag membership at `as_of`: the model's rows and what flows changed.
+    """(contact_id, name, at) of every list or tag membership at `as_of`: the model's rows and what flows changed.
 
     The later of two rows about one contact and name decides; a row without time is older than every other.
     """
     source = catalog.lists if kind == "list" else catalog.tags
-    epoch = typed(exp.Literal.string("0001-01-01 00:00:00"), "timestamp")
     written = (
         exp.select(
             col("contact_id"),
@@ -180,13 +179,12 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
     )
     changes: exp.Query = written
     if source.model is not None:
-        at = typed(col(source.added_at), "timestamp") if source.added_at else exp.null()
         rows = (
             exp.select(
                 named(typed(col(source.contact), "text"), "contact_id"),
                 named(typed(col(source.name), "text"), "name"),
                 named(exp.true(), "present"),
-                named(exp.Coalesce(this=at, expressions=[epoch]) if source.added_at else epoch, "at"),
+                named(typed(col(source.added_at) if source.added_at else exp.null(), "timestamp"), "at"),
                 named(exp.Literal.number(0), "rank"),
                 named(exp.Literal.number(0), "hop"),
             )
@@ -205,7 +203,7 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
     )
     ranked = exp.select(exp.Star(), newest.as_("newest")).from_(changes.subquery("changes"))
     return (
-        exp.select(col("contact_id"), col("name"))
+        exp.select(col("contact_id"), col("name"), col("at"))
         .from_(ranked.subquery("ranked"))
         .where(col("newest").eq(1), col("present"))
     )

@@ -184,6 +184,15 @@ class Compare(Node):
 
 
 @dataclass(frozen=True)
+class Bucket(Node):
+    """Does the hash of salt and contact lie in [low, high)? Both in hundredths of a percent."""
+
+    salt: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
 class Member(Node):
     """Is a member of another segment."""
 

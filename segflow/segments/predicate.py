@@ -16,6 +16,7 @@ from segflow.segments.nodes import (
     ROW_AT,
     Anchor,
     And,
+    Bucket,
     Compare,
     Const,
     Constant,
@@ -31,6 +32,7 @@ from segflow.segments.nodes import (
 )
 from segflow.segments.sql import bound_call, is_not_null, is_null, text_literal
 
+HASH_DIGITS = 8
 ZERO_WHEN_EMPTY = ("count", "sum", "count_distinct")
 
 
@@ -71,6 +73,8 @@ def predicate(node: Node, columns: Columns) -> exp.Expr:
             return exp.Not(this=exp.Paren(this=inner) if isinstance(inner, (exp.And, exp.Binary)) else inner)
         case Const(value):
             return exp.true() if value else exp.false()
+        case Bucket():
+            return _bucket(node, columns)
         case Member(segment):
             return columns.member(segment)
         case Crossed():
@@ -82,6 +86,27 @@ def predicate(node: Node, columns: Columns) -> exp.Expr:
         case Compare():
             return _compare(node, columns)
     raise TypeError(f"not a condition: {node!r}")
+
+
+def _bucket(node: Bucket, columns: Columns) -> exp.Expr:
+    """Eight hex digits of a hash, compared as texts: they sort as the numbers do, on every engine."""
+    salted = exp.DPipe(
+        this=text_literal(f"{node.salt}:"), expression=columns.value(Value("contact", "contact_id", "text")), safe=True
+    )
+    digits = exp.Substring(
+        this=exp.MD5(this=salted), start=exp.Literal.number(1), length=exp.Literal.number(HASH_DIGITS)
+    )
+    parts: list[exp.Expr] = []
+    if node.low > 0:
+        parts.append(exp.GTE(this=digits, expression=exp.Literal.string(_first_hash(node.low))))
+    if node.high < 10_000:
+        parts.append(exp.LT(this=digits.copy(), expression=exp.Literal.string(_first_hash(node.high))))
+    return exp.and_(*parts, copy=False) if parts else exp.true()
+
+
+def _first_hash(hundredths: int) -> str:
+    """The smallest hash at or above a share of all of them."""
+    return f"{-(-hundredths * 16**HASH_DIGITS // 10_000):0{HASH_DIGITS}x}"
 
 
 def _compare(node: Compare, columns: Columns) -> exp.Expr:

@@ -18,6 +18,7 @@ from segflow.segments.nodes import (
     Aggregate,
     Anchor,
     And,
+    Bucket,
     Compare,
     Const,
     Constant,
@@ -82,9 +83,19 @@ class Resolver:
                 source = Source("object", spec.object, top.contacts_by or "")
                 return self._rows(source, self.catalog.objects[spec.object].fields, spec)
             case c.ListCondition():
-                return _label("list", spec.list)
+                return self._label("list", spec.list, spec)
             case c.TagCondition():
-                return _label("tag", spec.tag)
+                return self._label("tag", spec.tag, spec)
+            case c.AnyListCondition():
+                return self._label("list", None, spec)
+            case c.AnyTagCondition():
+                return self._label("tag", None, spec)
+            case c.BucketCondition():
+                low, high = (round(value * 100) for value in spec.range())
+                return Bucket(spec.bucket, low, high)
+            case c.ConsentCondition():
+                channel = getattr(self.catalog.contacts.channels, spec.consent)
+                return Compare(Value("contact", channel.consent, "boolean"), "eq", (Constant(True, "boolean"),))
             case c.SegmentCondition():
                 return Member(spec.segment)
             case c.Everyone():
@@ -171,6 +182,16 @@ class Resolver:
         shifted = Bound(origin.kind, span, forward)
         low, high = (origin, shifted) if forward else (shifted, origin)
         return And((Compare(subject, "gt", (low,)), Compare(subject, "lte", (high,))))
+
+    def _label(self, kind: Literal["list", "tag"], name: str | None, spec: c.Label) -> Node:
+        subject = Value("row", "name", "text")
+        where: list[Node] = [
+            Compare(subject, "is_set") if name is None else Compare(subject, "eq", (Constant(name, "text"),))
+        ]
+        if spec.added is not None:
+            where.append(self.test(ROW_AT, spec.added))
+        fact = Fact(Source(kind), _and(where), "match", None, "boolean")
+        return Compare(fact, "eq", (Constant(True, "boolean"),))
 
     def _rows(self, source: Source, values: dict[str, Attribute], spec: Any) -> Node:
         where: list[Node] = [] if spec.where is None else [self._row_condition(spec.where, values)]
@@ -272,11 +293,6 @@ class Resolver:
             low, high = (self.constant(value, "number") for value in test.between)
             parts += [Compare(fact, "gte", (low,)), Compare(fact, "lte", (high,))]
         return _and(parts)
-
-
-def _label(kind: Any, name: str) -> Node:
-    where = Compare(Value("row", "name", "text"), "eq", (Constant(name, "text"),))
-    return Compare(Fact(Source(kind), where, "match", None, "boolean"), "eq", (Constant(True, "boolean"),))
 
 
 def _and(items: list[Node]) -> Node:

@@ -71,9 +71,18 @@ def _leaf(condition: Any) -> str:
         case c.ObjectCondition():
             return _rows(condition.object, condition)
         case c.ListCondition():
-            return f"on list {condition.list}"
+            return f"on list {condition.list}{_added(condition)}"
         case c.TagCondition():
-            return f"tagged {condition.tag}"
+            return f"tagged {condition.tag}{_added(condition)}"
+        case c.AnyListCondition():
+            return f"on any list{_added(condition)}"
+        case c.AnyTagCondition():
+            return f"tagged{_added(condition)}"
+        case c.BucketCondition():
+            low, high = condition.range()
+            return f"in the bucket from {low} to {high} percent of {condition.bucket}"
+        case c.ConsentCondition():
+            return f"may get {condition.consent}"
         case c.SegmentCondition():
             return f"in segment {condition.segment}"
         case c.Enters():
@@ -82,6 +91,10 @@ def _leaf(condition: Any) -> str:
             return f"exited {condition.exits} since the enrollment"
         case _:
             return "everyone"
+
+
+def _added(condition: c.Label) -> str:
+    return f" ({_test('added', condition.added)})" if condition.added is not None else ""
 
 
 def _test(subject: str, test: o.Test) -> str:

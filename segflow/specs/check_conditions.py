@@ -67,8 +67,24 @@ class ConditionChecker:
                     self._rows(condition, loc, "object", condition.object, spec.fields, timed=timed)
             case c.ListCondition():
                 check_label(self.say, self.catalog.lists, "list", condition.list, (*loc, "list"))
+                self._added(condition, self.catalog.lists, "lists", loc)
             case c.TagCondition():
                 check_label(self.say, self.catalog.tags, "tag", condition.tag, (*loc, "tag"))
+                self._added(condition, self.catalog.tags, "tags", loc)
+            case c.AnyListCondition():
+                self._added(condition, self.catalog.lists, "lists", loc)
+            case c.AnyTagCondition():
+                self._added(condition, self.catalog.tags, "tags", loc)
+            case c.BucketCondition():
+                self._bucket(condition, loc)
+            case c.ConsentCondition():
+                channel = getattr(self.catalog.contacts.channels, condition.consent)
+                if channel is None or channel.consent is None:
+                    place = f"contacts.channels.{condition.consent}"
+                    message = (
+                        f"nothing says who may get {condition.consent}: give {place} a consent attribute in the catalog"
+                    )
+                    self.say((*loc, "consent"), message)
             case c.SegmentCondition():
                 check_segment(self.say, condition.segment, (*loc, "segment"))
             case c.Enters() | c.Exits():
@@ -107,6 +123,26 @@ class ConditionChecker:
             following = getattr(spec, key)
             if following is not None:
                 self._following(following, (*loc, key))
+
+    def _added(self, condition: c.Label, source: LabelSource, word: str, loc: Loc) -> None:
+        if condition.added is None:
+            return
+        if source.model is not None and source.added_at is None:
+            message = f"added needs to know when it was: give {word} an added_at in the catalog"
+            self.say((*loc, "added"), message, key=True)
+        check_test(self.say, condition.added, "timestamp", (*loc, "added"), "added")
+
+    def _bucket(self, condition: c.BucketCondition, loc: Loc) -> None:
+        low, high = condition.range()
+        word = "percent" if condition.between is None else "between"
+        for index, value in enumerate((low, high)):
+            at = (*loc, word) if word == "percent" else (*loc, word, index)
+            if not 0 <= value <= 100:
+                self.say(at, f"{value} is no percentage: write 0 to 100")
+            elif round(value, 2) != value:
+                self.say(at, f"{value} is too fine: percentages have at most two decimals")
+        if word == "between" and low >= high:
+            self.say((*loc, word), f"between goes from low to high: {low} is not less than {high}")
 
     def _rows(
         self,

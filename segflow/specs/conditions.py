@@ -12,7 +12,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.specs.operators import MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
-from segflow.specs.types import Duration, Identifier, SpecModel
+from segflow.specs.types import Duration, Identifier, Number, SpecModel
 
 
 class AttributeCondition(Test):
@@ -194,12 +194,62 @@ class ObjectCondition(_Rows):
     where: PropertyNode | None = None
 
 
-class ListCondition(SpecModel):
+class Label(SpecModel):
+    """What lists and tags share."""
+
+    added: TimeTest | None = None
+    """When the contact was added; any operator of a timestamp."""
+
+
+class ListCondition(Label):
+    """`{list: news, added: {within_last: 7 days}}`"""
+
     list: str
 
 
-class TagCondition(SpecModel):
+class TagCondition(Label):
+    """`{tag: vip}`"""
+
     tag: str
+
+
+class AnyListCondition(Label):
+    """Is on at least one list."""
+
+    any_list: Literal[True]
+
+
+class AnyTagCondition(Label):
+    """Has at least one tag."""
+
+    any_tag: Literal[True]
+
+
+class BucketCondition(SpecModel):
+    """`{bucket: SALT, percent: 10}`: a tenth of all contacts, always the same; another salt makes another tenth."""
+
+    bucket: Annotated[str, Field(min_length=1)]
+    percent: Number | None = None
+    """The first so many percent, with at most two decimals."""
+    between: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = None
+    """From one percentage up to, but not including, another."""
+
+    @model_validator(mode="after")
+    def _one_range(self) -> BucketCondition:
+        if (self.percent is None) == (self.between is None):
+            raise PydanticCustomError("bucket", "give either percent: 10 or between: [0, 10]")
+        return self
+
+    def range(self) -> tuple[Number, Number]:
+        """From which percentage (included) to which (excluded)."""
+        low, high = self.between or (0, self.percent or 0)
+        return low, high
+
+
+class ConsentCondition(SpecModel):
+    """The contact may be messaged on the channel: its consent attribute is true."""
+
+    consent: Literal["email", "sms"]
 
 
 class SegmentCondition(SpecModel):
@@ -241,8 +291,8 @@ class Not(SpecModel):
 
 
 CONDITION_KEYS = (
-    "all", "any", "none", "not", "attribute", "event", "event_prefix", "any_event", "object", "list", "tag",
-    "segment", "everyone", "enters", "exits",
+    "all", "any", "none", "not", "attribute", "event", "event_prefix", "any_event", "object", "list", "tag", "any_list",
+    "any_tag", "segment", "everyone", "bucket", "consent", "enters", "exits",
 )  # fmt: skip
 
 Condition = Annotated[
@@ -257,8 +307,12 @@ Condition = Annotated[
     | Annotated[ObjectCondition, Tag("<object>")]
     | Annotated[ListCondition, Tag("<list>")]
     | Annotated[TagCondition, Tag("<tag>")]
+    | Annotated[AnyListCondition, Tag("<any_list>")]
+    | Annotated[AnyTagCondition, Tag("<any_tag>")]
     | Annotated[SegmentCondition, Tag("<segment>")]
     | Annotated[Everyone, Tag("<everyone>")]
+    | Annotated[BucketCondition, Tag("<bucket>")]
+    | Annotated[ConsentCondition, Tag("<consent>")]
     | Annotated[Enters, Tag("<enters>")]
     | Annotated[Exits, Tag("<exits>")],
     Discriminator(

@@ -6,11 +6,13 @@ Written against the documents and the docstrings of `segflow.specs.conditions`, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,9 +95,19 @@ class World:
             case c.SegmentCondition():
                 return self.holds(self.segments[spec.segment], contact, attributes)
             case c.ListCondition():
-                return self.labelled("list", spec.list, contact)
+                return self.labelled("list", spec.list, contact, spec)
             case c.TagCondition():
-                return self.labelled("tag", spec.tag, contact)
+                return self.labelled("tag", spec.tag, contact, spec)
+            case c.AnyListCondition():
+                return any(self.labelled("list", name, contact, spec) for name in self.label_names("list"))
+            case c.AnyTagCondition():
+                return any(self.labelled("tag", name, contact, spec) for name in self.label_names("tag"))
+            case c.BucketCondition():
+                low, high = (Fraction(str(share)) / 100 for share in spec.range())
+                digest = hashlib.md5(f"{spec.bucket}:{contact}".encode()).hexdigest()
+                return low <= Fraction(int(digest[:8], 16), 16**8) < high
+            case c.ConsentCondition():
+                return attributes[getattr(self.catalog.contacts.channels, spec.consent).consent] is True
             case c.EventCondition():
                 return self.aggregate(spec, list(self.event_rows(spec.event, contact)), self.event_types(spec.event))
             case c.EventPrefixCondition() | c.AnyEventCondition():
@@ -112,7 +124,13 @@ class World:
 
     # --- lists and tags ------------------------------------------------------------------------------------------
 
-    def labelled(self, kind: str, name: str, contact: str) -> bool:
+    def label_names(self, kind: str) -> set[str]:
+        source = self.catalog.lists if kind == "list" else self.catalog.tags
+        rows = self.tables[source.model] if source.model else []
+        names = {row[source.name] for row in rows} | {u["name"] for u in self.updates if u["kind"] == kind}
+        return names - {None}
+
+    def labelled(self, kind: str, name: str, contact: str, spec: Any) -> bool:
         source = self.catalog.lists if kind == "list" else self.catalog.tags
         long_ago = datetime(1, 1, 1, tzinfo=UTC)
         changes: list[tuple[datetime, int, int, bool]] = []
@@ -125,7 +143,10 @@ class World:
         for update in self._updates(kind, contact):
             if update["name"] == name:
                 changes.append((_aware(update["at"]), 1, update["hop"], update["value"] == "add"))
-        return max(changes)[3] if changes else False
+        if not changes or not max(changes)[3]:
+            return False
+        at = max(changes)[0]
+        return spec.added is None or self.test(None if at == long_ago else at, "timestamp", spec.added)
 
     # --- rows ----------------------------------------------------------------------------------------------------
 

@@ -366,7 +366,7 @@ class Maker:
             "list",
             "tag",
             "segment",
-            "everyone",
+            "one word",
         )
         if leaf == "attribute":
             name = self._one(*CATALOG.contacts.attributes)
@@ -376,8 +376,15 @@ class Maker:
         if leaf in ("event", "object"):
             return self.rows(leaf, self._one(*(CATALOG.event_names() if leaf == "event" else CATALOG.objects)))
         if leaf in ("list", "tag"):
-            return {leaf: self._one(*LABELS, "nobody's")}
-        return {"segment": self._one(*earlier)} if leaf == "segment" else {"everyone": True}
+            added = {"added": self.test("timestamp")} if leaf == "list" and self._one(True, False) else {}
+            return {**self._one({leaf: self._one(*LABELS, "nobody's")}, {f"any_{leaf}": True}), **added}
+        if leaf == "segment":
+            return {"segment": self._one(*earlier)}
+        low, high = sorted(self.random.sample((0, 12.34, 33.33, 50, 100), 2))
+        bucket = {"bucket": self._one("a", "it's", "{{ b }}")}
+        return self._one(
+            {"everyone": True}, {"consent": "email"}, {**bucket, "percent": high}, {**bucket, "between": [low, high]}
+        )
 
     def segments(self, number: int) -> dict[str, Any]:
         """Segments by id: conditions, and one query. Later ones may refer to earlier ones."""

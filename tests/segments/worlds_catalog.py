@@ -24,6 +24,7 @@ CATALOG = Catalog.model_validate(
                 "score": {"type": "number", "written_by": "both"},
                 "company": "text",
             },
+            "channels": {"email": {"address": "city", "consent": "vip"}},
         },
         "events": [
             {

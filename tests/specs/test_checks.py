@@ -42,6 +42,17 @@ CONDITIONS = {
     "case of is_set": ("{attribute: city, is_set: true, ignore_case: true}", "40: ignore_case is for comparing texts; is_set has no case"),
     "old word": ("{attribute: city, is: x, case_insensitive: true}", "33: case_insensitive is called ignore_case now"),
     "is_not_set takes true only": ("{attribute: city, is_not_set: false}", "38: is_not_set cannot be false: expected true"),
+    "added as a number": ("{list: news, added: {gte: 5}}", "34: added takes a date or time like 2026-01-31T09:00:00Z, not the number 5"),
+    "added as a text": ("{any_list: true, added: {contains: x}}", "33: contains does not work on added, which is a timestamp"),
+    "any_list false": ("{any_list: false}", "19: any_list cannot be false: expected true"),
+    "percent of what": ("{bucket: x}", "8: give either percent: 10 or between: [0, 10]"),
+    "percent and between": ("{bucket: x, percent: 1, between: [0, 1]}", "8: give either percent: 10 or between: [0, 10]"),
+    "percent over 100": ("{bucket: x, percent: 101}", "29: 101 is no percentage: write 0 to 100"),
+    "percent too fine": ("{bucket: x, between: [0, 0.125]}", "33: 0.125 is too fine: percentages have at most two decimals"),
+    "bucket high to low": ("{bucket: x, between: [20, 10]}", "29: between goes from low to high: 20 is not less than 10"),
+    "bucket without salt": ("{bucket: '', percent: 10}", "17: bucket: the text is empty"),
+    "no consent": ("{consent: sms}", "18: nothing says who may get sms: give contacts.channels.sms a consent attribute in the catalog"),
+    "consent of what": ("{consent: emial}", "18: consent cannot be the text 'emial': expected email or sms (did you mean email?)"),
     "sum of texts": ("{event: purchase, sum: {property: category, gt: 1}}", "42: sum needs a number; category is a text"),
     "last with a wrong type": ("{event: purchase, last: {property: amount, is: x}}", "55: amount takes a number, not the text 'x'"),
     "window without created_at": ("{object: item, within_last: 3 days}", "23: within_last needs to know when a row was made: give object item a created_at in the catalog"),
@@ -104,6 +115,11 @@ FINE = [
     "{object: item, where: {any: [{field: status, of: order, is: paid}, {field: sku, is: x}]}}",
     "{list: anything}",
     "{attribute: city, is_not_set: true}",
+    "{list: news, added: {within_last: 7 days}}",
+    "{any_tag: true}",
+    "{bucket: x, between: [33.33, 66.67]}",
+    "{bucket: x, percent: 100}",
+    "{consent: email}",
     "{everyone: true}",
 ]
 
@@ -111,6 +127,16 @@ FINE = [
 @pytest.mark.parametrize("condition", FINE)
 def test_conditions_that_are_fine(tmp_path: Path, condition: str) -> None:
     assert messages(tmp_path, segments__x=f"where: {condition}\n") == []
+
+
+def test_added_needs_an_added_at(tmp_path: Path) -> None:
+    found = messages(
+        tmp_path,
+        segments__catalog=CATALOG + "lists: {model: stg_lists}\n",
+        segments__x="where: {any: [{list: a, added: {within_last: 7 days}}, {any_list: true, added: {is_not_set: true}}]}\n",
+    )
+    message = "added needs to know when it was: give lists an added_at in the catalog"
+    assert found == [f"x.yml:1:25: {message}", f"x.yml:1:73: {message}"]
 
 
 STEPS = {

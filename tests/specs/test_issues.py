@@ -48,7 +48,7 @@ CONDITIONS = {
     "bad id": ("{segment: Tea-Lovers}", "1:18: segment: 'Tea-Lovers' is not a name: use lower-case letters, digits and _, "
                "starting with a letter (did you mean tea_lovers?)"),
     "anniversary": ("{attribute: born, anniversary: tomorrow}", "1:39: anniversary cannot be the text 'tomorrow': expected today"),
-    "not built: bucket": ("{bucket: {percent: 10}}", "1:9: bucket is not built yet"),
+    "bucket": ("{bucket: {percent: 10}}", "1:17: bucket must be a text, not a mapping"),
     "not built: message": ("{message: opened}", "1:9: message is not built yet"),
     "not built: held_for": ("{attribute: city, held_for: 3 days}", "1:26: held_for is not built yet"),
     "not built: since last_tick": (

@@ -2,7 +2,8 @@ with facts__lists as (
     WITH rows_seen AS (
         SELECT
             contact_id,
-            name
+            name,
+            "at"
         FROM (
             SELECT
                 *,
@@ -12,7 +13,7 @@ with facts__lists as (
                     CAST(contact_id AS TEXT) AS contact_id,
                     CAST(list_name AS TEXT) AS name,
                     TRUE AS present,
-                    coalesce(CAST(added_at AS TIMESTAMP), CAST('0001-01-01 00:00:00' AS TIMESTAMP)) AS "at",
+                    CAST(added_at AS TIMESTAMP) AS "at",
                     0 AS rank,
                     0 AS hop
                 FROM {{ ref('stg_lists') }} AS members
@@ -39,6 +40,22 @@ with facts__lists as (
     SELECT
         CAST(contact_id AS TEXT) AS contact_id,
         max(CASE WHEN name = 'newsletter' THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_2b448d,
+        max(
+            CASE
+                WHEN name = 'newsletter' AND "at" > {{ bound('as_of - 7 days') }} AND "at" <= {{ bound('as_of') }}
+                THEN 1
+                ELSE 0
+            END
+        ) = 1 AS name_is_newsletter_in_7_days_at_to_as_of_b6ea49,
+        max(
+            CASE
+                WHEN name IS NOT NULL
+                AND "at" >= CAST('2026-03-29 00:00:00' AS TIMESTAMP)
+                AND "at" < CAST('2026-03-29 23:00:00' AS TIMESTAMP)
+                THEN 1
+                ELSE 0
+            END
+        ) = 1 AS name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc,
         {{ tick_id() }} AS tick_id
     FROM rows_seen
     GROUP BY
@@ -48,7 +65,8 @@ facts__tags as (
     WITH rows_seen AS (
         SELECT
             contact_id,
-            name
+            name,
+            "at"
         FROM (
             SELECT
                 *,
@@ -58,7 +76,7 @@ facts__tags as (
                     CAST(contact_id AS TEXT) AS contact_id,
                     CAST(tag AS TEXT) AS name,
                     TRUE AS present,
-                    CAST('0001-01-01 00:00:00' AS TIMESTAMP) AS "at",
+                    CAST(NULL AS TIMESTAMP) AS "at",
                     0 AS rank,
                     0 AS hop
                 FROM {{ ref('stg_tags') }} AS members
@@ -83,6 +101,7 @@ facts__tags as (
     SELECT
         CAST(contact_id AS TEXT) AS contact_id,
         max(CASE WHEN name = 'it''s {{ '{{' }} complicated }}' THEN 1 ELSE 0 END) = 1 AS name_is_it_s_complicated_812c0a,
+        max(CASE WHEN name IS NOT NULL THEN 1 ELSE 0 END) = 1 AS name_is_set_1ec925,
         {{ tick_id() }} AS tick_id
     FROM rows_seen
     GROUP BY
@@ -109,5 +128,8 @@ segment__lists_tags_segments as (
         facts__lists.name_is_newsletter_2b448d
         AND NOT coalesce(facts__tags.name_is_it_s_complicated_812c0a, FALSE)
         AND segment__londoners.contact_id IS NOT NULL
+        AND facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49
+        AND facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc
+        AND facts__tags.name_is_set_1ec925
 )
 select contact_id from segment__lists_tags_segments

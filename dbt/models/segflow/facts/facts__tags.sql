@@ -11,7 +11,8 @@
 WITH rows_seen AS (
     SELECT
         contact_id,
-        name
+        name,
+        "at"
     FROM (
         SELECT
             *,
@@ -21,7 +22,7 @@ WITH rows_seen AS (
                 CAST(contact_id AS TEXT) AS contact_id,
                 CAST(tag AS TEXT) AS name,
                 TRUE AS present,
-                coalesce(CAST(added_at AS TIMESTAMP), CAST('0001-01-01 00:00:00' AS TIMESTAMP)) AS "at",
+                CAST(added_at AS TIMESTAMP) AS "at",
                 0 AS rank,
                 0 AS hop
             FROM {{ ref('stg_tags') }} AS members

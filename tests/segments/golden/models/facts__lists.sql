@@ -5,11 +5,14 @@
 -- One row per contact that has any; the lists that conditions ask for.
 --
 -- name_is_newsletter_2b448d: name is newsletter
+-- name_is_newsletter_in_7_days_at_to_as_of_b6ea49: name is newsletter and in the last 7 days and at at most as_of
+-- name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc: name is set and at at least 2026-03-29 00:00:00+00:00 and at under 2026-03-29 23:00:00+00:00
 
 WITH rows_seen AS (
     SELECT
         contact_id,
-        name
+        name,
+        "at"
     FROM (
         SELECT
             *,
@@ -19,7 +22,7 @@ WITH rows_seen AS (
                 CAST(contact_id AS TEXT) AS contact_id,
                 CAST(list_name AS TEXT) AS name,
                 TRUE AS present,
-                coalesce(CAST(added_at AS TIMESTAMP), CAST('0001-01-01 00:00:00' AS TIMESTAMP)) AS "at",
+                CAST(added_at AS TIMESTAMP) AS "at",
                 0 AS rank,
                 0 AS hop
             FROM {{ ref('stg_lists') }} AS members
@@ -46,6 +49,22 @@ WITH rows_seen AS (
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
     max(CASE WHEN name = 'newsletter' THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_2b448d,
+    max(
+        CASE
+            WHEN name = 'newsletter' AND "at" > {{ bound('as_of - 7 days') }} AND "at" <= {{ bound('as_of') }}
+            THEN 1
+            ELSE 0
+        END
+    ) = 1 AS name_is_newsletter_in_7_days_at_to_as_of_b6ea49,
+    max(
+        CASE
+            WHEN name IS NOT NULL
+            AND "at" >= CAST('2026-03-29 00:00:00' AS TIMESTAMP)
+            AND "at" < CAST('2026-03-29 23:00:00' AS TIMESTAMP)
+            THEN 1
+            ELSE 0
+        END
+    ) = 1 AS name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc,
     {{ tick_id() }} AS tick_id
 FROM rows_seen
 GROUP BY

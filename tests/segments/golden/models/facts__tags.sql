@@ -8,11 +8,13 @@
 -- name_is_b_a8128e: name is b
 -- name_is_c_56f8bd: name is c
 -- name_is_it_s_complicated_812c0a: name is it's { { complicated }}
+-- name_is_set_1ec925: name is set
 
 WITH rows_seen AS (
     SELECT
         contact_id,
-        name
+        name,
+        "at"
     FROM (
         SELECT
             *,
@@ -22,7 +24,7 @@ WITH rows_seen AS (
                 CAST(contact_id AS TEXT) AS contact_id,
                 CAST(tag AS TEXT) AS name,
                 TRUE AS present,
-                CAST('0001-01-01 00:00:00' AS TIMESTAMP) AS "at",
+                CAST(NULL AS TIMESTAMP) AS "at",
                 0 AS rank,
                 0 AS hop
             FROM {{ ref('stg_tags') }} AS members
@@ -50,6 +52,7 @@ SELECT
     max(CASE WHEN name = 'b' THEN 1 ELSE 0 END) = 1 AS name_is_b_a8128e,
     max(CASE WHEN name = 'c' THEN 1 ELSE 0 END) = 1 AS name_is_c_56f8bd,
     max(CASE WHEN name = 'it''s {{ '{{' }} complicated }}' THEN 1 ELSE 0 END) = 1 AS name_is_it_s_complicated_812c0a,
+    max(CASE WHEN name IS NOT NULL THEN 1 ELSE 0 END) = 1 AS name_is_set_1ec925,
     {{ tick_id() }} AS tick_id
 FROM rows_seen
 GROUP BY

@@ -10,6 +10,15 @@ WITH depth_0 AS MATERIALIZED (
         NOT coalesce(contacts.vip, FALSE) AS in_boolean_and_everyone,
         coalesce(
             (
+                substring(md5('spring:' || contacts.contact_id), 1, 8) < '1999999a'
+                OR substring(md5('it''s:' || contacts.contact_id), 1, 8) >= '55532618'
+                OR TRUE
+                OR contacts.vip
+            ),
+            FALSE
+        ) AS in_buckets_and_consent,
+        coalesce(
+            (
                 contacts.birthday < CAST('2000-01-31' AS DATE)
                 OR contacts.birthday > CAST('2000-01-31' AS DATE)
                 OR contacts.birthday = CAST('2000-01-31' AS DATE)
@@ -199,7 +208,10 @@ WITH depth_0 AS MATERIALIZED (
         coalesce(
             facts__lists.name_is_newsletter_2b448d
             AND NOT coalesce(facts__tags.name_is_it_s_complicated_812c0a, FALSE)
-            AND depth_0.in_londoners,
+            AND depth_0.in_londoners
+            AND facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49
+            AND facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc
+            AND facts__tags.name_is_set_1ec925,
             FALSE
         ) AS in_lists_tags_segments
     FROM {{ ref('contacts') }} AS contacts
@@ -219,6 +231,7 @@ FROM (
         unnest(
             [
                 CASE WHEN in_boolean_and_everyone THEN 'boolean_and_everyone' END,
+                CASE WHEN in_buckets_and_consent THEN 'buckets_and_consent' END,
                 CASE WHEN in_date_operators THEN 'date_operators' END,
                 CASE WHEN in_event_aggregates THEN 'event_aggregates' END,
                 CASE WHEN in_event_properties THEN 'event_properties' END,

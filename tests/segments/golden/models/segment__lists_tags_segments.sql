@@ -7,6 +7,9 @@
 --   - on list newsletter
 --   - not: tagged it's { { complicated }}
 --   - in segment londoners
+--   - on list newsletter (added lies in the last 7 days)
+--   - on any list (added is on 2026-03-29)
+--   - tagged
 
 SELECT
     contacts.contact_id
@@ -21,3 +24,6 @@ WHERE
     facts__lists.name_is_newsletter_2b448d
     AND NOT coalesce(facts__tags.name_is_it_s_complicated_812c0a, FALSE)
     AND segment__londoners.contact_id IS NOT NULL
+    AND facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49
+    AND facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc
+    AND facts__tags.name_is_set_1ec925
