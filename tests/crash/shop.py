@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from segflow.releases import release
 from tests.world import World
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
@@ -36,6 +37,9 @@ _SEGMENTS: dict[str, Any] = {
     "grown": {"where": {"attribute": "age", "gte": 25}},
     "teens": "select contact_id from {{ ref('stg_contacts') }} where age between 13 and 19",
     "old": {"where": {"attribute": "age", "gte": 45}},
+    # Both are held at the second tick; a person releases the first.
+    "romans": {"where": {"attribute": "city", "is": "Rome"}, "guards": {"exits": {"percent": 5, "of_at_least": 1}}},
+    "abroad": {"where": {"attribute": "city", "is": "Rome"}, "guards": {"exits": {"percent": 5, "of_at_least": 1}}},
     "regulars": {"where": {"all": [{"segment": "londoners"}, {"event": "purchase"}]}},
 }
 
@@ -83,6 +87,12 @@ def _flows(url: str) -> dict[str, dict[str, Any]]:
                 {"id": "mail", "send_email": {"subject": "Bye", "text": "Bye {{ contact.contact_id }}"}},
             ],
         },
+        "crowd": {
+            "status": "active",
+            "trigger": {"enters": "londoners"},
+            "guards": {"messages": {"percent": 1, "above": 1}},
+            "steps": [{"id": "hello", "send_sms": {"text": "Hello"}}],
+        },
         "edited": {
             "status": "active",
             "trigger": {"enters": "londoners"},
@@ -127,6 +137,7 @@ def lived(root: Path, url: str) -> None:
     world.tick(FIRST, send=True)
     world.rows_of("contacts", _contacts(in_london=6, without=range(44, 47)))
     world.tick(SECOND, send=True)
+    release(world.project, ["romans"], ["crowd"], reason="we looked")
     world.rows_of("contacts", _contacts(in_london=12, without=range(40, 43)))
     world.segment("grown", {"where": {"attribute": "age", "gte": 20}, "on_change": "trigger"})
     world.segment("teens", "select contact_id from {{ ref('stg_contacts') }} where age between 12 and 21")

@@ -29,7 +29,8 @@ _STORE = {
     "marks": "SELECT * FROM marks",
     "lease": "SELECT holder FROM lease",
     "suppressions": "SELECT channel, address, reason FROM suppressions",
-    "decisions": "SELECT message_id, attempt, reason FROM attempts WHERE outcome = 'dropped'",
+    "given up": "SELECT message_id, attempt, reason FROM attempts WHERE outcome = 'dropped'",
+    "decisions": "SELECT kind, name, reason, tick_id FROM decisions",
 }
 _DATABASES = ("warehouse.duckdb", "delivery.db")
 _OF_DBT = ("dbt/target/", "dbt/logs/")

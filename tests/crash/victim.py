@@ -43,6 +43,7 @@ def decide(order: Order) -> None:
     """What people do between ticks, and a lease that is held long enough to be renewed."""
     with DeliveryStore(Path(order["root"]) / ".segflow/delivery.db") as store:
         store.stop_sending("we look at it")
+        store.decisions.record("segment", ["romans", "grown"], "we looked")
         store.suppress("email", "a@example.com", "asked for it")
         store.suppress("email", "b@example.com", "asked for it")
         store.unsuppress("email", "b@example.com")
