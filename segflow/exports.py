@@ -196,9 +196,13 @@ def _chunks(segments: list[str], sizes: dict[str, int]) -> list[list[str]]:
 
 
 def neutralised(table: pa.Table) -> pa.Table:
-    """The table with a leading apostrophe before every text that a spreadsheet would run as a formula."""
+    """The table with a leading apostrophe before every text that a spreadsheet would run as a formula.
+
+    A list becomes one text with commas."""
     columns = []
     for column in table.columns:
+        if pa.types.is_list(column.type):
+            column = pc.binary_join(column, ", ")
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             runs = pc.match_substring_regex(column, pattern=_FORMULA)
             quoted = pc.binary_join_element_wise("'", column, "")

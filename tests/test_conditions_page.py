@@ -29,7 +29,10 @@ FLOWS = "## In flows"
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
 _BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`(\{[^`]*\})`")
-_COLUMNS = {"text": "VARCHAR", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"}
+_COLUMNS = {
+    "text": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT", "boolean": "BOOLEAN", "date": "DATE",
+    "timestamp": "TIMESTAMP", "list_of_text": "VARCHAR[]",
+}  # fmt: skip
 
 
 def examples(text: str) -> list[Any]:

@@ -156,7 +156,8 @@ def needs(node: Node, columns: Mapping[Fact, FactColumn]) -> set[str]:
         if not isinstance(below, Compare):
             continue
         if isinstance(below.subject, Value):
-            found |= {f"{CONTACTS}.{below.subject.name}"} if below.subject.of == "contact" else set()
+            values = [value for value in (below.subject, *below.operands) if isinstance(value, Value)]
+            found |= {f"{CONTACTS}.{value.name}" for value in values if value.of == "contact"}
         elif below.subject in columns:
             fact = below.subject
             found |= {columns[fact].name} | needs(fact.where, columns)

@@ -266,6 +266,8 @@ def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
     text = exp.JSONExtractScalar(this=payload, expression=path, only_json_types=False)
     if attribute.type == "text":
         return text
+    if attribute.type in ("integer", "list_of_text"):
+        return typed(exp.Paren(this=text), attribute.type)
     if attribute.type == "timestamp":
         # A cast of text to a timestamp without zone ignores the offset that the text names.
         instant = exp.TryCast(this=exp.Paren(this=text), to=exp.DataType(this=exp.DataType.Type.TIMESTAMPTZ))

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from segflow.segments.bounds import Bound
 from segflow.segments.nodes import (
     ROW_AT,
-    Anchor,
     And,
     Compare,
     Constant,
@@ -104,7 +103,9 @@ def _words(node: Node) -> list[str]:
                 return ["in" if operator == "gt" else "before", operands[0].span]
             if value.owner:
                 value = Value("row", f"{value.owner} {value.name}", value.type)
-            texts = [o.key if isinstance(o, Bound) else str(o.value) for o in operands if not isinstance(o, Anchor)]
+            texts = [
+                o.key if isinstance(o, Bound) else str(o.value) for o in operands if isinstance(o, (Bound, Constant))
+            ]
             return [value.name.removeprefix("@"), _LABEL.get(operator, operator), *texts]
     return []
 

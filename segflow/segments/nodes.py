@@ -78,9 +78,6 @@ class Anchor:
     of: Literal["enrollment"] = "enrollment"
 
 
-Operand = Constant | Bound | Anchor
-
-
 @dataclass(frozen=True)
 class Value:
     """A column of the contact, or of the row that a fact looks at. `at` is the row's own time."""
@@ -90,7 +87,11 @@ class Value:
     type: ValueType
     owner: str = ""
     """The object above the row that has it; empty for the row itself."""
+    day_in: str | None = None
+    """A zone: what counts is the day there on which the timestamp lies; `type` is then date."""
 
+
+Operand = Constant | Bound | Anchor | Value
 
 ROW_AT = Value("row", "@at", "timestamp")
 """The row's own time; the sign keeps it apart from a property that is called `at`."""
@@ -260,8 +261,9 @@ def describe(item: object) -> str:
             return f"{value!r}:{kind}"
         case Bound():
             return f"<{item.key}>"
-        case Value(of, name, kind, owner):
-            return f"{of}.{owner}.{name}:{kind}" if owner else f"{of}.{name}:{kind}"
+        case Value(of, name, kind, owner, zone):
+            whole = f"{of}.{owner}.{name}" if owner else f"{of}.{name}"
+            return f"{whole}@{zone}:{kind}" if zone else f"{whole}:{kind}"
         case Source():
             return f"{item.kind}:{item.name}" if item.name else item.kind
         case Node() | Fact() | Anchor() | Periods():

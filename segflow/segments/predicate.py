@@ -30,7 +30,7 @@ from segflow.segments.nodes import (
     Or,
     Value,
 )
-from segflow.segments.sql import bound_call, is_not_null, is_null, text_literal
+from segflow.segments.sql import bound_call, data_type, is_not_null, is_null, text_literal
 
 HASH_DIGITS = 8
 ZERO_WHEN_EMPTY = ("count", "sum", "count_distinct")
@@ -66,7 +66,7 @@ def predicate(node: Node, columns: Columns) -> exp.Expr:
             return exp.and_(*(predicate(item, columns) for item in items), copy=False)
         case Or(items):
             return exp.Paren(this=exp.or_(*(predicate(item, columns) for item in items), copy=False))
-        case Not(Compare(_, "is_set") as present):
+        case Not(Compare(_, "is_set") as present) if present.subject.type != "list_of_text":
             return is_null(_subject(present, columns))
         case Not(item):
             inner = two_valued(item, columns)
@@ -110,15 +110,15 @@ def _first_hash(hundredths: int) -> str:
 
 
 def _compare(node: Compare, columns: Columns) -> exp.Expr:
+    if node.subject.type == "list_of_text":
+        return _compare_list(node, columns)
     subject = _subject(node, columns)
     if node.operator == "is_set":
         return is_not_null(subject)
     if node.operator == "anniversary":
         days, *zone = node.operands
         for name in zone:
-            # A time is on the day that the project's calendar says, not on UTC's.
-            subject = exp.AtTimeZone(this=subject, zone=exp.Literal.string("UTC"))
-            subject = exp.AtTimeZone(this=subject, zone=_operand(name, columns))
+            subject = _local(subject, _operand(name, columns))
         month, day = (exp.Extract(this=exp.Var(this=part), expression=subject.copy()) for part in ("month", "day"))
         number = exp.Add(this=exp.Mul(this=month, expression=exp.Literal.number(100)), expression=day)
         return exp.In(this=exp.Paren(this=number), expressions=[_operand(days, columns)])
@@ -159,11 +159,40 @@ def _compare(node: Compare, columns: Columns) -> exp.Expr:
 
 def _subject(node: Compare, columns: Columns) -> exp.Expr:
     if isinstance(node.subject, Value):
-        return columns.value(node.subject)
+        return _value(node.subject, columns)
     column = columns.fact(node.subject)
     if node.subject.aggregate in ZERO_WHEN_EMPTY:
         return exp.Coalesce(this=column, expressions=[exp.Literal.number(0)])
     return column
+
+
+def _value(value: Value, columns: Columns) -> exp.Expr:
+    column = columns.value(value)
+    if value.day_in is None:
+        return column
+    return exp.Cast(this=_local(column, exp.Literal.string(value.day_in)), to=data_type("date"))
+
+
+def _local(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
+    """A time is on the day that the project's calendar says, not on UTC's."""
+    return exp.AtTimeZone(this=exp.AtTimeZone(this=time, zone=exp.Literal.string("UTC")), zone=zone)
+
+
+def _compare_list(node: Compare, columns: Columns) -> exp.Expr:
+    """An operator on a list of texts. A list without an element counts as missing."""
+    texts = _subject(node, columns)
+    if node.operator == "is_set":
+        size = exp.Coalesce(this=exp.ArraySize(this=texts), expressions=[exp.Literal.number(0)])
+        return exp.GT(this=size, expression=exp.Literal.number(0))
+    values = [_operand(operand, columns) for operand in node.operands]
+    if node.ignore_case:
+        item = exp.Identifier(this="item", quoted=False)
+        lower = exp.Lambda(this=exp.Lower(this=item), expressions=[item.copy()])
+        texts = exp.Transform(this=texts, expression=lower)
+        values = [exp.Lower(this=value) for value in values]
+    if node.operator == "in":
+        return exp.ArrayOverlaps(this=texts, expression=exp.Array(expressions=values))
+    return exp.ArrayContains(this=texts, expression=values[0])
 
 
 def _operand(operand: Operand, columns: Columns) -> exp.Expr:
@@ -172,13 +201,15 @@ def _operand(operand: Operand, columns: Columns) -> exp.Expr:
             return bound_call(operand.key)
         case Anchor():
             return columns.anchor()
+        case Value():
+            return _value(operand, columns)
         case Constant(value, "timestamp"):
             return timestamp_literal(value)  # type: ignore[arg-type]
         case Constant(value, "date"):
             return date_literal(value)  # type: ignore[arg-type]
         case Constant(bool() as value, _):
             return exp.true() if value else exp.false()
-        case Constant(value, "number"):
+        case Constant(value, "number" | "integer"):
             return exp.Literal.number(repr(value))
         case Constant(value, _):
             return text_literal(str(value))

@@ -7,6 +7,7 @@ so a lookup that fails here is a bug and raises KeyError.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -39,7 +40,7 @@ from segflow.segments.nodes import (
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
-from segflow.specs.types import Duration, ValueType, parse_date, parse_instant
+from segflow.specs.types import NUMBERS, Duration, ValueType, parse_date, parse_instant
 
 _POSITIVE: dict[str, Operator] = {
     "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte", "contains": "contains", "starts_with": "starts_with",
@@ -123,6 +124,8 @@ class Resolver:
         if name == "is_set":
             present = Compare(subject, "is_set")
             return present if operand else Not(present)
+        if isinstance(operand, o.OtherAttribute):
+            return self._against(subject, name, operand.attribute, fold)
         if name == "is":
             return compare("eq", self.constant(operand, kind))
         if name == "in":
@@ -142,14 +145,27 @@ class Resolver:
             return compare("anniversary", Bound("anniversaries", span), *zone)
         return compare(_POSITIVE[name], self.constant(operand, kind))
 
+    def _against(self, subject: Subject, name: str, other: str, fold: bool) -> Node:
+        """A comparison with another attribute of the contact. A day and a time are compared as days."""
+        assert isinstance(subject, Value)
+        against = Value("contact", other, self.catalog.contacts.attributes[other].type)
+        operator: Operator = {"is": "eq", "before": "lt", "after": "gt", "on": "eq"}.get(name) or _POSITIVE[name]  # type: ignore[assignment]
+        if name == "on" or (name in ("before", "after") and subject.type != against.type):
+            subject, against = self._day(subject), self._day(against)
+        return Compare(subject, operator, (against,), fold)
+
+    def _day(self, value: Value) -> Value:
+        return value if value.type == "date" else replace(value, type="date", day_in=self.zone.key)
+
     def constant(self, value: Any, kind: ValueType) -> Constant:
         """`value` as written, read as `kind`: dates from ISO text, timestamps as UTC instants."""
         if kind == "date":
             return Constant(parse_date(value), kind)
         if kind == "timestamp":
             return Constant(self.instant(value), kind)
-        if kind == "number":
-            return Constant(float(value) if isinstance(value, float) and not value.is_integer() else int(value), kind)
+        if kind in NUMBERS:
+            whole = not isinstance(value, float) or value.is_integer()
+            return Constant(int(value) if whole else float(value), kind)
         return Constant(value, kind)
 
     def instant(self, text: str) -> datetime:

@@ -182,6 +182,8 @@ def _bounds(test: o.NumberTest) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, o.OtherAttribute):
+        return value.attribute
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -233,6 +235,8 @@ def _operand_words(operand: object) -> str:
     match operand:
         case Bound():
             return operand.key
+        case Value():
+            return operand.name
         case Anchor():
             return "the enrollment"
         case Constant(value, _):

@@ -13,9 +13,11 @@ from segflow.specs.types import ValueType
 SQL_TYPES: dict[ValueType, str] = {
     "text": "VARCHAR",
     "number": "DOUBLE",
+    "integer": "BIGINT",
     "boolean": "BOOLEAN",
     "date": "DATE",
     "timestamp": "TIMESTAMP",
+    "list_of_text": "ARRAY",
 }
 
 _SAFE = re.compile(r"^[a-z_][a-z0-9_]*$")
@@ -92,13 +94,26 @@ def left_join(query: exp.Select, table: exp.Expr, on: exp.Expr) -> exp.Select:
     return query
 
 
-def typed(expression: exp.Expr, kind: ValueType) -> exp.Cast:
+def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
+    if kind == "integer":
+        # A cast would round a fraction; here it is a wrong value, and missing.
+        whole = exp.TryCast(this=expression, to=data_type(kind))
+        exact = exp.EQ(this=exp.TryCast(this=expression.copy(), to=data_type("number")), expression=whole)
+        return case_when(exact, whole.copy())
+    if kind == "list_of_text":
+        # A column of lists, or of JSON texts: both become JSON and then a list; what is missing in a list is left out.
+        json = exp.TryCast(this=expression, to=exp.DataType(this=exp.DataType.Type.JSON))
+        item = exp.Identifier(this="item", quoted=False)
+        present = exp.Lambda(this=is_not_null(item), expressions=[item.copy()])
+        return exp.ArrayFilter(this=exp.TryCast(this=json, to=data_type(kind)), expression=present)
     return exp.Cast(this=expression, to=data_type(kind))
 
 
 def data_type(kind: ValueType) -> exp.DataType:
     """The SQL type that holds values of `kind`. Built by hand: asking sqlglot to parse its name is what took longest
     in a compilation of hundreds of segments."""
+    if kind == "list_of_text":
+        return exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[data_type("text")], nested=True)
     return exp.DataType(this=exp.DataType.Type[SQL_TYPES[kind]], nested=False)
 
 

@@ -48,6 +48,9 @@ def _contacts(say: Reporter, catalog: Catalog) -> None:
         if attribute.written_by == "flows" and attribute.column is not None:
             loc = ("contacts", "attributes", name, "column")
             say(loc, "an attribute that only flows write has no column; remove it, or write written_by: both", key=True)
+        if attribute.type == "list_of_text" and attribute.written_by != "source":
+            loc = ("contacts", "attributes", name, "written_by")
+            say(loc, "flows cannot write a list_of_text; lists and tags are what they can add to and remove from")
     if contacts.time_zone is not None:
         _named(say, catalog, contacts.time_zone, ("contacts", "time_zone"), "text")
     for channel in ("email", "sms"):
@@ -111,7 +114,7 @@ def _key_attribute(say: Reporter, catalog: Catalog, name: str, loc: tuple[str | 
     attribute = catalog.contacts.attributes.get(name)
     if attribute is None:
         say.unknown(loc, "attribute", name, list(catalog.contacts.attributes))
-    elif attribute.type in ("boolean", "date", "timestamp"):
+    elif attribute.type in ("boolean", "date", "timestamp", "list_of_text"):
         say(loc, f"contacts_by needs an attribute that holds a key; {name} is a {attribute.type}")
 
 

@@ -15,7 +15,7 @@ from segflow.specs.check_values import always_longer, check_bounds, check_span, 
 from segflow.specs.issues import shorten
 from segflow.specs.loaded import Reporter
 from segflow.specs.source import Loc
-from segflow.specs.types import Duration
+from segflow.specs.types import NUMBERS, Duration
 
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -45,7 +45,8 @@ class ConditionChecker:
                     known = list(self.catalog.contacts.attributes)
                     self.say.unknown((*loc, "attribute"), "attribute", condition.attribute, known)
                 else:
-                    check_test(self.say, condition, attribute.type, loc, condition.attribute)
+                    others = self.catalog.contacts.attributes
+                    check_test(self.say, condition, attribute.type, loc, condition.attribute, others)
             case c.EventCondition():
                 found = self.catalog.event(condition.event)
                 if found is None:
@@ -185,7 +186,7 @@ class ConditionChecker:
         check_bounds(self.say, test, at)
         if isinstance(test, o.MeasureTest):
             attribute = self._measured(test, at, kind, name, fields)
-            if attribute is not None and aggregate in ("sum", "avg") and attribute.type != "number":
+            if attribute is not None and aggregate in ("sum", "avg") and attribute.type not in NUMBERS:
                 measured = test.property or test.field
                 word = "property" if test.property else "field"
                 self.say((*at, word), f"{aggregate} needs a number; {measured} is a {attribute.type}")
@@ -194,7 +195,12 @@ class ConditionChecker:
         self, test: o.MeasureTest | o.ValueTest, loc: Loc, kind: str, name: str, fields: Mapping[str, Attribute]
     ) -> Attribute | None:
         word = "property" if test.property is not None else "field"
-        return self._field(word, test.property or test.field or "", loc, kind, name, fields)
+        attribute = self._field(word, test.property or test.field or "", loc, kind, name, fields)
+        if attribute is not None and attribute.type == "list_of_text":
+            measured = test.property or test.field
+            self.say((*loc, word), f"{loc[-1]} needs one value per row; {measured} is a list_of_text")
+            return None
+        return attribute
 
     def _field(
         self, word: str, given: str, loc: Loc, kind: str, name: str, fields: Mapping[str, Attribute]

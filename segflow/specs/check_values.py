@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol
 
+from segflow.errors import did_you_mean
+from segflow.specs.catalog import Attribute
 from segflow.specs.issues import kind_of, shorten
-from segflow.specs.operators import TEXT_OPERATORS, Anniversary, NumberTest, Test
+from segflow.specs.operators import TEXT_OPERATORS, Anniversary, NumberTest, OtherAttribute, Test
 from segflow.specs.source import Loc
-from segflow.specs.types import Duration, ValueType, parse_date, parse_instant
+from segflow.specs.types import NUMBERS, Duration, ValueType, parse_date, parse_instant
 
-_ORDERED = ("number", "date", "timestamp", "text")
+_ORDERED = ("number", "integer", "date", "timestamp", "text")
 _DAYS = ("before", "after", "on")
 _SPANS = ("within_last", "not_within_last", "within_next")
 _FOLDS = ("is", "is_not", "in", "not_in", *TEXT_OPERATORS)
+_LIST_OPERATORS = ("contains", "not_contains", "in", "not_in", "is_set", "is_not_set")
 _EXAMPLES = {
     "text": "a text (in quotes)",
     "number": "a number",
+    "integer": "a whole number",
     "boolean": "true or false",
     "date": "a date like 2026-01-31",
     "timestamp": "a date or time like 2026-01-31T09:00:00Z",
@@ -36,19 +41,25 @@ class Say(Protocol):
     def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None: ...
 
 
-def check_test(say: Say, test: Test, kind: ValueType, loc: Loc, what: str) -> None:
-    """Check one operator against a value of type `kind`. `what` names the value in messages (`city`)."""
+def check_test(
+    say: Say, test: Test, kind: ValueType, loc: Loc, what: str, others: Mapping[str, Attribute] | None = None
+) -> None:
+    """Check one operator against a value of type `kind`. `what` names the value in messages (`city`); `others` are the
+    attributes that it may be compared with, None where only values can be."""
     operator, operand = test.operator()
     at = (*loc, operator)
     if not _fits(operator, kind):
         say(at, f"{operator} does not work on {what}, which is a {kind}{_instead(operator, kind)}", key=True)
         return
-    if test.ignore_case and (kind != "text" or operator not in _FOLDS):
-        why = f"{what} is a {kind}" if kind != "text" else f"{operator} has no case"
+    folds = ("text", "list_of_text")
+    if test.ignore_case and (kind not in folds or operator not in _FOLDS):
+        why = f"{what} is a {kind}" if kind not in folds else f"{operator} has no case"
         say((*loc, "ignore_case"), f"ignore_case is for comparing texts; {why}", key=True)
-    if operator in ("in", "not_in"):
+    if isinstance(operand, OtherAttribute):
+        _check_other(say, operand.attribute, operator, kind, (*at, "attribute"), what, others)
+    elif operator in ("in", "not_in"):
         for index, value in enumerate(operand):
-            check_literal(say, value, kind, (*at, index), what)
+            check_literal(say, value, "text" if kind == "list_of_text" else kind, (*at, index), what)
     elif operator == "between":
         low, high = operand
         fine = [check_literal(say, value, kind, (*at, index), what) for index, value in enumerate(operand)]
@@ -66,7 +77,35 @@ def check_test(say: Say, test: Test, kind: ValueType, loc: Loc, what: str) -> No
         check_literal(say, operand, "date" if operator == "on" else kind, at, what)
 
 
+def _check_other(
+    say: Say,
+    name: str,
+    operator: str,
+    kind: ValueType,
+    loc: Loc,
+    what: str,
+    others: Mapping[str, Attribute] | None,
+) -> None:
+    if others is None:
+        say(loc, f"only attributes of contacts can be compared with an attribute; {what} takes a value here")
+    elif name not in others:
+        near = did_you_mean(name, list(others))
+        say(loc, f"there is no attribute {name}{near}")
+    elif not _comparable(operator, kind, others[name].type):
+        say(loc, f"{what} is a {kind} and {name} a {others[name].type}: {operator} cannot compare them")
+
+
+def _comparable(operator: str, kind: ValueType, other: ValueType) -> bool:
+    if operator in TEXT_OPERATORS:
+        return other == "text"
+    if operator in _DAYS:
+        return other in ("date", "timestamp")
+    return kind == other or (kind in NUMBERS and other in NUMBERS)
+
+
 def _fits(operator: str, kind: ValueType) -> bool:
+    if kind == "list_of_text":
+        return operator in _LIST_OPERATORS
     if operator in TEXT_OPERATORS:
         return kind == "text"
     if operator in ("gt", "gte", "lt", "lte", "between"):
@@ -79,8 +118,10 @@ def _fits(operator: str, kind: ValueType) -> bool:
 def _instead(operator: str, kind: ValueType) -> str:
     if kind == "boolean":
         return "; write is: true or is: false"
-    if kind == "number" and operator in _DAYS:
+    if kind in NUMBERS and operator in _DAYS:
         return "; write gt:, lt: or is:"
+    if kind == "list_of_text":
+        return "; write contains: (one text) or in: (any of several)"
     return ""
 
 
@@ -93,7 +134,7 @@ def check_literal(say: Say, value: Any, kind: ValueType, loc: Loc, what: str) ->
         hint = f": put it in quotes, '{str(value).lower() if isinstance(value, bool) else value}'"
     elif kind == "boolean" and isinstance(value, str) and value.lower() in ("yes", "on", "no", "off", "true", "false"):
         hint = f": write {'true' if value.lower() in ('yes', 'on', 'true') else 'false'} without quotes"
-    elif kind == "number" and isinstance(value, str) and _is_number(value):
+    elif kind in NUMBERS and isinstance(value, str) and _is_number(value):
         hint = ": write it without quotes"
     say(loc, f"{what} takes {_EXAMPLES[kind]}, not {kind_of(value)}{hint}")
     return False
@@ -105,6 +146,8 @@ def fits(value: Any, kind: ValueType) -> bool:
         return isinstance(value, bool)
     if kind == "number":
         return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind == "integer":
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value)
     if not isinstance(value, str):
         return False
     if kind == "text":

@@ -16,6 +16,7 @@ from segflow.specs.flow import STEP_KEYS, Wait
 from segflow.specs.operators import NumberTest
 from segflow.specs.repair import repaired
 from segflow.specs.source import Loc, Source
+from segflow.specs.types import ValueType
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -264,7 +265,7 @@ def _wrong_shape(name: str, annotation: Any, given: Any) -> str:
     if found is Wait:
         return f"{name} must be a duration like 3 days, not {kind_of(given)}"
     if found is Attribute:
-        return f"{name} must be a type (text, number, boolean, date, timestamp), not {kind_of(given)}"
+        return f"{name} must be a type ({', '.join(get_args(ValueType))}), not {kind_of(given)}"
     if found is NumberTest:
         return f"{name} must be a number or bounds like {{gte: 1}}, not {kind_of(given)}"
     keys = f" with keys like {', '.join(known_keys(found)[:4])}" if found else ""

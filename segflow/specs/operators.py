@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.specs.types import Duration, Identifier, Number, Scalar, SpecModel, by_kind
@@ -25,6 +26,39 @@ def _field_of(operator: str) -> str:
     return f"{operator}_" if operator in ("is", "in") else operator
 
 
+class OtherAttribute(SpecModel):
+    """`{attribute: billing_city}` in place of a value: what the contact has there."""
+
+    attribute: Identifier
+
+
+def _or_attribute(value: Any, kind: type) -> Any:
+    """`value`, a text or (kind: object) any scalar, or the attribute that it names. One validator in place of a
+    union, as for Scalar."""
+    if isinstance(value, dict) and list(value) == ["attribute"]:
+        with suppress(ValidationError):
+            return OtherAttribute.model_validate(value)
+    if isinstance(value, (OtherAttribute, str) if kind is str else (OtherAttribute, bool, int, float, str)):
+        return value
+    if kind is str and not isinstance(value, dict):
+        raise PydanticCustomError("string_type", "expected a text")
+    if not isinstance(value, dict):
+        raise PydanticCustomError("scalar", "expected one value: a text, a number, true or false")
+    raise PydanticCustomError("operand", "expected one value, or an attribute to compare with: {attribute: NAME}")
+
+
+Operand = Annotated[
+    bool | int | float | str | OtherAttribute,
+    PlainValidator(
+        lambda value: _or_attribute(value, object), json_schema_input_type=bool | float | str | OtherAttribute
+    ),
+]
+TextOperand = Annotated[
+    str | OtherAttribute,
+    PlainValidator(lambda value: _or_attribute(value, str), json_schema_input_type=str | OtherAttribute),
+]
+
+
 class Anniversary(SpecModel):
     """The day and month of a date come round within the next span, today included. 29 February counts as 28
     in years that have none."""
@@ -35,27 +69,27 @@ class Anniversary(SpecModel):
 class Test(SpecModel):
     """Exactly one operator, applied to a value. `ignore_case` is for text only."""
 
-    is_: Scalar | None = Field(None, alias="is")
-    is_not: Scalar | None = None
+    is_: Operand | None = Field(None, alias="is")
+    is_not: Operand | None = None
     in_: Annotated[list[Scalar], Field(min_length=1)] | None = Field(None, alias="in")
     not_in: Annotated[list[Scalar], Field(min_length=1)] | None = None
-    gt: Scalar | None = None
-    gte: Scalar | None = None
-    lt: Scalar | None = None
-    lte: Scalar | None = None
+    gt: Operand | None = None
+    gte: Operand | None = None
+    lt: Operand | None = None
+    lte: Operand | None = None
     between: Annotated[list[Scalar], Field(min_length=2, max_length=2)] | None = None
     """Both ends included."""
-    contains: str | None = None
-    not_contains: str | None = None
-    starts_with: str | None = None
-    ends_with: str | None = None
+    contains: TextOperand | None = None
+    not_contains: TextOperand | None = None
+    starts_with: TextOperand | None = None
+    ends_with: TextOperand | None = None
     matches: str | None = None
     """A regular expression that some part of the text must match."""
     is_set: bool | None = None
     is_not_set: Literal[True] | None = None
-    before: str | None = None
-    after: str | None = None
-    on: str | None = None
+    before: TextOperand | None = None
+    after: TextOperand | None = None
+    on: TextOperand | None = None
     within_last: Duration | None = None
     not_within_last: Duration | None = None
     within_next: Duration | None = None

@@ -10,7 +10,7 @@ import inspect
 import json
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -21,7 +21,7 @@ from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_
 from segflow.specs.flow import STEP_KEYS, FlowSpec
 from segflow.specs.segment import SegmentSpec
 from segflow.specs.settings import Settings
-from segflow.specs.types import DURATION_PATTERN, SpecModel
+from segflow.specs.types import DURATION_PATTERN, SpecModel, ValueType
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """Draft 7: the newest that yaml-language-server reads in full."""
@@ -37,7 +37,7 @@ _FILES: dict[str, tuple[type[BaseModel], str, str]] = {
     "settings": (Settings, "segflow settings", "segflow.yml: the project's settings"),
 }
 _SHORT_FORMS: dict[str, dict[str, Any]] = {
-    "Attribute": {"enum": ["text", "number", "boolean", "date", "timestamp"]},
+    "Attribute": {"enum": list(get_args(ValueType))},
     "NumberTest": {"type": "number"},
     "Wait": {"type": "string", "pattern": DURATION_PATTERN},
 }

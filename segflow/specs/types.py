@@ -18,7 +18,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
-ValueType = Literal["text", "number", "boolean", "date", "timestamp"]
+ValueType = Literal["text", "number", "integer", "boolean", "date", "timestamp", "list_of_text"]
+NUMBERS: tuple[ValueType, ...] = ("number", "integer")
 
 
 def _number(value: Any) -> Any:

@@ -59,7 +59,7 @@ class World:
             mine = [u for u in self._updates("attribute", contact) if u["name"] == name]
             if mine:
                 return _from_text(max(mine, key=lambda u: (u["at"], u["hop"]))["value"], attribute.type)
-        return None if attribute.written_by == "flows" else _aware(row[attribute.column or name])
+        return None if attribute.written_by == "flows" else _cell(row[attribute.column or name], attribute.type)
 
     def _updates(self, kind: str, contact: str) -> list[Row]:
         return [
@@ -91,7 +91,7 @@ class World:
                 return True
             case c.AttributeCondition():
                 kind = self.catalog.contacts.attributes[spec.attribute].type
-                return self.test(attributes[spec.attribute], kind, spec)
+                return self.test(attributes[spec.attribute], kind, spec, attributes)
             case c.SegmentCondition():
                 return self.holds(self.segments[spec.segment], contact, attributes)
             case c.ListCondition():
@@ -189,9 +189,11 @@ class World:
                 continue
             own = path[0][1]
             at = _aware(row[own.created_at]) if own.created_at else None
-            values = {name: _aware(row[field.column or name]) for name, field in own.fields.items()}
+            values = {name: _cell(row[field.column or name], field.type) for name, field in own.fields.items()}
             for (owner, above), found in zip(path[1:], owners[1:], strict=True):
-                values |= {f"{owner}.{n}": _aware(found[field.column or n]) for n, field in above.fields.items()}
+                values |= {
+                    f"{owner}.{n}": _cell(found[field.column or n], field.type) for n, field in above.fields.items()
+                }
             yield at, values
 
     def aggregate(self, spec: Any, rows: list[tuple[datetime | None, Row]], types: dict[str, Attribute]) -> bool:
@@ -290,15 +292,35 @@ class World:
 
     # --- one value -----------------------------------------------------------------------------------------------
 
-    def test(self, value: Any, kind: str, spec: o.Test) -> bool:
+    def test(self, value: Any, kind: str, spec: o.Test, attributes: Row | None = None) -> bool:
         name, operand = spec.operator()
+        if isinstance(operand, o.OtherAttribute):
+            assert attributes is not None
+            negative = name in ("is_not", "not_contains")
+            found = self._against(value, kind, o.NEGATIVE_OF.get(name, name), operand, attributes, spec.ignore_case)
+            return found is not negative
         if name in ("is_not", "not_in", "not_contains", "not_within_last", "is_not_set"):
             return not self._positive(value, kind, o.NEGATIVE_OF[name], operand, spec.ignore_case)
         return self._positive(value, kind, name, operand, spec.ignore_case)
 
+    def _against(
+        self, value: Any, kind: str, name: str, operand: o.OtherAttribute, attributes: Row, fold: bool
+    ) -> bool:
+        """A test against what the contact has in another attribute."""
+        other = attributes[operand.attribute]
+        if value is None or other is None:
+            return False
+        if name == "on" or (
+            name in ("before", "after") and isinstance(value, datetime) is not isinstance(other, datetime)
+        ):
+            value, other = (
+                one.astimezone(self.zone).date() if isinstance(one, datetime) else one for one in (value, other)
+            )
+        return self._compare(value, kind, {"before": "lt", "after": "gt", "on": "is"}.get(name, name), other, fold)
+
     def _positive(self, value: Any, kind: str, name: str, operand: Any, fold: bool) -> bool:
         if name == "is_set":
-            return (value is not None) == operand
+            return (value is not None and value != []) == operand
         if value is None:
             return False
         if name == "matches":
@@ -310,9 +332,15 @@ class World:
         if name in ("before", "after", "on"):
             return self._calendar(value, kind, name, operand)
         given = [self.read(one, kind) for one in operand] if isinstance(operand, list) else self.read(operand, kind)
+        return self._compare(value, kind, name, given, fold)
+
+    @staticmethod
+    def _compare(value: Any, kind: str, name: str, given: Any, fold: bool) -> bool:
         if fold:
-            value = value.lower()
+            value = [one.lower() for one in value] if isinstance(value, list) else value.lower()
             given = [one.lower() for one in given] if isinstance(given, list) else given.lower()
+        if kind == "list_of_text":
+            return bool(set(value) & set(given if isinstance(given, list) else [given]))
         match name:
             case "is":
                 return bool(value == given)
@@ -382,6 +410,26 @@ class World:
         return False
 
 
+def _cell(value: Any, kind: str) -> Any:
+    """What a column holds, as `kind`."""
+    if kind == "integer" and value is not None:
+        return int(value) if value == int(value) else None
+    if kind == "list_of_text" and value is not None:
+        return _list(value) if isinstance(value, str) else [one for one in value if one is not None]
+    return _aware(value)
+
+
+def _list(text: str) -> list[str] | None:
+    """The texts of a JSON array; None when it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, list):
+        return None
+    return [one if isinstance(one, str) else json.dumps(one) for one in found if one is not None]
+
+
 def _aware(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
@@ -412,10 +460,10 @@ def _at_the_end(name: str, rows: list[tuple[datetime | None, Any]]) -> Any:
 def _property(source: Any, name: str, attribute: Attribute, row: Row) -> Any:
     key = attribute.column or name
     if source.payload is None:
-        return _aware(row[key])
+        return _cell(row[key], attribute.type)
     payload = row[source.payload.column]
     if source.payload.format == "struct":
-        return _aware(payload[key]) if payload is not None else None
+        return _cell(payload[key], attribute.type) if payload is not None else None
     try:
         value = json.loads(payload)[key] if payload is not None else None
     except (ValueError, KeyError, TypeError):
@@ -432,6 +480,10 @@ def _from_text(text: str | None, kind: str) -> Any:
     if text is None or kind == "text":
         return text
     try:
+        if kind == "list_of_text":
+            return _list(text)
+        if kind == "integer":
+            return _cell(float(text), kind)
         if kind == "number":
             return float(text)
         if kind == "boolean":

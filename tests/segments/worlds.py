@@ -75,12 +75,18 @@ class Maker:
                 return self._one(True, False)
             case "date":
                 return self.day()
+            case "integer":
+                return self._one(-1, 0, 1, 2, 7)
+            case "list_of_text":
+                return [self._maybe(self._one(*TEXTS)) for _ in range(self._one(0, 1, 1, 2, 3))]
         return self.moment()
 
     def payload(self) -> str | None:
         values: Row = {
             'the "category"': self._one(*TEXTS, None, 5, True),
             "amount": self._one(*NUMBERS, None, "7", "many"),
+            "pieces": self._one(1, 2, 2.5, 7.0, None, "2", "few"),
+            "labels": self._one(self.value("list_of_text"), None, "London", [1, "x"], {}),
             "gift": self._one(True, False, None, "true", "perhaps"),
             "day": self._one(self.day().isoformat(), None, "soon"),
             "moment": self.moment().isoformat() + self._one("", "Z", "+02:00", "-05:30"),
@@ -111,6 +117,10 @@ class Maker:
                     "birthday": self._maybe(self.day()),
                     "seen": self._maybe(self.moment()),
                     "score": self._maybe(self.value("number")),
+                    "town": self._maybe(self.value("text")),
+                    "children": self._maybe(self.value("number")),
+                    "hobbies": self._maybe(self.value("list_of_text")),
+                    "wishes": self._one(json.dumps(self.value("list_of_text")), None, "5", "broken", '{"a": 1}'),
                     "company": self._one(None, "", "1", "2", "3", "x"),
                 }
                 for key in [*people, None, None]
@@ -220,7 +230,7 @@ class Maker:
 
     def written(self, kind: str) -> Any:
         """A value as a spec writes it."""
-        value = self.value(kind)
+        value = self.value("text" if kind == "list_of_text" else kind)
         if kind == "date":
             return value.isoformat()
         if kind == "timestamp":
@@ -230,7 +240,9 @@ class Maker:
     def test(self, kind: str) -> Row:
         """One operator with its operand, for a value of `kind`."""
         operators = ["is", "is_not", "in", "not_in", "is_set", "is_not_set"]
-        if kind != "boolean":
+        if kind == "list_of_text":
+            operators = ["contains", "not_contains", "in", "not_in", "is_set", "is_not_set"]
+        elif kind != "boolean":
             operators += ["gt", "gte", "lt", "lte", "between"]
         if kind == "text":
             operators += ["contains", "not_contains", "starts_with", "ends_with", "matches"]
@@ -239,7 +251,8 @@ class Maker:
         name = self._one(*operators)
         match name:
             case "in" | "not_in":
-                return {name: [self.written(kind) for _ in range(self._one(1, 2, 3))]}
+                fold = {"ignore_case": True} if kind == "list_of_text" and self._one(True, False) else {}
+                return {name: [self.written(kind) for _ in range(self._one(1, 2, 3))], **fold}
             case "is_set":
                 return {name: self._one(True, False)}
             case "is_not_set":
@@ -254,7 +267,11 @@ class Maker:
                 return {name: self._one("today", *({"within_next": span} for span in WHOLE_SPANS))}
             case "on":
                 return {name: self.written("date")}
-        fold = kind == "text" and name not in ("gt", "gte", "lt", "lte") and self._one(True, False, False)
+        fold = (
+            kind in ("text", "list_of_text")
+            and name not in ("gt", "gte", "lt", "lte")
+            and self._one(True, False, False)
+        )
         return {name: self.written(kind)} | ({"ignore_case": True} if fold else {})
 
     def bounds(self, *, counts: bool) -> Row:
@@ -309,14 +326,14 @@ class Maker:
         elif not types:
             return spec
         elif aggregate in ("sum", "avg"):
-            numbers = [value for value, of in types.items() if of == "number"]
+            numbers = [value for value, of in types.items() if of in ("number", "integer")]
             if not numbers:
                 return spec
             spec[aggregate] = {word: self._one(*numbers), **self.bounds(counts=False)}
         elif aggregate == "count_distinct":
-            spec[aggregate] = {word: self._one(*types), **self.bounds(counts=True)}
+            spec[aggregate] = {word: self.measured(types), **self.bounds(counts=True)}
         elif aggregate is not None and (timed or aggregate in ("min", "max")):
-            measured = self._one(*types)
+            measured = self.measured(types)
             spec[aggregate] = {word: measured, **self.test(types[measured])}
         return spec
 
@@ -335,6 +352,26 @@ class Maker:
         """The fields of the objects above one: (object, field) -> type."""
         path = CATALOG.object_path(name)[1:]
         return {(owner, field): a.type for owner, spec in path for field, a in spec.fields.items()}
+
+    def measured(self, types: dict[str, str]) -> str:
+        return str(self._one(*(name for name, kind in types.items() if kind != "list_of_text")))
+
+    def against(self) -> Row:
+        """A comparison of two attributes whose types fit."""
+        name, other, operators = self._one(
+            ("city", "town", ["is", "is_not", "gt", "lte", "contains", "not_contains", "starts_with", "ends_with"]),
+            ("hobbies", "town", ["contains", "not_contains"]),
+            ("age", "children", ["is", "is_not", "gt", "gte", "lt", "lte"]),
+            ("birthday", "birthday", ["is", "is_not", "on"]),
+            ("seen", "joined", ["is", "is_not", "gt", "lte", "before", "after", "on"]),
+            ("seen", "birthday", ["before", "after", "on"]),
+            ("birthday", "seen", ["before", "after", "on"]),
+            ("vip", "vip", ["is", "is_not"]),
+        )
+        operator = self._one(*operators)
+        folds = name in ("city", "hobbies") and operator not in ("gt", "lte") and self._one(True, False)
+        fold = {"ignore_case": True} if folds else {}
+        return {"attribute": name, operator: {"attribute": other}, **fold}
 
     def where(
         self, word: str, types: dict[str, str], depth: int, above: dict[tuple[str, str], str] | None = None
@@ -368,6 +405,8 @@ class Maker:
             "segment",
             "one word",
         )
+        if leaf == "attribute" and self._one(True, False, False, False):
+            return self.against()
         if leaf == "attribute":
             name = self._one(*CATALOG.contacts.attributes)
             return {"attribute": name, **self.test(CATALOG.contacts.attributes[name].type)}

@@ -20,6 +20,9 @@ contacts:
     born: date
     seen: timestamp
     subscribed: boolean
+    town: text
+    children: integer
+    hobbies: list_of_text
     level: {type: text, written_by: both}
     points: {type: number, written_by: flows}
   channels:
@@ -29,7 +32,7 @@ events:
   - model: stg_events
     name: event_name
     types:
-      purchase: {category: text, amount: number, gift: boolean}
+      purchase: {category: text, amount: number, gift: boolean, labels: list_of_text}
       page_view: {url: text}
   - model: stg_reviews
     event: review

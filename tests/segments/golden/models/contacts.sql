@@ -28,6 +28,12 @@ SELECT
     CAST(source.person_id AS TEXT) AS contact_id,
     CAST(source.city AS TEXT) AS city,
     CAST(source.age AS DOUBLE) AS age,
+    CAST(source.town AS TEXT) AS town,
+    CASE
+        WHEN TRY_CAST(source.children AS DOUBLE) = TRY_CAST(source.children AS BIGINT)
+        THEN TRY_CAST(source.children AS BIGINT)
+    END AS children,
+    list_filter(TRY_CAST(TRY_CAST(source.hobbies AS JSON) AS TEXT[]), LAMBDA item : item IS NOT NULL) AS hobbies,
     CAST(source."Is VIP" AS BOOLEAN) AS vip,
     CAST(source.birthday AS DATE) AS birthday,
     CAST(source.last_seen_at AS TIMESTAMP) AS seen,

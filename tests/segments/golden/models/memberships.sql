@@ -86,6 +86,20 @@ WITH depth_0 AS MATERIALIZED (
         AND coalesce(facts__event_purchase.count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353, 0) <= 3
         AND coalesce(facts__event_purchase.count_at_from_2026_01_01_09_00_00_00_00_643ba9, 0) > 1
         AND coalesce(facts__event_purchase.count_at_from_2026_01_01_09_00_00_00_00_643ba9, 0) < 5 AS in_event_windows,
+        coalesce(
+            (
+                array_contains(contacts.hobbies, 'tea')
+                OR NOT coalesce(array_contains(list_transform(contacts.hobbies, LAMBDA item : lower(item)), lower('Tea')), FALSE)
+                OR contacts.hobbies && ['chess', 'tea']
+                OR NOT (
+                    coalesce(array_length(contacts.hobbies), 0) > 0
+                )
+                OR (
+                    contacts.children >= 1 AND contacts.children <= 3
+                )
+            ),
+            FALSE
+        ) AS in_lists_of_texts_and_whole_numbers,
         coalesce(contacts.city = 'London', FALSE) AS in_londoners,
         coalesce(
             contacts.age > 1
@@ -119,6 +133,17 @@ WITH depth_0 AS MATERIALIZED (
         coalesce(facts__object_order.sum_total_status_is_paid_in_3_months_a75175, 0) >= 100
         AND coalesce(facts__object_item.count_sku_starts_with_tea_2b1a00, 0) >= 2
         AND NOT coalesce(facts__object_item.max_qty_a99f5b > 3, FALSE) AS in_objects_over_hops,
+        coalesce(
+            (
+                NOT coalesce(contacts.city = contacts.town, FALSE)
+                OR starts_with(lower(contacts.city), lower(contacts.town))
+                OR contacts.age > contacts.children
+                OR array_contains(contacts.hobbies, contacts.town)
+                OR CAST(contacts.seen AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/London' AS DATE) = contacts.birthday
+                OR contacts.seen > contacts.seen
+            ),
+            FALSE
+        ) AS in_one_attribute_against_another,
         coalesce(
             coalesce(facts__event_call.sum_minutes_order_is_x_026e0c, 0) > 5
             AND facts__event_review.avg_stars_in_1_month_f1346d < 3
@@ -237,12 +262,14 @@ FROM (
                 CASE WHEN in_event_properties THEN 'event_properties' END,
                 CASE WHEN in_event_times THEN 'event_times' END,
                 CASE WHEN in_event_windows THEN 'event_windows' END,
+                CASE WHEN in_lists_of_texts_and_whole_numbers THEN 'lists_of_texts_and_whole_numbers' END,
                 CASE WHEN in_londoners THEN 'londoners' END,
                 CASE WHEN in_nesting_that_folds_away THEN 'nesting_that_folds_away' END,
                 CASE WHEN in_nobody THEN 'nobody' END,
                 CASE WHEN in_number_operators THEN 'number_operators' END,
                 CASE WHEN in_objects_above THEN 'objects_above' END,
                 CASE WHEN in_objects_over_hops THEN 'objects_over_hops' END,
+                CASE WHEN in_one_attribute_against_another THEN 'one_attribute_against_another' END,
                 CASE WHEN in_other_sources THEN 'other_sources' END,
                 CASE WHEN in_sequences THEN 'sequences' END,
                 CASE WHEN in_several_events THEN 'several_events' END,
