@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test ui lint types check format clean
+.PHONY: help demo test test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
 	@echo "make demo   build the demo shop, run 30 daily ticks, show what happened"
 	@echo "make test   run the whole test suite"
+	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make ui     open the Dagster UI on the demo"
 	@echo "make check  lint, types, generated models"
 	@echo "make clean  remove everything that was made"
@@ -34,6 +35,26 @@ demo: $(VENV)/runtime
 test: $(VENV)/dev
 	@$(BIN)/python -m pytest
 
+# A second environment, the same but for one line.
+DUCKDB2 := 2.0.0
+VENV2 := .venv-duckdb2
+ENGINE_TESTS := tests/warehouse tests/test_scenarios.py tests/test_direct_dbt.py tests/segments/test_build.py \
+	tests/segments/test_property.py tests/segments/test_sql_functions.py tests/test_exports.py tests/outbox/test_send.py
+
+$(VENV2)/dev: pyproject.toml constraints.txt Makefile
+	@echo "Installing into $(VENV2) (about a minute, once)"
+	@test -x $(VENV2)/bin/python || $(PYTHON) -m venv $(VENV2)
+	@sed 's/^duckdb==.*/duckdb==$(DUCKDB2)/' constraints.txt > $(VENV2)/constraints.txt
+	@$(VENV2)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check \
+		--constraint $(VENV2)/constraints.txt --editable '.[dev]'
+	@touch $@
+
+test-duckdb-2: $(VENV2)/dev
+	@$(VENV2)/bin/python -m pytest
+
+test-duckdb-2-fast: $(VENV2)/dev
+	@$(VENV2)/bin/python -m pytest $(ENGINE_TESTS)
+
 ui: $(VENV)/runtime
 	@$(BIN)/segflow ui
 
@@ -53,4 +74,4 @@ format: $(VENV)/dev
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .segflow exports dbt/target dbt/logs examples/*/.segflow examples/*/exports examples/*/dbt/target
+	rm -rf $(VENV) $(VENV2) .segflow exports dbt/target dbt/logs examples/*/.segflow examples/*/exports examples/*/dbt/target

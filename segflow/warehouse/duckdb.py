@@ -33,17 +33,21 @@ class DuckDBWarehouse(Warehouse):
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def query(self, sql: exp.Expr) -> pa.Table:
-        return self._run(sql).to_arrow_table()
+        with self._telling():
+            return self._relation(sql).to_arrow_table()
 
     def batches(self, sql: exp.Expr, size: int) -> Iterator[pa.RecordBatch]:
-        yield from self._run(sql).to_arrow_reader(size)
+        with self._telling():
+            yield from self._relation(sql).to_arrow_reader(size)
 
     def execute(self, sql: exp.Expr) -> None:
-        self._run(sql)
+        with self._telling():
+            self._connection.execute(sql.sql(dialect=self.dialect))
 
     def bind(self, sql: exp.Expr) -> str | None:
         try:
-            self._connection.execute(f"EXPLAIN {sql.sql(dialect=self.dialect)}")
+            # Not EXPLAIN: on DuckDB 2 an error in a statement ends the transaction, and this may be inside one.
+            self._relation(sql)
         except duckdb.Error as error:
             self._raise_trouble(error)
             return str(error).split("\n\nLINE", 1)[0].strip()
@@ -115,8 +119,9 @@ class DuckDBWarehouse(Warehouse):
                 self.execute(_create(table))
                 crash_point("warehouse.table")
                 continue
-            shape = self._run(exp.select("*").from_(relation(table.name)).limit(0)).description or []
-            for column in table.columns.keys() - {column[0] for column in shape}:
+            for column in table.columns.keys() - set(
+                self._relation(exp.select("*").from_(relation(table.name))).columns
+            ):
                 # A warehouse of an earlier version: what it did not record stays unknown.
                 self.execute(exp.Alter(this=relation(table.name), kind="TABLE", actions=[_definition(table, column)]))
 
@@ -129,12 +134,18 @@ class DuckDBWarehouse(Warehouse):
     def _kind(self, name: str) -> str | None:
         found = self._connection.execute(
             "SELECT table_type FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", [SCHEMA, name]
-        ).fetchone()
-        return found[0] if found else None
+        ).fetchall()
+        return found[0][0] if found else None
 
-    def _run(self, sql: exp.Expr) -> duckdb.DuckDBPyConnection:
+    def _relation(self, sql: exp.Expr) -> duckdb.DuckDBPyRelation:
+        """A query that is bound and not run yet. DuckDB 2 wants every result of `execute` fetched before."""
+        return self._connection.sql(sql.sql(dialect=self.dialect))
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turn what DuckDB raises for the disk and for Ctrl-C into what it means."""
         try:
-            return self._connection.execute(sql.sql(dialect=self.dialect))
+            yield
         except duckdb.Error as error:
             self._raise_trouble(error)
             raise
@@ -163,8 +174,8 @@ class DuckDBWarehouse(Warehouse):
     def _names(self, source: exp.Query) -> list[str]:
         if not source.is_star:
             return source.named_selects
-        described = self._run(exp.select("*").from_(source.subquery("described")).limit(0)).description or []
-        return [column[0] for column in described]
+        with self._telling():
+            return list(self._relation(source).columns)
 
     def _delete(self, target: Table, where: exp.Expr) -> None:
         self.execute(exp.delete(relation(target.name), where=where))

@@ -197,8 +197,8 @@ list_max(l)
 list_min(l)
 list_count(l)
 list_position(l, 2)
-list_filter(l, x -> x > 1)
-list_transform(l, x -> x + 1)
+list_filter(l, lambda x: x > 1)
+list_transform(l, lambda x: x + 1)
 array_to_string(l, ',')
 st.a
 st['a']
