@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
+from segflow.files import reason
 from segflow.outbox.engine import POSTGRES, READ_ONLY, make_engine
 from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata
 
@@ -49,8 +50,9 @@ class Database:
                     connection.execute(sqlalchemy.update(marks).where(mark).values(value=str(SCHEMA_VERSION)))
         except (exc.DBAPIError, RunError) as error:
             self.close()
+            why = _refusal(self.engine.url.database) if not self._postgres else None
             raise InputError(
-                f"cannot open the delivery store {self.name}: {_cause(error.__cause__ or error)}"
+                f"cannot open the delivery store {self.name}: {why or _cause(error.__cause__ or error)}"
             ) from error
         if int(version or 0) > SCHEMA_VERSION:
             self.close()
@@ -126,6 +128,15 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _refusal(path: str | None) -> str | None:
+    """Why the system does not let a file be written; SQLite only says "unable to open database file"."""
+    try:
+        with open(path or "", "ab"):
+            return None
+    except OSError as error:
+        return reason(error)
 
 
 def _cause(error: BaseException) -> str:

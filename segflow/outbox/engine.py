@@ -11,6 +11,7 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, exc
 
 from segflow.errors import InputError
+from segflow.files import reason
 
 BUSY_SECONDS = 30
 """So long a writer waits for another one."""
@@ -46,7 +47,7 @@ def _url(location: str | Path) -> URL:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot open the delivery store {path}: {error}") from error
+            raise InputError(f"cannot open the delivery store {path}: {reason(error)}") from error
         return URL.create("sqlite", database=str(path))
     try:
         url = sqlalchemy.make_url(text)

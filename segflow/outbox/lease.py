@@ -165,9 +165,8 @@ def held_lease(store: DeliveryStore, holder: str, ttl: float = 60, *, keep: bool
 
     thread = threading.Thread(target=beat, name=f"lease {lease.name}", daemon=True)
     thread.start()
-    try:
-        yield lease
-    finally:
+
+    def let_go() -> None:
         done.set()
         thread.join()
         if keep:
@@ -175,6 +174,15 @@ def held_lease(store: DeliveryStore, holder: str, ttl: float = 60, *, keep: bool
                 store.leases.renew(lease, ttl, detached=True)
         else:
             store.leases.release(lease)
+
+    try:
+        yield lease
+    except BaseException:
+        # On a full disk this fails, too; the error that ended the block is the one to tell. The lease then runs out.
+        with contextlib.suppress(RunError):
+            let_go()
+        raise
+    let_go()
 
 
 def process_identity(pid: int) -> str | None:
