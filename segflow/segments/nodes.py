@@ -194,6 +194,14 @@ class Bucket(Node):
 
 
 @dataclass(frozen=True)
+class Sql(Node):
+    """A boolean expression over the columns of the contacts, and their names."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Member(Node):
     """Is a member of another segment."""
 

@@ -28,9 +28,11 @@ from segflow.segments.nodes import (
     Not,
     Operand,
     Or,
+    Sql,
     Value,
 )
 from segflow.segments.sql import bound_call, data_type, is_not_null, is_null, text_literal
+from segflow.specs.sql_expression import parse_expression
 
 HASH_DIGITS = 8
 ZERO_WHEN_EMPTY = ("count", "sum", "count_distinct")
@@ -73,6 +75,8 @@ def predicate(node: Node, columns: Columns) -> exp.Expr:
             return exp.Not(this=exp.Paren(this=inner) if isinstance(inner, (exp.And, exp.Binary)) else inner)
         case Const(value):
             return exp.true() if value else exp.false()
+        case Sql():
+            return _sql(node, columns)
         case Bucket():
             return _bucket(node, columns)
         case Member(segment):
@@ -86,6 +90,15 @@ def predicate(node: Node, columns: Columns) -> exp.Expr:
         case Compare():
             return _compare(node, columns)
     raise TypeError(f"not a condition: {node!r}")
+
+
+def _sql(node: Sql, columns: Columns) -> exp.Expr:
+    def fill(part: exp.Expr) -> exp.Expr:
+        if isinstance(part, exp.Column):
+            return columns.value(Value("contact", part.name.lower(), "text"))
+        return text_literal(part.this) if isinstance(part, exp.Literal) and part.is_string else part
+
+    return exp.Paren(this=parse_expression(node.text).transform(fill))
 
 
 def _bucket(node: Bucket, columns: Columns) -> exp.Expr:
@@ -222,6 +235,8 @@ def _nullable(node: Node) -> bool:
             return any(_nullable(item) for item in items)
         case Compare(Fact(aggregate=aggregate), _, _):
             return aggregate not in ZERO_WHEN_EMPTY and node.operator != "is_set"
+        case Sql():
+            return True
         case Compare():
             return node.operator != "is_set"
         case Followed():

@@ -34,12 +34,14 @@ from segflow.segments.nodes import (
     Or,
     Periods,
     Source,
+    Sql,
     Subject,
     Value,
 )
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.sql_expression import column_names, parse_expression
 from segflow.specs.types import NUMBERS, Duration, ValueType, parse_date, parse_instant
 
 _POSITIVE: dict[str, Operator] = {
@@ -94,6 +96,9 @@ class Resolver:
             case c.BucketCondition():
                 low, high = (round(value * 100) for value in spec.range())
                 return Bucket(spec.bucket, low, high)
+            case c.SqlCondition():
+                tree = parse_expression(spec.sql)
+                return Sql(tree.sql("duckdb", comments=False), tuple(column_names(tree)))
             case c.ConsentCondition():
                 channel = getattr(self.catalog.contacts.channels, spec.consent)
                 return Compare(Value("contact", channel.consent, "boolean"), "eq", (Constant(True, "boolean"),))

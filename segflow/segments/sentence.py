@@ -81,6 +81,8 @@ def _leaf(condition: Any) -> str:
         case c.BucketCondition():
             low, high = condition.range()
             return f"in the bucket from {low} to {high} percent of {condition.bucket}"
+        case c.SqlCondition():
+            return f"sql: {' '.join(condition.sql.split())}"
         case c.ConsentCondition():
             return f"may get {condition.consent}"
         case c.SegmentCondition():

@@ -15,7 +15,8 @@ from segflow.specs.check_values import always_longer, check_bounds, check_span, 
 from segflow.specs.issues import shorten
 from segflow.specs.loaded import Reporter
 from segflow.specs.source import Loc
-from segflow.specs.types import NUMBERS, Duration
+from segflow.specs.sql_expression import check_expression
+from segflow.specs.types import NUMBERS, Duration, ValueType
 
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -78,6 +79,8 @@ class ConditionChecker:
                 self._added(condition, self.catalog.tags, "tags", loc)
             case c.BucketCondition():
                 self._bucket(condition, loc)
+            case c.SqlCondition():
+                self._sql(condition.sql, (*loc, "sql"))
             case c.ConsentCondition():
                 channel = getattr(self.catalog.contacts.channels, condition.consent)
                 if channel is None or channel.consent is None:
@@ -132,6 +135,12 @@ class ConditionChecker:
             message = f"added needs to know when it was: give {word} an added_at in the catalog"
             self.say((*loc, "added"), message, key=True)
         check_test(self.say, condition.added, "timestamp", (*loc, "added"), "added")
+
+    def _sql(self, sql: str, loc: Loc) -> None:
+        attributes = self.catalog.contacts.attributes
+        types: dict[str, ValueType] = {"contact_id": "text", **{name: a.type for name, a in attributes.items()}}
+        for issue in check_expression(sql, types):
+            self.say.inside(loc, sql, issue)
 
     def _bucket(self, condition: c.BucketCondition, loc: Loc) -> None:
         low, high = condition.range()

@@ -262,6 +262,12 @@ class Everyone(SpecModel):
     everyone: Literal[True]
 
 
+class SqlCondition(SpecModel):
+    """`{sql: "lower(city) like 'lon%'"}`: one expression over the columns of `contacts`; null is false."""
+
+    sql: Annotated[str, Field(min_length=1)]
+
+
 class Enters(SpecModel):
     """Only in flows: the contact entered the segment since the enrollment."""
 
@@ -292,7 +298,7 @@ class Not(SpecModel):
 
 CONDITION_KEYS = (
     "all", "any", "none", "not", "attribute", "event", "event_prefix", "any_event", "object", "list", "tag", "any_list",
-    "any_tag", "segment", "everyone", "bucket", "consent", "enters", "exits",
+    "any_tag", "segment", "everyone", "bucket", "consent", "sql", "enters", "exits",
 )  # fmt: skip
 
 Condition = Annotated[
@@ -313,6 +319,7 @@ Condition = Annotated[
     | Annotated[Everyone, Tag("<everyone>")]
     | Annotated[BucketCondition, Tag("<bucket>")]
     | Annotated[ConsentCondition, Tag("<consent>")]
+    | Annotated[SqlCondition, Tag("<sql>")]
     | Annotated[Enters, Tag("<enters>")]
     | Annotated[Exits, Tag("<exits>")],
     Discriminator(

@@ -11,7 +11,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.flow import NamedFlow
 from segflow.specs.segment import NamedSegment
 from segflow.specs.settings import Settings
-from segflow.specs.source import Loc, Source
+from segflow.specs.source import Loc, Source, read_text
 
 
 @dataclass
@@ -44,6 +44,18 @@ class Reporter:
         source = self.loaded.sources.get(self.file)
         issue = source.issue(loc, message, key=key) if source else Issue(self.file, 0, 0, message)
         self.loaded.issues.append(issue)
+
+    def inside(self, loc: Loc, text: str, issue: Issue) -> None:
+        """Report `issue`, whose place is one inside `text`, the value of `loc`. Where the file holds the text in other
+        words (as a block, with escapes), the place is the value's own and the message names the place inside."""
+        source = self.loaded.sources[self.file]
+        line, column = source.place(loc)
+        written = read_text(self.loaded.root / self.file, self.file)[0].split("\n")[line - 1][column - 1 :]
+        offset = next((skipped for skipped in (0, 1) if written[skipped:].startswith(text)), None)
+        if offset is not None and "\n" not in text:
+            self.loaded.issues.append(Issue(self.file, line, column + offset + issue.column - 1, issue.message))
+        else:
+            self(loc, f"line {issue.line}, column {issue.column} of it: {issue.message}")
 
     def unknown(self, loc: Loc, kind: str, name: str, known: Sequence[str], hint: str = "") -> None:
         """Report that there is no `kind` of this name, with the likeliest one of `known`."""

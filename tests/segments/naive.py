@@ -37,6 +37,8 @@ class World:
     """What flows changed: contact_id, kind (list, tag or attribute), name, value, at, hop."""
     contact: str = ""
     """The one that is looked at."""
+    expressions: dict[str, Any] = field(default_factory=dict)
+    """`sql` condition -> a function of a contact's attributes that says the same; None where SQL says null."""
     segments: dict[str, Any] = field(default_factory=dict)
     """Segment -> condition, or a function of a contact's attributes for a `.sql` one."""
 
@@ -106,6 +108,8 @@ class World:
                 low, high = (Fraction(str(share)) / 100 for share in spec.range())
                 digest = hashlib.md5(f"{spec.bucket}:{contact}".encode()).hexdigest()
                 return low <= Fraction(int(digest[:8], 16), 16**8) < high
+            case c.SqlCondition():
+                return self.expressions[spec.sql](attributes) is True
             case c.ConsentCondition():
                 return attributes[getattr(self.catalog.contacts.channels, spec.consent).consent] is True
             case c.EventCondition():

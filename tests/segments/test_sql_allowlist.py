@@ -7,7 +7,7 @@ import pytest
 from sqlglot import exp
 
 from segflow.errors import SpecError
-from segflow.segments.sql_allowlist import AS_OF, check_sql, parse_sql
+from segflow.specs.sql_allowlist import AS_OF, check_sql, parse_sql
 
 MODELS = {"a", "b", "stg_orders", "segment__tea"}
 

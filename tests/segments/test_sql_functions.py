@@ -6,7 +6,7 @@ import duckdb
 import pytest
 from sqlglot import exp
 
-from segflow.segments.sql_allowlist import check_sql, parse_sql
+from segflow.specs.sql_allowlist import check_sql, parse_sql
 
 DATA = """\
 create table t as select * from (values

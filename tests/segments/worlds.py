@@ -13,6 +13,7 @@ from dateutil.relativedelta import relativedelta
 from tests.segments.naive import Row, World
 from tests.segments.worlds_catalog import (
     CATALOG,
+    EXPRESSIONS,
     FROM_SQL,
     LABELS,
     MOMENTS,
@@ -211,7 +212,7 @@ class Maker:
             ],
             "tag_rows": [{"person": person(), "tag": self._one(*LABELS, None)} for _ in range(10)],
         }
-        return World(CATALOG, self.zone, self.as_of, tables, self._updates(people))
+        return World(CATALOG, self.zone, self.as_of, tables, self._updates(people), expressions=EXPRESSIONS)
 
     def _updates(self, people: list[int]) -> list[Row]:
         found = []
@@ -422,7 +423,11 @@ class Maker:
         low, high = sorted(self.random.sample((0, 12.34, 33.33, 50, 100), 2))
         bucket = {"bucket": self._one("a", "it's", "{{ b }}")}
         return self._one(
-            {"everyone": True}, {"consent": "email"}, {**bucket, "percent": high}, {**bucket, "between": [low, high]}
+            {"sql": self._one(*EXPRESSIONS)},
+            {"everyone": True},
+            {"consent": "email"},
+            {**bucket, "percent": high},
+            {**bucket, "between": [low, high]},
         )
 
     def segments(self, number: int) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -124,6 +126,13 @@ MOMENTS = (
     datetime(2026, 3, 31, 23, 30, tzinfo=UTC),
 )
 FROM_SQL = "select contact_id from {{ ref(\"contacts\") }} where city = 'London' -- it's all;"
+EXPRESSIONS: dict[str, Callable[[dict[str, Any]], bool | None]] = {
+    "lower(city) like 'lon%'": lambda row: row["city"] and row["city"].lower().startswith("lon"),
+    "AGE > 1 or vip -- or both": lambda row: row["vip"] or (row["age"] is not None and row["age"] > 1) or None,
+    "contacts.city is null": lambda row: row["city"] is None,
+    "city = '{ { it''s\n'": lambda row: None,
+}
+"""`sql` conditions and what they mean."""
 TYPES: dict[str, dict[str, str]] = {
     name: {p: a.type for p, a in properties.items()} for s in CATALOG.events for name, properties in s.kinds().items()
 } | {name: {f: a.type for f, a in spec.fields.items()} for name, spec in CATALOG.objects.items()}

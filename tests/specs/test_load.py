@@ -123,7 +123,7 @@ SQL_MISTAKES = {
     "unknown key": ("-- description: x\n-- onwer: ana\nselect 1", "x.sql:2:4: unknown key onwer (did you mean owner?)"),
     "wrong word": ("/*\non_create: triger\n*/\nselect 1", "x.sql:2:12: on_create cannot be the text 'triger'"),
     "bad YAML": ("/*\ndescription: a: b\n*/\nselect 1", "x.sql:2:15: not valid YAML: a second ':'"),
-    "the query's own keys": ("-- sql: select 2\nselect 1", "x.sql:1:4: sql is not built yet"),
+    "the query's own keys": ("-- sql: select 2\nselect 1", "x.sql:1:4: unknown key sql"),
     "no query": ("-- description: x\n", "x.sql:2:1: there is no query"),
     "open comment": ("/* description: x\nselect 1", "x.sql"),
 }

@@ -14,6 +14,9 @@ WITH depth_0 AS MATERIALIZED (
                 OR substring(md5('it''s:' || contacts.contact_id), 1, 8) >= '55532618'
                 OR TRUE
                 OR contacts.vip
+                OR (
+                    lower(contacts.city) LIKE 'lon%' OR contacts.age > 3
+                )
             ),
             FALSE
         ) AS in_buckets_and_consent,

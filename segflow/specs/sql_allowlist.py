@@ -19,7 +19,8 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from segflow.errors import Issue, SpecError, did_you_mean
-from segflow.segments.sql_names import (
+from segflow.specs.sql_file import REF
+from segflow.specs.sql_names import (
     CLOCK_NAMES,
     CLOCKS,
     FUNCTION_NAMES,
@@ -28,7 +29,6 @@ from segflow.segments.sql_names import (
     NODES,
     STATEMENTS,
 )
-from segflow.specs.sql_file import REF
 
 REF_PREFIX = "__ref__"
 AS_OF = "__as_of__"
@@ -55,21 +55,23 @@ class ParsedSql:
 def check_sql(sql: str, file: str, first_line: int, known_models: Collection[str] | None) -> list[Issue]:
     """Every problem of a `.sql` segment. `first_line` is the line of `file` on which `sql` starts; `known_models` are
     the dbt models that `{{ ref() }}` may name, None to leave that unchecked."""
-    check = _Check(sql, file, first_line)
+    check = Check(sql, file, first_line)
     check.run(known_models)
     return sorted(set(check.issues))
 
 
 def parse_sql(sql: str) -> ParsedSql:
     """Parse a `.sql` segment. Raises SpecError, with the issues of `check_sql`, when it breaks a rule."""
-    check = _Check(sql, "<sql>", 1)
+    check = Check(sql, "<sql>", 1)
     parsed = check.run(None)
     if check.issues or parsed is None:
         raise SpecError(check.issues)
     return parsed
 
 
-class _Check:
+class Check:
+    """One query held against the allowlist; `issues` has what was found."""
+
     def __init__(self, sql: str, file: str, first_line: int) -> None:
         self.sql, self.file, self.first_line = sql, file, first_line
         self.issues: list[Issue] = []
@@ -164,38 +166,39 @@ class _Check:
 
     # --- tree ----------------------------------------------------------------------------------------------------
 
-    def _report(self, node: exp.Expr, message: str) -> None:
+    def report(self, node: exp.Expr, message: str) -> None:
+        """Report at the place of a node."""
         line, column = _place(node)
         self.issues.append(Issue(self.file, self.first_line + line - 1, column, message))
 
     def _node(self, node: exp.Expr) -> None:
         kind = type(node)
         if kind in CLOCKS:
-            self._report(node, f"{_said(node)} is the clock of the machine: use {{{{ as_of() }}}}, the tick's time")
+            self.report(node, f"{_said(node)} is the clock of the machine: use {{{{ as_of() }}}}, the tick's time")
         elif isinstance(node, exp.Anonymous):
             self._anonymous(node)
         elif isinstance(node, exp.With) and node.args.get("recursive"):
-            self._report(node, "WITH RECURSIVE is not allowed: it may never end")
+            self.report(node, "WITH RECURSIVE is not allowed: it may never end")
         elif kind is exp.DataType and node.args.get("kind") is not None:
-            self._report(node, f"{node.sql('duckdb')} is not a type of the warehouse")
+            self.report(node, f"{node.sql('duckdb')} is not a type of the warehouse")
         elif kind in NODES or kind in FUNCTIONS:
             self._names(node)
         elif isinstance(node, exp.Func) and kind not in STATEMENTS:
-            self._report(node, f"the function {_said(node)} is not allowed in a segment")
+            self.report(node, f"the function {_said(node)} is not allowed in a segment")
         else:
-            self._report(node, f"{_said(node)} is not allowed in a segment: a segment only reads")
+            self.report(node, f"{_said(node)} is not allowed in a segment: a segment only reads")
 
     def _anonymous(self, node: exp.Anonymous) -> None:
         name = node.name.lower()
         if name == AS_OF:
             return
         if name in CLOCK_NAMES:
-            self._report(node, f"{name}() is the clock of the machine: use {{{{ as_of() }}}}, the tick's time")
+            self.report(node, f"{name}() is the clock of the machine: use {{{{ as_of() }}}}, the tick's time")
         elif name == "age" and len(node.expressions) != 2:
-            self._report(node, "age() with one argument reads the clock of the machine: write age({{ as_of() }}, ...)")
+            self.report(node, "age() with one argument reads the clock of the machine: write age({{ as_of() }}, ...)")
         elif name not in FUNCTION_NAMES:
             hint = did_you_mean(name, sorted(FUNCTION_NAMES))
-            self._report(node, f"the function {name} is not allowed in a segment{hint}")
+            self.report(node, f"the function {name} is not allowed in a segment{hint}")
 
     def _names(self, node: exp.Expr) -> None:
         """Names that read something else than the rows of a table, and refs where no table stands."""
@@ -206,14 +209,12 @@ class _Check:
                 and not identifier.quoted
                 and node.name.lower() in KEYWORD_COLUMNS
             ):
-                self._report(node, f"{node.name} depends on who runs the query; it is not allowed in a segment")
+                self.report(node, f"{node.name} depends on who runs the query; it is not allowed in a segment")
         if isinstance(node, exp.Identifier) and node.name.lower().startswith(REF_PREFIX):
             if not (isinstance(node.parent, exp.Table) and node.arg_key == "this"):
-                self._report(
-                    node, "{{ ref() }} names a table: it goes after FROM or JOIN; give it an alias for columns"
-                )
+                self.report(node, "{{ ref() }} names a table: it goes after FROM or JOIN; give it an alias for columns")
         elif isinstance(node, exp.Literal) and _RESERVED.search(str(node.this)):
-            self._report(node, "{{ ref() }} and {{ as_of() }} do not work inside a text")
+            self.report(node, "{{ ref() }} and {{ as_of() }} do not work inside a text")
 
     def _tables(self, nodes: list[exp.Expr], known_models: Collection[str] | None) -> list[str]:
         refs: dict[str, None] = {}
@@ -221,31 +222,31 @@ class _Check:
             if not isinstance(table, exp.Table):
                 continue
             if not isinstance(table.this, exp.Identifier):
-                self._report(table, f"{_said(table.this)} is not a table: read from {{{{ ref('model') }}}}")
+                self.report(table, f"{_said(table.this)} is not a table: read from {{{{ ref('model') }}}}")
             elif table.args.get("db") or table.args.get("catalog"):
-                self._report(table, f"write {{{{ ref('{table.name}') }}}}, without a schema")
+                self.report(table, f"write {{{{ ref('{table.name}') }}}}, without a schema")
             elif table.name.startswith(REF_PREFIX):
                 model = table.name.removeprefix(REF_PREFIX)
                 refs[model] = None
                 if known_models is not None and model not in known_models:
                     hint = did_you_mean(model, sorted(known_models))
-                    self._report(table, f"there is no model {model}{hint}")
+                    self.report(table, f"there is no model {model}{hint}")
             elif table.name.lower() not in set(_visible_ctes(table)):
-                self._report(table, _bare_table(table))
+                self.report(table, _bare_table(table))
         return list(refs)
 
     def _output(self, query: exp.Query) -> None:
         names = _outputs(query)
         if names is not None and "contact_id" not in names:
             found = f", found {', '.join(names)}" if names else ""
-            self._report(query, f"the query must return a column named contact_id{found}")
+            self.report(query, f"the query must return a column named contact_id{found}")
 
     def _generated(self, query: exp.Query) -> None:
         """dbt renders the generated model: braces that only the parser put together must not become Jinja."""
         with _quiet():
             generated = query.sql("duckdb", comments=True)
         if match := _JINJA.search(generated):
-            self._report(query, f"the query would read as a template: write a space inside {match.group()}")
+            self.report(query, f"the query would read as a template: write a space inside {match.group()}")
 
 
 @contextmanager
