@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow import ticks
+from segflow import record, ticks
 from segflow.crashpoints import crash_point
 from segflow.crossings import cross as crossing
 from segflow.crossings.guards import contacts_lost
-from segflow.errors import ContactsLostError, InputError, RunError
+from segflow.errors import ContactsLostError, InputError
 from segflow.exports import Export, export_tick
 from segflow.flows import advance as flows
 from segflow.outbox.decisions import Kind
@@ -33,9 +33,8 @@ from segflow.segments.bounds import bounds_json
 from segflow.segments.build import BuildReport, build
 from segflow.specs.guards import guard_of
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.tables import ledgers_of
 from segflow.workspace import Workspace
-
-COMMITTED = "last_committed_tick"
 
 
 @dataclass
@@ -76,11 +75,15 @@ class TickRun:
         """One transaction that ends with the mark that `stage` is done, if the lease is still ours."""
         with self.project.warehouse() as warehouse, warehouse.transaction():
             yield warehouse
-            self.row = self.row.with_(stage=stage)
+            self.project.store.leases.check(self.lease)
+            if stage != self.row.stage:
+                rows = warehouse.settle(self.row.tick_id, ledgers_of(stage))
+                self.row = self.row.with_(stage=stage).counted(rows)
             ticks.save(warehouse, self.row)
             self.project.store.leases.check(self.lease)
             crash_point(f"{stage}.before_commit")
         crash_point(f"{stage}.committed")
+        record.write(self.project.store, self.row, self.lease)
 
     def faults(self) -> tuple[dict[str, str], dict[str, str]]:
         """What the build of this tick could not evaluate: segment -> reason, part -> reason."""
@@ -134,6 +137,13 @@ def _build(run: TickRun, stage: str) -> None:
             )
         warehouse.replace("build_faults", _faults(found, run.row.tick_id))
         run.book("contacts", released, set())
+
+
+def _build_if_lost(run: TickRun) -> None:
+    """Build again what a rebuild of the warehouse has lost."""
+    if run.row.compiled is None:
+        assert run.row.stage is not None
+        _build(run, run.row.stage)
 
 
 def _build_if_edited(run: TickRun) -> None:
@@ -190,6 +200,7 @@ def advance(run: TickRun) -> None:
 
 def send(run: TickRun) -> None:
     """Let the senders drain the outbox."""
+    _build_if_lost(run)
     project = run.project
     with project.senders() as senders, project.warehouse() as warehouse:
         run.report.sent = send_outbox(project.specs, warehouse, project.store, senders, run.tick, run.lease)
@@ -199,6 +210,7 @@ def send(run: TickRun) -> None:
 
 def export(run: TickRun) -> None:
     """Write the membership files."""
+    _build_if_lost(run)
     with run.project.warehouse() as warehouse:
         run.report.exports = export_tick(run.project.specs, warehouse, run.row.tick_id)
     with run.commit("export"):
@@ -237,7 +249,7 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
         warehouse.create_view("flow_enrollments", flows.enrollments_view())
         crash_point("begin.tables")
         latest = ticks.last(warehouse)
-        check_not_behind(project, latest)
+        record.check(project.store, latest)
         if wanted:
             ticks.check_order(as_of, latest)
         resumed = latest is not None and latest.status == "running"
@@ -245,12 +257,17 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
             row = latest
         else:
             ticks.check_order(as_of, latest)
-            row = ticks.TickRow(ticks.tick_id_of(as_of), as_of, None, "running", datetime.now(UTC))
+            before = latest.tick_id if latest else None
+            row = ticks.TickRow(
+                ticks.tick_id_of(as_of), as_of, None, "running", datetime.now(UTC), previous_tick=before
+            )
             with warehouse.transaction():
                 ticks.save(warehouse, row)
                 project.store.leases.check(lease)
                 crash_point("begin.before_commit")
             crash_point("begin.committed")
+        if record.read(project.store) != row:
+            record.write(project.store, row, lease)
     report = TickReport(row.tick_id, row.as_of, resumed=resumed, already_done=row.status == "done")
     return TickRun(project, row, lease, report)
 
@@ -281,9 +298,10 @@ def finish(run: TickRun) -> TickReport:
         with run.project.warehouse() as warehouse, warehouse.transaction():
             ticks.save(warehouse, run.row)
             run.project.store.leases.check(run.lease)
+            warehouse.settle(run.row.tick_id, ["ticks"])
             crash_point("finish.before_commit")
         crash_point("finish.committed")
-    run.project.store.set_mark(COMMITTED, run.row.tick_id, run.lease)
+        record.write(run.project.store, run.row, run.lease)
     return describe(run)
 
 
@@ -303,18 +321,6 @@ def describe(run: TickRun) -> TickReport:
     report.errors += [f"flow {one.flow} is held: {one.reason}" for one in report.flows if one.status == "held"]
     report.errors += report.sent.errors
     return report
-
-
-def check_not_behind(project: Workspace, latest: ticks.TickRow | None) -> None:
-    """Raise RunError when the warehouse, whose last tick is `latest`, is older than the delivery store says."""
-    committed = project.store.mark(COMMITTED)
-    if committed is not None and (latest is None or latest.tick_id < committed):
-        had = f"ends with tick {latest.tick_id}" if latest else "has no tick"
-        raise RunError(
-            f"the warehouse {had}, but tick {committed} was committed: the file was lost or an older one restored. "
-            "Running on would repeat messages. Put the newer warehouse file back; to start all over, move the "
-            "delivery store away too."
-        )
 
 
 def _text_hash(project: Workspace) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,20 +13,10 @@ from sqlglot import exp
 
 from segflow.errors import InputError
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.tables import TABLES, arrow_schema
 
-_SCHEMA = pa.schema(
-    [
-        ("as_of", pa.timestamp("us")),
-        ("stage", pa.string()),
-        ("status", pa.string()),
-        ("started_at", pa.timestamp("us")),
-        ("finished_at", pa.timestamp("us")),
-        ("contacts", pa.int64()),
-        ("null_contacts", pa.int64()),
-        ("bounds", pa.string()),
-        ("compiled", pa.string()),
-    ]
-)
+PLACES = ("begun", "ingest", "build", "cross", "advance", "send", "export", "done")
+"""How far a tick can have come, in order: it was begun, a stage is done, all of it is done."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,26 @@ class TickRow:
     null_contacts: int | None = None
     bounds: str | None = None
     compiled: str | None = None
-    """Which models the build of this tick ran: a hash of their text."""
+    """Which models the build of this tick ran: a hash of their text. None: none, or a rebuild lost them."""
+    previous_tick: str | None = None
+    """The id of the tick before, None at the first."""
+    ledger_rows: str | None = None
+    """How many rows this tick added to each ledger, as JSON; ledgers without any are left out."""
+
+    @property
+    def place(self) -> str:
+        """How far the tick has come: one of PLACES."""
+        return "done" if self.status == "done" else self.stage or "begun"
+
+    def counts(self) -> dict[str, int]:
+        """`ledger_rows` as a dictionary."""
+        found: dict[str, int] = json.loads(self.ledger_rows or "{}")
+        return found
+
+    def counted(self, rows: dict[str, int]) -> TickRow:
+        """This row with the numbers of more ledgers."""
+        told = {ledger: count for ledger, count in {**self.counts(), **rows}.items() if count}
+        return self.with_(ledger_rows=json.dumps(told, sort_keys=True))
 
     def with_(self, **changes: Any) -> TickRow:
         return replace(self, **changes)
@@ -55,18 +66,18 @@ def tick_id_of(as_of: datetime) -> str:
 
 def save(warehouse: Warehouse, row: TickRow) -> None:
     """Write the row of a tick; writing it again replaces it."""
-    values = {
-        "as_of": _naive(row.as_of),
-        "stage": row.stage,
-        "status": row.status,
-        "started_at": _naive(row.started_at),
-        "finished_at": _naive(row.finished_at),
-        "contacts": row.contacts,
-        "null_contacts": row.null_contacts,
-        "bounds": row.bounds,
-        "compiled": row.compiled,
-    }
-    warehouse.append("ticks", row.tick_id, pa.Table.from_pylist([values], schema=_SCHEMA))
+    warehouse.append("ticks", row.tick_id, as_table([row]).drop_columns("tick_id"))
+
+
+def as_table(rows: Iterable[TickRow]) -> pa.Table:
+    """Rows of `ticks`."""
+    plain = [{name: _plain(value) for name, value in asdict(row).items()} for row in rows]
+    return pa.Table.from_pylist(plain, schema=arrow_schema("ticks"))
+
+
+def from_table(rows: pa.Table) -> list[TickRow]:
+    """The rows of such a table."""
+    return [_row(values) for values in rows.to_pylist()]
 
 
 def load(warehouse: Warehouse, tick_id: str) -> TickRow | None:
@@ -98,7 +109,7 @@ def check_order(as_of: datetime, latest: TickRow | None) -> None:
 
 
 def _select() -> exp.Select:
-    return exp.select("tick_id", *_SCHEMA.names).from_(relation("ticks"))
+    return exp.select(*TABLES["ticks"].columns).from_(relation("ticks"))
 
 
 def _row(values: dict[str, Any]) -> TickRow:
@@ -106,8 +117,8 @@ def _row(values: dict[str, Any]) -> TickRow:
     return TickRow(**{**values, **times})
 
 
-def _naive(instant: datetime | None) -> datetime | None:
-    return instant.astimezone(UTC).replace(tzinfo=None) if instant else None
+def _plain(value: Any) -> Any:
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
 def _aware(instant: datetime | None) -> datetime | None:

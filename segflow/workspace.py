@@ -56,9 +56,13 @@ class Workspace:
     def warehouse_path(self) -> Path:
         return self.specs.path(self.specs.settings.warehouse.path)
 
+    @property
+    def ledgers_path(self) -> Path:
+        return self.specs.path(self.specs.settings.warehouse.ledgers)
+
     def warehouse(self) -> Warehouse:
         """A new connection; close it soon, it locks others out."""
-        return DuckDBWarehouse(self.warehouse_path)
+        return DuckDBWarehouse(self.warehouse_path, self.ledgers_path)
 
     @contextmanager
     def senders(self) -> Iterator[dict[str, Sender]]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from segflow.warehouse.tables import TABLES
 from tests.scenarios.runner import Scenario
 
 SCENARIO: dict[str, Any] = {
@@ -72,7 +73,8 @@ def test_both_give_the_same_tables(tmp_path: Path) -> None:
         found = scenario.world.ledgers()
         # The two word the same fault differently.
         for table in ("segment_sizes", "segment_state", "flow_cursors"):
-            found[table] = [row[:-1] if table != "flow_cursors" else (row[0], row[1], row[3]) for row in found[table]]
+            reason = list(TABLES[table].columns).index("reason")
+            found[table] = [(*row[:reason], *row[reason + 1 :]) for row in found[table]]
         tables.append(found)
     assert tables[0] == tables[1]
     assert tables[0]["segment_entries"]

@@ -17,9 +17,10 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"specs", "warehouse"}),
     frozenset({"segments", "crossings", "flows", "outbox"}),
     # What the tick is made of that has no folder of its own.
-    frozenset({"ticks", "exports"}),
+    frozenset({"ticks", "record", "exports"}),
     frozenset({"workspace"}),
     frozenset({"tick", "releases"}),
+    frozenset({"rebuild"}),
     frozenset({"project", "doctor"}),
 )
 """The engine's parts from the bottom up; a part may use its own layer and those below. Every other module of

@@ -11,9 +11,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import yaml
+from sqlglot import exp
 
 from segflow.project import Progress, Project
+from segflow.rebuild.replay import REPLAYED, replayed
 from segflow.tick import TickReport
+from segflow.warehouse.base import relation
+from segflow.warehouse.ledgers import LedgerFiles
+from segflow.warehouse.tables import TABLES
 from tests.direct_dbt import DirectProject
 
 CATALOG: dict[str, Any] = {
@@ -83,7 +88,7 @@ _PROFILES = {
     }
 }
 LEDGERS: dict[str, str] = {
-    "ticks": "tick_id, as_of, stage, status, contacts, null_contacts",
+    "ticks": "tick_id, as_of, stage, status, contacts, null_contacts, previous_tick, ledger_rows",
     "segment_versions": "* exclude (spec)",
     "segment_state": "*",
     "segment_members": "*",
@@ -91,12 +96,15 @@ LEDGERS: dict[str, str] = {
     "segment_exits": "*",
     "segment_sizes": "*",
     "contact_state": "*",
+    "contact_changes": "*",
     "flow_versions": "*",
     "flow_cursors": "*",
     "flow_enrollment_starts": "*",
     "flow_enrollment_ends": "*",
     "flow_positions": "*",
+    "flow_moves": "*",
     "flow_waiting": "*",
+    "flow_waits": "*",
     "flow_journal": "*",
     "contact_updates": "*",
     "outbox": "*",
@@ -176,6 +184,20 @@ class World:
     def ledgers(self) -> dict[str, list[tuple[Any, ...]]]:
         """All tables of LEDGERS with sorted rows."""
         return ledgers_of(self.root)
+
+    def check_replay(self) -> None:
+        """Assert that every state is what its ledgers say, and that the files hold the same ledgers."""
+        last = self.project.last_tick()
+        assert last is not None
+        with self.project.warehouse() as warehouse:
+            for state in REPLAYED:
+                found = warehouse.rows(exp.select("*").from_(relation(state)))
+                replay = warehouse.rows(exp.select(*TABLES[state].columns).from_(replayed(state, last).subquery("r")))
+                assert sorted(map(repr, found)) == sorted(map(repr, replay)), state
+            files = LedgerFiles(self.project.ledgers_path)
+            for name in (table.name for table in TABLES.values() if table.ledger):
+                rows = sorted(map(repr, warehouse.rows(exp.select("*").from_(relation(name)))))
+                assert sorted(map(repr, files.read_all(name).to_pylist())) == rows, name
 
     def mailbox(self) -> list[str]:
         """The files that the mailbox holds."""

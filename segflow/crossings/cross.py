@@ -17,7 +17,7 @@ from segflow.crossings.versions import Judged, judge, new_versions, old_rules
 from segflow.segments.compiler import Compiled
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
-from segflow.warehouse.sqlfile import Parameter, load_query
+from segflow.warehouse.sqlfile import Parameter, literal, load_query
 
 _SQL = Path(__file__).parent / "sql"
 
@@ -69,8 +69,9 @@ def cross(
 
     warehouse.stage("current_members", current_members(compiled, evaluated))
     warehouse.stage("old_members", old if old is not None else _no_old_members())
-    warehouse.stage("gone", query("contacts_gone"))
-    warehouse.stage("returned", query("contacts_returned"))
+    warehouse.stage("contact_changes", query("contact_changes"))
+    warehouse.stage("gone", _contacts("gone"))
+    warehouse.stage("returned", _contacts("returned"))
     judged = compare(judged)
     held = held_segments(compiled, warehouse, judged, released)
     if held:
@@ -81,11 +82,18 @@ def cross(
     warehouse.append("segment_exits", tick_id, exp.select("*").from_("temp.exits"))
     if _any(warehouse, "entries") or _any(warehouse, "exits"):
         warehouse.replace("segment_members", query("members"))
-    if _contacts_changed(warehouse):
+    changed = exp.select("contact_id", "change", literal(as_of).as_("at")).from_("temp.contact_changes")
+    warehouse.append("contact_changes", tick_id, changed)
+    if _any(warehouse, "contact_changes"):
         warehouse.replace("contact_state", query("contact_state", as_of=as_of))
     warehouse.append("segment_sizes", tick_id, query("sizes", as_of=as_of))
-    warehouse.replace("segment_state", _state_rows(judged))
+    warehouse.replace("segment_state", state_query(tick_id))
     return {one.segment for one in judged if not one.evaluated}
+
+
+def state_query(tick_id: str) -> exp.Query:
+    """State `segment_state` as it is after a tick, from the ledger of sizes."""
+    return load_query(_SQL / "state.sql", tick_id=tick_id)
 
 
 def not_compared(compiled: Compiled, warehouse: Warehouse, tick_id: str, stale: dict[str, str]) -> dict[str, str]:
@@ -116,16 +124,9 @@ def _any(warehouse: Warehouse, staged: str) -> bool:
     return bool(warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(f"temp.{staged}")))
 
 
-def _contacts_changed(warehouse: Warehouse) -> bool:
-    known = exp.select(exp.Count(this=exp.Star())).from_(relation("contact_state"))
-    present = exp.select(exp.Count(this=exp.Star())).from_(relation("contacts"))
-    # Nobody gone, nobody back, and still another number: somebody is new.
-    absent = known.where(exp.Not(this=exp.Is(this=exp.column("gone_at"), expression=exp.null())))
-    return (
-        _any(warehouse, "gone")
-        or _any(warehouse, "returned")
-        or warehouse.scalar(known) - warehouse.scalar(absent) != warehouse.scalar(present)
-    )
+def _contacts(change: str) -> exp.Query:
+    is_so = exp.column("change").eq(exp.Literal.string(change))
+    return exp.select("contact_id").from_("temp.contact_changes").where(is_so)
 
 
 def _no_old_members() -> exp.Query:
@@ -150,28 +151,4 @@ def _judged_rows(judged: list[Judged]) -> pa.Table:
         ]
     )
     rows = [{**dataclasses.asdict(one), "evaluated": one.evaluated} for one in judged]
-    return pa.Table.from_pylist(rows, schema=schema)
-
-
-def _state_rows(judged: list[Judged]) -> pa.Table:
-    schema = pa.schema(
-        [
-            ("segment_key", pa.string()),
-            ("segment", pa.string()),
-            ("segment_version", pa.int64()),
-            ("status", pa.string()),
-            ("reason", pa.string()),
-        ]
-    )
-    rows = [
-        {
-            "segment_key": one.segment_key,
-            "segment": one.segment,
-            "segment_version": one.segment_version,
-            "status": one.status,
-            "reason": one.reason,
-        }
-        for one in judged
-        if one.known
-    ]
     return pa.Table.from_pylist(rows, schema=schema)

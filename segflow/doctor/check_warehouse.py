@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from segflow import ticks
+from segflow import record, ticks
 from segflow.doctor.findings import Checked, Finding, SkipCheck
 from segflow.doctor.patient import Patient
 from segflow.errors import RunError, SegflowError
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS
 from segflow.segments.membership_models import segment_model
-from segflow.tick import COMMITTED, check_not_behind
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.duckdb_errors import made_by
 
@@ -19,11 +18,11 @@ def warehouse(patient: Patient) -> Checked:
     """Does the warehouse open, and does it hold what was committed?"""
     path = patient.warehouse_path
     if not path.exists():
-        recorded = patient.store.mark(COMMITTED) if patient.has_store() else None
+        recorded = record.read(patient.store) if patient.has_store() else None
         if recorded is None:
             return Checked("warehouse", "none yet; the first tick makes it")
         gone = Finding(
-            f"{path} is not there, though tick {recorded} was committed",
+            f"{path} is not there, though tick {recorded.tick_id}, {recorded.place} was committed",
             "the next tick is refused, because it would repeat messages",
             "run segflow rebuild",
         )
@@ -37,7 +36,7 @@ def warehouse(patient: Patient) -> Checked:
         return Checked("warehouse", "", [Finding(str(error), "no tick runs", "as it says; segflow doctor again")])
     try:
         if patient.has_store():
-            check_not_behind(patient, latest)
+            record.check(patient.store, latest)
     except RunError as error:
         return Checked("warehouse", "", [Finding(str(error), "the next tick is refused", "as it says")])
     return Checked("warehouse", f"{path}, made by DuckDB {made_by(path)}")

@@ -87,9 +87,8 @@ class _Advance:
     def run(self, stale: dict[str, str], broken: dict[str, str], released: Collection[str]) -> set[str]:
         w = self.warehouse
         flows = prepare.flows_now(self.compiled, w, stale, broken, self.before)
-        # What flows that are gone have left behind must go too: a cursor that stayed would make a flow of the same
-        # name catch up all the ticks since.
-        left = ("flow_positions", "flow_cursors", "flow_waiting")
+        # What flows that are gone have left behind must go too.
+        left = ("flow_positions", "flow_waiting")
         if not flows and not any(self._count(relation(table)) for table in left):
             return set()
         check_generation(w, self._models_read(broken), self.tick_id)
@@ -303,7 +302,9 @@ class _Advance:
         w.append("contact_updates", self.tick_id, self._query("updates"))
         if self.changed:
             w.replace("flow_positions", exp.select("*").from_("temp.positions"))
+            w.append("flow_moves", self.tick_id, self._query("moves"))
         if self._count("temp.waiting") or self._count(relation("flow_waiting")):
+            w.append("flow_waits", self.tick_id, self._query("waits"))
             w.replace("flow_waiting", exp.select("*").from_("temp.waiting"))
         cursors = [
             {
@@ -316,7 +317,7 @@ class _Advance:
             if row["status"] != "draft"
         ]
         schema = pa.schema([(name, pa.string()) for name in ("flow", "status", "reason", "consumed_to")])
-        w.replace("flow_cursors", pa.Table.from_pylist(cursors, schema=schema))
+        w.append("flow_cursors", self.tick_id, pa.Table.from_pylist(cursors, schema=schema))
 
 
 def _all(staged: str, more: exp.Query) -> exp.Query:

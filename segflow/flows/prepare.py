@@ -53,9 +53,10 @@ def flows_now(
     for each such segment that go on after its name.
     """
     versions = _versions(warehouse)
-    cursors = {
-        row["flow"]: row["consumed_to"] for row in warehouse.rows(exp.select("*").from_(relation("flow_cursors")))
-    }
+    # Those of the tick before only: a flow that was away since does not catch up the ticks it has missed.
+    last = exp.select("flow", "consumed_to").from_(relation("flow_cursors"))
+    last = last.where(exp.column("tick_id").eq(exp.Literal.string(before)))
+    cursors = {row["flow"]: row["consumed_to"] for row in warehouse.rows(last)}
     rows = []
     for flow, named in compiled.specs.flows.items():
         spec = named.spec

@@ -12,12 +12,11 @@ from segflow.crashpoints import crash_point
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
 from segflow.warehouse.base import Warehouse
-from segflow.warehouse.tables import TABLES
+from segflow.warehouse.tables import arrow_schema
 
 COPIED_TO = "copied_to"
 COPIED_ROWS = "copied_rows"
 """How many rows tick COPIED_TO had when it was copied."""
-_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "TIMESTAMP": pa.timestamp("us")}
 
 
 def copy_outcomes(warehouse: Warehouse, store: DeliveryStore, lease: Lease, tick_id: str) -> int:
@@ -36,6 +35,7 @@ def copy_outcomes(warehouse: Warehouse, store: DeliveryStore, lease: Lease, tick
         for tick in missing:
             rows = store.attempts_of(tick)
             warehouse.append("deliveries", tick, as_table("deliveries", rows))
+            warehouse.settle(tick, ["deliveries"])
             written += len(rows)
         warehouse.replace("suppressions", as_table("suppressions", store.all_suppressions()))
         crash_point("deliveries.before_commit")
@@ -49,9 +49,8 @@ def copy_outcomes(warehouse: Warehouse, store: DeliveryStore, lease: Lease, tick
 def as_table(name: str, rows: Iterable[dict[str, Any]]) -> pa.Table:
     """Rows for table `name` of the engine, without `tick_id`: aware times become naive UTC."""
     rows = list(rows)
-    columns = {column: kind for column, kind in TABLES[name].columns.items() if column != "tick_id"}
-    schema = pa.schema([(column, _TYPES[kind]) for column, kind in columns.items()])
-    return pa.table({column: [_naive(row[column]) for row in rows] for column in columns}, schema=schema)
+    schema = pa.schema([field for field in arrow_schema(name) if field.name != "tick_id"])
+    return pa.table({column: [_naive(row[column]) for row in rows] for column in schema.names}, schema=schema)
 
 
 def _naive(value: Any) -> Any:

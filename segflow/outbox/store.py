@@ -309,7 +309,7 @@ class DeliveryStore(Looks):
             return [dict(row._mapping) for row in connection.execute(ordered)]
 
     def mark(self, name: str) -> str | None:
-        """The value of a mark (`last_committed_tick`, `inserted_to`, `copied_to`, ...), None when not set."""
+        """The value of a mark (`last_committed`, `inserted_to`, `copied_to`, ...), None when not set."""
         with self._database.read() as connection:
             return connection.scalar(select(marks.c.value).where(marks.c.name == name))
 

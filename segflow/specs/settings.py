@@ -13,9 +13,11 @@ from segflow.specs.types import Duration, Identifier, Number, SpecModel, by_kind
 
 
 class WarehouseSettings(SpecModel):
-    """DuckDB, the embedded default. The path is relative to the project's root."""
+    """DuckDB, the embedded default. Paths are relative to the project's root."""
 
     path: str = ".segflow/warehouse.duckdb"
+    ledgers: str = ".segflow/ledgers"
+    """The folder of Parquet files that `segflow rebuild` makes the warehouse from again."""
 
 
 class DeliverySettings(SpecModel):

@@ -7,7 +7,7 @@ made with two verbs, `append` and `replace`, because those exist on every engine
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -53,6 +53,12 @@ class Warehouse(ABC):
         """Make `rows` the rows of ledger `table` for this tick: repeating it leaves the same rows.
 
         `rows` name their columns; `tick_id` is added, other columns that are missing become null.
+        """
+
+    @abstractmethod
+    def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
+        """These ledgers have all their rows of this tick: keep these where they outlive the warehouse, as far as the
+        engine is not safe itself. Returns how many rows each has. Call it in the transaction that wrote them.
         """
 
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -14,7 +14,10 @@ from segflow.crashpoints import crash_point
 from segflow.files import make_folder
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.duckdb_errors import cannot_open, machine_trouble
+from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import SCHEMA, TABLES, Table
+
+_ROWS_AT_ONCE = 500_000
 
 
 class DuckDBWarehouse(Warehouse):
@@ -22,8 +25,9 @@ class DuckDBWarehouse(Warehouse):
 
     dialect = "duckdb"
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, ledgers: Path | None = None) -> None:
+        """`ledgers`: the folder that keeps them as Parquet files; None keeps none."""
+        self._path, self._files = path, LedgerFiles(ledgers) if ledgers is not None else None
         make_folder(path.parent)
         try:
             # No config: dbt-duckdb opens the same file in this process, and DuckDB wants both to be identical.
@@ -76,6 +80,18 @@ class DuckDBWarehouse(Warehouse):
         self._delete(target, exp.column("tick_id").eq(exp.Literal.string(tick_id)))
         with self._source(rows) as source:
             self._insert(target, source, {"tick_id": exp.Literal.string(tick_id)})
+
+    def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
+        found = {}
+        for name in ledgers:
+            columns = (exp.column(column, quoted=True) for column in TABLES[name].columns)
+            rows = exp.select(*columns).from_(relation(name))
+            rows = rows.where(exp.column("tick_id").eq(exp.Literal.string(tick_id)))
+            if self._files is not None:
+                found[name] = self._files.write(name, tick_id, self.batches(rows, _ROWS_AT_ONCE))
+            else:
+                found[name] = self.scalar(exp.select(exp.Count(this=exp.Star())).from_(rows.subquery("rows")))
+        return found
 
     def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
         target = TABLES[table]

@@ -1,12 +1,14 @@
 """The engine's own tables in schema `segflow`: columns, and whether they are ledgers or state.
 
-Ledgers are append-only and carry `tick_id`; state is replaced as a whole. Names and columns that DESIGN calls the
-public contract must not change; columns may be added.
+Ledgers are append-only and carry `tick_id`; state is replaced as a whole and follows from the ledgers (or from the
+delivery store). Names and columns that DESIGN calls the public contract must not change; columns may be added.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 SCHEMA = "segflow"
 
@@ -17,11 +19,14 @@ class Table:
     columns: dict[str, str]
     """Column -> type in sqlglot's (DuckDB's) words: VARCHAR, TIMESTAMP (UTC, naive), BIGINT, BOOLEAN."""
     ledger: bool
+    stage: str | None = None
+    """The stage that completes this ledger's rows of a tick. None: state, `ticks` (every commit writes it), or a copy
+    of what the delivery store holds."""
 
 
-def _table(name: str, columns: str, *, ledger: bool) -> Table:
+def _table(name: str, columns: str, *, ledger: bool, stage: str | None = None) -> Table:
     split = [column.split() for column in columns.split(",")]
-    return Table(name, {pair[0]: pair[1] for pair in split}, ledger)
+    return Table(name, {pair[0]: pair[1] for pair in split}, ledger, stage)
 
 
 _CROSSING = "entry_number BIGINT, cause VARCHAR, triggers BOOLEAN, segment_version BIGINT, tick_id VARCHAR"
@@ -32,7 +37,8 @@ TABLES: dict[str, Table] = {
         _table(
             "ticks",
             "tick_id VARCHAR, as_of TIMESTAMP, stage VARCHAR, status VARCHAR, started_at TIMESTAMP, "
-            "finished_at TIMESTAMP, contacts BIGINT, null_contacts BIGINT, bounds VARCHAR, compiled VARCHAR",
+            "finished_at TIMESTAMP, contacts BIGINT, null_contacts BIGINT, bounds VARCHAR, compiled VARCHAR, "
+            "previous_tick VARCHAR, ledger_rows VARCHAR",
             ledger=True,
         ),
         _table(
@@ -40,6 +46,7 @@ TABLES: dict[str, Table] = {
             "segment_key VARCHAR, segment VARCHAR, segment_version BIGINT, fingerprint VARCHAR, spec VARCHAR, "
             "compiled_sql VARCHAR, tick_id VARCHAR",
             ledger=True,
+            stage="cross",
         ),
         _table(
             "segment_state",
@@ -56,39 +63,56 @@ TABLES: dict[str, Table] = {
             "segment_entries",
             f"segment_key VARCHAR, segment VARCHAR, contact_id VARCHAR, entered_at TIMESTAMP, {_CROSSING}",
             ledger=True,
+            stage="cross",
         ),
         _table(
             "segment_exits",
             "segment_key VARCHAR, segment VARCHAR, contact_id VARCHAR, exited_at TIMESTAMP, entered_at TIMESTAMP, "
             f"{_CROSSING}",
             ledger=True,
+            stage="cross",
         ),
         _table(
             "segment_sizes",
             "segment_key VARCHAR, segment VARCHAR, tick_id VARCHAR, as_of TIMESTAMP, members BIGINT, entered BIGINT, "
-            "exited BIGINT, status VARCHAR, reason VARCHAR",
+            "exited BIGINT, status VARCHAR, reason VARCHAR, segment_version BIGINT",
             ledger=True,
+            stage="cross",
         ),
         _table("segment_views", "segment VARCHAR, fingerprint VARCHAR", ledger=False),
         _table("build_faults", "tick_id VARCHAR, kind VARCHAR, name VARCHAR, reason VARCHAR", ledger=False),
         _table("contact_state", "contact_id VARCHAR, gone_at TIMESTAMP", ledger=False),
         _table(
+            "contact_changes",
+            "contact_id VARCHAR, change VARCHAR, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="cross",
+        ),
+        _table(
             "flow_versions",
             "flow VARCHAR, flow_version BIGINT, fingerprint VARCHAR, spec VARCHAR, tick_id VARCHAR",
             ledger=True,
+            stage="advance",
         ),
-        _table("flow_cursors", "flow VARCHAR, status VARCHAR, reason VARCHAR, consumed_to VARCHAR", ledger=False),
+        _table(
+            "flow_cursors",
+            "flow VARCHAR, status VARCHAR, reason VARCHAR, consumed_to VARCHAR, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
         _table(
             "flow_enrollment_starts",
             "enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, contact_id VARCHAR, enrolled_at TIMESTAMP, "
             "trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, tick_id VARCHAR",
             ledger=True,
+            stage="advance",
         ),
         _table(
             "flow_enrollment_ends",
             "enrollment_id VARCHAR, flow VARCHAR, contact_id VARCHAR, ended_at TIMESTAMP, reason VARCHAR, "
             "tick_id VARCHAR",
             ledger=True,
+            stage="advance",
         ),
         _table(
             "flow_positions",
@@ -98,21 +122,36 @@ TABLES: dict[str, Table] = {
             ledger=False,
         ),
         _table(
+            "flow_moves",
+            "enrollment_id VARCHAR, flow VARCHAR, step VARCHAR, visit BIGINT, since TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
             "flow_waiting",
             "flow VARCHAR, contact_id VARCHAR, trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR",
             ledger=False,
+        ),
+        _table(
+            "flow_waits",
+            "flow VARCHAR, contact_id VARCHAR, trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, "
+            "change VARCHAR, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
         ),
         _table(
             "flow_journal",
             "flow VARCHAR, enrollment_id VARCHAR, contact_id VARCHAR, step VARCHAR, visit BIGINT, action VARCHAR, "
             "detail VARCHAR, hop BIGINT, at TIMESTAMP, tick_id VARCHAR",
             ledger=True,
+            stage="advance",
         ),
         _table(
             "contact_updates",
             "contact_id VARCHAR, kind VARCHAR, name VARCHAR, value VARCHAR, enrollment_id VARCHAR, flow VARCHAR, "
             "step VARCHAR, hop BIGINT, at TIMESTAMP, tick_id VARCHAR",
             ledger=True,
+            stage="advance",
         ),
         _table(
             "outbox",
@@ -120,6 +159,7 @@ TABLES: dict[str, Table] = {
             "contact_id VARCHAR, channel VARCHAR, sender VARCHAR, content VARCHAR, trigger_segment VARCHAR, "
             "enrolled_at TIMESTAMP, planned_at TIMESTAMP, tick_id VARCHAR",
             ledger=True,
+            stage="advance",
         ),
         _table(
             "decisions",
@@ -141,3 +181,16 @@ TABLES: dict[str, Table] = {
         ),
     )
 }
+
+
+def ledgers_of(stage: str) -> list[str]:
+    """The ledgers that a stage completes."""
+    return [table.name for table in TABLES.values() if table.stage == stage]
+
+
+_ARROW = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "TIMESTAMP": pa.timestamp("us")}
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """The columns of a table of the engine, as Arrow has them."""
+    return pa.schema([(column, _ARROW[kind]) for column, kind in TABLES[table].columns.items()])

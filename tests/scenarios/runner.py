@@ -67,6 +67,7 @@ class Scenario:
             before = self.world.ledgers() if "unchanged" in tick else {}
             report = self.world.tick(_instant(tick["at"]))
             self._check(f"tick {number} at {tick['at']}", tick, report, before)
+            self.world.check_replay()
 
     def _change(self, told: dict[str, Any]) -> None:
         self.world.missing = set(told.get("missing_columns", []))

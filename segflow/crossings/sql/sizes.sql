@@ -19,7 +19,8 @@ select
     coalesce(entered.contacts, 0) as entered,
     coalesce(exited.contacts, 0) as exited,
     coalesce(judged.status, 'deleted') as status,
-    judged.reason
+    judged.reason,
+    judged.segment_version
 from temp.judged as judged
 full outer join exited on exited.segment_key = judged.segment_key
 left join entered on entered.segment_key = judged.segment_key

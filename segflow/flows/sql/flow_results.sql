@@ -28,4 +28,5 @@ left join enrolled on enrolled.flow = states.flow
 left join ended on ended.flow = states.flow
 left join active on active.flow = states.flow
 left join planned on planned.flow = states.flow
+where states.tick_id = :tick_id
 order by states.flow
