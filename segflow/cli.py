@@ -13,6 +13,7 @@ import typer
 
 from segflow.cli_doctor import doctor
 from segflow.cli_outbox import outbox_app
+from segflow.cli_rebuild import compact, rebuild
 from segflow.cli_release import release
 from segflow.cli_shared import Options, options_of, project_of
 from segflow.errors import InputError, SegflowError, SpecError
@@ -29,6 +30,8 @@ app = typer.Typer(
 app.add_typer(outbox_app, name="outbox")
 app.command()(release)
 app.command()(doctor)
+app.command()(rebuild)
+app.command()(compact)
 
 
 ProjectDir = Annotated[Path, typer.Option("--project-dir", help="The project's folder.", show_default="here")]

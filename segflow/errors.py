@@ -53,6 +53,10 @@ class RunError(SegflowError):
     """Something failed while running; nothing of the failed stage was committed."""
 
 
+class DamagedWarehouseError(RunError):
+    """The warehouse file cannot be read; `segflow rebuild` makes it again."""
+
+
 class DuplicateContactsError(RunError):
     """The contacts model holds a contact id more than once: nobody crosses a border on ambiguous data."""
 

@@ -13,10 +13,14 @@ from segflow import ticks
 from segflow.errors import InputError, did_you_mean
 from segflow.exports import members_table
 from segflow.outbox.lease import held_lease
+from segflow.rebuild.compact import compact
+from segflow.rebuild.run import Rebuilt, rebuild
 from segflow.releases import release
 from segflow.segments.emit import fill, template
 from segflow.segments.membership_models import CONTACTS, contacts_query
+from segflow.specs.types import Duration
 from segflow.tick import STAGES, TickReport, TickRun, begin, finish, run_stage
+from segflow.warehouse.ledgers import Compacted
 from segflow.workspace import Workspace
 
 Progress = Callable[[TickRun, str], None]
@@ -53,6 +57,14 @@ class Project(Workspace):
                 progress(run, stage.name)
             run_stage(run, stage, skip=stage.name == "send" and not send)
         return finish(run)
+
+    def rebuild(self) -> Rebuilt:
+        """Make the warehouse again from the ledger files, up to the last commit. See `segflow.rebuild.run`."""
+        return rebuild(self)
+
+    def compact(self, older_than: Duration) -> list[Compacted]:
+        """Merge the ledger files of old ticks. See `segflow.rebuild.compact`."""
+        return compact(self, older_than)
 
     def members(self, segment: str) -> pa.Table:
         """(contact_id) of the present members of a segment, as of the last tick."""

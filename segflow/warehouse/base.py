@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 from sqlglot import exp
@@ -99,7 +99,11 @@ class Warehouse(ABC):
         table = self.query(sql)
         return table.column(0)[0].as_py() if table.num_rows else None
 
-    def __enter__(self) -> Warehouse:
+    def count(self, table: str) -> int:
+        """How many rows a table of the engine has."""
+        return int(self.scalar(exp.select(exp.Count(this=exp.Star())).from_(relation(table))))
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

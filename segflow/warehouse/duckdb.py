@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -108,6 +108,19 @@ class DuckDBWarehouse(Warehouse):
         self._insert(target, exp.select("*").from_(staged), {})
         self.execute(exp.Drop(tables=[staged], kind="TABLE"))
 
+    def restore(self, table: str, pieces: Iterable[pa.Table]) -> int:
+        """Make `pieces` the whole content of a ledger or state, `tick_id` included; returns how many rows there are.
+
+        For a rebuild only: it leaves no ledger files, because the rows come from them.
+        """
+        rows = 0
+        self._delete(TABLES[table], exp.true())
+        for piece in pieces:
+            with self._source(piece) as source:
+                self._insert(TABLES[table], source, {})
+            rows += piece.num_rows
+        return rows
+
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
         staged = exp.table_(name, db="temp", quoted=True)
         temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
@@ -159,10 +172,10 @@ class DuckDBWarehouse(Warehouse):
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
-        """Turn what DuckDB raises for the disk and for Ctrl-C into what it means."""
+        """Turn what DuckDB raises for the disk, a damaged file and Ctrl-C into what it means."""
         try:
             yield
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:  # Arrow tells in its own words what came up while rows were fetched
             self._raise_trouble(error)
             raise
         except RuntimeError as error:
@@ -171,7 +184,7 @@ class DuckDBWarehouse(Warehouse):
                 raise KeyboardInterrupt from error
             raise
 
-    def _raise_trouble(self, error: duckdb.Error) -> None:
+    def _raise_trouble(self, error: Exception) -> None:
         trouble = machine_trouble(self._path, str(error))
         if trouble is not None:
             raise trouble from error

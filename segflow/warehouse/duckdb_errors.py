@@ -7,12 +7,15 @@ from pathlib import Path
 
 import duckdb
 
-from segflow.errors import InputError, RunError, SegflowError
+from segflow.errors import DamagedWarehouseError, InputError, RunError, SegflowError
 from segflow.files import same_reason
 
 _VERSION = slice(52, 84)
 """Where the main header of a DuckDB file names the version that made it (after checksum, magic, format, flags)."""
 _FILE = re.compile(r'file "([^"]+)"')
+_DAMAGE = re.compile(
+    r"[Cc]orrupt|checksum|Could not read enough bytes|not a valid DuckDB database|replaying WAL|[Dd]eserializ"
+)
 
 
 def made_by(path: Path) -> str | None:
@@ -30,7 +33,9 @@ def made_by(path: Path) -> str | None:
 def cannot_open(path: Path, error: duckdb.Error) -> SegflowError:
     """The error to raise for a warehouse that does not open."""
     text = str(error)
-    if "lock" in text:
+    if is_damage(path, text):
+        return _damaged(path, text)
+    if "Could not set lock" in text or "being used by another process" in text:
         return RunError(f"{path} is in use by another process; DuckDB lets one process write at a time. {text}")
     if "newer version" in text:
         return _newer(path)
@@ -40,13 +45,29 @@ def cannot_open(path: Path, error: duckdb.Error) -> SegflowError:
 
 
 def machine_trouble(path: Path, text: str) -> RunError | None:
-    """The error for a message that tells of the disk or of rights and of nothing in a query; None for all others."""
+    """The error for a message that tells of the disk, of rights or of a damaged file and of nothing in a query; None
+    for all others."""
+    if is_damage(path, text):
+        return _damaged(path, text)
     why = same_reason(text)
     if why is None and "database has been invalidated" not in text:
         return None
     named = _FILE.search(text)
     why = why or "an earlier error made DuckDB give it up for this process; run the command again"
     return RunError(f"the warehouse cannot be written ({named[1] if named else path}): {why}")
+
+
+def is_damage(path: Path, text: str) -> bool:
+    """Does a message say that the warehouse file itself cannot be read?"""
+    named = _FILE.search(text)
+    # A model may read files of the user's, which can be damaged too.
+    other = named is not None and Path(named[1]).name not in (path.name, f"{path.name}.wal")
+    return not other and _DAMAGE.search(text) is not None
+
+
+def _damaged(path: Path, text: str) -> DamagedWarehouseError:
+    why = " ".join(text.split("\n", 1)[0].removeprefix("IO Error: ").split())
+    return DamagedWarehouseError(f"the warehouse file {path} is damaged ({why}); run segflow rebuild")
 
 
 def _newer(path: Path) -> InputError:

@@ -166,6 +166,7 @@ TABLES: dict[str, Table] = {
             "id VARCHAR, kind VARCHAR, name VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMP, "
             "tick_id VARCHAR",
             ledger=True,
+            stage="advance",
         ),
         _table(
             "deliveries",

@@ -1,0 +1,27 @@
+"""Merge the ledger files of old ticks."""
+
+from __future__ import annotations
+
+from segflow import record, ticks
+from segflow.errors import InputError
+from segflow.outbox.lease import held_lease
+from segflow.specs.types import Duration
+from segflow.warehouse.ledgers import Compacted, LedgerFiles
+from segflow.workspace import Workspace
+
+
+def compact(project: Workspace, older_than: Duration) -> list[Compacted]:
+    """Merge the files of ticks that lie more than `older_than` before the last one, per table and month.
+
+    The last tick keeps its files. It can be killed and repeated: a rebuild counts each row once in every state of it.
+    Raises LeaseHeldError while a tick runs, RunError when a file is damaged.
+    """
+    with held_lease(project.store, project.holder):
+        last = record.read(project.store)
+        if last is None:
+            return []
+        try:
+            before = older_than.before(last.as_of)
+        except (OverflowError, ValueError) as error:
+            raise InputError(f"{older_than} before {last.as_of.isoformat()} leaves the calendar") from error
+        return LedgerFiles(project.ledgers_path).compact(ticks.tick_id_of(before))
