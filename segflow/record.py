@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
+from segflow.crashpoints import crash_point
 from segflow.errors import RunError
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
@@ -21,6 +22,7 @@ _TIMES = ("as_of", "started_at", "finished_at")
 def write(store: DeliveryStore, row: TickRow, lease: Lease) -> None:
     """Record that the warehouse has committed `row`. Raises LeaseLostError."""
     store.set_mark(COMMITTED, json.dumps(asdict(row), default=datetime.isoformat), lease)
+    crash_point("record.written")
 
 
 def read(store: DeliveryStore) -> TickRow | None:

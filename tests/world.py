@@ -136,6 +136,13 @@ class World:
             staging.joinpath(f"stg_{table}.sql").write_text(f"select * from raw.{table}\n", encoding="utf-8")
             self.rows_of(table, [])
 
+    @classmethod
+    def at(cls, root: Path) -> World:
+        """The world of a folder that is there already. It opens the warehouse only while it works with it."""
+        world = cls.__new__(cls)
+        world.root, world.real, world.missing, world._open = root, False, set(), None
+        return world
+
     @cached_property
     def project(self) -> Project:
         return (Project if self.real else DirectProject)(self.root)
