@@ -67,14 +67,13 @@ def rebuild(project: Workspace) -> Rebuilt:
         path = project.warehouse_path
         fault = damage(path)
         aside = _set_aside(path) if fault or not path.exists() else None
-        new_file = not path.exists()
         try:
-            rows = _load(path, files, history, project.store, lease)
+            rows, new_file = _load(path, files, history, project.store, lease)
         except DamagedWarehouseError as error:
-            if aside is not None or new_file:
+            if aside is not None:
                 raise
-            fault, aside, new_file = str(error), _set_aside(path), True
-            rows = _load(path, files, history, project.store, lease)
+            fault, aside = str(error), _set_aside(path)
+            rows, new_file = _load(path, files, history, project.store, lease)
         return Rebuilt(last.tick_id, last.place, path, rows, aside, fault, new_file)
 
 
@@ -110,11 +109,13 @@ def _set_aside(path: Path) -> Path | None:
 
 def _load(
     path: Path, files: LedgerFiles, history: list[ticks.TickRow], store: DeliveryStore, lease: Lease
-) -> dict[str, int]:
+) -> tuple[dict[str, int], bool]:
+    """Fill the engine's tables. Returns their rows, and whether the file knew of no tick before: it is a new one."""
     problems: list[str] = []
     with DuckDBWarehouse(path) as warehouse:
         warehouse.ensure_tables()
         crash_point("rebuild.tables")
+        new_file = warehouse.count("ticks") == 0
         with warehouse.transaction():
             rows = {"ticks": warehouse.restore("ticks", [ticks.as_table(history)])}
             for name in (table.name for table in TABLES.values() if table.stage is not None):
@@ -134,7 +135,7 @@ def _load(
             crash_point("rebuild.before_commit")
         crash_point("rebuild.committed")
         warehouse.create_view("flow_enrollments", enrollments_view())
-    return rows
+    return rows, new_file
 
 
 def _deliveries(store: DeliveryStore) -> Iterator[pa.Table]:
