@@ -263,8 +263,8 @@ def test_what_is_compacted_is_read_once(tmp_path: Path, lives: tuple[Path, list[
     shutil.copytree(root / "day6", tmp_path / "world")
     world = World.at(tmp_path / "world")
     folder = world.project.ledgers_path / "segment_sizes"
-    for turn in (1, 2):
-        with stopped_at("compact.removed:2"):
+    for turn, place in enumerate(("compact.merged:2", "compact.removed:2")):
+        with stopped_at(place):
             world.project.compact(Duration.parse("1 day"))
         world.project.rebuild()
         same(world, kept[6])

@@ -184,4 +184,3 @@ def _remove(path: Path) -> None:
     if path.exists():
         path.unlink()
         sync(path.parent)
-        crash_point("ledger.removed")

@@ -31,6 +31,12 @@ ELSEWHERE = [
     "dbt.parsed",  # test_real_dbt
     "dbt.model",
     "dbt.model_done",
+    "rebuild.set_aside",  # tests/test_rebuild.py
+    "rebuild.tables",
+    "rebuild.before_commit",
+    "rebuild.committed",
+    "compact.merged",
+    "compact.removed",
 ]
 
 
