@@ -152,8 +152,9 @@ def test_a_warehouse_that_cannot_be_opened(run: Run, shop: Path, tmp_path: Path)
     (root / ".segflow").mkdir()
     (root / ".segflow/warehouse.duckdb").write_text("this is not a database, but long enough to look at" * 9)
     result = run("tick", root=root)
-    assert result.code == 2
-    assert "cannot open the warehouse" in result.err
+    assert result.code == 1
+    assert "is damaged" in result.err
+    assert "run segflow rebuild" in result.err
 
 
 def test_schema_writes_files_that_editors_read(run: Run, tmp_path: Path) -> None:

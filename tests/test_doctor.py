@@ -130,11 +130,11 @@ BROKEN: dict[str, tuple[Callable[[Path], object], dict[str, str]]] = {
     ),
     "no warehouse": (
         lambda root: (root / ".segflow/warehouse.duckdb").unlink(),
-        {"warehouse": "is not there, though tick 20260302T000000Z was committed"},
+        {"warehouse": "is not there, though tick 20260302T000000Z, done was committed"},
     ),
     "no warehouse file": (
         lambda root: edit(root, ".segflow/warehouse.duckdb", "no database, and long enough to look at" * 99),
-        {"warehouse": "cannot open the warehouse", "tick": "cannot open", "generations": "cannot open"},
+        {"warehouse": "run segflow rebuild", "tick": "is damaged", "generations": "is damaged"},
     ),
     "a half-done tick": (stop_in_the_middle, {"tick": "tick 20260302T000000Z stopped after cross"}),
     "mixed generations": (

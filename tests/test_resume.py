@@ -227,7 +227,7 @@ def test_a_warehouse_that_is_behind_is_refused(tmp_path: Path) -> None:
     older = warehouse.read_bytes()
     world.project.tick(THIRD)
     warehouse.write_bytes(older)
-    with pytest.raises(RunError, match="tick 20260303T000000Z was committed"):
+    with pytest.raises(RunError, match="tick 20260303T000000Z, done was committed"):
         world.project.tick(THIRD + timedelta(days=1))
     warehouse.unlink()
     with pytest.raises(RunError, match="has no tick"):
