@@ -105,11 +105,12 @@ class TickRun:
 
 
 def ingest(run: TickRun) -> None:
-    """Copy what became of messages since the last tick."""
+    """Copy what became of messages since the last tick, and what providers told about them."""
     with run.project.warehouse() as warehouse:
         copy_outcomes(warehouse, run.project.store, run.lease, run.row.tick_id)
-    with run.commit("ingest"):
-        pass
+    told = run.project.store.message_events.adopt(run.lease, run.row.tick_id)
+    with run.commit("ingest") as warehouse:
+        warehouse.append("message_events", run.row.tick_id, as_table("message_events", told))
 
 
 def build_models(run: TickRun) -> None:

@@ -62,8 +62,9 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
     (root / "segment_specs/catalog.yml").write_text(CATALOG, encoding="utf-8")
     for number, condition in enumerate(SEGMENTS, 1):
         _write(root / f"segment_specs/example_{number}.yml", {"where": condition})
-    step = {"id": "wait", "wait": "1 day"}
-    _write(root / "flow_specs/flow.yml", {"trigger": {"enters": "example_1"}, "exit_when": IN_FLOWS, "steps": [step]})
+    steps = [{"id": "hello", "send_email": {"subject": "Hello", "text": "Hello"}}, {"id": "wait", "wait": "1 day"}]
+    flow = {"trigger": {"enters": "example_1"}, "exit_when": IN_FLOWS, "steps": steps}
+    _write(root / "flow_specs/welcome.yml", flow)
     try:
         return load_specs(root)
     except SpecError as error:

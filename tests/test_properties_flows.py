@@ -22,7 +22,8 @@ Person = dict[str, Any]
 
 grown = st.integers(1, 4).map(lambda least: {"attribute": "age", "gte": least})
 bought = st.just({"event": "visit", "since": "enrollment"})
-inside = st.one_of(grown, st.just({"segment": "londoners"}), bought)
+lately = st.sampled_from([{"event": "visit", "since": "last_tick"}, {"event": "visit", "since": "s0"}])
+inside = st.one_of(grown, st.just({"segment": "londoners"}), bought, lately)
 edges = st.sampled_from([{"enters": "londoners"}, {"exits": "londoners"}, {"enters": "grown"}, {"exits": "grown"}])
 leaves = st.one_of(
     st.integers(1, 3).map(lambda days: {"wait": f"{days} days"}),
@@ -73,6 +74,8 @@ class Enrollment:
     todo: list[Spec]
     since: int
     began: int
+    first_step: int | None = None
+    """The day on which it took the first step."""
 
 
 @dataclass
@@ -134,7 +137,11 @@ class Naive:
         if "segment" in condition:
             return self.member("londoners", person)
         if "event" in condition:
-            return self.visits.get(contact, -1) > began  # what lies at the enrolling tick was seen by that tick
+            # What lies at a moment's tick was seen by that tick. What has not come yet has nothing after it.
+            first_step = self.inside[contact].first_step if contact in self.inside else None
+            moments = {"enrollment": began, "last_tick": self.day - 1 if self.day else None, "s0": first_step}
+            moment = moments[condition["since"]]
+            return moment is not None and self.visits.get(contact, -1) > moment
         ((kind, segment),) = condition.items()
         return self.crossings.get((kind, segment, contact), -1) > began
 
@@ -210,6 +217,8 @@ class Naive:
                 return
             del enrollment.todo[0]
             enrollment.since = self.day
+            if step["id"] == "s0":
+                enrollment.first_step = self.day
             if action == "branch":
                 detail = "then" if self._holds(step["branch"]["if"], contact) else "else"
                 enrollment.todo[:0] = step["branch"][detail]

@@ -110,6 +110,7 @@ LEDGERS: dict[str, str] = {
     "outbox": "*",
     "decisions": "* exclude (id, decided_by, decided_at)",
     "deliveries": "* exclude (recorded_at)",
+    "message_events": "*",
 }
 """Every table that must be the same however a tick was interrupted, less the columns that hold the wall clock."""
 

@@ -82,7 +82,10 @@ class _Advance:
         self.tick_id, self.as_of, self.before = tick_id, as_of, before
         self.changed, self.ended = False, 0
         nodes = {f"{flow}/{place}": n for flow, found in compiled.conditions.items() for place, n in found.items()}
-        self.conditions = Conditions(nodes, compiled.columns, compiled.specs.catalog, self._resolve)
+        last_tick = warehouse.scalar(
+            exp.select("as_of").from_(relation("ticks")).where(exp.column("tick_id").eq(exp.Literal.string(before)))
+        )
+        self.conditions = Conditions(nodes, compiled.columns, compiled.specs.catalog, self._resolve, last_tick)
 
     def run(self, stale: dict[str, str], broken: dict[str, str], released: Collection[str]) -> set[str]:
         w = self.warehouse

@@ -6,17 +6,19 @@ tick, and facts of the enrollment itself (events since it began), which are comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlglot import exp
 
+from segflow.segments.bounds import timestamp_literal
 from segflow.segments.fact_models import ROWS, aggregate, row_query
 from segflow.segments.facts import FactColumn, column_name
 from segflow.segments.membership_models import CONTACTS, join_facts
-from segflow.segments.nodes import Crossed, Fact, Member, Node, facts_of
+from segflow.segments.nodes import Anchor, Crossed, Fact, Member, Node, anchors, facts_of
 from segflow.segments.predicate import Columns, predicate
-from segflow.segments.sql import col, ident, ref
+from segflow.segments.sql import col, ident, named, ref, typed
 from segflow.specs.catalog import Catalog
 from segflow.warehouse.base import relation
 
@@ -32,10 +34,12 @@ class Conditions:
     catalog: Catalog
     resolve: Callable[[exp.Query], exp.Query]
     """Fills in refs and bounds."""
+    last_tick: datetime | None = None
+    """`as_of` of the tick before; None at the first, which has nothing since then."""
 
     def satisfied(self, keys: list[str]) -> exp.Query:
-        """(subject_id, condition) for the rows of `temp.subjects` (subject_id, contact_id, enrolled_at, condition)
-        whose condition, one of `keys`, holds."""
+        """(subject_id, condition) for the rows of `temp.subjects` (subject_id, contact_id, enrolled_at, visit,
+        condition) whose condition, one of `keys`, holds."""
         nodes = [self.nodes[key] for key in keys]
         query = (
             exp.select(col("subject_id", SUBJECTS), col("condition", SUBJECTS))
@@ -53,7 +57,6 @@ class Conditions:
             fact=lambda fact: own.get(fact) or col(self.columns[fact].column, self.columns[fact].model),
             member=lambda segment: _is_set(col("contact_id", f"member_{segment}")),
             crossed=_crossed,
-            anchor=lambda: col("enrolled_at", SUBJECTS),
         )
         case = exp.Case(this=col("condition", SUBJECTS))
         for key in keys:
@@ -63,10 +66,10 @@ class Conditions:
     def _join_members(self, query: exp.Select, nodes: list[Node]) -> exp.Select:
         below = {found for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
         for found in sorted(below, key=repr):
-            named = exp.column("segment").eq(exp.Literal.string(found.segment))
+            of_segment = exp.column("segment").eq(exp.Literal.string(found.segment))
             if isinstance(found, Member):
                 alias = f"member_{found.segment}"
-                rows = exp.select("contact_id").from_(relation("segment_members")).where(named)
+                rows = exp.select("contact_id").from_(relation("segment_members")).where(of_segment)
             else:
                 alias = f"{found.kind}_{found.segment}"
                 table, at = (
@@ -75,7 +78,7 @@ class Conditions:
                 rows = (
                     exp.select(col("contact_id"), exp.Max(this=col(at)).as_("last_at"))
                     .from_(relation(table))
-                    .where(named)
+                    .where(of_segment)
                     .group_by("contact_id")
                 )
             on = exp.EQ(this=col("contact_id", alias), expression=col("contact_id", SUBJECTS))
@@ -91,14 +94,14 @@ class Conditions:
         for model, facts in sorted(grouped.items()):
             alias = f"own_{model}"
             base = row_query(facts, self.catalog)
-            once = (
-                exp.select("subject_id", "contact_id", "enrolled_at").from_(exp.table_(SUBJECTS, db="temp")).distinct()
-            )
+            asked = sorted({anchor for fact in facts for anchor in anchors(fact.where)}, key=lambda one: one.column)
+            once = self._enrolled(asked)
             same = exp.EQ(
                 this=exp.cast(exp.column("contact_id", table="found"), "VARCHAR"),
                 expression=exp.column("contact_id", table="enrolled"),
             )
-            rows = exp.select("enrolled.subject_id", "enrolled.enrolled_at", *_values(base))
+            moments = [col(anchor.column, "enrolled") for anchor in asked]
+            rows = exp.select("enrolled.subject_id", *moments, *_values(base))
             rows = rows.from_(once.subquery("enrolled")).join(base.subquery("found"), on=same)
             found = [exp.alias_(aggregate(fact), ident(column_name(fact))) for fact in facts]
             facts_query = exp.select("subject_id", *found).from_(rows.subquery(ROWS)).group_by("subject_id")
@@ -106,6 +109,37 @@ class Conditions:
             query = query.join(facts_query.subquery(alias), on=on, join_type="left")
             own |= {fact: col(column_name(fact), alias) for fact in facts}
         return query, own
+
+    def _enrolled(self, asked: Sequence[Anchor]) -> exp.Select:
+        """subject_id, contact_id, and a column for each of `asked`, for every enrollment that is looked at."""
+        query = exp.select(col("subject_id", SUBJECTS), col("contact_id", SUBJECTS)).distinct()
+        query = query.from_(exp.alias_(exp.table_(SUBJECTS, db="temp"), SUBJECTS, table=True))
+        for anchor in asked:
+            if anchor.of == "step":
+                on = exp.and_(
+                    *(
+                        exp.EQ(this=col(theirs, anchor.column), expression=col(own, SUBJECTS))
+                        for theirs, own in (("enrollment_id", "subject_id"), ("visit", "visit"))
+                    )
+                )
+                query = query.join(_taken(anchor.step).subquery(ident(anchor.column)), on=on, join_type="left")
+        return query.select(*(named(self._moment(anchor), anchor.column) for anchor in asked))
+
+    def _moment(self, anchor: Anchor) -> exp.Expr:
+        if anchor.of == "step":
+            return col("at", anchor.column)
+        if anchor.of == "last_tick":
+            return typed(exp.null(), "timestamp") if self.last_tick is None else timestamp_literal(self.last_tick)
+        return col({"enrollment": "enrolled_at", "id": "subject_id", "visit": "visit"}[anchor.of], SUBJECTS)
+
+
+def _taken(step: str) -> exp.Select:
+    """When enrollments took a step: enrollment_id, visit, at. What an edit made them pass by was not taken."""
+    mine = exp.EQ(this=col("step"), expression=exp.Literal.string(step))
+    taken = exp.NEQ(this=col("action"), expression=exp.Literal.string("skipped"))
+    at = named(exp.Max(this=col("at")), "at")
+    query = exp.select(col("enrollment_id"), col("visit"), at).from_(relation("flow_journal"))
+    return query.where(mine, taken).group_by(col("enrollment_id"), col("visit"))
 
 
 def _values(base: exp.Select) -> list[exp.Expr]:

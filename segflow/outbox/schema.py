@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 2
-"""2: `decisions`. A store of an earlier version gets what it has not when it is opened."""
+SCHEMA_VERSION = 3
+"""2: `decisions`. 3: `message_events`. A store of an earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -145,6 +145,21 @@ marks = Table(
     metadata,
     Column("name", Words, primary_key=True),
     Column("value", Words, nullable=False),
+)
+
+message_events = Table(
+    "message_events",
+    metadata,
+    Column("message_id", Words, nullable=False),
+    Column("kind", Words, nullable=False),
+    # The provider's own id of the event, or its time: a callback that comes twice is one event.
+    Column("event_key", Words, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    # Null until a tick takes it over.
+    Column("tick_id", Words),
+    PrimaryKeyConstraint("message_id", "kind", "event_key"),
+    Index("message_events_tick", "tick_id"),
 )
 
 decisions = Table(

@@ -17,6 +17,7 @@ from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.looks import Looks
+from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
 from segflow.outbox.schema import attempts, marks, messages, suppressions
 
@@ -42,6 +43,7 @@ class DeliveryStore(Looks):
         self.name = self._database.name
         self.leases = LeaseTable(self._database)
         self.decisions = Decisions(self._database, self.leases)
+        self.message_events = MessageEvents(self._database, self.leases)
 
     @classmethod
     def open(cls, setting: str, root: Path) -> DeliveryStore:

@@ -253,6 +253,7 @@ def _source_words(column: FactColumn) -> str:
         "event": f"all facts about event {source.name}.",
         "events": f"all facts about events {source.name}*.",
         "object": f"all facts about object {source.name}.",
+        "message": f"the messages that were {source.name}.",
         "list": "the lists that conditions ask for.",
         "tag": "the tags that conditions ask for.",
         "contact": "conditions on attributes that move with time.",

@@ -14,7 +14,8 @@ from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF, Bound
 from segflow.segments.facts import FactColumn
-from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Or, Periods, Source, Value, followed
+from segflow.segments.message_rows import message_rows
+from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Or, Periods, Source, Value, anchors, followed
 from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sequences import with_next
 from segflow.segments.simplify import simplify
@@ -81,13 +82,15 @@ def source_rows(
         base = _event_rows({source.name}, needed, lower, catalog)
     elif source.kind == "events":
         base = _all_event_rows(source.name, needed, lower, catalog)
+    elif source.kind == "message":
+        return message_rows(source.name, {value.name for value in needed}, lower)
     else:
         base = _object_rows(source, needed, lower, catalog)
     later = {node.next.name: node for where in wheres for node in followed(where)}
     if not later:
         return base
     # What no condition looks at is not sorted.
-    plain = [simplify(And(tuple(item for item in _items(where) if not any(followed(item))))) for where in wheres]
+    plain = [simplify(And(tuple(item for item in _items(where) if _is_plain(item)))) for where in wheres]
     following = {
         # What follows comes later, so the same lower bound holds for it.
         row_column(node.next): select(
@@ -156,7 +159,7 @@ def row_column(value: Value) -> str:
     return f"{value.name}_value" if _TAKEN.fullmatch(value.name) else value.name
 
 
-ROW_COLUMNS = Columns(value=lambda value: col(row_column(value)), anchor=lambda: col("enrolled_at"))
+ROW_COLUMNS = Columns(value=lambda value: col(row_column(value)), anchor=lambda anchor: col(anchor.column))
 
 
 def label_rows(kind: str, catalog: Catalog) -> exp.Select:
@@ -310,6 +313,11 @@ def _object_rows(source: Source, needed: list[Value], lower: exp.Expr | None, ca
         on = exp.EQ(this=col(top.contacts_by, _CONTACT), expression=key)
         query.append("joins", exp.Join(this=ref("contacts", _CONTACT), on=on, kind="INNER"))
     return query
+
+
+def _is_plain(node: Node) -> bool:
+    """Is it about the row alone?"""
+    return not any(followed(node)) and not any(anchors(node))
 
 
 def _items(node: Node) -> tuple[Node, ...]:

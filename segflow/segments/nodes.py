@@ -17,7 +17,7 @@ from segflow.specs.types import Duration, ValueType
 Operator = Literal[
     "eq", "in", "lt", "lte", "gt", "gte", "contains", "starts_with", "ends_with", "matches", "is_set", "anniversary"
 ]
-SourceKind = Literal["event", "events", "object", "list", "tag", "contact"]
+SourceKind = Literal["event", "events", "object", "message", "list", "tag", "contact"]
 Aggregate = Literal["count", "sum", "avg", "min", "max", "count_distinct", "first", "last", "match"]
 
 
@@ -73,9 +73,17 @@ class Constant:
 
 @dataclass(frozen=True)
 class Anchor:
-    """A point in time of the enrollment that is looked at: when it began."""
+    """Something of the enrollment that is looked at: when it began, when it took step `step` (null when it has not),
+    when the tick before was; its id; its visit."""
 
-    of: Literal["enrollment"] = "enrollment"
+    of: Literal["enrollment", "step", "last_tick", "id", "visit"] = "enrollment"
+    step: str = ""
+
+    @property
+    def column(self) -> str:
+        """The column that holds it in a query over rows. No property has a blank in its name."""
+        names = {"enrollment": "enrolled at", "last_tick": "last tick", "id": "enrollment id", "visit": "this visit"}
+        return names.get(self.of) or f"took {self.step}"
 
 
 @dataclass(frozen=True)
@@ -116,8 +124,8 @@ class Periods:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a fact reads: an event or object by name, the events whose names begin with `name`, the lists, the tags,
-    or the contacts themselves."""
+    """Where a fact reads: an event or object by name, the events whose names begin with `name`, the messages that
+    were `name` (sent, opened, ...), the lists, the tags, or the contacts themselves."""
 
     kind: SourceKind
     name: str = ""
@@ -129,7 +137,7 @@ class Source:
         """The fact model that holds the facts of this source, those that need a sequence excepted."""
         if self.kind == "events":
             return f"facts__events_{self.name}" if self.name else "facts__events"
-        if self.kind in ("event", "object"):
+        if self.kind in ("event", "object", "message"):
             return f"facts__{self.kind}_{self.name}"
         return {"list": "facts__lists", "tag": "facts__tags", "contact": "facts__contact"}[self.kind]
 
@@ -169,8 +177,8 @@ class Fact:
 
     @property
     def per_enrollment(self) -> bool:
-        """True when it looks at the enrollment's own time: such a fact has one value per enrollment."""
-        return any(isinstance(operand, Anchor) for operand in operands(self.where))
+        """True when it looks at the enrollment itself: such a fact has one value per enrollment."""
+        return any(anchors(self.where))
 
 
 Subject = Value | Fact
@@ -224,6 +232,11 @@ def operands(node: Node) -> Iterator[Operand]:
     for below in node.walk():
         if isinstance(below, Compare):
             yield from below.operands
+
+
+def anchors(node: Node) -> Iterator[Anchor]:
+    """What `node` asks of the enrollment."""
+    return (operand for operand in operands(node) if isinstance(operand, Anchor))
 
 
 def facts_of(node: Node) -> Iterator[Fact]:

@@ -52,7 +52,7 @@ class Columns:
     """A boolean that is never null."""
     crossed: Callable[[Crossed], exp.Expr] = _unsupported
     """A boolean that is never null."""
-    anchor: Callable[[], exp.Expr] = _unsupported
+    anchor: Callable[[Anchor], exp.Expr] = _unsupported
 
 
 def two_valued(node: Node, columns: Columns) -> exp.Expr:
@@ -213,7 +213,7 @@ def _operand(operand: Operand, columns: Columns) -> exp.Expr:
         case Bound():
             return bound_call(operand.key)
         case Anchor():
-            return columns.anchor()
+            return columns.anchor(operand)
         case Value():
             return _value(operand, columns)
         case Constant(value, "timestamp"):

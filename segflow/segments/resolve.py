@@ -43,6 +43,7 @@ from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
 from segflow.specs.sql_expression import column_names, parse_expression
 from segflow.specs.types import NUMBERS, Duration, ValueType, parse_date, parse_instant
+from segflow.specs.windows import ENROLLMENT, LAST_TICK
 
 _POSITIVE: dict[str, Operator] = {
     "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte", "contains": "contains", "starts_with": "starts_with",
@@ -85,6 +86,8 @@ class Resolver:
                 top = self.catalog.object_path(spec.object)[-1][1]
                 source = Source("object", spec.object, top.contacts_by or "")
                 return self._rows(source, self.catalog.objects[spec.object].fields, spec)
+            case c.MessageCondition():
+                return self._messages(spec)
             case c.ListCondition():
                 return self._label("list", spec.list, spec)
             case c.TagCondition():
@@ -295,14 +298,40 @@ class Resolver:
             found.append(Compare(ROW_AT, "gt", (Bound("instant", spec.within_last),)))
         if spec.not_within_last is not None:
             found.append(Compare(ROW_AT, "lte", (Bound("instant", spec.not_within_last),)))
-        if spec.since == "enrollment":
-            # Open, unlike `since: DATE`: what lies at the enrolling tick's as_of was already seen by that tick.
-            found.append(Compare(ROW_AT, "gt", (Anchor(),)))
+        anchor = self._anchor(spec.since)
+        if anchor is not None:
+            # Open, unlike `since: DATE`: what lies at that tick's as_of was already seen by that tick.
+            found.append(Compare(ROW_AT, "gt", (anchor,)))
         elif spec.since is not None:
             found.append(Compare(ROW_AT, "gte", (Constant(self.instant(spec.since), "timestamp"),)))
         if spec.until is not None:
             found.append(Compare(ROW_AT, "lt", (Constant(self.instant(spec.until), "timestamp"),)))
         return found
+
+    @staticmethod
+    def _anchor(since: str | None) -> Anchor | None:
+        """The moment of an enrollment that `since` names; None for a date and for nothing."""
+        if since == ENROLLMENT:
+            return Anchor()
+        if since == LAST_TICK:
+            return Anchor("last_tick")
+        return Anchor("step", since) if since is not None and since[:1].isalpha() else None
+
+    def _messages(self, spec: c.MessageCondition) -> Node:
+        def equal(name: str, kind: ValueType, operand: Operand) -> Node:
+            return Compare(Value("row", name, kind), "eq", (operand,))
+
+        where = [
+            equal(name, "text", Constant(value, "text"))
+            for name, value in (("flow", spec.flow), ("step", spec.step), ("channel", spec.channel))
+            if value is not None
+        ]
+        if spec.step is not None and spec.flow is None:
+            where += [equal("enrollment_id", "text", Anchor("id")), equal("visit", "number", Anchor("visit"))]
+        where += self._window(spec)
+        measure = Value("row", "message_id", "text")
+        fact = Fact(Source("message", spec.message), _and(where), "count_distinct", measure, "number")
+        return self._number_test(fact, spec.count or o.NumberTest.model_validate({"gte": 1}))
 
     def _number_test(self, fact: Fact, test: o.NumberTest) -> Node:
         parts: list[Node] = []

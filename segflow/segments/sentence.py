@@ -70,6 +70,8 @@ def _leaf(condition: Any) -> str:
             return _rows("any event", condition)
         case c.ObjectCondition():
             return _rows(condition.object, condition)
+        case c.MessageCondition():
+            return _messages(condition)
         case c.ListCondition():
             return f"on list {condition.list}{_added(condition)}"
         case c.TagCondition():
@@ -134,6 +136,16 @@ def _rows(noun: str, condition: Any) -> str:
     if isinstance(test, o.MeasureTest):
         return f"{name} of {measured} {_bounds(test)}, over {rows}"
     return f"{_test(f'{name} {measured}', test)}, over {rows}"
+
+
+def _messages(condition: c.MessageCondition) -> str:
+    words = f"{condition.channel or ''} message".strip()
+    if condition.flow is not None:
+        words += f" of flow {condition.flow}"
+    if condition.step is not None:
+        words += f" of step {condition.step}" + ("" if condition.flow is not None else " of this enrollment")
+    count = _bounds(condition.count) if condition.count is not None else "at least 1"
+    return f"{count} x {words} {condition.message}{_window(condition)}"
 
 
 def _sequence(condition: Any) -> str:
@@ -239,8 +251,11 @@ def _operand_words(operand: object) -> str:
             return operand.key
         case Value():
             return operand.name
-        case Anchor():
-            return "the enrollment"
+        case Anchor("step", step):
+            return f"step {step}"
+        case Anchor(of):
+            words = {"enrollment": "the enrollment", "last_tick": "the last tick", "id": "this one", "visit": "this"}
+            return words[of]
         case Constant(value, _):
             return _value(value)
     return str(operand)

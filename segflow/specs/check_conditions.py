@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +10,14 @@ from segflow.errors import did_you_mean
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog, LabelSource
-from segflow.specs.check_values import always_longer, check_bounds, check_span, check_test, instant
-from segflow.specs.issues import shorten
+from segflow.specs.check_messages import check_message
+from segflow.specs.check_values import check_bounds, check_span, check_test
+from segflow.specs.check_windows import Moments, check_window
+from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
 from segflow.specs.source import Loc
 from segflow.specs.sql_expression import check_expression
 from segflow.specs.types import NUMBERS, Duration, ValueType
-
-_WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 Condition = Any
 """One of the models of specs.conditions; the union itself is an Annotated type and no class."""
@@ -33,6 +32,14 @@ class ConditionChecker:
     catalog: Catalog
     enrollment: bool
     why: str = ""
+    flow: NamedFlow | None = None
+    """The flow whose conditions these are."""
+
+    @property
+    def moments(self) -> Moments:
+        """What `since` may name besides dates."""
+        steps = [step.id for step in self.flow.spec.walk()] if self.flow is not None else []
+        return Moments(self.enrollment, self.why, steps)
 
     def check(self, condition: Condition, loc: Loc) -> None:
         """Check `condition`, which stands at `loc`, and all that it holds."""
@@ -52,7 +59,7 @@ class ConditionChecker:
                 found = self.catalog.event(condition.event)
                 if found is None:
                     self.say.unknown((*loc, "event"), "event", condition.event, self.catalog.event_names())
-                    self._window(condition, loc)
+                    check_window(self.say, condition, loc, self.moments)
                 else:
                     self._rows(condition, loc, "event", condition.event, found[1], timed=True)
             case c.EventPrefixCondition(event_prefix=prefix):
@@ -63,10 +70,13 @@ class ConditionChecker:
                 spec = self.catalog.objects.get(condition.object)
                 if spec is None:
                     self.say.unknown((*loc, "object"), "object", condition.object, list(self.catalog.objects))
-                    self._window(condition, loc)
+                    check_window(self.say, condition, loc, self.moments)
                 else:
                     timed = spec.created_at is not None
                     self._rows(condition, loc, "object", condition.object, spec.fields, timed=timed)
+            case c.MessageCondition():
+                check_window(self.say, condition, loc, self.moments)
+                check_message(self.say, condition, loc, self.flow if self.enrollment else None, self.why)
             case c.ListCondition():
                 check_label(self.say, self.catalog.lists, "list", condition.list, (*loc, "list"))
                 self._added(condition, self.catalog.lists, "lists", loc)
@@ -106,7 +116,7 @@ class ConditionChecker:
             known = ", ".join(sorted(self.catalog.event_names())) or "none"
             begins = f" whose name begins with {prefix}" if prefix else ""
             self.say(at, f"the catalog has no event{begins}; known: {known}")
-            self._window(condition, loc)
+            check_window(self.say, condition, loc, self.moments)
         else:
             self._rows(condition, loc, "event", name, self.catalog.shared_properties(prefix), timed=True)
 
@@ -163,7 +173,7 @@ class ConditionChecker:
         fields: Mapping[str, Attribute],
         timed: bool,
     ) -> None:
-        self._window(condition, loc)
+        check_window(self.say, condition, loc, self.moments)
         if not timed:
             for key in (
                 "within_last",
@@ -267,39 +277,6 @@ class ConditionChecker:
             case _:
                 for inner, at in children(node, loc):
                     self._property(inner, at, kind, name, fields)
-
-    def _window(self, condition: c.EventRows | c.ObjectCondition, loc: Loc) -> None:
-        for key in ("within_last", "not_within_last"):
-            span = getattr(condition, key)
-            if span is not None:
-                check_span(self.say, span, (*loc, key))
-        longer, shorter = condition.within_last, condition.not_within_last
-        if longer is not None and shorter is not None and not always_longer(longer, shorter):
-            message = f"the window is empty: within_last {longer} must be longer than not_within_last {shorter}"
-            self.say((*loc, "within_last"), message)
-        if condition.since == "enrollment":
-            if not self.enrollment:
-                self.say((*loc, "since"), f"since: enrollment is about an enrollment: {self.why}")
-        elif condition.since is not None:
-            self._instant(condition.since, (*loc, "since"), "since")
-        if condition.until is not None:
-            self._instant(condition.until, (*loc, "until"), "until")
-        start, end = instant(condition.since or ""), instant(condition.until or "")
-        if start is not None and end is not None and start >= end:
-            self.say(
-                (*loc, "until"), f"the window is empty: until {condition.until} is not after since {condition.since}"
-            )
-
-    def _instant(self, text: str, loc: Loc, word: str) -> None:
-        if instant(text) is not None:
-            return
-        if word == "until" and text == "enrollment":
-            self.say(loc, "until takes a date or time; what happened before the enrollment cannot be asked yet")
-        elif word == "since" and _WORD.fullmatch(text):
-            self.say(loc, f"since: {text} is not built yet: write a date like 2026-01-31, or enrollment")
-        else:
-            extra = " (or enrollment, in a flow)" if word == "since" else ""
-            self.say(loc, f"{word} takes a date or time like 2026-01-31T09:00:00Z{extra}, not '{shorten(text)}'")
 
 
 def _other(kind: str) -> str:

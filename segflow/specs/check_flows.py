@@ -47,7 +47,7 @@ class _Flow:
     def __init__(self, say: Reporter, catalog: Catalog, flow: NamedFlow) -> None:
         self.say, self.catalog, self.flow = say, catalog, flow
         self.spec: FlowSpec = flow.spec
-        self.inside = ConditionChecker(say, catalog, enrollment=True)
+        self.inside = ConditionChecker(say, catalog, enrollment=True, flow=flow)
 
     def check(self) -> None:
         self._trigger()

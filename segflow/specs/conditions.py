@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from segflow.specs.operators import MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
 from segflow.specs.types import Duration, Identifier, Number, SpecModel
+from segflow.specs.windows import Windows
 
 
 class AttributeCondition(Test):
@@ -42,16 +43,9 @@ AGGREGATES = (
 )  # fmt: skip
 
 
-class _Rows(SpecModel):
+class _Rows(Windows):
     """What `event` and `object` share: a window, and at most one aggregate (default: at least one row)."""
 
-    within_last: Duration | None = None
-    not_within_last: Duration | None = None
-    """Longer ago than this; with `within_last`, which must be longer, between the two."""
-    since: str | None = None
-    """An ISO date or time, included; or `enrollment` inside a flow."""
-    until: str | None = None
-    """An ISO date or time, excluded."""
     count: NumberTest | None = None
     sum: MeasureTest | None = None
     avg: MeasureTest | None = None
@@ -80,17 +74,12 @@ class _Rows(SpecModel):
                 "one aggregate per condition, found {found}; combine several with all:",
                 {"found": ", ".join(given)},
             )
-        windows = [name for name in ("within_last", "not_within_last") if getattr(self, name) is not None]
-        fixed = self.since is not None or self.until is not None
-        if fixed and windows:
-            found = ", ".join([*windows, "since/until"])
-            raise PydanticCustomError("window", "one window per condition, found {found}", {"found": found})
-        if (fixed or windows) and given and given[0] in (*PERIODS, *TURNS):
-            found = windows[0] if windows else "since" if self.since is not None else "until"
+        windows = self.windows()
+        if windows and given and given[0] in (*PERIODS, *TURNS):
             raise PydanticCustomError(
                 "window",
                 "{given} says which time it is about; remove {found}",
-                {"given": given[0], "found": found},
+                {"given": given[0], "found": windows[0]},
             )
         return self
 
@@ -192,6 +181,17 @@ class ObjectCondition(_Rows):
 
     object: Identifier
     where: PropertyNode | None = None
+
+
+class MessageCondition(Windows):
+    """`{message: opened, flow: welcome, step: hello, within_last: 30 days}`: counts messages, each once."""
+
+    message: Literal["sent", "delivered", "opened", "clicked", "bounced", "replied", "complained", "unsubscribed"]
+    flow: Identifier | None = None
+    step: Identifier | None = None
+    """With `flow`, a step of that flow; without it, inside a flow, this enrollment's message of this flow's step."""
+    channel: Literal["email", "sms", "webhook"] | None = None
+    count: NumberTest | None = None
 
 
 class Label(SpecModel):
@@ -297,8 +297,8 @@ class Not(SpecModel):
 
 
 CONDITION_KEYS = (
-    "all", "any", "none", "not", "attribute", "event", "event_prefix", "any_event", "object", "list", "tag", "any_list",
-    "any_tag", "segment", "everyone", "bucket", "consent", "sql", "enters", "exits",
+    "all", "any", "none", "not", "attribute", "event", "event_prefix", "any_event", "object", "message", "list", "tag",
+    "any_list", "any_tag", "segment", "everyone", "bucket", "consent", "sql", "enters", "exits",
 )  # fmt: skip
 
 Condition = Annotated[
@@ -311,6 +311,7 @@ Condition = Annotated[
     | Annotated[EventPrefixCondition, Tag("<event_prefix>")]
     | Annotated[AnyEventCondition, Tag("<any_event>")]
     | Annotated[ObjectCondition, Tag("<object>")]
+    | Annotated[MessageCondition, Tag("<message>")]
     | Annotated[ListCondition, Tag("<list>")]
     | Annotated[TagCondition, Tag("<tag>")]
     | Annotated[AnyListCondition, Tag("<any_list>")]

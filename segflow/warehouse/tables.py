@@ -176,6 +176,12 @@ TABLES: dict[str, Table] = {
             ledger=True,
         ),
         _table(
+            "message_events",
+            "message_id VARCHAR, flow VARCHAR, step VARCHAR, contact_id VARCHAR, channel VARCHAR, kind VARCHAR, "
+            "at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+        ),
+        _table(
             "suppressions",
             "channel VARCHAR, address VARCHAR, reason VARCHAR, recorded_at TIMESTAMP",
             ledger=False,

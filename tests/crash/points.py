@@ -27,10 +27,10 @@ def named() -> list[str]:
 
 DECIDING = [
     f"store.{name}.{when}"
-    for name in ("decide", "suppress", "unsuppress", "release", "drop", "renew")
+    for name in ("decide", "message_events", "suppress", "unsuppress", "release", "drop", "renew")
     for when in ("before_commit", "committed")
 ]
-"""Those that a tick does not pass: people decide, and a lease is renewed that is held for long."""
+"""Those that a tick does not pass: people decide, providers tell, and a lease is renewed that is held for long."""
 _ONLY_AFTER = {"exports.old_removed": "exports.renamed"}
 """Points that only a tick passes which was killed before: at this one."""
 

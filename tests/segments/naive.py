@@ -20,9 +20,11 @@ from zoneinfo import ZoneInfo
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.operators import NumberTest
 from segflow.specs.types import Duration
 
 Row = dict[str, Any]
+_AT_LEAST_ONE = NumberTest.model_validate({"gte": 1})
 
 
 @dataclass
@@ -39,6 +41,9 @@ class World:
     """The one that is looked at."""
     expressions: dict[str, Any] = field(default_factory=dict)
     """`sql` condition -> a function of a contact's attributes that says the same; None where SQL says null."""
+    deliveries: list[Row] = field(default_factory=list)
+    message_events: list[Row] = field(default_factory=list)
+    """What became of messages: message_id, flow, step, channel, contact_id, at, and outcome or kind."""
     segments: dict[str, Any] = field(default_factory=dict)
     """Segment -> condition, or a function of a contact's attributes for a `.sql` one."""
 
@@ -96,6 +101,8 @@ class World:
                 return self.test(attributes[spec.attribute], kind, spec, attributes)
             case c.SegmentCondition():
                 return self.holds(self.segments[spec.segment], contact, attributes)
+            case c.MessageCondition():
+                return _in_bounds(len(self.messages(spec, contact)), spec.count or _AT_LEAST_ONE)
             case c.ListCondition():
                 return self.labelled("list", spec.list, contact, spec)
             case c.TagCondition():
@@ -125,6 +132,20 @@ class World:
                     types = types | {f"{owner}.{name}": field for name, field in above.fields.items()}
                 return self.aggregate(spec, list(self.object_rows(spec.object, contact)), types)
         raise TypeError(spec)
+
+    def messages(self, spec: c.MessageCondition, contact: str) -> set[str]:
+        """The messages that had it: an outcome of ours for `sent`, else what a provider told."""
+        rows = self.deliveries if spec.message == "sent" else self.message_events
+        key = "outcome" if spec.message == "sent" else "kind"
+        wanted = {"flow": spec.flow, "step": spec.step, "channel": spec.channel, "contact_id": contact}
+        return {
+            row["message_id"]
+            for row in rows
+            if row[key] == spec.message
+            and _aware(row["at"]) <= self.as_of
+            and self.in_window(spec, _aware(row["at"]))
+            and all(value is None or row[name] == value for name, value in wanted.items())
+        }
 
     # --- lists and tags ------------------------------------------------------------------------------------------
 

@@ -132,6 +132,8 @@ MODELS = (
     "facts__events",
     "facts__events_pur",
     "facts__lists",
+    "facts__message_opened",
+    "facts__message_sent",
     "facts__object_item",
     "facts__object_order",
     "facts__object_plan",

@@ -35,6 +35,8 @@ def load(warehouse: DuckDBWarehouse, world: World) -> None:
     for model, rows in world.tables.items():
         load_table(warehouse, model, pa.Table.from_pylist(rows, schema=pa.schema(SCHEMAS[model])))
     warehouse.append("contact_updates", "t0", pa.Table.from_pylist(world.updates))
+    warehouse.append("deliveries", "t0", pa.Table.from_pylist(world.deliveries))
+    warehouse.append("message_events", "t0", pa.Table.from_pylist(world.message_events))
 
 
 def check(warehouse: DuckDBWarehouse, seed: int, number: int = 25) -> None:

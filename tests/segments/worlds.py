@@ -14,6 +14,7 @@ from tests.segments.naive import Row, World
 from tests.segments.worlds_catalog import (
     CATALOG,
     EXPRESSIONS,
+    FLOWS,
     FROM_SQL,
     LABELS,
     MOMENTS,
@@ -212,7 +213,17 @@ class Maker:
             ],
             "tag_rows": [{"person": person(), "tag": self._one(*LABELS, None)} for _ in range(10)],
         }
-        return World(CATALOG, self.zone, self.as_of, tables, self._updates(people), expressions=EXPRESSIONS)
+        world = World(CATALOG, self.zone, self.as_of, tables, self._updates(people), expressions=EXPRESSIONS)
+        world.deliveries = [{**self._message(), "outcome": self._one("sent", "sent", "skipped")} for _ in range(40)]
+        kinds = ("delivered", "opened", "opened", "clicked")
+        world.message_events = [{**self._message(), "kind": self._one(*kinds)} for _ in range(60)]
+        return world
+
+    def _message(self) -> Row:
+        """Something about one of a few messages of a few contacts."""
+        number = self.random.randrange(24)
+        place = FLOWS[number % len(FLOWS)]
+        return {"message_id": f"m{number}", "contact_id": str(number % 8 + 1), **place, "at": self.moment()}
 
     def _updates(self, people: list[int]) -> list[Row]:
         found = []
@@ -282,6 +293,17 @@ class Maker:
             return {name: [value, value + self._one(0, 2)]}
         both = {"lt": value + 2} if name == "gte" and self._one(True, False) else {}
         return {name: value, **both}
+
+    def message(self) -> Row:
+        """A condition on messages."""
+        spec: Row = {"message": self._one("sent", "delivered", "opened", "opened", "clicked", "replied")}
+        place = self._one(*FLOWS)
+        for key in self._one((), (), ("flow",), ("flow", "step"), ("channel",), ("flow", "channel")):
+            spec[key] = place[key]
+        window = self._one("within_last", "not_within_last", "since", "until", None, None)
+        if window is not None:
+            spec[window] = self._one(*SPANS) if window.endswith("last") else self.written("timestamp")
+        return spec | self._one({}, {"count": 0}, {"count": self.bounds(counts=True)})
 
     def rows(self, kind: str, name: str) -> Row:
         """A condition on events or objects."""
@@ -401,6 +423,8 @@ class Maker:
             *["object"] * 5,
             "events",
             "events",
+            "message",
+            "message",
             "list",
             "tag",
             "segment",
@@ -415,6 +439,8 @@ class Maker:
             return self.rows("events", self._one(*PREFIXES))
         if leaf in ("event", "object"):
             return self.rows(leaf, self._one(*(CATALOG.event_names() if leaf == "event" else CATALOG.objects)))
+        if leaf == "message":
+            return self.message()
         if leaf in ("list", "tag"):
             added = {"added": self.test("timestamp")} if leaf == "list" and self._one(True, False) else {}
             return {**self._one({leaf: self._one(*LABELS, "nobody's")}, {f"any_{leaf}": True}), **added}

@@ -117,6 +117,11 @@ TEXTS = ("London", "london", "Lond", "", "Bath's {{ x }}", "São Paulo")
 NUMBERS = (-1.5, 0.0, 1.0, 2.0, 2.5, 7.0)
 SPANS = ("1 second", "12 hours", "24 hours", "1 day", "7 days", "30 days", "1 month", "3 months", "1 year", "12 months")
 WHOLE_SPANS = ("1 day", "7 days", "30 days", "1 month", "1 quarter", "1 year", "400 days")
+FLOWS = (
+    {"flow": "welcome", "step": "hello", "channel": "email"},
+    {"flow": "welcome", "step": "text", "channel": "sms"},
+    {"flow": "news", "step": "hello", "channel": "email"},
+)
 PREFIXES = ("visit", "review", "c", "")
 LABELS = ("news", "it's", "{% raw %}")
 ZONES = ("UTC", "Europe/London", "America/New_York", "Pacific/Auckland")

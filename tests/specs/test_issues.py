@@ -49,12 +49,9 @@ CONDITIONS = {
                "starting with a letter (did you mean tea_lovers?)"),
     "anniversary": ("{attribute: born, anniversary: tomorrow}", "1:39: anniversary cannot be the text 'tomorrow': expected today"),
     "bucket": ("{bucket: {percent: 10}}", "1:17: bucket must be a text, not a mapping"),
-    "not built: message": ("{message: opened}", "1:9: message is not built yet"),
+    "message kind": ("{message: openned}", "1:18: message cannot be the text 'openned': expected sent, delivered, opened, clicked, bounced, replied, complained or unsubscribed (did you mean opened?)"),
+    "message channel": ("{message: opened, channel: fax}", "1:35: channel cannot be the text 'fax': expected email, sms or webhook"),
     "not built: held_for": ("{attribute: city, held_for: 3 days}", "1:26: held_for is not built yet"),
-    "not built: since last_tick": (
-        "{event: review, since: last_tick}",
-        "1:31: since: last_tick is not built yet: write a date like 2026-01-31, or enrollment",
-    ),
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ where:
     - {event: purchase, stopped: 30 days}
     - {event: purchase, followed_by: {event: review, within: 2 days, not_followed_by: {event: purchase, within: 1 day}}}
     - {event_prefix: pur, where: {property: amount, gt: 1}, not_followed_by: {event: review, within: 2 days}}
+    - {message: opened, flow: hello, step: hello, within_last: 3 days, count: 0}
     - {any_event: true, first_time: {before: 2026-01-01}}
     - {object: item, where: {field: status, of: order, is: paid}}
     - {attribute: born, anniversary: {within_next: 7 days}}
@@ -38,7 +39,7 @@ status: active
 trigger: {any: [{enters: tea}, {exits: tea}]}
 where: {attribute: city, is_set: true}
 reentry: {after_exit: 7 days}
-exit_when: [{exits: tea}, {event: purchase, since: enrollment}]
+exit_when: [{exits: tea}, {event: purchase, since: enrollment}, {message: sent, since: last_tick}]
 guards: {messages: off}
 steps:
   - {id: a, wait: 3 days}

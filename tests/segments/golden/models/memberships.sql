@@ -104,6 +104,8 @@ WITH depth_0 AS MATERIALIZED (
             FALSE
         ) AS in_lists_of_texts_and_whole_numbers,
         coalesce(contacts.city = 'London', FALSE) AS in_londoners,
+        coalesce(facts__message_opened.count_distinct_message_id_channel_is_email_i_622a2b, 0) >= 1
+        AND coalesce(facts__message_sent.count_distinct_message_id_flow_is_welcome_st_ad17b1, 0) >= 2 AS in_messages,
         coalesce(
             contacts.age > 1
             AND contacts.city = 'Rome'
@@ -216,6 +218,10 @@ WITH depth_0 AS MATERIALIZED (
         ON facts__events.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__events_pur') }} AS facts__events_pur
         ON facts__events_pur.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__message_opened') }} AS facts__message_opened
+        ON facts__message_opened.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__message_sent') }} AS facts__message_sent
+        ON facts__message_sent.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__object_item') }} AS facts__object_item
         ON facts__object_item.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__object_order') }} AS facts__object_order
@@ -267,6 +273,7 @@ FROM (
                 CASE WHEN in_event_windows THEN 'event_windows' END,
                 CASE WHEN in_lists_of_texts_and_whole_numbers THEN 'lists_of_texts_and_whole_numbers' END,
                 CASE WHEN in_londoners THEN 'londoners' END,
+                CASE WHEN in_messages THEN 'messages' END,
                 CASE WHEN in_nesting_that_folds_away THEN 'nesting_that_folds_away' END,
                 CASE WHEN in_nobody THEN 'nobody' END,
                 CASE WHEN in_number_operators THEN 'number_operators' END,

@@ -1,0 +1,42 @@
+"""Conditions on messages: the flow exists, and its step sends on the channel."""
+
+from __future__ import annotations
+
+from segflow.specs.check_values import check_bounds
+from segflow.specs.conditions import MessageCondition
+from segflow.specs.flow import FlowSpec, NamedFlow
+from segflow.specs.loaded import Reporter
+from segflow.specs.source import Loc
+
+CHANNELS = {"send_email": "email", "send_sms": "sms", "webhook": "webhook"}
+"""The steps that plan messages, with their channels."""
+
+
+def sending_steps(spec: FlowSpec) -> dict[str, str]:
+    """The steps of a flow that plan messages: id -> channel."""
+    return {
+        step.id: channel for step in spec.walk() for key, channel in CHANNELS.items() if key in type(step).model_fields
+    }
+
+
+def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: NamedFlow | None, why: str) -> None:
+    """Check a condition that stands at `loc`; `own` is the flow whose enrollment it is about, if there is one."""
+    if condition.count is not None:
+        check_bounds(say, condition.count, (*loc, "count"))
+    flow = own
+    if condition.flow is not None:
+        flow = say.loaded.flows.get(condition.flow)
+        if condition.flow not in say.loaded.flow_ids:
+            say.unknown((*loc, "flow"), "flow", condition.flow, sorted(say.loaded.flow_ids))
+    elif condition.step is not None and own is None:
+        say((*loc, "step"), f"a step without flow: is about an enrollment: {why}; name the flow", key=True)
+    if condition.step is None or flow is None:
+        return
+    steps = sending_steps(flow.spec)
+    if condition.step not in [step.id for step in flow.spec.walk()]:
+        say.unknown((*loc, "step"), f"step of flow {flow.id} called", condition.step, list(steps))
+    elif condition.step not in steps:
+        known = ", ".join(steps) or "none does"
+        say((*loc, "step"), f"step {condition.step} of flow {flow.id} sends no message; those that do: {known}")
+    elif condition.channel not in (None, steps[condition.step]):
+        say((*loc, "channel"), f"step {condition.step} sends {steps[condition.step]}, not {condition.channel}")

@@ -1,0 +1,68 @@
+"""Can a window be computed, and is there anything in it?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from segflow.errors import did_you_mean
+from segflow.specs.check_values import always_longer, check_span, instant
+from segflow.specs.issues import shorten
+from segflow.specs.loaded import Reporter
+from segflow.specs.source import Loc
+from segflow.specs.windows import ENROLLMENT, LAST_TICK, Windows
+
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What `since` may name besides dates: with an `enrollment`, its beginning, the last tick, and its flow's `steps`.
+    If there is none, `why` says why not."""
+
+    enrollment: bool
+    why: str
+    steps: Sequence[str]
+
+
+def check_window(say: Reporter, condition: Windows, loc: Loc, moments: Moments) -> None:
+    """Check the window of a condition that stands at `loc`."""
+    for key in ("within_last", "not_within_last"):
+        span = getattr(condition, key)
+        if span is not None:
+            check_span(say, span, (*loc, key))
+    longer, shorter = condition.within_last, condition.not_within_last
+    if longer is not None and shorter is not None and not always_longer(longer, shorter):
+        message = f"the window is empty: within_last {longer} must be longer than not_within_last {shorter}"
+        say((*loc, "within_last"), message)
+    if condition.since is not None:
+        _since(say, condition.since, (*loc, "since"), moments)
+    if condition.until is not None:
+        _until(say, condition.until, (*loc, "until"))
+    start, end = instant(condition.since or ""), instant(condition.until or "")
+    if start is not None and end is not None and start >= end:
+        say((*loc, "until"), f"the window is empty: until {condition.until} is not after since {condition.since}")
+
+
+def _since(say: Reporter, text: str, loc: Loc, moments: Moments) -> None:
+    if instant(text) is not None:
+        return
+    if not _WORD.fullmatch(text):
+        extra = " (or enrollment, last_tick or a step's id, in a flow)"
+        say(loc, f"since takes a date or time like 2026-01-31T09:00:00Z{extra}, not '{shorten(text)}'")
+    elif not moments.enrollment:
+        say(loc, f"since: {text} is about an enrollment: {moments.why}")
+    elif text not in (ENROLLMENT, LAST_TICK, *moments.steps):
+        hint = did_you_mean(text, [ENROLLMENT, LAST_TICK, *moments.steps])
+        known = "write a date, enrollment, last_tick or a step's id"
+        say(loc, f"since: there is no step {text} in this flow{hint}; {known}")
+
+
+def _until(say: Reporter, text: str, loc: Loc) -> None:
+    if instant(text) is not None:
+        return
+    if text == ENROLLMENT:
+        say(loc, "until takes a date or time; what happened before the enrollment cannot be asked yet")
+    else:
+        say(loc, f"until takes a date or time like 2026-01-31T09:00:00Z, not '{shorten(text)}'")

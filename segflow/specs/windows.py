@@ -1,0 +1,37 @@
+"""What part of the past a condition on rows or messages looks at."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from segflow.specs.types import Duration, SpecModel
+
+ENROLLMENT = "enrollment"
+LAST_TICK = "last_tick"
+
+
+class Windows(SpecModel):
+    """At most one window; without any, all of the past."""
+
+    within_last: Duration | None = None
+    not_within_last: Duration | None = None
+    """Longer ago than this; with `within_last`, which must be longer, between the two."""
+    since: str | None = None
+    """An ISO date or time, included; inside a flow also `enrollment`, `last_tick` or the id of a step."""
+    until: str | None = None
+    """An ISO date or time, excluded."""
+
+    @model_validator(mode="after")
+    def _one_window(self) -> Windows:
+        given = self.windows()
+        if len(given) > 1 and given != ["within_last", "not_within_last"]:
+            found = ", ".join(dict.fromkeys("since/until" if name in ("since", "until") else name for name in given))
+            if found != "since/until":
+                raise PydanticCustomError("window", "one window per condition, found {found}", {"found": found})
+        return self
+
+    def windows(self) -> list[str]:
+        """The window's keys that are given."""
+        keys = ("within_last", "not_within_last", "since", "until")
+        return [name for name in keys if getattr(self, name) is not None]
