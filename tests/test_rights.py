@@ -86,6 +86,18 @@ def test_no_right_to_write(root: Path, locked: str, arguments: list[str], code: 
     assert list(root.rglob("*.partial")) == []
 
 
+def test_dbt_may_not_write(tmp_path: Path) -> None:
+    world = World(tmp_path, real=True)
+    target = world.root / "dbt/target"
+    target.mkdir()
+    target.chmod(0o555)
+    code = "from segflow.cli import main\nmain()"
+    done = python(code, "--project-dir", world.root, "tick", "--no-send", before=bound_by_rights)
+    assert done.returncode == 1
+    assert f"dbt cannot read {world.root}/dbt: it cannot use {target}/" in done.stderr
+    assert "permission denied; give this user the right to write there" in done.stderr
+
+
 def test_a_project_on_a_read_only_file_system(root: Path, tmp_path: Path) -> None:
     with mounted(tmp_path / "project", "--bind", str(root)) as project:
         subprocess.run(["mount", "-o", "remount,ro,bind", str(project)], check=True)

@@ -22,6 +22,7 @@ from sqlglot import exp
 
 from segflow.crashpoints import armed, crash_point
 from segflow.errors import RunError
+from segflow.files import reason
 from segflow.interrupts import interrupt_later
 
 _PLAIN_CALL = re.compile(r"\{\{-?\s*(?:ref|source|config)\([^{}]*\)\s*-?\}\}")
@@ -200,6 +201,8 @@ def _by_name(result: Any) -> dict[str, ModelResult]:
 
 
 def _message(result: Any) -> str:
+    if isinstance(result.exception, OSError) and result.exception.filename:
+        return f"it cannot use {result.exception.filename}: {reason(result.exception)}"
     if result.exception is not None:
         return str(result.exception)
     failed = [
