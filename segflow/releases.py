@@ -14,6 +14,7 @@ from segflow.outbox.decisions import EVERYBODY
 from segflow.segments.compiler import CONTACTS
 from segflow.specs.guards import guard_of
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.sqlfile import literal
 from segflow.workspace import Workspace
 
 
@@ -48,20 +49,22 @@ def release(
 
 
 def _held(warehouse: Warehouse, kind: str) -> dict[str, str]:
-    """Name -> reason of what the last tick has left held."""
-    table = {"segment": "segment_state", "flow": "flow_cursors"}[kind]
+    """Name -> reason of what the last tick that came so far has left held."""
+    ledger = relation({"segment": "segment_sizes", "flow": "flow_cursors"}[kind])
+    newest = warehouse.scalar(exp.select(exp.Max(this=exp.column("tick_id"))).from_(ledger))
     rows = warehouse.rows(
         exp.select(kind, "reason")
-        .from_(relation(table))
+        .from_(ledger)
         .where(exp.column("status").eq(exp.Literal.string("held")))
+        .where(exp.column("tick_id").eq(literal(newest)))
         .order_by(kind)
     )
     return {row[kind]: row["reason"] for row in rows}
 
 
 def _check(kind: str, name: str, argument: str, specs: Mapping[str, object], held: dict[str, str]) -> None:
-    if name not in specs and name not in held:
-        raise InputError(f"unknown {kind} {name}{did_you_mean(name, [*held, *specs])}")
+    if name not in specs:
+        raise InputError(f"unknown {kind} {name}{did_you_mean(name, list(specs))}")
     if name not in held:
         others = f"; held are {', '.join(held)}" if held else f"; no {kind} is"
         raise InputError(f"{kind} {name} is not held{others}")

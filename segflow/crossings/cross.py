@@ -147,6 +147,7 @@ def _judged_rows(judged: list[Judged]) -> pa.Table:
             ("changed", pa.bool_()),
             ("on_create", pa.string()),
             ("on_change", pa.string()),
+            ("last_evaluated", pa.string()),
             ("old_rule", pa.string()),
         ]
     )

@@ -32,6 +32,8 @@ class Judged:
     changed: bool
     on_create: str
     on_change: str
+    last_evaluated: str | None = None
+    """The last tick that compared it, when that is not the one before: contacts may have returned since."""
     old_rule: str = "none"
     """none: the rule did not change; ran: it changed and the old one was evaluated; broken: the old one cannot run."""
 
@@ -53,6 +55,7 @@ def judge(
     held = held or {}
     state = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_(relation("segment_state")))}
     latest = _latest(warehouse)
+    late = _last_evaluated(warehouse, [row["segment_key"] for row in state.values() if row["status"] != "ok"])
     found = []
     for segment in compiled.segments.values():
         spec = compiled.specs.segments[segment.id].spec
@@ -75,6 +78,7 @@ def judge(
                 changed=changed and evaluated,
                 on_create=spec.on_create,
                 on_change=spec.on_change,
+                last_evaluated=late.get(key),
             )
         )
     return found
@@ -165,6 +169,19 @@ def _latest(warehouse: Warehouse) -> dict[tuple[str, int], str]:
         exp.select("segment_key", "segment_version", "fingerprint").from_(relation("segment_versions"))
     )
     return {(row["segment_key"], row["segment_version"]): row["fingerprint"] for row in rows}
+
+
+def _last_evaluated(warehouse: Warehouse, keys: list[str]) -> dict[str, str]:
+    """segment_key -> the last tick that compared this segment with its members."""
+    if not keys:
+        return {}
+    ticks = (
+        exp.select("segment_key", exp.Max(this=exp.column("tick_id")).as_("tick_id"))
+        .from_(relation("segment_sizes"))
+        .where(exp.column("status").eq(exp.Literal.string("ok")), exp.column("segment_key").isin(*keys))
+        .group_by("segment_key")
+    )
+    return {row["segment_key"]: row["tick_id"] for row in warehouse.rows(ticks)}
 
 
 def _compiled_sql(warehouse: Warehouse) -> dict[str, str]:

@@ -17,6 +17,14 @@ before as (
     group by entries.segment_key, entries.contact_id
 ),
 
+-- Those who returned while a segment was stale or held, since it was compared for the last time.
+returned_late as (
+    select distinct judged.segment_key, changes.contact_id
+    from temp.judged as judged
+    inner join segflow.contact_changes as changes on changes.tick_id > judged.last_evaluated
+    where judged.evaluated and changes.change = 'returned'
+),
+
 caused as (
     select
         entering.segment_key,
@@ -28,7 +36,7 @@ caused as (
         judged.on_change,
         judged.old_rule,
         case
-            when returned.contact_id is not null then 'returned'
+            when returned.contact_id is not null or returned_late.contact_id is not null then 'returned'
             when judged.is_new then 'baseline'
             when judged.old_rule = 'none' then 'data'
             when old_members.contact_id is not null then 'data'
@@ -38,6 +46,8 @@ caused as (
     inner join temp.judged as judged on judged.segment_key = entering.segment_key
     left join before on before.segment_key = entering.segment_key and before.contact_id = entering.contact_id
     left join temp.returned as returned on returned.contact_id = entering.contact_id
+    left join returned_late
+        on returned_late.segment_key = entering.segment_key and returned_late.contact_id = entering.contact_id
     left join temp.old_members as old_members
         on old_members.segment_key = entering.segment_key and old_members.contact_id = entering.contact_id
 )
