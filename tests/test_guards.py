@@ -102,7 +102,8 @@ def world(tmp_path: Path) -> World:
 
 def statuses(world: World) -> dict[str, str]:
     rows = world.rows("SELECT segment AS name, status FROM segflow.segment_state")
-    rows += world.rows("SELECT flow AS name, status FROM segflow.flow_cursors")
+    newest = "(SELECT max(tick_id) FROM segflow.ticks)"
+    rows += world.rows(f"SELECT flow AS name, status FROM segflow.flow_cursors WHERE tick_id = {newest}")
     return {row["name"]: row["status"] for row in rows}
 
 
@@ -205,6 +206,17 @@ def test_what_cannot_be_released(world: World, asked: dict[str, Sequence[str]], 
     with pytest.raises(InputError, match=told):
         world.project.release(**asked)  # type: ignore[arg-type]
     assert world.project.store.decisions.released("segment", "any") == set()
+
+
+def test_what_was_held_once_is_not_released_later(world: World) -> None:
+    world.rows_of("contacts", people("LRRRRR"))
+    world.tick(START + DAY)
+    assert statuses(world) == {"londoners": "held", "others": "held", "bye": "held"}
+    world.rows_of("contacts", people("LLLLRR"))
+    assert world.tick(START + 2 * DAY).errors == []
+    for asked in ({"segments": ["londoners"]}, {"flows": ["bye"]}):
+        with pytest.raises(InputError, match=r"is not held; no (segment|flow) is"):
+            world.project.release(**asked)
 
 
 Run = Callable[..., tuple[int, str, str]]
