@@ -180,3 +180,20 @@ def test_since_a_step_and_since_the_last_tick(world: World) -> None:
     assert listed(world, "z") == set()
     # ana and eve had visited between the first two ticks, when they were enrolled.
     assert ended == {"ticks": {"ana": 1, "eve": 1, "bob": 4}, "sequence": {"bob": 4}}
+
+
+def test_a_rebuild_brings_message_events_back(world: World) -> None:
+    world.flow("mail", flow([OFFER]))
+    world.tick(on(0))
+    move(world, "ana")
+    world.tick(on(1), send=True)
+    tell(world, "opened", "mail", "ana", on(1.5))
+    world.tick(on(2))
+    kept = world.ledgers()["message_events"]
+    assert len(kept) == 1
+    world.close()
+    (world.root / ".segflow/warehouse.duckdb").unlink()
+    again = World.at(world.root)
+    again.project.rebuild()
+    assert again.ledgers()["message_events"] == kept
+    again.close()

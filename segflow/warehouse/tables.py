@@ -180,6 +180,7 @@ TABLES: dict[str, Table] = {
             "message_id VARCHAR, flow VARCHAR, step VARCHAR, contact_id VARCHAR, channel VARCHAR, kind VARCHAR, "
             "at TIMESTAMP, tick_id VARCHAR",
             ledger=True,
+            stage="ingest",
         ),
         _table(
             "suppressions",
