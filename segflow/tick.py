@@ -21,6 +21,7 @@ from segflow import record, ticks
 from segflow.crashpoints import crash_point
 from segflow.crossings import cross as crossing
 from segflow.crossings.guards import contacts_lost
+from segflow.crossings.history import keep_history
 from segflow.errors import ContactsLostError, InputError
 from segflow.exports import Export, export_tick
 from segflow.flows import advance as flows
@@ -171,6 +172,7 @@ def cross(run: TickRun) -> None:
             broken,
             released,
         )
+        keep_history(run.project.compiled, warehouse, run.row.tick_id, run.row.as_of, broken)
         run.book("segment", released, left_out)
 
 

@@ -107,6 +107,7 @@ LEDGERS: dict[str, str] = {
     "flow_waits": "*",
     "flow_journal": "*",
     "contact_updates": "*",
+    "attribute_history": "*",
     "outbox": "*",
     "decisions": "* exclude (id, decided_by, decided_at)",
     "deliveries": "* exclude (recorded_at)",

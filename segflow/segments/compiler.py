@@ -164,6 +164,7 @@ def needs(node: Node, columns: Mapping[Fact, FactColumn]) -> set[str]:
             fact = below.subject
             found |= {columns[fact].name} | needs(fact.where, columns)
             found |= {f"{CONTACTS}.{fact.source.contacts_by}"} if fact.source.contacts_by else set()
+            found |= {f"{CONTACTS}.{fact.source.name}"} if fact.source.kind == "held" else set()
     return found
 
 
@@ -256,6 +257,7 @@ def _source_words(column: FactColumn) -> str:
         "message": f"the messages that were {source.name}.",
         "list": "the lists that conditions ask for.",
         "tag": "the tags that conditions ask for.",
+        "held": "for how long attributes have had their values.",
         "contact": "conditions on attributes that move with time.",
     }[source.kind]
 

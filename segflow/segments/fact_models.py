@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF, Bound
 from segflow.segments.facts import FactColumn
+from segflow.segments.history import held_rows, history_attributes
 from segflow.segments.message_rows import message_rows
 from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Or, Periods, Source, Value, anchors, followed
 from segflow.segments.predicate import Columns, predicate
@@ -52,7 +53,12 @@ def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
     facts = [column.fact for column in columns]
     if source.kind == "contact":
         return _contact_facts(columns)
-    base = label_rows(source.kind, catalog) if source.kind in ("list", "tag") else row_query(facts, catalog)
+    if source.kind == "held":
+        base: exp.Query = held_rows(history_attributes(facts))
+    elif source.kind in ("list", "tag"):
+        base = label_rows(source.kind, catalog)
+    else:
+        base = row_query(facts, catalog)
     projections = [named(aggregate(column.fact), column.column) for column in columns]
     contact = named(typed(col("contact_id"), "text"), "contact_id")
     query = select([contact, *projections, tick_id_call()], exp.Table(this=ident(ROWS)))

@@ -100,7 +100,7 @@ def _words(node: Node) -> list[str]:
             return ["then", source.name, *_words(where)]
         case Compare(Value() as value, operator, operands):
             if value == ROW_AT and operands and isinstance(operands[0], Bound) and operands[0].shift is not None:
-                return ["in" if operator == "gt" else "before", operands[0].span]
+                return ["in" if operator in ("gt", "gte") else "before", operands[0].span]
             if value.owner:
                 value = Value("row", f"{value.owner} {value.name}", value.type)
             texts = [

@@ -17,7 +17,7 @@ from segflow.specs.types import Duration, ValueType
 Operator = Literal[
     "eq", "in", "lt", "lte", "gt", "gte", "contains", "starts_with", "ends_with", "matches", "is_set", "anniversary"
 ]
-SourceKind = Literal["event", "events", "object", "message", "list", "tag", "contact"]
+SourceKind = Literal["event", "events", "object", "message", "list", "tag", "contact", "held"]
 Aggregate = Literal["count", "sum", "avg", "min", "max", "count_distinct", "first", "last", "match"]
 
 
@@ -125,7 +125,8 @@ class Periods:
 @dataclass(frozen=True)
 class Source:
     """Where a fact reads: an event or object by name, the events whose names begin with `name`, the messages that
-    were `name` (sent, opened, ...), the lists, the tags, or the contacts themselves."""
+    were `name` (sent, opened, ...), the lists, the tags, the contacts themselves, or since when they have held the
+    attribute `name`."""
 
     kind: SourceKind
     name: str = ""
@@ -139,7 +140,7 @@ class Source:
             return f"facts__events_{self.name}" if self.name else "facts__events"
         if self.kind in ("event", "object", "message"):
             return f"facts__{self.kind}_{self.name}"
-        return {"list": "facts__lists", "tag": "facts__tags", "contact": "facts__contact"}[self.kind]
+        return {"list": "facts__lists", "tag": "facts__tags"}.get(self.kind) or f"facts__{self.kind}"
 
 
 @dataclass(frozen=True)

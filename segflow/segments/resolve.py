@@ -72,7 +72,8 @@ class Resolver:
                 return Not(self.condition(spec.not_))
             case c.AttributeCondition():
                 kind = self.catalog.contacts.attributes[spec.attribute].type
-                return self.test(Value("contact", spec.attribute, kind), spec)
+                test = self.test(Value("contact", spec.attribute, kind), spec)
+                return test if spec.held_for is None else And((test, _held(spec.attribute, spec.held_for)))
             case c.EventCondition():
                 found = self.catalog.event(spec.event)
                 assert found is not None, spec.event
@@ -343,6 +344,15 @@ class Resolver:
             low, high = (self.constant(value, "number") for value in test.between)
             parts += [Compare(fact, "gte", (low,)), Compare(fact, "lte", (high,))]
         return _and(parts)
+
+
+def _held(attribute: str, spec: o.HeldFor) -> Node:
+    """Longer ago is earlier: `gte: 30 days` is a value that came at `as_of - 30 days` or before."""
+    turned: dict[str, Operator] = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte"}
+    where: list[Node] = [Compare(Value("row", "name", "text"), "eq", (Constant(attribute, "text"),))]
+    where += [Compare(ROW_AT, turned[name], (Bound("instant", span),)) for name, span in spec.bounds()]
+    fact = Fact(Source("held", attribute), _and(where), "match", None, "boolean")
+    return Compare(fact, "eq", (Constant(True, "boolean"),))
 
 
 def _and(items: list[Node]) -> Node:

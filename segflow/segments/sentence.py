@@ -59,6 +59,10 @@ def sentence(condition: Any) -> list[str]:
 
 def _leaf(condition: Any) -> str:
     match condition:
+        case c.AttributeCondition(attribute=name) if condition.held_for is not None:
+            words = {"gt": "more than", "gte": "at least", "lt": "less than", "lte": "at most"}
+            spans = " and ".join(f"{words[bound]} {span}" for bound, span in condition.held_for.bounds())
+            return f"{_test(name, condition)}, for {spans}"
         case c.AttributeCondition(attribute=name) | c.PropertyCondition(property=name) | c.FieldCondition(field=name):
             owner = condition.of if isinstance(condition, c.FieldCondition) else None
             return _test(f"{owner} {name}" if owner else name, condition)
@@ -229,7 +233,7 @@ def node_words(node: Node) -> str:
             subject = node.subject
             first = node.operands[0] if node.operands else None
             if subject == ROW_AT and isinstance(first, Bound) and first.shift is not None:
-                return f"{'in the last' if node.operator == 'gt' else 'longer ago than'} {first.span}"
+                return f"{'in the last' if node.operator in ('gt', 'gte') else 'longer ago than'} {first.span}"
             name = _value_words(subject) if isinstance(subject, Value) else fact_sentence(subject)
             if node.operator == "is_set":
                 return f"{name} is set"

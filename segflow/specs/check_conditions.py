@@ -55,6 +55,8 @@ class ConditionChecker:
                 else:
                     others = self.catalog.contacts.attributes
                     check_test(self.say, condition, attribute.type, loc, condition.attribute, others)
+                for name, span in condition.held_for.bounds() if condition.held_for is not None else []:
+                    check_span(self.say, span, (*loc, "held_for", name))
             case c.EventCondition():
                 found = self.catalog.event(condition.event)
                 if found is None:

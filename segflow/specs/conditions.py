@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.specs.operators import MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
+from segflow.specs.operators import HeldFor, MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
 from segflow.specs.types import Duration, Identifier, Number, SpecModel
 from segflow.specs.windows import Windows
 
@@ -20,6 +20,8 @@ class AttributeCondition(Test):
     """`{attribute: city, is: London}`"""
 
     attribute: Identifier
+    held_for: HeldFor | None = None
+    """The value that satisfies the operator has been there for so long. Known since the first tick that asked."""
 
 
 class PropertyCondition(Test):

@@ -178,6 +178,25 @@ class MeasureTest(NumberTest):
         return self
 
 
+class HeldFor(SpecModel):
+    """`held_for: {gte: 30 days}`: for how long the attribute has had its present value; several must all hold."""
+
+    gt: Duration | None = None
+    gte: Duration | None = None
+    lt: Duration | None = None
+    lte: Duration | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> HeldFor:
+        if not self.bounds():
+            raise PydanticCustomError("measure", "give bounds like gte: 30 days (gt, gte, lt, lte)")
+        return self
+
+    def bounds(self) -> list[tuple[str, Duration]]:
+        """The bounds given, by name."""
+        return [(name, getattr(self, name)) for name in ("gt", "gte", "lt", "lte") if getattr(self, name) is not None]
+
+
 class ValueTest(Test):
     """`last: {property: category, is: tea}`: any operator, on the smallest, largest, first or last value."""
 

@@ -154,6 +154,12 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "attribute_history",
+            "contact_id VARCHAR, attribute VARCHAR, value VARCHAR, since TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="cross",
+        ),
+        _table(
             "outbox",
             "message_id VARCHAR, enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, step VARCHAR, visit BIGINT, "
             "contact_id VARCHAR, channel VARCHAR, sender VARCHAR, content VARCHAR, trigger_segment VARCHAR, "

@@ -39,6 +39,8 @@ class World:
     """What flows changed: contact_id, kind (list, tag or attribute), name, value, at, hop."""
     contact: str = ""
     """The one that is looked at."""
+    history: list[Row] = field(default_factory=list)
+    """What ticks saw that was new: contact_id, attribute, value as text, since."""
     expressions: dict[str, Any] = field(default_factory=dict)
     """`sql` condition -> a function of a contact's attributes that says the same; None where SQL says null."""
     deliveries: list[Row] = field(default_factory=list)
@@ -98,7 +100,9 @@ class World:
                 return True
             case c.AttributeCondition():
                 kind = self.catalog.contacts.attributes[spec.attribute].type
-                return self.test(attributes[spec.attribute], kind, spec, attributes)
+                value = attributes[spec.attribute]
+                held = self.held(contact, spec.attribute, value, spec.held_for) if spec.held_for is not None else True
+                return held and self.test(value, kind, spec, attributes)
             case c.SegmentCondition():
                 return self.holds(self.segments[spec.segment], contact, attributes)
             case c.MessageCondition():
@@ -146,6 +150,21 @@ class World:
             and self.in_window(spec, _aware(row["at"]))
             and all(value is None or row[name] == value for name, value in wanted.items())
         }
+
+    def held(self, contact: str, attribute: str, value: Any, spec: o.HeldFor) -> bool:
+        """For how long has the contact had `value`? Since the last row of the history, if it says the same."""
+        mine = [row for row in self.history if row["contact_id"] == contact and row["attribute"] == attribute]
+        mine = [row for row in mine if _aware(row["since"]) < self.as_of]
+        last = max(mine, key=lambda row: row["since"]) if mine else None
+        text = str(value).lower() if isinstance(value, bool) else None if value is None else str(value)
+        since = _aware(last["since"]) if last is not None and last["value"] == text else self.as_of
+        checks = {"gt": "before", "gte": "to", "lt": "after", "lte": "from"}
+        for name, span in spec.bounds():
+            border = span.before(self.as_of)
+            fine = {"before": since < border, "to": since <= border, "after": since > border, "from": since >= border}
+            if not fine[checks[name]]:
+                return False
+        return True
 
     # --- lists and tags ------------------------------------------------------------------------------------------
 

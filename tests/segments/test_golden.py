@@ -131,6 +131,7 @@ MODELS = (
     "facts__event_review",
     "facts__events",
     "facts__events_pur",
+    "facts__held",
     "facts__lists",
     "facts__message_opened",
     "facts__message_sent",

@@ -37,6 +37,7 @@ def load(warehouse: DuckDBWarehouse, world: World) -> None:
     warehouse.append("contact_updates", "t0", pa.Table.from_pylist(world.updates))
     warehouse.append("deliveries", "t0", pa.Table.from_pylist(world.deliveries))
     warehouse.append("message_events", "t0", pa.Table.from_pylist(world.message_events))
+    warehouse.append("attribute_history", "t0", pa.Table.from_pylist(world.history))
 
 
 def check(warehouse: DuckDBWarehouse, seed: int, number: int = 25) -> None:

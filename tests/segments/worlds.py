@@ -217,6 +217,7 @@ class Maker:
         world.deliveries = [{**self._message(), "outcome": self._one("sent", "sent", "skipped")} for _ in range(40)]
         kinds = ("delivered", "opened", "opened", "clicked")
         world.message_events = [{**self._message(), "kind": self._one(*kinds)} for _ in range(60)]
+        world.history = self._history(tables["people"])
         return world
 
     def _message(self) -> Row:
@@ -224,6 +225,18 @@ class Maker:
         number = self.random.randrange(24)
         place = FLOWS[number % len(FLOWS)]
         return {"message_id": f"m{number}", "contact_id": str(number % 8 + 1), **place, "at": self.moment()}
+
+    def _history(self, people: list[Row]) -> list[Row]:
+        """What earlier ticks saw; the last of it is often what is there now."""
+        found = {}
+        for _ in range(60):
+            person = self._one(*people)
+            name, column = self._one(("city", "city"), ("vip", "is vip"), ("age", "age"))
+            value = self._one(person[column], person[column], self.value("text"), None)
+            text = str(value).lower() if isinstance(value, bool) else None if value is None else str(value)
+            row = {"contact_id": str(person["Person No"]), "attribute": name, "value": text, "since": self.moment()}
+            found[row["contact_id"], name, row["since"]] = row
+        return list(found.values())
 
     def _updates(self, people: list[int]) -> list[Row]:
         found = []
@@ -434,6 +447,11 @@ class Maker:
             return self.against()
         if leaf == "attribute":
             name = self._one(*CATALOG.contacts.attributes)
+            if self._one(True, False, False):
+                name = self._one("city", "vip", "age")
+                held = {self._one("gt", "gte", "lt", "lte"): self._one(*SPANS)}
+                test = self.test(CATALOG.contacts.attributes[name].type)
+                return {"attribute": name, **test, "held_for": held}
             return {"attribute": name, **self.test(CATALOG.contacts.attributes[name].type)}
         if leaf == "events":
             return self.rows("events", self._one(*PREFIXES))

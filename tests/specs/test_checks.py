@@ -76,6 +76,8 @@ CONDITIONS = {
     "sql: the clock": ("{sql: seen > now()}", "21: now() is the clock of the machine: use {{ as_of() }}, the tick's time"),
     "sql: a template": ("{sql: 'seen > {{ as_of() }}'}", "15: a sql condition is no template: it sees the columns of contacts only, and no {{ ref() }} or time"),
     "sql: not valid": ("{sql: age >}", "18: this is not valid SQL: something is missing at its end"),
+    "held_for without a bound": ("{attribute: city, is: x, held_for: {}}", "43: give bounds like gte: 30 days (gt, gte, lt, lte)"),
+    "held_for without time": ("{attribute: city, is: x, held_for: {gte: 0 days}}", "49: 0 days is no time at all"),
     "sum of texts": ("{event: purchase, sum: {property: category, gt: 1}}", "42: sum needs a number; category is a text"),
     "last with a wrong type": ("{event: purchase, last: {property: amount, is: x}}", "55: amount takes a number, not the text 'x'"),
     "window without created_at": ("{object: item, within_last: 3 days}", "23: within_last needs to know when a row was made: give object item a created_at in the catalog"),

@@ -51,7 +51,7 @@ CONDITIONS = {
     "bucket": ("{bucket: {percent: 10}}", "1:17: bucket must be a text, not a mapping"),
     "message kind": ("{message: openned}", "1:18: message cannot be the text 'openned': expected sent, delivered, opened, clicked, bounced, replied, complained or unsubscribed (did you mean opened?)"),
     "message channel": ("{message: opened, channel: fax}", "1:35: channel cannot be the text 'fax': expected email, sms or webhook"),
-    "not built: held_for": ("{attribute: city, held_for: 3 days}", "1:26: held_for is not built yet"),
+    "held_for": ("{attribute: city, is: x, held_for: 3 days}", "1:43: held_for must be a mapping with keys like gt, gte, lt, lte, not the text '3 days'"),
 }  # fmt: skip
 
 

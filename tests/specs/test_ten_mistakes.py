@@ -39,7 +39,7 @@ many.yml:11:20: '30 dys' is not a duration: write a number and a unit, like 30 d
 many.yml:12:15: there is no event purchse (did you mean purchase?)
 many.yml:14:25: there is no property of event purchase called categry (did you mean category?)
 many.yml:15:7: a condition takes exactly one operator, found is, is_not; combine several with all:
-many.yml:16:25: held_for is not built yet
+many.yml:16:35: held_for must be a mapping with keys like gt, gte, lt, lte, not the text '3 days'
 many.yml:17:13: there is no tag vpi (did you mean vip?)
 many.yml:18:16: there is no segment teas (did you mean tea?)
 many.yml:19:1: on_change has no value; give one or remove the key

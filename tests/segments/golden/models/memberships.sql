@@ -204,7 +204,18 @@ WITH depth_0 AS MATERIALIZED (
                 OR facts__contact.seen_anniversary_anniversaries_1_day_europe_878f85
             ),
             FALSE
-        ) AS in_timestamp_operators
+        ) AS in_timestamp_operators,
+        coalesce(
+            (
+                (
+                    contacts.city = 'London' AND facts__held.name_is_city_before_30_days_d860d5
+                )
+                OR (
+                    NOT coalesce(contacts.vip, FALSE) AND facts__held.name_is_vip_before_1_month_in_1_year_71b421
+                )
+            ),
+            FALSE
+        ) AS in_values_held_for_a_time
     FROM {{ ref('contacts') }} AS contacts
     LEFT JOIN {{ ref('facts__contact') }} AS facts__contact
         ON facts__contact.contact_id = contacts.contact_id
@@ -218,6 +229,8 @@ WITH depth_0 AS MATERIALIZED (
         ON facts__events.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__events_pur') }} AS facts__events_pur
         ON facts__events_pur.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__held') }} AS facts__held
+        ON facts__held.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__message_opened') }} AS facts__message_opened
         ON facts__message_opened.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__message_sent') }} AS facts__message_sent
@@ -285,7 +298,8 @@ FROM (
                 CASE WHEN in_several_events THEN 'several_events' END,
                 CASE WHEN in_text_operators THEN 'text_operators' END,
                 CASE WHEN in_texts_that_must_stay_texts THEN 'texts_that_must_stay_texts' END,
-                CASE WHEN in_timestamp_operators THEN 'timestamp_operators' END
+                CASE WHEN in_timestamp_operators THEN 'timestamp_operators' END,
+                CASE WHEN in_values_held_for_a_time THEN 'values_held_for_a_time' END
             ]
         ) AS segment,
         contact_id
