@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
+.PHONY: help demo test crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
 	@echo "make demo   build the demo shop, run 30 daily ticks, show what happened"
 	@echo "make test   run the whole test suite"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
+	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
 	@echo "make ui     open the Dagster UI on the demo"
 	@echo "make check  lint, types, generated models"
 	@echo "make clean  remove everything that was made"
@@ -34,6 +35,9 @@ demo: $(VENV)/runtime
 
 test: $(VENV)/dev
 	@$(BIN)/python -m pytest
+
+crash: $(VENV)/dev
+	@$(BIN)/python -m tests.crash.full
 
 # A second environment, the same but for one line.
 DUCKDB2 := 2.0.0

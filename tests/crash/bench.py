@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ class Bench:
     def __init__(self, folder: Path, server: HttpServer, victims: Victims, *, first: bool, real: bool) -> None:
         self.folder, self._server, self._victims, self._real = folder, server, victims, real
         self._at = shop.FIRST if first else shop.THIRD
+        self._next = shop.SECOND if first else shop.FOURTH
         self._template = folder / "template"
         (shop.fresh if first else shop.lived)(self._template, server.url)
         self._number = 0
@@ -99,6 +101,16 @@ class Bench:
         assert code == 0, self._said(root)
         self.expected = state_of(root)
         self._drop(root)
+
+    @cached_property
+    def _expected_next(self) -> State:
+        root = self.copy()
+        for at in (self._at, self._next):
+            code, _ = self._tick(root, [], at=at.isoformat())
+            assert code == 0, self._said(root)
+        found = state_of(root)
+        self._drop(root)
+        return found
 
     def copy(self) -> Path:
         """A new copy of the prepared project."""
@@ -110,11 +122,13 @@ class Bench:
         kills: Sequence[Kill],
         between: Callable[[Path], None] = _nothing,
         after: Callable[[Path], None] = _nothing,
+        *,
+        follow: bool = False,
     ) -> Case:
         """Kill the tick, once per entry of `kills`, each time resumed; then let it end and compare.
 
-        `between` is done to the project after the last kill, `after` when the tick is over. Raises AssertionError when
-        the tick cannot be resumed.
+        `between` is done to the project after the last kill, `after` when the tick is over; with `follow` the next
+        tick is run and compared, too. Raises AssertionError when the tick cannot be resumed.
         """
         root, case = self.copy(), Case()
         self._server.calls.clear()
@@ -126,6 +140,11 @@ class Bench:
         found = state_of(root)
         case.differences = self.expected.differences(found)
         self._count(case, found)
+        if follow:
+            code, _ = self._tick(root, [], at=self._next.isoformat())
+            assert code == 0, f"the tick after the one killed at {case.places}: {self._said(root)}"
+            told = self._expected_next.differences(state_of(root))
+            case.differences += [f"after the next tick: {difference}" for difference in told]
         self._drop(root)
         return case
 
@@ -181,7 +200,7 @@ class Bench:
         case.lost += [message for message in found.again if not accepted[message]]
 
     def _tick(self, root: Path, trace: list[str], **order: Any) -> tuple[int, float]:
-        return self._order(root, trace, act="tick", at=self._at.isoformat(), real=self._real, **order)
+        return self._order(root, trace, **{"act": "tick", "at": self._at.isoformat(), "real": self._real, **order})
 
     def _order(self, root: Path, trace: list[str], **order: Any) -> tuple[int, float]:
         paths = {"trace": str(root.parent / "trace"), "error": str(root.parent / "error")}
