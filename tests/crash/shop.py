@@ -34,9 +34,9 @@ _SETTINGS: dict[str, Any] = {
 _SEGMENTS: dict[str, Any] = {
     "londoners": {"where": {"attribute": "city", "is": "London"}},
     "recent": {"where": {"event": "purchase", "within_last": "2 days"}},
-    "grown": {"where": {"attribute": "age", "gte": 25}},
+    "grown": {"where": {"attribute": "age", "gte": 15}},
     "teens": "select contact_id from {{ ref('stg_contacts') }} where age between 13 and 19",
-    "old": {"where": {"attribute": "age", "gte": 45}},
+    "old": {"where": {"attribute": "age", "gte": 25}},
     # Both are held at the second tick; a person releases the first.
     "romans": {"where": {"attribute": "city", "is": "Rome"}, "guards": {"exits": {"percent": 5, "of_at_least": 1}}},
     "abroad": {"where": {"attribute": "city", "is": "Rome"}, "guards": {"exits": {"percent": 5, "of_at_least": 1}}},
@@ -54,7 +54,7 @@ def _flows(url: str) -> dict[str, dict[str, Any]]:
             "status": "active",
             "reentry": "always",
             "trigger": {"any": [{"enters": "londoners"}, {"enters": "recent"}]},
-            "exit_when": [{"attribute": "age", "lt": 5}],
+            "exit_when": [{"attribute": "age", "lt": 2}],
             "steps": [
                 {"id": "hello", "send_sms": {"text": "Hello {{ contact.contact_id }}"}},
                 {"id": "news", "add_to_list": "news"},
@@ -135,14 +135,14 @@ def lived(root: Path, url: str) -> None:
     """The project with two ticks behind it, and data and definitions that changed since: its next tick is THIRD."""
     world = _made(root, url)
     world.tick(FIRST, send=True)
-    world.rows_of("contacts", _contacts(in_london=6, without=range(44, 47)))
+    world.rows_of("contacts", _contacts(in_london=3, without=range(24, 27)))
     world.tick(SECOND, send=True)
     release(world.project, ["romans"], ["crowd"], reason="we looked")
-    world.rows_of("contacts", _contacts(in_london=12, without=range(40, 43)))
-    world.segment("grown", {"where": {"attribute": "age", "gte": 20}, "on_change": "trigger"})
+    world.rows_of("contacts", _contacts(in_london=6, without=range(20, 23)))
+    world.segment("grown", {"where": {"attribute": "age", "gte": 12}, "on_change": "trigger"})
     world.segment("teens", "select contact_id from {{ ref('stg_contacts') }} where age between 12 and 21")
     world.segment("old", None)
-    world.segment("new", {"where": {"attribute": "age", "lt": 30}, "on_create": "trigger"})
+    world.segment("new", {"where": {"attribute": "age", "lt": 20}, "on_create": "trigger"})
     flow = {"status": "active", "trigger": {"any": [{"enters": "new"}, {"enters": "grown"}]}}
     world.flow("welcome", {**flow, "steps": [{"id": "hello", "send_sms": {"text": "Welcome"}}]})
     steps = [{"id": "think", "wait": "1 day"}, {"id": "later", "add_to_list": "later"}]
@@ -160,13 +160,13 @@ def _contacts(in_london: int, without: range = range(0)) -> list[dict[str, Any]]
             "phone": f"+4420794601{number:02}",
             "email": f"c{number}@example.com",
         }
-        for number in range(50)
+        for number in range(30)
         if number not in without
     ]
 
 
 def _purchases() -> list[dict[str, Any]]:
     return [
-        {"contact_id": f"c{number % 50}", "name": "purchase", "at": FIRST + timedelta(hours=2 * number - 60)}
-        for number in range(0, 70, 2)
+        {"contact_id": f"c{number % 30}", "name": "purchase", "at": FIRST + timedelta(hours=2 * number - 60)}
+        for number in range(0, 70, 3)
     ]
