@@ -31,6 +31,7 @@ DECIDING = [
     for when in ("before_commit", "committed")
 ]
 """Those that a tick does not pass: people decide, providers tell, and a lease is renewed that is held for long."""
+REBUILDING = ["rebuild.set_aside", "rebuild.tables", "rebuild.before_commit", "rebuild.committed"]
 _ONLY_AFTER = {"exports.old_removed": "exports.renamed"}
 """Points that only a tick passes which was killed before: at this one."""
 

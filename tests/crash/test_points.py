@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.crash.bench import Bench, bench
-from tests.crash.points import DECIDING, named, rows_of_kills
+from tests.crash.points import DECIDING, REBUILDING, named, rows_of_kills
 
 ROWS = 7
 
@@ -31,11 +31,8 @@ ELSEWHERE = [
     "dbt.parsed",  # test_real_dbt
     "dbt.model",
     "dbt.model_done",
-    "rebuild.set_aside",  # tests/test_rebuild.py
-    "rebuild.tables",
-    "rebuild.before_commit",
-    "rebuild.committed",
-    "compact.merged",
+    *REBUILDING,  # test_rebuild
+    "compact.merged",  # tests/test_rebuild.py
     "compact.removed",
 ]
 

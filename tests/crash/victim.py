@@ -20,12 +20,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from segflow import crashpoints
 from segflow.errors import SegflowError
 from segflow.outbox.lease import held_lease
 from segflow.outbox.store import DeliveryStore
 from segflow.project import Project
 from tests.direct_dbt import DirectProject
+from tests.world import COLUMNS
 
 Order = dict[str, Any]
 
@@ -55,7 +58,17 @@ def decide(order: Order) -> None:
             time.sleep(0.15)
 
 
-ACTS: dict[str, Callable[[Order], None]] = {"tick": tick, "decide": decide}
+def rebuild(order: Order) -> None:
+    """Make the warehouse again. The user's own tables in it are loaded again, from the warehouse `raw`."""
+    _project(order).rebuild()
+    with duckdb.connect(str(Path(order["root"]) / ".segflow/warehouse.duckdb")) as warehouse:
+        warehouse.execute(f"ATTACH '{order['raw']}' AS source (READ_ONLY)")
+        warehouse.execute("CREATE SCHEMA IF NOT EXISTS raw")
+        for table in COLUMNS:
+            warehouse.execute(f"CREATE OR REPLACE TABLE raw.{table} AS FROM source.raw.{table}")
+
+
+ACTS: dict[str, Callable[[Order], None]] = {"tick": tick, "decide": decide, "rebuild": rebuild}
 
 
 def _carry_out(order: Order) -> int:
