@@ -28,7 +28,8 @@ _MESSAGES = f"""
 """
 _STORE = {
     "messages": _MESSAGES,
-    "marks": "SELECT name, CASE name WHEN 'last_committed' THEN json_remove(value, '$.started_at', '$.finished_at') "
+    "marks": "SELECT name, CASE name WHEN 'last_committed' THEN json_remove(value, '$.started_at', '$.finished_at', "
+    "'$.compiled') "
     "ELSE value END FROM marks",
     "lease": "SELECT holder FROM lease",
     "suppressions": "SELECT channel, address, reason FROM suppressions",

@@ -9,7 +9,7 @@ import pytest
 from tests.crash.bench import Bench, bench
 from tests.crash.points import DECIDING, REBUILDING, named, rows_of_kills
 
-ROWS = 7
+ROWS = 6
 
 
 @pytest.fixture(scope="module")

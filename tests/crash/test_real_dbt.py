@@ -28,7 +28,7 @@ def test_killed_inside_dbt(tick: Bench) -> None:
 
 def test_killed_at_random_moments_of_dbt(tick: Bench) -> None:
     chance = random.Random(SEED)
-    case = tick.case([chance.uniform(0.1, tick.seconds * 0.8) for _ in range(3)])
+    case = tick.case([chance.uniform(0.1, tick.seconds * 0.8) for _ in range(2)])
     case.check()
 
 
