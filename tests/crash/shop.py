@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from segflow.outbox.message_events import MessageEvent
 from segflow.releases import release
 from tests.world import World
 
@@ -137,6 +138,9 @@ def lived(root: Path, url: str) -> None:
     world.tick(FIRST, send=True)
     world.rows_of("contacts", _contacts(in_london=3, without=range(24, 27)))
     world.tick(SECOND, send=True)
+    sent = world.rows("SELECT message_id FROM segflow.deliveries WHERE outcome = 'sent' ORDER BY message_id LIMIT 3")
+    told = [MessageEvent(message_id=row["message_id"], kind="opened", at=SECOND) for row in sent]
+    assert world.project.store.message_events.record(told) == 3
     release(world.project, ["romans"], ["crowd"], reason="we looked")
     world.rows_of("contacts", _contacts(in_london=6, without=range(20, 23)))
     world.segment("grown", {"where": {"attribute": "age", "gte": 12}, "on_change": "trigger"})

@@ -34,6 +34,7 @@ _STORE = {
     "lease": "SELECT holder FROM lease",
     "suppressions": "SELECT channel, address, reason FROM suppressions",
     "given up": "SELECT message_id, attempt, reason FROM attempts WHERE outcome = 'dropped'",
+    "message events": "SELECT message_id, kind, event_key, tick_id FROM message_events",
     "decisions": "SELECT kind, name, reason, tick_id FROM decisions",
 }
 _DATABASES = ("warehouse.duckdb", "delivery.db")

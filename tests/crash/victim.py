@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import duckdb
 from segflow import crashpoints
 from segflow.errors import SegflowError
 from segflow.outbox.lease import held_lease
+from segflow.outbox.message_events import MessageEvent
 from segflow.outbox.store import DeliveryStore
 from segflow.project import Project
 from tests.direct_dbt import DirectProject
@@ -43,10 +44,12 @@ def tick(order: Order) -> None:
 
 
 def decide(order: Order) -> None:
-    """What people do between ticks, and a lease that is held long enough to be renewed."""
+    """What people decide and providers tell between ticks, and a lease that is held long enough to be renewed."""
     with DeliveryStore(Path(order["root"]) / ".segflow/delivery.db") as store:
         store.stop_sending("we look at it")
         store.decisions.record("segment", ["romans", "grown"], "we looked")
+        opened = MessageEvent(message_id=order["unknown"][0], kind="opened", at=datetime(2026, 3, 3, tzinfo=UTC))
+        store.message_events.record([opened])
         store.suppress("email", "a@example.com", "asked for it")
         store.suppress("email", "b@example.com", "asked for it")
         store.unsuppress("email", "b@example.com")
