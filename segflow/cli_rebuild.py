@@ -10,10 +10,18 @@ from segflow.cli_shared import options_of, project_of
 from segflow.errors import InputError
 
 
-def rebuild(context: typer.Context) -> None:
+def rebuild(
+    context: typer.Context,
+    delivery_store: Annotated[
+        bool, typer.Option("--delivery-store", help="The delivery store is lost: take over what the warehouse knows.")
+    ] = False,
+) -> None:
     """Make a lost, damaged or restored warehouse again from its ledger files, up to the last commit."""
     from segflow import show
 
+    if delivery_store:
+        _rebuild_store(context)
+        return
     done = project_of(context).rebuild()
     if options_of(context).json:
         show.as_json(vars(done))
@@ -31,6 +39,27 @@ def rebuild(context: typer.Context) -> None:
         )
     following = "Run segflow tick" if done.place == "done" else "Run segflow tick: it goes on with this tick"
     show.out.print(f"\nThe warehouse ends with tick {done.tick_id}, {done.place}. {following}.", markup=False)
+
+
+def _rebuild_store(context: typer.Context) -> None:
+    from segflow import show
+
+    done = project_of(context).rebuild_store()
+    told = done.adopted
+    if options_of(context).json:
+        show.as_json(vars(done) | {"adopted": vars(told)})
+        return
+    show.out.print(
+        f"{done.store} knows {told.messages:,} messages, {told.attempts:,} attempts and {told.suppressions:,} "
+        f"suppressions again, up to tick {done.tick_id}, {done.place}.",
+        markup=False,
+    )
+    if told.unknown:
+        show.out.print(
+            f"{told.unknown:,} messages may have been sent or not; they wait: segflow outbox list, release, drop.",
+            style="yellow",
+        )
+    show.out.print("What people decided since that tick (stop-sending, suppressions, releases) is lost: decide again.")
 
 
 def compact(

@@ -14,6 +14,7 @@ from segflow.errors import InputError, did_you_mean
 from segflow.exports import members_table
 from segflow.outbox.lease import held_lease
 from segflow.rebuild.compact import compact
+from segflow.rebuild.delivery_store import RebuiltStore, rebuild_store
 from segflow.rebuild.run import Rebuilt, rebuild
 from segflow.releases import release
 from segflow.segments.emit import fill, template
@@ -61,6 +62,10 @@ class Project(Workspace):
     def rebuild(self) -> Rebuilt:
         """Make the warehouse again from the ledger files, up to the last commit. See `segflow.rebuild.run`."""
         return rebuild(self)
+
+    def rebuild_store(self) -> RebuiltStore:
+        """Let a lost delivery store take over what the warehouse knows. See `segflow.rebuild.delivery_store`."""
+        return rebuild_store(self)
 
     def compact(self, older_than: Duration) -> list[Compacted]:
         """Merge the ledger files of old ticks. See `segflow.rebuild.compact`."""

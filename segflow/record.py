@@ -61,8 +61,15 @@ def check(store: DeliveryStore, latest: TickRow | None) -> None:
         raise RunError(
             f"the warehouse ends with tick {latest.tick_id}, {latest.place}, but the delivery store "
             f"{store.name} knows of tick {recorded.tick_id}, {recorded.place} only: an older delivery store was "
-            "restored. Going on would repeat the messages since. Put the newer delivery store back"
+            "restored. Going on would repeat the messages since. Put the newer delivery store back; if it is lost, run "
+            "segflow rebuild --delivery-store"
         )
+
+
+def is_behind(store: DeliveryStore, latest: TickRow | None) -> bool:
+    """Does the warehouse, whose last tick is `latest`, lack something that was committed?"""
+    recorded = read(store)
+    return recorded is not None and (latest is None or _place(latest) < _place(recorded))
 
 
 def _check_old(store: DeliveryStore, latest: TickRow | None) -> None:
@@ -74,7 +81,7 @@ def _check_old(store: DeliveryStore, latest: TickRow | None) -> None:
         raise RunError(
             f"the warehouse ends with tick {latest.tick_id}, but the delivery store {store.name} knows of no tick: it "
             "was lost, or delivery.store names another one. Going on would repeat every message. Put the delivery "
-            "store back, or correct delivery.store in segflow.yml"
+            "store back, or correct delivery.store in segflow.yml; if it is lost, run segflow rebuild --delivery-store"
         )
     if latest is None or latest.tick_id < done:
         has = f"ends with tick {latest.tick_id}" if latest else "has no tick"

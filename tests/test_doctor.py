@@ -134,7 +134,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], dict[str, str]]] = {
     ),
     "no warehouse file": (
         lambda root: edit(root, ".segflow/warehouse.duckdb", "no database, and long enough to look at" * 99),
-        {"warehouse": "run segflow rebuild", "tick": "is damaged", "generations": "is damaged"},
+        {"warehouse": "is damaged", "tick": "run segflow rebuild", "generations": "run segflow rebuild"},
     ),
     "a half-done tick": (stop_in_the_middle, {"tick": "tick 20260302T000000Z stopped after cross"}),
     "mixed generations": (

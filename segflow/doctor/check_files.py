@@ -76,6 +76,7 @@ def _written(patient: Patient) -> list[Path]:
     settings = patient.settings
     folders = {
         patient.warehouse_path.parent,
+        patient.ledgers_path,
         patient.path(settings.exports.path),
         patient.root / "dbt" / "models" / "segflow",
         *(patient.path(sender.path) for sender in settings.all_senders().values() if sender.type == "mailbox"),

@@ -22,9 +22,10 @@ def warehouse(patient: Patient) -> Checked:
         if recorded is None:
             return Checked("warehouse", "none yet; the first tick makes it")
         gone = Finding(
-            f"{path} is not there, though tick {recorded.tick_id}, {recorded.place} was committed",
+            f"{path} is not there, though tick {recorded.tick_id} was committed",
             "the next tick is refused, because it would repeat messages",
             "run segflow rebuild",
+            recorded.started_at,
         )
         return Checked("warehouse", "", [gone])
     try:
@@ -53,7 +54,7 @@ def tick(patient: Patient) -> Checked:
     if patient.busy():
         return Checked("tick", f"{latest.tick_id} is at work")
     finding = Finding(
-        f"tick {latest.tick_id} stopped after {latest.stage or 'it was begun'}",
+        f"tick {latest.tick_id} stopped after {latest.place}",
         "nothing is lost; what it had still to do waits",
         "run segflow tick: it goes on where it stopped",
         latest.started_at,

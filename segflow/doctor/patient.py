@@ -40,6 +40,10 @@ class Patient(Workspace):
         return self.path(self.settings.warehouse.path)
 
     @property
+    def ledgers_path(self) -> Path:
+        return self.path(self.settings.warehouse.ledgers)
+
+    @property
     def store_path(self) -> Path | None:
         """The file of the delivery store, None when it is a server."""
         setting = self.settings.delivery.store

@@ -42,7 +42,7 @@ def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
     it becomes `unknown` and waits for a person; retries that were held are among them. The store may be new, or an
     older copy that was put back: final outcomes that only it knows stay. Repeating it changes nothing.
     """
-    with store.writing("adopt", lease) as connection:
+    with store.writing("adopt_warehouse", lease) as connection:
         ignoring = store.insert_or_ignore
         for rows in _batches(warehouse, "outbox"):
             connection.execute(ignoring(messages), planned_values(rows))
