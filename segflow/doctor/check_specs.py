@@ -45,4 +45,4 @@ def models(patient: Patient) -> Checked:
 
 def _broken(issues: Sequence[Issue], means: str) -> Finding:
     more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
-    return Finding(f"{issues[0]}{more}", means, "segflow validate lists all of them")
+    return Finding(f"{issues[0]}{more}", means, "segflow validate lists all of them", blocks=True)

@@ -27,12 +27,14 @@ def store(patient: Patient) -> Checked:
         version = patient.store.mark("schema_version")
     except SegflowError as error:
         means = "no tick runs and nothing is sent"
-        return Checked("delivery store", "", [Finding(str(error), means, "mend the cause, or put back a backup")])
+        todo = "mend the cause, or put back a backup"
+        return Checked("delivery store", "", [Finding(str(error), means, todo, blocks=True)])
     if faults:
         damaged = Finding(
             f"{patient.store.name} is damaged: {faults[0]}",
             "claims and outcomes may be wrong",
             "stop all ticks, put back a backup or move the file away, then run segflow rebuild --delivery-store",
+            blocks=True,
         )
         return Checked("delivery store", "", [damaged])
     return Checked("delivery store", f"{patient.store.name}, schema version {version}")

@@ -34,13 +34,18 @@ def warehouse(patient: Patient) -> Checked:
     except SegflowError as error:
         if patient.busy() and "in use" in str(error):
             raise SkipCheck("a tick is at work on the warehouse") from error
-        return Checked("warehouse", "", [Finding(str(error), "no tick runs", "as it says; segflow doctor again")])
+        return Checked("warehouse", "", [Finding(str(error), "no tick runs", "as it says", blocks=True)])
+    says = f"{path}, made by DuckDB {made_by(path)}"
     try:
-        if patient.has_store():
-            record.check(patient.store, latest)
+        if not patient.has_store() or patient.store.damage():
+            return Checked("warehouse", says)
+    except SegflowError:  # its own check tells
+        return Checked("warehouse", says)
+    try:
+        record.check(patient.store, latest)
     except RunError as error:
         return Checked("warehouse", "", [Finding(str(error), "the next tick is refused", "as it says")])
-    return Checked("warehouse", f"{path}, made by DuckDB {made_by(path)}")
+    return Checked("warehouse", says)
 
 
 def tick(patient: Patient) -> Checked:

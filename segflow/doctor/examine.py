@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from segflow.doctor import check_files, check_specs, check_store, check_warehouse
+from segflow.doctor import check_files, check_ledgers, check_specs, check_store, check_warehouse
 from segflow.doctor.findings import Checked, Finding, SkipCheck
 from segflow.doctor.patient import Patient
 from segflow.errors import SegflowError
@@ -22,9 +22,21 @@ CHECKS: dict[str, Callable[[Patient], Checked]] = {
     "warehouse": check_warehouse.warehouse,
     "tick": check_warehouse.tick,
     "generations": check_warehouse.generations,
+    "ledgers": check_ledgers.ledgers,
     "leftovers": check_files.leftovers,
     "disk": check_files.disk,
 }
+
+NEEDS = {
+    "specs": "settings",
+    "lease": "delivery store",
+    "sending": "delivery store",
+    "messages": "delivery store",
+    "tick": "warehouse",
+    "generations": "warehouse",
+    "ledgers": "warehouse",
+}
+"""Check -> the check before it without which it has nothing to look at."""
 
 
 def examine(root: Path, repair: bool = False) -> list[Checked]:
@@ -35,12 +47,19 @@ def examine(root: Path, repair: bool = False) -> list[Checked]:
     """
     patient = Patient(root)
     try:
-        found = [_run(name, check, patient) for name, check in CHECKS.items()]
+        found: list[Checked] = []
+        for name, check in CHECKS.items():
+            blocked = {checked.check for checked in found if any(finding.blocks for finding in checked.findings)}
+            found.append(_run(name, check, patient) if NEEDS.get(name) not in blocked else _blocked(name))
         if repair:
             _mend(patient, found)
         return found
     finally:
         patient.close()
+
+
+def _blocked(name: str) -> Checked:
+    return Checked(name, f"not looked at: the {NEEDS[name]} must be mended first", skipped=True)
 
 
 def _run(name: str, check: Callable[[Patient], Checked], patient: Patient) -> Checked:

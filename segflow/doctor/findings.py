@@ -20,6 +20,8 @@ class Finding:
     since: datetime | None = None
     repair: Callable[[Lease], str] | None = None
     """Mends it while the tick's lease is held and says what it did. None: only a person can."""
+    blocks: bool = False
+    """It leaves nothing for the checks that need this part to look at."""
     mended: str | None = None
     """What the repair did."""
 
