@@ -22,7 +22,7 @@ def warehouse(patient: Patient) -> Checked:
         if recorded is None:
             return Checked("warehouse", "none yet; the first tick makes it")
         gone = Finding(
-            f"{path} is not there, though tick {recorded.tick_id} was committed",
+            f"{path} is not there, though tick {recorded.tick_id}, {recorded.place} was committed",
             "the next tick is refused, because it would repeat messages",
             "run segflow rebuild",
             recorded.started_at,
