@@ -344,7 +344,12 @@ def run() -> None:
     try:
         main()
     finally:
-        gc.freeze()
+        duckdb = sys.modules.get("duckdb")
+        if duckdb is None or duckdb.__version__.startswith("1."):
+            gc.freeze()
+        else:
+            # DuckDB 2 lists on stderr, at length, what of its own nobody collected.
+            gc.unfreeze()
 
 
 # Typer keeps its copy of click to itself; this is the base of its usage errors.

@@ -76,6 +76,12 @@ def test_a_file_of_another_version(make: Callable[[Path], str], tmp_path: Path) 
     assert made_by(path) == theirs
 
 
+def test_a_command_ends_without_a_word_of_the_library() -> None:
+    code = "import duckdb, gc\nduckdb.connect()\ngc.freeze()\nfrom segflow.cli import run\nrun()"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_is_no_duckdb_file_was_made_by_nobody(tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(b"x")
     (tmp_path / "text").write_bytes(b"no database at all" * 100)
