@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from segflow.cli import main
 from segflow.crashpoints import watched
 from segflow.errors import InputError, RunError
 from tests.test_resume import THIRD, contacts, made
@@ -139,6 +142,30 @@ def test_it_can_be_killed_and_repeated(world: World) -> None:
         world.project.rebuild_store()
     assert len(seen) == 2
     assert not world.tick(THIRD, send=True).resumed
+
+
+def test_the_command(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["segflow", "--project-dir", str(world.root), *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        told = capsys.readouterr()
+        return int(end.value.code or 0), told.out, told.err
+
+    world.tick(THIRD, send=False)
+    lose(world)
+    code, out, err = call("rebuild", "--delivery-store", "--format", "json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["tick_id"], told["place"]) == ("20260303T000000Z", "done")
+    assert told["adopted"]["unknown"] > 0
+    code, _, err = call("rebuild", "--delivery-store")
+    assert code == 2
+    assert "there is nothing to take over" in err
+    lose(world)
+    code, out, _ = call("rebuild", "--delivery-store")
+    assert code == 0
+    assert f"{told['adopted']['unknown']} messages may have been sent or not" in out
 
 
 REFUSED: dict[str, tuple[Callable[[World], Any], str]] = {
