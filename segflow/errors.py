@@ -77,6 +77,10 @@ class StaleGenerationError(RunError):
     """A relation was built for another tick than the one that wants to read it."""
 
 
+class TimeLimitError(RunError):
+    """A query ran longer than its limit and was stopped."""
+
+
 class SendError(SegflowError):
     """Base of what a sender may raise for one message. `reason` is recorded with the delivery."""
 

@@ -22,6 +22,7 @@ from segflow.segments.compiler import CONTACTS
 from segflow.segments.sql import col
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.generations import check_generation
 
 Format = Literal["csv", "parquet", "json"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet", "json")
@@ -31,6 +32,7 @@ FORMATS: tuple[Format, ...] = ("csv", "parquet", "json")
 _FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
 
 _ROWS_AT_ONCE = 1_000_000
+_OWN = ("segment", "contact_id")
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,15 @@ class Export:
 def export_tick(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Export]:
     """Write the CSV files of a tick to `exports.path/TICK_ID/`. All or nothing: the folder appears when it is whole.
 
-    Raises RunError when it cannot be written, or when a symbolic link stands where it should be.
+    Raises RunError when it cannot be written, or when a symbolic link stands where it should be, and
+    StaleGenerationError when contacts were built for another tick.
     """
     settings = specs.settings.exports
     chosen = list(specs.segments) if settings.segments == "all" else settings.segments
     if not chosen:
         return []
+    if _reads_contacts(settings.columns):
+        check_generation(warehouse, [CONTACTS], tick_id)
     folder = specs.path(settings.path) / tick_id
     _refuse_links(folder)
     partial = folder.with_name(f".{tick_id}{PARTIAL}")
@@ -154,26 +159,32 @@ def _refuse_links(folder: Path) -> None:
 def members_table(warehouse: Warehouse, segment: str, columns: list[str]) -> pa.Table:
     """The members of a segment with the chosen contact columns, ordered by contact_id.
 
-    A member of a stale segment may be gone from the contacts; its attributes are null then.
+    A member of a stale segment may be gone from the contacts; its attributes are null then. Raises
+    StaleGenerationError when the contacts are older than the members.
     """
+    crossed = exp.select(exp.Max(this=exp.column("tick_id"))).from_(relation("segment_sizes"))
+    if _reads_contacts(columns) and (tick_id := warehouse.scalar(crossed)) is not None:
+        check_generation(warehouse, [CONTACTS], tick_id, or_newer=True)
     return warehouse.query(_members_query([segment], columns))
 
 
 def _members_query(segments: list[str], columns: list[str]) -> exp.Select:
     """The members of several segments, ordered by segment and contact_id; a column may also be `segment`."""
-    own = ("segment", "contact_id")
-    chosen = [col(name, "members") if name in own else col(name, CONTACTS) for name in columns]
-    return (
-        exp.select(*chosen)
-        .from_(exp.alias_(relation("segment_members"), "members", table=True))
-        .join(
+    chosen = [col(name, "members") if name in _OWN else col(name, CONTACTS) for name in columns]
+    query = exp.select(*chosen).from_(exp.alias_(relation("segment_members"), "members", table=True))
+    if _reads_contacts(columns):
+        query = query.join(
             exp.alias_(relation(CONTACTS), CONTACTS, table=True),
             on=exp.EQ(this=col("contact_id", CONTACTS), expression=col("contact_id", "members")),
             join_type="left",
         )
-        .where(exp.In(this=col("segment", "members"), expressions=[exp.Literal.string(name) for name in segments]))
-        .order_by(*(col(name, "members") for name in own))
-    )
+    return query.where(
+        exp.In(this=col("segment", "members"), expressions=[exp.Literal.string(name) for name in segments])
+    ).order_by(*(col(name, "members") for name in _OWN))
+
+
+def _reads_contacts(columns: list[str]) -> bool:
+    return not set(columns) <= set(_OWN)
 
 
 def _sizes(warehouse: Warehouse) -> dict[str, int]:

@@ -19,6 +19,7 @@ from segflow.rebuild.run import Rebuilt, rebuild
 from segflow.releases import release
 from segflow.segments.emit import fill, template
 from segflow.segments.membership_models import CONTACTS, contacts_query
+from segflow.segments.order import closure
 from segflow.specs.types import Duration
 from segflow.tick import STAGES, TickReport, TickRun, begin, finish, run_stage
 from segflow.warehouse.ledgers import Compacted
@@ -76,14 +77,13 @@ class Project(Workspace):
         self._check_segment(segment)
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
-            if not warehouse.exists(CONTACTS):
-                return pa.table({"contact_id": pa.array([], pa.string())})
             return members_table(warehouse, segment, ["contact_id"])
 
     def preview(self, segment: str, as_of: datetime | None = None) -> pa.Table:
         """(contact_id) of who would be a member at `as_of` (default now), by the file as it is, without a tick.
 
-        Attributes without history are read as they are now. Nothing is written.
+        Attributes without history are read as they are now. Nothing is written. Raises TimeLimitError when a `.sql`
+        segment takes longer than its limit.
         """
         self._check_segment(segment)
         as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
@@ -103,7 +103,11 @@ class Project(Workspace):
         )
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
-            return warehouse.query(exp.select("contact_id").from_(query.subquery("preview")).order_by("contact_id"))
+            members = exp.select("contact_id").from_(query.subquery("preview")).order_by("contact_id")
+            if not set(closure(segment, self.compiled.graph)) & set(self.compiled.sql_segments()):
+                return warehouse.query(members)
+            with warehouse.time_limit(self.specs.settings.sql_segments.timeout):
+                return warehouse.query(members)
 
     def release(
         self, segments: Sequence[str] = (), flows: Sequence[str] = (), contacts: bool = False, reason: str | None = None

@@ -62,7 +62,8 @@ class Workspace:
 
     def warehouse(self) -> Warehouse:
         """A new connection; close it soon, it locks others out."""
-        return DuckDBWarehouse(self.warehouse_path, self.ledgers_path)
+        limit = self.specs.settings.warehouse.memory_limit
+        return DuckDBWarehouse(self.warehouse_path, self.ledgers_path, limit)
 
     @contextmanager
     def senders(self) -> Iterator[dict[str, Sender]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,7 +24,9 @@ from sqlglot import exp
 from segflow.errors import RunError
 from segflow.project import Project
 from segflow.segments.emit import fill
+from segflow.specs.types import Duration
 from segflow.warehouse.dbt import ModelResult
+from segflow.warehouse.duckdb import plain_message, too_long
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
 _MATERIALIZED = re.compile(r"materialized='(\w+)'")
@@ -67,6 +70,7 @@ class DirectDbt:
         variables: Mapping[str, Any],
         patches: Mapping[str, str] | None = None,
         exclude: Sequence[str] | None = None,
+        limits: Mapping[str, Duration] | None = None,
     ) -> dict[str, ModelResult]:
         code = {name: (patches or {}).get(name, text) for name, (_, text) in self._files.items()}
         chosen: set[str] = set()
@@ -84,11 +88,20 @@ class DirectDbt:
                     results[name] = ModelResult(name, "skipped", "", 0.0)
                     continue
                 started = time.perf_counter()
+                limit = (limits or {}).get(name)
+                timer = threading.Timer(limit.seconds if limit else 1e6, connection.interrupt)
+                timer.daemon = True
+                timer.start()
                 try:
                     self._build(connection, name, code[name], tick_id)
                     status, message = "success", ""
+                except duckdb.InterruptException:
+                    assert limit is not None
+                    status, message = "error", too_long(limit)
                 except (duckdb.Error, ValueError) as error:
-                    status, message = "error", " ".join(str(error).split())
+                    status, message = "error", plain_message(str(error))
+                finally:
+                    timer.cancel()
                 results[name] = ModelResult(name, status, message, time.perf_counter() - started)
         return results
 

@@ -12,11 +12,12 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crossings.guards import held_segments
-from segflow.crossings.membership import check_generation, current_members, models_read
+from segflow.crossings.membership import current_members, models_read
 from segflow.crossings.versions import Judged, judge, new_versions, old_rules
 from segflow.segments.compiler import Compiled
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
+from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, literal, load_query
 
 _SQL = Path(__file__).parent / "sql"

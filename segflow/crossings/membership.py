@@ -6,14 +6,13 @@ A dense base would want contact-major bit masks; that change stays in this modul
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from sqlglot import exp
 
-from segflow.errors import StaleGenerationError
-from segflow.segments.compiler import MEMBERSHIPS, Compiled
+from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
 from segflow.segments.membership_models import segment_model
-from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.base import relation
 
 
 def current_members(compiled: Compiled, evaluated: Collection[str]) -> exp.Query:
@@ -26,24 +25,6 @@ def current_members(compiled: Compiled, evaluated: Collection[str]) -> exp.Query
     return query
 
 
-def check_generation(warehouse: Warehouse, models: Iterable[str], tick_id: str) -> None:
-    """Raise StaleGenerationError when a relation holds rows that were built for another tick, or is not there."""
-    for model in models:
-        if not warehouse.exists(model):
-            raise StaleGenerationError(f"segflow.{model} was never built; run the build stage of tick {tick_id}")
-        other = warehouse.rows(
-            exp.select("tick_id")
-            .from_(relation(model))
-            .where(exp.column("tick_id").neq(exp.Literal.string(tick_id)))
-            .limit(1)
-        )
-        if other:
-            raise StaleGenerationError(
-                f"segflow.{model} was built for tick {other[0]['tick_id']}, not for {tick_id}; "
-                "run the build stage of this tick again"
-            )
-
-
 def models_read(compiled: Compiled, evaluated: Collection[str]) -> list[str]:
-    """The relations that `current_members` reads."""
-    return [MEMBERSHIPS, *(segment_model(name) for name in compiled.sql_segments() if name in evaluated)]
+    """The relations that crossings are made of: `contacts` says who is gone, the others who is a member."""
+    return [CONTACTS, MEMBERSHIPS, *(segment_model(name) for name in compiled.sql_segments() if name in evaluated)]

@@ -15,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.crossings.membership import check_generation
 from segflow.errors import RunError
 from segflow.flows import guards, prepare
 from segflow.flows.conditions import Conditions
@@ -25,6 +24,7 @@ from segflow.segments.nodes import facts_of
 from segflow.specs.flow import BranchStep
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
+from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, load_query
 
 _SQL = Path(__file__).parent / "sql"

@@ -17,6 +17,7 @@ from segflow.outbox.store import DeliveryStore
 from segflow.outbox.tick_info import TickInfo
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.generations import check_generation
 
 INSERTED_TO = "inserted_to"
 STAND_IN = "mailbox"
@@ -62,8 +63,10 @@ def send_outbox(
     """Send what is due, as `delivery.mode` allows. Repeating it for the same tick sends nothing twice.
 
     `senders`: by name, `mailbox` among them. `patience`: seconds to wait, per live sender, for retries that fall due
-    soon. Raises LeaseLostError; what one sender cannot do is in the report and does not stop the others.
+    soon. Raises LeaseLostError, and StaleGenerationError when contacts were built for another tick; what one sender
+    cannot do is in the report and does not stop the others.
     """
+    check_generation(warehouse, ["contacts"], tick.tick_id)
     report = SendReport(inserted=take_over(warehouse, store, tick, lease))
     report.became_unknown = store.recover(lease, tick.tick_id, tick.as_of)
     checks = SendChecks(specs, warehouse, store, tick)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlglot import exp
 
 from segflow.errors import InputError
-from segflow.segments.sql import typed
+from segflow.segments.sql import literal
 from segflow.specs.types import Duration
 
 BoundKind = Literal["instant", "date", "anniversaries"]
@@ -105,11 +105,11 @@ def month_days(first: date, days: int) -> list[int]:
 def timestamp_literal(instant: datetime) -> exp.Expr:
     """A UTC timestamp without zone, as the warehouse holds all times."""
     naive = instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
-    return typed(exp.Literal.string(naive.isoformat(sep=" ")), "timestamp")
+    return literal(naive.isoformat(sep=" "), "timestamp")
 
 
 def date_literal(day: date) -> exp.Expr:
-    return typed(exp.Literal.string(day.isoformat()), "date")
+    return literal(day.isoformat(), "date")
 
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

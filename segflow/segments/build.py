@@ -61,7 +61,10 @@ class _Build:
     ) -> dict[str, ModelResult]:
         bounds = json.loads(bounds_json(self.compiled.bounds, self.as_of, self.compiled.zone, "duckdb"))
         started = time.perf_counter()
-        results = self.dbt.run(select, {"segflow": {"tick_id": self.tick_id, "bounds": bounds}}, patches, exclude)
+        timeout = self.compiled.specs.settings.sql_segments.timeout
+        limits = {segment_model(name): timeout for name in self.compiled.sql_segments()}
+        values = {"segflow": {"tick_id": self.tick_id, "bounds": bounds}}
+        results = self.dbt.run(select, values, patches, exclude, limits)
         crash_point("build.ran")
         for result in (result for result in results.values() if result.status == "error"):
             # No segment's fault: it would be stale, and the next one, and the tick would go on without them.
@@ -209,7 +212,13 @@ def _mark_stale(work: _Build) -> None:
     for name in work.compiled.segments:
         faults = sorted(work.compiled.depends_on(name) & set(work.report.broken))
         if faults and name not in work.report.stale:
-            work.report.stale[name] = f"{faults[0]}: {work.report.broken[faults[0]]}"
+            work.report.stale[name] = f"{_where(work, faults[0])}: {work.report.broken[faults[0]]}"
+
+
+def _where(work: _Build, part: str) -> str:
+    """A part as its author knows it: a `.sql` segment is a file."""
+    files = {segment_model(name): work.compiled.specs.segments[name].file for name in work.compiled.sql_segments()}
+    return files.get(part, part)
 
 
 def _spread(work: _Build) -> None:
@@ -280,4 +289,4 @@ def _reason(results: dict[str, ModelResult], model: str) -> str:
     if result is not None and result.status == "error":
         return result.message
     failed = [other for other in results.values() if other.status == "error"]
-    return f"model {failed[0].model} failed: {failed[0].message}" if failed else "it was skipped"
+    return f"model {failed[0].model} ({failed[0].file}) failed: {failed[0].message}" if failed else "it was skipped"

@@ -286,8 +286,9 @@ def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
 
 def visible(time: exp.Expr) -> exp.Expr:
     """Is a row that was made at `time` there at `as_of`? One whose time is unknown is."""
-    made = exp.LTE(this=typed(time, "timestamp"), expression=bound_call(_AS_OF))
-    return exp.Paren(this=exp.Or(this=made, expression=is_null(time.copy())))
+    instant = typed(time, "timestamp")
+    made = exp.LTE(this=instant, expression=bound_call(_AS_OF))
+    return exp.Paren(this=exp.Or(this=made, expression=is_null(instant.copy())))
 
 
 def _object_rows(source: Source, needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:

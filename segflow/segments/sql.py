@@ -95,6 +95,8 @@ def left_join(query: exp.Select, table: exp.Expr, on: exp.Expr) -> exp.Select:
 
 
 def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
+    """A value of the user's as `kind`. One that cannot be read as that is missing, as if the source had none: a single
+    wrong cell would fail the model, and with it every segment that needs it. Every value has a text."""
     if kind == "integer":
         # A cast would round a fraction; here it is a wrong value, and missing.
         whole = exp.TryCast(this=expression, to=data_type(kind))
@@ -106,7 +108,12 @@ def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
         item = exp.Identifier(this="item", quoted=False)
         present = exp.Lambda(this=is_not_null(item), expressions=[item.copy()])
         return exp.ArrayFilter(this=exp.TryCast(this=json, to=data_type(kind)), expression=present)
-    return exp.Cast(this=expression, to=data_type(kind))
+    return (exp.Cast if kind == "text" else exp.TryCast)(this=expression, to=data_type(kind))
+
+
+def literal(text: str, kind: ValueType) -> exp.Cast:
+    """A constant of ours as `kind`."""
+    return exp.Cast(this=exp.Literal.string(text), to=data_type(kind))
 
 
 def data_type(kind: ValueType) -> exp.DataType:

@@ -39,6 +39,12 @@ def check_settings(loaded: Loaded) -> None:
     if settings.delivery.mode == "test" and not settings.delivery.allowlist:
         say(("delivery", "mode"), "mode test sends to the allowlist only, and there is none: give delivery.allowlist")
     check_span(say, settings.delivery.max_lateness, ("delivery", "max_lateness"))
+    timeout = settings.sql_segments.timeout
+    if timeout.months or not timeout.seconds:
+        say(
+            ("sql_segments", "timeout"),
+            f"'{timeout}' is no time limit: write seconds, minutes or hours, like 10 minutes",
+        )
     for name, sender in settings.senders.items():
         if isinstance(sender, (SmtpSender, MailboxSender)) and "@" not in parseaddr(sender.from_)[1]:
             say(("senders", name, "from"), f"'{sender.from_}' is not an address: write Name <name@example.com>")

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.specs.guards import Guards
-from segflow.specs.types import Duration, Identifier, Number, SpecModel, by_kind
+from segflow.specs.types import Duration, Identifier, MemorySize, Number, SpecModel, by_kind
 
 
 class WarehouseSettings(SpecModel):
@@ -18,6 +18,16 @@ class WarehouseSettings(SpecModel):
     path: str = ".segflow/warehouse.duckdb"
     ledgers: str = ".segflow/ledgers"
     """The folder of Parquet files that `segflow rebuild` makes the warehouse from again."""
+    memory_limit: MemorySize | None = None
+    """How much memory DuckDB may take in this process, dbt's part included, like 4GB; its own default is 80% of the
+    machine's. What needs more goes to disk, or fails."""
+
+
+class SqlSegmentSettings(SpecModel):
+    """What a `.sql` segment may take. Conditions and facts are ours and have no limit."""
+
+    timeout: Duration = Field(default_factory=lambda: Duration.parse("10 minutes"), validate_default=False)
+    """A query that runs longer is stopped, and its segment is stale."""
 
 
 class DeliverySettings(SpecModel):
@@ -123,6 +133,7 @@ class Settings(SpecModel):
     cadence: str = "0 0 * * *"
     """The schedule of the Dagster job, as cron."""
     warehouse: WarehouseSettings = WarehouseSettings()
+    sql_segments: SqlSegmentSettings = Field(default_factory=SqlSegmentSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     senders: dict[Identifier, SenderSettings] = Field(default_factory=dict)
     """`mailbox` and `console` are always there; naming them again changes their settings."""

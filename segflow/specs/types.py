@@ -44,6 +44,24 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMGT])(i?)B\s*$", re.IGNORECASE)
+_LEAST_MEMORY = 64_000_000
+
+
+def _memory_size(value: Any) -> Any:
+    match = _SIZE.match(value) if isinstance(value, str) else None
+    if match is None:
+        message = "'{given}' is not a size: write a number and a unit, like 4GB or 800MB"
+        raise PydanticCustomError("memory", message, {"given": str(value)})
+    power = "KMGT".index(match.group(2).upper()) + 1
+    if float(match.group(1)) * (1024 if match.group(3) else 1000) ** power < _LEAST_MEMORY:
+        raise PydanticCustomError("memory", "'{given}' is too little to work with: give 64MB or more", {"given": value})
+    return value.strip()
+
+
+MemorySize = Annotated[str, PlainValidator(_memory_size, json_schema_input_type=str)]
+"""An amount of memory as DuckDB reads it: `4GB` (10^9), `4GiB` (2^30)."""
+
 _EXACT = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _CALENDAR = {"month": 1, "quarter": 3, "year": 12}
 _DURATION = re.compile(r"^\s*(\d+)\s+([a-z]+?)s?\s*$")

@@ -14,6 +14,7 @@ from typing import Any, Self
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.specs.types import Duration
 from segflow.warehouse.tables import SCHEMA
 
 
@@ -43,6 +44,17 @@ class Warehouse(ABC):
     @abstractmethod
     def bind(self, sql: exp.Expr) -> str | None:
         """Plan a query without running it; the engine's error message when it cannot run, else None."""
+
+    @abstractmethod
+    def attempt(self, sql: exp.Expr, limit: Duration | None = None) -> pa.Table | str:
+        """Run a query outside of any transaction and return its rows, or why it failed.
+
+        A query that fails inside a transaction takes the transaction with it. What was not committed yet is not seen.
+        """
+
+    @abstractmethod
+    def time_limit(self, limit: Duration) -> AbstractContextManager[None]:
+        """Stop the query that runs when the block takes longer than `limit`. Raises TimeLimitError."""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:

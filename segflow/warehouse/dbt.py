@@ -13,7 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from segflow.crashpoints import armed, crash_point
 from segflow.errors import RunError
 from segflow.files import reason
 from segflow.interrupts import interrupt_later
+from segflow.specs.types import Duration
+from segflow.warehouse.duckdb import plain_message, too_long
+from segflow.warehouse.watchdog import time_limits
 
 _PLAIN_CALL = re.compile(r"\{\{-?\s*(?:ref|source|config)\([^{}]*\)\s*-?\}\}")
 _JINJA = re.compile(r"\{[{%]")
@@ -37,6 +40,8 @@ class ModelResult:
     status: str
     message: str
     seconds: float
+    file: str = ""
+    """Below the project's root."""
 
 
 class DbtProject:
@@ -88,14 +93,17 @@ class DbtProject:
         variables: Mapping[str, Any],
         patches: Mapping[str, str] | None = None,
         exclude: Sequence[str] | None = None,
+        limits: Mapping[str, Duration] | None = None,
     ) -> dict[str, ModelResult]:
-        """Run models and return what became of each. `patches` replaces the code of models for this run only.
+        """Run models and return what became of each. `patches` replaces the code of models for this run only; a model
+        of `limits` that takes longer fails.
 
         A view that this process built already is left as it is when its text cannot change from run to run: each model
         costs 60 to 70 ms. Afterwards the warehouse file is released. Raises RunError when dbt itself fails, not when a
         model does.
         """
-        with self._patched(patches or {}):
+        limits = limits or {}
+        with self._patched(patches or {}), time_limits({model: limit.seconds for model, limit in limits.items()}):
             args = ["run", "--select", *select, "--vars", json.dumps(variables)]
             excluded = [*(exclude or ()), *sorted(self._settled - set(select))]
             if excluded:
@@ -105,7 +113,7 @@ class DbtProject:
             raise RunError(f"dbt run failed: {_message(result)}")
         done = [run.node for run in result.result.results if run.status == "success"]
         self._settled |= {node.name for node in done if _settles(node)}
-        return _by_name(result)
+        return {model: _stopped(found, limits.get(model)) for model, found in _by_name(result).items()}
 
     def test(self, names: Sequence[str]) -> dict[str, ModelResult]:
         """Run dbt tests by name and return what became of each. `status` is pass, warn, fail, error or skipped.
@@ -191,13 +199,29 @@ def _release_warehouse() -> None:
     DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
+def _stopped(result: ModelResult, limit: Duration | None) -> ModelResult:
+    if limit is None or result.status != "error" or "INTERRUPT" not in result.message:
+        return result
+    return replace(result, message=too_long(limit))
+
+
 def _by_name(result: Any) -> dict[str, ModelResult]:
     return {
         run.node.name: ModelResult(
-            run.node.name, str(run.status), " ".join(str(run.message or "").split()), run.execution_time
+            run.node.name,
+            str(run.status),
+            _model_message(str(run.message or "")),
+            run.execution_time,
+            f"dbt/{run.node.original_file_path}",
         )
         for run in result.result.results
     }
+
+
+def _model_message(text: str) -> str:
+    """Why a model failed, less dbt's frame: the model is named beside it, and the compiled file is of this run."""
+    text = re.sub(r"\A\s*Runtime Error in model \S+ \([^)]*\)\s*", "", text)
+    return plain_message(re.sub(r"\s*\n\s*compiled code at \S+", "", text))
 
 
 def _message(result: Any) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crashpoints import crash_point
+from segflow.errors import TimeLimitError
 from segflow.files import make_folder
+from segflow.specs.types import Duration
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.duckdb_errors import cannot_open, machine_trouble
 from segflow.warehouse.ledgers import LedgerFiles
@@ -25,8 +29,9 @@ class DuckDBWarehouse(Warehouse):
 
     dialect = "duckdb"
 
-    def __init__(self, path: Path, ledgers: Path | None = None) -> None:
-        """`ledgers`: the folder that keeps them as Parquet files; None keeps none."""
+    def __init__(self, path: Path, ledgers: Path | None = None, memory_limit: str | None = None) -> None:
+        """`ledgers`: the folder that keeps them as Parquet files; None keeps none. `memory_limit` (like 4GB) holds for
+        the file in this whole process, for dbt as well."""
         self._path, self._files = path, LedgerFiles(ledgers) if ledgers is not None else None
         make_folder(path.parent)
         try:
@@ -35,6 +40,8 @@ class DuckDBWarehouse(Warehouse):
         except duckdb.Error as error:
             raise cannot_open(path, error) from error
         self._connection.execute("SET TimeZone = 'UTC'")
+        if memory_limit is not None:
+            self._connection.execute("SET memory_limit = ?", [memory_limit])
 
     def query(self, sql: exp.Expr) -> pa.Table:
         with self._telling():
@@ -54,8 +61,32 @@ class DuckDBWarehouse(Warehouse):
             self._relation(sql)
         except duckdb.Error as error:
             self._raise_trouble(error)
-            return str(error).split("\n\nLINE", 1)[0].strip()
+            return plain_message(str(error))
         return None
+
+    def attempt(self, sql: exp.Expr, limit: Duration | None = None) -> pa.Table | str:
+        beside = DuckDBWarehouse.__new__(DuckDBWarehouse)
+        beside._path, beside._files, beside._connection = self._path, None, self._connection.cursor()
+        try:
+            beside._connection.execute("SET TimeZone = 'UTC'")
+            with beside.time_limit(limit) if limit is not None else contextlib.nullcontext():
+                return beside.query(sql)
+        except (duckdb.Error, TimeLimitError) as error:
+            return plain_message(str(error))
+        finally:
+            beside.close()
+
+    @contextlib.contextmanager
+    def time_limit(self, limit: Duration) -> Iterator[None]:
+        timer = threading.Timer(limit.seconds, self._connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise TimeLimitError(too_long(limit)) from error
+        finally:
+            timer.cancel()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -221,6 +252,16 @@ class DuckDBWarehouse(Warehouse):
         self.execute(
             exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns])
         )
+
+
+def plain_message(text: str) -> str:
+    """DuckDB's message in one line, without the piece of generated SQL below it and its advice to programmers."""
+    return " ".join(re.split(r"\n\s*\n\s*(?:LINE |Possible solutions|See also)", text, maxsplit=1)[0].split())
+
+
+def too_long(limit: Duration) -> str:
+    """Why a query was stopped."""
+    return f"ran longer than {limit} (sql_segments.timeout in segflow.yml)"
 
 
 def _create(table: Table) -> exp.Create:

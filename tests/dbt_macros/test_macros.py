@@ -18,8 +18,7 @@ MODEL = """
 select
     {{ as_of() }} as as_of,
     {{ bound('minus_30_days') }} as month_ago,
-    {{ tick_id() }} as tick_id,
-    {{ 'true' if skipped('tea_lovers') else 'false' }} as skipped
+    {{ tick_id() }} as tick_id
 """
 STORED = {"as_of": "TIMESTAMP '2026-01-30 00:00:00'", "minus_30_days": "TIMESTAMP '2025-12-31 00:00:00'"}
 PASSED = {"as_of": "TIMESTAMP '2026-01-31 00:00:00'", "minus_30_days": "TIMESTAMP '2026-01-01 00:00:00'"}
@@ -65,12 +64,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return made
 
 
-def _tick(number: int, bounds: dict[str, str], **others: Any) -> dict[str, Any]:
-    return {"tick_id": f"tick-{number}", "bounds": bounds, **others}
+def _tick(number: int, bounds: dict[str, str]) -> dict[str, Any]:
+    return {"tick_id": f"tick-{number}", "bounds": bounds}
 
 
-READ = "select cast(as_of as varchar), cast(month_ago as varchar), tick_id, skipped from segflow.probe"
-FROM_VAR = ("2026-01-31 00:00:00", "2026-01-01 00:00:00", "tick-31", False)
+READ = "select cast(as_of as varchar), cast(month_ago as varchar), tick_id from segflow.probe"
+FROM_VAR = ("2026-01-31 00:00:00", "2026-01-01 00:00:00", "tick-31")
 
 
 def test_the_var_wins_over_the_stored_tick_and_the_model_lands_in_schema_segflow(project: Project) -> None:
@@ -78,12 +77,6 @@ def test_the_var_wins_over_the_stored_tick_and_the_model_lands_in_schema_segflow
     succeeded, message = project.run(_tick(31, PASSED))
     assert succeeded, message
     assert project.sql(READ) == [FROM_VAR]
-
-
-def test_a_skipped_name_is_known_to_the_model(project: Project) -> None:
-    succeeded, message = project.run(_tick(31, PASSED, skip=["tea_lovers"]))
-    assert succeeded, message
-    assert project.sql(READ) == [(*FROM_VAR[:3], True)]
 
 
 def test_a_quote_in_the_tick_id_stays_text(project: Project) -> None:
@@ -97,7 +90,7 @@ def test_without_the_var_the_last_tick_that_has_bounds_is_taken(project: Project
         project.store_tick(tick_id, bounds)
     succeeded, message = project.run()
     assert succeeded, message
-    assert project.sql(READ) == [("2026-01-30 00:00:00", "2025-12-31 00:00:00", "tick-30", False)]
+    assert project.sql(READ) == [("2026-01-30 00:00:00", "2025-12-31 00:00:00", "tick-30")]
 
 
 @pytest.mark.parametrize(

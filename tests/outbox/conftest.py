@@ -85,7 +85,7 @@ class World:
         fields = ["contact_id", "email", "phone", "name"]
         schema = pa.schema([(name, pa.string()) for name in fields] + [("agreed", pa.bool_())])
         staged = self.warehouse.stage("given", pa.Table.from_pylist(list(rows), schema))
-        rows_of = exp.select("*").from_(staged)
+        rows_of = exp.select("*", exp.Literal.string("t1").as_("tick_id")).from_(staged)
         create = exp.Create(this=relation("contacts"), kind="TABLE", replace=True, expression=rows_of)
         self.warehouse.execute(create)
 
@@ -97,6 +97,8 @@ class World:
     def send(self, senders: Mapping[str, SenderLike] | None = None, tick: TickInfo | None = None) -> SendReport:
         everyone = {"mailbox": self.mailbox(), **(senders or {})}
         tick = tick or TickInfo("t1", AS_OF)
+        # As the build of that tick would have left them.
+        self.warehouse.execute(exp.update(relation("contacts"), {"tick_id": tick.tick_id}))
         specs = Specs(self.root, self.settings, Catalog.model_validate(CATALOG))
         return send_outbox(specs, self.warehouse, self.store, everyone, tick, self.lease, patience=0)
 

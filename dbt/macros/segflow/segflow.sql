@@ -1,7 +1,7 @@
 {#- Copied to dbt/macros/segflow/ by `segflow compile`; do not edit the copy.
 
     What generated models and .sql segments know about the tick that builds them. `segflow tick` passes it as the var
-    `segflow` (tick_id, bounds, skip). A plain `dbt build` passes nothing and gets the last tick's values, so that
+    `segflow` (tick_id, bounds). A plain `dbt build` passes nothing and gets the last tick's values, so that
     people can build and test the models by hand and see what that tick saw. -#}
 
 {#- The SQL text of a time bound of this tick, for example TIMESTAMP '2026-01-31 00:00:00'. -#}
@@ -30,11 +30,6 @@
         {{ return("cast(null as varchar)") }}
     {%- endif -%}
     {{ return(dbt.string_literal(dbt.escape_single_quotes(segflow_tick_value("tick_id")))) }}
-{%- endmacro -%}
-
-{#- True for what this tick leaves out because it cannot be evaluated. -#}
-{%- macro skipped(name) -%}
-    {{ return(name in var("segflow", {}).get("skip", [])) }}
 {%- endmacro -%}
 
 {#- `tick_id` or `bounds`: from the var, else from the last tick in the warehouse. -#}

@@ -31,12 +31,12 @@ SELECT
     CAST(source.city AS TEXT) AS city,
     CAST(source.country AS TEXT) AS country,
     CAST(source.time_zone AS TEXT) AS time_zone,
-    CAST(source.birthday AS DATE) AS birthday,
-    CAST(source.email_subscribed AS BOOLEAN) AS email_subscribed,
-    CAST(source.sms_subscribed AS BOOLEAN) AS sms_subscribed,
+    TRY_CAST(source.birthday AS DATE) AS birthday,
+    TRY_CAST(source.email_subscribed AS BOOLEAN) AS email_subscribed,
+    TRY_CAST(source.sms_subscribed AS BOOLEAN) AS sms_subscribed,
     CAST(source.signup_source AS TEXT) AS signup_source,
     CAST(written.care_level AS TEXT) AS care_level,
-    CAST(source.signed_up_at AS TIMESTAMP) AS signed_up_at,
+    TRY_CAST(source.signed_up_at AS TIMESTAMP) AS signed_up_at,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_contacts') }} AS source
 LEFT JOIN written
@@ -44,5 +44,6 @@ LEFT JOIN written
 WHERE
     source.contact_id IS NOT NULL
     AND (
-        CAST(source.signed_up_at AS TIMESTAMP) <= {{ bound('as_of') }} OR source.signed_up_at IS NULL
+        TRY_CAST(source.signed_up_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        OR TRY_CAST(source.signed_up_at AS TIMESTAMP) IS NULL
     )

@@ -10,14 +10,14 @@
 WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
-        CAST(occurred_at AS TIMESTAMP) AS "at",
+        TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
         TRY_CAST(properties AS JSON) ->> '$.campaign' AS campaign
     FROM {{ ref('stg_events') }} AS events
     WHERE
         event_name = 'email_click'
         AND contact_id IS NOT NULL
-        AND CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
-        AND CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 3 months') }}
+        AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        AND TRY_CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 3 months') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

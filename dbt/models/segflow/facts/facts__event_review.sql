@@ -9,7 +9,7 @@
 WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
-        CAST(occurred_at AS TIMESTAMP) AS "at",
+        TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
         TRY_CAST((
             TRY_CAST(properties AS JSON) ->> '$.rating'
         ) AS DOUBLE) AS rating
@@ -17,8 +17,8 @@ WITH rows_seen AS (
     WHERE
         event_name = 'review'
         AND contact_id IS NOT NULL
-        AND CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
-        AND CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 2 months') }}
+        AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        AND TRY_CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 2 months') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

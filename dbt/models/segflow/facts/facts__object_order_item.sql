@@ -10,17 +10,18 @@
 WITH rows_seen AS (
     SELECT
         "order".contact_id AS contact_id,
-        CAST(NULL AS TIMESTAMP) AS "at",
-        CAST(order_item.amount AS DOUBLE) AS amount,
+        TRY_CAST(NULL AS TIMESTAMP) AS "at",
+        TRY_CAST(order_item.amount AS DOUBLE) AS amount,
         CAST(order_item.category AS TEXT) AS category,
-        CAST(order_item.quantity AS DOUBLE) AS quantity
+        TRY_CAST(order_item.quantity AS DOUBLE) AS quantity
     FROM {{ ref('stg_order_items') }} AS order_item
     INNER JOIN {{ ref('stg_orders') }} AS "order"
         ON order_item.order_id = "order".order_id
     WHERE
         "order".contact_id IS NOT NULL
         AND (
-            CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }} OR "order".ordered_at IS NULL
+            TRY_CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST("order".ordered_at AS TIMESTAMP) IS NULL
         )
 )
 SELECT

@@ -9,12 +9,12 @@
 WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
-        CAST(called_at AS TIMESTAMP) AS "at",
-        CAST(events.events.minutes AS DOUBLE) AS minutes,
+        TRY_CAST(called_at AS TIMESTAMP) AS "at",
+        TRY_CAST(events.events.minutes AS DOUBLE) AS minutes,
         CAST(events.events."order" AS TEXT) AS "order"
     FROM {{ ref('stg_calls') }} AS events
     WHERE
-        contact_id IS NOT NULL AND CAST(called_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        contact_id IS NOT NULL AND TRY_CAST(called_at AS TIMESTAMP) <= {{ bound('as_of') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

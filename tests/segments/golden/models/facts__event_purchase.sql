@@ -27,7 +27,7 @@
 WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
-        CAST(occurred_at AS TIMESTAMP) AS "at",
+        TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
         TRY_CAST((
             TRY_CAST(properties AS JSON) ->> '$.amount'
         ) AS DOUBLE) AS amount,
@@ -43,7 +43,7 @@ WITH rows_seen AS (
     WHERE
         event_name = 'purchase'
         AND contact_id IS NOT NULL
-        AND CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

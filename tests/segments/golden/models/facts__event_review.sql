@@ -10,13 +10,13 @@
 WITH rows_seen AS (
     SELECT
         author AS contact_id,
-        CAST(occurred_at AS TIMESTAMP) AS "at",
-        CAST(stars AS DOUBLE) AS stars
+        TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
+        TRY_CAST(stars AS DOUBLE) AS stars
     FROM {{ ref('stg_reviews') }} AS events
     WHERE
         author IS NOT NULL
-        AND CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
-        AND CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
+        AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        AND TRY_CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

@@ -13,31 +13,31 @@ WITH rows_seen AS (
     FROM (
         SELECT
             CAST(contact_id AS TEXT) AS contact_id,
-            CAST(occurred_at AS TIMESTAMP) AS "at"
+            TRY_CAST(occurred_at AS TIMESTAMP) AS "at"
         FROM {{ ref('stg_events') }} AS events
         WHERE
             event_name = 'purchase'
             AND contact_id IS NOT NULL
-            AND CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            AND CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 30 days') }}
+            AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            AND TRY_CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 30 days') }}
         UNION ALL
         SELECT
             CAST(contact_id AS TEXT) AS contact_id,
-            CAST(called_at AS TIMESTAMP) AS "at"
+            TRY_CAST(called_at AS TIMESTAMP) AS "at"
         FROM {{ ref('stg_calls') }} AS events
         WHERE
             contact_id IS NOT NULL
-            AND CAST(called_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            AND CAST(called_at AS TIMESTAMP) >= {{ bound('as_of - 30 days') }}
+            AND TRY_CAST(called_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            AND TRY_CAST(called_at AS TIMESTAMP) >= {{ bound('as_of - 30 days') }}
         UNION ALL
         SELECT
             CAST(author AS TEXT) AS contact_id,
-            CAST(occurred_at AS TIMESTAMP) AS "at"
+            TRY_CAST(occurred_at AS TIMESTAMP) AS "at"
         FROM {{ ref('stg_reviews') }} AS events
         WHERE
             author IS NOT NULL
-            AND CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            AND CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 30 days') }}
+            AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            AND TRY_CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 30 days') }}
     ) AS events
 )
 SELECT

@@ -11,9 +11,9 @@
 WITH rows_seen AS (
     SELECT
         "order".person_id AS contact_id,
-        CAST(NULL AS TIMESTAMP) AS "at",
+        TRY_CAST(NULL AS TIMESTAMP) AS "at",
         CAST("order".status AS TEXT) AS "order.status",
-        CAST(item.qty AS DOUBLE) AS qty,
+        TRY_CAST(item.qty AS DOUBLE) AS qty,
         CAST(item.sku AS TEXT) AS sku
     FROM {{ ref('stg_items') }} AS item
     INNER JOIN {{ ref('stg_orders') }} AS "order"
@@ -21,7 +21,8 @@ WITH rows_seen AS (
     WHERE
         "order".person_id IS NOT NULL
         AND (
-            CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }} OR "order".ordered_at IS NULL
+            TRY_CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST("order".ordered_at AS TIMESTAMP) IS NULL
         )
 )
 SELECT

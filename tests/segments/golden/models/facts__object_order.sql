@@ -12,14 +12,15 @@
 WITH rows_seen AS (
     SELECT
         "order".person_id AS contact_id,
-        CAST("order".ordered_at AS TIMESTAMP) AS "at",
+        TRY_CAST("order".ordered_at AS TIMESTAMP) AS "at",
         CAST("order".status AS TEXT) AS status,
-        CAST("order".total AS DOUBLE) AS total
+        TRY_CAST("order".total AS DOUBLE) AS total
     FROM {{ ref('stg_orders') }} AS "order"
     WHERE
         "order".person_id IS NOT NULL
         AND (
-            CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }} OR "order".ordered_at IS NULL
+            TRY_CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST("order".ordered_at AS TIMESTAMP) IS NULL
         )
 )
 SELECT

@@ -9,8 +9,8 @@
 WITH rows_seen AS (
     SELECT
         contact.contact_id AS contact_id,
-        CAST(plan.booked_at AS TIMESTAMP) AS "at",
-        CAST(company.size AS DOUBLE) AS "company.size"
+        TRY_CAST(plan.booked_at AS TIMESTAMP) AS "at",
+        TRY_CAST(company.size AS DOUBLE) AS "company.size"
     FROM {{ ref('stg_plans') }} AS plan
     INNER JOIN {{ ref('stg_companies') }} AS company
         ON plan.company_no = company.no
@@ -19,7 +19,8 @@ WITH rows_seen AS (
     WHERE
         contact.contact_id IS NOT NULL
         AND (
-            CAST(plan.booked_at AS TIMESTAMP) <= {{ bound('as_of') }} OR plan.booked_at IS NULL
+            TRY_CAST(plan.booked_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST(plan.booked_at AS TIMESTAMP) IS NULL
         )
 )
 SELECT

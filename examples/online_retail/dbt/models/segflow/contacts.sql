@@ -7,11 +7,12 @@
 SELECT
     CAST(source.customer_id AS TEXT) AS contact_id,
     CAST(source.country AS TEXT) AS country,
-    CAST(source.created_at AS TIMESTAMP) AS created_at,
+    TRY_CAST(source.created_at AS TIMESTAMP) AS created_at,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_customers') }} AS source
 WHERE
     source.customer_id IS NOT NULL
     AND (
-        CAST(source.created_at AS TIMESTAMP) <= {{ bound('as_of') }} OR source.created_at IS NULL
+        TRY_CAST(source.created_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        OR TRY_CAST(source.created_at AS TIMESTAMP) IS NULL
     )

@@ -9,13 +9,13 @@
 WITH rows_seen AS (
     SELECT
         customer_id AS contact_id,
-        CAST(purchased_at AS TIMESTAMP) AS "at",
+        TRY_CAST(purchased_at AS TIMESTAMP) AS "at",
         CAST(description AS TEXT) AS description
     FROM {{ ref('stg_purchases') }} AS events
     WHERE
         customer_id IS NOT NULL
-        AND CAST(purchased_at AS TIMESTAMP) <= {{ bound('as_of') }}
-        AND CAST(purchased_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
+        AND TRY_CAST(purchased_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        AND TRY_CAST(purchased_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

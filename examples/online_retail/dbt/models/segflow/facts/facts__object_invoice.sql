@@ -9,15 +9,16 @@
 WITH rows_seen AS (
     SELECT
         invoice.customer_id AS contact_id,
-        CAST(invoice.invoiced_at AS TIMESTAMP) AS "at",
-        CAST(invoice.total AS DOUBLE) AS total
+        TRY_CAST(invoice.invoiced_at AS TIMESTAMP) AS "at",
+        TRY_CAST(invoice.total AS DOUBLE) AS total
     FROM {{ ref('stg_invoices') }} AS invoice
     WHERE
         invoice.customer_id IS NOT NULL
         AND (
-            CAST(invoice.invoiced_at AS TIMESTAMP) <= {{ bound('as_of') }} OR invoice.invoiced_at IS NULL
+            TRY_CAST(invoice.invoiced_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST(invoice.invoiced_at AS TIMESTAMP) IS NULL
         )
-        AND CAST(invoice.invoiced_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
+        AND TRY_CAST(invoice.invoiced_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

@@ -9,20 +9,22 @@
 WITH rows_seen AS (
     SELECT
         invoice.customer_id AS contact_id,
-        CAST(line.purchased_at AS TIMESTAMP) AS "at",
-        CAST(line.quantity AS DOUBLE) AS quantity
+        TRY_CAST(line.purchased_at AS TIMESTAMP) AS "at",
+        TRY_CAST(line.quantity AS DOUBLE) AS quantity
     FROM {{ ref('stg_purchases') }} AS line
     INNER JOIN {{ ref('stg_invoices') }} AS invoice
         ON line.invoice_no = invoice.invoice_no
     WHERE
         invoice.customer_id IS NOT NULL
         AND (
-            CAST(line.purchased_at AS TIMESTAMP) <= {{ bound('as_of') }} OR line.purchased_at IS NULL
+            TRY_CAST(line.purchased_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST(line.purchased_at AS TIMESTAMP) IS NULL
         )
         AND (
-            CAST(invoice.invoiced_at AS TIMESTAMP) <= {{ bound('as_of') }} OR invoice.invoiced_at IS NULL
+            TRY_CAST(invoice.invoiced_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST(invoice.invoiced_at AS TIMESTAMP) IS NULL
         )
-        AND CAST(line.purchased_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
+        AND TRY_CAST(line.purchased_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
