@@ -14,6 +14,7 @@ from sqlglot import exp
 from segflow.errors import InputError
 from segflow.flows.graph import StepRow, UpdateRow, step_rows, surviving_step, update_rows
 from segflow.segments.compiler import Compiled, needs
+from segflow.segments.facts import own_parts
 from segflow.segments.nodes import Crossed, Member
 from segflow.specs import flow as f
 from segflow.specs.types import Duration
@@ -235,7 +236,7 @@ def _held(flow: str, compiled: Compiled, stale: dict[str, str], broken: dict[str
     segments |= {_edge(edge)[1] for edge in compiled.specs.flows[flow].spec.edges()}
     for segment in sorted(segments & set(stale)):
         return f"segment {segment} {stale[segment]}"
-    parts = {part for node in nodes for part in needs(node, compiled.columns)}
+    parts = {part for node in nodes for part in needs(node, compiled.columns) | own_parts(node)}
     for part in sorted(parts & set(broken)):
         return f"{part}: {broken[part]}"
     return None

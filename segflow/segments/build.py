@@ -27,6 +27,7 @@ from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
+from segflow.segments.sources import Sources, attribute_column, contact_columns, fact_columns, silent_faults
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject, ModelResult
 from segflow.warehouse.duckdb_errors import machine_trouble
@@ -97,6 +98,8 @@ def build(compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: st
         _repair(work, results)
     with open_warehouse() as warehouse:
         _check_contacts(work, warehouse)
+        work.report.broken |= silent_faults(compiled, warehouse, dbt.relation, work.report.broken)
+        _mark_stale(work)
         _keep_views(work, warehouse)
     return work.report
 
@@ -135,8 +138,11 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
         if _status(results, model) == "success":
             continue
         with work.open() as warehouse:
+            sources = Sources(compiled, warehouse, work.dbt.relation)
             faults = {
-                c.name: warehouse.bind(work.fill(template(fact_query([c], compiled.specs.catalog)))) for c in columns
+                c.name: sources.missing(fact_columns(compiled, c.fact))
+                or warehouse.bind(work.fill(template(fact_query([c], compiled.specs.catalog))))
+                for c in columns
             }
         broken = {name: fault for name, fault in faults.items() if fault}
         if not broken:
@@ -192,11 +198,15 @@ def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
     catalog = work.compiled.specs.catalog
     attributes = catalog.contacts.attributes
     with work.open() as warehouse:
+        sources = Sources(work.compiled, warehouse, work.dbt.relation)
+        if fault := sources.missing(contact_columns(work.compiled)):
+            raise RunError(f"the contacts cannot be built: {fault}")
         for name, attribute in attributes.items():
             only = catalog.contacts.model_copy(update={"attributes": {name: attribute}})
             query = contacts_query(catalog.model_copy(update={"contacts": only}))
             try:
-                fault = warehouse.bind(work.fill(template(query)))
+                missing = sources.missing(attribute_column(work.compiled, name))
+                fault = missing or warehouse.bind(work.fill(template(query)))
             except RunError as error:
                 fault = str(error)
             if fault:

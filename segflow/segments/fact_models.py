@@ -81,7 +81,7 @@ def source_rows(
     catalog: Catalog,
 ) -> exp.Select:
     """The rows of `source` from `lower` on, with what `wheres` and `measures` read."""
-    values = {value for where in wheres for value in _row_values(where)}
+    values = {value for where in wheres for value in row_values(where)}
     values |= {measure for measure in measures if isinstance(measure, Value)}
     needed = sorted(values - {ROW_AT}, key=row_column)
     if source.kind == "event":
@@ -331,7 +331,8 @@ def _items(node: Node) -> tuple[Node, ...]:
     return node.items if isinstance(node, And) else (node,)
 
 
-def _row_values(where: Node) -> Iterable[Value]:
+def row_values(where: Node) -> Iterable[Value]:
+    """The properties or fields that a condition on rows looks at, and the row's own time."""
     for node in where.walk():
         if isinstance(node, Compare) and isinstance(node.subject, Value):
             yield node.subject

@@ -79,6 +79,11 @@ def by_model(columns: Mapping[Fact, FactColumn]) -> dict[str, list[FactColumn]]:
     return grouped
 
 
+def own_parts(node: Node) -> set[str]:
+    """The facts (`model.column`) that a condition has per enrollment. No model holds them; the name says what of."""
+    return {f"{fact.model}.{column_name(fact)}" for fact in facts_of(node) if fact.per_enrollment}
+
+
 def column_name(fact: Fact, digits: int = 6) -> str:
     """A readable name: what is computed, then a hash of the exact meaning, because the words do not say it all."""
     words: list[str] = [fact.aggregate if fact.aggregate != "match" else ""]
