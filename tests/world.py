@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -143,6 +144,14 @@ class World:
         """The world of a folder that is there already. It opens the warehouse only while it works with it."""
         world = cls.__new__(cls)
         world.root, world.real, world.missing, world._open = root, False, set(), None
+        return world
+
+    @classmethod
+    def copy_of(cls, other: World, root: Path) -> World:
+        """The same project and everything it has lived through, in folder `root`. `other` must be closed."""
+        shutil.copytree(other.root, root, dirs_exist_ok=True)
+        world = cls.at(root)
+        world._open = duckdb.connect(str(root / ".segflow/warehouse.duckdb"))
         return world
 
     @cached_property
