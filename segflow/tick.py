@@ -22,7 +22,7 @@ from segflow.crashpoints import crash_point
 from segflow.crossings import cross as crossing
 from segflow.crossings.guards import contacts_lost
 from segflow.crossings.history import keep_history
-from segflow.errors import ContactsLostError, InputError
+from segflow.errors import ContactsLostError, InputError, SegflowError
 from segflow.exports import Export, export_tick
 from segflow.flows import advance as flows
 from segflow.outbox.decisions import Kind
@@ -179,6 +179,22 @@ def cross(run: TickRun) -> None:
 def advance(run: TickRun) -> None:
     """Move the flows and plan messages."""
     _build_if_edited(run)
+    project = run.project
+    try:
+        _advance(run, {})
+    except SegflowError:
+        raise
+    except Exception:
+        # Conditions about an enrollment read rows of the user's models themselves, and some rows fail only when they
+        # are read. Which flow asked for them is looked at now, because looking each time would cost another scan.
+        with project.warehouse() as warehouse:
+            unreadable = flows.unreadable(project.compiled, warehouse, project.dbt, run.row.tick_id, run.row.as_of)
+        if not unreadable:
+            raise
+        _advance(run, unreadable)
+
+
+def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
     stale, broken = run.faults()
     store = run.project.store
     released = store.decisions.released("flow", run.row.tick_id)
@@ -194,6 +210,7 @@ def advance(run: TickRun) -> None:
             crossing.not_compared(run.project.compiled, warehouse, run.row.tick_id, stale),
             broken,
             released,
+            unreadable,
         )
         run.book("flow", released, held)
         # The last stage that uses decisions copies those of all stages.

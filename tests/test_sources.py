@@ -316,3 +316,23 @@ def check(world: World, report: TickReport, stale: set[str], held: set[str], say
         row["flow"] for row in world.rows(f"SELECT flow FROM segflow.outbox WHERE {this} AND contact_id = '030'")
     }
     assert greeted == {f"greet_{name}" for name in SEGMENTS} - held
+
+
+def test_rows_that_only_flows_read_hold_those_flows(healthy: World, tmp_path: Path) -> None:
+    """Nothing is built of them, so they fail only when a flow asks."""
+    world = World.copy_of(healthy, tmp_path)
+    for name in REVIEWS:
+        world.segment(name, None)
+        world.flow(f"greet_{name}", None)
+    casting = "select * replace (cast(stars as integer) as stars) from raw.reviews\n"
+    (world.root / "dbt/models/staging/stg_reviews.sql").write_text(casting)
+    world.run(ZOE + "alter table raw.reviews alter stars type varchar; update raw.reviews set stars = 'many'")
+    world.run("update raw.contacts set city = 'London' where contact_id = '008'")
+    report = world.tick(NEXT)
+    assert [error[:40] for error in report.errors] == []  # nobody stands at the branch yet
+    report = world.tick(NEXT + timedelta(days=1))
+    assert [error for error in report.errors if not re.search("since_enrollment is held: .*'many'", error)] == []
+    assert {one.flow for one in report.flows if one.status == "held"} == {OWN}
+    world.run("update raw.reviews set stars = '1'")
+    assert world.tick(NEXT + timedelta(days=2)).errors == []
+    world.close()

@@ -6,7 +6,7 @@ of statements over positions x steps x answers, whatever the number of flows or 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,9 @@ from segflow.flows import guards, prepare
 from segflow.flows.conditions import Conditions
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import fill, template
+from segflow.segments.fact_models import row_query
 from segflow.segments.nodes import facts_of
+from segflow.segments.sql import col
 from segflow.specs.flow import BranchStep
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
@@ -54,14 +56,22 @@ def advance(
     stale: dict[str, str],
     broken: dict[str, str],
     released: Collection[str] = (),
+    unreadable: Mapping[str, str] | None = None,
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `before` is the id of the tick before ("" at the first); `stale` has words for each segment that is stale or held.
-    A flow that plans too many messages is held, unless it is `released`. Returns the flows that are held. Raises
-    StaleGenerationError when facts were built for another tick.
+    A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
+    reason). Returns the flows that are held. Raises StaleGenerationError when facts were built for another tick.
     """
-    return _Advance(compiled, warehouse, dbt, tick_id, as_of, before).run(stale, broken, released)
+    return _Advance(compiled, warehouse, dbt, tick_id, as_of, before).run(stale, broken, released, unreadable or {})
+
+
+def unreadable(
+    compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime
+) -> dict[str, str]:
+    """The flows whose conditions look at rows that cannot be read, with the reason. Reads all of those rows."""
+    return _Advance(compiled, warehouse, dbt, tick_id, as_of, "").unreadable()
 
 
 def results(warehouse: Warehouse, tick_id: str) -> list[FlowResult]:
@@ -87,7 +97,9 @@ class _Advance:
         )
         self.conditions = Conditions(nodes, compiled.columns, compiled.specs.catalog, self._resolve, last_tick)
 
-    def run(self, stale: dict[str, str], broken: dict[str, str], released: Collection[str]) -> set[str]:
+    def run(
+        self, stale: dict[str, str], broken: dict[str, str], released: Collection[str], unreadable: Mapping[str, str]
+    ) -> set[str]:
         w = self.warehouse
         flows = prepare.flows_now(self.compiled, w, stale, broken, self.before)
         # What flows that are gone have left behind must go too.
@@ -96,7 +108,7 @@ class _Advance:
             return set()
         check_generation(w, self._models_read(broken), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
-        prepare.hold(flows, self._unanswerable(flows))
+        prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
         w.stage("steps", prepare.step_table(self.compiled, self.as_of))
         w.stage("edges", prepare.edge_table(self.compiled))
         w.stage("updates", prepare.update_table(self.compiled))
@@ -187,6 +199,19 @@ class _Advance:
                 fault = str(error)
             if fault:
                 found[flow] = fault
+        return found
+
+    def unreadable(self) -> dict[str, str]:
+        """flow -> why the rows that it looks at cannot be read."""
+        found = {}
+        for flow, named in self.compiled.conditions.items():
+            own = [fact for node in named.values() for fact in facts_of(node) if fact.per_enrollment]
+            for model in sorted({fact.model for fact in own}):
+                rows = row_query([fact for fact in own if fact.model == model], self.compiled.specs.catalog)
+                largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
+                tried = self.warehouse.attempt(self._resolve(exp.select(*largest).from_(rows.subquery("looked_at"))))
+                if isinstance(tried, str):
+                    found[flow] = f"{model.replace('facts__', '').replace('_', ' ', 1)}: {tried}"
         return found
 
     def _satisfied(self, subjects: exp.Query, keys: list[str]) -> None:
