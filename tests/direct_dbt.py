@@ -102,7 +102,8 @@ class DirectDbt:
                     status, message = "error", plain_message(str(error))
                 finally:
                     timer.cancel()
-                results[name] = ModelResult(name, status, message, time.perf_counter() - started)
+                file = next(self.directory.rglob(f"{name}.sql")).relative_to(self.directory.parent)
+                results[name] = ModelResult(name, status, message, time.perf_counter() - started, str(file))
         return results
 
     def _build(self, connection: duckdb.DuckDBPyConnection, name: str, code: str, tick_id: str) -> None:

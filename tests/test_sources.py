@@ -229,7 +229,7 @@ CASES = [
     ),
     Case(
         "lists know contacts by number",
-        r"column contact_id of model stg_lists writes contact ids in another way \(30\)",
+        r"column contact_id of model stg_lists writes contact ids in another way \(30\.0\)",
         {"readers"},
         "alter table raw.lists alter contact_id type double",
     ),
@@ -265,7 +265,7 @@ CASES = [
     ),
     Case(
         "staging model with a syntax error",
-        r"model stg_reviews \(dbt/models/staging/stg_reviews\.sql\) failed: .*syntax error",
+        r"model stg_reviews \(dbt/models/staging/stg_reviews\.sql\) failed: .*(syntax error|Unexpected token)",
         REVIEWS,
         models={"stg_reviews": "select * frm raw.reviews"},
     ),
@@ -297,7 +297,7 @@ def test_a_broken_source_costs_what_needs_it(case: Case, healthy: World, tmp_pat
         (world.root / f"dbt/models/staging/{model}.sql").write_text(f"{text}\n")
         world.project.dbt.forget()
     report = world.tick(NEXT)
-    held = {f"greet_{name}" for name in case.stale} | ({OWN} if REVIEWS & case.stale else set())
+    held = {f"greet_{name}" for name in case.stale} | ({OWN} if "fans" in case.stale else set())
     check(world, report, case.stale, held, case.says)
     world.close()
 

@@ -27,7 +27,7 @@ from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
-from segflow.segments.sources import Sources, attribute_column, contact_columns, fact_columns, silent_faults
+from segflow.segments.sources import Column, Sources, attribute_column, contact_columns, fact_columns, silent_faults
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject, ModelResult
 from segflow.warehouse.duckdb_errors import machine_trouble
@@ -140,7 +140,8 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
         with work.open() as warehouse:
             sources = Sources(compiled, warehouse, work.dbt.relation)
             faults = {
-                c.name: sources.missing(fact_columns(compiled, c.fact))
+                c.name: _failed_source(results, fact_columns(compiled, c.fact))
+                or sources.missing(fact_columns(compiled, c.fact))
                 or warehouse.bind(work.fill(template(fact_query([c], compiled.specs.catalog))))
                 for c in columns
             }
@@ -291,6 +292,12 @@ def _mark(work: _Build, text: str) -> str:
 
 def _status(results: dict[str, ModelResult], model: str) -> str:
     return results[model].status if model in results else "skipped"
+
+
+def _failed_source(results: dict[str, ModelResult], columns: list[Column]) -> str | None:
+    """The user's model that failed, if it is one of those that `columns` are of."""
+    failed = [results[c.model] for c in columns if _status(results, c.model) == "error"]
+    return f"model {failed[0].model} ({failed[0].file}) failed: {failed[0].message}" if failed else None
 
 
 def _reason(results: dict[str, ModelResult], model: str) -> str:

@@ -7,7 +7,7 @@ are written in another way match nobody. Both would move whole segments in silen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -273,9 +273,9 @@ def _label_columns(catalog: Catalog, kind: str) -> list[Column]:
 
 
 def silent_faults(
-    compiled: Compiled, warehouse: Warehouse, resolve: Callable[[str], exp.Table], broken: Collection[str]
+    compiled: Compiled, warehouse: Warehouse, resolve: Callable[[str], exp.Table], broken: Mapping[str, str]
 ) -> dict[str, str]:
-    """What failed nothing and is wrong: part (`model.column`) -> reason. Parts in `broken` are known already.
+    """What failed nothing and is wrong: part (`model.column`) -> reason. `broken` are known already.
 
     Parts are attributes, facts, and the facts of enrollments, which no model holds. Only columns whose type leaves
     room for doubt are read. Raises RunError when it cannot be said which contacts exist.
@@ -297,13 +297,15 @@ def silent_faults(
         if name in broken or not columns:
             continue
         model = name.split(".", 1)[0]
+        # A model of which nothing could be built: what an enrollment asks of the same rows cannot be answered either.
+        built = [column.name for column in compiled.columns.values() if column.model == model]
+        if built and set(built) <= set(broken):
+            faults[name] = broken[built[0]]
+            continue
         fault = sources.unreadable(columns)
         if fault is None and model != CONTACTS:
             if model not in ids:
-                kept = model in compiled.fact_models() and any(
-                    c.name not in broken and c.model == model for c in compiled.columns.values()
-                )
-                rows = exp.select("contact_id").from_(relation(model)) if kept else sources.sample(columns[0])
+                rows = exp.select("contact_id").from_(relation(model)) if built else sources.sample(columns[0])
                 try:
                     ids[model] = sources.other_ids(columns[0], rows)
                 except duckdb.Error:
