@@ -13,13 +13,14 @@ with facts__lists as (
                     CAST(contact_id AS TEXT) AS contact_id,
                     CAST(list_name AS TEXT) AS name,
                     TRUE AS present,
-                    CAST(added_at AS TIMESTAMP) AS "at",
+                    TRY_CAST(added_at AS TIMESTAMP) AS "at",
                     0 AS rank,
                     0 AS hop
                 FROM {{ ref('stg_lists') }} AS members
                 WHERE
-                    contact_id IS NOT NULL AND (
-                        CAST(added_at AS TIMESTAMP) <= {{ bound('as_of') }} OR added_at IS NULL
+                    contact_id IS NOT NULL
+                    AND (
+                        TRY_CAST(added_at AS TIMESTAMP) <= {{ bound('as_of') }} OR TRY_CAST(added_at AS TIMESTAMP) IS NULL
                     )
                 UNION ALL
                 SELECT
@@ -76,7 +77,7 @@ facts__tags as (
                     CAST(contact_id AS TEXT) AS contact_id,
                     CAST(tag AS TEXT) AS name,
                     TRUE AS present,
-                    CAST(NULL AS TIMESTAMP) AS "at",
+                    TRY_CAST(NULL AS TIMESTAMP) AS "at",
                     0 AS rank,
                     0 AS hop
                 FROM {{ ref('stg_tags') }} AS members

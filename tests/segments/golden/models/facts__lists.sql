@@ -22,13 +22,14 @@ WITH rows_seen AS (
                 CAST(contact_id AS TEXT) AS contact_id,
                 CAST(list_name AS TEXT) AS name,
                 TRUE AS present,
-                CAST(added_at AS TIMESTAMP) AS "at",
+                TRY_CAST(added_at AS TIMESTAMP) AS "at",
                 0 AS rank,
                 0 AS hop
             FROM {{ ref('stg_lists') }} AS members
             WHERE
-                contact_id IS NOT NULL AND (
-                    CAST(added_at AS TIMESTAMP) <= {{ bound('as_of') }} OR added_at IS NULL
+                contact_id IS NOT NULL
+                AND (
+                    TRY_CAST(added_at AS TIMESTAMP) <= {{ bound('as_of') }} OR TRY_CAST(added_at AS TIMESTAMP) IS NULL
                 )
             UNION ALL
             SELECT

@@ -24,7 +24,7 @@ WITH rows_seen AS (
                 CAST(contact_id AS TEXT) AS contact_id,
                 CAST(tag AS TEXT) AS name,
                 TRUE AS present,
-                CAST(NULL AS TIMESTAMP) AS "at",
+                TRY_CAST(NULL AS TIMESTAMP) AS "at",
                 0 AS rank,
                 0 AS hop
             FROM {{ ref('stg_tags') }} AS members
