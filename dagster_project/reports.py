@@ -26,6 +26,7 @@ from dagster_project.keys import (
     sender_key,
     stage_key,
 )
+from dagster_project.specs import BUILT, MODEL
 from dagster_project.steps import Step
 from segflow.segments.compiler import CONTACTS
 
@@ -46,7 +47,8 @@ def results(context: AssetExecutionContext, name: str, step: Step) -> Results:
         if not step.ran and not metadata:
             metadata = {name: value for name, value in recorded(context, key, step).items() if name not in base}
         yield MaterializeResult(key, metadata={**base, **metadata})
-    for check in _CHECKS[name](step) if name in _CHECKS else ():
+    checks = [*(_CHECKS[name](step) if name in _CHECKS else ()), *(_built(context, step) if name == "build" else ())]
+    for check in checks:
         if key_of(check) in context.selected_asset_check_keys:
             yield check
 
@@ -193,6 +195,18 @@ def _check(key: AssetKey, name: str, reason: str | None) -> AssetCheckResult:
 def unique_ids(reason: str | None) -> AssetCheckResult:
     """The check on contacts; `reason` says which ids are not unique."""
     return _check(model_key(CONTACTS), "unique_ids", reason)
+
+
+def _built(context: AssetExecutionContext, step: Step) -> Iterator[AssetCheckResult]:
+    """A model that failed is materialized all the same, because whatever comes after it would be skipped otherwise."""
+    # Faults are kept for the last build only, and a step that just reports may report on an earlier one.
+    if not step.ran:
+        return
+    faults = {part.split(".", 1)[0]: f"{part}: {reason}" for part, reason in step.run.faults()[1].items()}
+    faults |= step.run.failed_models()
+    for spec in context.assets_def.check_specs:
+        if spec.name == BUILT:
+            yield _check(spec.asset_key, BUILT, faults.get(str((spec.metadata or {})[MODEL])))
 
 
 def _evaluated(step: Step) -> Iterator[AssetCheckResult]:

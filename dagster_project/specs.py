@@ -27,6 +27,8 @@ from segflow.segments.nodes import Crossed, Member, Node
 from segflow.specs.flow import FlowSpec
 from segflow.tick import STAGES
 
+BUILT, MODEL = "built", "model"
+"""The check that dbt could build a model, and where its spec names the model: keys are the user's to choose."""
 STEPS = (*(stage.name for stage in STAGES), VERDICT)
 """The steps of job `tick`, in order."""
 
@@ -69,7 +71,7 @@ def asset_graph(compiled: Compiled, dbt: DbtGraph) -> Graph:
     mine = {spec.key for found in specs.values() for spec in found}
     return Graph(
         stages=specs,
-        checks=_checks(compiled),
+        checks=_checks(compiled, dbt),
         outside=_outside(dbt, mine),
     )
 
@@ -180,10 +182,18 @@ def _ledger(key: AssetKey, description: str, deps: list[AssetKey]) -> AssetSpec:
     return AssetSpec(key, deps=deps, group_name="ledgers", description=description)
 
 
-def _checks(compiled: Compiled) -> dict[str, list[AssetCheckSpec]]:
+def _checks(compiled: Compiled, dbt: DbtGraph) -> dict[str, list[AssetCheckSpec]]:
     unique = "No contact id occurs twice; otherwise the tick stops here."
     return {
-        "build": [AssetCheckSpec("unique_ids", asset=model_key(CONTACTS), description=unique)],
+        "build": [
+            AssetCheckSpec("unique_ids", asset=model_key(CONTACTS), description=unique),
+            *(
+                AssetCheckSpec(
+                    BUILT, asset=node.asset_key, description="dbt built all of it.", metadata={MODEL: node.name}
+                )
+                for node in _built(compiled, dbt)
+            ),
+        ],
         "cross": [
             AssetCheckSpec("evaluated", asset=segment_key(name), description="The segment could be evaluated.")
             for name in compiled.segments

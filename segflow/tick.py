@@ -88,16 +88,19 @@ class TickRun:
 
     def faults(self) -> tuple[dict[str, str], dict[str, str]]:
         """What the build of this tick could not evaluate: segment -> reason, part -> reason."""
+        return self._build_faults("segment"), self._build_faults("part")
+
+    def failed_models(self) -> dict[str, str]:
+        """The dbt models that the build of this tick could not build: model -> reason."""
+        return self._build_faults("model")
+
+    def _build_faults(self, kind: str) -> dict[str, str]:
+        mine = [
+            exp.column(name).eq(exp.Literal.string(v)) for name, v in (("tick_id", self.row.tick_id), ("kind", kind))
+        ]
         with self.project.warehouse() as warehouse:
-            rows = warehouse.rows(
-                exp.select("*")
-                .from_(relation("build_faults"))
-                .where(exp.column("tick_id").eq(exp.Literal.string(self.row.tick_id)))
-            )
-        return (
-            {row["name"]: row["reason"] for row in rows if row["kind"] == "segment"},
-            {row["name"]: row["reason"] for row in rows if row["kind"] == "part"},
-        )
+            rows = warehouse.rows(exp.select("name", "reason").from_(relation("build_faults")).where(*mine))
+        return {row["name"]: row["reason"] for row in rows}
 
     def book(self, kind: Kind, released: set[str], left_out: set[str]) -> None:
         """Use up the decisions about `released` things, less those that this tick left out. Call it in `commit`."""
@@ -351,6 +354,7 @@ def _text_hash(project: Workspace) -> str:
 def _faults(found: BuildReport, tick_id: str) -> pa.Table:
     rows = [{"kind": "segment", "name": name, "reason": why} for name, why in sorted(found.stale.items())]
     rows += [{"kind": "part", "name": name, "reason": why} for name, why in sorted(found.broken.items())]
+    rows += [{"kind": "model", "name": name, "reason": why} for name, why in sorted(found.failed.items())]
     schema = pa.schema([(name, pa.string()) for name in ("tick_id", "kind", "name", "reason")])
     return pa.Table.from_pylist([{"tick_id": tick_id, **row} for row in rows], schema=schema)
 

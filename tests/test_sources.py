@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from segflow.errors import RunError, SpecError
 from segflow.tick import TickReport
 from tests.world import CATALOG, World
 
@@ -85,7 +86,7 @@ def shop(root: Path) -> World:
             },
         },
     }  # fmt: skip
-    world = World(root)
+    world = World(root, settings={"guards": {"contacts_lost": {"percent": 20, "of_at_least": 3}}})
     world.root.joinpath("segment_specs/catalog.yml").write_text(yaml.safe_dump(catalog, sort_keys=False))
     for model, text in MODELS.items():
         (world.root / f"dbt/models/staging/{model}.sql").write_text(f"{text}\n")
@@ -335,4 +336,136 @@ def test_rows_that_only_flows_read_hold_those_flows(healthy: World, tmp_path: Pa
     assert {one.flow for one in report.flows if one.status == "held"} == {OWN}
     world.run("update raw.reviews set stars = '1'")
     assert world.tick(NEXT + timedelta(days=2)).errors == []
+    world.close()
+
+
+STOPS = {
+    "contacts emptied": ("delete from raw.contacts", r"3 of 3 .*segflow release --contacts"),
+    "contacts cut in half": (
+        "delete from raw.contacts where contact_id > '007'",
+        r"2 of 3 .*segflow release --contacts",
+    ),
+    "contacts known by number": (
+        "alter table raw.contacts alter contact_id type integer",
+        r"3 of 3 .*segflow release --contacts",
+    ),
+    "contacts twice": (
+        "insert into raw.contacts select * from raw.contacts",
+        r"model stg_contacts holds contact ids more than once: 007 \(2 times\).*make column contact_id of stg_contacts unique",
+    ),
+    "contacts table missing": (
+        "drop table raw.contacts",
+        r"the contacts cannot be built: model stg_contacts \(dbt/models/staging/stg_contacts\.sql\) failed: .*contacts does",
+    ),
+    "key of contacts renamed": (
+        "alter table raw.contacts rename contact_id to id",
+        r"the contacts cannot be built: model stg_contacts has no column contact_id "
+        r"\(the contacts' key, segment_specs/catalog\.yml:\d+\)",
+    ),
+    "created_at renamed": (
+        "alter table raw.contacts rename created_at to born",
+        r"model stg_contacts has no column created_at \(the contacts' created_at, segment_specs/catalog\.yml:\d+\)",
+    ),
+    "created_at no time": (
+        "alter table raw.contacts alter created_at type varchar; update raw.contacts set created_at = 'once'",
+        r"column created_at of model stg_contacts .* is to be a timestamp, and none of its values is one, for example once",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sql", "message"), STOPS.values(), ids=STOPS)
+def test_without_its_contacts_a_tick_stops_and_is_resumed(
+    sql: str, message: str, healthy: World, tmp_path: Path
+) -> None:
+    world = World.copy_of(healthy, tmp_path)
+    before = world.ledgers()
+    world.run("create table raw.kept as from raw.contacts;" + sql)
+    with pytest.raises(RunError, match=message):
+        world.tick(NEXT)
+    after = world.ledgers()
+    assert {name for name in before if before[name] != after[name]} == {"ticks"}
+    world.run("create or replace table raw.contacts as from raw.kept;" + ZOE)
+    report = world.tick(NEXT)
+    assert report.resumed
+    check(world, report, set(), set(), "")
+    world.close()
+
+
+def test_a_model_that_the_catalog_names_and_nobody_has_is_told_before_anything_runs(
+    healthy: World, tmp_path: Path
+) -> None:
+    world = World.copy_of(healthy, tmp_path)
+    (world.root / "dbt/models/staging/stg_reviews.sql").unlink()
+    before = world.ledgers()
+    with pytest.raises(SpecError, match=r"segment_specs/catalog\.yml:\d+:\d+: there is no dbt model stg_reviews"):
+        world.tick(NEXT)
+    assert world.ledgers() == before
+    world.close()
+
+
+def test_keys_that_are_null_are_dropped_and_counted(healthy: World, tmp_path: Path) -> None:
+    world = World.copy_of(healthy, tmp_path)
+    world.run(ZOE + "insert into raw.contacts (city) values ('London'), ('Rome')")
+    report = world.tick(NEXT)
+    assert (report.contacts, report.null_contacts) == (4, 2)
+    check(world, report, set(), set(), "")
+    world.close()
+
+
+def test_a_project_without_any_contact(tmp_path: Path) -> None:
+    world = shop(tmp_path)
+    for table in ("contacts", "events", "lists", "tags"):
+        world.rows_of(table, [])
+    world.run("delete from raw.reviews; delete from raw.orders; delete from raw.items")
+    for day in range(2):
+        report = world.tick(AT + timedelta(days=day))
+        assert (report.errors, report.contacts) == ([], 0)
+        assert {one.members for one in report.segments} == {0}
+    world.close()
+
+
+QUERIES = {
+    "a value that is no number": (
+        "select contact_id from {{ ref('stg_contacts') }} where cast(city as integer) > 1",
+        r"segment_specs/asked\.sql: Conversion Error: Could not convert string 'London' to INT32",
+    ),
+    "a date that is none": (
+        "select contact_id from {{ ref('stg_contacts') }} where strptime(city, '%Y') > {{ as_of() }}",
+        r"segment_specs/asked\.sql: .*London",
+    ),
+    "a column that is not there": (
+        "select contact_id from {{ ref('stg_contacts') }} where town = 'London'",
+        r"segment_specs/asked\.sql: Binder Error: Referenced column \"town\" not found",
+    ),
+    "a model that failed": (
+        "select contact_id from {{ ref('stg_broken') }}",
+        r"segment_specs/asked\.sql: model stg_broken \(dbt/models/staging/stg_broken\.sql\) failed: .*nowhere",
+    ),
+    "ids twice, null and unknown": (
+        "select contact_id from {{ ref('stg_contacts') }} where age > 50 union all select '030' "
+        "from {{ ref('stg_contacts') }} union all select null from {{ ref('stg_contacts') }} "
+        "union all select 'nobody' from {{ ref('stg_contacts') }}",
+        None,
+    ),
+    "a division by nothing": ("select contact_id from {{ ref('stg_contacts') }} where age / (age - age) is null", None),
+}
+
+
+@pytest.mark.parametrize(("query", "says"), QUERIES.values(), ids=QUERIES)
+def test_a_query_that_fails_costs_its_segment(query: str, says: str | None, healthy: World, tmp_path: Path) -> None:
+    world = World.copy_of(healthy, tmp_path)
+    (world.root / "dbt/models/staging/stg_broken.sql").write_text("select * from raw.nowhere\n", encoding="utf-8")
+    world.project.dbt.forget()
+    world.segment("asked", query)
+    world.run(ZOE)
+    report = world.tick(NEXT)
+    reasons = {one.segment: one.reason or "" for one in report.segments if one.status == "stale"}
+    assert set(reasons) == ({"asked"} if says else set())
+    assert re.search(says or "", reasons.get("asked", ""))
+    assert {one.flow for one in report.flows if one.status == "held"} == ({"greet_asked"} if says else set())
+    members = world.rows("SELECT contact_id FROM segflow.segment_members WHERE segment = 'asked' ORDER BY contact_id")
+    if says is None:
+        assert "030" in [row["contact_id"] for row in members]
+    else:
+        assert members == []
     world.close()

@@ -43,6 +43,8 @@ class BuildReport:
     null_contacts: int = 0
     stale: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Model -> why dbt could not build it, as of its last try."""
     models: dict[str, float] = field(default_factory=dict)
     """Seconds per dbt model."""
     dbt_seconds: float = 0.0
@@ -73,6 +75,9 @@ class _Build:
             if trouble is not None:
                 raise RunError(f"model {result.model} cannot be built: {trouble}") from trouble
         self.report.dbt_seconds += time.perf_counter() - started
+        self.report.failed |= {name: result.message for name, result in results.items() if result.status == "error"}
+        for name in [name for name in self.report.failed if _status(results, name) == "success"]:
+            del self.report.failed[name]
         self.report.models |= {name: result.seconds for name, result in results.items()}
         return results
 

@@ -53,7 +53,7 @@ def test_a_stale_segment_is_red_and_the_others_go_on(station: Station, world: Wo
     result = station.tick(START + DAY)
     assert not result.success
     failed = {name: reason for name, reason in checks(result).items() if reason}
-    assert sorted(failed) == ["flows/thanks:not_held", "segments/vips:evaluated"]
+    assert sorted(failed) == ["flows/thanks:not_held", "models/contacts:built", "segments/vips:evaluated"]
     assert "score" in failed["segments/vips:evaluated"]
     assert "segment vips cannot be evaluated" in failed["flows/thanks:not_held"]
     assert list(failures(result)) == ["verdict"]
@@ -66,6 +66,26 @@ def test_a_stale_segment_is_red_and_the_others_go_on(station: Station, world: Wo
     assert "exports/vips" in shown
     assert station.stages() == DONE
     assert station.lease_is_free()
+
+
+def test_a_staging_model_that_fails_is_red_itself(station: Station, world: World) -> None:
+    world.segment("visitors", {"where": {"event": "visit"}})
+    station.load()
+    assert station.tick(START).success
+    world.run("DROP TABLE raw.events")
+    result = station.tick(START + DAY)
+    assert list(failures(result)) == ["verdict"]
+    failed = {name: reason for name, reason in checks(result).items() if reason}
+    assert sorted(name for name in failed if name.endswith(":built")) == [
+        "models/facts__event_visit:built",
+        "staging/stg_events:built",
+    ]
+    assert "events does not exist" in failed["staging/stg_events:built"]
+    assert "stg_events" in failed["models/facts__event_visit:built"]
+    world.rows_of("events", [])
+    mended = station.tick(START + 2 * DAY)
+    assert mended.success
+    assert set(checks(mended).values()) == {None}
 
 
 def test_a_failed_stage_stops_the_tick_and_a_later_run_ends_it_first(station: Station, world: World) -> None:
