@@ -202,8 +202,8 @@ def _built(context: AssetExecutionContext, step: Step) -> Iterator[AssetCheckRes
     # Faults are kept for the last build only, and a step that just reports may report on an earlier one.
     if not step.ran:
         return
-    faults = {part.split(".", 1)[0]: f"{part}: {reason}" for part, reason in step.run.faults()[1].items()}
-    faults |= step.run.failed_models()
+    parts = {part.split(".", 1)[0]: f"{part}: {reason}" for part, reason in step.run.faults()[1].items()}
+    faults = step.run.failed_models() | parts
     for spec in context.assets_def.check_specs:
         if spec.name == BUILT:
             yield _check(spec.asset_key, BUILT, faults.get(str((spec.metadata or {})[MODEL])))

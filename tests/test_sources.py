@@ -447,7 +447,6 @@ QUERIES = {
         "union all select 'nobody' from {{ ref('stg_contacts') }}",
         None,
     ),
-    "a division by nothing": ("select contact_id from {{ ref('stg_contacts') }} where age / (age - age) is null", None),
 }
 
 

@@ -150,6 +150,7 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
                 or warehouse.bind(work.fill(template(fact_query([c], compiled.specs.catalog))))
                 for c in columns
             }
+            report.failed |= {name: why for name, why in sources.failed.items() if name not in report.failed}
         broken = {name: fault for name, fault in faults.items() if fault}
         if not broken:
             broken = {column.name: _reason(results, model) for column in columns}
@@ -205,7 +206,8 @@ def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
     attributes = catalog.contacts.attributes
     with work.open() as warehouse:
         sources = Sources(work.compiled, warehouse, work.dbt.relation)
-        if fault := sources.missing(contact_columns(work.compiled)):
+        needed = contact_columns(work.compiled)
+        if fault := _failed_source(results, needed) or sources.missing(needed):
             raise RunError(f"the contacts cannot be built: {fault}")
         for name, attribute in attributes.items():
             only = catalog.contacts.model_copy(update={"attributes": {name: attribute}})

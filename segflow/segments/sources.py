@@ -27,6 +27,7 @@ from segflow.specs.source import Source as File
 from segflow.specs.source import read_source
 from segflow.specs.types import ValueType
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.duckdb import plain_message
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
@@ -53,14 +54,19 @@ class Sources:
         """`resolve` gives the relation of a dbt model, or raises RunError."""
         self._compiled, self._warehouse, self._resolve = compiled, warehouse, resolve
         self._schemas: dict[str, pa.Schema | None] = {}
+        self.failed: dict[str, str] = {}
+        """Model -> why it cannot be read, of those that were asked for. A view that dbt built before fails here when
+        what is below it is gone: dbt is not asked to build it again."""
         self._values: dict[Column, str | None] = {}
         self._places: File | None = None
 
     def missing(self, columns: Iterable[Column]) -> str | None:
-        """The first of `columns` that its model does not have, in words; None when all are there."""
+        """The first of `columns` that cannot be had, in words: its model cannot be read or does not have it."""
         for column in columns:
             schema = self._schema(column.model)
-            if schema is not None and column.name.lower() not in [name.lower() for name in schema.names]:
+            if schema is None:
+                return f"model {column.model} cannot be read: {self.failed[column.model]}"
+            if column.name.lower() not in [name.lower() for name in schema.names]:
                 near = did_you_mean(column.name, schema.names) or f"; it has {', '.join(schema.names)}"
                 return f"model {column.model} has no column {column.name} ({self._role(column)}){near}"
         return None
@@ -152,8 +158,8 @@ class Sources:
             try:
                 found = self._warehouse.query(exp.select("*").from_(self._resolve(model)).limit(0))
                 self._schemas[model] = found.schema
-            except (duckdb.Error, RunError):
-                self._schemas[model] = None  # it is not there or cannot be bound: dbt says why
+            except (duckdb.Error, RunError) as error:
+                self._schemas[model], self.failed[model] = None, plain_message(str(error))
         return self._schemas[model]
 
     def _family(self, column: Column) -> str | None:
