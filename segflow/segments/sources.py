@@ -21,7 +21,7 @@ from segflow.segments.fact_models import row_values
 from segflow.segments.facts import column_name
 from segflow.segments.membership_models import CONTACTS
 from segflow.segments.nodes import ROW_AT, Fact, Followed, Source, Value, facts_of
-from segflow.segments.sql import col, data_type
+from segflow.segments.sql import col, typed
 from segflow.specs.catalog import Catalog
 from segflow.specs.source import Source as File
 from segflow.specs.source import read_source
@@ -122,7 +122,7 @@ class Sources:
         value = col(column.name, "looked_at")
         text = exp.cast(value.copy(), "VARCHAR")
         given = exp.func("nullif", exp.Trim(this=text.copy()), exp.Literal.string(""))
-        read = exp.TryCast(this=value.copy(), to=data_type(column.kind))
+        read = typed(value.copy(), column.kind)
         unread = exp.and_(_is_set(given.copy()), exp.Is(this=read.copy(), expression=exp.null()))
         zone = exp.TryCast(this=text.copy(), to=exp.DataType.build("TIMESTAMPTZ"))
         shifted = exp.AtTimeZone(this=zone, zone=exp.Literal.string("UTC")).neq(read.copy())
@@ -342,6 +342,10 @@ def _always_fits(actual: pa.DataType, wanted: ValueType) -> bool:
     """Can every value of this type be read as `wanted`?"""
     if wanted == "text" or pa.types.is_null(actual):
         return True
+    if wanted == "list_of_text":
+        return bool(pa.types.is_list(actual))
+    if wanted == "integer":
+        return bool(pa.types.is_integer(actual) or pa.types.is_boolean(actual))
     if wanted in ("number", "boolean"):
         return _is_number(actual) or bool(pa.types.is_boolean(actual))
     return bool(pa.types.is_date(actual) or pa.types.is_timestamp(actual))

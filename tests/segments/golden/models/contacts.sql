@@ -27,18 +27,22 @@ WITH written AS (
 SELECT
     CAST(source.person_id AS TEXT) AS contact_id,
     CAST(source.city AS TEXT) AS city,
-    CAST(source.age AS DOUBLE) AS age,
+    TRY_CAST(source.age AS DOUBLE) AS age,
     CAST(source.town AS TEXT) AS town,
     CASE
         WHEN TRY_CAST(source.children AS DOUBLE) = TRY_CAST(source.children AS BIGINT)
         THEN TRY_CAST(source.children AS BIGINT)
     END AS children,
     list_filter(TRY_CAST(TRY_CAST(source.hobbies AS JSON) AS TEXT[]), LAMBDA item : item IS NOT NULL) AS hobbies,
-    CAST(source."Is VIP" AS BOOLEAN) AS vip,
-    CAST(source.birthday AS DATE) AS birthday,
-    CAST(source.last_seen_at AS TIMESTAMP) AS seen,
+    TRY_CAST(source."Is VIP" AS BOOLEAN) AS vip,
+    TRY_CAST(source.birthday AS DATE) AS birthday,
+    TRY_CAST(source.last_seen_at AS TIMESTAMP) AS seen,
     CAST(written.level AS TEXT) AS level,
-    CASE WHEN written.has_score = 1 THEN CAST(written.score AS DOUBLE) ELSE CAST(source.score AS DOUBLE) END AS score,
+    CASE
+        WHEN written.has_score = 1
+        THEN TRY_CAST(written.score AS DOUBLE)
+        ELSE TRY_CAST(source.score AS DOUBLE)
+    END AS score,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_people') }} AS source
 LEFT JOIN written
@@ -46,5 +50,6 @@ LEFT JOIN written
 WHERE
     source.person_id IS NOT NULL
     AND (
-        CAST(source.joined_at AS TIMESTAMP) <= {{ bound('as_of') }} OR source.joined_at IS NULL
+        TRY_CAST(source.joined_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        OR TRY_CAST(source.joined_at AS TIMESTAMP) IS NULL
     )
