@@ -468,3 +468,23 @@ def test_a_query_that_fails_costs_its_segment(query: str, says: str | None, heal
     else:
         assert members == []
     world.close()
+
+
+def test_an_expression_that_fails_on_a_value_costs_its_segment_and_its_flow(healthy: World, tmp_path: Path) -> None:
+    world = World.copy_of(healthy, tmp_path)
+    world.segment("odd", {"where": {"sql": "cast(city as integer) > 1"}})
+    world.segment("odd_fans", {"where": {"all": [{"segment": "odd"}, {"segment": "fans"}]}})
+    steps = [{"id": "end", "exit": True}]
+    where = {"sql": "cast(city as integer) > 1"}
+    world.flow("odd_ones", {"status": "active", "trigger": {"enters": "fans"}, "where": where, "steps": steps})
+    world.run(ZOE)
+    report = world.tick(NEXT)
+    reasons = {one.segment: one.reason or "" for one in report.segments if one.status == "stale"}
+    assert set(reasons) == {"odd", "odd_fans"}
+    assert re.match(r"segment_specs/odd\.yml: Conversion Error: Could not convert string 'London'", reasons["odd"])
+    held = {one.flow: one.reason or "" for one in report.flows if one.status == "held"}
+    assert set(held) == {"odd_ones"}
+    assert re.match(r"flow_specs/odd_ones\.yml: Conversion Error: Could not convert string", held["odd_ones"])
+    entries = world.rows(f"SELECT segment FROM segflow.segment_entries WHERE tick_id = '{report.tick_id}'")
+    assert {row["segment"] for row in entries} == set(SEGMENTS)
+    world.close()

@@ -21,8 +21,10 @@ from segflow.flows.conditions import Conditions
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import fill, template
 from segflow.segments.fact_models import row_query
-from segflow.segments.nodes import facts_of
-from segflow.segments.sql import col
+from segflow.segments.membership_models import contact_columns
+from segflow.segments.nodes import Sql, facts_of
+from segflow.segments.predicate import predicate
+from segflow.segments.sql import col, ref
 from segflow.specs.flow import BranchStep
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
@@ -202,9 +204,14 @@ class _Advance:
         return found
 
     def unreadable(self) -> dict[str, str]:
-        """flow -> why the rows that it looks at cannot be read."""
-        found = {}
+        """flow -> why its conditions fail on the values that are there."""
+        found: dict[str, str] = {}
         for flow, named in self.compiled.conditions.items():
+            for node in (below for tree in named.values() for below in tree.walk() if isinstance(below, Sql)):
+                asked = exp.select(exp.Max(this=col("contact_id", CONTACTS))).from_(ref(CONTACTS, CONTACTS))
+                tried = self.warehouse.attempt(self._resolve(asked.where(predicate(node, contact_columns({})))))
+                if isinstance(tried, str):
+                    found[flow] = f"{self.compiled.specs.flows[flow].file}: {tried}"
             own = [fact for node in named.values() for fact in facts_of(node) if fact.per_enrollment]
             for model in sorted({fact.model for fact in own}):
                 rows = row_query([fact for fact in own if fact.model == model], self.compiled.specs.catalog)

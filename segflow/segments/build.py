@@ -189,10 +189,12 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
     with work.open() as warehouse:
         for name in compiled.views:
             if name not in report.stale:
-                # The standalone text: views that others refer to may not exist before the first tick.
-                fault = warehouse.bind(work.fill(compiled.segments[name].standalone))
-                if fault:
-                    report.stale[name] = fault
+                # The standalone text: views that others refer to may not exist before the first tick. It is run, not
+                # only bound: an expression of the user's fails on a value.
+                members = work.fill(compiled.segments[name].standalone).subquery("members")
+                found = warehouse.attempt(exp.select(exp.Max(this=exp.column("contact_id"))).from_(members))
+                if isinstance(found, str):
+                    report.stale[name] = f"{compiled.specs.segments[name].file}: {found}"
     _spread(work)
     patches[MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{MEMBERSHIPS}.sql"]
     outcome = work.run([MEMBERSHIPS], patches)
