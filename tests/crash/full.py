@@ -29,14 +29,12 @@ class Part:
     name: str
     first: bool = False
     real: bool = False
-    every_pass: bool = True
-    """Kill each time that a point is passed, not only at the first."""
 
 
 PARTS = (
     Part("a tick that does everything"),
     Part("the first tick", first=True),
-    Part("a tick with dbt", real=True, every_pass=False),
+    Part("a tick with dbt", real=True),
 )
 
 
@@ -86,12 +84,12 @@ class Findings:
         return "\n".join(f"{number:6,} {place}" for place, number in sorted(met.items()))
 
 
-def kills_of(part: Part, tick: Bench, moments: int, seed: int) -> Iterator[list[Kill]]:
-    """The kills of each case of a part."""
+def kills_of(part: Part, tick: Bench, passes: int, moments: int, seed: int) -> Iterator[list[Kill]]:
+    """The kills of each case of a part. A point is met the first `passes` times that the tick passes it."""
     passed: Counter[str] = Counter()
     for point in tick.trace:
         passed[point] += 1
-        if part.every_pass or passed[point] == 1:
+        if passed[point] <= (1 if part.real else passes):
             yield [f"{point}:{passed[point]}"]
     for row in rows_of_kills(tick.trace, 7):
         yield list(row)
@@ -101,14 +99,14 @@ def kills_of(part: Part, tick: Bench, moments: int, seed: int) -> Iterator[list[
         yield [chance.uniform(0, tick.seconds) for _ in range(1 if number % 4 else chance.randint(2, 5))]
 
 
-def run(part: Part, folder: Path, findings: Findings, *, workers: int, moments: int, seed: int) -> None:
-    """Run all cases of a part, `workers` at a time, each on a bench of its own."""
+def run(part: Part, folder: Path, findings: Findings, moments: int, given: argparse.Namespace) -> None:
+    """Run all cases of a part, some at a time, each on a bench of its own."""
     with ExitStack() as stack:
         benches = [
             stack.enter_context(bench(folder / f"worker{number}", first=part.first, real=part.real))
-            for number in range(workers)
+            for number in range(given.workers)
         ]
-        cases = list(kills_of(part, benches[0], moments, seed))
+        cases = list(kills_of(part, benches[0], given.passes, moments, given.seed))
         print(f"{part.name}: {benches[0].seconds:.1f} s, {len(cases):,} cases", flush=True)
         left, lock, done = iter(cases), Lock(), Counter[str]()
 
@@ -119,7 +117,7 @@ def run(part: Part, folder: Path, findings: Findings, *, workers: int, moments: 
                 if kills is None:
                     return
                 try:
-                    findings.add(part, kills, own.case(kills, follow=True), None)
+                    findings.add(part, kills, own.case(kills, follow=isinstance(kills[0], float)), None)
                 except AssertionError as error:
                     findings.add(part, kills, None, str(error))
                 with lock:
@@ -127,7 +125,7 @@ def run(part: Part, folder: Path, findings: Findings, *, workers: int, moments: 
                     if done["cases"] % 50 == 0:
                         print(f"  {done['cases']:,} of {len(cases):,}", flush=True)
 
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(given.workers) as pool:
             list(pool.map(work, benches))
 
 
@@ -135,6 +133,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.full", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--moments", type=int, default=120, help="cases at random moments of the large tick")
+    parser.add_argument("--passes", type=int, default=10**6, help="kill at each point so many times it is passed")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
@@ -142,7 +141,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="segflow-crash-") as folder:
         for number, part in enumerate(PARTS):
             moments = given.moments if number == 0 else given.moments // 4
-            run(part, Path(folder) / str(number), findings, workers=given.workers, moments=moments, seed=given.seed)
+            run(part, Path(folder) / str(number), findings, moments, given)
     print(f"\nWhere the kills met the tick:\n{findings.places()}")
     print(f"\n{findings.report()}  (seed {given.seed}, {time.monotonic() - started:,.0f} s)")
     return 0 if findings.fine else 1
