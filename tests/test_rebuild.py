@@ -28,6 +28,7 @@ DAYS = 8
 SEGMENTS: dict[str, Any] = {
     "londoners": {"where": {"attribute": "city", "is": "London"}},
     "old": {"where": {"attribute": "age", "gte": 30}},
+    "settled": {"where": {"attribute": "city", "is": "London", "held_for": {"gte": "1 day"}}},
 }
 FLOW: dict[str, Any] = {
     "status": "active",
