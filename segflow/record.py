@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from segflow.crashpoints import crash_point
-from segflow.errors import RunError
+from segflow.errors import DamagedWarehouseError, RunError
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
 from segflow.ticks import PLACES, TickRow
+from segflow.warehouse.base import Warehouse
+from segflow.warehouse.sqlfile import load_query
+from segflow.warehouse.tables import TABLES
 
+_SQL = Path(__file__).parent / "sql"
 COMMITTED = "last_committed"
 _OLD = "last_committed_tick"
 """An earlier version recorded the id of the last tick that was done, and nothing else."""
@@ -70,6 +75,36 @@ def is_behind(store: DeliveryStore, latest: TickRow | None) -> bool:
     """Does the warehouse, whose last tick is `latest`, lack something that was committed?"""
     recorded = read(store)
     return recorded is not None and (latest is None or _place(latest) < _place(recorded))
+
+
+def check_whole(warehouse: Warehouse, where: Path) -> None:
+    """Hold the number of rows of every ledger against what the ticks say they added.
+
+    An older file that was put back beside the log of a newer one opens without a word, and holds the end of the history
+    but not its middle. Raises DamagedWarehouseError.
+    """
+    strange = warehouse.rows(load_query(_SQL / "broken_history.sql"))
+    alone = [row["tick_id"] for row in strange if row["alone"]]
+    if not alone and strange:
+        return
+    told = {row["ledger"]: int(row["rows_told"]) for row in warehouse.rows(load_query(_SQL / "ledger_totals.sql"))}
+    found = {name: warehouse.count(name) for name, table in TABLES.items() if table.stage is not None}
+    wrong = [f"{name} has {rows:,} rows instead of {told.get(name, 0):,}" for name, rows in found.items()
+             if rows != told.get(name, 0)]  # fmt: skip
+    for state, came, went in (
+        ("segment_members", "segment_entries", "segment_exits"),
+        ("flow_positions", "flow_enrollment_starts", "flow_enrollment_ends"),
+    ):
+        rows, standing = warehouse.count(state), found[came] - found[went]
+        if rows != standing:
+            wrong.append(f"{state} has {rows:,} rows instead of {standing:,}")
+    if alone:
+        wrong.insert(0, f"the tick before {alone[0]} is missing")
+    if wrong:
+        raise DamagedWarehouseError(
+            f"the warehouse file {where} holds a part of its history only ({'; '.join(wrong)}): it was put together "
+            "from two, or changed by hand. Going on would repeat or swallow messages; run segflow rebuild"
+        )
 
 
 def _check_old(store: DeliveryStore, latest: TickRow | None) -> None:

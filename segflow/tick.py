@@ -273,6 +273,7 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
         crash_point("begin.tables")
         latest = ticks.last(warehouse)
         record.check(project.store, latest)
+        record.check_whole(warehouse, project.warehouse_path)
         if wanted:
             ticks.check_order(as_of, latest)
         resumed = latest is not None and latest.status == "running"

@@ -202,6 +202,45 @@ def test_an_older_copy(tmp_path: Path, lives: tuple[Path, list[Kept]], day: int)
     same(world, kept[7])
 
 
+def test_an_older_file_beside_the_log_of_a_newer_one(tmp_path: Path, lives: tuple[Path, list[Kept]]) -> None:
+    """DuckDB replays such a log without a word: the last tick is there, and those before it are not."""
+    root, kept = lives
+    shutil.copytree(root / "day5", tmp_path / "world")
+    world = World.at(tmp_path / "world")
+    lived_and_killed(world, 6)
+    path = world.project.warehouse_path
+    assert path.with_name(f"{path.name}.wal").exists()
+    shutil.copy(root / "day2/.segflow/warehouse.duckdb", path)
+    with pytest.raises(RunError, match=r"holds a part of its history only|was committed: the file was lost"):
+        world.tick(FIRST + timedelta(days=7), send=True)
+    world.project.rebuild()
+    same(world, kept[6])
+
+
+@pytest.mark.parametrize("table", ["segment_entries", "flow_positions", "ticks"])
+def test_rows_that_are_gone_are_missed(tmp_path: Path, lives: tuple[Path, list[Kept]], table: str) -> None:
+    root, kept = lives
+    shutil.copytree(root / "day4", tmp_path / "world")
+    world = World.at(tmp_path / "world")
+    first = "tick_id = '20260130T000000Z'" if table != "flow_positions" else "rowid = 0"
+    world.run(f"DELETE FROM segflow.{table} WHERE {first}")
+    with pytest.raises(RunError, match=r"holds a part of its history only.*run segflow rebuild"):
+        lived(world, 5)
+    world.project.rebuild()
+    same(world, kept[4])
+
+
+def lived_and_killed(world: World, day: int) -> None:
+    """The tick of a day in a process that is killed right after its end: what it wrote is in the log only."""
+    raw(world, day)
+    code = "import os, sys; from datetime import datetime; from pathlib import Path; import duckdb; "
+    code += "from tests.direct_dbt import DirectProject; path = Path(sys.argv[1]); "
+    code += "held = duckdb.connect(str(path / '.segflow/warehouse.duckdb')); "
+    code += "DirectProject(path).tick(datetime.fromisoformat(sys.argv[2]), send=True); os._exit(0)"
+    moment = (FIRST + timedelta(days=day)).isoformat()
+    subprocess.run([sys.executable, "-c", code, str(world.root), moment], cwd=REPO, check=True)
+
+
 STOPS = [
     "begin.committed", "record.written", "build.committed", "ledger.written", "cross.before_commit", "cross.committed",
     "record.written:4", "advance.before_commit", "record.written:5", "send.committed", "export.committed",
