@@ -34,7 +34,7 @@ def flow(number: int) -> dict[str, Any]:
 
 def main(contacts: int, flows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        off = {guard: "off" for guard in ("exits", "entries", "contacts_lost", "messages")}
+        off = dict.fromkeys(("exits", "entries", "contacts_lost", "messages"), "off")
         world = World(Path(folder), settings={"guards": off})
         world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
         for number in range(flows):
