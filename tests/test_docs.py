@@ -88,3 +88,17 @@ def test_stages_and_tables_are_named_as_in_the_code() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_what_operations_quotes_is_what_the_code_says() -> None:
+    source = " ".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "segflow").rglob("*.py")))
+    # Texts that are written in several pieces, as one.
+    source = re.sub(r"\s+", " ", re.sub(r'"\s*\n\s*f?"', "", source))
+    page = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
+    table = page.split("| it says |")[1].split("\n\n")[0]
+    quoted = re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
+    assert len(quoted) > 15
+    # Between the names, numbers and dots that stand for something.
+    pieces = {piece.strip(" .,:;") for text in quoted for piece in re.split(r"\.\.\.|\b[A-Z]\b|\d+|: ", text)}
+    system = {"No space left on device"}
+    assert {piece for piece in pieces if len(piece) > 3 and piece not in source} - system == set()
