@@ -25,6 +25,7 @@ def test_one_stale_and_one_held_of_fifty_then_lost_contacts(tmp_path: Path) -> N
         assert sorted(red) == [
             "flows/about_held:not_held",
             "flows/about_stale:not_held",
+            "models/contacts:built",
             "segments/londoners:evaluated",
             "segments/vips:evaluated",
         ]
