@@ -9,7 +9,7 @@ from segflow.tick import STAGES
 
 _SOURCE = Path(__file__).parents[2] / "segflow"
 _POINT = re.compile(r"""\bcrash_point\(f?"([^"]+)"\)""")
-_WRITE = re.compile(r"""\.write\("(\w+)"\)""")
+_WRITE = re.compile(r"""\.(?:write|writing)\("(\w+)"[,)]""")
 
 
 def named() -> list[str]:

@@ -34,6 +34,9 @@ ELSEWHERE = [
     *REBUILDING,  # test_rebuild
     "compact.merged",  # tests/test_rebuild.py
     "compact.removed",
+    "rebuild_store.adopted",  # tests/test_lost_store.py
+    "store.adopt_warehouse.before_commit",
+    "store.adopt_warehouse.committed",
 ]
 
 
