@@ -13,6 +13,7 @@ from segflow.outbox.store import DeliveryStore
 from segflow.specs.load import load_settings
 from segflow.specs.settings import Settings
 from segflow.warehouse.base import Warehouse
+from segflow.warehouse.duckdb import DuckDBWarehouse
 from segflow.workspace import Workspace
 
 
@@ -60,6 +61,9 @@ class Patient(Workspace):
             raise SkipCheck("there is no delivery store")
         store = DeliveryStore.open(self.settings.delivery.store, self.root)
         return self._opened.enter_context(store)
+
+    def warehouse(self) -> Warehouse:
+        return DuckDBWarehouse(self.warehouse_path, self.ledgers_path, self.settings.warehouse.memory_limit)
 
     @contextmanager
     def open_warehouse(self) -> Iterator[Warehouse]:
