@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
+from dagster._core.definitions.reconstruct import ReconstructableJob
 
 from dagster_project.build import build_definitions
 from segflow.project import Project
@@ -95,6 +96,13 @@ def failures(result: ExecuteInProcessResult) -> dict[str, str]:
             text, error = text + error.message, error.cause
         found[str(event.step_key)] = text
     return found
+
+
+@pytest.fixture(autouse=True)
+def jobs_of_this_test() -> None:
+    """Dagster keeps the last job that it loaded by name, and with it the project of the test before this one."""
+    for loaded in (ReconstructableJob.get_repository_definition, ReconstructableJob.get_definition):
+        loaded.cache_clear()
 
 
 @pytest.fixture
