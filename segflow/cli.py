@@ -12,11 +12,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 from segflow.cli_doctor import doctor
+from segflow.cli_export import export
+from segflow.cli_listings import flows, segments
 from segflow.cli_outbox import outbox_app
+from segflow.cli_preview import preview
 from segflow.cli_rebuild import compact, rebuild
 from segflow.cli_release import release
-from segflow.cli_shared import Options, options_of, project_of
-from segflow.errors import InputError, SegflowError, SpecError
+from segflow.cli_shared import Options, instant_of, options_of, project_of
+from segflow.errors import SegflowError, SpecError
 
 # What takes long to import is imported by the commands that need it: `segflow validate` answers at once.
 
@@ -28,10 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(outbox_app, name="outbox")
-app.command()(release)
-app.command()(doctor)
-app.command()(rebuild)
-app.command()(compact)
+for command in (preview, segments, flows, export, release, doctor, rebuild, compact):
+    app.command()(command)
 
 
 ProjectDir = Annotated[Path, typer.Option("--project-dir", help="The project's folder.", show_default="here")]
@@ -106,7 +107,7 @@ def tick(
     from segflow import show
 
     project = project_of(context)
-    moment = _instant(as_of)
+    moment = instant_of(as_of)
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=show.errors, transient=True, disable=options_of(context).json) as bar:
         task = bar.add_task("start")
@@ -121,77 +122,6 @@ def tick(
         show.tick_report(report, project.root)
     if report.errors:
         raise typer.Exit(1)
-
-
-@app.command()
-def preview(
-    context: typer.Context,
-    segment: str,
-    as_of: Annotated[str | None, typer.Option(help="The moment to look at, in ISO form. Default: now.")] = None,
-    limit: Annotated[int, typer.Option(help="How many contact ids to print.")] = 20,
-) -> None:
-    """Who would be in a segment, by the file as it is now, and who would come and go. Writes nothing."""
-    from segflow import show
-
-    project = project_of(context)
-    moment = _instant(as_of)
-    found = set(project.preview(segment, moment).column("contact_id").to_pylist())
-    present = set(project.members(segment).column("contact_id").to_pylist())
-    data = {
-        "segment": segment,
-        "as_of": moment or datetime.now(UTC).replace(microsecond=0),
-        "members": len(found),
-        "would_enter": len(found - present),
-        "would_exit": len(present - found),
-        "contact_ids": sorted(found)[:limit],
-    }
-    if options_of(context).json:
-        show.as_json(data)
-        return
-    show.table([data], ["segment", "as_of", "members", "would_enter", "would_exit"])
-    if as_of is not None:
-        show.out.print("Attributes have no history: they are read as they are now.", style="dim")
-    show.out.print("\n".join(str(name) for name in data["contact_ids"]), markup=False)  # type: ignore[attr-defined]
-
-
-@app.command()
-def segments(context: typer.Context) -> None:
-    """The segments with their size and what the last tick did."""
-    _listing(context, "segments", ["segment", "members", "entered", "exited", "status", "reason"])
-
-
-@app.command()
-def flows(context: typer.Context) -> None:
-    """The flows with who is in them and what the last tick did."""
-    _listing(context, "flows", ["flow", "status", "enrolled", "active", "ended", "planned", "reason"])
-
-
-@app.command()
-def export(
-    context: typer.Context,
-    segment: str,
-    format: Annotated[Literal["csv", "parquet", "json"], typer.Option("--format", help="The file's format.")] = "csv",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to; default: the exports folder.")
-    ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="A column to export; repeat it. Default: segflow.yml.")
-    ] = None,
-) -> None:
-    """Write the present members of a segment to a file."""
-    from segflow import show
-    from segflow.exports import export_segment
-
-    project = project_of(context)
-    with project.warehouse() as warehouse:
-        warehouse.ensure_tables()
-        if not warehouse.exists("contacts"):
-            raise InputError("no tick has run yet, so there are no members; run segflow tick")
-        written = export_segment(project.specs, warehouse, segment, format, output, column)
-    if options_of(context).json:
-        show.as_json(vars(written))
-    else:
-        show.out.print(f"{written.rows:,} members in {written.path}", markup=False)
 
 
 @app.command()
@@ -242,7 +172,7 @@ def vars_(
     from segflow.ticks import tick_id_of
 
     project = project_of(context)
-    moment = (_instant(as_of) or datetime.now(UTC)).replace(microsecond=0)
+    moment = (instant_of(as_of) or datetime.now(UTC)).replace(microsecond=0)
     bounds = json.loads(bounds_json(project.compiled.bounds, moment, project.compiled.zone, "duckdb"))
     print(json.dumps({"segflow": {"tick_id": f"manual_{tick_id_of(moment)}", "bounds": bounds}}))
 
@@ -278,35 +208,6 @@ def ui(
     # A process of its own: the engine knows nothing of Dagster.
     command = [sys.executable, "-m", "dagster_project", "--project-dir", root, "--host", host, "--port", str(port)]
     raise typer.Exit(subprocess.call(command))
-
-
-def _listing(context: typer.Context, what: Literal["segments", "flows"], columns: list[str]) -> None:
-    from segflow import show
-    from segflow.crossings import cross
-    from segflow.flows import advance
-
-    project = project_of(context)
-    last = project.last_tick()
-    if last is None:
-        raise InputError("no tick has run yet; run segflow tick")
-    with project.warehouse() as warehouse:
-        read: Any = cross.results if what == "segments" else advance.results
-        rows = [vars(one) for one in read(warehouse, last.tick_id)]
-    if options_of(context).json:
-        show.as_json({"tick_id": last.tick_id, what: rows})
-    else:
-        show.table(rows, columns, title=f"Tick {last.tick_id}")
-
-
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    from segflow.specs.types import parse_instant
-
-    try:
-        return parse_instant(text)
-    except ValueError:
-        raise InputError(f"--as-of {text}: not a time in ISO form, like 2026-01-31T06:00:00Z") from None
 
 
 def main() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from segflow.errors import InputError
 from segflow.interrupts import interrupt_later
 
 
@@ -32,3 +34,15 @@ def project_of(context: typer.Context) -> Any:
         from segflow.project import Project
 
     return Project(options_of(context).root)
+
+
+def instant_of(text: str | None) -> datetime | None:
+    """The moment that an option names. Raises InputError."""
+    if text is None:
+        return None
+    from segflow.specs.types import parse_instant
+
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise InputError(f"--as-of {text}: not a time in ISO form, like 2026-01-31T06:00:00Z") from None
