@@ -64,6 +64,10 @@ class DirectDbt:
             raise RunError(f"the dbt project has no model {model}")
         return exp.table_(model, db=self._files[model][0], quoted=True)
 
+    def code(self, model: str) -> str:
+        code = {name: text for name, (_, text) in self._files.items()}
+        return "\n".join(code[name] for name in sorted(self._with_parents(model, code)))
+
     def run(
         self,
         select: Sequence[str],

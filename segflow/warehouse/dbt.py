@@ -25,6 +25,7 @@ from segflow.errors import RunError
 from segflow.files import reason
 from segflow.interrupts import interrupt_later
 from segflow.specs.types import Duration
+from segflow.warehouse.dbt_index import DbtIndex, index_of, keep_index, read_index
 from segflow.warehouse.duckdb import plain_message, too_long
 from segflow.warehouse.watchdog import time_limits
 
@@ -51,6 +52,7 @@ class DbtProject:
         self.directory = directory.resolve()
         self.warehouse_path = warehouse_path.resolve()
         self._manifest: Any = None
+        self._index: DbtIndex | None = None
         self._settled: set[str] = set()
 
     def parse(self) -> None:
@@ -60,6 +62,8 @@ class DbtProject:
         if not result.success or result.result is None:
             raise RunError(f"dbt cannot read {self.directory}: {_message(result)}")
         self._manifest = result.result
+        self._index = index_of(self._manifest, self.directory)
+        keep_index(self._index, self.directory)
         crash_point("dbt.parsed")
 
     @property
@@ -71,7 +75,7 @@ class DbtProject:
 
     def forget(self) -> None:
         """Files changed: parse again before the next run."""
-        self._manifest = None
+        self._manifest = self._index = None
         self._settled.clear()
 
     def models(self) -> set[str]:
@@ -80,12 +84,29 @@ class DbtProject:
 
     def relation(self, model: str) -> exp.Table:
         """The warehouse relation of a model. Raises RunError when the project has no such model."""
-        for node in self.manifest.nodes.values():
-            if node.resource_type in ("model", "seed", "snapshot") and node.name == model:
-                if node.config.materialized == "ephemeral":
-                    raise RunError(f"model {model} is ephemeral and has no relation; materialize it as a view")
-                return sqlglot.to_table(node.relation_name, dialect="duckdb")
-        raise RunError(f"the dbt project has no model {model}")
+        index = self._known()
+        if model not in index.relations:
+            raise RunError(f"the dbt project has no model {model}")
+        found = index.relations[model]
+        if found is None:
+            raise RunError(f"model {model} is ephemeral and has no relation; materialize it as a view")
+        return sqlglot.to_table(found, dialect="duckdb")
+
+    def code(self, model: str) -> str:
+        """A hash of the code of a model and of what it is built on. Raises RunError when there is no such model."""
+        try:
+            return self._known().code[model]
+        except KeyError:
+            raise RunError(f"the dbt project has no model {model}") from None
+
+    def _known(self) -> DbtIndex:
+        """The index: of this process' parse, of an earlier one while it still holds, or of a new one."""
+        if self._index is None:
+            self._index = read_index(self.directory)
+        if self._index is None:
+            self.parse()
+        assert self._index is not None
+        return self._index
 
     def run(
         self,
