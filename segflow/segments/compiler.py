@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from segflow.segments.bounds import Bound, bound_from_key
 from segflow.segments.emit import TABLE, bound_keys, indent, model_text, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import FactColumn, by_model, collect, hoist
+from segflow.segments.fingerprint import sql_fingerprint, yaml_fingerprint
 from segflow.segments.membership_models import (
     CONTACTS,
     MEMBERSHIPS,
@@ -57,6 +57,7 @@ class CompiledSegment:
     references: frozenset[str]
     standalone: str
     fingerprint: str
+    """The same for all ways to write the same rule over the same sources."""
     node: Node | None = None
 
 
@@ -145,7 +146,18 @@ def compile_project(specs: Specs) -> Compiled:
         s.id: sql_text(s.spec.sql) for s in specs.segments.values() if isinstance(s.spec, SqlSegmentSpec)
     }
     standalone = _Standalone(specs, yaml, columns, graph, queries)
-    segments = {name: _segment(name, standalone) for name in specs.segments}
+    fingerprints = _fingerprints(specs, yaml, graph)
+    segments = {
+        name: CompiledSegment(
+            id=name,
+            kind="yaml" if name in yaml else "sql",
+            references=frozenset(graph[name]),
+            standalone=standalone.text(name),
+            fingerprint=fingerprints[name],
+            node=yaml.get(name),
+        )
+        for name in specs.segments
+    }
     files = {
         "contacts.sql": _contacts_file(specs),
         **_fact_files(columns, specs),
@@ -237,16 +249,17 @@ class _Standalone:
         return self.texts[key]
 
 
-def _segment(name: str, standalone: _Standalone) -> CompiledSegment:
-    text = standalone.text(name)
-    return CompiledSegment(
-        id=name,
-        kind="yaml" if name in standalone.yaml else "sql",
-        references=frozenset(standalone.graph[name]),
-        standalone=text,
-        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
-        node=standalone.yaml.get(name),
-    )
+def _fingerprints(specs: Specs, yaml: Mapping[str, Node], graph: Mapping[str, set[str]]) -> dict[str, str]:
+    zone = ZoneInfo(specs.settings.time_zone)
+    found: dict[str, str] = {}
+    for name in (name for level in levels(graph) for name in level):
+        spec = specs.segments[name].spec
+        found[name] = (
+            sql_fingerprint(spec.sql, specs.catalog, found)
+            if isinstance(spec, SqlSegmentSpec)
+            else yaml_fingerprint(yaml[name], specs.catalog, zone, found)
+        )
+    return found
 
 
 def _fact_files(columns: Mapping[Fact, FactColumn], specs: Specs) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Pass 3: which facts the conditions of the whole project need, each once, with a column name of its own.
 
+Facts are kept in normal form: two files that name the filters of a fact in another order need one fact.
+
 A comparison of a contact's attribute with a moving bound becomes a fact too: the facts hold the windows, so that a
 segment's view stays right from tick to tick without being rebuilt.
 """
@@ -10,7 +12,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from segflow.segments.bounds import Bound
 from segflow.segments.nodes import (
@@ -28,6 +30,7 @@ from segflow.segments.nodes import (
     describe,
     facts_of,
 )
+from segflow.segments.normal import normal
 
 _LABEL = {"gt": "over", "gte": "from", "lt": "under", "lte": "to", "eq": "is", "in": "in"}
 
@@ -46,7 +49,8 @@ class FactColumn:
 
 
 def hoist(node: Node) -> Node:
-    """Turn comparisons of a contact's attribute with a moving bound into facts about the contact."""
+    """Turn comparisons of a contact's attribute with a moving bound into facts about the contact, and all facts into
+    their normal form."""
     match node:
         case And(items):
             moving = [item for item in items if _is_moving(item)]
@@ -59,6 +63,8 @@ def hoist(node: Node) -> Node:
             return Not(hoist(item))
         case Compare() if _is_moving(node):
             return _contact_fact(node)
+        case Compare(Fact() as fact):
+            return replace(node, subject=replace(fact, where=normal(fact.where)))
     return node
 
 
@@ -125,4 +131,4 @@ def _is_moving(node: Node) -> bool:
 
 
 def _contact_fact(node: Node) -> Node:
-    return Compare(Fact(Source("contact"), node, "match", None, "boolean"), "eq", (Constant(True, "boolean"),))
+    return Compare(Fact(Source("contact"), normal(node), "match", None, "boolean"), "eq", (Constant(True, "boolean"),))

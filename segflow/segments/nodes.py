@@ -286,6 +286,8 @@ def describe(item: object) -> str:
         case Value(of, name, kind, owner, zone):
             whole = f"{of}.{owner}.{name}" if owner else f"{of}.{name}"
             return f"{whole}@{zone}:{kind}" if zone else f"{whole}:{kind}"
+        case Bucket(salt, low, high):
+            return f"bucket({salt!r}, {low}, {high})"
         case Source():
             return f"{item.kind}:{item.name}" if item.name else item.kind
         case Node() | Fact() | Anchor() | Periods():

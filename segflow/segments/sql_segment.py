@@ -8,14 +8,14 @@ from segflow.segments.emit import TABLE, indent, model_text
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.sql_file import REF, references
 
-_PREFIX = "segment__"
+PREFIX = "segment__"
 _AS_OF = re.compile(r"\{\{-?\s*as_of\(\s*\)\s*-?\}\}")
 _TRAILING = re.compile(r"[;\s]+\Z")
 
 
 def sql_references(sql: str) -> set[str]:
     """The segments that a query refers to by `{{ ref('segment__ID') }}`."""
-    return {model[len(_PREFIX) :] for model, _, _ in references(sql) if model.startswith(_PREFIX)}
+    return {model[len(PREFIX) :] for model, _, _ in references(sql) if model.startswith(PREFIX)}
 
 
 def sql_text(sql: str) -> str:

@@ -25,7 +25,7 @@ WITH depth_0 AS MATERIALIZED (
             coalesce(facts__object_order.count_status_is_completed_in_30_days_fa78a1, 0) >= 1
             AND (
                 facts__object_order.max_total_gbp_status_is_completed_in_30_days_221e6f >= 120
-                OR coalesce(facts__object_order_item.count_category_in_home_teaware_amount_from_7_d0e9aa, 0) >= 1
+                OR coalesce(facts__object_order_item.count_amount_from_70_category_in_home_teawar_9d7b34, 0) >= 1
             ),
             FALSE
         ) AS in_high_value_orders,

@@ -4,7 +4,7 @@
 --
 -- One row per contact that has any; all facts about object order_item.
 --
--- count_category_in_home_teaware_amount_from_7_d0e9aa: count where category is one of Home or Teaware and amount at least 70
+-- count_amount_from_70_category_in_home_teawar_9d7b34: count where amount at least 70 and category is one of Home or Teaware
 -- sum_quantity_category_in_black_tea_green_tea_396621: sum of quantity where category is one of Black tea or Green tea or Herbal tea or Oolong
 
 WITH rows_seen AS (
@@ -26,7 +26,7 @@ WITH rows_seen AS (
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
-    count(CASE WHEN category IN ('Home', 'Teaware') AND amount >= 70 THEN 1 END) AS count_category_in_home_teaware_amount_from_7_d0e9aa,
+    count(CASE WHEN amount >= 70 AND category IN ('Home', 'Teaware') THEN 1 END) AS count_amount_from_70_category_in_home_teawar_9d7b34,
     sum(CASE WHEN category IN ('Black tea', 'Green tea', 'Herbal tea', 'Oolong') THEN quantity END) AS sum_quantity_category_in_black_tea_green_tea_396621,
     {{ tick_id() }} AS tick_id
 FROM rows_seen

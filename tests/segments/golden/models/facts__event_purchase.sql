@@ -9,7 +9,7 @@
 -- count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353: count where at at least 2026-01-01 00:00:00+00:00 and at under 2026-03-29 00:00:00+00:00
 -- count_at_from_2026_01_01_09_00_00_00_00_643ba9: count where at at least 2026-01-01 09:00:00+00:00
 -- count_before_3_months_6a6e57: count where longer ago than 3 months
--- count_category_contains_tea_amount_from_10_g_0215a3: count where category contains tea and (amount at least 10 or gift is true) and not ((at is here or not (moment at least 2026-01-02 00:00:00+00:00)))
+-- count_category_contains_tea_moment_from_2026_ca24e1: count where category contains tea and moment at least 2026-01-02 00:00:00+00:00 and not (at is here) and (amount at least 10 or gift is true)
 -- count_distinct_category_94fc8d: count distinct of category of all rows
 -- count_distinct_days_in_7_days_d57e9f: count distinct of days where in the last 7 days
 -- count_distinct_months_in_3_months_9ade54: count distinct of months where in the last 3 months
@@ -60,18 +60,14 @@ SELECT
     count(
         CASE
             WHEN strpos(category, 'tea') > 0
+            AND moment >= CAST('2026-01-02 00:00:00' AS TIMESTAMP)
+            AND NOT coalesce(at_value = 'here', FALSE)
             AND (
                 amount >= 10 OR gift
             )
-            AND NOT coalesce(
-                (
-                    at_value = 'here' OR NOT coalesce(moment >= CAST('2026-01-02 00:00:00' AS TIMESTAMP), FALSE)
-                ),
-                FALSE
-            )
             THEN 1
         END
-    ) AS count_category_contains_tea_amount_from_10_g_0215a3,
+    ) AS count_category_contains_tea_moment_from_2026_ca24e1,
     count(DISTINCT category) AS count_distinct_category_94fc8d,
     count(
         DISTINCT CASE

@@ -5,7 +5,7 @@
 -- One row per contact that has any; for how long attributes have had their values.
 --
 -- name_is_city_before_30_days_d860d5: name is city and longer ago than 30 days
--- name_is_vip_before_1_month_in_1_year_71b421: name is vip and longer ago than 1 month and in the last 1 year
+-- name_is_vip_in_1_year_before_1_month_4a7366: name is vip and in the last 1 year and longer ago than 1 month
 
 WITH rows_seen AS (
     SELECT
@@ -61,11 +61,11 @@ SELECT
     max(CASE WHEN name = 'city' AND "at" <= {{ bound('as_of - 30 days') }} THEN 1 ELSE 0 END) = 1 AS name_is_city_before_30_days_d860d5,
     max(
         CASE
-            WHEN name = 'vip' AND "at" < {{ bound('as_of - 1 month') }} AND "at" >= {{ bound('as_of - 1 year') }}
+            WHEN name = 'vip' AND "at" >= {{ bound('as_of - 1 year') }} AND "at" < {{ bound('as_of - 1 month') }}
             THEN 1
             ELSE 0
         END
-    ) = 1 AS name_is_vip_before_1_month_in_1_year_71b421,
+    ) = 1 AS name_is_vip_in_1_year_before_1_month_4a7366,
     {{ tick_id() }} AS tick_id
 FROM rows_seen
 GROUP BY

@@ -4,8 +4,8 @@
 --
 -- One row per contact that has any; all facts about object item.
 --
+-- count_order_status_is_paid_sku_starts_with_t_deace9: count where order status is paid and sku starts with TEA-
 -- count_sku_starts_with_tea_2b1a00: count where sku starts with TEA-
--- count_sku_starts_with_tea_order_status_is_pa_293521: count where sku starts with TEA- and order status is paid
 -- max_qty_a99f5b: max of qty of all rows
 
 WITH rows_seen AS (
@@ -27,8 +27,8 @@ WITH rows_seen AS (
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
+    count(CASE WHEN "order.status" = 'paid' AND starts_with(sku, 'TEA-') THEN 1 END) AS count_order_status_is_paid_sku_starts_with_t_deace9,
     count(CASE WHEN starts_with(sku, 'TEA-') THEN 1 END) AS count_sku_starts_with_tea_2b1a00,
-    count(CASE WHEN starts_with(sku, 'TEA-') AND "order.status" = 'paid' THEN 1 END) AS count_sku_starts_with_tea_order_status_is_pa_293521,
     max(qty) AS max_qty_a99f5b,
     {{ tick_id() }} AS tick_id
 FROM rows_seen

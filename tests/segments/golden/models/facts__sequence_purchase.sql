@@ -5,7 +5,7 @@
 -- One row per contact that has any; what followed event purchase.
 --
 -- count_gift_is_true_then_review_stars_from_4_0286c1: count where gift is true and followed by review where stars at least 4 within 2 days
--- count_in_30_days_not_then_call_before_12_hou_4927a7: count where in the last 30 days and not (followed by call within 12 hours) and longer ago than 12 hours
+-- count_not_then_call_in_30_days_before_12_hou_a16c5d: count where not (followed by call within 12 hours) and in the last 30 days and longer ago than 12 hours
 
 WITH rows_seen AS (
     SELECT
@@ -112,12 +112,12 @@ SELECT
     count(CASE WHEN gift AND "next review 32f3d0b2" <= "at" + INTERVAL '172800' SECOND THEN 1 END) AS count_gift_is_true_then_review_stars_from_4_0286c1,
     count(
         CASE
-            WHEN "at" > {{ bound('as_of - 30 days') }}
-            AND NOT coalesce("next call dd0b1855" <= "at" + INTERVAL '43200' SECOND, FALSE)
+            WHEN NOT coalesce("next call dd0b1855" <= "at" + INTERVAL '43200' SECOND, FALSE)
+            AND "at" > {{ bound('as_of - 30 days') }}
             AND "at" <= {{ bound('as_of - 12 hours') }}
             THEN 1
         END
-    ) AS count_in_30_days_not_then_call_before_12_hou_4927a7,
+    ) AS count_not_then_call_in_30_days_before_12_hou_a16c5d,
     {{ tick_id() }} AS tick_id
 FROM rows_seen
 GROUP BY

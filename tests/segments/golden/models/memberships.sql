@@ -48,7 +48,7 @@ WITH depth_0 AS MATERIALIZED (
             ),
             FALSE
         ) AS in_event_aggregates,
-        coalesce(facts__event_purchase.count_category_contains_tea_amount_from_10_g_0215a3, 0) >= 1 AS in_event_properties,
+        coalesce(facts__event_purchase.count_category_contains_tea_moment_from_2026_ca24e1, 0) >= 1 AS in_event_properties,
         coalesce(
             (
                 coalesce(facts__event_purchase.count_in_60_days_before_30_days_4c6613, 0) >= 1
@@ -130,7 +130,7 @@ WITH depth_0 AS MATERIALIZED (
             FALSE
         ) AS in_number_operators,
         coalesce(
-            coalesce(facts__object_item.count_sku_starts_with_tea_order_status_is_pa_293521, 0) >= 1
+            coalesce(facts__object_item.count_order_status_is_paid_sku_starts_with_t_deace9, 0) >= 1
             AND facts__object_plan.max_at_company_size_from_10_075616 > {{ bound('as_of - 1 year') }}
             AND facts__object_plan.max_at_company_size_from_10_075616 <= {{ bound('as_of') }},
             FALSE
@@ -158,7 +158,7 @@ WITH depth_0 AS MATERIALIZED (
             FALSE
         ) AS in_other_sources,
         coalesce(facts__sequence_purchase.count_gift_is_true_then_review_stars_from_4_0286c1, 0) >= 1
-        AND coalesce(facts__sequence_purchase.count_in_30_days_not_then_call_before_12_hou_4927a7, 0) >= 2
+        AND coalesce(facts__sequence_purchase.count_not_then_call_in_30_days_before_12_hou_a16c5d, 0) >= 2
         AND coalesce(facts__sequence_call.count_then_purchase_then_review_dcbd28, 0) >= 1 AS in_sequences,
         (
             coalesce(facts__events_pur.count_amount_over_5_fc7a48, 0) >= 1
@@ -211,7 +211,7 @@ WITH depth_0 AS MATERIALIZED (
                     contacts.city = 'London' AND facts__held.name_is_city_before_30_days_d860d5
                 )
                 OR (
-                    NOT coalesce(contacts.vip, FALSE) AND facts__held.name_is_vip_before_1_month_in_1_year_71b421
+                    NOT coalesce(contacts.vip, FALSE) AND facts__held.name_is_vip_in_1_year_before_1_month_4a7366
                 )
             ),
             FALSE

@@ -1,0 +1,126 @@
+"""Fingerprints of segments: equal for rules that mean the same, other when the meaning changes.
+
+Hashed is the normal form, not SQL: order, comments, words for people and a newer compiler make no other rule. What the
+catalog says about the rule's sources is part of its meaning, and so is the rule of every segment that it refers to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from zoneinfo import ZoneInfo
+
+from sqlglot import exp
+
+from segflow.segments.nodes import Compare, Fact, Followed, Node, Source, Sql, Value, bounds_of, describe
+from segflow.segments.normal import normal
+from segflow.segments.sql_segment import PREFIX
+from segflow.specs.catalog import Attribute, Catalog, EventSource
+from segflow.specs.sql_allowlist import REF_PREFIX, parse_sql
+
+_MEANING = 1
+"""Raise it when a release changes what conditions mean: every rule is then another one, as it is."""
+
+
+def yaml_fingerprint(node: Node, catalog: Catalog, zone: ZoneInfo, segments: Mapping[str, str]) -> str:
+    """The fingerprint of a YAML segment; `segments` has those of the segments that it refers to."""
+    read = set(_read(node, None, catalog))
+    if any(bound.kind != "instant" for bound in bounds_of(node)):
+        read.add(f"zone {zone.key}")
+    return _hash([describe(normal(node, segments.__getitem__)), *_contacts(catalog), *sorted(read)])
+
+
+def sql_fingerprint(sql: str, catalog: Catalog, segments: Mapping[str, str]) -> str:
+    """The fingerprint of a `.sql` segment: its query without comments, and with one spelling of white space and
+    keywords. What the user's models say that it reads is not part of it."""
+    query = parse_sql(sql).query
+    read: set[str] = set()
+    if any(table.name == f"{REF_PREFIX}contacts" for table in query.find_all(exp.Table)):
+        read |= {*_contacts(catalog), *_named(query, catalog)}
+    for table in query.find_all(exp.Table):
+        model = table.name.removeprefix(REF_PREFIX)
+        if model != table.name and model.startswith(PREFIX):
+            table.set("this", exp.to_identifier(f"{REF_PREFIX}{PREFIX}{segments[model.removeprefix(PREFIX)]}"))
+    return _hash([query.sql("duckdb", comments=False), *sorted(read)])
+
+
+def _hash(parts: list[str]) -> str:
+    return hashlib.sha256("\n".join([str(_MEANING), *parts]).encode()).hexdigest()[:16]
+
+
+def _contacts(catalog: Catalog) -> list[str]:
+    contacts = catalog.contacts
+    return [_said("contacts", contacts.model, contacts.key, contacts.created_at)]
+
+
+def _named(query: exp.Expr, catalog: Catalog) -> Iterator[str]:
+    """The attributes that a query may read: those that it names, all with a `*` that counts no rows."""
+    stars = any(not isinstance(star.parent, exp.Count) for star in query.find_all(exp.Star))
+    names = {column.name.lower() for column in query.find_all(exp.Column)}
+    return (_attribute(name, catalog) for name in catalog.contacts.attributes if stars or name in names)
+
+
+def _read(node: Node, rows: Source | None, catalog: Catalog) -> Iterator[str]:
+    """What the catalog says about everything that `node` looks at; `rows` is the source of the rows it is about."""
+    for below in node.walk():
+        match below:
+            case Sql(_, names):
+                yield from (_attribute(name, catalog) for name in names if name != "contact_id")
+            case Followed(source, where):
+                yield from _source(source, catalog)
+                yield from _read(where, source, catalog)
+            case Compare(Fact(source, where, _, measure)):
+                yield from _source(source, catalog)
+                yield from _values([measure], source, catalog)
+                yield from _read(where, source, catalog)
+            case Compare(subject, _, operands):
+                yield from _values([subject, *operands], rows, catalog)
+
+
+def _values(found: Iterable[object], rows: Source | None, catalog: Catalog) -> Iterator[str]:
+    for value in found:
+        if not isinstance(value, Value) or value.name.startswith("@"):
+            continue
+        if value.of == "contact":
+            yield _attribute(value.name, catalog)
+        elif rows is not None and rows.kind == "object":
+            owner = value.owner or rows.name
+            yield _said("field", owner, value.name, *_kept(value.name, catalog.objects[owner].fields[value.name]))
+        elif rows is not None and rows.kind in ("event", "events"):
+            for event, (_, properties) in _events(rows, catalog).items():
+                yield _said("property", event, value.name, *_kept(value.name, properties[value.name]))
+
+
+def _source(source: Source, catalog: Catalog) -> Iterator[str]:
+    if source.kind in ("event", "events"):
+        for event, (spec, _) in _events(source, catalog).items():
+            payload = (spec.payload.column, spec.payload.format) if spec.payload is not None else ()
+            yield _said("event", event, spec.model, spec.contact, spec.at, spec.name, *payload)
+    elif source.kind == "object":
+        for name, hop in catalog.object_path(source.name):
+            yield _said("object", name, hop.model, hop.key, hop.belongs_to, hop.via, hop.contacts_by, hop.created_at)
+            yield from [_attribute(hop.contacts_by, catalog)] if hop.contacts_by is not None else []
+    elif source.kind in ("list", "tag"):
+        labels = catalog.lists if source.kind == "list" else catalog.tags
+        yield _said(source.kind, labels.model, labels.contact, labels.name, labels.added_at)
+    elif source.kind == "held":
+        yield _attribute(source.name, catalog)
+
+
+def _events(source: Source, catalog: Catalog) -> Mapping[str, tuple[EventSource, Mapping[str, Attribute]]]:
+    found = catalog.events_named(source.name)
+    return found if source.kind == "events" else {source.name: found[source.name]}
+
+
+def _attribute(name: str, catalog: Catalog) -> str:
+    attribute = catalog.contacts.attributes[name]
+    return _said("attribute", name, *_kept(name, attribute), attribute.written_by)
+
+
+def _kept(name: str, attribute: Attribute) -> tuple[str, str]:
+    return attribute.type, attribute.column or name
+
+
+def _said(*words: str | None) -> str:
+    return json.dumps(words)
