@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, PlainSerializer, PlainValidator, Tag, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.specs.types import Duration, Identifier, Number, Scalar, SpecModel, by_kind
@@ -47,15 +47,22 @@ def _or_attribute(value: Any, kind: type) -> Any:
     raise PydanticCustomError("operand", "expected one value, or an attribute to compare with: {attribute: NAME}")
 
 
+def _plain(value: Any) -> Any:
+    return value.model_dump() if isinstance(value, OtherAttribute) else value
+
+
+# Without a serializer of its own pydantic serializes the other attribute twice and warns of what it made itself.
 Operand = Annotated[
     bool | int | float | str | OtherAttribute,
     PlainValidator(
         lambda value: _or_attribute(value, object), json_schema_input_type=bool | float | str | OtherAttribute
     ),
+    PlainSerializer(_plain),
 ]
 TextOperand = Annotated[
     str | OtherAttribute,
     PlainValidator(lambda value: _or_attribute(value, str), json_schema_input_type=str | OtherAttribute),
+    PlainSerializer(_plain),
 ]
 
 

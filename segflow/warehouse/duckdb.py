@@ -6,7 +6,9 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -109,20 +111,30 @@ class DuckDBWarehouse(Warehouse):
         if not target.ledger:
             raise ValueError(f"{table} is state: use replace")
         self._delete(target, exp.column("tick_id").eq(exp.Literal.string(tick_id)))
+        if isinstance(rows, pa.Table) and not rows.num_rows:
+            return
         with self._source(rows) as source:
             self._insert(target, source, {"tick_id": exp.Literal.string(tick_id)})
 
     def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
-        found = {}
-        for name in ledgers:
-            columns = (exp.column(column, quoted=True) for column in TABLES[name].columns)
-            rows = exp.select(*columns).from_(relation(name))
-            rows = rows.where(exp.column("tick_id").eq(exp.Literal.string(tick_id)))
-            if self._files is not None:
-                found[name] = self._files.write(name, tick_id, self.batches(rows, _ROWS_AT_ONCE))
-            else:
-                found[name] = self.scalar(exp.select(exp.Count(this=exp.Star())).from_(rows.subquery("rows")))
+        mine = exp.column("tick_id").eq(exp.Literal.string(tick_id))
+        counts = [
+            exp.select(exp.Literal.string(name).as_("ledger"), exp.Count(this=exp.Star()).as_("rows"))
+            .from_(relation(name))
+            .where(mine)
+            for name in ledgers
+        ]
+        # Most ledgers of most ticks have no rows, so one question to all of them saves a question to each.
+        found = {row["ledger"]: row["rows"] for row in self._all_rows(counts)}
+        if self._files is not None:
+            for name in ledgers:
+                columns = (exp.column(column, quoted=True) for column in TABLES[name].columns)
+                rows = exp.select(*columns).from_(relation(name)).where(mine)
+                self._files.write(name, tick_id, self.batches(rows, _ROWS_AT_ONCE) if found[name] else ())
         return found
+
+    def _all_rows(self, queries: Sequence[exp.Select]) -> list[dict[str, Any]]:
+        return self.rows(exp.union(*queries, distinct=False) if len(queries) > 1 else queries[0]) if queries else []
 
     def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
         target = TABLES[table]
@@ -172,16 +184,17 @@ class DuckDBWarehouse(Warehouse):
     def ensure_tables(self) -> None:
         self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')
         # Not information_schema.columns: it binds every view of the file to list its columns, half a second a tick.
-        tables = "SELECT table_name FROM duckdb_tables() WHERE schema_name = ?"
-        present = {row[0] for row in self._connection.execute(tables, [SCHEMA]).fetchall()}
+        tables = "SELECT table_name, column_count FROM duckdb_tables() WHERE schema_name = ?"
+        present = dict(self._connection.execute(tables, [SCHEMA]).fetchall())
         for table in TABLES.values():
             if table.name not in present:
                 self.execute(_create(table))
                 crash_point("warehouse.table")
                 continue
-            for column in table.columns.keys() - set(
-                self._relation(exp.select("*").from_(relation(table.name))).columns
-            ):
+            if present[table.name] == len(table.columns):
+                continue
+            known = self._relation(exp.select("*").from_(relation(table.name))).columns
+            for column in table.columns.keys() - set(known):
                 # A warehouse of an earlier version: what it did not record stays unknown.
                 self.execute(exp.Alter(this=relation(table.name), kind="TABLE", actions=[_definition(table, column)]))
 
@@ -246,9 +259,9 @@ class DuckDBWarehouse(Warehouse):
         if unknown:
             raise ValueError(f"{target.name} has no column {', '.join(unknown)}")
         columns = [*given, *constants]
-        select = exp.select(
-            *(exp.cast(exp.column(name, quoted=True), target.columns[name]) for name in given), *constants.values()
-        ).from_(source.subquery("source"))
+        select = exp.select(*(_cast(name, target.columns[name]) for name in given), *constants.values()).from_(
+            source.subquery("source")
+        )
         self.execute(
             exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns])
         )
@@ -264,11 +277,20 @@ def too_long(limit: Duration) -> str:
     return f"ran longer than {limit} (sql_segments.timeout in segflow.yml)"
 
 
+def _cast(column: str, kind: str) -> exp.Cast:
+    return exp.Cast(this=exp.column(column, quoted=True), to=_data_type(kind).copy())
+
+
+@cache
+def _data_type(kind: str) -> exp.DataType:
+    return exp.DataType.build(kind)
+
+
 def _create(table: Table) -> exp.Create:
     definitions = [_definition(table, column) for column in table.columns]
     return exp.Create(this=exp.Schema(this=relation(table.name), expressions=definitions), kind="TABLE")
 
 
 def _definition(table: Table, column: str) -> exp.ColumnDef:
-    kind = exp.DataType.build(table.columns[column])
+    kind = _data_type(table.columns[column]).copy()
     return exp.ColumnDef(this=exp.to_identifier(column, quoted=True), kind=kind)

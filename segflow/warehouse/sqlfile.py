@@ -40,5 +40,6 @@ def literal(value: Parameter) -> exp.Expr:
     if isinstance(value, int):
         return exp.Literal.number(value)
     if isinstance(value, datetime):
-        return exp.cast(exp.Literal.string(value.replace(tzinfo=None).isoformat(sep=" ")), "TIMESTAMP")
+        text = exp.Literal.string(value.replace(tzinfo=None).isoformat(sep=" "))
+        return exp.Cast(this=text, to=exp.DataType(this=exp.DType.TIMESTAMP))
     return exp.Literal.string(value)
