@@ -19,6 +19,7 @@ from segflow.cli_preview import preview
 from segflow.cli_rebuild import compact, rebuild
 from segflow.cli_release import release
 from segflow.cli_shared import Options, instant_of, options_of, project_of
+from segflow.cli_tests import run_segment_tests
 from segflow.errors import SegflowError, SpecError
 
 # What takes long to import is imported by the commands that need it: `segflow validate` answers at once.
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(outbox_app, name="outbox")
 for command in (preview, segments, flows, export, release, doctor, rebuild, compact):
     app.command()(command)
+app.command("test")(run_segment_tests)
 
 
 ProjectDir = Annotated[Path, typer.Option("--project-dir", help="The project's folder.", show_default="here")]

@@ -102,3 +102,19 @@ def test_what_operations_quotes_is_what_the_code_says() -> None:
     pieces = {piece.strip(" .,:;") for text in quoted for piece in re.split(r"\.\.\.|\b[A-Z]\b|\d+|: ", text)}
     system = {"No space left on device"}
     assert {piece for piece in pieces if len(piece) > 3 and piece not in source} - system == set()
+
+
+def test_the_segments_of_the_testing_page_pass_their_tests(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = _BLOCK.findall((ROOT / "docs/TESTING_SEGMENTS.md").read_text(encoding="utf-8"))
+    (segment,) = (body for kind, body in blocks if kind == "yaml")
+    (query,) = (body for kind, body in blocks if kind == "sql")
+    (shown,) = (body for kind, body in blocks if kind == "console")
+    (shop / "segment_specs/green_tea_pause.yml").write_text(segment, encoding="utf-8")
+    (shop / "segment_specs/busy_day.sql").write_text(query, encoding="utf-8")
+    for words, told in (("green_tea_pause", shown.split("\n", 1)[1]), ("busy_day", "1 test passed, 1 segment\n")):
+        monkeypatch.setattr(sys, "argv", ["segflow", "--project-dir", str(shop), "test", words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert (end.value.code, capsys.readouterr().out) == (0, told)

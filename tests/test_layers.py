@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"workspace"}),
     frozenset({"tick", "releases"}),
     frozenset({"rebuild"}),
-    frozenset({"project", "doctor"}),
+    frozenset({"project", "doctor", "testing"}),
 )
 """The engine's parts from the bottom up; a part may use its own layer and those below. Every other module of
 `segflow` is the command line, which may use all of them and which none of them may use."""

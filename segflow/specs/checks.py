@@ -9,13 +9,11 @@ from segflow.specs.check_catalog import check_catalog
 from segflow.specs.check_conditions import ConditionChecker, segment_references
 from segflow.specs.check_flows import check_flows
 from segflow.specs.check_settings import check_settings
+from segflow.specs.check_tests import check_tests
 from segflow.specs.dbt_files import CONTACTS, model_names
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
-from segflow.specs.sql_file import references
-
-SEGMENT_MODEL = "segment__"
-"""The dbt model of segment x is called segment__x."""
+from segflow.specs.sql_file import SEGMENT_MODEL, references
 
 
 def check(loaded: Loaded) -> None:
@@ -45,6 +43,10 @@ def _segments(loaded: Loaded) -> None:
         else:
             places[segment.id] = _sql_references(loaded, segment.file, segment.spec)
     _circles(loaded, places)
+    if loaded.catalog is not None:
+        graph = {name: set(found) for name, found in places.items()}
+        for segment in loaded.segments.values():
+            check_tests(loaded, loaded.catalog, segment, graph)
 
 
 def _sql_references(loaded: Loaded, file: str, spec: SqlSegmentSpec) -> dict[str, Issue]:

@@ -185,14 +185,18 @@ class ObjectCondition(_Rows):
     where: PropertyNode | None = None
 
 
+MessageKind = Literal["sent", "delivered", "opened", "clicked", "bounced", "replied", "complained", "unsubscribed"]
+Channel = Literal["email", "sms", "webhook"]
+
+
 class MessageCondition(Windows):
     """`{message: opened, flow: welcome, step: hello, within_last: 30 days}`: counts messages, each once."""
 
-    message: Literal["sent", "delivered", "opened", "clicked", "bounced", "replied", "complained", "unsubscribed"]
+    message: MessageKind
     flow: Identifier | None = None
     step: Identifier | None = None
     """With `flow`, a step of that flow; without it, inside a flow, this enrollment's message of this flow's step."""
-    channel: Literal["email", "sms", "webhook"] | None = None
+    channel: Channel | None = None
     count: NumberTest | None = None
 
 

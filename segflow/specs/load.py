@@ -17,7 +17,7 @@ from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SegmentSpec
 from segflow.specs.settings import Settings
 from segflow.specs.source import Node, Source, read_source
-from segflow.specs.sql_file import read_sql_segment
+from segflow.specs.sql_file import read_segment_source, read_sql_segment
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _VARIABLE = re.compile(r"\$\{env:([^}]*)\}")
@@ -139,6 +139,7 @@ def _load_segments(loaded: Loaded) -> None:
             query, issues = read_sql_segment(path, file)
             loaded.issues += issues
             if query is not None:
+                loaded.sources[file] = read_segment_source(path, file)
                 loaded.segments[path.stem] = NamedSegment(id=path.stem, file=file, spec=query)
             continue
         source = read_source(path, file)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from segflow.specs.conditions import Condition
 from segflow.specs.guards import SegmentGuards
+from segflow.specs.segment_tests import SegmentTest
 from segflow.specs.types import Identifier, SpecModel
 
 
@@ -20,6 +23,8 @@ class SegmentSettings(SpecModel):
     """Do contacts that are moved by an edit of this file trigger flows?"""
     guards: SegmentGuards = SegmentGuards()
     """What differs from the guards of segflow.yml."""
+    tests: list[SegmentTest] = Field(default_factory=list, exclude=True)
+    """Rows in, members out; `segflow test` runs them. No part of the definition."""
 
 
 class SegmentSpec(SegmentSettings):

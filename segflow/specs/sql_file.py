@@ -8,9 +8,11 @@ from pathlib import Path
 from segflow.errors import Issue
 from segflow.specs.issues import known_keys, validate
 from segflow.specs.segment import SegmentSettings, SqlSegmentSpec
-from segflow.specs.source import parse_source, read_text
+from segflow.specs.source import Source, parse_source, read_source, read_text
 
 REF = re.compile(r"\{\{-?\s*ref\(\s*(?:'([^'\n]*)'|\"([^\"\n]*)\")\s*\)\s*-?\}\}")
+SEGMENT_MODEL = "segment__"
+"""The dbt model of segment x is called segment__x."""
 _SETTING = re.compile(rf"^\s*({'|'.join(known_keys(SegmentSettings))})\s*:", re.MULTILINE)
 
 
@@ -28,6 +30,13 @@ def read_sql_segment(path: Path, file: str) -> tuple[SqlSegmentSpec | None, list
     """Read one `.sql` segment: the spec (None when something is wrong) and its issues."""
     text, issues = read_text(path, file)
     return (None, issues) if issues else parse_sql_segment(text, file)
+
+
+def read_segment_source(path: Path, file: str) -> Source:
+    """The YAML of a segment, for the places of what it says: the file's, or that of a `.sql` file's first comment."""
+    if path.suffix != ".sql":
+        return read_source(path, file)
+    return parse_source(_split(read_text(path, file)[0])[0], file)
 
 
 def parse_sql_segment(text: str, file: str) -> tuple[SqlSegmentSpec | None, list[Issue]]:
@@ -54,7 +63,8 @@ def parse_sql_segment(text: str, file: str) -> tuple[SqlSegmentSpec | None, list
         issues.append(Issue(file, start, 1, "there is no query: write one SELECT that returns contact_id"))
     if issues:
         return None, issues
-    return SqlSegmentSpec(**settings.model_dump(exclude_unset=True), sql=query, line=start), []
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return SqlSegmentSpec(**given, sql=query, line=start), []
 
 
 def _split(text: str) -> tuple[str, int]:

@@ -22,7 +22,7 @@ FILES = {
     "flows__hello": FLOW,
     "flows__big": BIG_FLOW,
     "settings": SETTINGS,
-    "sql__raw": "/*\ndescription: x\n*/\nselect contact_id from {{ ref('segment__tea') }}\n",
+    "sql__raw": "/*\ndescription: x\ntests: [{name: y, as_of: 2026-01-01, members: [a], contacts: [{contact_id: a}], segments: {tea: [a]}}]\n*/\nselect contact_id from {{ ref('segment__tea') }}\n",
     "templates__welcome": "---\nsubject: Hi {{ contact.city }}\n---\n{% if contact.city %}Hello{% endif %}\n",
 }
 PIECES = st.sampled_from([

@@ -33,6 +33,18 @@ where:
     - none: [{tag: vip}, {list: x}, {segment: tea}, {everyone: true}]
 on_create: trigger
 guards: {exits: {percent: 80}, entries: false}
+tests:
+  - name: everything at once
+    as_of: 2026-03-01
+    contacts: [{contact_id: a, city: London, hobbies: [tea]}, {contact_id: 2, age: 30.5, subscribed: true, level: x}]
+    events: [{contact_id: a, event: purchase, at: 2026-01-01, category: tea, labels: [x]}]
+    objects: {order: [{order_id: 1, contact_id: a, created_at: 2026-01-01, total: 5}], item: [{order_id: 1, sku: t}]}
+    lists: [{contact_id: a, name: x, added_at: 2026-01-01}]
+    tags: [{contact_id: 2, name: vip}]
+    messages: [{contact_id: a, message: opened, at: 2026-02-01, flow: hello, step: hello, message_id: 1}]
+    held: [{contact_id: a, attribute: city, since: 2026-01-01}]
+    segments: {tea: [a, 2]}
+    members: []
 """
 BIG_FLOW = """\
 status: active
@@ -116,6 +128,9 @@ TYPOS: dict[str, tuple[str, str]] = {
     "step": ("flow", FLOW.replace("send_email", "send_emial")),
     "no id": ("flow", FLOW.replace("id: hello, ", "")),
     "type": ("catalog", CATALOG.replace("city: text", "city: txt")),
+    "key of a test": ("segment", "where: {tag: vip}\ntests: [{name: x, as_of: 2026-01-01, member: []}]\n"),
+    "no members": ("segment", "where: {tag: vip}\ntests: [{name: x, as_of: 2026-01-01}]\n"),
+    "row of a test": ("segment", "where: {tag: vip}\ntests: [{name: x, as_of: x, members: [], tags: [{name: vip}]}]\n"),
     "guard": ("settings", "guards: {exist: off}\n"),
     "guard's number": ("settings", "guards: {exits: {percnt: 5}}\n"),
     "guard on": ("settings", "guards: {exits: on}\n"),

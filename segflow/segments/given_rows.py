@@ -1,0 +1,238 @@
+"""The rows of a segment's test as the user's models and the engine's ledgers would hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from segflow.segments.resolve import Resolver
+from segflow.specs.catalog import Catalog, EventSource
+from segflow.specs.row_words import Word, contact_words, event_words, label_words, model_columns, object_words
+from segflow.specs.segment_tests import LabelRow, Row, SegmentTest
+from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
+from segflow.warehouse.tables import arrow_schema
+
+_ARROW: dict[ValueType, pa.DataType] = {
+    "text": pa.string(),
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "list_of_text": pa.list_(pa.string()),
+}
+
+
+class GivenRows:
+    """The tables of one test. Every model of the catalog is there, with the columns that the catalog names."""
+
+    def __init__(self, catalog: Catalog, zone: ZoneInfo, test: SegmentTest) -> None:
+        self.catalog, self.test = catalog, test
+        self._resolver = Resolver(catalog, zone)
+        self.as_of = self._resolver.instant(test.as_of)
+        self._types: dict[str, dict[str, pa.DataType | None]] = {
+            model: {column: _ARROW[kind] if kind is not None else None for column, kind in columns.items()}
+            for model, columns in model_columns(catalog).items()
+        }
+        """Model -> column -> type; None: whatever its values are."""
+        self._rows: dict[str, list[dict[str, Any]]] = {model: [] for model in self._types}
+        self._updates: list[dict[str, Any]] = []
+        self._contacts()
+        self._events()
+        self._objects()
+        self._labels("list", test.lists)
+        self._labels("tag", test.tags)
+        for model, rows in test.models.items():
+            self._model(model, rows)
+
+    def models(self) -> dict[str, pa.Table]:
+        """The user's models, by name."""
+        return {model: _table(self._rows[model], types) for model, types in self._types.items()}
+
+    def ledgers(self) -> dict[str, pa.Table]:
+        """The ledgers of the engine that conditions read, by name; those without a row are empty."""
+        messages = [
+            {
+                "message_id": row.message_id or f"message {number}",
+                "flow": row.flow,
+                "step": row.step,
+                "contact_id": row.contact_id,
+                "channel": row.channel,
+                "at": self._time(row.at),
+                "kind": row.message,
+                "outcome": row.message,
+            }
+            for number, row in enumerate(self.test.messages, 1)
+        ]
+        rows = {
+            "contact_updates": self._updates,
+            "deliveries": [row for row in messages if row["kind"] == "sent"],
+            "message_events": [row for row in messages if row["kind"] != "sent"],
+        }
+        return {name: pa.Table.from_pylist(found, schema=arrow_schema(name)) for name, found in rows.items()}
+
+    def held(self) -> dict[str, dict[str, datetime]]:
+        """Attribute -> contact -> since when it has had its present value (UTC, naive)."""
+        found: dict[str, dict[str, datetime]] = {}
+        for row in self.test.held:
+            found.setdefault(row.attribute, {})[row.contact_id] = self._time(row.since)
+        return found
+
+    def _contacts(self) -> None:
+        contacts, words = self.catalog.contacts, contact_words(self.catalog)
+        for row in self.test.contacts:
+            self._rows[contacts.model].append(self._plain(row, words))
+            for name, value in row.items():
+                if words[name].column is None:
+                    text = str(value).lower() if isinstance(value, bool) else str(value)
+                    self._update("attribute", str(row["contact_id"]), name, text, None)
+
+    def _events(self) -> None:
+        for source in self.catalog.events:
+            kinds = {name: event_words(self.catalog, name) for name in source.kinds()}
+            if source.payload is not None:
+                self._types[source.model][source.payload.column] = _payload_type(source)
+            for row in self.test.events:
+                if row["event"] in kinds:
+                    self._rows[source.model].append(self._event(row, source, kinds[str(row["event"])]))
+
+    def _event(self, row: Row, source: EventSource, words: Mapping[str, Word]) -> dict[str, Any]:
+        given = {name: value for name, value in row.items() if name != "event"}
+        found = self._plain(given, words)
+        if source.name is not None:
+            found[source.name] = row["event"]
+        if source.payload is not None:
+            inside = {words[name].column: (words[name], value) for name, value in given.items() if words[name].inside}
+            if source.payload.format == "json":
+                values = {key: self._json(value, word.kind) for key, (word, value) in inside.items()}
+                found[source.payload.column] = json.dumps(values)
+            else:
+                fields = self._types[source.model][source.payload.column]
+                assert isinstance(fields, pa.StructType)
+                structured = {key: self._value(value, word.kind) for key, (word, value) in inside.items()}
+                found[source.payload.column] = {
+                    key: _text(value) if fields.field(key).type == pa.string() else value
+                    for key, value in structured.items()
+                }
+        return found
+
+    def _objects(self) -> None:
+        for name, spec in self.catalog.objects.items():
+            words = object_words(self.catalog, name)
+            for number, row in enumerate(self.test.objects.get(name, []), 1):
+                # A row that nothing points to needs no key of the author's.
+                number_key = words[spec.key].kind in NUMBERS
+                keyed: Row = {spec.key: number if number_key else f"{name} {number}", **row}
+                self._rows[spec.model].append(self._plain(keyed, words))
+
+    def _labels(self, kind: str, rows: list[LabelRow]) -> None:
+        source = self.catalog.lists if kind == "list" else self.catalog.tags
+        if source.model is None:
+            for row in rows:
+                self._update(kind, row.contact_id, row.name, "add", row.added_at)
+            return
+        words = label_words(source)
+        for row in rows:
+            self._rows[source.model].append(self._plain(row.model_dump(exclude_none=True), words))
+
+    def _model(self, model: str, rows: list[Row]) -> None:
+        """Rows by the model's own columns. What the catalog says about a column holds here, too."""
+        types, known = self._types.setdefault(model, {}), model_columns(self.catalog).get(model, {})
+        kinds: dict[str, ValueType | None] = {}
+        for column in dict.fromkeys(column for row in rows for column in row):
+            kinds[column] = (
+                known[column] if column in known else _guessed([row[column] for row in rows if column in row])
+            )
+            types.setdefault(column, _ARROW[kinds[column] or "text"])
+        found = self._rows.setdefault(model, [])
+        found += [{column: self._value(value, kinds[column]) for column, value in row.items()} for row in rows]
+
+    def _plain(self, row: Mapping[str, Any], words: Mapping[str, Word]) -> dict[str, Any]:
+        """The columns of a row; what lies in the payload is left to the caller."""
+        found: dict[str, Any] = {}
+        for name, value in row.items():
+            word = words[name]
+            if word.column is not None and not word.inside:
+                found[word.column] = self._value(value, word.kind)
+        return found
+
+    def _update(self, kind: str, contact: str, name: str, value: str, at: str | None) -> None:
+        when = self._time(at) if at is not None else self.as_of.replace(tzinfo=None)
+        self._updates.append({"contact_id": contact, "kind": kind, "name": name, "value": value, "hop": 0, "at": when})
+
+    def _value(self, value: Any, kind: ValueType | None) -> Any:
+        if kind is None:
+            return value
+        constant = self._resolver.constant(value, kind).value
+        if isinstance(constant, datetime):
+            return constant.astimezone(UTC).replace(tzinfo=None)
+        return float(constant) if kind == "number" else constant  # type: ignore[arg-type]
+
+    def _json(self, value: Any, kind: ValueType | None) -> Any:
+        return self._resolver.instant(value).isoformat() if kind == "timestamp" else value
+
+    def _time(self, text: str) -> datetime:
+        return self._resolver.instant(text).astimezone(UTC).replace(tzinfo=None)
+
+
+def _payload_type(source: EventSource) -> pa.DataType:
+    assert source.payload is not None
+    if source.payload.format == "json":
+        return pa.string()
+    kinds: dict[str, pa.DataType] = {}
+    for properties in source.kinds().values():
+        for name, attribute in properties.items():
+            key, kind = attribute.column or name, _ARROW[attribute.type]
+            kinds[key] = kind if kinds.get(key, kind) == kind else pa.string()
+    return pa.struct(list(kinds.items()))
+
+
+def _guessed(values: list[Any]) -> ValueType:
+    """The type that a column of a model seems to have, from the values of a test."""
+    if all(isinstance(value, bool) for value in values):
+        return "boolean"
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return "integer"
+    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        return "number"
+    if all(isinstance(value, list) for value in values):
+        return "list_of_text"
+    for kind, read in (("date", parse_date), ("timestamp", parse_instant)):
+        if all(isinstance(value, str) and _reads(read, value) for value in values):
+            return kind  # type: ignore[return-value]
+    return "text"
+
+
+def _reads(read: Any, text: str) -> bool:
+    if len(text) < 10 or text[4] != "-" or text[7] != "-":  # 20260131 is a number of something, not a day
+        return False
+    try:
+        read(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _table(rows: list[dict[str, Any]], types: Mapping[str, pa.DataType | None]) -> pa.Table:
+    found: dict[str, pa.DataType] = {}
+    for column, kind in types.items():
+        values = [row[column] for row in rows if row.get(column) is not None]
+        whole = bool(values) and all(isinstance(value, int) for value in values)
+        found[column] = kind or (pa.int64() if whole else pa.string())
+    plain = [{c: _text(row.get(c)) if kind == pa.string() else row.get(c) for c, kind in found.items()} for row in rows]
+    # A table needs a column, though nobody has said which ones it has.
+    return pa.Table.from_pylist(plain, schema=pa.schema(list(found.items()) or [("contact_id", pa.string())]))
+
+
+def _text(value: Any) -> str | None:
+    """A value in a column of texts, as the warehouse writes it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (bool, list)):
+        return json.dumps(value)
+    return value.isoformat() if isinstance(value, (date, datetime)) else str(value)
