@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from sqlglot import exp
 
 from segflow import ticks
 from segflow.errors import InputError, did_you_mean
-from segflow.exports import members_table
-from segflow.outbox.lease import held_lease
-from segflow.rebuild.compact import compact
-from segflow.rebuild.delivery_store import RebuiltStore, rebuild_store
-from segflow.rebuild.run import Rebuilt, rebuild
-from segflow.releases import release
-from segflow.segments.emit import fill, template
-from segflow.segments.membership_models import CONTACTS, contacts_query
-from segflow.segments.order import closure
-from segflow.specs.types import Duration
-from segflow.tick import STAGES, TickReport, TickRun, begin, finish, run_stage
-from segflow.warehouse.ledgers import Compacted
 from segflow.workspace import Workspace
 
-Progress = Callable[[TickRun, str], None]
+# What a question (`preview`, `members`) does without is imported by the methods that need it: all of it takes a second.
+if TYPE_CHECKING:
+    from segflow.explain.look import Look
+    from segflow.rebuild.delivery_store import RebuiltStore
+    from segflow.rebuild.run import Rebuilt
+    from segflow.specs.types import Duration
+    from segflow.tick import TickReport, TickRun
+    from segflow.warehouse.ledgers import Compacted
+
+Progress = Callable[["TickRun", str], None]
 
 
 class Project(Workspace):
@@ -39,6 +35,9 @@ class Project(Workspace):
         """
         if as_of is not None and as_of.tzinfo is None:
             as_of = as_of.replace(tzinfo=UTC)
+        from segflow.outbox.lease import held_lease
+        from segflow.tick import begin
+
         _ = self.compiled  # wrong specs are told before anything is touched
         # One connection stays open throughout: opening and closing the file for every stage cost half a second a tick.
         with held_lease(self.store, self.holder) as lease, self.warehouse():
@@ -54,6 +53,8 @@ class Project(Workspace):
             return report
 
     def _run(self, run: TickRun, send: bool, progress: Progress | None) -> TickReport:
+        from segflow.tick import STAGES, finish, run_stage
+
         for stage in STAGES:
             if progress is not None:
                 progress(run, stage.name)
@@ -62,18 +63,26 @@ class Project(Workspace):
 
     def rebuild(self) -> Rebuilt:
         """Make the warehouse again from the ledger files, up to the last commit. See `segflow.rebuild.run`."""
+        from segflow.rebuild.run import rebuild
+
         return rebuild(self)
 
     def rebuild_store(self) -> RebuiltStore:
         """Let a lost delivery store take over what the warehouse knows. See `segflow.rebuild.delivery_store`."""
+        from segflow.rebuild.delivery_store import rebuild_store
+
         return rebuild_store(self)
 
     def compact(self, older_than: Duration) -> list[Compacted]:
         """Merge the ledger files of old ticks. See `segflow.rebuild.compact`."""
+        from segflow.rebuild.compact import compact
+
         return compact(self, older_than)
 
     def members(self, segment: str) -> pa.Table:
         """(contact_id) of the present members of a segment, as of the last tick."""
+        from segflow.exports import members_table
+
         self._check_segment(segment)
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
@@ -85,35 +94,36 @@ class Project(Workspace):
         Attributes without history are read as they are now. Nothing is written. Raises TimeLimitError when a `.sql`
         segment takes longer than its limit.
         """
+        from segflow.explain.look import members
+
         self._check_segment(segment)
-        as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
-        contacts = template(contacts_query(self.specs.catalog))
-        text = (
-            self.compiled.segments[segment]
-            .standalone.replace("with ", f"with {CONTACTS} as (\n{contacts}\n),\n", 1)
-            .replace(f"{{{{ ref('{CONTACTS}') }}}}", CONTACTS)
-        )
-        query = fill(
-            text,
-            relation=self.dbt.relation,
-            as_of=as_of,
-            zone=self.compiled.zone,
-            tick_id="",
-            dialect="duckdb",
-        )
-        with self.warehouse() as warehouse:
-            warehouse.ensure_tables()
-            members = exp.select("contact_id").from_(query.subquery("preview")).order_by("contact_id")
-            if not set(closure(segment, self.compiled.graph)) & set(self.compiled.sql_segments()):
-                return warehouse.query(members)
-            with warehouse.time_limit(self.specs.settings.sql_segments.timeout):
-                return warehouse.query(members)
+        return members(self, segment, as_of)
+
+    def look(self, segment: str, as_of: datetime | None = None, limit: int = 20) -> Look:
+        """What `preview` finds, with numbers, samples of at most `limit` contacts, and the SQL.
+
+        See `segflow.explain.look`. Nothing is written.
+        """
+        from segflow.explain.look import look
+
+        self._check_segment(segment)
+        return look(self, self.specs, segment, as_of, limit, given=False)
+
+    def look_for(self, condition: str, as_of: datetime | None = None, limit: int = 20, file: str = "condition") -> Look:
+        """The same for a condition in YAML, which stands in no file; errors call it `file`. Raises SpecError."""
+        from segflow.explain.look import look
+        from segflow.specs.given import with_condition
+
+        specs, name = with_condition(self.specs, condition, file)
+        return look(self, specs, name, as_of, limit, given=True)
 
     def release(
         self, segments: Sequence[str] = (), flows: Sequence[str] = (), contacts: bool = False, reason: str | None = None
     ) -> list[dict[str, Any]]:
         """Let what a guard holds pass at the next tick, once. Returns the decisions: id, kind, name, reason,
         decided_by, decided_at, tick_id. Raises InputError when something is unknown or no guard of its own holds it."""
+        from segflow.releases import release
+
         return release(self, segments, flows, contacts, reason)
 
     def last_tick(self) -> ticks.TickRow | None:

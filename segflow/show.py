@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from segflow.tick import TickReport
+if TYPE_CHECKING:
+    from segflow.tick import TickReport
 
 errors = Console(stderr=True, highlight=False)
 out = Console(highlight=False)

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import senders as sender_package
 from segflow.errors import InputError
-from segflow.outbox.store import DeliveryStore
 from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.files import differences, write
 from segflow.specs.load import load_specs
@@ -20,7 +19,11 @@ from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.dbt import DbtProject
 from segflow.warehouse.duckdb import DuckDBWarehouse
-from senders.base import Sender
+
+# The delivery store and the senders take half a second to import, which a question about segments does without.
+if TYPE_CHECKING:
+    from segflow.outbox.store import DeliveryStore
+    from senders.base import Sender
 
 
 class Workspace:
@@ -50,6 +53,8 @@ class Workspace:
 
     @cached_property
     def store(self) -> DeliveryStore:
+        from segflow.outbox.store import DeliveryStore
+
         return DeliveryStore.open(self.specs.settings.delivery.store, self.root)
 
     @property
@@ -68,10 +73,12 @@ class Workspace:
     @contextmanager
     def senders(self) -> Iterator[dict[str, Sender]]:
         """The senders of this project, opened when they are first used and closed at the end."""
+        import senders
+
         with ExitStack() as stack:
             built: dict[str, Sender] = {}
             for name, settings in self.specs.settings.all_senders().items():
-                sender = sender_package.build(name, settings.model_dump(), self.root)
+                sender = senders.build(name, settings.model_dump(), self.root)
                 stack.callback(sender.close)
                 built[name] = sender
             yield built

@@ -214,6 +214,30 @@ def fact_sentence(fact: Fact) -> str:
     return f"{fact.aggregate.replace('_', ' ')}{measured} {'of all rows' if where == 'everyone' else f'where {where}'}"
 
 
+def fact_title(fact: Fact) -> str:
+    """A fact in few words that say where it comes from, like `purchase count in the last 30 days`."""
+    where = node_words(fact.where)
+    match fact.source.kind:
+        case "list" | "tag" as kind:
+            return f"any {kind}" if where == "name is set" else f"{kind} {where.removeprefix('name is ')}"
+        case "held":
+            return f"{fact.source.name} as it is: {where.removeprefix(f'name is {fact.source.name} and ')}"
+        case "message":
+            noun = f"messages {fact.source.name}"
+        case "events":
+            noun = f"{fact.source.name}* events" if fact.source.name else "all events"
+        case _:
+            noun = fact.source.name
+    if fact.measure == ROW_AT:
+        words = {"min": "first", "max": "last"}[fact.aggregate]
+    elif fact.source.kind == "message":
+        words = "count"
+    else:
+        words = fact.aggregate.replace("_", " ") + (f" of {fact.measure.name}" if fact.measure is not None else "")
+    plain = where.startswith(("in the last ", "longer ago than "))
+    return f"{noun} {words}" + ("" if where == "everyone" else f" {where}" if plain else f" where {where}")
+
+
 def node_words(node: Node) -> str:
     """A tree of the compiler in words, on one line."""
     match node:

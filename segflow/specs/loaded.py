@@ -11,7 +11,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.flow import NamedFlow
 from segflow.specs.segment import NamedSegment
 from segflow.specs.settings import Settings
-from segflow.specs.source import Loc, Source, read_text
+from segflow.specs.source import Loc, Source
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Reporter:
         words (as a block, with escapes), the place is the value's own and the message names the place inside."""
         source = self.loaded.sources[self.file]
         line, column = source.place(loc)
-        written = read_text(self.loaded.root / self.file, self.file)[0].split("\n")[line - 1][column - 1 :]
+        written = source.text.split("\n")[line - 1][column - 1 :]
         offset = next((skipped for skipped in (0, 1) if written[skipped:].startswith(text)), None)
         if offset is not None and "\n" not in text:
             self.loaded.issues.append(Issue(self.file, line, column + offset + issue.column - 1, issue.message))

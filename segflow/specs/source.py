@@ -57,6 +57,7 @@ class Source:
     file: str
     root: Node
     issues: list[Issue] = field(default_factory=list)
+    text: str = ""
 
     @property
     def data(self) -> Any:
@@ -132,7 +133,7 @@ def parse_source(text: str, file: str) -> Source:
         root = None
     except _Refused:
         root = None
-    return Source(file, root or Node((1, 1)), builder.issues)
+    return Source(file, root or Node((1, 1)), builder.issues, text)
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> str:

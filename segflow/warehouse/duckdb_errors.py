@@ -36,7 +36,11 @@ def cannot_open(path: Path, error: duckdb.Error) -> SegflowError:
     if is_damage(path, text):
         return _damaged(path, text)
     if "Could not set lock" in text or "being used by another process" in text:
-        return RunError(f"{path} is in use by another process; DuckDB lets one process write at a time. {text}")
+        process = found[0] if (found := re.search(r"\(PID \d+\)", text)) else ""
+        return RunError(
+            f"the warehouse {path} is in use by another process{f' {process}' if process else ''}, a tick perhaps; try "
+            "again when it is done"
+        )
     if "newer version" in text:
         return _newer(path)
     if why := same_reason(text):

@@ -1,0 +1,224 @@
+"""Who would be in a segment at a moment, by the files as they are: `segflow preview`. Nothing is written."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow import ticks
+from segflow.errors import InputError, RunError
+from segflow.explain.columns import columns_of, models_of
+from segflow.explain.part import part_of
+from segflow.segments.compiler import Compiled
+from segflow.segments.emit import fill, indent, template
+from segflow.segments.membership_models import CONTACTS, contacts_query, segment_model
+from segflow.segments.sql import col, ident, left_join, named, pretty, select
+from segflow.specs.project import Specs
+from segflow.warehouse.base import Warehouse, relation
+from segflow.workspace import Workspace
+
+_FOUND, _PRESENT = "looked_at", "present"
+NO_HISTORY = "Attributes have no history: they are read as they are now."
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a segment, or a condition that is in no file, would be at `as_of`."""
+
+    segment: str | None
+    as_of: datetime
+    members: int
+    compared_with: str | None
+    """The last tick; None before the first, and for a condition."""
+    would_enter: int | None
+    would_exit: int | None
+    columns: list[str]
+    """What the conditions look at: attributes, facts, other segments."""
+    sample: list[dict[str, Any]]
+    """contact_id, `columns`, and `enters`: is it no member now? Those that would enter come first."""
+    exiting: list[str]
+    """Some of those that would exit."""
+    sql: str
+    seconds: float
+    """What the warehouse took."""
+    notes: list[str]
+    """What to know about these numbers."""
+
+
+def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | None, limit: int, given: bool) -> Look:
+    """Evaluate `segment` of `specs` and compare it with its members as of the last tick. `given`: it is a condition
+    that no tick knows. `limit` bounds the samples. Raises InputError when dbt has not built anything yet, RunError
+    when it cannot be evaluated, TimeLimitError."""
+    compiled, moment = part_of(specs, segment), _moment(as_of)
+    with opened(workspace) as warehouse:
+        last = ticks.last(warehouse)
+        members = members_query(workspace, compiled, segment, moment, warehouse)
+        started = time.perf_counter()
+        node = compiled.segments[segment].node
+        shown = columns_of(node, compiled.columns) if node is not None else _named(compiled, segment)
+        with _limited(warehouse, compiled):
+            warehouse.stage(_FOUND, _with_columns(members, compiled, segment, shown))
+        numbers = _numbers(warehouse, segment)
+        sample = warehouse.rows(_sample(list(shown), segment, limit))
+        exiting = [] if given else warehouse.query(_exiting(segment, limit)).column("contact_id").to_pylist()
+        seconds = time.perf_counter() - started
+        notes = [] if given else _notes(warehouse, segment, last)
+    if as_of is not None and moment < datetime.now(UTC):
+        notes.append(NO_HISTORY)
+    known = last is not None and not given
+    return Look(
+        segment=None if given else segment,
+        as_of=moment,
+        members=numbers["members"],
+        compared_with=last.tick_id if last is not None and known else None,
+        would_enter=numbers["would_enter"] if known else None,
+        would_exit=numbers["would_exit"] if known else None,
+        columns=list(shown),
+        sample=sample if known else [{k: v for k, v in row.items() if k != "enters"} for row in sample],
+        exiting=exiting,
+        sql=pretty(members),
+        seconds=round(seconds, 3),
+        notes=notes,
+    )
+
+
+def members(workspace: Workspace, segment: str, as_of: datetime | None) -> pa.Table:
+    """(contact_id) of who would be a member, in order. Raises what `look` raises."""
+    compiled = part_of(workspace.specs, segment)
+    with opened(workspace) as warehouse:
+        query = members_query(workspace, compiled, segment, _moment(as_of), warehouse)
+        with _limited(warehouse, compiled):
+            return warehouse.query(exp.select("contact_id").from_(query.subquery("preview")).order_by("contact_id"))
+
+
+def opened(workspace: Workspace) -> Warehouse:
+    """The warehouse of a project that dbt has built. Raises InputError when it has not."""
+    if not workspace.warehouse_path.exists():
+        raise InputError(f"there is no warehouse {workspace.warehouse_path} yet; run segflow tick")
+    warehouse = workspace.warehouse()
+    try:
+        warehouse.ensure_tables()
+        if ticks.last(warehouse) is None:
+            _check_built(workspace, warehouse)
+    except BaseException:
+        warehouse.close()
+        raise
+    return warehouse
+
+
+def members_query(
+    workspace: Workspace, compiled: Compiled, segment: str, as_of: datetime, warehouse: Warehouse
+) -> exp.Select:
+    """(contact_id) of the members, from the user's models alone: contacts, facts and other segments are computed in
+    it. Raises RunError when the warehouse does not understand it."""
+    contacts = template(contacts_query(compiled.specs.catalog))
+    standalone = compiled.segments[segment].standalone.removeprefix("with ")
+
+    def place(model: str) -> exp.Table:
+        return exp.table_(CONTACTS) if model == CONTACTS else workspace.dbt.relation(model)
+
+    query = fill(
+        f"with {CONTACTS} as (\n{indent(contacts)}\n),\n{standalone}",
+        relation=place,
+        as_of=as_of,
+        zone=compiled.zone,
+        tick_id="",
+        dialect=warehouse.dialect,
+    )
+    if problem := warehouse.bind(query):
+        raise RunError(
+            f"segment {segment} cannot be evaluated: {problem}. Mend the model or the catalog; if the model is new, "
+            "segflow tick builds it"
+        )
+    assert isinstance(query, exp.Select)
+    return query
+
+
+def _check_built(workspace: Workspace, warehouse: Warehouse) -> None:
+    """Somebody may have run dbt by hand; to ask dbt itself would take seconds."""
+    model = workspace.specs.catalog.contacts.model
+    tables = exp.select(exp.Count(this=exp.Star())).from_("information_schema.tables")
+    if not warehouse.scalar(tables.where(exp.column("table_name").eq(exp.Literal.string(model)))):
+        raise InputError(f"no tick has run yet, and dbt has not built {model}; run segflow tick")
+
+
+def _moment(as_of: datetime | None) -> datetime:
+    moment = as_of or datetime.now(UTC).replace(microsecond=0)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _limited(warehouse: Warehouse, compiled: Compiled) -> AbstractContextManager[None]:
+    if not compiled.sql_segments():
+        return nullcontext()
+    return warehouse.time_limit(compiled.specs.settings.sql_segments.timeout)
+
+
+def _named(compiled: Compiled, segment: str) -> dict[str, exp.Expr]:
+    """The attributes that the query of a .sql segment names."""
+    parts = (part.partition(".") for part in sorted(compiled.depends_on(segment)))
+    return {name: col(name, CONTACTS) for model, _, name in parts if model == CONTACTS and name}
+
+
+def _with_columns(members: exp.Select, compiled: Compiled, segment: str, shown: dict[str, exp.Expr]) -> exp.Select:
+    node = compiled.segments[segment].node
+    model = segment_model(segment)
+    columns = [named(column, name) for name, column in shown.items()]
+    query = select([col("contact_id", model), *columns], exp.Table(this=ident(model)))
+    for joined in [CONTACTS, *sorted(models_of(node, compiled.columns) if node is not None else ())]:
+        same = exp.EQ(this=col("contact_id", joined), expression=col("contact_id", model))
+        left_join(query, exp.Table(this=ident(joined)), same)
+    query.set("with_", members.args["with_"].copy())
+    return query
+
+
+def _numbers(warehouse: Warehouse, segment: str) -> dict[str, int]:
+    both = exp.select(
+        exp.Count(this=col("contact_id", _FOUND)).as_("members"),
+        exp.CountIf(this=col("contact_id", _PRESENT).is_(exp.null())).as_("would_enter"),
+        exp.CountIf(this=col("contact_id", _FOUND).is_(exp.null())).as_("would_exit"),
+    )
+    [found] = warehouse.rows(both.from_(_found()).join(_present(segment), on=_same(), join_type="full"))
+    return {name: int(number) for name, number in found.items()}
+
+
+def _sample(shown: list[str], segment: str, limit: int) -> exp.Select:
+    enters = named(col("contact_id", _PRESENT).is_(exp.null()), "enters")
+    query = exp.select(col("contact_id", _FOUND), enters, *(col(name, _FOUND) for name in shown))
+    query = query.from_(_found()).join(_present(segment), on=_same(), join_type="left")
+    return query.order_by(exp.Ordered(this=col("enters"), desc=True), col("contact_id", _FOUND)).limit(limit)
+
+
+def _exiting(segment: str, limit: int) -> exp.Select:
+    query = exp.select(col("contact_id", _PRESENT)).from_(_present(segment))
+    query = query.join(_found(), on=_same(), join_type="left").where(col("contact_id", _FOUND).is_(exp.null()))
+    return query.order_by(col("contact_id", _PRESENT)).limit(limit)
+
+
+def _found() -> exp.Table:
+    return exp.table_(_FOUND, db="temp", alias=_FOUND)
+
+
+def _present(segment: str) -> exp.Subquery:
+    rows = exp.select("contact_id").from_(relation("segment_members"))
+    return rows.where(col("segment").eq(exp.Literal.string(segment))).subquery(_PRESENT)
+
+
+def _same() -> exp.Expr:
+    return col("contact_id", _FOUND).eq(col("contact_id", _PRESENT))
+
+
+def _notes(warehouse: Warehouse, segment: str, last: ticks.TickRow | None) -> list[str]:
+    if last is None:
+        return ["No tick has run yet, so there is nothing to compare with."]
+    state = exp.select("status", "reason").from_(relation("segment_state"))
+    rows = warehouse.rows(state.where(col("segment").eq(exp.Literal.string(segment))))
+    if not rows:
+        return ["No tick has seen this segment yet: those who enter at its first one are its baseline."]
+    [row] = rows
+    return [] if row["status"] == "ok" else [f"At the last tick the segment was {row['status']}: {row['reason']}"]
