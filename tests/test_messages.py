@@ -182,6 +182,54 @@ def test_since_a_step_and_since_the_last_tick(world: World) -> None:
     assert ended == {"ticks": {"ana": 1, "eve": 1, "bob": 4}, "sequence": {"bob": 4}}
 
 
+def test_added_since_the_enrollment_a_step_and_the_last_tick(world: World) -> None:
+    """ana is on the list before she is enrolled, bob comes on it before the step, eve after it."""
+    since = {moment: {"list": "news", "added": {"since": moment}} for moment in ("enrollment", "think", "last_tick")}
+    ends = [branch(since["enrollment"], "enrolled"), branch(since["think"], "thought"), branch(since["last_tick"], "z")]
+    world.flow("added", flow([WAIT, {"id": "rest", "wait": "2 days"}, *ends]))
+    world.flow("waits", flow([{"id": "long", "wait": "30 days"}], exit_when=[since["last_tick"]]))
+    world.tick(on(0))
+    move(world, "ana", "bob", "eve")
+    added = [("ana", on(0.5)), ("bob", on(1.5)), ("eve", on(3.5))]
+    world.rows_of("lists", [{"contact_id": name, "name": "news", "added_at": at} for name, at in added])
+    for day in (1, 2, 3, 4):
+        report = world.tick(on(day))
+        assert report.errors == []
+    assert listed(world, "enrolled") == {"bob", "eve"}
+    assert listed(world, "thought") == {"eve"}
+    assert listed(world, "z") == {"eve"}
+    ended = world.rows("SELECT contact_id, ended_at FROM segflow.flow_enrollment_ends WHERE flow = 'waits'")
+    days = {row["contact_id"]: row["ended_at"].day for row in ended}
+    assert days == {"ana": on(1).day, "bob": on(2).day, "eve": on(4).day}
+
+
+def test_when_messages_were_opened(world: World) -> None:
+    """ana opens on two days, bob once and long ago; what one enrollment asks is about its own message."""
+    world.flow(
+        "mail", flow([OFFER, WAIT, branch({"message": "opened", "step": "offer", "days": {"of_last": 9, "gte": 2}})])
+    )
+    rules = {
+        "lately": {"message": "opened", "last_time": {"within_last": "1 day"}},
+        "never": {"message": "opened", "first_time": {"is_not_set": True}},
+        "two_days": {"message": "opened", "days": {"of_last": 5, "gte": 2}},
+        "stopped": {"message": "opened", "flow": "mail", "stopped": "2 days"},
+    }
+    for name, rule in rules.items():
+        world.segment(name, {"where": rule})
+    world.tick(on(0))
+    move(world, "ana", "bob")
+    world.tick(on(1), send=True)
+    for name, at in (("ana", 1.2), ("bob", 1.3), ("ana", 2.4), ("ana", 2.5)):
+        tell(world, "opened", "mail", name, on(at), f"{name}{at}")
+    world.tick(on(3))
+    assert listed(world) == {"ana"}
+    assert {name: members(world, name) for name in rules} == {
+        "lately": {"ana"}, "never": {"eve"}, "two_days": {"ana"}, "stopped": set(),
+    }  # fmt: skip
+    world.tick(on(4))
+    assert (members(world, "lately"), members(world, "stopped")) == (set(), {"bob"})
+
+
 def test_a_rebuild_brings_message_events_back(world: World) -> None:
     world.flow("mail", flow([OFFER]))
     world.tick(on(0))

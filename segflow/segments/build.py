@@ -123,6 +123,9 @@ def _read_by_flows(compiled: Compiled) -> list[str]:
                     found |= {event[0].model for event in catalog.events_named(source.name).values()}
                 elif source.kind == "object":
                     found |= {spec.model for _, spec in catalog.object_path(source.name)}
+                elif source.kind in ("list", "tag"):
+                    labels = catalog.lists if source.kind == "list" else catalog.tags
+                    found |= {labels.model} if labels.model is not None else set()
     return sorted(found)
 
 

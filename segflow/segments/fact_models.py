@@ -55,8 +55,6 @@ def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
         return _contact_facts(columns)
     if source.kind == "held":
         base: exp.Query = held_rows(history_attributes(facts))
-    elif source.kind in ("list", "tag"):
-        base = label_rows(source.kind, catalog)
     else:
         base = row_query(facts, catalog)
     projections = [named(aggregate(column.fact), column.column) for column in columns]
@@ -90,6 +88,8 @@ def source_rows(
         base = _all_event_rows(source.name, needed, lower, catalog)
     elif source.kind == "message":
         return message_rows(source.name, {value.name for value in needed}, lower)
+    elif source.kind in ("list", "tag"):
+        return label_rows(source.kind, catalog)
     else:
         base = _object_rows(source, needed, lower, catalog)
     later = {node.next.name: node for where in wheres for node in followed(where)}

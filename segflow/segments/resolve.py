@@ -214,7 +214,7 @@ class Resolver:
             Compare(subject, "is_set") if name is None else Compare(subject, "eq", (Constant(name, "text"),))
         ]
         if spec.added is not None:
-            where.append(self.test(ROW_AT, spec.added))
+            where += self._since(spec.added.since) if spec.added.since else [self.test(ROW_AT, spec.added)]
         fact = Fact(Source(kind), _and(where), "match", None, "boolean")
         return Compare(fact, "eq", (Constant(True, "boolean"),))
 
@@ -224,23 +224,27 @@ class Resolver:
         if isinstance(spec, c.EventRows):
             where += self._sequence(spec)
         name, test = spec.aggregate()
-        if isinstance(test, Duration):
-            return self._turn(source, where, name, test)
         if name == "count":
             fact = Fact(source, _and(where), "count", None, "number")
             return self._number_test(fact, test)
-        if isinstance(test, o.TimeTest):
-            end: Aggregate = "min" if name == "first_time" else "max"
-            return self.test(Fact(source, _and(where), end, ROW_AT, "timestamp"), test)
-        if isinstance(test, o.PeriodTest):
-            periods = Periods(_UNITS[name], test.of_last)
-            inside = Compare(ROW_AT, "gt", (Bound("instant", periods.span.times(periods.number)),))
-            return self._number_test(Fact(source, _and([*where, inside]), "count_distinct", periods, "number"), test)
+        if isinstance(test, (Duration, o.TimeTest, o.PeriodTest)):
+            return self._times(source, where, name, test)
         measured = test.property or test.field
         measure = Value("row", measured, values[measured].type)
         kind: ValueType = "number" if name in ("sum", "avg", "count_distinct") else measure.type
         fact = Fact(source, _and(where), name, measure, kind)
         return self._number_test(fact, test) if isinstance(test, o.MeasureTest) else self.test(fact, test)
+
+    def _times(self, source: Source, where: list[Node], name: str, test: Any) -> Node:
+        """An aggregate that looks at nothing but when rows were."""
+        if isinstance(test, Duration):
+            return self._turn(source, where, name, test)
+        if isinstance(test, o.PeriodTest):
+            periods = Periods(_UNITS[name], test.of_last)
+            inside = Compare(ROW_AT, "gt", (Bound("instant", periods.span.times(periods.number)),))
+            return self._number_test(Fact(source, _and([*where, inside]), "count_distinct", periods, "number"), test)
+        end: Aggregate = "min" if name == "first_time" else "max"
+        return self.test(Fact(source, _and(where), end, ROW_AT, "timestamp"), test)
 
     def _sequence(self, spec: c.EventRows | c.Following) -> list[Node]:
         """What must, and what must not, have come after a row."""
@@ -299,15 +303,17 @@ class Resolver:
             found.append(Compare(ROW_AT, "gt", (Bound("instant", spec.within_last),)))
         if spec.not_within_last is not None:
             found.append(Compare(ROW_AT, "lte", (Bound("instant", spec.not_within_last),)))
-        anchor = self._anchor(spec.since)
-        if anchor is not None:
-            # Open, unlike `since: DATE`: what lies at that tick's as_of was already seen by that tick.
-            found.append(Compare(ROW_AT, "gt", (anchor,)))
-        elif spec.since is not None:
-            found.append(Compare(ROW_AT, "gte", (Constant(self.instant(spec.since), "timestamp"),)))
+        found += self._since(spec.since)
         if spec.until is not None:
             found.append(Compare(ROW_AT, "lt", (Constant(self.instant(spec.until), "timestamp"),)))
         return found
+
+    def _since(self, text: str | None) -> list[Node]:
+        anchor = self._anchor(text)
+        if anchor is not None:
+            # Open, unlike `since: DATE`: what lies at that tick's as_of was already seen by that tick.
+            return [Compare(ROW_AT, "gt", (anchor,))]
+        return [] if text is None else [Compare(ROW_AT, "gte", (Constant(self.instant(text), "timestamp"),))]
 
     @staticmethod
     def _anchor(since: str | None) -> Anchor | None:
@@ -330,9 +336,13 @@ class Resolver:
         if spec.step is not None and spec.flow is None:
             where += [equal("enrollment_id", "text", Anchor("id")), equal("visit", "number", Anchor("visit"))]
         where += self._window(spec)
+        source = Source("message", spec.message)
+        name, test = spec.aggregate()
+        if name != "count":
+            return self._times(source, where, name, test)
         measure = Value("row", "message_id", "text")
-        fact = Fact(Source("message", spec.message), _and(where), "count_distinct", measure, "number")
-        return self._number_test(fact, spec.count or o.NumberTest.model_validate({"gte": 1}))
+        fact = Fact(source, _and(where), "count_distinct", measure, "number")
+        return self._number_test(fact, test)  # type: ignore[arg-type]
 
     def _number_test(self, fact: Fact, test: o.NumberTest) -> Node:
         parts: list[Node] = []

@@ -102,7 +102,10 @@ def _leaf(condition: Any) -> str:
 
 
 def _added(condition: c.Label) -> str:
-    return f" ({_test('added', condition.added)})" if condition.added is not None else ""
+    if condition.added is None:
+        return ""
+    since = condition.added.since
+    return f" (added since {since})" if since is not None else f" ({_test('added', condition.added)})"
 
 
 def _test(subject: str, test: o.Test) -> str:
@@ -120,9 +123,12 @@ def _test(subject: str, test: o.Test) -> str:
 
 
 def _rows(noun: str, condition: Any) -> str:
-    name, test = condition.aggregate()
     where = f" where {_inline(condition.where)}" if condition.where is not None else ""
-    rows = f"{noun}{where}{_window(condition)}{_sequence(condition)}"
+    return _aggregate(f"{noun}{where}{_window(condition)}{_sequence(condition)}", condition)
+
+
+def _aggregate(rows: str, condition: Any) -> str:
+    name, test = condition.aggregate()
     if name in c.TURNS:
         last = f"in the last {test}"
         return (
@@ -148,8 +154,7 @@ def _messages(condition: c.MessageCondition) -> str:
         words += f" of flow {condition.flow}"
     if condition.step is not None:
         words += f" of step {condition.step}" + ("" if condition.flow is not None else " of this enrollment")
-    count = _bounds(condition.count) if condition.count is not None else "at least 1"
-    return f"{count} x {words} {condition.message}{_window(condition)}"
+    return _aggregate(f"{words} {condition.message}{_window(condition)}", condition)
 
 
 def _sequence(condition: Any) -> str:

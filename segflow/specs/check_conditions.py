@@ -12,7 +12,7 @@ from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog, LabelSource
 from segflow.specs.check_messages import check_message
 from segflow.specs.check_values import check_bounds, check_span, check_test
-from segflow.specs.check_windows import Moments, check_window
+from segflow.specs.check_windows import Moments, check_since, check_window
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
 from segflow.specs.source import Loc
@@ -78,6 +78,7 @@ class ConditionChecker:
                     self._rows(condition, loc, "object", condition.object, spec.fields, timed=timed)
             case c.MessageCondition():
                 check_window(self.say, condition, loc, self.moments)
+                self._times(condition, loc)
                 check_message(self.say, condition, loc, self.flow if self.enrollment else None, self.why)
             case c.ListCondition():
                 check_label(self.say, self.catalog.lists, "list", condition.list, (*loc, "list"))
@@ -146,7 +147,10 @@ class ConditionChecker:
         if source.model is not None and source.added_at is None:
             message = f"added needs to know when it was: give {word} an added_at in the catalog"
             self.say((*loc, "added"), message, key=True)
-        check_test(self.say, condition.added, "timestamp", (*loc, "added"), "added")
+        if condition.added.since is not None:
+            check_since(self.say, condition.added.since, (*loc, "added", "since"), self.moments)
+        else:
+            check_test(self.say, condition.added, "timestamp", (*loc, "added"), "added")
 
     def _sql(self, sql: str, loc: Loc) -> None:
         attributes = self.catalog.contacts.attributes
@@ -193,24 +197,29 @@ class ConditionChecker:
             self._followings(condition, loc)
         aggregate, test = condition.aggregate()
         at = (*loc, aggregate)
-        if isinstance(test, Duration):
-            check_span(self.say, test, at)
-            return
-        if isinstance(test, o.TimeTest):
-            check_test(self.say, test, "timestamp", at, f"the {aggregate.replace('_', ' ')}")
-            return
         if isinstance(test, o.ValueTest):
             attribute = self._measured(test, at, kind, name, fields)
             if attribute is not None:
                 check_test(self.say, test, attribute.type, at, f"{test.property or test.field}")
             return
-        check_bounds(self.say, test, at)
+        self._times(condition, loc)
         if isinstance(test, o.MeasureTest):
             attribute = self._measured(test, at, kind, name, fields)
             if attribute is not None and aggregate in ("sum", "avg") and attribute.type not in NUMBERS:
                 measured = test.property or test.field
                 word = "property" if test.property else "field"
                 self.say((*at, word), f"{aggregate} needs a number; {measured} is a {attribute.type}")
+
+    def _times(self, condition: c.EventRows | c.ObjectCondition | c.MessageCondition, loc: Loc) -> None:
+        """Check an aggregate, as far as it does not look at a value of the rows."""
+        aggregate, test = condition.aggregate()
+        at = (*loc, aggregate)
+        if isinstance(test, Duration):
+            check_span(self.say, test, at)
+        elif isinstance(test, o.TimeTest):
+            check_test(self.say, test, "timestamp", at, f"the {aggregate.replace('_', ' ')}")
+        elif isinstance(test, o.NumberTest):
+            check_bounds(self.say, test, at)
 
     def _measured(
         self, test: o.MeasureTest | o.ValueTest, loc: Loc, kind: str, name: str, fields: Mapping[str, Attribute]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from segflow.specs.check_values import check_bounds
 from segflow.specs.conditions import MessageCondition
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Reporter
@@ -21,8 +20,6 @@ def sending_steps(spec: FlowSpec) -> dict[str, str]:
 
 def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: NamedFlow | None, why: str) -> None:
     """Check a condition that stands at `loc`; `own` is the flow whose enrollment it is about, if there is one."""
-    if condition.count is not None:
-        check_bounds(say, condition.count, (*loc, "count"))
     flow = own
     if condition.flow is not None:
         flow = say.loaded.flows.get(condition.flow)

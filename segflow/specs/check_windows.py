@@ -37,7 +37,7 @@ def check_window(say: Reporter, condition: Windows, loc: Loc, moments: Moments) 
         message = f"the window is empty: within_last {longer} must be longer than not_within_last {shorter}"
         say((*loc, "within_last"), message)
     if condition.since is not None:
-        _since(say, condition.since, (*loc, "since"), moments)
+        check_since(say, condition.since, (*loc, "since"), moments)
     if condition.until is not None:
         _until(say, condition.until, (*loc, "until"))
     start, end = instant(condition.since or ""), instant(condition.until or "")
@@ -45,7 +45,8 @@ def check_window(say: Reporter, condition: Windows, loc: Loc, moments: Moments) 
         say((*loc, "until"), f"the window is empty: until {condition.until} is not after since {condition.since}")
 
 
-def _since(say: Reporter, text: str, loc: Loc, moments: Moments) -> None:
+def check_since(say: Reporter, text: str, loc: Loc, moments: Moments) -> None:
+    """Check what `since`, which stands at `loc`, names."""
     if instant(text) is not None:
         return
     if not _WORD.fullmatch(text):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.specs.operators import HeldFor, MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
+from segflow.specs.operators import Added, HeldFor, MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
 from segflow.specs.types import Duration, Identifier, Number, SpecModel
 from segflow.specs.windows import Windows
 
@@ -45,17 +45,10 @@ AGGREGATES = (
 )  # fmt: skip
 
 
-class _Rows(Windows):
-    """What `event` and `object` share: a window, and at most one aggregate (default: at least one row)."""
+class _Times(Windows):
+    """What `event`, `object` and `message` share: a window, and at most one aggregate (default: at least one row)."""
 
     count: NumberTest | None = None
-    sum: MeasureTest | None = None
-    avg: MeasureTest | None = None
-    min: ValueTest | None = None
-    max: ValueTest | None = None
-    count_distinct: MeasureTest | None = None
-    first: ValueTest | None = None
-    last: ValueTest | None = None
     first_time: TimeTest | None = None
     """When the first row was; missing when there is none."""
     last_time: TimeTest | None = None
@@ -68,8 +61,8 @@ class _Rows(Windows):
     """It happened in the last window, not in the one before, and at some time before that."""
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> _Rows:
-        given = [name for name in AGGREGATES if getattr(self, name) is not None]
+    def _one_of_each(self) -> _Times:
+        given = [name for name in AGGREGATES if getattr(self, name, None) is not None]
         if len(given) > 1:
             raise PydanticCustomError(
                 "aggregate",
@@ -88,10 +81,22 @@ class _Rows(Windows):
     def aggregate(self) -> tuple[str, NumberTest | MeasureTest | ValueTest | TimeTest | Duration]:
         """The aggregate's name and its test; `count >= 1` when none is given."""
         for name in AGGREGATES:
-            test = getattr(self, name)
+            test = getattr(self, name, None)
             if test is not None:
                 return name, test
         return "count", NumberTest.model_validate({"gte": 1})
+
+
+class _Rows(_Times):
+    """What `event` and `object` share: aggregates over what rows hold."""
+
+    sum: MeasureTest | None = None
+    avg: MeasureTest | None = None
+    min: ValueTest | None = None
+    max: ValueTest | None = None
+    count_distinct: MeasureTest | None = None
+    first: ValueTest | None = None
+    last: ValueTest | None = None
 
 
 def _key_of(names: tuple[str, ...]) -> Any:
@@ -189,22 +194,34 @@ MessageKind = Literal["sent", "delivered", "opened", "clicked", "bounced", "repl
 Channel = Literal["email", "sms", "webhook"]
 
 
-class MessageCondition(Windows):
-    """`{message: opened, flow: welcome, step: hello, within_last: 30 days}`: counts messages, each once."""
+class MessageCondition(_Times):
+    """`{message: opened, flow: welcome, step: hello, within_last: 30 days}`: counts messages, each once; all other
+    aggregates look at when it happened, every time that it did."""
 
     message: MessageKind
     flow: Identifier | None = None
     step: Identifier | None = None
     """With `flow`, a step of that flow; without it, inside a flow, this enrollment's message of this flow's step."""
     channel: Channel | None = None
-    count: NumberTest | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_values(cls, value: Any) -> Any:
+        given = [name for name in _Rows.__annotations__ if name in value] if isinstance(value, dict) else []
+        if given:
+            raise PydanticCustomError(
+                "aggregate",
+                "{given} looks at a value of each row, and messages have none; write {known}",
+                {"given": given[0], "known": ", ".join(name for name in AGGREGATES if name in cls.model_fields)},
+            )
+        return value
 
 
 class Label(SpecModel):
     """What lists and tags share."""
 
-    added: TimeTest | None = None
-    """When the contact was added; any operator of a timestamp."""
+    added: Added | None = None
+    """When the contact was added; any operator of a timestamp, or since."""
 
 
 class ListCondition(Label):

@@ -222,6 +222,26 @@ class TimeTest(Test):
     """`last_time: {within_last: 3 months}`: when the first or last row was; any operator of a timestamp."""
 
 
+class Added(Test):
+    """`added: {within_last: 7 days}`, `added: {since: enrollment}`"""
+
+    since: str | None = None
+    """An ISO date or time, included; inside a flow also `enrollment`, `last_tick` or the id of a step."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Added:
+        if self.since is None:
+            self._one_operator()
+        elif self.model_fields_set != {"since"}:
+            (other, *_) = sorted(self.model_fields_set - {"since"})
+            raise PydanticCustomError(
+                "operator",
+                "since says it all; remove {found}, or combine two conditions with all:",
+                {"found": other.rstrip("_")},
+            )
+        return self
+
+
 class PeriodTest(NumberTest):
     """`days: {of_last: 7, gte: 5}`: on how many of the last 7 days it happened. A day is 24 hours before `as_of`, a
     week 7 of these, a month one calendar step."""

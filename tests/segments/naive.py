@@ -20,11 +20,9 @@ from zoneinfo import ZoneInfo
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
-from segflow.specs.operators import NumberTest
 from segflow.specs.types import Duration
 
 Row = dict[str, Any]
-_AT_LEAST_ONE = NumberTest.model_validate({"gte": 1})
 
 
 @dataclass
@@ -106,7 +104,11 @@ class World:
             case c.SegmentCondition():
                 return self.holds(self.segments[spec.segment], contact, attributes)
             case c.MessageCondition():
-                return _in_bounds(len(self.messages(spec, contact)), spec.count or _AT_LEAST_ONE)
+                name, test = spec.aggregate()
+                found = self.messages(spec, contact)
+                if name == "count":
+                    return _in_bounds(len({message for message, _ in found}), test)
+                return self.times(name, test, [at for _, at in found])
             case c.ListCondition():
                 return self.labelled("list", spec.list, contact, spec)
             case c.TagCondition():
@@ -137,19 +139,19 @@ class World:
                 return self.aggregate(spec, list(self.object_rows(spec.object, contact)), types)
         raise TypeError(spec)
 
-    def messages(self, spec: c.MessageCondition, contact: str) -> set[str]:
-        """The messages that had it: an outcome of ours for `sent`, else what a provider told."""
+    def messages(self, spec: c.MessageCondition, contact: str) -> list[tuple[str, datetime]]:
+        """The messages that had it, and when: an outcome of ours for `sent`, else what a provider told."""
         rows = self.deliveries if spec.message == "sent" else self.message_events
         key = "outcome" if spec.message == "sent" else "kind"
         wanted = {"flow": spec.flow, "step": spec.step, "channel": spec.channel, "contact_id": contact}
-        return {
-            row["message_id"]
+        return [
+            (row["message_id"], _aware(row["at"]))
             for row in rows
             if row[key] == spec.message
             and _aware(row["at"]) <= self.as_of
             and self.in_window(spec, _aware(row["at"]))
             and all(value is None or row[name] == value for name, value in wanted.items())
-        }
+        ]
 
     def held(self, contact: str, attribute: str, value: Any, spec: o.HeldFor) -> bool:
         """For how long has the contact had `value`? Since the last row of the history, if it says the same."""
@@ -190,6 +192,8 @@ class World:
         if not changes or not max(changes)[3]:
             return False
         at = max(changes)[0]
+        if spec.added is not None and spec.added.since is not None:
+            return at != long_ago and at >= self.instant(spec.added.since)
         return spec.added is None or self.test(None if at == long_ago else at, "timestamp", spec.added)
 
     # --- rows ----------------------------------------------------------------------------------------------------
@@ -251,14 +255,8 @@ class World:
         name, test = spec.aggregate()
         if name == "count":
             return _in_bounds(len(rows), test)
-        if name in ("first_time", "last_time"):
-            times = [at for at, _ in rows if at is not None]
-            moment = (min(times) if name == "first_time" else max(times)) if times else None
-            return self.test(moment, "timestamp", test)
-        if name in ("days", "weeks", "months"):
-            return _in_bounds(len({self.period(name, test.of_last, at) for at, _ in rows} - {None}), test)
-        if name in ("stopped", "restarted"):
-            return self.turned(name, test, [at for at, _ in rows if at is not None])
+        if name in ("first_time", "last_time", "days", "weeks", "months", "stopped", "restarted"):
+            return self.times(name, test, [at for at, _ in rows if at is not None])
         measured = test.property or test.field
         values = [row[measured] for _, row in rows if row[measured] is not None]
         if name == "sum":
@@ -271,6 +269,15 @@ class World:
             value = {"min": min, "max": max}[name](values) if values else None
             return self.test(value, types[measured].type, test)
         return self.test(_at_the_end(name, [(at, row[measured]) for at, row in rows]), types[measured].type, test)
+
+    def times(self, name: str, test: Any, times: list[datetime]) -> bool:
+        """What can be asked of when something happened."""
+        if name in ("first_time", "last_time"):
+            moment = (min(times) if name == "first_time" else max(times)) if times else None
+            return self.test(moment, "timestamp", test)
+        if name in ("days", "weeks", "months"):
+            return _in_bounds(len({self.period(name, test.of_last, at) for at in times} - {None}), test)
+        return self.turned(name, test, times)
 
     def in_sequence(self, spec: Any, at: datetime) -> bool:
         """What must have followed did; what must not did not, and its time is over."""

@@ -133,6 +133,7 @@ MODELS = (
     "facts__events_pur",
     "facts__held",
     "facts__lists",
+    "facts__message_clicked",
     "facts__message_opened",
     "facts__message_sent",
     "facts__object_item",

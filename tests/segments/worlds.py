@@ -313,6 +313,8 @@ class Maker:
         place = self._one(*FLOWS)
         for key in self._one((), (), ("flow",), ("flow", "step"), ("channel",), ("flow", "channel")):
             spec[key] = place[key]
+        if self._one(True, False, False):
+            return spec | self._one(self.period(), {self._one("first_time", "last_time"): self.test("timestamp")})
         window = self._one("within_last", "not_within_last", "since", "until", None, None)
         if window is not None:
             spec[window] = self._one(*SPANS) if window.endswith("last") else self.written("timestamp")
@@ -333,13 +335,10 @@ class Maker:
         timed = kind != "object" or CATALOG.objects[name].created_at is not None
         aggregate = self._one(
             "count", "count", None, None, "sum", "avg", "min", "max", "count_distinct", "first", "last", "first_time",
-            "last_time", "days", "weeks", "months", "stopped", "restarted",
+            "last_time", *["period"] * 4,
         )  # fmt: skip
-        if aggregate in ("days", "weeks", "months", "stopped", "restarted"):
-            number = self._one(1, 2, 3, 7, 12)
-            period = {"of_last": number, **self.bounds(counts=True)}
-            turn = self._one(*SPANS)
-            return spec | ({aggregate: turn if aggregate in ("stopped", "restarted") else period} if timed else {})
+        if aggregate == "period":
+            return spec | (self.period() if timed else {})
         windows = ("within_last", "not_within_last", "both", "since", "between", None, None)
         window = self._one(*windows) if timed else None
         if window == "both":
@@ -372,6 +371,13 @@ class Maker:
             measured = self.measured(types)
             spec[aggregate] = {word: measured, **self.test(types[measured])}
         return spec
+
+    def period(self) -> Row:
+        """An aggregate that brings its own window."""
+        name = self._one("days", "weeks", "months", "stopped", "restarted")
+        if name in ("stopped", "restarted"):
+            return {name: self._one(*SPANS)}
+        return {name: {"of_last": self._one(1, 2, 3, 7, 12), **self.bounds(counts=True)}}
 
     def following(self, depth: int) -> Row:
         """What must or must not come after a row."""
@@ -460,7 +466,8 @@ class Maker:
         if leaf == "message":
             return self.message()
         if leaf in ("list", "tag"):
-            added = {"added": self.test("timestamp")} if leaf == "list" and self._one(True, False) else {}
+            test = self._one({"since": self.written("timestamp")}, *[self.test("timestamp")] * 3)
+            added = {"added": test} if leaf == "list" and self._one(True, False) else {}
             return {**self._one({leaf: self._one(*LABELS, "nobody's")}, {f"any_{leaf}": True}), **added}
         if leaf == "segment":
             return {"segment": self._one(*earlier)}

@@ -27,6 +27,8 @@ where:
     - {event: purchase, followed_by: {event: review, within: 2 days, not_followed_by: {event: purchase, within: 1 day}}}
     - {event_prefix: pur, where: {property: amount, gt: 1}, not_followed_by: {event: review, within: 2 days}}
     - {message: opened, flow: hello, step: hello, within_last: 3 days, count: 0}
+    - {message: opened, stopped: 30 days}
+    - {list: x, added: {since: 2026-01-01}}
     - {any_event: true, first_time: {before: 2026-01-01}}
     - {object: item, where: {field: status, of: order, is: paid}}
     - {attribute: born, anniversary: {within_next: 7 days}}
@@ -51,7 +53,11 @@ status: active
 trigger: {any: [{enters: tea}, {exits: tea}]}
 where: {attribute: city, is_set: true}
 reentry: {after_exit: 7 days}
-exit_when: [{exits: tea}, {event: purchase, since: enrollment}, {message: sent, since: last_tick}]
+exit_when:
+  - {exits: tea}
+  - {event: purchase, since: enrollment}
+  - {message: sent, since: last_tick}
+  - {any_tag: true, added: {since: a}}
 guards: {messages: off}
 steps:
   - {id: a, wait: 3 days}

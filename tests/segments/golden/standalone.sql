@@ -57,6 +57,7 @@ with facts__lists as (
                 ELSE 0
             END
         ) = 1 AS name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc,
+        max(CASE WHEN name = 'newsletter' AND "at" >= CAST('2026-03-29 00:00:00' AS TIMESTAMP) THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_at_from_2026_03_29_00_00_08400f,
         {{ tick_id() }} AS tick_id
     FROM rows_seen
     GROUP BY
@@ -131,6 +132,7 @@ segment__lists_tags_segments as (
         AND segment__londoners.contact_id IS NOT NULL
         AND facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49
         AND facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc
+        AND facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f
         AND facts__tags.name_is_set_1ec925
 )
 select contact_id from segment__lists_tags_segments

@@ -5,22 +5,27 @@
 -- One row per contact that has any; the messages that were opened.
 --
 -- count_distinct_message_id_channel_is_email_i_622a2b: count distinct of message_id where channel is email and in the last 1 month
+-- count_in_30_days_deb62c: count where in the last 30 days
+-- count_in_60_days_before_30_days_3c7214: count where in the last 60 days and longer ago than 30 days
+-- max_at_flow_is_welcome_6f1a5f: max of at where flow is welcome
 
 WITH rows_seen AS (
     SELECT
         messages.contact_id AS contact_id,
         messages."at" AS "at",
         messages.channel AS channel,
+        messages.flow AS flow,
         messages.message_id AS message_id
     FROM {{ source('segflow', 'message_events') }} AS messages
     WHERE
-        messages.kind = 'opened'
-        AND messages."at" <= {{ bound('as_of') }}
-        AND messages."at" >= {{ bound('as_of - 1 month') }}
+        messages.kind = 'opened' AND messages."at" <= {{ bound('as_of') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
     count(DISTINCT CASE WHEN channel = 'email' AND "at" > {{ bound('as_of - 1 month') }} THEN message_id END) AS count_distinct_message_id_channel_is_email_i_622a2b,
+    count(CASE WHEN "at" > {{ bound('as_of - 30 days') }} THEN 1 END) AS count_in_30_days_deb62c,
+    count(CASE WHEN "at" > {{ bound('as_of - 60 days') }} AND "at" <= {{ bound('as_of - 30 days') }} THEN 1 END) AS count_in_60_days_before_30_days_3c7214,
+    max(CASE WHEN flow = 'welcome' THEN "at" END) AS max_at_flow_is_welcome_6f1a5f,
     {{ tick_id() }} AS tick_id
 FROM rows_seen
 GROUP BY

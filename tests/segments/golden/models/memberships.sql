@@ -104,8 +104,18 @@ WITH depth_0 AS MATERIALIZED (
             FALSE
         ) AS in_lists_of_texts_and_whole_numbers,
         coalesce(contacts.city = 'London', FALSE) AS in_londoners,
-        coalesce(facts__message_opened.count_distinct_message_id_channel_is_email_i_622a2b, 0) >= 1
-        AND coalesce(facts__message_sent.count_distinct_message_id_flow_is_welcome_st_ad17b1, 0) >= 2 AS in_messages,
+        coalesce(
+            coalesce(facts__message_opened.count_distinct_message_id_channel_is_email_i_622a2b, 0) >= 1
+            AND coalesce(facts__message_sent.count_distinct_message_id_flow_is_welcome_st_ad17b1, 0) >= 2
+            AND facts__message_opened.max_at_flow_is_welcome_6f1a5f > {{ bound('as_of - 3 months') }}
+            AND facts__message_opened.max_at_flow_is_welcome_6f1a5f <= {{ bound('as_of') }}
+            AND coalesce(facts__message_clicked.count_distinct_weeks_in_28_days_8aaca5, 0) >= 2
+            AND coalesce(facts__message_opened.count_in_60_days_before_30_days_3c7214, 0) >= 1
+            AND NOT (
+                coalesce(facts__message_opened.count_in_30_days_deb62c, 0) >= 1
+            ),
+            FALSE
+        ) AS in_messages,
         coalesce(
             contacts.age > 1
             AND contacts.city = 'Rome'
@@ -231,6 +241,8 @@ WITH depth_0 AS MATERIALIZED (
         ON facts__events_pur.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__held') }} AS facts__held
         ON facts__held.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__message_clicked') }} AS facts__message_clicked
+        ON facts__message_clicked.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__message_opened') }} AS facts__message_opened
         ON facts__message_opened.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__message_sent') }} AS facts__message_sent
@@ -258,6 +270,7 @@ WITH depth_0 AS MATERIALIZED (
             AND depth_0.in_londoners
             AND facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49
             AND facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc
+            AND facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f
             AND facts__tags.name_is_set_1ec925,
             FALSE
         ) AS in_lists_tags_segments

@@ -9,6 +9,7 @@
 --   - in segment londoners
 --   - on list newsletter (added lies in the last 7 days)
 --   - on any list (added is on 2026-03-29)
+--   - on list newsletter (added since 2026-03-29)
 --   - tagged
 
 SELECT
@@ -26,4 +27,5 @@ WHERE
     AND segment__londoners.contact_id IS NOT NULL
     AND facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49
     AND facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc
+    AND facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f
     AND facts__tags.name_is_set_1ec925
