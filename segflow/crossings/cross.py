@@ -48,7 +48,8 @@ def cross(
     """Record entries, exits, members, sizes and versions of this tick. The caller holds the transaction.
 
     `stale` are the segments that could not be evaluated, with the reason: their members stay. So do those of segments
-    over a guard, unless they are `released`. `broken` are the parts (`model.column`) that could not be evaluated.
+    over a guard, unless they are `released`. Where an old rule cannot run, a release lets what the edit moves trigger
+    as the file says. `broken` are the parts (`model.column`) that could not be evaluated.
     Returns the segments that are stale or held. Raises StaleGenerationError when what it would read was built for
     another tick.
     """
@@ -56,10 +57,12 @@ def cross(
     def query(name: str, **parameters: Parameter) -> exp.Query:
         return load_query(_SQL / f"{name}.sql", **parameters)
 
-    judged = judge(compiled, warehouse, stale)
+    judged = judge(compiled, warehouse, dbt, stale)
     evaluated = {one.segment for one in judged if one.evaluated}
     check_generation(warehouse, models_read(compiled, evaluated), tick_id)
     old, outcome = old_rules(judged, compiled, warehouse, dbt, as_of, tick_id, broken)
+    may = {one.segment_key for one in judged if one.segment in released}
+    outcome |= {key: "released" for key, what in outcome.items() if what == "broken" and key in may}
 
     def compare(found: list[Judged]) -> list[Judged]:
         found = [dataclasses.replace(one, old_rule=outcome.get(one.segment_key, "none")) for one in found]
@@ -76,7 +79,7 @@ def cross(
     judged = compare(judged)
     held = held_segments(compiled, warehouse, judged, released)
     if held:
-        judged = compare(judge(compiled, warehouse, stale, held))
+        judged = compare(judge(compiled, warehouse, dbt, stale, held))
 
     warehouse.append("segment_versions", tick_id, new_versions(judged, compiled))
     warehouse.append("segment_entries", tick_id, exp.select("*").from_("temp.entries"))
@@ -146,11 +149,13 @@ def _judged_rows(judged: list[Judged]) -> pa.Table:
             ("reason", pa.string()),
             ("is_new", pa.bool_()),
             ("changed", pa.bool_()),
+            ("edited", pa.bool_()),
             ("on_create", pa.string()),
             ("on_change", pa.string()),
+            ("on_change_before", pa.string()),
             ("last_evaluated", pa.string()),
             ("old_rule", pa.string()),
         ]
     )
-    rows = [{**dataclasses.asdict(one), "evaluated": one.evaluated} for one in judged]
+    rows = [{**vars(one), "evaluated": one.evaluated} for one in judged]
     return pa.Table.from_pylist(rows, schema=schema)

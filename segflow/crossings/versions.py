@@ -11,10 +11,12 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.crossings.definitions import Definition, definitions, with_contacts
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import fill
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
+from segflow.warehouse.sqlfile import literal
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,21 @@ class Judged:
     reason: str | None
     is_new: bool
     changed: bool
+    """Is this another version?"""
+    edited: bool
+    """Does it select by another rule? Not when only the code of the user's models changed: the old rule would read the
+    same models."""
     on_create: str
     on_change: str
+    on_change_before: str | None
+    """What `on_change` was when its members followed the file last."""
+    definition: Definition | None
+    """None for those that are stale."""
     last_evaluated: str | None = None
     """The last tick that compared it, when that is not the one before: contacts may have returned since."""
     old_rule: str = "none"
-    """none: the rule did not change; ran: it changed and the old one was evaluated; broken: the old one cannot run."""
+    """none: the rule did not change; ran: it changed and the old one was evaluated; broken: the old one cannot run;
+    released: it cannot run, and a person said that what the edit moves may trigger."""
 
     @property
     def evaluated(self) -> bool:
@@ -49,12 +60,18 @@ class Judged:
 
 
 def judge(
-    compiled: Compiled, warehouse: Warehouse, stale: dict[str, str], held: dict[str, str] | None = None
+    compiled: Compiled,
+    warehouse: Warehouse,
+    dbt: DbtProject,
+    stale: dict[str, str],
+    held: dict[str, str] | None = None,
 ) -> list[Judged]:
     """Compare the compiled segments with the versions that produced the present members."""
     held = held or {}
+    defined = definitions(compiled, dbt, [name for name in compiled.segments if name not in stale])
     state = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_(relation("segment_state")))}
     latest = _latest(warehouse)
+    on_change = _on_change(warehouse)
     late = _last_evaluated(warehouse, [row["segment_key"] for row in state.values() if row["status"] != "ok"])
     found = []
     for segment in compiled.segments.values():
@@ -62,8 +79,10 @@ def judge(
         known = state.get(segment.id)
         evaluated = segment.id not in stale and segment.id not in held
         key = known["segment_key"] if known else segment.id
-        fingerprint = latest.get((key, known["segment_version"])) if known else None
-        changed = fingerprint != segment.fingerprint
+        definition = defined.get(segment.id)
+        before = latest.get((key, known["segment_version"])) if known else None
+        changed = before is None or definition is None or not definition.same(before)
+        edited = before is None or definition is None or not definition.same_rule(before)
         version = known["segment_version"] if known else 0
         if changed and evaluated:
             version = max((v for k, v in latest if k == key), default=0) + 1
@@ -76,8 +95,11 @@ def judge(
                 reason=stale.get(segment.id) or held.get(segment.id),
                 is_new=known is None,
                 changed=changed and evaluated,
+                edited=edited and evaluated,
                 on_create=spec.on_create,
                 on_change=spec.on_change,
+                on_change_before=on_change.get(key),
+                definition=definition,
                 last_evaluated=late.get(key),
             )
         )
@@ -88,7 +110,7 @@ def new_versions(judged: list[Judged], compiled: Compiled) -> pa.Table:
     """The rows of `segment_versions` that this tick adds."""
     rows: list[dict[str, Any]] = []
     for one in judged:
-        if one.changed:
+        if one.changed and one.definition is not None:
             segment = compiled.segments[one.segment]
             spec = compiled.specs.segments[one.segment].spec
             rows.append(
@@ -99,6 +121,8 @@ def new_versions(judged: list[Judged], compiled: Compiled) -> pa.Table:
                     "fingerprint": segment.fingerprint,
                     "spec": json.dumps(spec.model_dump(mode="json", by_alias=True, exclude_unset=True)),
                     "compiled_sql": segment.standalone,
+                    "contacts": one.definition.contacts,
+                    "models": one.definition.models,
                 }
             )
     return pa.Table.from_pylist(rows, schema=_VERSION_SCHEMA)
@@ -112,6 +136,8 @@ _VERSION_SCHEMA = pa.schema(
         ("fingerprint", pa.string()),
         ("spec", pa.string()),
         ("compiled_sql", pa.string()),
+        ("contacts", pa.string()),
+        ("models", pa.string()),
     ]
 )
 
@@ -125,26 +151,31 @@ def old_rules(
     tick_id: str,
     broken: Collection[str] = (),
 ) -> tuple[pa.Table | None, dict[str, str]]:
-    """(segment_key, contact_id) under the old rules of the segments that changed, at this `as_of`.
+    """(segment_key, contact_id) under the old rules of the segments that were edited, at this `as_of`.
 
-    Also says for every changed segment whether its old rule `ran` or is `broken`. The rule may be broken for good
+    Also says for every such segment whether its old rule `ran` or is `broken`. The rule may be broken for good
     (a column is gone), which must not stop the tick. `broken` are the parts that this build could not evaluate:
     an attribute among them is null for everybody, and a rule over nulls would run and say that nobody matches.
     Each runs beside the caller's transaction, which would not survive its failure, and within the limit of `.sql`
     segments: what nobody asks any more must not hold up a tick.
     """
-    changed = [one for one in judged if one.changed and not one.is_new]
-    if not changed:
+    edited = [one for one in judged if one.edited and not one.is_new]
+    if not edited:
         return None, {}
-    versions = _compiled_sql(warehouse)
+    versions = _live_versions(warehouse)
     ran: list[pa.Table] = []
     timeout = compiled.specs.settings.sql_segments.timeout
     outcome: dict[str, str] = {}
     missing = {part.removeprefix(f"{CONTACTS}.") for part in broken if part.startswith(f"{CONTACTS}.")}
-    for one in changed:
+    for one in edited:
+        old = versions[one.segment_key]
+        mapped = (
+            old["contacts"] is not None and one.definition is not None and old["contacts"] != one.definition.contacts
+        )
         try:
+            text = old["compiled_sql"]
             query = fill(
-                versions[one.segment_key],
+                with_contacts(text, old["contacts"], compiled.specs.catalog) if mapped else text,
                 relation=lambda model: relation(model) if model == CONTACTS else dbt.relation(model),
                 as_of=as_of,
                 zone=compiled.zone,
@@ -154,7 +185,7 @@ def old_rules(
             read = {column.name for column in query.find_all(exp.Column)}
             key = exp.Literal.string(one.segment_key).as_("segment_key")
             rows = exp.select(key, "contact_id").from_(query.subquery("old"))
-            found = warehouse.attempt(rows, timeout) if not missing & read else ""
+            found = warehouse.attempt(rows, timeout) if mapped or not missing & read else ""
         except Exception as reason:  # whatever is wrong with an old rule, the new one goes on
             found = str(reason)
         outcome[one.segment_key] = "broken" if isinstance(found, str) else "ran"
@@ -166,11 +197,24 @@ def old_rules(
 _OLD_SCHEMA = pa.schema([("segment_key", pa.string()), ("contact_id", pa.string())])
 
 
-def _latest(warehouse: Warehouse) -> dict[tuple[str, int], str]:
+def _latest(warehouse: Warehouse) -> dict[tuple[str, int], Definition]:
     rows = warehouse.rows(
-        exp.select("segment_key", "segment_version", "fingerprint").from_(relation("segment_versions"))
+        exp.select("segment_key", "segment_version", "fingerprint", "contacts", "models").from_(
+            relation("segment_versions")
+        )
     )
-    return {(row["segment_key"], row["segment_version"]): row["fingerprint"] for row in rows}
+    return {
+        (row["segment_key"], row["segment_version"]): Definition(row["fingerprint"], row["contacts"], row["models"])
+        for row in rows
+    }
+
+
+def _on_change(warehouse: Warehouse) -> dict[str, str]:
+    """segment_key -> what its file said when its members followed it last."""
+    sizes = relation("segment_sizes")
+    last = warehouse.scalar(exp.select(exp.Max(this=exp.column("tick_id"))).from_(sizes))
+    told = exp.select("segment_key", "on_change").from_(sizes).where(exp.column("tick_id").eq(literal(last)))
+    return {row["segment_key"]: row["on_change"] for row in warehouse.rows(told)}
 
 
 def _last_evaluated(warehouse: Warehouse, keys: list[str]) -> dict[str, str]:
@@ -186,14 +230,14 @@ def _last_evaluated(warehouse: Warehouse, keys: list[str]) -> dict[str, str]:
     return {row["segment_key"]: row["tick_id"] for row in warehouse.rows(ticks)}
 
 
-def _compiled_sql(warehouse: Warehouse) -> dict[str, str]:
-    """segment_key -> the SQL of the version that produced its present members."""
+def _live_versions(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    """segment_key -> compiled_sql and contacts of the version that produced its present members."""
     query = (
-        exp.select("state.segment_key", "versions.compiled_sql")
+        exp.select("state.segment_key", "versions.compiled_sql", "versions.contacts")
         .from_(exp.alias_(relation("segment_state"), "state", table=True))
         .join(
             exp.alias_(relation("segment_versions"), "versions", table=True),
             on="versions.segment_key = state.segment_key and versions.segment_version = state.segment_version",
         )
     )
-    return {row["segment_key"]: row["compiled_sql"] for row in warehouse.rows(query)}
+    return {row["segment_key"]: row for row in warehouse.rows(query)}

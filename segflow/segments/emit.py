@@ -95,6 +95,11 @@ def indent(sql: str) -> str:
     return "\n".join(lines)
 
 
+def refs(text: str) -> set[str]:
+    """The models that a text names."""
+    return set(_FILL_REF.findall(text))
+
+
 def bound_keys(text: str) -> set[str]:
     """The keys of all bounds in a text."""
     keys = set(_FILL_BOUND.findall(text))

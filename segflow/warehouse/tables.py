@@ -44,7 +44,7 @@ TABLES: dict[str, Table] = {
         _table(
             "segment_versions",
             "segment_key VARCHAR, segment VARCHAR, segment_version BIGINT, fingerprint VARCHAR, spec VARCHAR, "
-            "compiled_sql VARCHAR, tick_id VARCHAR",
+            "compiled_sql VARCHAR, contacts VARCHAR, models VARCHAR, tick_id VARCHAR",
             ledger=True,
             stage="cross",
         ),
@@ -75,7 +75,7 @@ TABLES: dict[str, Table] = {
         _table(
             "segment_sizes",
             "segment_key VARCHAR, segment VARCHAR, tick_id VARCHAR, as_of TIMESTAMP, members BIGINT, entered BIGINT, "
-            "exited BIGINT, status VARCHAR, reason VARCHAR, segment_version BIGINT",
+            "exited BIGINT, status VARCHAR, reason VARCHAR, segment_version BIGINT, on_change VARCHAR",
             ledger=True,
             stage="cross",
         ),

@@ -62,7 +62,7 @@ select
     case cause
         when 'data' then true
         when 'baseline' then on_create = 'trigger'
-        when 'definition' then on_change = 'trigger' and old_rule = 'ran'
+        when 'definition' then on_change = 'trigger' and old_rule in ('ran', 'released')
         else false
     end as triggers,
     segment_version

@@ -41,7 +41,7 @@ select
     cause,
     case cause
         when 'data' then true
-        when 'definition' then on_change = 'trigger' and old_rule = 'ran'
+        when 'definition' then on_change = 'trigger' and old_rule in ('ran', 'released')
         else false
     end as triggers,
     judged_version as segment_version

@@ -20,7 +20,9 @@ select
     coalesce(exited.contacts, 0) as exited,
     coalesce(judged.status, 'deleted') as status,
     judged.reason,
-    judged.segment_version
+    judged.segment_version,
+    -- What the file said when members followed it last: `plan` tells whether it was there before an edit.
+    case when judged.evaluated then judged.on_change else judged.on_change_before end as on_change
 from temp.judged as judged
 full outer join exited on exited.segment_key = judged.segment_key
 left join entered on entered.segment_key = judged.segment_key

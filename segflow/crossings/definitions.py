@@ -1,0 +1,84 @@
+"""What a definition says beside its condition: how the catalog maps the attributes it reads, and the user's models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from segflow.segments.compiler import CONTACTS, Compiled
+from segflow.segments.emit import indent, refs, template
+from segflow.segments.membership_models import contacts_query
+from segflow.specs.catalog import Catalog, Contacts
+from segflow.warehouse.dbt import DbtProject
+
+_MAPPING = {"model", "key", "created_at"}
+_ATTRIBUTE = {"type", "column", "written_by"}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What tells one version of a segment from another. None: an earlier segflow did not record it."""
+
+    fingerprint: str
+    """The meaning of its condition, references and mapping of events and objects included."""
+    contacts: str | None
+    """How the catalog maps contacts and those of their attributes that the segment reads, as JSON."""
+    models: str | None
+    """A hash of the code of the user's models that it reads."""
+
+    def same_rule(self, other: Definition) -> bool:
+        """Do both select the same contacts of the same models?"""
+        return self.fingerprint == other.fingerprint and _same(self.contacts, other.contacts)
+
+    def same(self, other: Definition) -> bool:
+        """Are both one version?"""
+        return self.same_rule(other) and _same(self.models, other.models)
+
+
+def definitions(compiled: Compiled, dbt: DbtProject, segments: Collection[str]) -> dict[str, Definition]:
+    """The definitions of these segments as the files have them. Raises RunError when they read an unknown model."""
+    catalog = compiled.specs.catalog
+    code: dict[str, str] = {}
+    mappings: dict[frozenset[str], str] = {}
+    found = {}
+    for name in segments:
+        segment = compiled.segments[name]
+        prefix = f"{CONTACTS}."
+        read = frozenset(part.removeprefix(prefix) for part in compiled.depends_on(name) if part.startswith(prefix))
+        models = sorted(refs(segment.standalone) - {CONTACTS} | {catalog.contacts.model})
+        for model in models:
+            if model not in code:
+                code[model] = dbt.code(model)
+        if read not in mappings:
+            mappings[read] = json.dumps(_mapping(catalog.contacts, read), sort_keys=True)
+        told = "\n".join(f"{model} {code[model]}" for model in models)
+        found[name] = Definition(segment.fingerprint, mappings[read], hashlib.sha256(told.encode()).hexdigest()[:16])
+    return found
+
+
+def with_contacts(text: str, mapping: str, catalog: Catalog) -> str:
+    """`text`, the compiled SQL of a version, over contacts as `mapping` (JSON) has them instead of as they are built.
+
+    Raises ValueError when the mapping is none.
+    """
+    old = catalog.model_copy(update={"contacts": Contacts.model_validate(json.loads(mapping))})
+    contacts = indent(template(contacts_query(old)))
+    text = text.replace("with ", f"with {CONTACTS} as (\n{contacts}\n),\n", 1)
+    return text.replace(f"{{{{ ref('{CONTACTS}') }}}}", CONTACTS)
+
+
+def _mapping(contacts: Contacts, read: Collection[str]) -> dict[str, Any]:
+    # Without defaults: a key that a later segflow adds must not look like an edit of the catalog.
+    attributes = {
+        name: attribute.model_dump(mode="json", include=_ATTRIBUTE, exclude_defaults=True)
+        for name, attribute in contacts.attributes.items()
+        if name in read
+    }
+    return {**contacts.model_dump(mode="json", include=_MAPPING, exclude_defaults=True), "attributes": attributes}
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or one == other
