@@ -23,19 +23,17 @@ class Definition:
     """What tells one version of a segment from another. None: an earlier segflow did not record it."""
 
     fingerprint: str
-    """The meaning of its condition, references and mapping of events and objects included."""
+    """The meaning of its condition, of what it refers to, and of what the catalog says about its sources."""
     contacts: str | None
-    """How the catalog maps contacts and those of their attributes that the segment reads, as JSON."""
+    """How the catalog maps contacts and those of their attributes that the segment reads, as JSON: with it the old rule
+    can be asked over the old mapping."""
     models: str | None
     """A hash of the code of the user's models that it reads."""
 
-    def same_rule(self, other: Definition) -> bool:
-        """Do both select the same contacts of the same models?"""
-        return self.fingerprint == other.fingerprint and _same(self.contacts, other.contacts)
-
     def same(self, other: Definition) -> bool:
         """Are both one version?"""
-        return self.same_rule(other) and _same(self.models, other.models)
+        known = self.models is not None and other.models is not None
+        return self.fingerprint == other.fingerprint and (not known or self.models == other.models)
 
 
 def definitions(compiled: Compiled, dbt: DbtProject, segments: Collection[str]) -> dict[str, Definition]:
@@ -78,7 +76,3 @@ def _mapping(contacts: Contacts, read: Collection[str]) -> dict[str, Any]:
         if name in read
     }
     return {**contacts.model_dump(mode="json", include=_MAPPING, exclude_defaults=True), "attributes": attributes}
-
-
-def _same(one: str | None, other: str | None) -> bool:
-    return one is None or other is None or one == other

@@ -82,7 +82,7 @@ def judge(
         definition = defined.get(segment.id)
         before = latest.get((key, known["segment_version"])) if known else None
         changed = before is None or definition is None or not definition.same(before)
-        edited = before is None or definition is None or not definition.same_rule(before)
+        edited = before is None or definition is None or definition.fingerprint != before.fingerprint
         version = known["segment_version"] if known else 0
         if changed and evaluated:
             version = max((v for k, v in latest if k == key), default=0) + 1
