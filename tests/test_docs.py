@@ -12,6 +12,7 @@ import pytest
 from segflow.cli import app, main
 from segflow.errors import SpecError
 from segflow.segments.compiler import compile_project
+from segflow.specs.lint_rules import NOTES, RULES
 from segflow.specs.load import load_specs
 from segflow.tick import STAGES
 from segflow.warehouse.tables import TABLES
@@ -118,3 +119,13 @@ def test_the_segments_of_the_testing_page_pass_their_tests(
         with pytest.raises(SystemExit) as end:
             main()
         assert (end.value.code, capsys.readouterr().out) == (0, told)
+
+
+def test_the_linting_page_has_every_rule_and_a_spec_that_loads(shop: Path) -> None:
+    page = (ROOT / "docs/LINTING.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    levels = {rule: row.split("|")[2].strip() for row in rows for rule in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
+    assert levels == {rule: "note" if rule in NOTES else "warning" for rule in RULES}
+    (segment,) = (body for kind, body in _BLOCK.findall(page) if kind == "yaml")
+    (shop / "segment_specs/no_city_yet.yml").write_text(segment, encoding="utf-8")
+    assert load_specs(shop).segments["no_city_yet"].spec.lint.ignore == ["missing-values"]

@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ticks", "record", "exports"}),
     frozenset({"workspace"}),
     frozenset({"tick", "releases", "explain"}),
-    frozenset({"rebuild"}),
+    frozenset({"rebuild", "lint"}),
     frozenset({"project", "doctor", "testing"}),
 )
 """The engine's parts from the bottom up; a part may use its own layer and those below. Every other module of

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from segflow.specs.conditions import Condition
 from segflow.specs.guards import SegmentGuards
+from segflow.specs.lint_rules import LintSettings
 from segflow.specs.segment_tests import SegmentTest
 from segflow.specs.types import Identifier, SpecModel
 
@@ -23,6 +24,8 @@ class SegmentSettings(SpecModel):
     """Do contacts that are moved by an edit of this file trigger flows?"""
     guards: SegmentGuards = SegmentGuards()
     """What differs from the guards of segflow.yml."""
+    lint: LintSettings = Field(LintSettings(), exclude=True)
+    """What `segflow lint` leaves out."""
     tests: list[SegmentTest] = Field(default_factory=list, exclude=True)
     """Rows in, members out; `segflow test` runs them. No part of the definition."""
 

@@ -35,6 +35,7 @@ where:
     - none: [{tag: vip}, {list: x}, {segment: tea}, {everyone: true}]
 on_create: trigger
 guards: {exits: {percent: 80}, entries: false}
+lint: {ignore: [same-rule, never-seen]}
 tests:
   - name: everything at once
     as_of: 2026-03-01
@@ -134,6 +135,8 @@ TYPOS: dict[str, tuple[str, str]] = {
     "step": ("flow", FLOW.replace("send_email", "send_emial")),
     "no id": ("flow", FLOW.replace("id: hello, ", "")),
     "type": ("catalog", CATALOG.replace("city: text", "city: txt")),
+    "rule of lint": ("segment", "where: {tag: vip}\nlint: {ignore: [same-rul]}\n"),
+    "key of lint": ("segment", "where: {tag: vip}\nlint: {ignored: [same-rule]}\n"),
     "key of a test": ("segment", "where: {tag: vip}\ntests: [{name: x, as_of: 2026-01-01, member: []}]\n"),
     "no members": ("segment", "where: {tag: vip}\ntests: [{name: x, as_of: 2026-01-01}]\n"),
     "row of a test": ("segment", "where: {tag: vip}\ntests: [{name: x, as_of: x, members: [], tags: [{name: vip}]}]\n"),

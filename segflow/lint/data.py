@@ -1,0 +1,170 @@
+"""The few queries that the rules with data need: one per event, object and model, each stopped when it takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlglot import exp
+
+from segflow.errors import RunError
+from segflow.lint.uses import CONTACT, source_words
+from segflow.segments.compiler import Compiled
+from segflow.segments.emit import fill, template
+from segflow.segments.fact_models import label_rows, row_column, source_rows
+from segflow.segments.membership_models import CONTACTS, contacts_query
+from segflow.segments.nodes import Source, Value
+from segflow.segments.sql import col, is_not_null, named, ref, select, text_literal, typed
+from segflow.specs.types import Duration
+from segflow.ticks import TickRow
+from segflow.warehouse.base import Warehouse, relation
+
+LIMIT = Duration.parse("10 seconds")
+"""A query that runs longer is stopped, and what it would have told is left out."""
+_NAMES = 500
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the rows of a source hold: how many there are, how many have each value, how many equal each text."""
+
+    rows: int
+    set: Mapping[Value, int]
+    equal: Mapping[tuple[Value, str, bool], int]
+    """(value, text, is case ignored) -> rows."""
+
+
+class Data:
+    """The data as the last tick saw it. What could not be asked is in `skipped`, in words."""
+
+    def __init__(
+        self, compiled: Compiled, warehouse: Warehouse, resolve: Callable[[str], exp.Table], tick: TickRow
+    ) -> None:
+        """`resolve` gives the relation of a dbt model, or raises RunError."""
+        self.compiled, self.warehouse, self.tick = compiled, warehouse, tick
+        self._resolve = resolve
+        self.skipped: list[str] = []
+
+    def seen(self, source: Source, values: Iterable[Value], texts: Iterable[tuple[Value, str, bool]]) -> Seen | None:
+        """Count the rows of a source, or the contacts; None when the query failed or took too long."""
+        values, texts = list(dict.fromkeys(values)), list(dict.fromkeys(texts))
+        rows = self._rows(source, values)
+        columns: list[exp.Expr] = [exp.Count(this=exp.Star()).as_("rows")]
+        columns += [exp.Count(this=self._column(source, value)).as_(f"set {n}") for n, value in enumerate(values)]
+        for number, (value, text, fold) in enumerate(texts):
+            column, literal = self._column(source, value), text_literal(text)
+            same = (
+                exp.EQ(this=exp.Lower(this=column), expression=exp.Lower(this=literal))
+                if fold
+                else exp.EQ(this=column, expression=literal)
+            )
+            columns.append(exp.CountIf(this=same).as_(f"equal {number}"))
+        answer = self._ask(select(columns, rows.subquery("looked_at", copy=False)), source_words(source))
+        if answer is None:
+            return None
+        [found] = answer
+        return Seen(
+            found["rows"],
+            {value: found[f"set {number}"] for number, value in enumerate(values)},
+            {key: found[f"equal {number}"] for number, key in enumerate(texts)},
+        )
+
+    def values(self, source: Source, value: Value) -> list[str]:
+        """The different texts of a value, at most 500 of them."""
+        column = self._column(source, value)
+        query = select([named(column, "found")], self._rows(source, [value]).subquery("looked_at", copy=False))
+        return self._names(query.where(is_not_null(column.copy())), source_words(source))
+
+    def labels(self, kind: str) -> list[str] | None:
+        """The names of the lists or tags that have anybody; None when it cannot be said."""
+        rows = label_rows(kind, self.compiled.specs.catalog).subquery("labels", copy=False)
+        found = self._ask(self._distinct(select([named(col("name"), "found")], rows)), f"{kind}s")
+        return None if found is None or len(found) >= _NAMES else [row["found"] for row in found]
+
+    def event_names(self, event: str) -> list[str]:
+        """The names of events in the model that should hold `event`."""
+        found = self.compiled.specs.catalog.event(event)
+        if found is None or found[0].name is None:
+            return []
+        column = typed(col(found[0].name), "text")
+        return self._names(select([named(column, "found")], ref(found[0].model, "events")), f"event {event}")
+
+    def first(self, source: Source) -> tuple[str, datetime] | None:
+        """(model, time): the earliest row of the models that a source reads; None when they have none, or no times."""
+        catalog = self.compiled.specs.catalog
+        if source.kind == "object":
+            spec = catalog.objects[source.name]
+            places = {(spec.model, spec.created_at)}
+        else:
+            found = (
+                catalog.events_named(source.name).values() if source.kind == "events" else [catalog.event(source.name)]
+            )
+            places = {(one[0].model, one[0].at) for one in found if one is not None}
+        times: list[tuple[datetime, str]] = []
+        for model, column in sorted(places, key=str):
+            if column is not None:
+                query = select(
+                    [named(exp.Min(this=typed(col(column), "timestamp")), "at")], ref(model, "rows_of_model")
+                )
+                rows = self._ask(query, f"model {model}")
+                times += [(row["at"], model) for row in rows or [] if row["at"] is not None]
+        return (min(times)[1], min(times)[0]) if times else None
+
+    def sizes(self) -> dict[str, tuple[int, str | None]]:
+        """Segment -> (members, fingerprint of the rule) at the last tick, of those that it evaluated."""
+        sizes, versions = exp.table_("sizes"), exp.table_("versions")
+        on = exp.and_(*(col(name, "sizes").eq(col(name, "versions")) for name in ("segment_key", "segment_version")))
+        query = (
+            exp.select(col("segment", "sizes"), col("members", "sizes"), col("fingerprint", "versions"))
+            .from_(relation("segment_sizes").as_(sizes.name))
+            .join(relation("segment_versions").as_(versions.name), on=on, join_type="left")
+            .where(col("tick_id", "sizes").eq(exp.Literal.string(self.tick.tick_id)))
+            .where(col("status", "sizes").eq(exp.Literal.string("ok")))
+        )
+        return {row["segment"]: (row["members"], row["fingerprint"]) for row in self.warehouse.rows(query)}
+
+    def _rows(self, source: Source, values: list[Value]) -> exp.Select:
+        catalog = self.compiled.specs.catalog
+        return contacts_query(catalog) if source == CONTACT else source_rows(source, [], values, None, catalog)
+
+    @staticmethod
+    def _column(source: Source, value: Value) -> exp.Expr:
+        column = col(value.name if source == CONTACT else row_column(value), "looked_at")
+        # A list without an element counts as missing.
+        return (
+            exp.func("nullif", exp.ArraySize(this=column), exp.Literal.number(0))
+            if value.type == "list_of_text"
+            else column
+        )
+
+    def _names(self, query: exp.Select, what: str) -> list[str]:
+        return [row["found"] for row in self._ask(self._distinct(query), what) or []]
+
+    @staticmethod
+    def _distinct(query: exp.Select) -> exp.Select:
+        return query.distinct().limit(_NAMES)
+
+    def _ask(self, query: exp.Select, what: str) -> list[dict[str, Any]] | None:
+        try:
+            filled = fill(
+                template(query),
+                relation=self._relation,
+                as_of=self.tick.as_of,
+                zone=self.compiled.zone,
+                tick_id=self.tick.tick_id,
+                dialect=self.warehouse.dialect,
+            )
+            found = self.warehouse.attempt(filled, LIMIT)
+        except RunError as error:
+            found = str(error)
+        if isinstance(found, str):
+            told = f"{what}: {found}"
+            self.skipped += [told] if told not in self.skipped else []
+            return None
+        rows: list[dict[str, Any]] = found.to_pylist()
+        return rows
+
+    def _relation(self, model: str) -> exp.Table:
+        return relation(model) if model == CONTACTS else self._resolve(model)
