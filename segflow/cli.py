@@ -13,6 +13,7 @@ import typer
 
 from segflow.cli_doctor import doctor
 from segflow.cli_export import export
+from segflow.cli_flow import flow_app
 from segflow.cli_lint import lint
 from segflow.cli_listings import flows, segments
 from segflow.cli_outbox import outbox_app
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(flow_app, name="flow")
 for command in (preview, segments, flows, export, release, doctor, rebuild, compact, lint):
     app.command()(command)
 app.command("test")(run_segment_tests)

@@ -15,6 +15,7 @@ from segflow.workspace import Workspace
 # What a question (`preview`, `members`) does without is imported by the methods that need it: all of it takes a second.
 if TYPE_CHECKING:
     from segflow.explain.look import Look
+    from segflow.outbox.retriggers import Retrigger
     from segflow.rebuild.delivery_store import RebuiltStore
     from segflow.rebuild.run import Rebuilt
     from segflow.specs.types import Duration
@@ -125,6 +126,19 @@ class Project(Workspace):
         from segflow.releases import release
 
         return release(self, segments, flows, contacts, reason)
+
+    def retrigger(
+        self,
+        flow: str,
+        segment: str | None = None,
+        contacts: Sequence[str] | None = None,
+        ignore_reentry: bool = False,
+        reason: str | None = None,
+    ) -> Retrigger:
+        """Let the next tick offer contacts to `flow` again. See `segflow.retriggers.retrigger`."""
+        from segflow.retriggers import retrigger
+
+        return retrigger(self, flow, segment, contacts, ignore_reentry, reason)
 
     def last_tick(self) -> ticks.TickRow | None:
         """The latest tick, or None."""

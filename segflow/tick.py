@@ -201,6 +201,7 @@ def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
     stale, broken = run.faults()
     store = run.project.store
     released = store.decisions.released("flow", run.row.tick_id)
+    retriggers = store.retriggers.waiting(run.row.tick_id)
     with run.commit("advance") as warehouse:
         before = ticks.previous(warehouse, run.row.tick_id)
         held = flows.advance(
@@ -214,11 +215,15 @@ def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
             broken,
             released,
             unreadable,
+            retriggers,
         )
         run.book("flow", released, held)
+        if retriggers:
+            used = [one.id for one in retriggers if one.flow not in held]
+            store.retriggers.book(run.lease, run.row.tick_id, used)
         # The last stage that uses decisions copies those of all stages.
-        used = as_table("decisions", store.decisions.used(run.row.tick_id))
-        warehouse.append("decisions", run.row.tick_id, used)
+        decided = as_table("decisions", store.decisions.used(run.row.tick_id))
+        warehouse.append("decisions", run.row.tick_id, decided)
 
 
 def send(run: TickRun) -> None:

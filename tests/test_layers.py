@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     # What the tick is made of that has no folder of its own.
     frozenset({"ticks", "record", "exports"}),
     frozenset({"workspace"}),
-    frozenset({"tick", "releases", "explain"}),
+    frozenset({"tick", "releases", "retriggers", "explain"}),
     frozenset({"rebuild", "lint"}),
     frozenset({"project", "doctor", "testing"}),
 )

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from segflow.crossings.guards import held_segments
 from segflow.crossings.membership import current_members, models_read
+from segflow.crossings.names import show_last_names
 from segflow.crossings.versions import Judged, judge, new_versions, old_rules
 from segflow.segments.compiler import Compiled
 from segflow.warehouse.base import Warehouse, relation
@@ -84,13 +85,16 @@ def cross(
     warehouse.append("segment_versions", tick_id, new_versions(judged, compiled))
     warehouse.append("segment_entries", tick_id, exp.select("*").from_("temp.entries"))
     warehouse.append("segment_exits", tick_id, exp.select("*").from_("temp.exits"))
-    if _any(warehouse, "entries") or _any(warehouse, "exits"):
+    renamed = any(one.renamed for one in judged)
+    if renamed or _any(warehouse, "entries") or _any(warehouse, "exits"):
         warehouse.replace("segment_members", query("members"))
     changed = exp.select("contact_id", "change", literal(as_of).as_("at")).from_("temp.contact_changes")
     warehouse.append("contact_changes", tick_id, changed)
     if _any(warehouse, "contact_changes"):
         warehouse.replace("contact_state", query("contact_state", as_of=as_of))
     warehouse.append("segment_sizes", tick_id, query("sizes", as_of=as_of))
+    if renamed:
+        show_last_names(warehouse)
     warehouse.replace("segment_state", state_query(tick_id))
     return {one.segment for one in judged if not one.evaluated}
 
@@ -114,14 +118,15 @@ def not_compared(compiled: Compiled, warehouse: Warehouse, tick_id: str, stale: 
 
 
 def results(warehouse: Warehouse, tick_id: str) -> list[SegmentResult]:
-    """The segments of a tick, by name."""
+    """The segments of a tick, by name. One that went is not among them when another has taken its name."""
     rows = warehouse.rows(
         exp.select("segment", "members", "entered", "exited", "status", "reason")
         .from_(relation("segment_sizes"))
         .where(exp.column("tick_id").eq(exp.Literal.string(tick_id)))
         .order_by("segment")
     )
-    return [SegmentResult(**row) for row in rows]
+    present = {row["segment"] for row in rows if row["status"] != "deleted"}
+    return [SegmentResult(**row) for row in rows if row["status"] != "deleted" or row["segment"] not in present]
 
 
 def _any(warehouse: Warehouse, staged: str) -> bool:
@@ -154,6 +159,7 @@ def _judged_rows(judged: list[Judged]) -> pa.Table:
             ("on_change", pa.string()),
             ("on_change_before", pa.string()),
             ("last_evaluated", pa.string()),
+            ("renamed", pa.bool_()),
             ("old_rule", pa.string()),
         ]
     )

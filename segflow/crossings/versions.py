@@ -12,6 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crossings.definitions import Definition, definitions, with_contacts
+from segflow.crossings.names import segment_keys
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import fill
 from segflow.warehouse.base import Warehouse, relation
@@ -44,6 +45,8 @@ class Judged:
     """None for those that are stale."""
     last_evaluated: str | None = None
     """The last tick that compared it, when that is not the one before: contacts may have returned since."""
+    renamed: bool = False
+    """Its members are those of a segment that bore another name until now."""
     old_rule: str = "none"
     """none: the rule did not change; ran: it changed and the old one was evaluated; broken: the old one cannot run;
     released: it cannot run, and a person said that what the edit moves may trigger."""
@@ -71,14 +74,16 @@ def judge(
     defined = definitions(compiled, dbt, [name for name in compiled.segments if name not in stale])
     state = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_(relation("segment_state")))}
     latest = _latest(warehouse)
+    keys = segment_keys(compiled, warehouse, state)
+    by_key = {row["segment_key"]: row for row in state.values()}
     on_change = _on_change(warehouse)
     late = _last_evaluated(warehouse, [row["segment_key"] for row in state.values() if row["status"] != "ok"])
     found = []
     for segment in compiled.segments.values():
         spec = compiled.specs.segments[segment.id].spec
-        known = state.get(segment.id)
+        key = keys[segment.id]
+        known = by_key.get(key)
         evaluated = segment.id not in stale and segment.id not in held
-        key = known["segment_key"] if known else segment.id
         definition = defined.get(segment.id)
         before = latest.get((key, known["segment_version"])) if known else None
         changed = before is None or definition is None or not definition.same(before)
@@ -101,6 +106,7 @@ def judge(
                 on_change_before=on_change.get(key),
                 definition=definition,
                 last_evaluated=late.get(key),
+                renamed=known is not None and known["segment"] != segment.id,
             )
         )
     return found

@@ -6,7 +6,7 @@ of statements over positions x steps x answers, whatever the number of flows or 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +15,12 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.crossings.names import current_names
 from segflow.errors import RunError
 from segflow.flows import guards, prepare
 from segflow.flows.conditions import Conditions
+from segflow.flows.offers import stage_offers
+from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import fill, template
 from segflow.segments.fact_models import row_query
@@ -59,14 +62,17 @@ def advance(
     broken: dict[str, str],
     released: Collection[str] = (),
     unreadable: Mapping[str, str] | None = None,
+    retriggers: Sequence[Retrigger] = (),
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `before` is the id of the tick before ("" at the first); `stale` has words for each segment that is stale or held.
     A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
-    reason). Returns the flows that are held. Raises StaleGenerationError when facts were built for another tick.
+    reason). `retriggers` are what people offer to flows again. Returns the flows that are held. Raises
+    StaleGenerationError when facts were built for another tick.
     """
-    return _Advance(compiled, warehouse, dbt, tick_id, as_of, before).run(stale, broken, released, unreadable or {})
+    work = _Advance(compiled, warehouse, dbt, tick_id, as_of, before)
+    return work.run(stale, broken, released, unreadable or {}, retriggers)
 
 
 def unreadable(
@@ -92,15 +98,22 @@ class _Advance:
     ) -> None:
         self.compiled, self.warehouse, self.dbt = compiled, warehouse, dbt
         self.tick_id, self.as_of, self.before = tick_id, as_of, before
-        self.changed, self.ended = False, 0
+        self.changed, self.ended, self.offering = False, 0, False
         nodes = {f"{flow}/{place}": n for flow, found in compiled.conditions.items() for place, n in found.items()}
         last_tick = warehouse.scalar(
             exp.select("as_of").from_(relation("ticks")).where(exp.column("tick_id").eq(exp.Literal.string(before)))
         )
-        self.conditions = Conditions(nodes, compiled.columns, compiled.specs.catalog, self._resolve, last_tick)
+        self.keys = current_names(warehouse, tick_id)
+        catalog = compiled.specs.catalog
+        self.conditions = Conditions(nodes, compiled.columns, catalog, self._resolve, self.keys, last_tick)
 
     def run(
-        self, stale: dict[str, str], broken: dict[str, str], released: Collection[str], unreadable: Mapping[str, str]
+        self,
+        stale: dict[str, str],
+        broken: dict[str, str],
+        released: Collection[str],
+        unreadable: Mapping[str, str],
+        retriggers: Sequence[Retrigger],
     ) -> set[str]:
         w = self.warehouse
         flows = prepare.flows_now(self.compiled, w, stale, broken, self.before)
@@ -112,8 +125,10 @@ class _Advance:
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
         w.stage("steps", prepare.step_table(self.compiled, self.as_of))
-        w.stage("edges", prepare.edge_table(self.compiled))
+        w.stage("edges", prepare.edge_table(self.compiled, self.keys))
+        w.stage("segment_names", self._query("segment_names"))
         w.stage("updates", prepare.update_table(self.compiled))
+        self.offering = stage_offers(self.compiled, w, flows, self.keys, retriggers, self.tick_id)
         self._decide(flows)
         over = guards.held_flows(self.compiled, w, flows, released)
         if over:
@@ -331,6 +346,8 @@ class _Advance:
             "crossing_tick",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
+        if self.offering:
+            w.append("flow_offers", self.tick_id, self._query("flow_offers"))
         w.append("flow_enrollment_ends", self.tick_id, _all("ended", self._query("finished")))
         w.append("flow_journal", self.tick_id, _all("dropped", self._query("journal")))
         w.append("outbox", self.tick_id, self._query("outbox"))

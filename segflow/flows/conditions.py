@@ -7,7 +7,7 @@ tick, and facts of the enrollment itself (events since it began), which are comp
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlglot import exp
@@ -34,6 +34,8 @@ class Conditions:
     catalog: Catalog
     resolve: Callable[[exp.Query], exp.Query]
     """Fills in refs and bounds."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Segment -> its key, where that is not its name: another one may have borne the name before."""
     last_tick: datetime | None = None
     """`as_of` of the tick before; None at the first, which has nothing since then."""
 
@@ -66,7 +68,8 @@ class Conditions:
     def _join_members(self, query: exp.Select, nodes: list[Node]) -> exp.Select:
         below = {found for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
         for found in sorted(below, key=repr):
-            of_segment = exp.column("segment").eq(exp.Literal.string(found.segment))
+            key = self.keys.get(found.segment, found.segment)
+            of_segment = exp.column("segment_key").eq(exp.Literal.string(key))
             if isinstance(found, Member):
                 alias = f"member_{found.segment}"
                 rows = exp.select("contact_id").from_(relation("segment_members")).where(of_segment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -32,7 +33,9 @@ FLOWS_NOW = pa.schema(
     ]
 )
 REENTRY = pa.schema([("flow", pa.string()), ("rule", pa.string()), ("bound", pa.timestamp("us"))])
-EDGES = pa.schema([("flow", pa.string()), ("kind", pa.string()), ("segment", pa.string()), ("ordinal", pa.int64())])
+EDGES = pa.schema(
+    [(name, pa.int64() if name == "ordinal" else pa.string()) for name in ("flow", "kind", "segment_key", "ordinal")]
+)
 UPDATES = pa.schema([(name, pa.string()) for name in ("flow", "step", "kind", "name", "value")])
 STEPS = pa.schema(
     [(name, pa.int64() if name == "ordinal" else pa.string()) for name in StepRow.__dataclass_fields__]
@@ -135,10 +138,10 @@ def calendar_waits_over(compiled: Compiled, warehouse: Warehouse, as_of: datetim
     return pa.Table.from_pylist(over, schema=schema)
 
 
-def edge_table(compiled: Compiled) -> pa.Table:
-    """Which crossings trigger which flow."""
+def edge_table(compiled: Compiled, keys: Mapping[str, str]) -> pa.Table:
+    """Which crossings trigger which flow. `keys`: segment -> its key; a flow that needs one without is held."""
     rows = [
-        {"flow": flow, "kind": kind, "segment": segment, "ordinal": number}
+        {"flow": flow, "kind": kind, "segment_key": keys.get(segment), "ordinal": number}
         for flow, named in compiled.specs.flows.items()
         for number, (kind, segment) in enumerate(_edge(edge) for edge in named.spec.edges())
     ]

@@ -44,7 +44,7 @@ class Decisions:
                     "kind": kind,
                     "name": name,
                     "reason": reason,
-                    "decided_by": _who(),
+                    "decided_by": who(),
                     "decided_at": datetime.now(UTC),
                     "tick_id": None,
                 }
@@ -97,7 +97,8 @@ def _of_tick(kind: Kind, tick_id: str) -> Select[Any]:
     return select(decisions).where(decisions.c.kind == kind, mine)
 
 
-def _who() -> str:
+def who() -> str:
+    """The person at this machine, as far as it knows."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user often has no name

@@ -20,8 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 3
-"""2: `decisions`. 3: `message_events`. A store of an earlier version gets what it has not when it is opened."""
+SCHEMA_VERSION = 4
+"""2: `decisions`. 3: `message_events`. 4: `retriggers`. A store of an earlier version gets what it has not when it is
+opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -174,4 +175,29 @@ decisions = Table(
     # Null until a tick uses it.
     Column("tick_id", Text),
     Index("decisions_tick", "tick_id"),
+)
+
+retriggers = Table(
+    "retriggers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("flow", Text, nullable=False),
+    Column("segment", Text),
+    # How many; null: the present members.
+    Column("contacts", BigInteger),
+    Column("ignore_reentry", Boolean, nullable=False),
+    Column("reason", Words),
+    Column("decided_by", Words, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    # Null until a tick uses it.
+    Column("tick_id", Text),
+    Index("retriggers_tick", "tick_id"),
+)
+
+retrigger_contacts = Table(
+    "retrigger_contacts",
+    metadata,
+    Column("retrigger_id", Text, nullable=False),
+    Column("contact_id", Words, nullable=False),
+    PrimaryKeyConstraint("retrigger_id", "contact_id"),
 )

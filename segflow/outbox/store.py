@@ -19,6 +19,7 @@ from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.looks import Looks
 from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
+from segflow.outbox.retriggers import Retriggers
 from segflow.outbox.schema import attempts, marks, messages, suppressions
 
 STOP_SENDING = "stop_sending"
@@ -43,6 +44,7 @@ class DeliveryStore(Looks):
         self.name = self._database.name
         self.leases = LeaseTable(self._database)
         self.decisions = Decisions(self._database, self.leases)
+        self.retriggers = Retriggers(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
 
     @classmethod

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from segflow import record, ticks
 from segflow.crashpoints import crash_point
+from segflow.crossings.names import show_last_names
 from segflow.errors import DamagedWarehouseError, InputError, RunError
 from segflow.files import sync
 from segflow.flows.advance import enrollments_view
@@ -128,6 +129,7 @@ def _load(
                 "suppressions", [as_table("suppressions", store.all_suppressions())]
             )
             warehouse.restore("build_faults", [])
+            show_last_names(warehouse)
             for state in REPLAYED:
                 warehouse.replace(state, replayed(state, history[-1]))
                 rows[state] = warehouse.count(state)

@@ -321,6 +321,5 @@ def check_label(say: Reporter, source: LabelSource, kind: str, name: str, loc: L
 
 def check_segment(say: Reporter, segment: str, loc: Loc) -> None:
     """A segment of this name exists."""
-    known = sorted(say.loaded.segment_ids)
     if segment not in say.loaded.segment_ids:
-        say.unknown(loc, "segment", segment, known, "a segment is a file in segment_specs/")
+        say(loc, say.loaded.no_segment(segment))

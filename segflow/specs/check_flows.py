@@ -51,6 +51,7 @@ class _Flow:
 
     def check(self) -> None:
         self._trigger()
+        self._include_members()
         if self.spec.where is not None:
             why = "when where is looked at there is none yet; use exit_when or a branch"
             ConditionChecker(self.say, self.catalog, enrollment=False, why=why).check(self.spec.where, ("where",))
@@ -79,6 +80,12 @@ class _Flow:
             if (word, segment) in seen:
                 self.say((*loc, word), f"{word} {segment} is given twice")
             seen.add((word, segment))
+
+    def _include_members(self) -> None:
+        """Whoever is outside of a segment need not have left it: only members can be taken in later."""
+        if self.spec.include_members and not any(isinstance(edge, Enters) for edge in self.spec.edges()):
+            message = "include_members offers the members of segments that trigger with enters; here is only exits"
+            self.say(("include_members",), message, key=True)
 
     def _reachable(self, steps: list[Step], loc: Loc) -> bool:
         """Report what stands after the end of every path; True when some path gets past `steps`."""

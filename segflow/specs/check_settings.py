@@ -88,7 +88,7 @@ def _exports(say: Reporter, loaded: Loaded) -> None:
     if exports.segments != "all":
         for index, segment in enumerate(exports.segments):
             if segment not in loaded.segment_ids:
-                say.unknown(("exports", "segments", index), "segment", segment, sorted(loaded.segment_ids))
+                say(("exports", "segments", index), loaded.no_segment(segment))
 
 
 def cron_problem(text: str) -> str | None:

@@ -12,7 +12,8 @@ from segflow.specs.check_settings import check_settings
 from segflow.specs.check_tests import check_tests
 from segflow.specs.dbt_files import CONTACTS, model_names
 from segflow.specs.loaded import Loaded, Reporter
-from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
+from segflow.specs.segment import NamedSegment, SegmentSpec, SqlSegmentSpec
+from segflow.specs.source import Loc
 from segflow.specs.sql_file import SEGMENT_MODEL, references
 
 
@@ -30,9 +31,11 @@ Places = dict[str, dict[str, Issue]]
 
 def _segments(loaded: Loaded) -> None:
     places: Places = {}
+    renamed: dict[str, str] = {}
     for segment in loaded.segments.values():
         say = Reporter(loaded, segment.file)
         places[segment.id] = {}
+        _earlier_names(say, segment, renamed)
         if isinstance(segment.spec, SegmentSpec):
             if loaded.catalog is not None:
                 why = "it works in flows only; a segment is about what is true now"
@@ -49,6 +52,28 @@ def _segments(loaded: Loaded) -> None:
             check_tests(loaded, loaded.catalog, segment, graph)
 
 
+def _earlier_names(say: Reporter, segment: NamedSegment, renamed: dict[str, str]) -> None:
+    """`renamed`: earlier name -> the segment that says so; those of `segment` are added."""
+    several = isinstance(segment.spec.renamed_from, list)
+    for index, name in enumerate(segment.spec.earlier_names):
+        loc: Loc = ("renamed_from", index) if several else ("renamed_from",)
+        if name == segment.id:
+            say(loc, f"{name} is the name that this segment has")
+        elif name in say.loaded.segment_ids:
+            say(
+                loc,
+                f"segment {name} has a file of its own: remove that file, or, when a tick has seen this rename, "
+                "remove the name here",
+            )
+        elif name in renamed:
+            twice = renamed[name] == segment.id
+            say(
+                loc,
+                f"{name} is given twice" if twice else f"segment {renamed[name]} was {name} already: only one can be",
+            )
+        renamed.setdefault(name, segment.id)
+
+
 def _sql_references(loaded: Loaded, file: str, spec: SqlSegmentSpec) -> dict[str, Issue]:
     found: dict[str, Issue] = {}
     known = model_names(loaded.root / "dbt")
@@ -63,8 +88,7 @@ def _sql_references(loaded: Loaded, file: str, spec: SqlSegmentSpec) -> dict[str
         place = Issue(file, spec.line + line - 1, column, "")
         found.setdefault(name, place)
         if name not in loaded.segment_ids:
-            hint = did_you_mean(name, sorted(loaded.segment_ids))
-            loaded.issues.append(Issue(file, place.line, place.column, f"there is no segment {name}{hint}"))
+            loaded.issues.append(Issue(file, place.line, place.column, loaded.no_segment(name)))
     return found
 
 

@@ -210,6 +210,8 @@ class FlowSpec(SpecModel):
     owner: str | None = None
     status: Literal["draft", "active", "paused"] = "draft"
     trigger: Trigger
+    include_members: bool = False
+    """Is whoever is a member already when this flow is first active offered to it, once?"""
     where: Condition | None = None
     reentry: Reentry = "never"
     exit_when: list[Condition] = Field(default_factory=list)

@@ -31,6 +31,12 @@ class Loaded:
     segment_ids: set[str] = field(default_factory=set)
     flow_ids: set[str] = field(default_factory=set)
 
+    def no_segment(self, name: str) -> str:
+        """The sentence for a segment that is not there: what it is called now, or the likeliest one."""
+        now = [one.id for one in self.segments.values() if name in one.spec.earlier_names]
+        near = f"; it is called {now[0]} now" if now else did_you_mean(name, sorted(self.segment_ids))
+        return f"there is no segment {name}{near or '; a segment is a file in segment_specs/'}"
+
 
 @dataclass(frozen=True)
 class Reporter:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from segflow.specs.conditions import Condition
 from segflow.specs.guards import SegmentGuards
 from segflow.specs.lint_rules import LintSettings
 from segflow.specs.segment_tests import SegmentTest
-from segflow.specs.types import Identifier, SpecModel
+from segflow.specs.types import Identifier, SpecModel, by_kind
+
+EarlierNames = Annotated[
+    Annotated[Identifier, Tag("<text>")] | Annotated[Annotated[list[Identifier], Field(min_length=1)], Tag("<list>")],
+    Discriminator(
+        by_kind,
+        custom_error_type="renamed_from",
+        custom_error_message="renamed_from must be the earlier name of this segment, or a list of its earlier names",
+    ),
+]
 
 
 class SegmentSettings(SpecModel):
@@ -18,6 +27,8 @@ class SegmentSettings(SpecModel):
 
     description: str | None = None
     owner: str | None = None
+    renamed_from: EarlierNames | None = None
+    """What the file was called before: its members, numbers and history go on under the new name."""
     on_create: Literal["baseline", "trigger"] = "baseline"
     """Do the first members trigger flows?"""
     on_change: Literal["suppress", "trigger"] = "suppress"
@@ -28,6 +39,11 @@ class SegmentSettings(SpecModel):
     """What `segflow lint` leaves out."""
     tests: list[SegmentTest] = Field(default_factory=list, exclude=True)
     """Rows in, members out; `segflow test` runs them. No part of the definition."""
+
+    @property
+    def earlier_names(self) -> list[str]:
+        """The names in `renamed_from`."""
+        return [self.renamed_from] if isinstance(self.renamed_from, str) else list(self.renamed_from or ())
 
 
 class SegmentSpec(SegmentSettings):

@@ -101,6 +101,13 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "flow_offers",
+            "id VARCHAR, flow VARCHAR, offer VARCHAR, segment VARCHAR, ignore_reentry BOOLEAN, contacts BIGINT, "
+            "reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
             "flow_enrollment_starts",
             "enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, contact_id VARCHAR, enrolled_at TIMESTAMP, "
             "trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, tick_id VARCHAR",

@@ -3,13 +3,16 @@
 A file holds scenarios by name. Each has the world at the start (`contacts`, `events`, `lists`, `tags`, `segments`,
 `flows`) and `ticks`. A tick has its time (`at`), what changes before it (the same keys; null removes) and what must
 come of it. Data with a time (`at`, `added_at`, `created_at`) may stand at the start: nobody sees it before. `settings`
-of a scenario is its segflow.yml; `release: {segments: [old], flows: [hi]}` of a tick is what a person says before it.
+of a scenario is its segflow.yml. What a person says before a tick: `release: {segments: [old], flows: [hi]}`, and
+`retrigger: {flow: hi, segment: old, contacts: [ana], ignore_reentry: true}` (all but the flow may be left out);
+`between` is what changes after that.
 
 What must come of a tick, each as short texts:
 
     crossings: [ana enters londoners data triggers 1]   all of the tick; left out: there are none; `any`: not looked at
     messages:  [ana hi.hello]                           all that the tick planned; left out: there are none
     sizes:     {londoners: 2}                           of these segments
+    named:     {londoners: 3}                           how many entries and exits of all ticks show this name
     flows_at:  {hi: {ana: hello, bob: ended completed}} where each enrolled contact stands, or why the last one ended
     journal:   [ana hi.hello send_sms, ana hi dropped filter]   all of the tick
     updates:   [ana list news add]                      all of the tick
@@ -32,7 +35,7 @@ from tests.world import COLUMNS, World
 
 FOLDER = Path(__file__).parent
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
-EXPECTED = ("crossings", "messages", "sizes", "flows_at", "journal", "updates", "faults", "unchanged")
+EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged")
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -58,12 +61,16 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release"}
+            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release", "retrigger", "between"}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
                 self._change(tick)
             if "release" in tick:
                 self.world.project.release(**tick["release"], reason="it is right")
+            if "retrigger" in tick:
+                self.world.project.retrigger(**tick["retrigger"])
+            if "between" in tick:
+                self._change(tick["between"])
             before = self.world.ledgers() if "unchanged" in tick else {}
             report = self.world.tick(_instant(tick["at"]))
             self._check(f"tick {number} at {tick['at']}", tick, report, before)
@@ -99,6 +106,10 @@ class Scenario:
         if "sizes" in tick:
             sizes = {one.segment: one.members for one in report.segments}
             assert {name: sizes.get(name) for name in tick["sizes"]} == tick["sizes"], f"sizes of {where}"
+        for name, count in tick.get("named", {}).items():
+            shown = "SELECT segment FROM segflow.segment_entries UNION ALL SELECT segment FROM segflow.segment_exits"
+            rows = self.world.rows(f"SELECT * FROM ({shown}) WHERE segment = '{name}'")
+            assert len(rows) == count, f"rows that show {name} after {where}"
         if "flows_at" in tick:
             assert self._places(set(tick["flows_at"])) == tick["flows_at"], f"enrollments after {where}"
         if tick.get("journal", "any") != "any":

@@ -15,6 +15,7 @@ with leaving as (
 caused as (
     select
         leaving.*,
+        coalesce(judged.segment, leaving.segment) as judged_segment,
         coalesce(judged.segment_version, leaving.segment_version) as judged_version,
         judged.on_change,
         judged.old_rule,
@@ -33,7 +34,7 @@ caused as (
 
 select
     segment_key,
-    segment,
+    judged_segment as segment,
     contact_id,
     :as_of as exited_at,
     entered_at,

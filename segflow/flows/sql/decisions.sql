@@ -26,10 +26,13 @@ judged as (
         candidates.*,
         case
             when flows.status = 'paused' then 'paused'
+            when contacts.contact_id is null and candidates.offer is not null then 'not_a_contact'
             when contacts.contact_id is null then 'gone'
+            when not candidates.matches then 'does_not_match'
             -- Whoever waits is judged again only when the time is over.
             when candidates.waited and ends.ended_at > reentry.bound then 'wait'
             when flows.has_where and filtered.subject_id is null then 'filter'
+            when candidates.ignore_reentry and positions.contact_id is null then 'enroll'
             when reentry.rule = 'never' and starts.contact_id is not null then 'reentry_never'
             when positions.contact_id is not null then 'already_enrolled'
             when reentry.rule = 'after_entry' and starts.enrolled_at > reentry.bound then 'reentry_after_entry'
@@ -48,12 +51,14 @@ judged as (
     left join temp.positions as positions
         on positions.flow = candidates.flow and positions.contact_id = candidates.contact_id
     left join segflow.segment_members as members
-        on members.segment = candidates.segment and members.contact_id = candidates.contact_id
+        on members.segment_key = candidates.segment_key and members.contact_id = candidates.contact_id
     left join temp.answers as filtered on filtered.subject_id = candidates.subject_id
 ),
 
 ranked as (
-    select judged.*, row_number() over (partition by flow, contact_id, verdict order by ordinal, tick_id) as turn
+    select judged.*, row_number() over (
+            partition by flow, contact_id, verdict order by ordinal, tick_id, offer nulls first
+        ) as turn
     from judged
 )
 

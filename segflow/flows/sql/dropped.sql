@@ -1,13 +1,17 @@
--- Journal rows of the crossings that were not let in, each with the reason; a crossing is told to wait only once.
+-- Journal rows of those that were not let in, each with the reason; a crossing is told to wait only once.
 select
-    flow,
+    decisions.flow,
     null as enrollment_id,
-    contact_id,
+    decisions.contact_id,
     null as step,
     null as visit,
-    case when decision = 'wait' then 'waiting' else 'dropped' end as action,
-    concat(case when decision = 'wait' then 'reentry_after_exit' else decision end, ' (', kind, ' ', segment, ')') as detail,
+    case when decisions.decision = 'wait' then 'waiting' else 'dropped' end as action,
+    concat(
+        case when decisions.decision = 'wait' then 'reentry_after_exit' else decisions.decision end,
+        ' (', coalesce(decisions.offer, decisions.kind), ' ', coalesce(names.segment, decisions.segment_key), ')'
+    ) as detail,
     null as hop,
     :as_of as at
-from temp.decisions
-where decision <> 'enroll' and not (decision = 'wait' and waited)
+from temp.decisions as decisions
+left join temp.segment_names as names on names.segment_key = decisions.segment_key
+where decisions.decision <> 'enroll' and not (decisions.decision = 'wait' and decisions.waited)

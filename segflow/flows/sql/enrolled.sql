@@ -8,7 +8,7 @@ select
     1 as visit,
     :as_of as since,
     decisions.enrolled_at,
-    decisions.segment as trigger_segment,
+    decisions.segment_key as trigger_segment,
     decisions.kind as trigger_kind,
     decisions.tick_id as crossing_tick
 from temp.decisions as decisions

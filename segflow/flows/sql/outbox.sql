@@ -1,7 +1,9 @@
 -- The messages planned in this tick; the id is the same however often the tick is run.
 select
-    md5(concat_ws('|', enrollment_id, step, visit)) as message_id,
-    enrollment_id, flow, flow_version, step, visit, contact_id, channel, sender, content, trigger_segment, enrolled_at,
+    md5(concat_ws('|', taken.enrollment_id, taken.step, taken.visit)) as message_id,
+    taken.enrollment_id, taken.flow, taken.flow_version, taken.step, taken.visit, taken.contact_id, taken.channel,
+    taken.sender, taken.content, coalesce(names.segment, taken.trigger_segment) as trigger_segment, taken.enrolled_at,
     :as_of as planned_at
-from temp.taken
-where channel is not null
+from temp.taken as taken
+left join temp.segment_names as names on names.segment_key = taken.trigger_segment
+where taken.channel is not null

@@ -5,14 +5,14 @@ with pushed as (
     select positions.enrollment_id, exits.cause
     from temp.positions as positions
     inner join segflow.segment_exits as exits
-        on exits.segment = positions.trigger_segment and exits.contact_id = positions.contact_id
+        on exits.segment_key = positions.trigger_segment and exits.contact_id = positions.contact_id
     where positions.trigger_kind = 'enters' and exits.tick_id >= :from_tick
         and exits.exited_at > positions.enrolled_at and exits.cause in ('definition', 'deleted')
     union all
     select positions.enrollment_id, entries.cause
     from temp.positions as positions
     inner join segflow.segment_entries as entries
-        on entries.segment = positions.trigger_segment and entries.contact_id = positions.contact_id
+        on entries.segment_key = positions.trigger_segment and entries.contact_id = positions.contact_id
     where positions.trigger_kind = 'exits' and entries.tick_id >= :from_tick
         and entries.entered_at > positions.enrolled_at and entries.cause = 'definition'
 ),

@@ -1,6 +1,6 @@
 -- Crossings that wait until their re-entry rule lets them in; one per flow and contact, the latest.
 with kept as (
-    select flow, contact_id, segment as trigger_segment, kind as trigger_kind, tick_id as crossing_tick
+    select flow, contact_id, segment_key as trigger_segment, kind as trigger_kind, tick_id as crossing_tick
     from temp.decisions
     where decision = 'wait'
     union all

@@ -1,0 +1,93 @@
+"""Contacts that are offered to flows without a crossing: `include_members`, once, and what people retrigger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.outbox.retriggers import Retrigger
+from segflow.segments.compiler import Compiled
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.sqlfile import load_query
+
+_SQL = Path(__file__).parent / "sql"
+INCLUDE_MEMBERS = "include_members"
+RETRIGGER = "retrigger"
+ASKED = pa.schema(
+    [(name, pa.string()) for name in ("id", "flow", "offer", "segment", "segment_key", "reason", "decided_by")]
+    + [("by_name", pa.bool_()), ("ignore_reentry", pa.bool_()), ("decided_at", pa.timestamp("us"))]
+)
+CONTACTS = pa.schema([("id", pa.string()), ("contact_id", pa.string())])
+
+
+def stage_offers(
+    compiled: Compiled,
+    warehouse: Warehouse,
+    flows: Sequence[Mapping[str, Any]],
+    keys: Mapping[str, str],
+    retriggers: Sequence[Retrigger],
+    tick_id: str,
+) -> bool:
+    """Stage `asked` (what is offered) and `offers` (the contacts of it); says whether there is anything.
+
+    `flows` are the rows of `prepare.flows_now`, `keys` is segment -> its key. Reads `temp.edges`.
+    """
+    asked = [_included(row["flow"]) for row in _to_include(compiled, warehouse, flows, tick_id)]
+    asked += [_retriggered(one, keys) for one in retriggers]
+    warehouse.stage("asked", pa.Table.from_pylist(asked, schema=ASKED))
+    if not asked:
+        warehouse.stage("offers", load_query(_SQL / "no_offers.sql"))
+        return False
+    named = [pa.table({"id": [one.id] * len(one.contacts), "contact_id": one.contacts}, schema=CONTACTS)
+             for one in retriggers if one.contacts is not None]  # fmt: skip
+    warehouse.stage("asked_contacts", pa.concat_tables([CONTACTS.empty_table(), *named]))
+    warehouse.stage("offers", load_query(_SQL / "offers.sql"))
+    return True
+
+
+def _to_include(
+    compiled: Compiled, warehouse: Warehouse, flows: Sequence[Mapping[str, Any]], tick_id: str
+) -> list[Mapping[str, Any]]:
+    """The active flows that have not been offered their present members yet."""
+    wanted = [r for r in flows if r["status"] == "active" and compiled.specs.flows[r["flow"]].spec.include_members]
+    if not wanted:
+        return []
+    done = exp.select("flow").from_(relation("flow_offers")).where(exp.column("offer").eq(_text(INCLUDE_MEMBERS)))
+    # This tick's own row is there when a dead attempt is repeated.
+    done = done.where(exp.column("tick_id").neq(_text(tick_id)))
+    included = {row["flow"] for row in warehouse.rows(done)}
+    return [row for row in wanted if row["flow"] not in included]
+
+
+def _included(flow: str) -> dict[str, Any]:
+    what = {"id": f"{INCLUDE_MEMBERS}/{flow}", "flow": flow, "offer": INCLUDE_MEMBERS}
+    return {**what, "by_name": False, "ignore_reentry": False}
+
+
+def _retriggered(one: Retrigger, keys: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "flow": one.flow,
+        "offer": RETRIGGER,
+        "segment": one.segment,
+        # A segment that is not there any more has no members.
+        "segment_key": keys.get(one.segment, "") if one.segment is not None else None,
+        "by_name": one.contacts is not None,
+        "ignore_reentry": one.ignore_reentry,
+        "reason": one.reason,
+        "decided_by": one.decided_by,
+        "decided_at": _naive(one.decided_at),
+    }
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None)
+
+
+def _text(value: str) -> exp.Expr:
+    return exp.Literal.string(value)
