@@ -59,6 +59,8 @@ def contacts_of(path: Path) -> list[str]:
 
     Raises InputError when it cannot be read or has no such column.
     """
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
     try:
         if path.suffix.lower() == ".parquet":
             table = parquet.read_table(path)

@@ -276,6 +276,81 @@ def test_circles_of_segments_are_named_once(tmp_path: Path) -> None:
     ]
 
 
+RENAMES: dict[str, tuple[dict[str, str], list[str]]] = {
+    "what has a file": (
+        {"segments__x": "renamed_from: tea\nwhere: {everyone: true}\n"},
+        ["x.yml:1:15: segment tea has a file of its own: remove that file, or, when a tick has seen this rename, remove the name here"],
+    ),
+    "its own name": (
+        {"segments__x": "where: {everyone: true}\nrenamed_from: [y, x]\n"},
+        ["x.yml:2:19: x is the name that this segment has"],
+    ),
+    "by two": (
+        {"segments__x": "where: {everyone: true}\nrenamed_from: z\n", "segments__y": "renamed_from: [a, z]\nwhere: {everyone: true}\n"},
+        ["y.yml:1:19: segment x was z already: only one can be"],
+    ),
+    "twice": (
+        {"segments__x": "renamed_from: [z, z]\nwhere: {everyone: true}\n"},
+        ["x.yml:1:19: z is given twice"],
+    ),
+    "no name": (
+        {"segments__x": "renamed_from: Big Tea\nwhere: {everyone: true}\n"},
+        ["x.yml:1:15: renamed_from: 'Big Tea' is not a name: use lower-case letters, digits and _, starting with a letter (did you mean big_tea?)"],
+    ),
+    "nobody": (
+        {"segments__x": "renamed_from: []\nwhere: {everyone: true}\n"},
+        ["x.yml:1:15: renamed_from needs at least 1 item"],
+    ),
+    "a number": (
+        {"segments__x": "renamed_from: 5\nwhere: {everyone: true}\n"},
+        ["x.yml:1:15: renamed_from must be the earlier name of this segment, or a list of its earlier names"],
+    ),
+    "of a query": (
+        {"sql__x": "/*\nrenamed_from: tea\n*/\nselect contact_id from {{ ref('contacts') }}\n"},
+        ["x.sql:2:15: segment tea has a file of its own: remove that file, or, when a tick has seen this rename, remove the name here"],
+    ),
+    "names that are gone": (
+        {
+            "segments__x": "renamed_from: [old, older]\nwhere: {everyone: true}\n",
+            "segments__y": "where: {segment: old}\n",
+            "sql__z": "select contact_id from {{ ref('segment__older') }}\n",
+            "flows__hi": "trigger: {enters: old}\nsteps: [{id: a, wait: 1 day}]\n",
+            "settings": "exports: {segments: [older]}\n",
+        },
+        [
+            "hi.yml:1:19: there is no segment old; it is called x now",
+            "segflow.yml:1:22: there is no segment older; it is called x now",
+            "y.yml:1:18: there is no segment old; it is called x now",
+            "z.sql:1:24: there is no segment older; it is called x now",
+        ],
+    ),
+    "a removed one": (
+        {"flows__hi": "trigger: {enters: coffee}\nexit_when: [{exits: coffee}]\nsteps: [{id: a, wait: 1 day}]\n"},
+        [
+            "hi.yml:1:19: there is no segment coffee; a segment is a file in segment_specs/",
+            "hi.yml:2:21: there is no segment coffee; a segment is a file in segment_specs/",
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "expected"), RENAMES.values(), ids=RENAMES)
+def test_renamed_and_removed_segments(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
+    assert messages(tmp_path, **files) == expected
+
+
+INCLUDE = {
+    "exits only": ("trigger: {exits: tea}", "x.yml:2:1: include_members offers the members of segments that trigger with enters; here is only exits"),
+    "mixed": ("trigger: {any: [{exits: tea}, {enters: tea}]}", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("trigger", "expected"), INCLUDE.values(), ids=INCLUDE)
+def test_include_members(tmp_path: Path, trigger: str, expected: str | None) -> None:
+    flow = f"{trigger}\ninclude_members: true\nsteps: [{{id: a, wait: 1 day}}]\n"
+    assert messages(tmp_path, flows__x=flow) == ([expected] if expected else [])
+
+
 CATALOGS = {
     "reserved": ("    city: text", "    contact_id: text", "7:5: contact_id is the key of a contact; an attribute needs another name"),
     "type": ("    city: text", "    city: txt", "7:11: type cannot be the text 'txt': expected text, number, integer, boolean, date, timestamp or list_of_text (did you mean text?)"),

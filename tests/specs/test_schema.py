@@ -33,6 +33,7 @@ where:
     - {object: item, where: {field: status, of: order, is: paid}}
     - {attribute: born, anniversary: {within_next: 7 days}}
     - none: [{tag: vip}, {list: x}, {segment: tea}, {everyone: true}]
+renamed_from: [older, old]
 on_create: trigger
 guards: {exits: {percent: 80}, entries: false}
 lint: {ignore: [same-rule, never-seen]}
@@ -52,6 +53,7 @@ tests:
 BIG_FLOW = """\
 status: active
 trigger: {any: [{enters: tea}, {exits: tea}]}
+include_members: true
 where: {attribute: city, is_set: true}
 reentry: {after_exit: 7 days}
 exit_when:
