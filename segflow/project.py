@@ -15,9 +15,11 @@ from segflow.workspace import Workspace
 # What a question (`preview`, `members`) does without is imported by the methods that need it: all of it takes a second.
 if TYPE_CHECKING:
     from segflow.explain.look import Look
+    from segflow.lint.findings import Finding
     from segflow.outbox.retriggers import Retrigger
     from segflow.rebuild.delivery_store import RebuiltStore
     from segflow.rebuild.run import Rebuilt
+    from segflow.segments.rule_tests import Outcome
     from segflow.specs.types import Duration
     from segflow.tick import TickReport, TickRun
     from segflow.warehouse.ledgers import Compacted
@@ -117,6 +119,18 @@ class Project(Workspace):
 
         specs, name = with_condition(self.specs, condition, file)
         return look(self, specs, name, as_of, limit, given=True)
+
+    def lint(self, segments: Sequence[str] = ()) -> list[Finding]:
+        """What is probably not meant in `segments`, by default in all. See `segflow.lint.run`."""
+        from segflow.lint.run import lint
+
+        return lint(self, segments)
+
+    def test(self, segments: Sequence[str] = ()) -> list[Outcome]:
+        """Run the tests of `segments`, by default of all that have any. See `segflow.segments.rule_tests`."""
+        from segflow.segments.rule_tests import run_tests
+
+        return list(run_tests(self.specs, segments))
 
     def release(
         self, segments: Sequence[str] = (), flows: Sequence[str] = (), contacts: bool = False, reason: str | None = None

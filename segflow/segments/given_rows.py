@@ -89,7 +89,7 @@ class GivenRows:
             self._rows[contacts.model].append(self._plain(row, words))
             for name, value in row.items():
                 if words[name].column is None:
-                    text = str(value).lower() if isinstance(value, bool) else str(value)
+                    text = _text(self._value(value, words[name].kind)) or ""
                     self._update("attribute", str(row["contact_id"]), name, text, None)
 
     def _events(self) -> None:

@@ -141,12 +141,16 @@ def _members(warehouse: DuckDBWarehouse, compiled: Compiled, segment: str, test:
     tables = rows.models()
     for name, members in test.segments.items():
         tables[_model(name)] = pa.table({"contact_id": pa.array(members, pa.string())})
-    for name, table in tables.items():
-        _load(warehouse, name, warehouse.stage("rows_given", table))
+
+    def loaded(model: str) -> exp.Table:
+        # Only what the rule reads: a catalog names many models, and a test is about a few.
+        if model in tables:
+            _load(warehouse, model, exp.select("*").from_(warehouse.stage("rows_given", tables.pop(model))))
+        return _given(model)
 
     def filled(text: str) -> exp.Query:
         return fill(
-            text, relation=_given, as_of=rows.as_of, zone=compiled.zone, tick_id=_TICK, dialect=warehouse.dialect
+            text, relation=loaded, as_of=rows.as_of, zone=compiled.zone, tick_id=_TICK, dialect=warehouse.dialect
         )
 
     for name, table in rows.ledgers().items():
@@ -172,9 +176,8 @@ def _history(warehouse: DuckDBWarehouse, rows: GivenRows) -> pa.Table:
     return pa.Table.from_pylist(found, schema=schema.append(pa.field("since", pa.timestamp("us"))))
 
 
-def _load(warehouse: DuckDBWarehouse, name: str, rows: exp.Query | exp.Table) -> None:
-    query = exp.select("*").from_(rows) if isinstance(rows, exp.Table) else rows
-    warehouse.execute(exp.Create(this=_given(name), kind="TABLE", replace=True, expression=query))
+def _load(warehouse: DuckDBWarehouse, name: str, rows: exp.Query) -> None:
+    warehouse.execute(exp.Create(this=_given(name), kind="TABLE", replace=True, expression=rows))
 
 
 def _given(model: str) -> exp.Table:

@@ -137,7 +137,7 @@ class _Check:
         reached = self._reached()
         for name, members in self.test.segments.items():
             loc = ("segments", name)
-            if name not in reached:
+            if name not in reached - {self.segment}:
                 known = sorted(reached - {self.segment})
                 message = f"{self.segment} does not refer to segment {name}"
                 self.say((*self.loc, *loc), f"{message}; it refers to {', '.join(known) or 'no segment'}", key=True)

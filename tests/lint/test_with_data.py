@@ -13,7 +13,6 @@ import pytest
 
 from segflow.cli import main
 from segflow.lint.run import examine, lint
-from segflow.project import Project
 from tests.world import World
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -116,7 +115,7 @@ def test_a_segment_silences_a_rule(world: World) -> None:
     world.segment("s", {"where": where, "lint": {"ignore": ["missing-values", "unused-segment"]}})
     assert lint(world.project, ["s"]) == []
     world.segment("s", {"where": where, "lint": {"ignore": ["never-seen"]}})
-    assert [one.rule for one in lint(world.project, ["s"])] == ["missing-values"]
+    assert [one.rule for one in world.project.lint(["s"])] == ["missing-values"]
 
 
 def test_a_model_that_cannot_be_read_is_told(world: World) -> None:
@@ -165,4 +164,3 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert run(tmp_path, monkeypatch=monkeypatch) == 0
     assert capsys.readouterr().out == f"{skipped}Nothing to report.\n"
     assert run(tmp_path, "t", monkeypatch=monkeypatch) == 2
-    assert isinstance(world.project, Project)

@@ -14,6 +14,7 @@ import yaml
 
 from segflow.cli import main
 from segflow.errors import InputError
+from segflow.project import Project
 from segflow.segments.rule_tests import Outcome, run_tests
 from segflow.specs.load import load_specs
 from segflow.testing import segment_tests
@@ -35,6 +36,8 @@ contacts:
     hobbies: list_of_text
     company: text
     level: {type: text, written_by: flows}
+    called: {type: timestamp, written_by: flows}
+    asked: {type: boolean, written_by: flows}
     points: {type: number, written_by: both}
 events:
   - {model: stg_json, name: what, payload: {column: body, format: json}, types: {buy: {amount: number, when: timestamp, kinds: list_of_text}, see: {amount: text}}}
@@ -58,6 +61,8 @@ ATTRIBUTES = {
     "list of texts": ({"attribute": "hobbies", "contains": "go"}, {"hobbies": ["chess", "go"]}, {"hobbies": ["gone"]}),
     "missing": ({"attribute": "city", "is_not": "London"}, {}, {"city": "London"}),
     "written by flows": ({"attribute": "level", "is": "gold"}, {"level": "gold"}, {"level": "tin"}),
+    "time written by flows": ({"attribute": "called", "on": "2026-02-01"}, {"called": "2026-02-01"}, {"called": "2026-02-01T23:00:00Z"}),
+    "boolean written by flows": ({"attribute": "asked", "is": True}, {"asked": True}, {"asked": False}),
     "written by both": ({"attribute": "points", "gte": 5}, {"points": 5}, {"points": 4}),
     "not there yet": ({"everyone": True}, {"created_at": "2026-03-01"}, {"created_at": "2026-03-02"}),
 }  # fmt: skip
@@ -189,7 +194,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 def test_a_segment_without_tests(tmp_path: Path) -> None:
     specs = load_specs(project(tmp_path))
-    assert list(run_tests(specs)) == []
+    assert Project(tmp_path).test() == []
     with pytest.raises(InputError, match=r"segment tea has no tests: write tests: into segment_specs/tea.yml"):
         list(run_tests(specs, ["tea"]))
 

@@ -42,6 +42,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "unknown step": (HEAD + "messages: [{contact_id: a, message: opened, at: 2026-01-01, flow: hello, step: ^helo}]}", "there is no step of flow hello called helo (did you mean hello?)"),
     "held attribute": (HEAD + "held: [{contact_id: a, attribute: ^town2, since: 2026-01-01}]}", "there is no attribute town2 (did you mean town?)"),
     "a segment it does not need": (HEAD + "segments: {^hello: [a]}}", "big does not refer to segment hello; it refers to raw, tea"),
+    "itself": (HEAD + "segments: {^big: [a]}}", "big does not refer to segment big; it refers to raw, tea"),
     "a member of a segment": (HEAD + "segments: {tea: [^b]}}", "there is no contact b; each contact has a row under contacts"),
     "a model it does not need": ("{name: x, as_of: 2026-03-01, contacts: [{contact_id: a}], models: {stg_raw: [], ^stg_events: []}, members: [a]}", "no .sql segment of this test reads model stg_events; it reads stg_raw"),
     "no model at all": ("{name: x, as_of: 2026-03-01, contacts: [{contact_id: a}], models: {^stg_raw: []}, members: [a], segments: {raw: []}}", "models is for .sql segments, and this test needs none: say it with contacts, events, objects"),
