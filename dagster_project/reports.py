@@ -162,14 +162,14 @@ def _send(step: Step) -> dict[AssetKey, Facts]:
 
 
 def _export(step: Step) -> dict[AssetKey, Facts]:
-    return {
-        export_key(one.segment): {
-            "path": MetadataValue.path(str(one.path)),
-            "rows": one.rows,
-            "dagster/row_count": one.rows,
-        }
-        for one in step.report.exports
-    }
+    found: dict[AssetKey, dict[str, Any]] = {}
+    for one in step.report.exports:
+        facts = found.setdefault(export_key(one.segment), {})
+        if one.only == "members":
+            facts |= {"path": MetadataValue.path(str(one.path)), "rows": one.rows, "dagster/row_count": one.rows}
+        else:
+            facts |= {f"{one.only}_path": MetadataValue.path(str(one.path)), one.only: one.rows}
+    return dict(found)
 
 
 _METADATA: dict[str, Callable[[Step], dict[AssetKey, Facts]]] = {

@@ -24,6 +24,7 @@ from dagster_project.keys import (
 from segflow.flows.graph import step_rows
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
 from segflow.segments.nodes import Crossed, Member, Node
+from segflow.specs.exports import ExportPlan
 from segflow.specs.flow import FlowSpec
 from segflow.tick import STAGES
 
@@ -61,7 +62,7 @@ def asset_graph(compiled: Compiled, dbt: DbtGraph) -> Graph:
         "cross": [_segment(name, compiled, dbt) for name in compiled.segments],
         "advance": [_flow(name, compiled) for name in compiled.specs.flows],
         "send": [_sender(name, compiled) for name in compiled.specs.settings.all_senders()],
-        "export": [_export(name, compiled) for name in _exported(compiled)],
+        "export": [_export(plan) for plan in compiled.specs.exports()],
         VERDICT: [],
     }
     for number, step in enumerate(STEPS):
@@ -145,19 +146,16 @@ def _sender(name: str, compiled: Compiled) -> AssetSpec:
     )
 
 
-def _exported(compiled: Compiled) -> list[str]:
-    chosen = compiled.specs.settings.exports.segments
-    return list(compiled.specs.segments) if chosen == "all" else list(chosen)
-
-
-def _export(segment: str, compiled: Compiled) -> AssetSpec:
-    folder = compiled.specs.settings.exports.path
+def _export(plan: ExportPlan) -> AssetSpec:
+    names = [plan.segment if only == "members" else f"{plan.segment}.{only}" for only in plan.only]
+    files = ", ".join(f"{plan.path}/TICK/{name}.{plan.format}" for name in names)
+    when = "" if plan.every == "tick" else f", at the first tick of each {plan.every}"
     return AssetSpec(
-        export_key(segment),
-        deps=[segment_key(segment)],
+        export_key(plan.segment),
+        deps=[segment_key(plan.segment)],
         group_name="exports",
-        kinds={"csv"},
-        description=f"{folder}/TICK/{segment}.csv: the members of segment {segment}.",
+        kinds={plan.format},
+        description=f"{files}: the {' and '.join(plan.only)} of segment {plan.segment}{when}.",
     )
 
 

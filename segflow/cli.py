@@ -14,6 +14,7 @@ import typer
 from segflow.cli_doctor import doctor
 from segflow.cli_export import export
 from segflow.cli_flow import flow_app
+from segflow.cli_history import history, overlap
 from segflow.cli_lint import lint
 from segflow.cli_listings import flows, segments
 from segflow.cli_outbox import outbox_app
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
-for command in (preview, segments, flows, export, release, doctor, rebuild, compact, lint):
+for command in (preview, segments, flows, history, overlap, export, release, doctor, rebuild, compact, lint):
     app.command()(command)
 app.command("test")(run_segment_tests)
 

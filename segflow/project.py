@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,11 +16,16 @@ from segflow.workspace import Workspace
 # What a question (`preview`, `members`) does without is imported by the methods that need it: all of it takes a second.
 if TYPE_CHECKING:
     from segflow.explain.look import Look
+    from segflow.exports.single import Exported
+    from segflow.history.listing import Listed
+    from segflow.history.overlap import Overlap
+    from segflow.history.timeline import History
     from segflow.lint.findings import Finding
     from segflow.outbox.retriggers import Retrigger
     from segflow.rebuild.delivery_store import RebuiltStore
     from segflow.rebuild.run import Rebuilt
     from segflow.segments.rule_tests import Outcome
+    from segflow.specs.exports import Format, Kind
     from segflow.specs.types import Duration
     from segflow.tick import TickReport, TickRun
     from segflow.warehouse.ledgers import Compacted
@@ -84,12 +90,73 @@ class Project(Workspace):
 
     def members(self, segment: str) -> pa.Table:
         """(contact_id) of the present members of a segment, as of the last tick."""
-        from segflow.exports import members_table
+        from segflow.history.members import present_members
 
         self._check_segment(segment)
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
-            return members_table(warehouse, segment, ["contact_id"])
+            return present_members(warehouse, segment, self.specs.segments)
+
+    def export(
+        self,
+        segment: str,
+        output: Path | None = None,
+        *,
+        format: Format = "csv",
+        columns: Sequence[str] = (),
+        sort: Sequence[str] = (),
+        where: str | None = None,
+        only: Kind = "members",
+        at: str | datetime | None = None,
+        since: str | datetime | None = None,
+        file: str = "where",
+    ) -> Exported:
+        """Write the members of a segment, or who entered or exited it, to `output` (default: the exports folder).
+
+        `columns`: default those of segflow.yml. `sort`: columns, `NAME:desc` for falling order. `where`: a condition in
+        YAML, which errors call `file`. `at`: a tick's id or a time; default the last tick. `since`: entries and exits
+        of later ticks; default those of tick `at` alone. Attributes are as they are now. Raises InputError for an
+        unknown name, moment or a path that can hold no file, SpecError, and RunError when evaluating or writing fails.
+        """
+        from segflow.exports.single import Request, export_segment
+        from segflow.specs.given import with_condition
+
+        specs, condition = self.specs, None
+        if where is not None:
+            specs, name = with_condition(self.specs, where, file)
+            condition = specs.segments[name].spec.where  # type: ignore[union-attr]
+        request = Request(segment, format, output, columns, sort, condition, only, at, since)
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return export_segment(self.specs, warehouse, request, lambda model: self.dbt.relation(model))
+
+    def segments(self) -> tuple[str, list[Listed]]:
+        """The last tick's id, and its segments with size, owner and status. Raises InputError before the first tick."""
+        from segflow.history.listing import listing
+        from segflow.history.lookup import tick_at
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            last = tick_at(warehouse, None).tick_id
+            return last, listing(self.specs, warehouse, last)
+
+    def history(self, segment: str, contact: str | None = None) -> History:
+        """Versions and sizes of a segment, also of one that was removed; with `contact` the crossings of that contact.
+
+        Raises InputError for a segment or contact that no tick has seen."""
+        from segflow.history.timeline import history
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return history(warehouse, self.specs.segments, segment, contact)
+
+    def overlap(self, *segments: str, at: str | datetime | None = None) -> Overlap:
+        """How many members segments share, now or as of the tick that `at` names. Raises InputError."""
+        from segflow.history.overlap import overlap
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return overlap(warehouse, self.specs.segments, segments, at)
 
     def preview(self, segment: str, as_of: datetime | None = None) -> pa.Table:
         """(contact_id) of who would be a member at `as_of` (default now), by the file as it is, without a tick.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from segflow.tick import TickReport
+
+_FORMATS = {".csv": "CSV", ".parquet": "Parquet", ".jsonl": "JSON lines"}
 
 errors = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
@@ -74,8 +77,10 @@ def tick_report(report: TickReport, root: Path) -> None:
         out.print()
         table([vars(one) for one in report.flows], ["flow", "status", "enrolled", "active", "ended", "planned"])
     _messages(report)
-    if report.exports:
-        out.print(f"\n{len(report.exports)} CSV files in {_relative(report.exports[0].path.parent, root)}/")
+    files = Counter((one.path.parent, one.path.suffix) for one in report.exports)
+    for number, ((folder, suffix), count) in enumerate(sorted(files.items())):
+        start = "" if number else "\n"
+        out.print(f"{start}{count} {_FORMATS[suffix]} file{'s' if count > 1 else ''} in {relative(folder, root)}/")
     if report.seconds:
         spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())
         out.print(f"{spent} (dbt {report.dbt_seconds:.1f} s)", style="dim")
@@ -112,7 +117,8 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _relative(path: Path, root: Path) -> Path:
+def relative(path: Path, root: Path) -> Path:
+    """`path` as people in the project's folder write it."""
     return path.relative_to(root) if path.is_relative_to(root) else path
 
 

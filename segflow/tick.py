@@ -23,7 +23,8 @@ from segflow.crossings import cross as crossing
 from segflow.crossings.guards import contacts_lost
 from segflow.crossings.history import keep_history
 from segflow.errors import ContactsLostError, InputError, SegflowError
-from segflow.exports import Export, export_tick
+from segflow.exports.due import LEDGER, Export, ledger_rows
+from segflow.exports.tick import export_tick
 from segflow.flows import advance as flows
 from segflow.outbox.decisions import Kind
 from segflow.outbox.deliveries import as_table, copy_outcomes
@@ -241,8 +242,8 @@ def export(run: TickRun) -> None:
     _build_if_lost(run)
     with run.project.warehouse() as warehouse:
         run.report.exports = export_tick(run.project.specs, warehouse, run.row.tick_id)
-    with run.commit("export"):
-        pass
+    with run.commit("export") as warehouse:
+        warehouse.append(LEDGER, run.row.tick_id, ledger_rows(run.report.exports, run.project.root))
 
 
 @dataclass(frozen=True)

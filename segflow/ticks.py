@@ -17,6 +17,7 @@ from segflow.warehouse.tables import TABLES, arrow_schema
 
 PLACES = ("begun", "ingest", "build", "cross", "advance", "send", "export", "done")
 """How far a tick can have come, in order: it was begun, a stage is done, all of it is done."""
+_TICK_ID = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,12 @@ class TickRow:
 
 def tick_id_of(as_of: datetime) -> str:
     """A tick's id: its as_of in UTC, so that ids sort as the ticks do."""
-    return as_of.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return as_of.astimezone(UTC).strftime(_TICK_ID)
+
+
+def as_of_of(tick_id: str) -> datetime:
+    """The inverse: the `as_of` of a tick. Raises ValueError for a text that is no tick's id."""
+    return datetime.strptime(tick_id, _TICK_ID).replace(tzinfo=UTC)
 
 
 def save(warehouse: Warehouse, row: TickRow) -> None:

@@ -5,19 +5,35 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from segflow import exports
 from segflow.errors import InputError, RunError
+from segflow.exports import tick as export_stage
+from segflow.exports.write import Write, neutralised, writer
+from segflow.specs.exports import FORMATS, Format
 from tests.disk import limited
 from tests.world import World
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def cells(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize(
@@ -44,14 +60,15 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 def test_cells(value: str | None, written: str, tmp_path: Path) -> None:
     path = tmp_path / "members.csv"
     cells = pa.table({"contact_id": ["c1"], "city": pa.array([value], pa.string())})
-    exports._write_csv(exports.neutralised(cells), path)
+    with writer("csv", path, cells.schema) as write:
+        write(cells.to_batches()[0])
     with path.open(newline="", encoding="utf-8") as file:
         assert list(csv.reader(file)) == [["contact_id", "city"], ["c1", written]]
 
 
 def test_numbers_stay_numbers() -> None:
     table = pa.table({"score": [-1.5, None], "age": [-3, 4]})
-    assert exports.neutralised(table) == table
+    assert neutralised(table) == table
 
 
 @pytest.fixture
@@ -77,15 +94,17 @@ def test_a_folder_per_tick(world: World) -> None:
 
 
 def test_a_folder_is_whole_or_not_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = exports._write_csv
+    real = writer
 
-    def full(table: pa.Table, path: Path) -> None:
+    @contextmanager
+    def full(file_format: Format, path: Path, schema: pa.Schema) -> Iterator[Write]:
         if path.name == "some.csv":
             raise OSError("no space left on device")
-        real(table, path)
+        with real(file_format, path, schema) as write:
+            yield write
 
     with monkeypatch.context() as patch:
-        patch.setattr(exports, "_write_csv", full)
+        patch.setattr(export_stage, "writer", full)
         with pytest.raises(RunError, match="20260301T000000Z: no space left"):
             world.tick(AT)
     folder = world.root / "exports/20260301T000000Z"
@@ -95,21 +114,59 @@ def test_a_folder_is_whole_or_not_there(world: World, monkeypatch: pytest.Monkey
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
-@pytest.mark.parametrize("file_format", exports.FORMATS)
-def test_formats(world: World, file_format: exports.Format) -> None:
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_formats(world: World, file_format: Format) -> None:
     world.tick(AT)
-    specs = world.project.specs
-    with world.project.warehouse() as warehouse:
-        done = exports.export_segment(specs, warehouse, "some", file_format, None, ["contact_id", "city"])
+    done = world.project.export("some", format=file_format, columns=["contact_id", "city"])
     assert done.path == world.root / f"exports/some.{file_format}"
+    assert (done.rows, done.of, done.full) == (2, 2, True)
     # Only CSV is read by spreadsheets; the others keep the value as it is.
     if file_format == "csv":
         assert done.path.read_text(encoding="utf-8").splitlines()[1:] == ['"c1","\'=London"', '"c2","\'=London"']
     else:
-        rows = (
-            parquet.read_table(done.path).to_pylist() if file_format == "parquet" else json.loads(done.path.read_text())
-        )
+        rows = parquet.read_table(done.path).to_pylist() if file_format == "parquet" else lines(done.path)
         assert rows == [{"contact_id": "c1", "city": "=London"}, {"contact_id": "c2", "city": "=London"}]
+
+
+def test_json_lines_hold_what_json_can_say(world: World) -> None:
+    world.rows_of(
+        "contacts",
+        [
+            {"contact_id": 'a\n"b\u2028', "age": 2**53 + 1, "score": float("nan"), "subscribed": True},
+            {"contact_id": "c", "age": 5, "score": -1.5},
+        ],
+    )
+    world.tick(AT)
+    columns = ["contact_id", "age", "score", "subscribed", "entered_at", "entry_number"]
+    done = world.project.export("some", format="jsonl", columns=columns)
+    assert len(done.path.read_text(encoding="utf-8").splitlines()) >= 2
+    at = "2026-03-01T00:00:00.000000Z"
+    assert [list(row.values()) for row in lines(done.path)] == [
+        ['a\n"b\u2028', 2.0**53, None, True, at, 1],
+        ["c", 5.0, -1.5, None, at, 1],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ([], ["c0", "c1", "c2", "c3"]),
+        (["age"], ["c2", "c0", "c3", "c1"]),
+        (["age:desc"], ["c0", "c3", "c2", "c1"]),
+        (["city:desc", "age:asc"], ["c0", "c2", "c3", "c1"]),
+        (["contact_id:desc"], ["c3", "c2", "c1", "c0"]),
+    ],
+    ids=repr,
+)
+def test_sort(world: World, sort: list[str], expected: list[str]) -> None:
+    values = [("Rome", 7), ("Bonn", None), ("Paris", 3), ("Bonn", 7)]
+    world.rows_of(
+        "contacts", [{"contact_id": f"c{n}", "city": city, "age": age} for n, (city, age) in enumerate(values)]
+    )
+    world.segment("some", {"where": {"everyone": True}})
+    world.tick(AT)
+    done = world.project.export("some", columns=["contact_id"], sort=sort)
+    assert [row["contact_id"] for row in cells(done.path)] == expected
 
 
 @pytest.mark.parametrize(
@@ -121,8 +178,8 @@ def test_formats(world: World, file_format: exports.Format) -> None:
 )
 def test_wrong_names(world: World, segment: str, columns: list[str] | None, message: str) -> None:
     world.tick(AT)
-    with world.project.warehouse() as warehouse, pytest.raises(InputError, match=message):
-        exports.export_segment(world.project.specs, warehouse, segment, "csv", None, columns)
+    with pytest.raises(InputError, match=message):
+        world.project.export(segment, columns=columns or ())
 
 
 def test_a_member_of_a_stale_segment_keeps_its_row(world: World) -> None:
@@ -156,9 +213,8 @@ def test_targets_that_are_refused(world: World, target: str, message: str) -> No
     (place / "folder").mkdir()
     os.mkfifo(place / "pipe")
     before = sorted(place.rglob("*"))
-    specs = world.project.specs
-    with world.project.warehouse() as warehouse, pytest.raises(InputError, match=message):
-        exports.export_segment(specs, warehouse, "some", "csv", place / target, None)
+    with pytest.raises(InputError, match=message):
+        world.project.export("some", place / target)
     assert sorted(place.rglob("*")) == before
     assert (place / "elsewhere").read_text(encoding="utf-8") == "precious"
     assert (place / "link.csv").is_symlink()
@@ -184,15 +240,15 @@ def test_links_where_a_tick_writes(world: World, what: str) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["nobody.csv", "some.csv"]
 
 
-@pytest.mark.parametrize("file_format", exports.FORMATS)
-def test_an_export_that_is_too_large_leaves_the_old_file(world: World, file_format: exports.Format) -> None:
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_an_export_that_is_too_large_leaves_the_old_file(world: World, file_format: Format) -> None:
     world.rows_of("contacts", [{"contact_id": f"c{n}" * 9, "city": str(n * n) * 9, "age": n} for n in range(900)])
     world.tick(AT)
     target = world.root / "place" / "some.out"
     target.parent.mkdir()
     target.write_text("before", encoding="utf-8")
     message = f"cannot write {target}: it would be larger than this process may write"
-    with world.project.warehouse() as warehouse, limited(4096), pytest.raises(RunError, match=message):
-        exports.export_segment(world.project.specs, warehouse, "some", file_format, target, ["contact_id", "city"])
+    with limited(4096), pytest.raises(RunError, match=message):
+        world.project.export("some", target, format=file_format, columns=["contact_id", "city"])
     assert target.read_text(encoding="utf-8") == "before"
     assert list(target.parent.iterdir()) == [target]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from segflow.errors import StaleGenerationError
-from segflow.exports import export_segment
 from segflow.outbox.lease import held_lease
 from segflow.tick import begin, run_stage, stage_named
 from tests.world import World
@@ -61,8 +60,7 @@ def test_a_stage_refuses_what_was_built_for_an_older_tick(stage: str, model: str
 
 
 def _export(world: World) -> int:
-    with world.project.warehouse() as warehouse:
-        return export_segment(world.project.specs, warehouse, "londoners", "csv", world.root / "x.csv", ["city"]).rows
+    return world.project.export("londoners", world.root / "x.csv", columns=["city"]).rows
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"specs", "warehouse"}),
     frozenset({"segments", "crossings", "flows", "outbox"}),
     # What the tick is made of that has no folder of its own.
-    frozenset({"ticks", "record", "exports"}),
+    frozenset({"ticks", "record", "history", "exports"}),
     frozenset({"workspace"}),
     frozenset({"tick", "releases", "retriggers", "explain"}),
     frozenset({"rebuild", "lint"}),

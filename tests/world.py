@@ -117,6 +117,7 @@ LEDGERS: dict[str, str] = {
     "decisions": "* exclude (id, decided_by, decided_at)",
     "deliveries": "* exclude (recorded_at)",
     "message_events": "*",
+    "segment_exports": "*",
 }
 """Every table that must be the same however a tick was interrupted, less the columns that hold the wall clock."""
 _LAST_NAMES = load_query(Path(names.__file__).parent / "sql/last_names.sql")

@@ -13,7 +13,7 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
-NAMED = ("segment_versions", "segment_entries", "segment_exits", "segment_sizes")
+NAMED = ("segment_versions", "segment_entries", "segment_exits", "segment_sizes", "segment_exports")
 """The ledgers that show the name of a segment beside its key."""
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from segflow.errors import did_you_mean
 from segflow.messages import CHANNELS
+from segflow.specs.check_exports import check_export_settings
 from segflow.specs.check_values import check_span
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.settings import MailboxSender, SmtpSender
@@ -50,7 +51,7 @@ def check_settings(loaded: Loaded) -> None:
             say(("senders", name, "from"), f"'{sender.from_}' is not an address: write Name <name@example.com>")
     for channel in CHANNELS:
         check_sender(say, getattr(settings.default_senders, channel), channel, ("default_senders", channel))
-    _exports(say, loaded)
+    check_export_settings(say, loaded)
 
 
 def check_sender(say: Reporter, name: str, channel: str, loc: tuple[str | int, ...]) -> None:
@@ -74,21 +75,6 @@ def known_zone(name: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _exports(say: Reporter, loaded: Loaded) -> None:
-    exports = loaded.settings.exports
-    if loaded.catalog is not None:
-        known = ["contact_id", *loaded.catalog.contacts.attributes]
-        for index, column in enumerate(exports.columns):
-            if column not in known:
-                say.unknown(("exports", "columns", index), "attribute", column, known)
-            elif column in exports.columns[:index]:
-                say(("exports", "columns", index), f"{column} is given twice")
-    if exports.segments != "all":
-        for index, segment in enumerate(exports.segments):
-            if segment not in loaded.segment_ids:
-                say(("exports", "segments", index), loaded.no_segment(segment))
 
 
 def cron_problem(text: str) -> str | None:

@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from segflow.errors import Issue, did_you_mean
 from segflow.specs.check_catalog import check_catalog
 from segflow.specs.check_conditions import ConditionChecker, segment_references
+from segflow.specs.check_exports import check_segment_export
 from segflow.specs.check_flows import check_flows
 from segflow.specs.check_settings import check_settings
 from segflow.specs.check_tests import check_tests
@@ -36,6 +37,8 @@ def _segments(loaded: Loaded) -> None:
         say = Reporter(loaded, segment.file)
         places[segment.id] = {}
         _earlier_names(say, segment, renamed)
+        if segment.spec.export is not None:
+            check_segment_export(say, loaded, segment.id, segment.spec.export)
         if isinstance(segment.spec, SegmentSpec):
             if loaded.catalog is not None:
                 why = "it works in flows only; a segment is about what is true now"

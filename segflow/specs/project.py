@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segflow.specs.catalog import Catalog
+from segflow.specs.exports import ExportPlan, plan_of
 from segflow.specs.flow import NamedFlow
 from segflow.specs.segment import NamedSegment
 from segflow.specs.settings import Settings
@@ -36,6 +37,15 @@ class Specs:
     @property
     def dbt_dir(self) -> Path:
         return self.root / "dbt"
+
+    def exports(self) -> list[ExportPlan]:
+        """The exports that ticks write: of the segments that `exports.segments` names, and of those with `export:`."""
+        settings = self.settings.exports
+        return [
+            plan_of(name, settings, found.spec.export)
+            for name, found in self.segments.items()
+            if settings.segments == "all" or name in settings.segments or found.spec.export is not None
+        ]
 
     def path(self, relative: str) -> Path:
         """A path of `segflow.yml`, relative to the project's root unless absolute."""

@@ -15,7 +15,18 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from segflow.files import write_whole
-from segflow.specs import catalog, conditions, flow, guards, lint_rules, operators, segment, segment_tests, settings
+from segflow.specs import (
+    catalog,
+    conditions,
+    exports,
+    flow,
+    guards,
+    lint_rules,
+    operators,
+    segment,
+    segment_tests,
+    settings,
+)
 from segflow.specs.catalog import Catalog
 from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_MODELS
 from segflow.specs.flow import STEP_KEYS, FlowSpec
@@ -81,7 +92,7 @@ def write_schemas(directory: Path) -> list[Path]:
 def _field_documents() -> dict[str, dict[str, str]]:
     """model -> field -> the text below it. Read here from the source: pydantic would do it at each import."""
     found: dict[str, dict[str, str]] = {}
-    for module in (catalog, conditions, operators, flow, guards, lint_rules, segment, segment_tests, settings):
+    for module in (catalog, conditions, operators, flow, exports, guards, lint_rules, segment, segment_tests, settings):
         for name, model in inspect.getmembers(module, inspect.isclass):
             if issubclass(model, SpecModel) and model.__module__ == module.__name__:
                 tree = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from segflow.specs.conditions import Condition
+from segflow.specs.exports import SegmentExport
 from segflow.specs.guards import SegmentGuards
 from segflow.specs.lint_rules import LintSettings
 from segflow.specs.segment_tests import SegmentTest
@@ -39,6 +40,8 @@ class SegmentSettings(SpecModel):
     """What `segflow lint` leaves out."""
     tests: list[SegmentTest] = Field(default_factory=list, exclude=True)
     """Rows in, members out; `segflow test` runs them. No part of the definition."""
+    export: SegmentExport | None = None
+    """What differs from the exports of segflow.yml; a segment that has it is exported."""
 
     @property
     def earlier_names(self) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from segflow.specs.exports import ExportSettings
 from segflow.specs.guards import Guards
-from segflow.specs.types import Duration, Identifier, MemorySize, Number, SpecModel, by_kind
+from segflow.specs.types import Duration, Identifier, MemorySize, Number, SpecModel
 
 
 class WarehouseSettings(SpecModel):
@@ -112,18 +113,6 @@ class DefaultSenders(SpecModel):
     email: Identifier = "mailbox"
     sms: Identifier = "mailbox"
     webhook: Identifier = "mailbox"
-
-
-class ExportSettings(SpecModel):
-    path: str = "exports"
-    columns: list[Identifier] = Field(default_factory=lambda: ["contact_id"])
-    """`contact_id` and contact attributes."""
-    segments: Annotated[
-        Annotated[Literal["all"], Tag("<text>")] | Annotated[list[Identifier], Tag("<list>")],
-        Discriminator(
-            by_kind, custom_error_type="segments", custom_error_message="segments must be all, or a list of segments"
-        ),
-    ] = "all"
 
 
 class Settings(SpecModel):

@@ -196,6 +196,13 @@ TABLES: dict[str, Table] = {
             stage="ingest",
         ),
         _table(
+            "segment_exports",
+            "segment_key VARCHAR, segment VARCHAR, kind VARCHAR, since VARCHAR, path VARCHAR, row_count BIGINT, "
+            "tick_id VARCHAR",
+            ledger=True,
+            stage="export",
+        ),
+        _table(
             "suppressions",
             "channel VARCHAR, address VARCHAR, reason VARCHAR, recorded_at TIMESTAMP",
             ledger=False,

@@ -33,7 +33,10 @@ _SETTINGS: dict[str, Any] = {
     "exports": {"columns": ["contact_id", "city"]},
 }
 _SEGMENTS: dict[str, Any] = {
-    "londoners": {"where": {"attribute": "city", "is": "London"}},
+    "londoners": {
+        "where": {"attribute": "city", "is": "London"},
+        "export": {"path": "exports/crm", "format": "jsonl", "only": ["members", "entered", "exited"]},
+    },
     "recent": {"where": {"event": "purchase", "within_last": "2 days"}},
     "grown": {"where": {"attribute": "age", "gte": 15}},
     "teens": "select contact_id from {{ ref('stg_contacts') }} where age between 13 and 19",

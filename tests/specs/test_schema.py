@@ -49,6 +49,7 @@ tests:
     held: [{contact_id: a, attribute: city, since: 2026-01-01}]
     segments: {tea: [a, 2]}
     members: []
+export: {path: /srv/crm, columns: [contact_id, entered_at], format: jsonl, every: day, only: [entered, exited]}
 """
 BIG_FLOW = """\
 status: active
@@ -76,7 +77,7 @@ steps:
 SETTINGS = """\
 time_zone: Europe/Berlin
 senders: {mail: {type: smtp, host: localhost, port: 25, from: a@example.com}, hook: {type: webhook}}
-exports: {segments: [tea], columns: [contact_id, email]}
+exports: {segments: [tea], columns: [contact_id, email], format: parquet, every: week, only: [members, exited]}
 guards: {exits: off, entries: {times: 2.5}, messages: {percent: 30, above: 500}}
 """
 

@@ -1,0 +1,108 @@
+"""Which exports a tick has to write, and from where on: ledger `segment_exports` says how far the last ones reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow import ticks
+from segflow.crossings.names import current_names
+from segflow.history.members import Wanted
+from segflow.specs.exports import ExportPlan, Kind, Period
+from segflow.specs.project import Specs
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.tables import arrow_schema
+
+LEDGER = "segment_exports"
+
+
+@dataclass(frozen=True)
+class Export:
+    """One written file."""
+
+    segment: str
+    path: Path
+    rows: int
+    only: Kind = "members"
+    segment_key: str = ""
+    since: str | None = None
+    """Entries and exits are those of later ticks; None: of all."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """One file that a tick has to write."""
+
+    plan: ExportPlan
+    only: Kind
+    wanted: Wanted
+
+    @property
+    def name(self) -> str:
+        """The file's name; it says what else than members it holds."""
+        what = "" if self.only == "members" else f".{self.only}"
+        return f"{self.plan.segment}{what}.{self.plan.format}"
+
+
+def due(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Due]:
+    """The files of this tick: of each export whose period has none yet."""
+    plans = specs.exports()
+    keys = current_names(warehouse, tick_id)
+    reached = _reached(warehouse, tick_id)
+    zone = ZoneInfo(specs.settings.time_zone)
+    as_of = ticks.as_of_of(tick_id)
+    found = []
+    for plan in plans:
+        key = keys.get(plan.segment, plan.segment)
+        for only in plan.only:
+            last = reached.get((key, only))
+            if last is None or period(ticks.as_of_of(last), plan.every, zone) != period(as_of, plan.every, zone):
+                found.append(Due(plan, only, Wanted(plan.segment, key, last)))
+    return found
+
+
+def ledger_rows(exports: Sequence[Export], root: Path) -> pa.Table:
+    """What was written, as rows of the ledger. Paths below the project are relative to it."""
+    rows = [
+        {
+            "segment_key": one.segment_key,
+            "segment": one.segment,
+            "kind": one.only,
+            "since": one.since,
+            "path": str(one.path.relative_to(root) if one.path.is_relative_to(root) else one.path),
+            "row_count": one.rows,
+        }
+        for one in exports
+    ]
+    schema = arrow_schema(LEDGER)
+    return pa.Table.from_pylist(rows, schema=schema.remove(schema.get_field_index("tick_id")))
+
+
+def _reached(warehouse: Warehouse, tick_id: str) -> dict[tuple[str, Kind], str]:
+    """(segment_key, kind) -> the last tick before this one that exported it."""
+    rows = warehouse.rows(
+        exp.select("segment_key", "kind", exp.Max(this=exp.column("tick_id")).as_("tick_id"))
+        .from_(relation(LEDGER))
+        .where(exp.column("tick_id") < exp.Literal.string(tick_id))
+        .group_by("segment_key", "kind")
+    )
+    return {(row["segment_key"], row["kind"]): row["tick_id"] for row in rows}
+
+
+def period(as_of: datetime, every: Period, zone: ZoneInfo) -> datetime:
+    """When the period that holds `as_of` began, on the clocks of `zone`. Every tick is a period of its own."""
+    if every == "tick":
+        return as_of
+    if every == "hour":
+        # Of two hours with the same name, when clocks go back, each is one.
+        return as_of.replace(minute=0, second=0, microsecond=0)
+    day = as_of.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    if every == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if every == "month" else day

@@ -1,0 +1,82 @@
+"""The contacts that a condition selects, for a file that shows only a part of a segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from sqlglot import exp
+
+from segflow import ticks
+from segflow.errors import RunError
+from segflow.exports.rows import check_contacts
+from segflow.history.lookup import segment_keys
+from segflow.history.members import Wanted, members_query, stage_wanted
+from segflow.segments.compiler import CONTACTS
+from segflow.segments.emit import fill, indent, template
+from segflow.segments.fact_models import fact_query
+from segflow.segments.facts import by_model, collect, hoist
+from segflow.segments.membership_models import contact_columns, join_facts, segment_model
+from segflow.segments.nodes import Node
+from segflow.segments.order import references
+from segflow.segments.predicate import predicate
+from segflow.segments.resolve import Resolver
+from segflow.segments.simplify import simplify
+from segflow.segments.sql import col, is_not_null, left_join, ref, select
+from segflow.specs.conditions import Condition
+from segflow.specs.project import Specs
+from segflow.warehouse.base import Warehouse, relation
+
+_MEMBERS = "matching_members"
+
+
+def stage_matching(
+    specs: Specs,
+    warehouse: Warehouse,
+    condition: Condition,
+    tick: ticks.TickRow,
+    *,
+    past: bool,
+    resolve: Callable[[str], exp.Table],
+) -> exp.Table:
+    """(contact_id) of the contacts that `condition` holds for, at the time of `tick`, as a temporary table.
+
+    Facts are computed from the user's models as they are now; `resolve` gives their relations. Other segments are read
+    as they were after `tick`, attributes as they are now. Raises RunError when it cannot be evaluated.
+    """
+    check_contacts(warehouse)
+    zone = ZoneInfo(specs.settings.time_zone)
+    node = hoist(simplify(Resolver(specs.catalog, zone).condition(condition)))
+    keys = segment_keys(warehouse, specs.segments)
+    stage_wanted(warehouse, [Wanted(name, keys.get(name, name)) for name in sorted(references(node))])
+    warehouse.stage(_MEMBERS, members_query(tick.tick_id, past=past))
+    query = fill(
+        _text(node, specs),
+        relation=lambda model: relation(model) if model == CONTACTS else resolve(model),
+        as_of=tick.as_of,
+        zone=zone,
+        tick_id=tick.tick_id,
+        dialect=warehouse.dialect,
+    )
+    if fault := warehouse.bind(query):
+        raise RunError(f"the condition cannot be evaluated with what the last tick built: {fault}")
+    return warehouse.stage("matching", query)
+
+
+def _text(node: Node, specs: Specs) -> str:
+    """One text with the facts as CTEs that bear the names of their models."""
+    columns = collect([node])
+    query = join_facts(select([col("contact_id", CONTACTS)], ref(CONTACTS, CONTACTS)), [node], columns)
+    for segment in sorted(references(node)):
+        alias = segment_model(segment)
+        mine = col("segment").eq(exp.Literal.string(segment))
+        members = exp.select(col("contact_id")).from_(exp.table_(_MEMBERS, db="temp")).where(mine)
+        same = exp.EQ(this=col("contact_id", alias), expression=col("contact_id", CONTACTS))
+        left_join(query, members.subquery(alias), same)
+    member = contact_columns(columns, member=lambda segment: is_not_null(col("contact_id", segment_model(segment))))
+    body = template(query.where(predicate(node, member)))
+    ctes = {model: template(fact_query(group, specs.catalog)) for model, group in sorted(by_model(columns).items())}
+    for model in ctes:
+        body = body.replace(f"{{{{ ref('{model}') }}}}", model)
+    facts = ",\n".join(f"{model} as (\n{indent(text)}\n)" for model, text in ctes.items())
+    return f"with {facts}\n{body}" if facts else body

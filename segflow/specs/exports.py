@@ -1,0 +1,92 @@
+"""Exports: which rows of a segment are written, as what, where, and at which ticks.
+
+`segflow.yml` sets them for the project; `export:` in a segment file changes single keys, the others are the project's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from segflow.specs.types import Identifier, SpecModel, by_kind
+
+Format = Literal["csv", "parquet", "jsonl"]
+Kind = Literal["members", "entered", "exited"]
+Period = Literal["tick", "hour", "day", "week", "month"]
+
+FORMATS: tuple[Format, ...] = ("csv", "parquet", "jsonl")
+OWN_COLUMNS: dict[Kind, tuple[str, ...]] = {
+    "members": ("contact_id", "entered_at", "entry_number"),
+    "entered": ("contact_id", "entered_at", "entry_number", "cause"),
+    "exited": ("contact_id", "exited_at", "entered_at", "entry_number", "cause"),
+}
+"""What each kind of row says of itself; all other columns are attributes of the contact."""
+
+Only = Annotated[
+    Annotated[Kind, Tag("<text>")] | Annotated[list[Kind], Field(min_length=1), Tag("<list>")],
+    Discriminator(
+        by_kind,
+        custom_error_type="only",
+        custom_error_message="only must be members, entered or exited, or a list of them",
+    ),
+]
+
+
+class SegmentExport(SpecModel):
+    """What differs from the project's exports for one segment."""
+
+    path: str | None = None
+    """The folder; each tick that exports makes one of its own in it."""
+    columns: Annotated[list[Identifier], Field(min_length=1)] | None = None
+    """Contact attributes, `contact_id`, and what rows have of `entered_at`, `exited_at`, `entry_number`, `cause`."""
+    format: Format | None = None
+    every: Period | None = None
+    """The first tick of each hour, day, week (from Monday) or month of the project's time zone; or every tick."""
+    only: Only | None = None
+    """The present members; the entries, or the exits, since the export before. A list makes one file for each."""
+
+
+class ExportSettings(SpecModel):
+    path: str = "exports"
+    """The folder; each tick that exports makes one of its own in it."""
+    columns: Annotated[list[Identifier], Field(min_length=1)] = Field(default_factory=lambda: ["contact_id"])
+    """Contact attributes, `contact_id`, and what rows have of `entered_at`, `exited_at`, `entry_number`, `cause`."""
+    format: Format = "csv"
+    every: Period = "tick"
+    """The first tick of each hour, day, week (from Monday) or month of the project's time zone; or every tick."""
+    only: Only = "members"
+    """The present members; the entries, or the exits, since the export before. A list makes one file for each."""
+    segments: Annotated[
+        Annotated[Literal["all"], Tag("<text>")] | Annotated[list[Identifier], Tag("<list>")],
+        Discriminator(
+            by_kind, custom_error_type="segments", custom_error_message="segments must be all, or a list of segments"
+        ),
+    ] = "all"
+    """Segments with `export:` in their file are exported whatever stands here."""
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """The export of one segment, with nothing left open."""
+
+    segment: str
+    path: str
+    columns: tuple[str, ...]
+    format: Format
+    every: Period
+    only: tuple[Kind, ...]
+
+    def columns_of(self, kind: Kind, attributes: Iterable[str]) -> tuple[str, ...]:
+        """The columns of one of its files: a file leaves out what its rows cannot have."""
+        return tuple(name for name in self.columns if name in attributes or name in OWN_COLUMNS[kind])
+
+
+def plan_of(segment: str, project: ExportSettings, own: SegmentExport | None) -> ExportPlan:
+    """The export of `segment`: the project's settings with what its own file changes."""
+    changed = {name: getattr(own, name) for name in own.model_fields_set} if own is not None else {}
+    found = project.model_copy(update=changed)
+    only = (found.only,) if isinstance(found.only, str) else tuple(found.only)
+    return ExportPlan(segment, found.path, tuple(found.columns), found.format, found.every, only)
