@@ -71,7 +71,7 @@ def _value(report: Report, data: Data, use: ValueUse, seen: Seen) -> None:
     for text, loc in use.texts():
         if not seen.equal[use.value, text, _folds(use)]:
             known = data.values(use.source, use.value)
-            near = did_you_mean(text, known) or (f" (there are {', '.join(sorted(known))})" if len(known) <= 12 else "")
+            near = did_you_mean(text, known) or (f" (known: {', '.join(sorted(known))})" if len(known) <= 12 else "")
             what = f"'{text}' was never seen in {use.what}{near}"
             report.add(use.segment, "value-never-seen", loc, what, "mend the text, or remove it")
 

@@ -113,11 +113,16 @@ def date_literal(day: date) -> exp.Expr:
 
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The instants [start, end) of a day of the project's zone, in UTC."""
-    start = datetime(day.year, day.month, day.day, tzinfo=zone)
-    following = day + timedelta(days=1)
-    end = datetime(following.year, following.month, following.day, tzinfo=zone)
-    return start.astimezone(UTC), end.astimezone(UTC)
+    """The instants [start, end) of a day of the project's zone, in UTC; cut off where the calendar ends."""
+    end = datetime.max.replace(tzinfo=UTC) if day == date.max else _day_start(day + timedelta(days=1), zone)
+    return _day_start(day, zone), end
+
+
+def _day_start(day: date, zone: ZoneInfo) -> datetime:
+    try:
+        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    except OverflowError:  # the first day of year 1 begins in year 0, the last of 9999 in year 10000
+        return (datetime.min if day.year == 1 else datetime.max).replace(tzinfo=UTC)
 
 
 def _shifted(origin: datetime, bound: Bound) -> datetime:

@@ -101,7 +101,7 @@ def run_tests(specs: Specs, segments: Sequence[str] = (), only: str | None = Non
                 outcome = _outcome(specs, segment, number)
                 try:
                     found = _members(warehouse, compiled[given], segment.id, test)
-                except (duckdb.Error, TimeLimitError) as error:
+                except (duckdb.Error, TimeLimitError, InputError) as error:
                     hint = _MORE_COLUMNS if isinstance(error, duckdb.BinderException) else ""
                     outcome = replace(outcome, error=plain_message(str(error)) + hint)
                 else:

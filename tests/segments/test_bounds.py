@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -126,3 +126,11 @@ def test_a_bound_that_leaves_the_calendar_says_so() -> None:
 def test_a_key_that_is_none_is_refused(key: str) -> None:
     with pytest.raises((KeyError, ValueError)):
         bound_from_key(key)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("day", [date.min, date.max], ids=["the first day", "the last day"])
+def test_a_day_at_the_calendar_s_end_has_bounds(day: date, zone: str) -> None:
+    start, end = day_bounds(day, ZoneInfo(zone))
+    assert start < end
+    assert abs(start.replace(tzinfo=None) - datetime.combine(day, time.min)) < timedelta(days=1)

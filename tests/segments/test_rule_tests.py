@@ -57,6 +57,7 @@ ATTRIBUTES = {
     "date": ({"attribute": "born", "before": "2000-01-02"}, {"born": "2000-01-01"}, {"born": "2000-01-02"}),
     "time": ({"attribute": "seen", "within_last": "1 hour"}, {"seen": "2026-02-28T22:30:00Z"}, {"seen": "2026-02-28"}),
     "day of the project's zone": ({"attribute": "seen", "on": "2026-02-28"}, {"seen": "2026-02-28"}, {"seen": "2026-02-28T23:00:00Z"}),
+    "the calendar's last day": ({"attribute": "seen", "on": "9999-12-31"}, {"seen": "9999-12-31"}, {"seen": "9999-12-30"}),
     "boolean": ({"attribute": "wants", "is": True}, {"wants": True}, {"wants": False}),
     "list of texts": ({"attribute": "hobbies", "contains": "go"}, {"hobbies": ["chess", "go"]}, {"hobbies": ["gone"]}),
     "missing": ({"attribute": "city", "is_not": "London"}, {}, {"city": "London"}),
@@ -152,6 +153,11 @@ def test_models_of_sql_segments(tmp_path: Path, sql: str, rows: str, error: str)
     [outcome] = run_tests(load_specs(project(tmp_path, sql__rule=text)))
     assert (outcome.line, outcome.column) == (2, 9)
     assert error in str(outcome) if error else outcome.passed, str(outcome)
+
+
+def test_a_window_beyond_the_calendar_fails_the_test(tmp_path: Path) -> None:
+    [outcome] = outcomes(tmp_path, {"event": "buy", "within_last": "900 years"}, {"as_of": "0800-01-01"})
+    assert outcome.error == "'as_of - 900 years' leaves the calendar at as_of 0799-12-31T23:06:32+00:00"
 
 
 def run(root: Path, *words: str, monkeypatch: pytest.MonkeyPatch) -> int:
