@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from segflow.cli_doctor import doctor
+from segflow.cli_explain import explain
 from segflow.cli_export import export
 from segflow.cli_flow import flow_app
 from segflow.cli_history import history, overlap
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
-for command in (preview, segments, flows, history, overlap, export, release, doctor, rebuild, compact, lint):
+for command in (preview, explain, segments, flows, history, overlap, export, release, doctor, rebuild, compact, lint):
     app.command()(command)
 app.command("test")(run_segment_tests)
 

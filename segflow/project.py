@@ -15,6 +15,7 @@ from segflow.workspace import Workspace
 
 # What a question (`preview`, `members`) does without is imported by the methods that need it: all of it takes a second.
 if TYPE_CHECKING:
+    from segflow.explain.explain import Explanation
     from segflow.explain.look import Look
     from segflow.exports.single import Exported
     from segflow.history.listing import Listed
@@ -198,6 +199,16 @@ class Project(Workspace):
         from segflow.segments.rule_tests import run_tests
 
         return list(run_tests(self.specs, segments))
+
+    def explain(self, segment: str, contact: str, as_of: datetime | None = None) -> Explanation:
+        """Why a contact is in a segment at `as_of` (default now), or is not, by the file as it is.
+
+        See `segflow.explain.explain`. Nothing is written. Raises InputError for a contact that is not there.
+        """
+        from segflow.explain.explain import explain
+
+        self._check_segment(segment)
+        return explain(self, segment, contact, as_of)
 
     def release(
         self, segments: Sequence[str] = (), flows: Sequence[str] = (), contacts: bool = False, reason: str | None = None

@@ -55,14 +55,14 @@ def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | Non
     """Evaluate `segment` of `specs` and compare it with its members as of the last tick. `given`: it is a condition
     that no tick knows. `limit` bounds the samples. Raises InputError when dbt has not built anything yet, RunError
     when it cannot be evaluated, TimeLimitError."""
-    compiled, moment = part_of(specs, segment), _moment(as_of)
+    compiled, moment = part_of(specs, segment), moment_of(as_of)
     with opened(workspace) as warehouse:
         last = ticks.last(warehouse)
         members = members_query(workspace, compiled, segment, moment, warehouse)
         started = time.perf_counter()
         node = compiled.segments[segment].node
         shown = columns_of(node, compiled.columns) if node is not None else _named(compiled, segment)
-        with _limited(warehouse, compiled):
+        with limited(warehouse, compiled):
             warehouse.stage(_FOUND, _with_columns(members, compiled, segment, shown))
         numbers = _numbers(warehouse, segment)
         sample = warehouse.rows(_sample(list(shown), segment, limit))
@@ -92,8 +92,8 @@ def members(workspace: Workspace, segment: str, as_of: datetime | None) -> pa.Ta
     """(contact_id) of who would be a member, in order. Raises what `look` raises."""
     compiled = part_of(workspace.specs, segment)
     with opened(workspace) as warehouse:
-        query = members_query(workspace, compiled, segment, _moment(as_of), warehouse)
-        with _limited(warehouse, compiled):
+        query = members_query(workspace, compiled, segment, moment_of(as_of), warehouse)
+        with limited(warehouse, compiled):
             return warehouse.query(exp.select("contact_id").from_(query.subquery("preview")).order_by("contact_id"))
 
 
@@ -148,12 +148,14 @@ def _check_built(workspace: Workspace, warehouse: Warehouse) -> None:
         raise InputError(f"no tick has run yet, and dbt has not built {model}; run segflow tick")
 
 
-def _moment(as_of: datetime | None) -> datetime:
+def moment_of(as_of: datetime | None) -> datetime:
+    """The moment to look at, in UTC; by default now, to the second."""
     moment = as_of or datetime.now(UTC).replace(microsecond=0)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _limited(warehouse: Warehouse, compiled: Compiled) -> AbstractContextManager[None]:
+def limited(warehouse: Warehouse, compiled: Compiled) -> AbstractContextManager[None]:
+    """The time limit of `.sql` segments, where there are any."""
     if not compiled.sql_segments():
         return nullcontext()
     return warehouse.time_limit(compiled.specs.settings.sql_segments.timeout)

@@ -55,17 +55,27 @@ class Bound:
         """The instant this bound stands for. Raises InputError when it leaves the calendar (years 1 to 9999)."""
         return _shifted(as_of, self)
 
+    def value(self, as_of: datetime, zone: ZoneInfo) -> datetime | date | list[int]:
+        """What it stands for at this `as_of` (UTC): an instant, a day of `zone`, or numbers of days. Raises InputError
+        when it leaves the calendar."""
+        if self.kind == "instant":
+            return _shifted(as_of, self)
+        today = as_of.astimezone(zone).date()
+        first = datetime(today.year, today.month, today.day)
+        if self.kind == "date":
+            return _shifted(first, self).date()
+        assert self.shift is not None
+        return month_days(today, (self.shift.after(first) - first).days)
+
     def literal(self, as_of: datetime, zone: ZoneInfo) -> exp.Expr:
         """Its SQL literal at this `as_of` (UTC). Anniversaries become a tuple of numbers."""
-        if self.kind == "instant":
-            return timestamp_literal(_shifted(as_of, self))
-        today = as_of.astimezone(zone).date()
-        if self.kind == "date":
-            return date_literal(_shifted(datetime(today.year, today.month, today.day), self).date())
-        assert self.shift is not None
-        first = datetime(today.year, today.month, today.day)
-        days = (self.shift.after(first) - first).days
-        return exp.Tuple(expressions=[exp.Literal.number(n) for n in month_days(today, days)])
+        match self.value(as_of, zone):
+            case datetime() as instant:
+                return timestamp_literal(instant)
+            case date() as day:
+                return date_literal(day)
+            case days:
+                return exp.Tuple(expressions=[exp.Literal.number(n) for n in days])
 
 
 AS_OF = Bound("instant")

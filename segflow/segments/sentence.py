@@ -57,6 +57,11 @@ def sentence(condition: Any) -> list[str]:
     return [_leaf(condition)]
 
 
+def own_words(condition: Any) -> str:
+    """A condition without those that it holds: the first line of its sentence."""
+    return "not" if isinstance(condition, c.Not) else sentence(condition)[0]
+
+
 def _leaf(condition: Any) -> str:
     match condition:
         case c.AttributeCondition(attribute=name) if condition.held_for is not None:

@@ -1,0 +1,257 @@
+"""Why a contact is in a segment, or is not: `segflow explain`. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlglot import exp
+
+from segflow import ticks
+from segflow.errors import InputError, did_you_mean
+from segflow.explain.candidates import moments_of_change
+from segflow.explain.found import asked_by, bucket_of, facts_asked, lookup
+from segflow.explain.look import NO_HISTORY, limited, members_query, moment_of, opened
+from segflow.explain.part import part_of
+from segflow.explain.places import Place, place_of
+from segflow.explain.replay import MOMENT, Replay
+from segflow.segments.compiler import CONTACTS, Compiled
+from segflow.segments.history import new_values
+from segflow.segments.nodes import Member, Node, Value, facts_of
+from segflow.segments.resolve import Resolver
+from segflow.segments.sql import col, named, typed
+from segflow.warehouse.base import Warehouse, relation
+from segflow.workspace import Workspace
+
+_ID = Value("contact", "contact_id", "text")
+_END = datetime.max.replace(tzinfo=UTC)
+MOST_MOMENTS = 1_000
+"""How many moments are looked at. A change after them is not predicted."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One part of the condition, as it is written, and what it says about the contact."""
+
+    words: str
+    holds: bool
+    found: dict[str, Any]
+    """What a leaf looked at: attributes, counts, sums, the time of the last row. None: missing."""
+    until: datetime | None
+    """When it changes if nothing happens. None: not within what could be looked at, or that cannot be said."""
+    parts: list[Answer]
+    """What it holds; for a leaf about another segment, that segment's condition."""
+    segment: str | None = None
+    """The other segment that a leaf is about."""
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The contact entered or exited the segment."""
+
+    kind: str
+    at: datetime
+    entry_number: int
+    cause: str
+    triggers: bool
+    tick_id: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the segment says about the contact at `as_of`, by the files as they are."""
+
+    segment: str
+    contact_id: str
+    as_of: datetime
+    member: bool
+    until: datetime | None
+    """When membership changes if nothing happens."""
+    answer: Answer
+    kept_out_by: list[Answer]
+    """For someone not in: a smallest set of leaves that would have to change."""
+    member_at_last_tick: bool | None
+    last_tick: str | None
+    crossings: list[Crossing]
+    notes: list[str]
+
+
+def explain(workspace: Workspace, segment: str, contact: str, as_of: datetime | None) -> Explanation:
+    """Explain one contact. Raises InputError for a contact that is not there, and what `look` raises."""
+    compiled, moment = part_of(workspace.specs, segment), moment_of(as_of)
+    with opened(workspace) as warehouse:
+        members_query(workspace, compiled, segment, moment, warehouse)  # tells what is wrong where it cannot run
+        members = _members(workspace, compiled, warehouse, contact, moment)
+        catalog, zone = compiled.specs.catalog, compiled.zone
+        replay = Replay(warehouse, catalog, zone, contact, workspace.dbt.relation, members)
+        if not replay.values([moment], [], lambda _: {"contact_id": col("contact_id", CONTACTS)}):
+            raise InputError(_not_there(workspace, warehouse, replay, moment))
+        place = place_of(compiled.specs, segment, Resolver(catalog, zone))
+        judge = Judge(replay, place, moment, zone)
+        last = ticks.last(warehouse)
+        return Explanation(
+            segment=segment,
+            contact_id=contact,
+            as_of=moment,
+            member=place.holds(judge.now),
+            until=judge.until(place),
+            answer=judge.answer(place),
+            kept_out_by=[judge.answer(leaf) for leaf in place.in_the_way(judge.now)],
+            member_at_last_tick=_is_member(warehouse, segment, contact) if last is not None else None,
+            last_tick=last.tick_id if last is not None else None,
+            crossings=_crossings(warehouse, segment, contact),
+            notes=[NO_HISTORY] if as_of is not None and moment < datetime.now(UTC) else [],
+        )
+
+
+class Judge:
+    """What the parts of a condition say about one contact now, and when that changes."""
+
+    def __init__(self, replay: Replay, place: Place, as_of: datetime, zone: ZoneInfo) -> None:
+        self._replay = replay
+        leaves = {leaf.key: leaf.node for leaf in place.leaves() if leaf.node is not None}
+        [self.now] = replay.truths([as_of], leaves)
+        self._found = self._values(leaves, as_of)
+        self._unsure = self._cannot_be_said(leaves, as_of)
+        self._later = self._truths_later({key: n for key, n in leaves.items() if key not in self._unsure}, as_of, zone)
+
+    def answer(self, place: Place) -> Answer:
+        """The answer for one part and all below it."""
+        below = [*place.below, *([place.inside] if place.inside else [])]
+        return Answer(
+            words=place.words,
+            holds=place.holds(self.now),
+            found=self._found.get(place.key, {}),
+            until=self.until(place),
+            parts=[self.answer(one) for one in below],
+            segment=place.segment,
+        )
+
+    def until(self, place: Place) -> datetime | None:
+        """When a part changes if nothing happens."""
+        if not self.can_say(place):
+            return None
+        now = place.holds(self.now)
+        return next((row[MOMENT] for row in self._later if place.holds(row) != now), None)
+
+    def can_say(self, place: Place) -> bool:
+        """Does its future follow from time alone, as far as `known_to`?"""
+        return not self._unsure & {leaf.key for leaf in place.own_leaves()}
+
+    def _values(self, leaves: Mapping[str, Node], as_of: datetime) -> dict[str, dict[str, Any]]:
+        catalog, contact = self._replay.catalog, self._replay.contact
+        asked = {key: asked_by(node, catalog) for key, node in leaves.items()}
+        facts = {column.fact: column for one in asked.values() for column in facts_asked(one)}
+        [row] = self._replay.values(
+            [as_of],
+            [],
+            lambda columns: {
+                "contact_id": columns.value(_ID),
+                **{
+                    f"{key}: {name}": expression
+                    for key, one in asked.items()
+                    for name, expression in lookup(one, columns).items()
+                },
+            },
+            facts.values(),
+        )
+        return {
+            key: _told({name: row[f"{key}: {name}"] for name in asked[key]}) | bucket_of(node, contact)
+            for key, node in leaves.items()
+        }
+
+    def _cannot_be_said(self, leaves: Mapping[str, Node], as_of: datetime) -> set[str]:
+        """The leaves whose future depends on more than time: on a query, or on when a tick will first see a value."""
+        return {key for key, node in leaves.items() if not self._follows_from_time(node, as_of)}
+
+    def _follows_from_time(self, node: Node, as_of: datetime) -> bool:
+        for below in node.walk():
+            if isinstance(below, Member):
+                rule = self._replay.members[below.segment]
+                if isinstance(rule, bool) or not self._follows_from_time(rule, as_of):
+                    return False
+        held = {fact.source.name for fact in facts_of(node) if fact.source.kind == "held"}
+        mine = exp.EQ(this=col("contact_id", CONTACTS), expression=exp.Literal.string(self._replay.contact))
+        return not any(self._replay.at(as_of, new_values(name).where(mine)) for name in sorted(held))
+
+    def _truths_later(self, leaves: Mapping[str, Node], as_of: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
+        self.known_to = _END
+        if not leaves:
+            return []
+        below = [rule for rule in self._replay.members.values() if isinstance(rule, Node)]
+        moments = moments_of_change(self._replay, [*leaves.values(), *below], as_of, zone)
+        if len(moments) > MOST_MOMENTS:
+            self.known_to = moments[MOST_MOMENTS]
+        try:
+            return self._replay.truths(moments[:MOST_MOMENTS], leaves)
+        except InputError:  # A bound that leaves the calendar: nothing is said about then.
+            self.known_to = as_of
+            return []
+
+
+def _told(found: dict[str, Any]) -> dict[str, Any]:
+    """Times in UTC; the time of a row that does not exist is no value."""
+    return {name: _aware(value) for name, value in found.items() if value is not None or name not in ("last", "since")}
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+def _members(
+    workspace: Workspace, compiled: Compiled, warehouse: Warehouse, contact: str, as_of: datetime
+) -> dict[str, Node | bool]:
+    """What each segment is: a condition, or whether the query of a `.sql` segment finds the contact."""
+    found: dict[str, Node | bool] = {}
+    for name, segment in compiled.segments.items():
+        if segment.node is not None:
+            found[name] = segment.node
+            continue
+        query = members_query(workspace, compiled, name, as_of, warehouse)
+        mine = exp.select("contact_id").from_(query.subquery("members")).where(_equal("contact_id", contact))
+        with limited(warehouse, compiled):
+            found[name] = warehouse.query(mine.limit(1)).num_rows > 0
+    return found
+
+
+def _not_there(workspace: Workspace, warehouse: Warehouse, replay: Replay, as_of: datetime) -> str:
+    """Why there is no such contact."""
+    contact, spec = replay.contact, replay.catalog.contacts
+    key = typed(col(spec.key), "text")
+    rows = exp.select(key.as_("contact_id")).from_(replay.rows(spec.model))
+    if warehouse.query(rows.where(exp.EQ(this=key.copy(), expression=exp.Literal.string(contact)))).num_rows:
+        return f"contact {contact} is not there yet at {as_of:%Y-%m-%d %H:%M:%S} UTC: {spec.created_at} is later"
+    gone = exp.select("gone_at").from_(relation("contact_state")).where(_equal("contact_id", contact))
+    if (at := warehouse.scalar(gone)) is not None:
+        return f"contact {contact} is gone from model {spec.model}; the tick of {at:%Y-%m-%d %H:%M} UTC missed it first"
+    alike = exp.func("jaro_winkler_similarity", exp.Lower(this=key.copy()), exp.Literal.string(contact.lower()))
+    near = exp.select(key.as_("contact_id")).from_(workspace.dbt.relation(spec.model))
+    near = near.where(exp.Not(this=exp.Is(this=key.copy(), expression=exp.null())))
+    near = near.order_by(exp.Ordered(this=alike, desc=True), "contact_id").limit(5)
+    ids = [str(row["contact_id"]) for row in warehouse.rows(near)]
+    return f"there is no contact {contact} in model {spec.model}{did_you_mean(contact, ids)}"
+
+
+def _is_member(warehouse: Warehouse, segment: str, contact: str) -> bool:
+    query = exp.select("contact_id").from_(relation("segment_members"))
+    return bool(warehouse.query(query.where(_equal("segment", segment), _equal("contact_id", contact))).num_rows)
+
+
+def _crossings(warehouse: Warehouse, segment: str, contact: str) -> list[Crossing]:
+    """All of them, in order."""
+    parts = []
+    for kind, table, at in (("entered", "segment_entries", "entered_at"), ("exited", "segment_exits", "exited_at")):
+        columns: list[exp.Expr] = [named(exp.Literal.string(kind), "kind"), named(col(at), "at")]
+        columns += [col(name) for name in ("entry_number", "cause", "triggers", "tick_id")]
+        crossed = exp.select(*columns).from_(relation(table))
+        parts.append(crossed.where(_equal("segment", segment), _equal("contact_id", contact)))
+    both = exp.union(*parts, distinct=False).subquery("crossings")
+    rows = warehouse.rows(exp.select("*").from_(both).order_by(col("at"), col("entry_number"), col("kind")))
+    return [Crossing(**{**row, "at": _aware(row["at"])}) for row in rows]
+
+
+def _equal(column: str, value: str) -> exp.Expr:
+    return exp.EQ(this=col(column), expression=exp.Literal.string(value))

@@ -1,0 +1,221 @@
+"""What conditions say about one contact, at any number of moments in one query.
+
+The contact's own rows are copied first. Then the compiler's queries run on those alone, once per moment: a bound is no
+literal here but a column of the moments, which a lateral join brings into the query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.segments.bounds import bound_from_key, timestamp_literal
+from segflow.segments.fact_models import fact_query
+from segflow.segments.facts import FactColumn, by_model, collect
+from segflow.segments.membership_models import CONTACTS, contacts_query
+from segflow.segments.nodes import Fact, Member, Node
+from segflow.segments.predicate import Columns, two_valued
+from segflow.segments.sql import BOUND, REF, TICK_ID, col, ident, is_not_null, left_join, named, select, typed
+from segflow.specs.catalog import Catalog
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.tables import TABLES
+
+Resolve = Callable[[str], exp.Table]
+_MOMENTS = "the moments"
+"""No object or column of a user has a blank in its name."""
+MOMENT = "the moment"
+_LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
+_TYPES: dict[str, pa.DataType] = {
+    "instant": pa.timestamp("us"), "date": pa.date32(), "anniversaries": pa.list_(pa.int64())
+}  # fmt: skip
+
+
+class Replay:
+    """One contact's rows. `members` says of the segments that conditions refer to what they are: a condition, or, for
+    a `.sql` segment, whether the contact is in it."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        catalog: Catalog,
+        zone: ZoneInfo,
+        contact: str,
+        resolve: Resolve,
+        members: Mapping[str, Node | bool],
+    ) -> None:
+        self.catalog, self.contact = catalog, contact
+        self._warehouse, self._zone, self._resolve, self.members = warehouse, zone, resolve, members
+        self._copied: dict[str, exp.Table] = {}
+
+    def truths(self, moments: Sequence[datetime], conditions: Mapping[str, Node]) -> list[dict[str, Any]]:
+        """A row per moment (UTC) at which the contact is there, in order: `MOMENT`, and which of `conditions` hold."""
+        return self.values(moments, list(conditions.values()), lambda columns: {
+            name: two_valued(node, columns) for name, node in conditions.items()
+        })  # fmt: skip
+
+    def values(
+        self,
+        moments: Sequence[datetime],
+        nodes: Sequence[Node],
+        make: Callable[[Columns], Mapping[str, exp.Expr]],
+        facts: Iterable[FactColumn] = (),
+    ) -> list[dict[str, Any]]:
+        """The same with the columns that `make` makes of what `nodes` read; `facts` are computed besides."""
+        refers = any(isinstance(below, Member) for node in nodes for below in node.walk())
+        below = [rule for rule in self.members.values() if refers and isinstance(rule, Node)]
+        columns = {**collect([*nodes, *below]), **{column.fact: column for column in facts}}
+        query = self._about_contact(make(self._columns(columns)), columns)
+        return self._at(moments, query)
+
+    def at(self, moment: datetime, query: exp.Select) -> list[dict[str, Any]]:
+        """The rows of a query over models and bounds at a moment."""
+        return self._at([moment], self._laid_out(query))
+
+    def times(self, query: exp.Select) -> set[datetime | date]:
+        """Every timestamp (UTC) and date that a query over rows finds, whenever it is. Its only bound is `as_of`."""
+        inner = self._laid_out(query)
+        for bound in [column for column in inner.find_all(exp.Column) if column.table == _MOMENTS]:
+            bound.replace(timestamp_literal(_LAST_DAY))
+        table = self._warehouse.query(inner)
+        return {
+            value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+            for name, field in zip(table.column_names, table.schema, strict=True)
+            if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type)
+            for value in table.column(name).to_pylist()
+            if value is not None
+        }
+
+    def ever(self, attribute: str) -> exp.Query:
+        """The values that the contact has, had or will have in an attribute, as far as that is recorded."""
+        spec = self.catalog.contacts.attributes[attribute]
+        updates = exp.select(typed(col("value"), spec.type).as_("value")).from_(self.rows("contact_updates"))
+        updates = updates.where(col("name").eq(exp.Literal.string(attribute)), is_not_null(col("value")))
+        if spec.written_by == "flows":
+            return updates
+        now = exp.select(typed(col(spec.column or attribute), spec.type).as_("value"))
+        return exp.union(now.from_(self.rows(self.catalog.contacts.model)), updates, distinct=False)
+
+    def _columns(self, columns: Mapping[Fact, FactColumn]) -> Columns:
+        def member(segment: str) -> exp.Expr:
+            rule = self.members[segment]
+            if isinstance(rule, bool):
+                return exp.true() if rule else exp.false()
+            return exp.Paren(this=two_valued(rule, found))
+
+        found = Columns(
+            value=lambda value: col(value.name, CONTACTS),
+            fact=lambda fact: col(columns[fact].column, columns[fact].model),
+            member=member,
+        )
+        return found
+
+    def _about_contact(self, projections: Mapping[str, exp.Expr], columns: Mapping[Fact, FactColumn]) -> exp.Select:
+        query = select(
+            [named(expression, name) for name, expression in projections.items()],
+            contacts_query(self.catalog).subquery(ident(CONTACTS)),
+            exp.EQ(this=col("contact_id", CONTACTS), expression=exp.Literal.string(self.contact)),
+        )
+        for model, group in by_model(columns).items():
+            facts = fact_query(group, self.catalog).subquery(ident(model), copy=False)
+            same = exp.EQ(this=col("contact_id", model), expression=col("contact_id", CONTACTS))
+            left_join(query, facts, same)
+        return self._laid_out(query)
+
+    def _at(self, moments: Sequence[datetime], query: exp.Select) -> list[dict[str, Any]]:
+        if not moments:
+            return []
+        rows: list[dict[str, Any]] = self._table(self._moments(moments, query), query).to_pylist()
+        return rows
+
+    def _table(self, moments: pa.Table, query: exp.Select) -> pa.Table:
+        staged = self._warehouse.stage("moments", moments)
+        staged.set("alias", exp.TableAlias(this=ident(_MOMENTS)))
+        lateral = exp.Lateral(this=query.subquery(copy=False), alias=exp.TableAlias(this=ident("looked")))
+        whole = select([col(MOMENT, _MOMENTS), exp.Column(this=exp.Star(), table=ident("looked"))], staged)
+        whole.append("joins", exp.Join(this=lateral, kind="CROSS"))
+        found = self._warehouse.query(whole.order_by(col(MOMENT, _MOMENTS)))
+        zoned = found.column(MOMENT).cast(pa.timestamp("us", "UTC"))
+        return found.set_column(0, MOMENT, zoned)
+
+    def _moments(self, moments: Sequence[datetime], query: exp.Select) -> pa.Table:
+        keys = {column.name for column in query.find_all(exp.Column) if column.table == _MOMENTS}
+        fields = {MOMENT: pa.array([_naive(moment) for moment in moments], _TYPES["instant"])}
+        for key in sorted(keys):
+            bound = bound_from_key(key)
+            values = [_naive(bound.value(moment, self._zone)) for moment in moments]
+            fields[key] = pa.array(values, _TYPES[bound.kind])
+        return pa.table(fields)
+
+    def _laid_out(self, query: exp.Select) -> exp.Select:
+        """The query over the copied rows, its bounds columns of the moments."""
+
+        def lay(node: exp.Expr) -> exp.Expr:
+            if isinstance(node, exp.Table) and node.name.startswith(REF):
+                return self._place(node.name.removeprefix(REF), node.alias)
+            if isinstance(node, exp.In) and len(node.expressions) == 1 and _is_call(node.expressions[0], BOUND):
+                return exp.ArrayContains(this=lay(node.expressions[0]), expression=node.this)
+            if _is_call(node, BOUND):
+                return col(node.expressions[0].name, _MOMENTS)
+            return exp.Literal.string("") if _is_call(node, TICK_ID) else node
+
+        # Copied first: parts of it share nodes, and a node that is replaced is so at one place.
+        laid = query.transform(lay)
+        assert isinstance(laid, exp.Select)
+        return laid
+
+    def _place(self, model: str, alias: str) -> exp.Expr:
+        if model == CONTACTS:
+            return self._laid_out(contacts_query(self.catalog)).subquery(ident(alias or CONTACTS))
+        table = self.rows(model).copy()
+        table.set("alias", exp.TableAlias(this=ident(alias or model)))
+        return table
+
+    def rows(self, model: str) -> exp.Table:
+        """A temporary table of all rows of a model that can be about the contact; perhaps of some others, too."""
+        if model not in self._copied:
+            if model in TABLES:
+                source, mine = relation(model), [self._is_contact("contact_id")]
+            else:
+                source, mine = self._resolve(model), self._mine(model)
+            rows = exp.select("*").from_(source).where(exp.or_(*mine))
+            self._copied[model] = self._warehouse.stage(f"one__{model}", rows)
+        return self._copied[model]
+
+    def _mine(self, model: str) -> list[exp.Expr]:
+        catalog = self.catalog
+        found = [self._is_contact(catalog.contacts.key)] if catalog.contacts.model == model else []
+        found += [self._is_contact(source.contact) for source in catalog.events if source.model == model]
+        found += [self._is_contact(label.contact) for label in (catalog.lists, catalog.tags) if label.model == model]
+        for name, spec in catalog.objects.items():
+            if spec.model == model:
+                found.append(self._is_below(name))
+        return found
+
+    def _is_below(self, name: str) -> exp.Expr:
+        path = self.catalog.object_path(name)
+        own = path[0][1]
+        if own.contacts_by:
+            kind = self.catalog.contacts.attributes[own.contacts_by].type
+            return exp.In(this=typed(col(own.key), kind), query=self.ever(own.contacts_by).subquery())
+        if len(path) == 1:
+            return self._is_contact(own.link)
+        (_, _), (_, parent) = next(pairwise(path))
+        keys = exp.select(col(parent.key)).from_(self.rows(parent.model))
+        return exp.In(this=col(own.link), query=keys.subquery())
+
+    def _is_contact(self, column: str) -> exp.Expr:
+        return exp.EQ(this=typed(col(column), "text"), expression=exp.Literal.string(self.contact))
+
+
+def _is_call(node: exp.Expr, name: str) -> bool:
+    return isinstance(node, exp.Anonymous) and node.this == name
+
+
+def _naive(value: Any) -> Any:
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
