@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from demo.shop import build
 from segflow.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 class Result(NamedTuple):
@@ -92,6 +94,13 @@ def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
 
     preview = json.loads(run("preview", "tea_lovers", "--as-of", "2026-02-02", "--format", "json").out)
     assert (preview["would_enter"], preview["would_exit"]) == (0, 0)
+
+    blocks = re.findall(r"^\$ segflow ((?:preview|explain) .*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        command, shown = block.split("\n", 1)
+        told = "".join(f"{line.rstrip()}\n" for line in run(*command.split()).out.splitlines())
+        assert re.sub(r"\d+\.\d\d s", "", told) == re.sub(r"\d+\.\d\d s", "", shown), command
 
     values = json.loads(run("vars", "--as-of", "2026-02-02").out)["segflow"]
     assert values["bounds"]["as_of"] == "CAST('2026-02-02 00:00:00' AS TIMESTAMP)"
