@@ -7,12 +7,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from segflow.doctor.findings import Checked, Finding
 from segflow.doctor.patient import Patient
+from segflow.errors import SpecError
 from segflow.files import PARTIAL, reason
 from segflow.outbox.lease import Lease
 
@@ -77,13 +79,21 @@ def _written(patient: Patient) -> list[Path]:
     folders = {
         patient.warehouse_path.parent,
         patient.ledgers_path,
-        patient.path(settings.exports.path),
+        *_export_folders(patient),
         patient.root / "dbt" / "models" / "segflow",
         *(patient.path(sender.path) for sender in settings.all_senders().values() if sender.type == "mailbox"),
     }
     if patient.store_path is not None:
         folders.add(patient.store_path.parent)
     return sorted(folders)
+
+
+def _export_folders(patient: Patient) -> set[Path]:
+    """That of segflow.yml and, when the specs can be read, those of segments."""
+    folders = {patient.path(patient.settings.exports.path)}
+    with suppress(SpecError):
+        folders |= {patient.specs.path(plan.path) for plan in patient.specs.exports()}
+    return folders
 
 
 def _partial_files(patient: Patient) -> Iterator[Path]:
