@@ -4,7 +4,7 @@
 --
 -- All YAML segments in one pass: a row per segment and member.
 
-WITH depth_0 AS MATERIALIZED (
+WITH depth_0 AS (
     SELECT
         contacts.contact_id,
         coalesce(facts__event_cart_add.count_in_2_days_2bd7e2, 0) >= 1
@@ -83,7 +83,11 @@ WITH depth_0 AS MATERIALIZED (
                 OR facts__tags.name_is_friend_of_the_house_ae129a
             ),
             FALSE
-        ) AS in_vip_customers
+        ) AS in_vip_customers,
+        contacts.email_subscribed AS "contacts.email_subscribed",
+        facts__lists.name_is_tasting_evenings_662202 AS "facts__lists.name_is_tasting_evenings_662202",
+        facts__lists.name_is_win_back_sent_65cfd1 AS "facts__lists.name_is_win_back_sent_65cfd1",
+        facts__tags.name_is_had_refund_df60ac AS "facts__tags.name_is_had_refund_df60ac"
     FROM {{ ref('contacts') }} AS contacts
     LEFT JOIN {{ ref('facts__contact') }} AS facts__contact
         ON facts__contact.contact_id = contacts.contact_id
@@ -109,39 +113,33 @@ WITH depth_0 AS MATERIALIZED (
         ON facts__object_order_item.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__tags') }} AS facts__tags
         ON facts__tags.contact_id = contacts.contact_id
-), depth_1 AS MATERIALIZED (
+), depth_1 AS (
     SELECT
-        contacts.contact_id,
+        *,
         coalesce(
-            depth_0.in_london_paris
+            in_london_paris
             AND (
-                depth_0.in_vip_customers
-                OR depth_0.in_tea_lovers
-                OR depth_0.in_newsletter_readers
-                OR facts__lists.name_is_tasting_evenings_662202
+                in_vip_customers
+                OR in_tea_lovers
+                OR in_newsletter_readers
+                OR "facts__lists.name_is_tasting_evenings_662202"
             ),
             FALSE
         ) AS in_tea_room_guests,
         coalesce(
-            depth_0.in_lapsing_customers
-            AND contacts.email_subscribed
+            in_lapsing_customers
+            AND "contacts.email_subscribed"
             AND NOT coalesce(
                 (
-                    facts__tags.name_is_had_refund_df60ac
-                    OR depth_0.in_unhappy_reviewers
-                    OR facts__lists.name_is_win_back_sent_65cfd1
+                    "facts__tags.name_is_had_refund_df60ac"
+                    OR in_unhappy_reviewers
+                    OR "facts__lists.name_is_win_back_sent_65cfd1"
                 ),
                 FALSE
             ),
             FALSE
         ) AS in_win_back
-    FROM {{ ref('contacts') }} AS contacts
-    LEFT JOIN {{ ref('facts__lists') }} AS facts__lists
-        ON facts__lists.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('facts__tags') }} AS facts__tags
-        ON facts__tags.contact_id = contacts.contact_id
-    INNER JOIN depth_0
-        ON depth_0.contact_id = contacts.contact_id
+    FROM depth_0
 )
 SELECT
     segment,
@@ -167,14 +165,11 @@ FROM (
                 CASE WHEN in_sleeping_subscribers THEN 'sleeping_subscribers' END,
                 CASE WHEN in_tea_lovers THEN 'tea_lovers' END,
                 CASE WHEN in_unhappy_reviewers THEN 'unhappy_reviewers' END,
-                CASE WHEN in_vip_customers THEN 'vip_customers' END
+                CASE WHEN in_vip_customers THEN 'vip_customers' END,
+                CASE WHEN in_tea_room_guests THEN 'tea_room_guests' END,
+                CASE WHEN in_win_back THEN 'win_back' END
             ]
         ) AS segment,
-        contact_id
-    FROM depth_0
-    UNION ALL
-    SELECT
-        unnest([CASE WHEN in_tea_room_guests THEN 'tea_room_guests' END, CASE WHEN in_win_back THEN 'win_back' END]) AS segment,
         contact_id
     FROM depth_1
 ) AS members

@@ -4,7 +4,7 @@
 --
 -- All YAML segments in one pass: a row per segment and member.
 
-WITH depth_0 AS MATERIALIZED (
+WITH depth_0 AS (
     SELECT
         contacts.contact_id,
         NOT coalesce(contacts.vip, FALSE) AS in_boolean_and_everyone,
@@ -225,7 +225,13 @@ WITH depth_0 AS MATERIALIZED (
                 )
             ),
             FALSE
-        ) AS in_values_held_for_a_time
+        ) AS in_values_held_for_a_time,
+        facts__lists.name_is_newsletter_2b448d AS "facts__lists.name_is_newsletter_2b448d",
+        facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f AS "facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f",
+        facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49 AS "facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49",
+        facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc AS "facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc",
+        facts__tags.name_is_it_s_complicated_812c0a AS "facts__tags.name_is_it_s_complicated_812c0a",
+        facts__tags.name_is_set_1ec925 AS "facts__tags.name_is_set_1ec925"
     FROM {{ ref('contacts') }} AS contacts
     LEFT JOIN {{ ref('facts__contact') }} AS facts__contact
         ON facts__contact.contact_id = contacts.contact_id
@@ -241,6 +247,8 @@ WITH depth_0 AS MATERIALIZED (
         ON facts__events_pur.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__held') }} AS facts__held
         ON facts__held.contact_id = contacts.contact_id
+    LEFT JOIN {{ ref('facts__lists') }} AS facts__lists
+        ON facts__lists.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__message_clicked') }} AS facts__message_clicked
         ON facts__message_clicked.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('facts__message_opened') }} AS facts__message_opened
@@ -261,26 +269,20 @@ WITH depth_0 AS MATERIALIZED (
         ON facts__tags.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segment__from_sql') }} AS segment__from_sql
         ON segment__from_sql.contact_id = contacts.contact_id
-), depth_1 AS MATERIALIZED (
+), depth_1 AS (
     SELECT
-        contacts.contact_id,
+        *,
         coalesce(
-            facts__lists.name_is_newsletter_2b448d
-            AND NOT coalesce(facts__tags.name_is_it_s_complicated_812c0a, FALSE)
-            AND depth_0.in_londoners
-            AND facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49
-            AND facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc
-            AND facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f
-            AND facts__tags.name_is_set_1ec925,
+            "facts__lists.name_is_newsletter_2b448d"
+            AND NOT coalesce("facts__tags.name_is_it_s_complicated_812c0a", FALSE)
+            AND in_londoners
+            AND "facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49"
+            AND "facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc"
+            AND "facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f"
+            AND "facts__tags.name_is_set_1ec925",
             FALSE
         ) AS in_lists_tags_segments
-    FROM {{ ref('contacts') }} AS contacts
-    LEFT JOIN {{ ref('facts__lists') }} AS facts__lists
-        ON facts__lists.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('facts__tags') }} AS facts__tags
-        ON facts__tags.contact_id = contacts.contact_id
-    INNER JOIN depth_0
-        ON depth_0.contact_id = contacts.contact_id
+    FROM depth_0
 )
 SELECT
     segment,
@@ -312,14 +314,10 @@ FROM (
                 CASE WHEN in_text_operators THEN 'text_operators' END,
                 CASE WHEN in_texts_that_must_stay_texts THEN 'texts_that_must_stay_texts' END,
                 CASE WHEN in_timestamp_operators THEN 'timestamp_operators' END,
-                CASE WHEN in_values_held_for_a_time THEN 'values_held_for_a_time' END
+                CASE WHEN in_values_held_for_a_time THEN 'values_held_for_a_time' END,
+                CASE WHEN in_lists_tags_segments THEN 'lists_tags_segments' END
             ]
         ) AS segment,
-        contact_id
-    FROM depth_0
-    UNION ALL
-    SELECT
-        unnest([CASE WHEN in_lists_tags_segments THEN 'lists_tags_segments' END]) AS segment,
         contact_id
     FROM depth_1
 ) AS members

@@ -4,7 +4,7 @@
 --
 -- All YAML segments in one pass: a row per segment and member.
 
-WITH depth_0 AS MATERIALIZED (
+WITH depth_0 AS (
     SELECT
         contacts.contact_id,
         NOT coalesce(contacts.country = 'United Kingdom', FALSE)
