@@ -111,6 +111,7 @@ def _unused(report: Report, compiled: Compiled, segments: Sequence[NamedSegment]
         used |= {node.segment for node in nodes if isinstance(node, (Member, Crossed))}
     exported = specs.settings.exports.segments
     used |= set(exported) if exported != "all" else set()
+    used |= {segment.id for segment in specs.segments.values() if segment.spec.export is not None}
     for segment in segments:
         if segment.id not in used:
             what = "no flow, segment or export names this segment"

@@ -203,12 +203,13 @@ USES: dict[str, dict[str, str]] = {
     "segment": {"segments__y": "lint: {ignore: [unused-segment]}\nwhere: {not: {segment: x}}\n"},
     "query": {"sql__y": "/*\nlint: {ignore: [unused-segment]}\n*/\nselect contact_id from {{ ref('segment__x') }}\n"},
     "export": {"settings": "exports: {segments: [x]}\n"},
+    "export of its own": {"segments__x": "where: {tag: vip}\nexport: {only: entered}\n"},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("files", USES.values(), ids=USES)
 def test_used_segments(tmp_path: Path, files: dict[str, str]) -> None:
-    assert found(tmp_path, segments__x="where: {tag: vip}\n", **files) == []
+    assert found(tmp_path, **{"segments__x": "where: {tag: vip}\n", **files}) == []
 
 
 def test_an_unknown_rule_is_an_error_of_the_file(tmp_path: Path) -> None:
