@@ -19,6 +19,7 @@ from segflow.cli_history import history, overlap
 from segflow.cli_lint import lint
 from segflow.cli_listings import flows, segments
 from segflow.cli_outbox import outbox_app
+from segflow.cli_plan import plan
 from segflow.cli_preview import preview
 from segflow.cli_rebuild import compact, rebuild
 from segflow.cli_release import release
@@ -37,7 +38,21 @@ app = typer.Typer(
 )
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
-for command in (preview, explain, segments, flows, history, overlap, export, release, doctor, rebuild, compact, lint):
+for command in (
+    preview,
+    plan,
+    explain,
+    segments,
+    flows,
+    history,
+    overlap,
+    export,
+    release,
+    doctor,
+    rebuild,
+    compact,
+    lint,
+):
     app.command()(command)
 app.command("test")(run_segment_tests)
 
@@ -267,14 +282,14 @@ _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "
 def _shared_first(arguments: list[str]) -> list[str]:
     """Let the shared options stand anywhere: `segflow segments --format json` is what people type.
 
-    `export` has a --format of its own, which stays where it is.
+    `export` and `plan` have a --format of their own, which stays where it is.
     """
     shared: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
     for word in words:
         name = word.split("=", 1)[0]
-        own = name == "--format" and "export" in rest
+        own = name == "--format" and ("export" in rest or "plan" in rest)
         if name in ("--project-dir", "--format") and not own:
             shared.append(word)
             shared += [] if "=" in word else [following for following in [next(words, None)] if following is not None]

@@ -11,12 +11,14 @@ from segflow.cli_shared import options_of, project_of
 
 def release(
     context: typer.Context,
-    segments: Annotated[list[str] | None, typer.Argument(help="Segments that are held.")] = None,
+    segments: Annotated[list[str] | None, typer.Argument(help="Held segments, or whose old rule cannot run.")] = None,
     flow: Annotated[list[str] | None, typer.Option("--flow", help="A flow that is held; repeat it.")] = None,
     contacts: Annotated[bool, typer.Option("--contacts", help="The missing contacts are gone for good.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why; it is kept with the decision.")] = None,
 ) -> None:
-    """Let what a guard holds pass, once: you have looked, and it is right. The next tick does the rest."""
+    """Let what a guard holds pass, once: you have looked, and it is right. The next tick does the rest.
+
+    Also for an edited segment whose old rule cannot run any more: then what the edit moves may trigger flows."""
     from segflow import show
 
     rows = project_of(context).release(segments or [], flow or [], contacts, reason)

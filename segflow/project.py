@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from segflow.history.timeline import History
     from segflow.lint.findings import Finding
     from segflow.outbox.retriggers import Retrigger
+    from segflow.plan.result import Plan
     from segflow.rebuild.delivery_store import RebuiltStore
     from segflow.rebuild.run import Rebuilt
     from segflow.segments.rule_tests import Outcome
@@ -210,11 +212,23 @@ class Project(Workspace):
         self._check_segment(segment)
         return explain(self, segment, contact, as_of)
 
+    def plan(self, as_of: datetime | None = None) -> Plan:
+        """What a tick at `as_of` (default now) would do with the files as they are. Nothing is written.
+
+        Raises SpecError, InputError when `as_of` does not lie after the last tick or there is no warehouse yet, and
+        RunError when a tick is at work or the contacts cannot be built."""
+        from segflow.lint.run import lint
+        from segflow.plan.rehearse import plan
+
+        found = plan(self, as_of)
+        files = [one.segment for one in found.segments if one.change in ("new", "edited")]
+        return replace(found, findings=[str(one) for one in lint(self, files)] if files else [])
+
     def release(
         self, segments: Sequence[str] = (), flows: Sequence[str] = (), contacts: bool = False, reason: str | None = None
     ) -> list[dict[str, Any]]:
         """Let what a guard holds pass at the next tick, once. Returns the decisions: id, kind, name, reason,
-        decided_by, decided_at, tick_id. Raises InputError when something is unknown or no guard of its own holds it."""
+        decided_by, decided_at, tick_id. Raises InputError when something is unknown or there is nothing to let pass."""
         from segflow.releases import release
 
         return release(self, segments, flows, contacts, reason)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlglot import exp
 
 from segflow import ticks
 from segflow.crossings.guards import contacts_lost
-from segflow.errors import InputError, did_you_mean
+from segflow.errors import InputError, SegflowError, did_you_mean
 from segflow.outbox.decisions import EVERYBODY
+from segflow.plan.rehearse import plan
 from segflow.segments.compiler import CONTACTS
 from segflow.specs.guards import guard_of
 from segflow.warehouse.base import Warehouse, relation
@@ -27,16 +29,19 @@ def release(
 ) -> list[dict[str, Any]]:
     """Let what a guard holds pass at the next tick, once. Returns the decisions, one row each.
 
+    For an edited segment whose old rule cannot run any more, what the edit moves may trigger as `on_change` says.
     It takes no lease: a tick that runs meanwhile uses the decision when it has not come that far yet. Raises
-    InputError, and records nothing, when something is unknown or no guard of its own holds it.
+    InputError, and records nothing, when something is unknown or there is nothing to let pass.
     """
     if not segments and not flows and not contacts:
         raise InputError("say what to release: SEGMENT..., --flow FLOW or --contacts")
     with project.warehouse() as warehouse:
         warehouse.ensure_tables()
         held = {kind: _held(warehouse, kind) for kind in ("segment", "flow")}
+        unsure = _old_rule_broken(project) if set(segments) - set(held["segment"]) else set()
         for name in segments:
-            _check("segment", name, name, project.specs.segments, held["segment"])
+            if name not in unsure:
+                _check("segment", name, name, project.specs.segments, held["segment"])
         for name in flows:
             _check("flow", name, f"--flow {name}", project.specs.flows, held["flow"])
         if contacts and not _contacts_held(project, warehouse):
@@ -46,6 +51,19 @@ def release(
     rows += decisions.record("flow", flows, reason)
     rows += decisions.record("contacts", [EVERYBODY] if contacts else [], reason)
     return rows
+
+
+def _old_rule_broken(project: Workspace) -> set[str]:
+    """The segments whose edit the next tick could not tell from data, as far as it can be planned."""
+    with project.warehouse() as warehouse:
+        last = ticks.last(warehouse)
+    if last is None:
+        return set()
+    try:
+        found = plan(project, max(datetime.now(UTC), last.as_of + timedelta(seconds=1)))
+    except SegflowError:
+        return set()
+    return {one.segment for one in found.segments if one.old_rule in ("broken", "released")}
 
 
 def _held(warehouse: Warehouse, kind: str) -> dict[str, str]:

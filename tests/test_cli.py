@@ -104,6 +104,32 @@ def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
 
     values = json.loads(run("vars", "--as-of", "2026-02-02").out)["segflow"]
     assert values["bounds"]["as_of"] == "CAST('2026-02-02 00:00:00' AS TIMESTAMP)"
+    _check_plan(run, shop)
+
+
+def _check_plan(run: Run, shop: Path) -> None:
+    """The plan in the README is what `plan` prints; the other forms say the same."""
+    plan = ("plan", "--as-of", "2026-02-03")
+    assert run(*plan, "--exit-code").code == 0
+    segment = shop / "segment_specs/tea_lovers.yml"
+    live = segment.read_text(encoding="utf-8")
+    segment.write_text(live.replace("gte: 10", "gte: 6"), encoding="utf-8")
+    try:
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        shown = readme.split("$ segflow plan --as-of 2026-02-03\n")[1].split("```")[0]
+        told = run(*plan, "--exit-code")
+        assert told.code == 1
+        assert [line.rstrip() for line in told.out.splitlines()] == shown.splitlines()
+        data = json.loads(run("--format", "json", *plan).out)
+        assert data["changes"]
+        assert {one["segment"]: one["entries"] for one in data["segments"]}["tea_lovers"] == {"definition": 5}
+        comment = run(*plan, "--format", "markdown")
+        assert comment.code == 0
+        assert "| tea_lovers | edited | 31 → 36 | 5 definition |  |  |" in comment.out
+        refused = run("plan", "--as-of", "2026-02-01", "--exit-code")
+        assert (refused.code, refused.out) == (2, "")
+    finally:
+        segment.write_text(live, encoding="utf-8")
 
 
 def test_stop_sending_is_kept_and_lifted(run: Run) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from segflow.outbox.database import Database
 from segflow.outbox.lease import Lease, LeaseTable
@@ -64,15 +64,24 @@ class MessageEvents:
     def adopt(self, lease: Lease, tick_id: str) -> list[dict[str, Any]]:
         """Book what no tick has taken yet under this one, and return all that it has: the rows of ledger
         `message_events` without `tick_id`; times aware, in UTC. Repeating it adds what came meanwhile."""
-        columns = (
-            messages.c.message_id, messages.c.flow, messages.c.step, messages.c.contact_id, messages.c.channel,
-            message_events.c.kind, message_events.c.at,
-        )  # fmt: skip
-        joined = message_events.join(messages, messages.c.message_id == message_events.c.message_id)
         with self._database.write("adopt_message_events") as connection:
             self._leases.check_in(connection, lease)
             new = update(message_events).where(message_events.c.tick_id.is_(None))
             connection.execute(new.values(tick_id=tick_id))
-            mine = select(*columns).select_from(joined).where(message_events.c.tick_id == tick_id)
-            ordered = mine.order_by(message_events.c.at, messages.c.message_id, message_events.c.kind)
-            return [dict(row._mapping) for row in connection.execute(ordered)]
+            return _rows(connection, message_events.c.tick_id == tick_id)
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """The rows that the next tick would adopt."""
+        with self._database.read() as connection:
+            return _rows(connection, message_events.c.tick_id.is_(None))
+
+
+def _rows(connection: Connection, which: ColumnElement[bool]) -> list[dict[str, Any]]:
+    columns = (
+        messages.c.message_id, messages.c.flow, messages.c.step, messages.c.contact_id, messages.c.channel,
+        message_events.c.kind, message_events.c.at,
+    )  # fmt: skip
+    joined = message_events.join(messages, messages.c.message_id == message_events.c.message_id)
+    found = select(*columns).select_from(joined).where(which)
+    ordered = found.order_by(message_events.c.at, messages.c.message_id, message_events.c.kind)
+    return [dict(row._mapping) for row in connection.execute(ordered)]

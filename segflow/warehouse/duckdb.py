@@ -24,6 +24,8 @@ from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import SCHEMA, TABLES, Table
 
 _ROWS_AT_ONCE = 500_000
+ARROW_ROWS = "segflow_rows"
+"""The name under which a statement finds the rows that it is given."""
 
 
 class DuckDBWarehouse(Warehouse):
@@ -242,11 +244,11 @@ class DuckDBWarehouse(Warehouse):
         if isinstance(rows, exp.Query):
             yield rows
             return
-        self._connection.register("segflow_rows", rows)
+        self._connection.register(ARROW_ROWS, rows)
         try:
-            yield exp.select(*(exp.column(name, quoted=True) for name in rows.schema.names)).from_("segflow_rows")
+            yield exp.select(*(exp.column(name, quoted=True) for name in rows.schema.names)).from_(ARROW_ROWS)
         finally:
-            self._connection.unregister("segflow_rows")
+            self._connection.unregister(ARROW_ROWS)
 
     def _names(self, source: exp.Query) -> list[str]:
         if not source.is_star:

@@ -72,9 +72,13 @@ class Scenario:
             if "between" in tick:
                 self._change(tick["between"])
             before = self.world.ledgers() if "unchanged" in tick else {}
-            report = self.world.tick(_instant(tick["at"]))
+            report = self.tick(_instant(tick["at"]))
             self._check(f"tick {number} at {tick['at']}", tick, report, before)
             self.world.check_replay()
+
+    def tick(self, at: datetime) -> TickReport:
+        """Run one tick."""
+        return self.world.tick(at)
 
     def _change(self, told: dict[str, Any]) -> None:
         self.world.missing = set(told.get("missing_columns", []))

@@ -1,0 +1,133 @@
+"""`segflow plan`: the stages of a tick up to `advance`, in a transaction that is rolled back.
+
+They are the tick's own stages over stand-ins: the warehouse is a rehearsal, the generated models run inside of it, and
+the delivery store is only looked at. So what is planned is what a tick does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from sqlglot import exp
+
+from segflow import record, ticks
+from segflow.errors import ContactsLostError, InputError, RunError
+from segflow.outbox.lease import Lease
+from segflow.outbox.store import DeliveryStore
+from segflow.plan.models import RehearsedModels
+from segflow.plan.read import Before, plan_of
+from segflow.plan.result import Plan
+from segflow.plan.store import RehearsedStore
+from segflow.tick import STAGES, TickReport, TickRun
+from segflow.warehouse.base import Warehouse
+from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.rehearsal import Rehearsal, rehearse
+from segflow.workspace import Workspace
+
+_LAST_STAGE = "advance"
+
+
+class _Rehearsed(Workspace):
+    """A project whose stages write into a rehearsal."""
+
+    def __init__(self, real: Workspace, warehouse: Rehearsal, store: DeliveryStore | None, as_of: datetime) -> None:
+        super().__init__(real.root, real.holder)
+        self._rehearsal = warehouse
+        # What is in the dictionary is not computed.
+        self.__dict__ |= {
+            "specs": real.specs,
+            "compiled": real.compiled,
+            "dbt": RehearsedModels(real.compiled, real.dbt, warehouse, as_of),
+            "store": RehearsedStore(store),
+        }
+
+    def warehouse(self) -> Warehouse:
+        return self._rehearsal
+
+    def write_models(self) -> list[Path]:
+        return []
+
+
+class _RehearsedRun(TickRun):
+    """A tick that commits nothing, and keeps no file of its ledgers."""
+
+    @contextmanager
+    def commit(self, stage: str) -> Iterator[Warehouse]:
+        with self.project.warehouse() as warehouse:
+            yield warehouse
+            self.row = self.row.with_(stage=stage)
+            ticks.save(warehouse, self.row)
+
+
+def plan(project: Workspace, as_of: datetime | None = None) -> Plan:
+    """What a tick at `as_of` (default: now) would do with the files as they are. Nothing is written.
+
+    Raises InputError when there is no warehouse yet or `as_of` does not lie after the last tick, RunError when a tick
+    is at work or the contacts cannot be built.
+    """
+    as_of = as_of or datetime.now(UTC)
+    as_of = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    _ = project.compiled  # wrong specs are told before anything is opened
+    store = _store(project)
+    if not project.warehouse_path.exists():
+        raise InputError(
+            f"there is no warehouse {project.warehouse_path} yet, and dbt has built nothing to plan with; run "
+            "segflow tick --no-send, which sends nothing"
+        )
+    with project.warehouse() as warehouse:
+        assert isinstance(warehouse, DuckDBWarehouse)
+        return rehearse(warehouse, lambda rehearsal: _play(project, rehearsal, store, as_of))
+
+
+def _store(project: Workspace) -> DeliveryStore | None:
+    """The delivery store, if there is one; to open it would make one."""
+    setting = project.specs.settings.delivery.store
+    if "://" not in setting and not project.specs.path(setting).exists():
+        return None
+    held = project.store.leases.look()
+    if held.state == "held":
+        raise RunError(f"a tick is at work: {held.holder}. Plan again when it is done")
+    return project.store
+
+
+def _check_built(project: Workspace, warehouse: Warehouse) -> None:
+    """Before the first tick nobody but a person has run dbt."""
+    model = project.specs.catalog.contacts.model
+    if warehouse.bind(exp.select("*").from_(project.dbt.relation(model))):
+        raise InputError(
+            f"no tick has run yet, and dbt has not built {model}: there is nothing to plan with. Run dbt build on your "
+            "own models, or segflow tick --no-send, which sends nothing"
+        )
+
+
+def _play(project: Workspace, warehouse: Rehearsal, store: DeliveryStore | None, as_of: datetime) -> Plan:
+    warehouse.ensure_tables()
+    last = ticks.last(warehouse)
+    if store is not None:
+        record.check(store, last)
+    record.check_whole(warehouse, project.warehouse_path)
+    ticks.check_order(as_of, last)
+    if last is not None and last.as_of == as_of:
+        raise InputError(f"there is a tick at {as_of.isoformat()} already: give a later --as-of")
+    row = ticks.TickRow(
+        ticks.tick_id_of(as_of), as_of, None, "running", datetime.now(UTC), previous_tick=last.tick_id if last else None
+    )
+    ticks.save(warehouse, row)
+    if last is None:
+        _check_built(project, warehouse)
+    before = Before.read(project.compiled, warehouse, last)
+    stand_in = _Rehearsed(project, warehouse, store, as_of)
+    run = _RehearsedRun(cast(Any, stand_in), row, Lease("plan", project.holder, 0), TickReport(row.tick_id, as_of))
+    stopped = None
+    try:
+        for stage in STAGES:
+            stage.run(run)
+            if stage.name == _LAST_STAGE:
+                break
+    except ContactsLostError as error:
+        stopped = str(error)
+    return plan_of(run, before, stopped)

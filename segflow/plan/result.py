@@ -1,0 +1,99 @@
+"""What `segflow plan` finds out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Change = Literal["new", "edited", "models", "renamed", "removed", "status", "none"]
+"""Against what is live: there is no such thing yet; another rule or other steps; another version only because models of
+the user's changed; nothing but its name; its file is gone; a flow that is paused, resumed, ... ; nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentPlan:
+    """What the next tick would do to one segment."""
+
+    segment: str
+    renamed_from: str | None
+    change: Change
+    status: str
+    """ok, stale, held or deleted, as in `segment_sizes`."""
+    reason: str | None
+    version: int
+    members_before: int
+    members: int
+    entries: Mapping[str, int]
+    """Cause -> contacts."""
+    exits: Mapping[str, int]
+    triggering: int
+    """Those of its crossings that may trigger flows."""
+    old_rule: str
+    """none: the rule is the same; ran: the old one was evaluated; broken: it cannot run any more; released."""
+
+    @property
+    def quiet(self) -> bool:
+        """Does nothing happen to it?"""
+        return self.change == "none" and self.status == "ok" and not self.entries and not self.exits
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovePlan:
+    """A step that is gone, and where the contacts that stand at it would go on; None: their enrollments end."""
+
+    step: str
+    next_step: str | None
+    contacts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowPlan:
+    """What the next tick would do to one flow."""
+
+    flow: str
+    change: Change
+    status: str
+    """active, paused, held, ..., as in `flow_cursors`; draft; removed."""
+    status_before: str | None
+    reason: str | None
+    enrolled: int
+    ends: Mapping[str, int]
+    """Reason -> enrollments under way that would end."""
+    messages: Mapping[str, int]
+    """Step -> messages."""
+    moves: list[MovePlan]
+    active: int
+
+    @property
+    def quiet(self) -> bool:
+        """Does nothing happen to it?"""
+        done = self.enrolled or self.ends or self.messages or self.moves or self.status == "held"
+        return self.change == "none" and not done
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a tick at `as_of` would do with the files as they are."""
+
+    as_of: datetime
+    last_tick: str | None
+    """What is live; None before the first tick."""
+    stopped: str | None
+    """Why the tick would stop before any crossing: a guard on contacts. Segments and flows are empty then."""
+    contacts: int
+    segments: list[SegmentPlan] = field(default_factory=list)
+    flows: list[FlowPlan] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    """What `segflow lint` says about the segments that are new or edited."""
+    warnings: list[str] = field(default_factory=list)
+    """What to look at before these files go live."""
+    notes: list[str] = field(default_factory=list)
+    """What to know about these numbers."""
+
+    @property
+    def changes(self) -> bool:
+        """Do the files differ from what is live? Contacts that move because of their data are no change."""
+        found = [*(one.change for one in self.segments), *(one.change for one in self.flows)]
+        return any(change != "none" for change in found)

@@ -1,0 +1,71 @@
+"""The delivery store as a rehearsal sees it: what waits for the next tick is shown, and nothing is taken or booked.
+
+It has what the stages up to `advance` ask of a store, and no more: anything else fails, so that nothing can slip
+through to the real one. `store` is None where there is none yet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from segflow.outbox.decisions import Kind
+from segflow.outbox.retriggers import Retrigger
+from segflow.outbox.store import DeliveryStore
+
+
+class RehearsedStore:
+    """Stands in for `DeliveryStore`."""
+
+    def __init__(self, store: DeliveryStore | None) -> None:
+        self._store = store
+        self.decisions, self.retriggers = _Decisions(store), _Retriggers(store)
+        self.leases, self.message_events = _Leases(), _MessageEvents(store)
+
+    def adopt_decisions(self, *_: object) -> None:
+        pass
+
+    def set_mark(self, *_: object) -> None:
+        pass
+
+    def mark(self, name: str) -> str | None:
+        return self._store.mark(name) if self._store is not None else None
+
+    def settled_since(self, tick_id: str | None) -> dict[str, int]:
+        return self._store.settled_since(tick_id) if self._store is not None else {}
+
+    def attempts_of(self, tick_id: str) -> list[dict[str, Any]]:
+        return self._store.attempts_of(tick_id) if self._store is not None else []
+
+    def all_suppressions(self) -> list[dict[str, Any]]:
+        return self._store.all_suppressions() if self._store is not None else []
+
+
+class _Part:
+    def __init__(self, store: DeliveryStore | None) -> None:
+        self._store = store
+
+    def book(self, *_: object) -> None:
+        pass
+
+
+class _Decisions(_Part):
+    def released(self, kind: Kind, tick_id: str) -> set[str]:
+        return self._store.decisions.released(kind, tick_id) if self._store is not None else set()
+
+    def used(self, _: str) -> list[dict[str, Any]]:
+        return []
+
+
+class _Retriggers(_Part):
+    def waiting(self, tick_id: str) -> list[Retrigger]:
+        return self._store.retriggers.waiting(tick_id) if self._store is not None else []
+
+
+class _MessageEvents(_Part):
+    def adopt(self, *_: object) -> list[dict[str, Any]]:
+        return self._store.message_events.waiting() if self._store is not None else []
+
+
+class _Leases:
+    def check(self, *_: object) -> None:
+        pass

@@ -1,0 +1,142 @@
+"""A plan in words: what its table on a terminal and its Markdown have in common."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from segflow.plan.result import FlowPlan, Plan, SegmentPlan
+
+SEGMENT_COLUMNS = ("segment", "change", "members", "entries", "exits", "triggering")
+FLOW_COLUMNS = ("flow", "change", "enrolled", "messages", "ends")
+_CHANGES = {"models": "models changed", "none": ""}
+
+
+def headline(plan: Plan) -> str:
+    """What is compared with what, and the sums."""
+    since = f"compared with tick {plan.last_tick}" if plan.last_tick else "before the first tick"
+    told = [f"{plan.contacts:,} contacts"]
+    for kind, changes in (("segment", _changes(plan.segments)), ("flow", _changes(plan.flows))):
+        told += [f"{_many(count, kind)} {change}" for change, count in sorted(changes.items())]
+    entries = sum(sum(one.entries.values()) for one in plan.segments)
+    exits = sum(sum(one.exits.values()) for one in plan.segments)
+    messages = sum(sum(one.messages.values()) for one in plan.flows)
+    told += [_many(entries, "entry", "entries"), _many(exits, "exit"), _many(messages, "message")]
+    return f"A tick at {plan.as_of:%Y-%m-%d %H:%M} UTC, {since}: {', '.join(told)}"
+
+
+def segment_rows(plan: Plan) -> list[dict[str, Any]]:
+    """The segments to which something happens, as cells under SEGMENT_COLUMNS."""
+    return [
+        {
+            "segment": one.segment,
+            "change": _segment_change(one),
+            "members": f"{one.members_before:,} → {one.members:,}"
+            if one.members_before != one.members
+            else one.members,
+            "entries": _split(one.entries),
+            "exits": _split(one.exits),
+            "triggering": one.triggering or "",
+        }
+        for one in plan.segments
+        if not one.quiet
+    ]
+
+
+def flow_rows(plan: Plan) -> list[dict[str, Any]]:
+    """The flows to which something happens, as cells under FLOW_COLUMNS."""
+    return [
+        {
+            "flow": one.flow,
+            "change": f"{one.status_before} → {one.status}"
+            if one.change == "status"
+            else _CHANGES.get(one.change, one.change),
+            "enrolled": one.enrolled or "",
+            "messages": _split(one.messages),
+            "ends": _split(one.ends),
+        }
+        for one in plan.flows
+        if not one.quiet
+    ]
+
+
+def quiet(plan: Plan) -> str | None:
+    """How many segments and flows nothing happens to."""
+    told = [
+        _many(count, kind)
+        for kind, found in (("segment", plan.segments), ("flow", plan.flows))
+        if (count := sum(one.quiet for one in found))
+    ]
+    return f"Nothing happens to {' and '.join(told)}." if told else None
+
+
+def details(plan: Plan) -> list[str]:
+    """What tables have no room for: what is held or stale and why, and where steps that are gone lead."""
+    found = [f"The tick would stop: {plan.stopped}"] if plan.stopped else []
+    for segment in plan.segments:
+        if segment.status in ("stale", "held"):
+            found.append(f"segment {segment.segment} would be {segment.status}: {segment.reason}")
+    for flow in plan.flows:
+        if flow.status == "held":
+            found.append(f"flow {flow.flow} would be held: {flow.reason}")
+        for move in flow.moves:
+            where = f"go on at {move.next_step}" if move.next_step else "are done with it, because no step is left"
+            found.append(f"flow {flow.flow}: step {move.step} is gone; the {move.contacts:,} contacts there {where}")
+    return found
+
+
+def markdown(plan: Plan) -> str:
+    """The plan as a comment on a pull request."""
+    parts = ["### segflow plan", f"{headline(plan)}."]
+    for columns, rows in ((SEGMENT_COLUMNS, segment_rows(plan)), (FLOW_COLUMNS, flow_rows(plan))):
+        if rows:
+            parts.append(_markdown_table(columns, rows))
+    if told := quiet(plan):
+        parts.append(told)
+    if found := details(plan):
+        parts.append("\n".join(f"- {line}" for line in found))
+    if plan.findings:
+        parts.append("\n".join(["**segflow lint**", "", *(f"- {line}" for line in plan.findings)]))
+    if plan.warnings:
+        parts.append("\n".join(["**Look at this first**", "", *(f"- {line}" for line in plan.warnings)]))
+    parts += [f"_{note}_" for note in plan.notes]
+    return "\n\n".join(parts)
+
+
+def _segment_change(one: SegmentPlan) -> str:
+    told = [] if one.change in ("none", "renamed") else [_CHANGES.get(one.change, one.change)]
+    return ", ".join([*told, f"renamed from {one.renamed_from}"] if one.renamed_from else told)
+
+
+def _markdown_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    numbers = {"triggering", "enrolled"}
+    lines = [
+        f"| {' | '.join(columns)} |",
+        f"|{'|'.join(' ---: ' if name in numbers else ' --- ' for name in columns)}|",
+    ]
+    lines += [f"| {' | '.join(_cell(row[name]) for name in columns)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
+
+
+def _split(counts: Mapping[str, int]) -> str:
+    """`12 (8 definition, 4 data)`"""
+    if not counts:
+        return ""
+    if len(counts) == 1:
+        return "".join(f"{count:,} {name}" for name, count in counts.items())
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return f"{sum(counts.values()):,} ({', '.join(f'{count:,} {name}' for name, count in ordered)})"
+
+
+def _changes(found: Sequence[SegmentPlan] | Sequence[FlowPlan]) -> Counter[str]:
+    words = {"models": "with changed models", "status": "with another status"}
+    return Counter(words.get(one.change, one.change) for one in found if one.change != "none")
+
+
+def _many(count: int, one: str, more: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
