@@ -2,10 +2,10 @@
 
 A file holds scenarios by name. Each has the world at the start (`contacts`, `events`, `lists`, `tags`, `segments`,
 `flows`) and `ticks`. A tick has its time (`at`), what changes before it (the same keys; null removes) and what must
-come of it. Data with a time (`at`, `added_at`, `created_at`) may stand at the start: nobody sees it before. `settings`
-of a scenario is its segflow.yml. What a person says before a tick: `release: {segments: [old], flows: [hi]}`, and
-`retrigger: {flow: hi, segment: old, contacts: [ana], ignore_reentry: true}` (all but the flow may be left out);
-`between` is what changes after that.
+come of it; `leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may
+stand at the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a
+tick: `release: {segments: [old], flows: [hi]}`, and `retrigger: {flow: hi, segment: old, contacts: [ana],
+ignore_reentry: true}` or a list of such (all but the flow may be left out); `between` is what changes after that.
 
 What must come of a tick, each as short texts:
 
@@ -63,14 +63,15 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release", "retrigger", "between"}
+            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release", "retrigger", "between", "leave_list"}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
                 self._change(tick)
             if "release" in tick:
                 self.world.project.release(**tick["release"], reason="it is right")
-            if "retrigger" in tick:
-                self.world.project.retrigger(**tick["retrigger"])
+            asked = tick.get("retrigger", [])
+            for one in asked if isinstance(asked, list) else [asked]:
+                self.world.project.retrigger(**one)
             if "between" in tick:
                 self._change(tick["between"])
             before = self.world.ledgers() if "unchanged" in tick else {}
@@ -93,6 +94,8 @@ class Scenario:
             known = {key: event[key] for key in ("contact_id", "at", "name")}
             rest = {key: value for key, value in event.items() if key not in known}
             self.data["events"].append({**known, "properties": json.dumps(rest)})
+        for name, contacts in told.get("leave_list", {}).items():
+            self.data["lists"] = [r for r in self.data["lists"] if r["name"] != name or r["contact_id"] not in contacts]
         for table in ("lists", "tags"):
             self.data[table] += told.get(table, [])
         rows = {**self.data, "contacts": list(self.data["contacts"].values())}
