@@ -121,17 +121,17 @@ def _tables(specs: Specs) -> dict[str, dict[str, str]]:
     return tables
 
 
-def _accepted(annotation: Any, seen: set[type[BaseModel]]) -> Iterator[str]:
+def accepted_keys(annotation: Any, seen: set[type[BaseModel]]) -> Iterator[str]:
     """Every key of the models that an annotation is made of."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in seen:
         seen.add(annotation)
         for name, field in annotation.model_fields.items():
             yield field.alias or name
-            yield from _accepted(field.annotation, seen)
+            yield from accepted_keys(field.annotation, seen)
             for extra in field.metadata:
-                yield from _accepted(extra, seen)
+                yield from accepted_keys(extra, seen)
     for inner in get_args(annotation):
-        yield from _accepted(inner, seen)
+        yield from accepted_keys(inner, seen)
 
 
 def _shown(value: Any) -> Iterator[str]:
@@ -147,6 +147,6 @@ def _shown(value: Any) -> Iterator[str]:
 def test_every_accepted_key_has_an_example() -> None:
     seen: set[type[BaseModel]] = set()
     models = [*CONDITION_MODELS.values(), *PROPERTY_MODELS.values()]
-    accepted = {key for model in models for key in _accepted(model, seen)}
+    accepted = {key for model in models for key in accepted_keys(model, seen)}
     assert {"is", "within_next", "property", "count_distinct"} <= accepted
     assert accepted - set(_shown([*SEGMENTS, *IN_FLOWS])) == set()

@@ -1,9 +1,13 @@
-"""Compiled conditions against the naive model, on random worlds. SEGFLOW_PROPERTY_EXAMPLES=500 digs deeper."""
+"""Compiled conditions against the naive model, on random worlds: 520 conditions in each run, always the same ones.
+
+SEGFLOW_PROPERTY_EXAMPLES=500 (worlds of 65 conditions) digs deeper. A failure names its seed, for `check`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +15,17 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
-from segflow.specs.conditions import Condition
+from segflow.specs.conditions import CONDITION_MODELS, PROPERTY_MODELS, Condition
 from segflow.warehouse.duckdb import DuckDBWarehouse
 from tests.segments.engine import Engine, load_table, make_specs
 from tests.segments.naive import World
 from tests.segments.worlds import Maker
 from tests.segments.worlds_catalog import CATALOG, SCHEMAS
+from tests.test_conditions_page import accepted_keys
 
-EXAMPLES = int(os.environ.get("SEGFLOW_PROPERTY_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("SEGFLOW_PROPERTY_EXAMPLES", "8"))
 READ: TypeAdapter[Any] = TypeAdapter(Condition)
 
 
@@ -40,8 +45,9 @@ def load(warehouse: DuckDBWarehouse, world: World) -> None:
     warehouse.append("attribute_history", "t0", pa.Table.from_pylist(world.history))
 
 
-def check(warehouse: DuckDBWarehouse, seed: int, number: int = 25) -> None:
-    """The pass, the views and the standalone texts give the members that the naive model gives."""
+def check(warehouse: DuckDBWarehouse, seed: int, number: int = 65) -> None:
+    """The pass, the views and (of every third segment: they compute their facts anew) the standalone texts give the
+    members that the naive model gives."""
     maker = Maker(seed)
     world, rules = maker.world(), maker.segments(number)
     load(warehouse, world)
@@ -52,11 +58,12 @@ def check(warehouse: DuckDBWarehouse, seed: int, number: int = 25) -> None:
         for name, rule in rules.items()
     }
     found = engine.memberships()
-    for name, rule in rules.items():
+    for position, (name, rule) in enumerate(rules.items()):
         expected = world.members(world.segments[name])
         where = f"seed {seed}, as_of {maker.as_of}, zone {maker.zone}, segment {name}: {json.dumps(rule)}"
         assert engine.view(name) == expected, f"view, {where}"
-        assert engine.standalone(name) == expected, f"standalone, {where}"
+        if position % 3 == 0:
+            assert engine.standalone(name) == expected, f"standalone, {where}"
         if not isinstance(rule, str):
             assert found[name] == expected, f"memberships, {where}"
 
@@ -65,6 +72,41 @@ def check(warehouse: DuckDBWarehouse, seed: int, number: int = 25) -> None:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_compiled_conditions_mean_what_the_naive_model_says(warehouse: DuckDBWarehouse, seed: int) -> None:
     check(warehouse, seed)
+
+
+def words(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from words(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from words(inner)
+
+
+def depth(rule: Any) -> int:
+    inner = [rule.get(key) or [] for key in ("all", "any", "none")] + [[rule["not"]] if "not" in rule else []]
+    return max((1 + depth(one) for items in inner for one in items), default=0)
+
+
+def leaves(rule: Any) -> Iterator[Any]:
+    """The conditions on contacts below a rule that are no groups."""
+    inner = [one for key in ("all", "any", "none") for one in rule.get(key) or []]
+    inner += [rule["not"]] if "not" in rule else []
+    yield from (found for one in inner for found in leaves(one)) if inner else [rule]
+
+
+def test_every_word_of_conditions_is_drawn() -> None:
+    """A word that no rule has is compared by nothing."""
+    rules = [rule for seed in range(8) for rule in Maker(seed).segments(65).values() if isinstance(rule, dict)]
+    seen: set[type[BaseModel]] = set()
+    models = [*CONDITION_MODELS.values(), *PROPERTY_MODELS.values()]
+    accepted = {key for model in models for key in accepted_keys(model, seen)}
+    assert accepted - set(words(rules)) == {"enters", "exits"}  # only in flows
+    assert {"sent", "delivered", "opened", "clicked", "bounced", "replied", "complained", "unsubscribed"} == {
+        leaf["message"] for rule in rules for leaf in leaves(rule) if "message" in leaf
+    }
+    assert max(depth(rule) for rule in rules) == 4
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])

@@ -22,6 +22,7 @@ from tests.segments.worlds_catalog import (
     PREFIXES,
     SPANS,
     TEXTS,
+    TOLD,
     TYPES,
     WHOLE_SPANS,
     ZONES,
@@ -215,8 +216,8 @@ class Maker:
         }
         world = World(CATALOG, self.zone, self.as_of, tables, self._updates(people), expressions=EXPRESSIONS)
         world.deliveries = [{**self._message(), "outcome": self._one("sent", "sent", "skipped")} for _ in range(40)]
-        kinds = ("delivered", "opened", "opened", "clicked")
-        world.message_events = [{**self._message(), "kind": self._one(*kinds)} for _ in range(60)]
+        kinds = ("opened", "opened", "opened", *TOLD)
+        world.message_events = [{**self._message(), "kind": self._one(*kinds)} for _ in range(80)]
         world.history = self._history(tables["people"])
         return world
 
@@ -309,7 +310,7 @@ class Maker:
 
     def message(self) -> Row:
         """A condition on messages."""
-        spec: Row = {"message": self._one("sent", "delivered", "opened", "opened", "clicked", "replied")}
+        spec: Row = {"message": self._one("sent", "sent", "opened", "opened", "opened", *TOLD)}
         place = self._one(*FLOWS)
         for key in self._one((), (), ("flow",), ("flow", "step"), ("channel",), ("flow", "channel")):
             spec[key] = place[key]
@@ -429,7 +430,7 @@ class Maker:
         name = self._one(*types)
         return {word: name, **self.test(types[name])}
 
-    def condition(self, earlier: list[str], depth: int = 2) -> Row:
+    def condition(self, earlier: list[str], depth: int = 4) -> Row:
         """A random condition; it may refer to the segments `earlier`."""
         group = self._one(None, None, "all", "any", "none", "not") if depth else None
         if group == "not":

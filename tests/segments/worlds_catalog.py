@@ -122,6 +122,8 @@ FLOWS = (
     {"flow": "welcome", "step": "text", "channel": "sms"},
     {"flow": "news", "step": "hello", "channel": "email"},
 )
+TOLD = ("delivered", "clicked", "bounced", "replied", "complained", "unsubscribed")
+"""What providers tell about messages, besides that they were opened."""
 PREFIXES = ("visit", "review", "c", "")
 LABELS = ("news", "it's", "{% raw %}")
 ZONES = ("UTC", "Europe/London", "America/New_York", "Pacific/Auckland")
