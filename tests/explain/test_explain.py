@@ -181,17 +181,17 @@ def test_who_is_not_there(world: World) -> None:
         world.project.explain("londoner", "ana")
 
 
-def test_the_command(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("segflow.project.Project", type(world.project))
+def test_the_command(still: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("segflow.project.Project", type(still.project))
 
     def call(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["segflow", "--project-dir", str(world.root), "explain", *arguments])
+        monkeypatch.setattr(sys, "argv", ["segflow", "--project-dir", str(still.root), "explain", *arguments])
         with pytest.raises(SystemExit) as end:
             main()
         assert not end.value.code
         return capsys.readouterr().out
 
-    world.segment("asked", {"where": {"all": [PURCHASE, {"segment": "deep"}]}})
+    still.segment("asked", {"where": {"all": [PURCHASE, {"segment": "deep"}]}})
     at = ("--as-of", AT.isoformat())
     told = call("asked", "ana", *at)
     assert told.startswith("ana is in asked at 2026-01-10 00:00 UTC; if nothing happens, until 2026-01-16 00:00 UTC")

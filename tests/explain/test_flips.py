@@ -27,7 +27,7 @@ from tests.segments.test_property import READ, load
 from tests.segments.worlds import Maker
 from tests.segments.worlds_catalog import CATALOG
 
-EXAMPLES = int(os.environ.get("SEGFLOW_PROPERTY_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("SEGFLOW_PROPERTY_EXAMPLES", "4"))
 MICROSECOND = timedelta(microseconds=1)
 AHEAD = timedelta(days=800)
 

@@ -7,11 +7,13 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from segflow import show
 from segflow.cli import main
 from segflow.errors import InputError, RunError, SpecError
 from segflow.explain.look import NO_HISTORY
@@ -32,9 +34,8 @@ def bought(who: str, days_ago: float, amount: float = 10, category: str = "tea")
     return {"contact_id": who, "name": "purchase", "at": AT - timedelta(days=days_ago), "properties": properties}
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
+def make(root: Path) -> World:
+    world = World(root)
     world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
     world.segment("buyers", {"where": BUYERS})
     world.segment("rich", {"where": {"all": [{"segment": "londoners"}, {"not": {"segment": "queried"}}]}})
@@ -43,6 +44,21 @@ def world(tmp_path: Path) -> Iterator[World]:
     world.rows_of("contacts", PEOPLE)
     world.rows_of("events", [bought("ana", 1), bought("ana", 2), bought("bob", 6), bought("dan", 1, amount=2)])
     world.rows_of("tags", [{"contact_id": "dan", "name": "vip", "added_at": AT}])
+    return world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = make(tmp_path)
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world after one tick, which tests may share because nothing moves in it."""
+    world = make(tmp_path_factory.mktemp("still"))
+    world.tick(AT)
     yield world
     world.close()
 
@@ -81,25 +97,23 @@ def test_sizes_and_who_comes_and_goes_against_the_last_tick(world: World) -> Non
     ],
 )
 def test_columns_are_what_the_conditions_use(
-    world: World, segment: str, columns: list[str], members: list[str]
+    still: World, segment: str, columns: list[str], members: list[str]
 ) -> None:
-    world.tick(AT)
-    look = world.project.look(segment, AT)
+    look = still.project.look(segment, AT)
     assert (look.columns, [row["contact_id"] for row in look.sample]) == (columns, members)
-    assert world.project.preview(segment, AT).column("contact_id").to_pylist() == members
+    assert still.project.preview(segment, AT).column("contact_id").to_pylist() == members
 
 
-def test_a_condition_that_is_in_no_file(world: World) -> None:
-    world.tick(AT)
-    look = world.project.look_for("{all: [{attribute: age, gte: 20}, {segment: londoners}]}", AT)
+def test_a_condition_that_is_in_no_file(still: World) -> None:
+    look = still.project.look_for("{all: [{attribute: age, gte: 20}, {segment: londoners}]}", AT)
     assert (look.segment, look.members, look.would_enter, look.exiting) == (None, 1, None, [])
     assert look.sample == [{"contact_id": "ana", "age": 30.0, "in londoners": True}]
 
 
-def test_mistakes_of_a_condition_are_located_in_its_text(world: World) -> None:
+def test_mistakes_of_a_condition_are_located_in_its_text(still: World) -> None:
     text = "all:\n  - {attribute: citi, is: London}\n  - {segment: londoner}\n  - sql: |\n      wrong > 3\n"
     with pytest.raises(SpecError) as error:
-        world.project.look_for(text, file="--where")
+        still.project.look_for(text, file="--where")
     told = str(error.value)
     assert "--where:2:17: there is no attribute citi (did you mean city?)" in told
     assert "--where:3:15: there is no segment londoner (did you mean londoners?)" in told
@@ -116,9 +130,9 @@ def test_mistakes_of_a_condition_are_located_in_its_text(world: World) -> None:
     ],
     ids=["unknown key", "words", "broken", "empty"],
 )
-def test_what_is_no_condition_is_refused(world: World, text: str, told: str) -> None:
+def test_what_is_no_condition_is_refused(still: World, text: str, told: str) -> None:
     with pytest.raises(SpecError) as error:
-        world.project.look_for(text, file="--where")
+        still.project.look_for(text, file="--where")
     assert str(error.value).startswith(told)
 
 
@@ -165,21 +179,25 @@ def call(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(end.value.code or 0)
 
 
-def test_the_command(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    world.tick(AT)
-    assert call(world, monkeypatch, "londoners", "--sql", "--limit", "1") == 0
+def test_the_command(still: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(still, monkeypatch, "londoners", "--sql", "--limit", "1") == 0
     out = capsys.readouterr().out
     assert "ana         London" in out
     assert "cleo" not in out
     assert "FROM segment__londoners" in out
-    assert call(world, monkeypatch, "londoners", "--format", "json") == 0
+    assert call(still, monkeypatch, "londoners", "--format", "json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["members"] == 2
     assert told["sample"][0] == {"contact_id": "ana", "enters": False, "city": "London"}
     assert set(told) >= {"sql", "seconds", "notes", "would_enter", "would_exit", "compared_with", "columns", "exiting"}
     monkeypatch.setattr("sys.stdin", io.StringIO("attribute: city\nis: Paris\n"))
-    assert call(world, monkeypatch, "--where", "-", "--format", "json") == 0
+    assert call(still, monkeypatch, "--where", "-", "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["members"] == 1
     for wrong in ((), ("londoners", "--where", "{everyone: true}")):
-        assert call(world, monkeypatch, *wrong) == 2
+        assert call(still, monkeypatch, *wrong) == 2
         assert "name a segment, or give a condition" in capsys.readouterr().err
+
+
+def test_sums_of_whole_numbers_are_numbers_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    show.as_json({"whole": Decimal(12), "part": Decimal("1.5")})
+    assert json.loads(capsys.readouterr().out) == {"whole": 12, "part": 1.5}
