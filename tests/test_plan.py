@@ -61,6 +61,8 @@ def test_a_plan_writes_nothing(world: World) -> None:
     }
     assert {one.flow: one.change for one in plan.flows} == {"hi": "removed"}
     assert planned(plan) == done(world, world.tick(FIRST + DAY))
+    # What went is gone: it goes once.
+    assert world.project.plan(FIRST + 2 * DAY).flows == []
 
 
 def test_before_the_first_tick_everybody_is_baseline(world: World) -> None:

@@ -16,7 +16,7 @@ from segflow.plan.result import Change, FlowPlan, MovePlan, Plan, SegmentPlan
 from segflow.segments.compiler import Compiled
 from segflow.tick import TickRun
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.sqlfile import load_query
+from segflow.warehouse.sqlfile import literal, load_query
 
 _SQL = Path(__file__).parent / "sql"
 
@@ -44,7 +44,7 @@ class Before:
         return cls(
             last,
             _live_segments(warehouse),
-            _statuses(warehouse),
+            _statuses(warehouse, last),
             {row["flow"] for row in warehouse.rows(versions)},
             standing,
             {(m["flow"], m["step"]): m["next_step"] for m in prepare.moves(compiled, warehouse).to_pylist()},
@@ -81,10 +81,12 @@ def _live_segments(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
     return {row["segment_key"]: row for row in warehouse.rows(query)}
 
 
-def _statuses(warehouse: Warehouse) -> dict[str, str]:
-    cursors = relation("flow_cursors")
-    newest = exp.select(exp.Max(this=exp.column("tick_id"))).from_(cursors)
-    query = exp.select("flow", "status").from_(cursors).where(exp.column("tick_id").eq(newest.subquery()))
+def _statuses(warehouse: Warehouse, last: ticks.TickRow | None) -> dict[str, str]:
+    if last is None:
+        return {}
+    advanced = ticks.PLACES.index(last.place) >= ticks.PLACES.index("advance")
+    newest = exp.column("tick_id").eq(literal(last.tick_id if advanced else last.previous_tick))
+    query = exp.select("flow", "status").from_(relation("flow_cursors")).where(newest)
     return {row["flow"]: row["status"] for row in warehouse.rows(query)}
 
 

@@ -17,7 +17,7 @@ What must come of a tick, each as short texts:
     journal:   [ana hi.hello send_sms, ana hi dropped filter]   all of the tick
     updates:   [ana list news add]                      all of the tick
     faults:    {segments: [old], held: [new], flows: [hi]}   stale segments, held segments, held flows
-    unchanged: true                                     no table but ticks, sizes and exports has another row than before
+    unchanged: true                                     only ticks, sizes and exports have another row than before
 """
 
 from __future__ import annotations
