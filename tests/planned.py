@@ -44,7 +44,7 @@ def planned(plan: Plan) -> dict[str, Any]:
     return {
         "entries": {(one.segment, cause): n for one in plan.segments for cause, n in one.entries.items()},
         "exits": {(one.segment, cause): n for one in plan.segments for cause, n in one.exits.items()},
-        "versions": {one.segment for one in live if one.change != "none" and one.status == "ok"},
+        "versions": {one.segment for one in live if one.change not in ("none", "renamed") and one.status == "ok"},
         "members": {one.segment: (one.members, one.status) for one in live},
         "flows": {
             one.flow: (one.status, one.enrolled, one.active)

@@ -11,11 +11,12 @@ ALL = scenarios()
 PLANNED = (
     "crossings/a_sql_segment_becomes_a_yaml_segment_and_back",
     "crossings/a_removed_file_ends_all_memberships",
-    "crossings/gone_and_returned_contacts_trigger_nothing",
     "edits/an_edit_while_held_pushes_out_who_is_caught_up",
     "edits/a_step_that_is_gone_leads_to_the_next_that_is_there",
     "edits/an_edit_in_trigger_enrolls_who_comes_and_ends_who_goes",
     "guards/a_release_counts_once",
+    "triggers/a_person_retriggers_a_flow",
+    "triggers/renamed_in_every_way",
 )
 """Those whose ticks are all planned first, and must do what was planned."""
 
