@@ -12,7 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crossings.guards import held_segments
-from segflow.crossings.membership import current_members, models_read
+from segflow.crossings.membership import models_read, moved_members
 from segflow.crossings.names import show_last_names
 from segflow.crossings.versions import Judged, judge, new_versions, old_rules
 from segflow.segments.compiler import Compiled
@@ -20,6 +20,7 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, literal, load_query
+from segflow.warehouse.tables import TABLES
 
 _SQL = Path(__file__).parent / "sql"
 
@@ -72,7 +73,8 @@ def cross(
         warehouse.stage("exits", query("exits", as_of=as_of))
         return found
 
-    warehouse.stage("current_members", current_members(compiled, evaluated))
+    warehouse.stage("judged", _judged_rows(judged))
+    warehouse.stage("moved", moved_members(compiled, evaluated))
     warehouse.stage("old_members", old if old is not None else _no_old_members())
     warehouse.stage("contact_changes", query("contact_changes"))
     warehouse.stage("gone", _contacts("gone"))
@@ -86,12 +88,18 @@ def cross(
     warehouse.append("segment_entries", tick_id, exp.select("*").from_("temp.entries"))
     warehouse.append("segment_exits", tick_id, exp.select("*").from_("temp.exits"))
     renamed = any(one.renamed for one in judged)
-    if renamed or _any(warehouse, "entries") or _any(warehouse, "exits"):
+    if renamed:
+        # Every row of a renamed segment changes.
         warehouse.replace("segment_members", query("members"))
+    elif _any(warehouse, "entries") or _any(warehouse, "exits"):
+        left = exp.select("segment_key", "contact_id").from_("temp.exits")
+        entered = exp.select(*TABLES["segment_members"].columns).from_("temp.entries")
+        warehouse.patch("segment_members", left, entered)
     changed = exp.select("contact_id", "change", literal(as_of).as_("at")).from_("temp.contact_changes")
     warehouse.append("contact_changes", tick_id, changed)
     if _any(warehouse, "contact_changes"):
-        warehouse.replace("contact_state", query("contact_state", as_of=as_of))
+        changed_ids = exp.select("contact_id").from_("temp.contact_changes")
+        warehouse.patch("contact_state", changed_ids, query("contact_state", as_of=as_of))
     warehouse.append("segment_sizes", tick_id, query("sizes", as_of=as_of))
     if renamed:
         show_last_names(warehouse)

@@ -7,12 +7,16 @@ A dense base would want contact-major bit masks; that change stays in this modul
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 from sqlglot import exp
 
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
 from segflow.segments.membership_models import segment_model
 from segflow.warehouse.base import relation
+from segflow.warehouse.sqlfile import load_query
+
+_SQL = Path(__file__).parent / "sql"
 
 
 def current_members(compiled: Compiled, evaluated: Collection[str]) -> exp.Query:
@@ -23,6 +27,16 @@ def current_members(compiled: Compiled, evaluated: Collection[str]) -> exp.Query
         rows = exp.select(exp.Literal.string(name).as_("segment"), "contact_id").from_(relation(segment_model(name)))
         query = exp.union(query, rows, distinct=False)
     return query
+
+
+def moved_members(compiled: Compiled, evaluated: Collection[str]) -> exp.Query:
+    """(segment_key, contact_id, matches) of whoever is on the other side of a segment's border than its members say.
+
+    Reads `temp.judged`. The present members go straight into the join: keeping them first cost as much as the join.
+    """
+    query = load_query(_SQL / "moved.sql")
+    assert isinstance(query, exp.Select)
+    return query.with_("current_members", as_=current_members(compiled, evaluated))
 
 
 def models_read(compiled: Compiled, evaluated: Collection[str]) -> list[str]:

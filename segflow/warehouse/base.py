@@ -15,7 +15,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.specs.types import Duration
-from segflow.warehouse.tables import SCHEMA
+from segflow.warehouse.tables import SCHEMA, TABLES
 
 
 def relation(name: str) -> exp.Table:
@@ -76,6 +76,21 @@ class Warehouse(ABC):
     @abstractmethod
     def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
         """Make `rows` the whole content of state `table`. The query may read the table itself."""
+
+    def patch(self, table: str, gone: exp.Query, new: exp.Query) -> None:
+        """Take the rows that `gone` names out of state `table` and put `new` in; `gone` names the columns of the key.
+
+        The same as a `replace`, which any engine can do; one that can change single rows does that, because a state
+        is large and what a tick changes of it is not. Neither query may read the table.
+        """
+        keys = gone.named_selects
+        same = [exp.column(key, "kept", quoted=True).eq(exp.column(key, "gone", quoted=True)) for key in keys]
+        kept = exp.select(*(exp.column(name, "kept", quoted=True) for name in TABLES[table].columns))
+        kept = kept.from_(exp.alias_(relation(table), "kept", table=True))
+        kept = kept.join(gone.subquery("gone"), on=exp.and_(*same), join_type="left")
+        kept = kept.where(exp.column(keys[0], "gone", quoted=True).is_(exp.null()))
+        added = exp.select(*(exp.column(name, quoted=True) for name in TABLES[table].columns))
+        self.replace(table, exp.union(kept, added.from_(new.subquery("new")), distinct=False))
 
     @abstractmethod
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:

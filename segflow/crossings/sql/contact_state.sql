@@ -1,6 +1,2 @@
--- Every contact ever seen, and since when it is gone.
-select
-    coalesce(present.contact_id, known.contact_id) as contact_id,
-    case when present.contact_id is null then coalesce(known.gone_at, :as_of) end as gone_at
-from segflow.contacts as present
-full outer join segflow.contact_state as known on known.contact_id = present.contact_id
+-- What this tick learned of contacts: whoever is there, and since when the others are gone.
+select contact_id, case when change = 'gone' then cast(:as_of as timestamp) end as gone_at from temp.contact_changes

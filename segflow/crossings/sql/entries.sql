@@ -1,11 +1,9 @@
 -- Who matches now and was no member. `judged` holds one row per segment that was evaluated in this tick.
 with entering as (
-    select judged.segment_key, judged.segment, current_members.contact_id
-    from temp.current_members as current_members
-    inner join temp.judged as judged on judged.segment = current_members.segment
-    left join segflow.segment_members as members
-        on members.segment_key = judged.segment_key and members.contact_id = current_members.contact_id
-    where judged.evaluated and members.contact_id is null
+    select moved.segment_key, judged.segment, moved.contact_id
+    from temp.moved as moved
+    inner join temp.judged as judged on judged.segment_key = moved.segment_key
+    where moved.matches and judged.evaluated
 ),
 
 before as (

@@ -1,15 +1,12 @@
 -- Who was a member and does not match now: of evaluated segments, of removed ones, and contacts that are gone.
 with leaving as (
     select members.*, judged.segment_key is null as is_deleted, gone.contact_id is not null as is_gone
-    from segflow.segment_members as members
-    left join temp.judged as judged on judged.segment_key = members.segment_key
-    left join temp.gone as gone on gone.contact_id = members.contact_id
-    left join temp.current_members as current_members
-        on current_members.segment = judged.segment and current_members.contact_id = members.contact_id
-    where
-        judged.segment_key is null
-        or gone.contact_id is not null
-        or (judged.evaluated and current_members.contact_id is null)
+    from temp.moved as moved
+    inner join segflow.segment_members as members
+        on members.segment_key = moved.segment_key and members.contact_id = moved.contact_id
+    left join temp.judged as judged on judged.segment_key = moved.segment_key
+    left join temp.gone as gone on gone.contact_id = moved.contact_id
+    where not moved.matches and (judged.segment_key is null or gone.contact_id is not null or judged.evaluated)
 ),
 
 caused as (
