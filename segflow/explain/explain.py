@@ -227,12 +227,29 @@ def _not_there(workspace: Workspace, warehouse: Warehouse, replay: Replay, as_of
     gone = exp.select("gone_at").from_(relation("contact_state")).where(_equal("contact_id", contact))
     if (at := warehouse.scalar(gone)) is not None:
         return f"contact {contact} is gone from model {spec.model}; the tick of {at:%Y-%m-%d %H:%M} UTC missed it first"
+    if (owner := _owner(workspace, warehouse, replay)) is not None:
+        return f"there is no contact {contact}, but contact {owner} has that address; give the id"
     alike = exp.func("jaro_winkler_similarity", exp.Lower(this=key.copy()), exp.Literal.string(contact.lower()))
     near = exp.select(key.as_("contact_id")).from_(workspace.dbt.relation(spec.model))
     near = near.where(exp.Not(this=exp.Is(this=key.copy(), expression=exp.null())))
     near = near.order_by(exp.Ordered(this=alike, desc=True), "contact_id").limit(5)
     ids = [str(row["contact_id"]) for row in warehouse.rows(near)]
     return f"there is no contact {contact} in model {spec.model}{did_you_mean(contact, ids)}"
+
+
+def _owner(workspace: Workspace, warehouse: Warehouse, replay: Replay) -> str | None:
+    """The contact whose address was given in place of its id."""
+    spec = replay.catalog.contacts
+    channels = [channel for channel in (spec.channels.email, spec.channels.sms) if channel is not None]
+    addresses = {channel.address: spec.attributes[channel.address] for channel in channels}
+    columns = [one.column or name for name, one in addresses.items() if one.written_by != "flows"]
+    if not columns:
+        return None
+    given = exp.Literal.string(replay.contact.lower())
+    mine = [exp.EQ(this=exp.Lower(this=typed(col(name), "text")), expression=given.copy()) for name in columns]
+    rows = exp.select(typed(col(spec.key), "text").as_("contact_id")).from_(workspace.dbt.relation(spec.model))
+    found = warehouse.scalar(rows.where(exp.or_(*mine)).order_by("contact_id").limit(1))
+    return None if found is None else str(found)
 
 
 def _is_member(warehouse: Warehouse, segment: str, contact: str) -> bool:

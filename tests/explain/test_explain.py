@@ -21,7 +21,7 @@ from tests.world import World
 AT = datetime(2026, 1, 10, tzinfo=UTC)
 DAY = timedelta(days=1)
 PEOPLE = [
-    {"contact_id": "ana", "city": "London", "age": 30, "subscribed": True},
+    {"contact_id": "ana", "city": "London", "age": 30, "email": "ana@example.com"},
     {"contact_id": "bob", "city": "Paris"},
     {"contact_id": "cleo", "city": "London", "created_at": AT + DAY},
 ]
@@ -164,6 +164,7 @@ def test_a_prediction_comes_true(still: World) -> None:
 
 NOT_THERE = {
     "anna": r"there is no contact anna in model stg_contacts \(did you mean ana\?\)",
+    "Ana@Example.com": "there is no contact Ana@Example.com, but contact ana has that address; give the id",
     "cleo": "contact cleo is not there yet at 2026-01-10 00:00:00 UTC: created_at is later",
     "dan": "contact dan is gone from model stg_contacts; the tick of 2026-01-11 00:00 UTC missed it",
 }
