@@ -16,6 +16,7 @@ from segflow.cli_explain import explain
 from segflow.cli_export import export
 from segflow.cli_flow import flow_app
 from segflow.cli_history import history, overlap
+from segflow.cli_import import import_, imports
 from segflow.cli_lint import lint
 from segflow.cli_listings import flows, segments
 from segflow.cli_outbox import outbox_app
@@ -48,6 +49,7 @@ for command in (
     overlap,
     export,
     release,
+    imports,
     doctor,
     rebuild,
     compact,
@@ -55,6 +57,7 @@ for command in (
 ):
     app.command()(command)
 app.command("test")(run_segment_tests)
+app.command("import")(import_)
 
 
 ProjectDir = Annotated[Path, typer.Option("--project-dir", help="The project's folder.", show_default="here")]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from segflow.history.listing import Listed
     from segflow.history.overlap import Overlap
     from segflow.history.timeline import History
+    from segflow.imports.columns import Mapping
+    from segflow.imports.run import Imported
     from segflow.lint.findings import Finding
     from segflow.outbox.retriggers import Retrigger
     from segflow.plan.result import Plan
@@ -245,6 +247,24 @@ class Project(Workspace):
         from segflow.retriggers import retrigger
 
         return retrigger(self, flow, segment, contacts, ignore_reentry, reason)
+
+    def import_contacts(
+        self,
+        source: Path | str | pa.Table,
+        *,
+        trigger_flows: bool,
+        list_name: str | None = None,
+        mapping: Mapping = (),
+    ) -> Imported:
+        """Check a .csv or .parquet file, or a table, and record its good rows for the next tick, all of them or none.
+
+        `trigger_flows`: may flows react to the crossings that it causes? `list_name` adds every contact to that list.
+        `mapping`: (column, attribute) pairs for columns that bear other names; an empty attribute leaves one out.
+        Raises InputError when the file, its header or the list is wrong; rows that are wrong are in `refused`.
+        """
+        from segflow.imports.run import import_contacts
+
+        return import_contacts(self, source, trigger_flows=trigger_flows, list_name=list_name, mapping=mapping)
 
     def last_tick(self) -> ticks.TickRow | None:
         """The latest tick, or None."""

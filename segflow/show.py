@@ -52,6 +52,7 @@ def report_data(report: TickReport) -> dict[str, Any]:
         "already_done": report.already_done,
         "contacts": report.contacts,
         "null_contacts": report.null_contacts,
+        "imports": [vars(one) for one in report.imports],
         "segments": [vars(one) for one in report.segments],
         "flows": [vars(one) for one in report.flows],
         "messages": report.sent.outcomes,
@@ -72,6 +73,9 @@ def tick_report(report: TickReport, root: Path) -> None:
     out.print(f"[bold]Tick {report.tick_id}[/bold] {verb}: {seen}")
     if report.null_contacts:
         out.print(f"{report.null_contacts:,} rows without a contact id were left out", style="yellow")
+    for one in report.imports:
+        answer = "" if one.trigger_flows else "; no flow reacts"
+        out.print(f"Imported {one.file}: {one.changed:,} of {one.rows:,} contacts changed{answer}", markup=False)
     out.print()
     table([vars(one) for one in report.segments], ["segment", "members", "entered", "exited", "status"])
     if report.flows:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
@@ -22,6 +23,8 @@ from segflow.crashpoints import crash_point
 from segflow.crossings import cross as crossing
 from segflow.crossings.guards import contacts_lost
 from segflow.crossings.history import keep_history
+from segflow.crossings.imports import ImportResult, on_lists, take_in
+from segflow.crossings.imports import results as import_results
 from segflow.errors import ContactsLostError, InputError, SegflowError
 from segflow.exports.due import LEDGER, Export, ledger_rows
 from segflow.exports.tick import export_tick
@@ -32,7 +35,7 @@ from segflow.outbox.lease import Lease
 from segflow.outbox.send import SendReport, send_outbox
 from segflow.outbox.tick_info import TickInfo
 from segflow.segments.bounds import bounds_json
-from segflow.segments.build import BuildReport, build
+from segflow.segments.build import BuildReport, build, build_contacts
 from segflow.specs.guards import guard_of
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.tables import ledgers_of
@@ -49,6 +52,7 @@ class TickReport:
     already_done: bool = False
     contacts: int = 0
     null_contacts: int = 0
+    imports: list[ImportResult] = field(default_factory=list)
     segments: list[crossing.SegmentResult] = field(default_factory=list)
     flows: list[flows.FlowResult] = field(default_factory=list)
     sent: SendReport = field(default_factory=SendReport)
@@ -110,12 +114,31 @@ class TickRun:
 
 
 def ingest(run: TickRun) -> None:
-    """Copy what became of messages since the last tick, and what providers told about them."""
-    with run.project.warehouse() as warehouse:
-        copy_outcomes(warehouse, run.project.store, run.lease, run.row.tick_id)
-    told = run.project.store.message_events.adopt(run.lease, run.row.tick_id)
+    """Copy what became of messages since the last tick and what providers told about them, and take in imports."""
+    project, tick_id = run.project, run.row.tick_id
+    with project.warehouse() as warehouse:
+        copy_outcomes(warehouse, project.store, run.lease, tick_id)
+    told = project.store.message_events.adopt(run.lease, tick_id)
+    imports = project.store.imports.adopt(run.lease, tick_id)
+    listed = _before_imports(run, imports)
     with run.commit("ingest") as warehouse:
-        warehouse.append("message_events", run.row.tick_id, as_table("message_events", told))
+        warehouse.append("message_events", tick_id, as_table("message_events", told))
+        if imports:
+            take_in(project.compiled, warehouse, project.dbt, tick_id, run.row.as_of, imports, listed)
+
+
+def _before_imports(run: TickRun, imports: list[dict[str, Any]]) -> dict[str, pa.Table]:
+    """Build the contacts as they are without these imports: what an import changes is seen in comparison. Returns list
+    -> (contact_id) of who is on it, for the lists that are added to."""
+    if not imports:
+        return {}
+    project = run.project
+    project.write_models()
+    lists = {one["list"] for one in imports if one["list"] is not None}
+    also = project.specs.catalog.lists.model if lists else None
+    build_contacts(project.compiled, project.dbt, project.warehouse, run.row.tick_id, run.row.as_of, also)
+    with project.warehouse() as warehouse:
+        return on_lists(project.compiled, warehouse, project.dbt, run.row.tick_id, run.row.as_of, lists)
 
 
 def build_models(run: TickRun) -> None:
@@ -340,6 +363,7 @@ def describe(run: TickRun) -> TickReport:
     report = run.report
     report.contacts, report.null_contacts = run.row.contacts or 0, run.row.null_contacts or 0
     with run.project.warehouse() as warehouse:
+        report.imports = import_results(warehouse, run.row.tick_id)
         report.segments = crossing.results(warehouse, run.row.tick_id)
         report.flows = flows.results(warehouse, run.row.tick_id)
     stale, broken = run.faults()

@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     # What the tick is made of that has no folder of its own.
     frozenset({"ticks", "record", "history", "exports"}),
     frozenset({"workspace"}),
-    frozenset({"tick", "releases", "retriggers", "explain", "plan"}),
+    frozenset({"tick", "releases", "retriggers", "explain", "plan", "imports"}),
     frozenset({"rebuild", "lint"}),
     frozenset({"project", "doctor", "testing"}),
 )

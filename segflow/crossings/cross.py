@@ -12,6 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crossings.guards import held_segments
+from segflow.crossings.imports import mark
 from segflow.crossings.membership import models_read, moved_members
 from segflow.crossings.names import show_last_names
 from segflow.crossings.versions import Judged, judge, new_versions, old_rules
@@ -59,6 +60,7 @@ def cross(
     def query(name: str, **parameters: Parameter) -> exp.Query:
         return load_query(_SQL / f"{name}.sql", **parameters)
 
+    mark(compiled, warehouse, dbt, tick_id, as_of)
     judged = judge(compiled, warehouse, dbt, stale)
     evaluated = {one.segment for one in judged if one.evaluated}
     check_generation(warehouse, models_read(compiled, evaluated), tick_id)
@@ -70,7 +72,7 @@ def cross(
         found = [dataclasses.replace(one, old_rule=outcome.get(one.segment_key, "none")) for one in found]
         warehouse.stage("judged", _judged_rows(found))
         warehouse.stage("entries", query("entries", as_of=as_of, tick_id=tick_id))
-        warehouse.stage("exits", query("exits", as_of=as_of))
+        warehouse.stage("exits", query("exits", as_of=as_of, tick_id=tick_id))
         return found
 
     warehouse.stage("judged", _judged_rows(judged))

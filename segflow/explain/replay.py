@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -27,6 +27,7 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.tables import TABLES
 
 Resolve = Callable[[str], exp.Table]
+_Query = TypeVar("_Query", bound=exp.Query)
 _MOMENTS = "the moments"
 """No object or column of a user has a blank in its name."""
 MOMENT = "the moment"
@@ -94,8 +95,10 @@ class Replay:
     def ever(self, attribute: str) -> exp.Query:
         """The values that the contact has, had or will have in an attribute, as far as that is recorded."""
         spec = self.catalog.contacts.attributes[attribute]
-        updates = exp.select(typed(col("value"), spec.type).as_("value")).from_(self.rows("contact_updates"))
-        updates = updates.where(col("name").eq(exp.Literal.string(attribute)), is_not_null(col("value")))
+        given = exp.select(typed(col("value"), spec.type).as_("value"))
+        given = given.where(col("name").eq(exp.Literal.string(attribute)), is_not_null(col("value")))
+        ledgers = [given.from_(self.rows(name)) for name in ("contact_updates", "contact_imports")]
+        updates = exp.union(ledgers[0], ledgers[1], distinct=False)
         if spec.written_by == "flows":
             return updates
         now = exp.select(typed(col(spec.column or attribute), spec.type).as_("value"))
@@ -152,7 +155,7 @@ class Replay:
             fields[key] = pa.array(values, _TYPES[bound.kind])
         return pa.table(fields)
 
-    def _laid_out(self, query: exp.Select) -> exp.Select:
+    def _laid_out(self, query: _Query) -> _Query:
         """The query over the copied rows, its bounds columns of the moments."""
 
         def lay(node: exp.Expr) -> exp.Expr:
@@ -166,7 +169,7 @@ class Replay:
 
         # Copied first: parts of it share nodes, and a node that is replaced is so at one place.
         laid = query.transform(lay)
-        assert isinstance(laid, exp.Select)
+        assert isinstance(laid, type(query))
         return laid
 
     def _place(self, model: str, alias: str) -> exp.Expr:

@@ -125,7 +125,7 @@ class Data:
         )
         return {row["segment"]: (row["members"], row["fingerprint"]) for row in self.warehouse.rows(query)}
 
-    def _rows(self, source: Source, values: list[Value]) -> exp.Select:
+    def _rows(self, source: Source, values: list[Value]) -> exp.Query:
         catalog = self.compiled.specs.catalog
         return contacts_query(catalog) if source == CONTACT else source_rows(source, [], values, None, catalog)
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -20,9 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 4
-"""2: `decisions`. 3: `message_events`. 4: `retriggers`. A store of an earlier version gets what it has not when it is
-opened."""
+SCHEMA_VERSION = 5
+"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. A store of an earlier version gets what it has
+not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -200,4 +201,22 @@ retrigger_contacts = Table(
     Column("retrigger_id", Text, nullable=False),
     Column("contact_id", Words, nullable=False),
     PrimaryKeyConstraint("retrigger_id", "contact_id"),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("import_id", Text, primary_key=True),
+    Column("file", Words, nullable=False),
+    Column("list", Words),
+    Column("trigger_flows", Boolean, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    # Null once the tick that took it in is over: the ledgers have its rows.
+    Column("content", LargeBinary),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    # Null until a tick takes it in.
+    Column("tick_id", Text),
+    Index("imports_tick", "tick_id"),
 )

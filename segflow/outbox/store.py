@@ -15,6 +15,7 @@ from segflow.errors import LeaseLostError
 from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
+from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.looks import Looks
 from segflow.outbox.message_events import MessageEvents
@@ -46,6 +47,7 @@ class DeliveryStore(Looks):
         self.decisions = Decisions(self._database, self.leases)
         self.retriggers = Retriggers(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
+        self.imports = Imports(self._database, self.leases)
 
     @classmethod
     def open(cls, setting: str, root: Path) -> DeliveryStore:

@@ -20,6 +20,7 @@ class RehearsedStore:
         self._store = store
         self.decisions, self.retriggers = _Decisions(store), _Retriggers(store)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
+        self.imports = _Imports(store)
 
     def adopt_decisions(self, *_: object) -> None:
         pass
@@ -64,6 +65,11 @@ class _Retriggers(_Part):
 class _MessageEvents(_Part):
     def adopt(self, *_: object) -> list[dict[str, Any]]:
         return self._store.message_events.waiting() if self._store is not None else []
+
+
+class _Imports(_Part):
+    def adopt(self, *_: object) -> list[dict[str, Any]]:
+        return self._store.imports.waiting() if self._store is not None else []
 
 
 class _Leases:

@@ -27,7 +27,15 @@ from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
-from segflow.segments.sources import Column, Sources, attribute_column, contact_columns, fact_columns, silent_faults
+from segflow.segments.sources import (
+    Column,
+    Sources,
+    attribute_column,
+    contact_columns,
+    fact_columns,
+    import_columns,
+    silent_faults,
+)
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject, ModelResult
 from segflow.warehouse.duckdb_errors import machine_trouble
@@ -96,17 +104,39 @@ def build(compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: st
     """Build everything for this tick. Raises DuplicateContactsError, and RunError when contacts cannot be judged."""
     work = _Build(compiled, dbt, open_warehouse, tick_id, as_of, BuildReport())
     sql = [segment_model(name) for name in compiled.sql_segments()]
-    parts = (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS, *_read_by_flows(compiled))
+    imports = [compiled.specs.catalog.imports.model] if compiled.specs.catalog.imports is not None else []
+    parts = (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS, *_read_by_flows(compiled), *imports)
     select = [f"+{model}" for model in parts]
     results = work.run(select)
     if any(result.status != "success" for result in results.values()):
         _repair(work, results)
     with open_warehouse() as warehouse:
         _check_contacts(work, warehouse)
+        _check_imports(work, warehouse, results)
         work.report.broken |= silent_faults(compiled, warehouse, dbt.relation, work.report.broken)
         _mark_stale(work)
         _keep_views(work, warehouse)
     return work.report
+
+
+def build_contacts(
+    compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: str, as_of: datetime, also: str | None = None
+) -> None:
+    """Build the contacts of this tick alone, and the user's model `also` as far as that can be built. Raises RunError
+    when there can be no contacts."""
+    work = _Build(compiled, dbt, open_warehouse, tick_id, as_of, BuildReport())
+    _contacts_again(work, work.run([f"+{model}" for model in (CONTACTS, also) if model is not None]))
+
+
+def _contacts_again(work: _Build, results: dict[str, ModelResult]) -> dict[str, str]:
+    """Build the contacts without what cannot be read, if that is why they were not built. Returns the patched code."""
+    if _status(results, CONTACTS) == "success":
+        return {}
+    patches = {CONTACTS: _repair_contacts(work, results)}
+    outcome = work.run([CONTACTS], patches)
+    if _status(outcome, CONTACTS) != "success":
+        raise RunError(f"the contacts cannot be built: {_reason(outcome, CONTACTS)}")
+    return patches
 
 
 def _read_by_flows(compiled: Compiled) -> list[str]:
@@ -132,12 +162,8 @@ def _read_by_flows(compiled: Compiled) -> list[str]:
 def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
     compiled, report = work.compiled, work.report
     again: list[str] = []
-    patches: dict[str, str] = {}
-    if _status(results, CONTACTS) != "success":
-        patches[CONTACTS] = _repair_contacts(work, results)
-        outcome = work.run([CONTACTS], patches)
-        if _status(outcome, CONTACTS) != "success":
-            raise RunError(f"the contacts cannot be built: {_reason(outcome, CONTACTS)}")
+    patches = _contacts_again(work, results)
+    if patches:
         # Everything downstream was skipped for a cause that is mended now.
         rest = [*compiled.fact_models(), *(segment_model(name) for name in compiled.sql_segments())]
         upstream = [f"+{model}" for model in rest]
@@ -273,6 +299,20 @@ def _check_contacts(work: _Build, warehouse: Warehouse) -> None:
     nulls = exp.select(exp.Count(this=exp.Star())).from_(work.dbt.relation(spec.model))
     key = exp.column(spec.key, quoted=True)
     work.report.null_contacts = warehouse.scalar(nulls.where(exp.Is(this=key, expression=exp.null())))
+
+
+def _check_imports(work: _Build, warehouse: Warehouse, results: dict[str, ModelResult]) -> None:
+    columns = import_columns(work.compiled)
+    sources = Sources(work.compiled, warehouse, work.dbt.relation)
+    # A view that is built once for all runs is not among the results.
+    failed = [c.model for c in columns if c.model in results and _status(results, c.model) != "success"]
+    fault = _failed_source(results, columns) or (_reason(results, failed[0]) if failed else None)
+    fault = fault or sources.missing(columns) or sources.unreadable(columns)
+    if fault:
+        raise RunError(
+            f"the imports of the catalog cannot be read: {fault}. Nobody crosses a border while it is not known which "
+            "imports said no to flows: mend it, then run segflow tick again; it goes on with this tick"
+        )
 
 
 def _keep_views(work: _Build, warehouse: Warehouse) -> None:

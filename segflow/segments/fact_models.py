@@ -31,12 +31,14 @@ from segflow.segments.sql import (
     is_not_null,
     is_null,
     named,
+    newest,
     ref,
     select,
     tick_id_call,
     typed,
     union_all,
 )
+from segflow.segments.written import written_rows
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 
 ROWS = "rows_seen"
@@ -169,24 +171,14 @@ ROW_COLUMNS = Columns(value=lambda value: col(row_column(value)), anchor=lambda 
 
 
 def label_rows(kind: str, catalog: Catalog) -> exp.Select:
-    """(contact_id, name, at) of every list or tag membership at `as_of`: the model's rows and what flows changed.
+    """(contact_id, name, at) of every list or tag membership at `as_of`: the model's rows and what flows and imports
+    changed.
 
     The later of two rows about one contact and name decides; a row without time is older than every other.
     """
     source = catalog.lists if kind == "list" else catalog.tags
-    written = (
-        exp.select(
-            col("contact_id"),
-            col("name"),
-            named(exp.EQ(this=col("value"), expression=exp.Literal.string("add")), "present"),
-            col("at"),
-            named(exp.Literal.number(1), "rank"),
-            col("hop"),
-        )
-        .from_(ref("contact_updates", "updates"))
-        .where(col("kind").eq(exp.Literal.string(kind)), exp.LTE(this=col("at"), expression=bound_call(_AS_OF)))
-    )
-    changes: exp.Query = written
+    present = named(exp.EQ(this=col("value"), expression=exp.Literal.string("add")), "present")
+    changes: exp.Query = written_rows(kind, [col("contact_id"), col("name"), present])
     if source.model is not None:
         rows = (
             exp.select(
@@ -202,15 +194,10 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
         )
         if source.added_at:
             rows = rows.where(visible(col(source.added_at)))
-        changes = exp.union(rows, written, distinct=False)
-    newest = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=[col("contact_id"), col("name")],
-        order=exp.Order(
-            expressions=[exp.Ordered(this=col(c), desc=True, nulls_first=False) for c in ("at", "rank", "hop")]
-        ),
+        changes = exp.union(rows, changes, distinct=False)
+    ranked = exp.select(exp.Star(), newest(["contact_id", "name"], ["at", "rank", "hop"]).as_("newest")).from_(
+        changes.subquery("changes")
     )
-    ranked = exp.select(exp.Star(), newest.as_("newest")).from_(changes.subquery("changes"))
     return (
         exp.select(col("contact_id"), col("name"), col("at"))
         .from_(ranked.subquery("ranked"))

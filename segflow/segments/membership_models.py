@@ -12,23 +12,30 @@ from segflow.segments.facts import FactColumn
 from segflow.segments.nodes import Fact, Member, Node, facts_of
 from segflow.segments.predicate import Columns, predicate, two_valued
 from segflow.segments.sql import (
+    all_of,
     bound_call,
     case_when,
     col,
     cte,
     ident,
     is_not_null,
+    is_null,
     left_join,
     named,
+    newest,
     ref,
     select,
     tick_id_call,
     typed,
+    union_all,
 )
-from segflow.specs.catalog import Catalog
+from segflow.segments.written import IMPORTS, written_rows
+from segflow.specs.catalog import Catalog, Contacts
 
 CONTACTS = "contacts"
 MEMBERSHIPS = "memberships"
+_JOINED = "_joined_at"
+"""Since when an imported contact is there. No attribute begins with an underscore."""
 
 
 def segment_model(segment: str) -> str:
@@ -36,32 +43,68 @@ def segment_model(segment: str) -> str:
     return f"segment__{segment}"
 
 
-def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Select:
-    """contact_id and the attributes, for contacts that have an id and exist at `as_of`.
+def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query:
+    """contact_id and the attributes, for contacts that have an id and exist at `as_of`: those of the model, and those
+    that were imported and that the model does not have.
 
     Attributes in `missing` cannot be read and are null for everybody.
     """
     spec = catalog.contacts
-    written = {name: a for name, a in spec.attributes.items() if a.written_by != "source"}
-    projections: list[exp.Expr] = [named(typed(col(spec.key, "source"), "text"), "contact_id")]
+    written = [name for name, attribute in spec.attributes.items() if attribute.written_by != "source"]
+    of_model: list[exp.Expr] = [named(_key(spec), "contact_id")]
+    of_import: list[exp.Expr] = [named(col("contact_id", "imported"), "contact_id")]
     for name, attribute in spec.attributes.items():
         readable = exp.null() if name in missing else col(attribute.column or name, "source")
         value: exp.Expr = typed(readable, attribute.type)
+        given: exp.Expr = typed(exp.null() if name in missing else col(name, "imported"), attribute.type)
         if name in written:
-            update = typed(col(name, "written"), attribute.type)
+            given = typed(col(name, "written"), attribute.type)
             if attribute.written_by == "both":
                 has = exp.EQ(this=col(f"has_{name}", "written"), expression=exp.Literal.number(1))
-                value = exp.Case(ifs=[exp.If(this=has, true=update)], default=value)
+                value = exp.Case(ifs=[exp.If(this=has, true=given.copy())], default=value)
             else:
-                value = update
-        projections.append(named(value, name))
-    query = exp.select(*projections, tick_id_call()).from_(ref(spec.model, "source"))
+                value = given.copy()
+        elif spec.created_at and (attribute.column or name) == spec.created_at and name not in missing:
+            given = exp.Coalesce(this=given, expressions=[typed(col(_JOINED, "imported"), attribute.type)])
+        of_model.append(named(value, name))
+        of_import.append(named(given, name))
+    model = select([*of_model, tick_id_call()], ref(spec.model, "source"), _exists(spec))
+    imported = select([*of_import, tick_id_call()], exp.Table(this=ident("imported")))
     if written:
-        query = query.with_("written", as_=_written(list(written)))
-        on = exp.EQ(this=typed(col(spec.key, "source"), "text"), expression=col("contact_id", "written"))
-        query = query.join(exp.table_("written"), on=on, join_type="left")
-    query = query.where(is_not_null(col(spec.key, "source")))
-    return query.where(visible(col(spec.created_at, "source"))) if spec.created_at else query
+        left_join(
+            model, exp.Table(this=ident("written")), exp.EQ(this=_key(spec), expression=col("contact_id", "written"))
+        )
+        left_join(imported, exp.Table(this=ident("written")), _alike("imported", "written"))
+    left_join(imported, model_contacts(catalog).subquery("known", copy=False), _alike("imported", "known"))
+    came = all_of([is_not_null(col(_JOINED, "imported")), is_null(col("contact_id", "known"))])
+    imported.set("where", exp.Where(this=came))
+    query: exp.Query = union_all([model, imported])
+    # In front of the whole query: both halves read them.
+    bodies = {"written": _written(written)} if written else {}
+    bodies["imported"] = _imported([name for name in spec.attributes if name not in written])
+    ctes = [exp.CTE(this=body, alias=exp.TableAlias(this=ident(name))) for name, body in bodies.items()]
+    query.set("with_", exp.With(expressions=ctes))
+    return query
+
+
+def model_contacts(catalog: Catalog) -> exp.Select:
+    """contact_id of the contacts that the user's model has at `as_of`."""
+    spec = catalog.contacts
+    return select([named(_key(spec), "contact_id")], ref(spec.model, "source"), _exists(spec))
+
+
+def _key(spec: Contacts) -> exp.Expr:
+    return typed(col(spec.key, "source"), "text")
+
+
+def _exists(spec: Contacts) -> exp.Expr:
+    conditions = [is_not_null(col(spec.key, "source"))]
+    conditions += [visible(col(spec.created_at, "source"))] if spec.created_at else []
+    return all_of(conditions)
+
+
+def _alike(left: str, right: str) -> exp.Expr:
+    return exp.EQ(this=col("contact_id", left), expression=col("contact_id", right))
 
 
 def segment_query(node: Node, columns: Mapping[Fact, FactColumn]) -> exp.Select:
@@ -197,26 +240,43 @@ def _members(node: Node) -> set[str]:
 
 
 def _written(names: list[str]) -> exp.Select:
-    """The last value that flows gave each attribute: contact_id, and NAME and has_NAME per attribute."""
-    newest = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=[col("contact_id"), col("name")],
-        order=exp.Order(expressions=[exp.Ordered(this=col(c), desc=True, nulls_first=False) for c in ("at", "hop")]),
-    )
-    ranked = (
-        exp.select(exp.Star(), newest.as_("newest"))
-        .from_(ref("contact_updates", "updates"))
-        .where(
-            col("kind").eq(exp.Literal.string("attribute")),
-            exp.LTE(this=col("at"), expression=bound_call(AS_OF.key)),
-        )
-    )
+    """The last value that a flow or an import gave each attribute: contact_id, and NAME and has_NAME per attribute.
+
+    Where both did it in one tick the flow's counts: it acted on what the import had brought.
+    """
     projections: list[exp.Expr] = []
     for name in names:
         mine = col("name").eq(exp.Literal.string(name))
         projections.append(named(exp.Max(this=exp.Case(ifs=[exp.If(this=mine, true=col("value"))])), name))
         one = exp.Case(ifs=[exp.If(this=mine.copy(), true=exp.Literal.number(1))])
         projections.append(named(exp.Max(this=one), f"has_{name}"))
+    values = [col("contact_id"), col("name"), col("value")]
+    updates = written_rows("attribute", values)
+    ranked = exp.select(exp.Star(), newest(["contact_id", "name"], ["at", "rank", "hop"]).as_("newest")).from_(
+        updates.subquery("updates")
+    )
+    return (
+        exp.select(col("contact_id"), *projections)
+        .from_(ranked.subquery("ranked"))
+        .where(col("newest").eq(1))
+        .group_by(col("contact_id"))
+    )
+
+
+def _imported(names: list[str]) -> exp.Select:
+    """What imports said of contacts: contact_id, the last value given to each of `names`, and since when a contact is
+    there that an import brought; null for those that were known."""
+    ranked = exp.select(exp.Star(), newest(["contact_id", "kind", "name"], ["at", "ordinal"]).as_("newest")).from_(
+        ref(IMPORTS, "imports")
+    )
+    ranked = ranked.where(
+        col("kind").neq(exp.Literal.string("list")), exp.LTE(this=col("at"), expression=bound_call(AS_OF.key))
+    )
+    is_contact = col("kind").eq(exp.Literal.string("contact"))
+    projections = [named(exp.Min(this=case_when(is_contact, col("at"))), _JOINED)]
+    for name in names:
+        mine = exp.and_(col("kind").eq(exp.Literal.string("attribute")), col("name").eq(exp.Literal.string(name)))
+        projections.append(named(exp.Max(this=case_when(mine, col("value"))), name))
     return (
         exp.select(col("contact_id"), *projections)
         .from_(ranked.subquery("ranked"))

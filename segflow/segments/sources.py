@@ -198,6 +198,23 @@ def contact_columns(compiled: Compiled) -> list[Column]:
     return columns
 
 
+def import_columns(compiled: Compiled) -> list[Column]:
+    """What the catalog's imports are read from; nothing when it has none."""
+    source = compiled.specs.catalog.imports
+    if source is None:
+        return []
+    columns = [
+        Column(source.model, source.contact, None, "the contact of imports", ("imports", "contact")),
+        Column(source.model, source.imported_at, "timestamp", "the time of imports", ("imports", "imported_at")),
+    ]
+    if isinstance(source.trigger_flows, str):
+        role, loc = "whether imports trigger flows", ("imports", "trigger_flows")
+        columns.append(Column(source.model, source.trigger_flows, "boolean", role, loc))
+    if source.batch is not None:
+        columns.append(Column(source.model, source.batch, None, "the batch of imports", ("imports", "batch")))
+    return columns
+
+
 def fact_columns(compiled: Compiled, fact: Fact) -> list[Column]:
     """Every column of the user's models that a fact is computed from; the contact's id comes first."""
     catalog = compiled.specs.catalog

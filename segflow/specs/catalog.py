@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.specs.types import ColumnName, Identifier, ModelName, SpecModel, ValueType
@@ -136,12 +136,36 @@ class LabelSource(SpecModel):
     """The names that exist; when given, any other name in a spec is an error."""
 
 
+def _yes_or_column(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and 0 < len(value) <= 255):
+        return value
+    message = "'{given}' is neither true nor false nor a column that says so for each row"
+    raise PydanticCustomError("trigger_flows", message, {"given": str(value)})
+
+
+class ImportSource(SpecModel):
+    """A dbt model with a row per contact and batch that your own pipeline loads.
+
+    The crossings that a batch causes have cause `import` and trigger nothing, where it said no to flows.
+    """
+
+    model: ModelName
+    contact: ColumnName = "contact_id"
+    imported_at: ColumnName = "imported_at"
+    """When the batch was loaded: it counts for the first tick whose `as_of` is not earlier."""
+    trigger_flows: Annotated[bool | str, PlainValidator(_yes_or_column, json_schema_input_type=bool | str)]
+    """true or false for all batches, or the column that says it; where that is missing, it says no."""
+    batch: ColumnName | None = None
+    """The column with the batch's id, kept with the marks in `import_marks`."""
+
+
 class Catalog(SpecModel):
     contacts: Contacts
     events: list[EventSource] = Field(default_factory=list)
     objects: dict[Identifier, ObjectSpec] = Field(default_factory=dict)
     lists: LabelSource = LabelSource()
     tags: LabelSource = LabelSource()
+    imports: ImportSource | None = None
 
     def event(self, name: str) -> tuple[EventSource, dict[str, Attribute]] | None:
         """The source and the properties of event `name`, or None."""

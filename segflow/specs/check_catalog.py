@@ -29,6 +29,7 @@ def _models(say: Reporter, catalog: Catalog, known: set[str] | None) -> None:
     for kind in ("lists", "tags"):
         model = getattr(catalog, kind).model
         named += [((kind, "model"), model)] if model is not None else []
+    named += [(("imports", "model"), catalog.imports.model)] if catalog.imports is not None else []
     for loc, model in named:
         if model not in known:
             say.unknown(loc, "dbt model", model, sorted(known))

@@ -282,6 +282,11 @@ class DuckDBWarehouse(Warehouse):
         )
 
 
+def scratch() -> DuckDBWarehouse:
+    """A warehouse in memory, for checks that need no project's."""
+    return DuckDBWarehouse(Path(":memory:"))
+
+
 def plain_message(text: str) -> str:
     """DuckDB's message in one line, without the piece of generated SQL below it and its advice to programmers."""
     return " ".join(re.split(r"\n\s*\n\s*(?:LINE |Possible solutions|See also)", text, maxsplit=1)[0].split())

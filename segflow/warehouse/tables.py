@@ -161,6 +161,26 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "imports",
+            "import_id VARCHAR, file VARCHAR, list VARCHAR, trigger_flows BOOLEAN, rows BIGINT, refused BIGINT, "
+            "changed BIGINT, decided_by VARCHAR, decided_at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="ingest",
+        ),
+        _table(
+            "contact_imports",
+            "import_id VARCHAR, contact_id VARCHAR, kind VARCHAR, name VARCHAR, value VARCHAR, ordinal BIGINT, "
+            "at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="ingest",
+        ),
+        _table(
+            "import_marks",
+            "contact_id VARCHAR, import_id VARCHAR, tick_id VARCHAR",
+            ledger=True,
+            stage="cross",
+        ),
+        _table(
             "attribute_history",
             "contact_id VARCHAR, attribute VARCHAR, value VARCHAR, since TIMESTAMP, tick_id VARCHAR",
             ledger=True,

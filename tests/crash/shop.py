@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from segflow.outbox.message_events import MessageEvent
 from segflow.releases import release
 from tests.world import World
@@ -145,6 +147,8 @@ def lived(root: Path, url: str) -> None:
     told = [MessageEvent(message_id=row["message_id"], kind="opened", at=SECOND) for row in sent]
     assert world.project.store.message_events.record(told) == 3
     release(world.project, ["romans"], ["crowd"], reason="we looked")
+    rows = [{"contact_id": "c1", "stage": "met"}, {"contact_id": "new", "city": "London", "age": 40, "stage": None}]
+    world.project.import_contacts(pa.Table.from_pylist(rows), trigger_flows=False, list_name="fair")
     world.rows_of("contacts", _contacts(in_london=6, without=range(20, 23)))
     world.segment("grown", {"where": {"attribute": "age", "gte": 12}, "on_change": "trigger"})
     world.segment("teens", "select contact_id from {{ ref('stg_contacts') }} where age between 12 and 21")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from segflow import crashpoints
 from segflow.errors import SegflowError
@@ -32,6 +33,7 @@ from tests.direct_dbt import DirectProject
 from tests.world import COLUMNS
 
 Order = dict[str, Any]
+_FILE = pa.Table.from_pylist([{"contact_id": "c1", "stage": "met"}])
 
 
 def _project(order: Order) -> Project:
@@ -50,6 +52,7 @@ def decide(order: Order) -> None:
         store.decisions.record("segment", ["romans", "grown"], "we looked")
         opened = MessageEvent(message_id=order["unknown"][0], kind="opened", at=datetime(2026, 3, 3, tzinfo=UTC))
         store.message_events.record([opened])
+        Project(Path(order["root"])).import_contacts(_FILE, trigger_flows=True)
         store.suppress("email", "a@example.com", "asked for it")
         store.suppress("email", "b@example.com", "asked for it")
         store.unsuppress("email", "b@example.com")

@@ -5,7 +5,8 @@ A file holds scenarios by name. Each has the world at the start (`contacts`, `ev
 come of it; `leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may
 stand at the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a
 tick: `release: {segments: [old], flows: [hi]}`, and `retrigger: {flow: hi, segment: old, contacts: [ana],
-ignore_reentry: true}` or a list of such (all but the flow may be left out); `between` is what changes after that.
+ignore_reentry: true}` or a list of such (all but the flow may be left out), and
+`import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair}]`; `between` is what changes after that.
 
 What must come of a tick, each as short texts:
 
@@ -27,6 +28,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import yaml
 
 from segflow.specs.types import parse_instant
@@ -63,7 +65,7 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release", "retrigger", "between", "leave_list"}
+            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release", "retrigger", "between", "leave_list", "import"}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
                 self._change(tick)
@@ -72,6 +74,8 @@ class Scenario:
             asked = tick.get("retrigger", [])
             for one in asked if isinstance(asked, list) else [asked]:
                 self.world.project.retrigger(**one)
+            for told in tick.get("import", []):
+                self._import(**told)
             if "between" in tick:
                 self._change(tick["between"])
             before = self.world.ledgers() if "unchanged" in tick else {}
@@ -105,6 +109,12 @@ class Scenario:
             self.world.segment(name, spec)
         for name, spec in told.get("flows", {}).items():
             self.world.flow(name, spec)
+
+    def _import(self, rows: dict[str, Any], trigger_flows: bool, list: str | None = None) -> None:
+        given = [{"contact_id": name, **values} for name, values in rows.items()]
+        table = pa.table({name: [row.get(name) for row in given] for row in given for name in row})
+        done = self.world.project.import_contacts(table, trigger_flows=trigger_flows, list_name=list)
+        assert done.refused == []
 
     def _check(self, where: str, tick: dict[str, Any], report: TickReport, before: dict[str, Any]) -> None:
         this = f"tick_id = '{report.tick_id}'"

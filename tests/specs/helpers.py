@@ -42,6 +42,7 @@ objects:
     {model: stg_orders, key: order_id, via: contact_id, created_at: created_at, fields: {status: text, total: number}}
   item: {model: stg_items, key: item_id, belongs_to: order, via: order_id, fields: {sku: text}}
 tags: {names: [vip, blocked]}
+imports: {model: stg_imports, contact: contact, imported_at: at, batch: batch, trigger_flows: may_trigger}
 """
 SEGMENT = """\
 description: Bought tea

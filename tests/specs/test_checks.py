@@ -366,6 +366,10 @@ CATALOGS = {
     "no via": (", via: order_id", "", "33:9: via is missing: the column that holds the key of what the object belongs to (or contacts_by: the attribute of contacts that holds the object's key)"),
     "own circle": ("belongs_to: order", "belongs_to: item", "33:54: objects belong to each other in a circle: item -> item; one must belong to contact"),
     "flows write events": ("amount: number", "amount: {type: number, written_by: flows}", "25:57: flows write attributes of contacts only, not of events"),
+    "imports without an answer": (", trigger_flows: may_trigger", "", "35:10: trigger_flows is missing"),
+    "imports with a wrong answer": ("trigger_flows: may_trigger", "trigger_flows: 5", "35:95: '5' is neither true nor false nor a column that says so for each row"),
+    "imports with a wrong key": ("imported_at: at", "importd_at: at", "35:49: unknown key importd_at (did you mean imported_at?)"),
+    "imports with a wrong model": ("imports: {model: stg_imports", "imports: {model: stg-imports", "35:18: model: 'stg-imports' is not a model name: use letters, digits and _, starting with a letter or _"),
     "event and name": ("event: review", "name: kind", "27:5: properties: goes with event:; with name: write types:"),
 }  # fmt: skip
 

@@ -12,10 +12,58 @@ WITH written AS (
     FROM (
         SELECT
             *,
-            row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, hop DESC) AS newest
-        FROM {{ source('segflow', 'contact_updates') }} AS updates
+            row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, rank DESC, hop DESC) AS newest
+        FROM (
+            SELECT
+                contact_id,
+                name,
+                value,
+                "at",
+                1 AS rank,
+                ordinal AS hop
+            FROM {{ source('segflow', 'contact_imports') }} AS imports
+            WHERE
+                kind = 'attribute' AND "at" <= {{ bound('as_of') }}
+            UNION ALL
+            SELECT
+                contact_id,
+                name,
+                value,
+                "at",
+                2 AS rank,
+                hop AS hop
+            FROM {{ source('segflow', 'contact_updates') }} AS updates
+            WHERE
+                kind = 'attribute' AND "at" <= {{ bound('as_of') }}
+        ) AS updates
+    ) AS ranked
+    WHERE
+        newest = 1
+    GROUP BY
+        contact_id
+), imported AS (
+    SELECT
+        contact_id,
+        min(CASE WHEN kind = 'contact' THEN "at" END) AS _joined_at,
+        max(CASE WHEN kind = 'attribute' AND name = 'email' THEN value END) AS email,
+        max(CASE WHEN kind = 'attribute' AND name = 'phone' THEN value END) AS phone,
+        max(CASE WHEN kind = 'attribute' AND name = 'first_name' THEN value END) AS first_name,
+        max(CASE WHEN kind = 'attribute' AND name = 'last_name' THEN value END) AS last_name,
+        max(CASE WHEN kind = 'attribute' AND name = 'city' THEN value END) AS city,
+        max(CASE WHEN kind = 'attribute' AND name = 'country' THEN value END) AS country,
+        max(CASE WHEN kind = 'attribute' AND name = 'time_zone' THEN value END) AS time_zone,
+        max(CASE WHEN kind = 'attribute' AND name = 'birthday' THEN value END) AS birthday,
+        max(CASE WHEN kind = 'attribute' AND name = 'email_subscribed' THEN value END) AS email_subscribed,
+        max(CASE WHEN kind = 'attribute' AND name = 'sms_subscribed' THEN value END) AS sms_subscribed,
+        max(CASE WHEN kind = 'attribute' AND name = 'signup_source' THEN value END) AS signup_source,
+        max(CASE WHEN kind = 'attribute' AND name = 'signed_up_at' THEN value END) AS signed_up_at
+    FROM (
+        SELECT
+            *,
+            row_number() OVER (PARTITION BY contact_id, kind, name ORDER BY "at" DESC, ordinal DESC) AS newest
+        FROM {{ source('segflow', 'contact_imports') }} AS imports
         WHERE
-            kind = 'attribute' AND "at" <= {{ bound('as_of') }}
+            kind <> 'list' AND "at" <= {{ bound('as_of') }}
     ) AS ranked
     WHERE
         newest = 1
@@ -47,3 +95,37 @@ WHERE
         TRY_CAST(source.signed_up_at AS TIMESTAMP) <= {{ bound('as_of') }}
         OR TRY_CAST(source.signed_up_at AS TIMESTAMP) IS NULL
     )
+UNION ALL
+SELECT
+    imported.contact_id AS contact_id,
+    CAST(imported.email AS TEXT) AS email,
+    CAST(imported.phone AS TEXT) AS phone,
+    CAST(imported.first_name AS TEXT) AS first_name,
+    CAST(imported.last_name AS TEXT) AS last_name,
+    CAST(imported.city AS TEXT) AS city,
+    CAST(imported.country AS TEXT) AS country,
+    CAST(imported.time_zone AS TEXT) AS time_zone,
+    TRY_CAST(imported.birthday AS DATE) AS birthday,
+    TRY_CAST(imported.email_subscribed AS BOOLEAN) AS email_subscribed,
+    TRY_CAST(imported.sms_subscribed AS BOOLEAN) AS sms_subscribed,
+    CAST(imported.signup_source AS TEXT) AS signup_source,
+    CAST(written.care_level AS TEXT) AS care_level,
+    coalesce(TRY_CAST(imported.signed_up_at AS TIMESTAMP), TRY_CAST(imported._joined_at AS TIMESTAMP)) AS signed_up_at,
+    {{ tick_id() }} AS tick_id
+FROM imported
+LEFT JOIN written
+    ON imported.contact_id = written.contact_id
+LEFT JOIN (
+    SELECT
+        CAST(source.contact_id AS TEXT) AS contact_id
+    FROM {{ ref('stg_contacts') }} AS source
+    WHERE
+        source.contact_id IS NOT NULL
+        AND (
+            TRY_CAST(source.signed_up_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST(source.signed_up_at AS TIMESTAMP) IS NULL
+        )
+) AS known
+    ON imported.contact_id = known.contact_id
+WHERE
+    imported._joined_at IS NOT NULL AND known.contact_id IS NULL

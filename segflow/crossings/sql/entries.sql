@@ -23,6 +23,15 @@ returned_late as (
     where judged.evaluated and changes.change = 'returned'
 ),
 
+-- Those whose values an import changed that said no to flows, since the segment was compared for the last time.
+imported as (
+    select distinct entering.segment_key, entering.contact_id
+    from entering
+    inner join temp.judged as judged on judged.segment_key = entering.segment_key
+    inner join segflow.import_marks as marks on marks.contact_id = entering.contact_id
+    where judged.evaluated and (marks.tick_id = :tick_id or marks.tick_id > judged.last_evaluated)
+),
+
 caused as (
     select
         entering.segment_key,
@@ -36,6 +45,7 @@ caused as (
         case
             when returned.contact_id is not null or returned_late.contact_id is not null then 'returned'
             when judged.is_new then 'baseline'
+            when imported.contact_id is not null then 'import'
             when judged.old_rule = 'none' then 'data'
             when old_members.contact_id is not null then 'data'
             else 'definition'
@@ -46,6 +56,8 @@ caused as (
     left join temp.returned as returned on returned.contact_id = entering.contact_id
     left join returned_late
         on returned_late.segment_key = entering.segment_key and returned_late.contact_id = entering.contact_id
+    left join imported
+        on imported.segment_key = entering.segment_key and imported.contact_id = entering.contact_id
     left join temp.old_members as old_members
         on old_members.segment_key = entering.segment_key and old_members.contact_id = entering.contact_id
 )

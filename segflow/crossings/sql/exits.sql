@@ -9,6 +9,15 @@ with leaving as (
     where not moved.matches and (judged.segment_key is null or gone.contact_id is not null or judged.evaluated)
 ),
 
+-- Those whose values an import changed that said no to flows, since the segment was compared for the last time.
+imported as (
+    select distinct leaving.segment_key, leaving.contact_id
+    from leaving
+    inner join temp.judged as judged on judged.segment_key = leaving.segment_key
+    inner join segflow.import_marks as marks on marks.contact_id = leaving.contact_id
+    where judged.evaluated and (marks.tick_id = :tick_id or marks.tick_id > judged.last_evaluated)
+),
+
 caused as (
     select
         leaving.*,
@@ -19,12 +28,14 @@ caused as (
         case
             when leaving.is_deleted then 'deleted'
             when leaving.is_gone then 'gone'
+            when imported.contact_id is not null then 'import'
             when judged.old_rule = 'none' then 'data'
             when judged.old_rule = 'ran' and old_members.contact_id is null then 'data'
             else 'definition'
         end as cause
     from leaving
     left join temp.judged as judged on judged.segment_key = leaving.segment_key
+    left join imported on imported.segment_key = leaving.segment_key and imported.contact_id = leaving.contact_id
     left join temp.old_members as old_members
         on old_members.segment_key = leaving.segment_key and old_members.contact_id = leaving.contact_id
 )

@@ -29,7 +29,18 @@ with facts__lists as (
                     value = 'add' AS present,
                     "at",
                     1 AS rank,
-                    hop
+                    ordinal AS hop
+                FROM {{ source('segflow', 'contact_imports') }} AS imports
+                WHERE
+                    kind = 'list' AND "at" <= {{ bound('as_of') }}
+                UNION ALL
+                SELECT
+                    contact_id,
+                    name,
+                    value = 'add' AS present,
+                    "at",
+                    2 AS rank,
+                    hop AS hop
                 FROM {{ source('segflow', 'contact_updates') }} AS updates
                 WHERE
                     kind = 'list' AND "at" <= {{ bound('as_of') }}
@@ -90,8 +101,8 @@ facts__tags as (
                     name,
                     value = 'add' AS present,
                     "at",
-                    1 AS rank,
-                    hop
+                    2 AS rank,
+                    hop AS hop
                 FROM {{ source('segflow', 'contact_updates') }} AS updates
                 WHERE
                     kind = 'tag' AND "at" <= {{ bound('as_of') }}

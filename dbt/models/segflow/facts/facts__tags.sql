@@ -37,8 +37,8 @@ WITH rows_seen AS (
                 name,
                 value = 'add' AS present,
                 "at",
-                1 AS rank,
-                hop
+                2 AS rank,
+                hop AS hop
             FROM {{ source('segflow', 'contact_updates') }} AS updates
             WHERE
                 kind = 'tag' AND "at" <= {{ bound('as_of') }}

@@ -14,10 +14,54 @@ WITH written AS (
     FROM (
         SELECT
             *,
-            row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, hop DESC) AS newest
-        FROM {{ source('segflow', 'contact_updates') }} AS updates
+            row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, rank DESC, hop DESC) AS newest
+        FROM (
+            SELECT
+                contact_id,
+                name,
+                value,
+                "at",
+                1 AS rank,
+                ordinal AS hop
+            FROM {{ source('segflow', 'contact_imports') }} AS imports
+            WHERE
+                kind = 'attribute' AND "at" <= {{ bound('as_of') }}
+            UNION ALL
+            SELECT
+                contact_id,
+                name,
+                value,
+                "at",
+                2 AS rank,
+                hop AS hop
+            FROM {{ source('segflow', 'contact_updates') }} AS updates
+            WHERE
+                kind = 'attribute' AND "at" <= {{ bound('as_of') }}
+        ) AS updates
+    ) AS ranked
+    WHERE
+        newest = 1
+    GROUP BY
+        contact_id
+), imported AS (
+    SELECT
+        contact_id,
+        min(CASE WHEN kind = 'contact' THEN "at" END) AS _joined_at,
+        max(CASE WHEN kind = 'attribute' AND name = 'city' THEN value END) AS city,
+        max(CASE WHEN kind = 'attribute' AND name = 'age' THEN value END) AS age,
+        max(CASE WHEN kind = 'attribute' AND name = 'town' THEN value END) AS town,
+        max(CASE WHEN kind = 'attribute' AND name = 'children' THEN value END) AS children,
+        max(CASE WHEN kind = 'attribute' AND name = 'hobbies' THEN value END) AS hobbies,
+        max(CASE WHEN kind = 'attribute' AND name = 'vip' THEN value END) AS vip,
+        max(CASE WHEN kind = 'attribute' AND name = 'birthday' THEN value END) AS birthday,
+        max(CASE WHEN kind = 'attribute' AND name = 'seen' THEN value END) AS seen
+    FROM (
+        SELECT
+            *,
+            row_number() OVER (PARTITION BY contact_id, kind, name ORDER BY "at" DESC, ordinal DESC) AS newest
+        FROM {{ source('segflow', 'contact_imports') }} AS imports
         WHERE
-            kind = 'attribute' AND "at" <= {{ bound('as_of') }}
+            kind <> 'list' AND "at" <= {{ bound('as_of') }}
     ) AS ranked
     WHERE
         newest = 1
@@ -53,3 +97,37 @@ WHERE
         TRY_CAST(source.joined_at AS TIMESTAMP) <= {{ bound('as_of') }}
         OR TRY_CAST(source.joined_at AS TIMESTAMP) IS NULL
     )
+UNION ALL
+SELECT
+    imported.contact_id AS contact_id,
+    CAST(imported.city AS TEXT) AS city,
+    TRY_CAST(imported.age AS DOUBLE) AS age,
+    CAST(imported.town AS TEXT) AS town,
+    CASE
+        WHEN TRY_CAST(imported.children AS DOUBLE) = TRY_CAST(imported.children AS BIGINT)
+        THEN TRY_CAST(imported.children AS BIGINT)
+    END AS children,
+    list_filter(TRY_CAST(TRY_CAST(imported.hobbies AS JSON) AS TEXT[]), LAMBDA item : item IS NOT NULL) AS hobbies,
+    TRY_CAST(imported.vip AS BOOLEAN) AS vip,
+    TRY_CAST(imported.birthday AS DATE) AS birthday,
+    TRY_CAST(imported.seen AS TIMESTAMP) AS seen,
+    CAST(written.level AS TEXT) AS level,
+    TRY_CAST(written.score AS DOUBLE) AS score,
+    {{ tick_id() }} AS tick_id
+FROM imported
+LEFT JOIN written
+    ON imported.contact_id = written.contact_id
+LEFT JOIN (
+    SELECT
+        CAST(source.person_id AS TEXT) AS contact_id
+    FROM {{ ref('stg_people') }} AS source
+    WHERE
+        source.person_id IS NOT NULL
+        AND (
+            TRY_CAST(source.joined_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST(source.joined_at AS TIMESTAMP) IS NULL
+        )
+) AS known
+    ON imported.contact_id = known.contact_id
+WHERE
+    imported._joined_at IS NOT NULL AND known.contact_id IS NULL

@@ -4,6 +4,25 @@
 --
 -- The contacts that exist at as_of, with the catalog's attributes.
 
+WITH imported AS (
+    SELECT
+        contact_id,
+        min(CASE WHEN kind = 'contact' THEN "at" END) AS _joined_at,
+        max(CASE WHEN kind = 'attribute' AND name = 'country' THEN value END) AS country,
+        max(CASE WHEN kind = 'attribute' AND name = 'created_at' THEN value END) AS created_at
+    FROM (
+        SELECT
+            *,
+            row_number() OVER (PARTITION BY contact_id, kind, name ORDER BY "at" DESC, ordinal DESC) AS newest
+        FROM {{ source('segflow', 'contact_imports') }} AS imports
+        WHERE
+            kind <> 'list' AND "at" <= {{ bound('as_of') }}
+    ) AS ranked
+    WHERE
+        newest = 1
+    GROUP BY
+        contact_id
+)
 SELECT
     CAST(source.customer_id AS TEXT) AS contact_id,
     CAST(source.country AS TEXT) AS country,
@@ -16,3 +35,24 @@ WHERE
         TRY_CAST(source.created_at AS TIMESTAMP) <= {{ bound('as_of') }}
         OR TRY_CAST(source.created_at AS TIMESTAMP) IS NULL
     )
+UNION ALL
+SELECT
+    imported.contact_id AS contact_id,
+    CAST(imported.country AS TEXT) AS country,
+    coalesce(TRY_CAST(imported.created_at AS TIMESTAMP), TRY_CAST(imported._joined_at AS TIMESTAMP)) AS created_at,
+    {{ tick_id() }} AS tick_id
+FROM imported
+LEFT JOIN (
+    SELECT
+        CAST(source.customer_id AS TEXT) AS contact_id
+    FROM {{ ref('stg_customers') }} AS source
+    WHERE
+        source.customer_id IS NOT NULL
+        AND (
+            TRY_CAST(source.created_at AS TIMESTAMP) <= {{ bound('as_of') }}
+            OR TRY_CAST(source.created_at AS TIMESTAMP) IS NULL
+        )
+) AS known
+    ON imported.contact_id = known.contact_id
+WHERE
+    imported._joined_at IS NOT NULL AND known.contact_id IS NULL
