@@ -15,6 +15,7 @@ from segflow.cli_doctor import doctor
 from segflow.cli_explain import explain
 from segflow.cli_export import export
 from segflow.cli_flow import flow_app
+from segflow.cli_freeze import freeze
 from segflow.cli_history import history, overlap
 from segflow.cli_import import import_, imports
 from segflow.cli_lint import lint
@@ -48,6 +49,7 @@ for command in (
     history,
     overlap,
     export,
+    freeze,
     release,
     imports,
     doctor,

@@ -266,6 +266,14 @@ class Project(Workspace):
 
         return import_contacts(self, source, trigger_flows=trigger_flows, list_name=list_name, mapping=mapping)
 
+    def freeze(self, segment: str, list_name: str) -> Imported:
+        """Put the members that a segment has after the last tick on a list, in the next tick; no flow reacts to it.
+
+        See `segflow.imports.freeze`. Raises InputError."""
+        from segflow.imports.freeze import freeze
+
+        return freeze(self, segment, list_name)
+
     def last_tick(self) -> ticks.TickRow | None:
         """The latest tick, or None."""
         with self.warehouse() as warehouse:

@@ -18,6 +18,7 @@ from segflow.imports.check import Checked, check_rows
 from segflow.imports.columns import CONTACT, Mapping, targets
 from segflow.imports.read import Refused, given_table, read_file
 from segflow.outbox.imports import Batch
+from segflow.specs.catalog import Catalog
 from segflow.warehouse.duckdb import scratch
 from segflow.workspace import Workspace
 
@@ -55,11 +56,8 @@ def import_contacts(
     be used.
     """
     catalog = project.specs.catalog
-    if list_name is not None and catalog.lists.names and list_name not in catalog.lists.names:
-        near = did_you_mean(list_name, catalog.lists.names) or f"; there are {', '.join(catalog.lists.names)}"
-        raise InputError(f"there is no list {list_name} in the catalog{near}")
-    if list_name is not None and not list_name.strip():
-        raise InputError("the list has no name")
+    if list_name is not None:
+        check_list(catalog, list_name)
     given = given_table(source) if isinstance(source, pa.Table) else read_file(Path(source))
     columns = targets(given, catalog, mapping)
     owned = any(name != CONTACT and catalog.contacts.attributes[name].written_by == "source" for name in columns)
@@ -71,6 +69,15 @@ def import_contacts(
         with scratch() as warehouse:
             checked = check_rows(warehouse, given, columns, catalog)
     return keep(project, checked, file=given.name, list_name=list_name, trigger_flows=trigger_flows)
+
+
+def check_list(catalog: Catalog, list_name: str) -> None:
+    """Raise InputError when there can be no list of this name."""
+    if catalog.lists.names and list_name not in catalog.lists.names:
+        near = did_you_mean(list_name, catalog.lists.names) or f"; there are {', '.join(catalog.lists.names)}"
+        raise InputError(f"there is no list {list_name} in the catalog{near}")
+    if not list_name.strip():
+        raise InputError("the list has no name")
 
 
 def keep(
