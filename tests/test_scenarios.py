@@ -15,6 +15,7 @@ PLANNED = (
     "edits/a_step_that_is_gone_leads_to_the_next_that_is_there",
     "edits/an_edit_in_trigger_enrolls_who_comes_and_ends_who_goes",
     "guards/a_release_counts_once",
+    "imports/imported_with_no_and_with_yes",
     "triggers/a_person_retriggers_a_flow",
     "triggers/renamed_in_every_way",
 )
