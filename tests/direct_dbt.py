@@ -26,6 +26,7 @@ from segflow.project import Project
 from segflow.segments.emit import fill
 from segflow.specs.types import Duration
 from segflow.warehouse.dbt import ModelResult
+from segflow.warehouse.dbt_index import code_hash
 from segflow.warehouse.duckdb import plain_message, too_long
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
@@ -66,7 +67,8 @@ class DirectDbt:
 
     def code(self, model: str) -> str:
         code = {name: text for name, (_, text) in self._files.items()}
-        return "\n".join(code[name] for name in sorted(self._with_parents(model, code)))
+        parents = sorted(set(self._parents(model, code)))
+        return code_hash(model, code[model], [self.code(parent) for parent in parents])
 
     def run(
         self,

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -96,11 +96,16 @@ def _files(directory: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in sorted(names))
 
 
+def code_hash(model: str, raw_code: str, parents: Sequence[str]) -> str:
+    """A hash of a model's code and of the hashes of what it is built on; blank lines and comments do not count."""
+    code = " ".join(_COMMENT.sub("", raw_code).split())
+    return hashlib.sha256("\n".join([model, code, *parents]).encode()).hexdigest()[:16]
+
+
 def _code_hash(key: str, nodes: Mapping[str, Any], known: dict[str, str]) -> str:
     if key not in known:
         node = nodes[key]
-        # A seed's checksum is its data's, and data is no definition.
-        code = " ".join(_COMMENT.sub("", node.raw_code).split()) if node.resource_type != "seed" else ""
         parents = [_code_hash(parent, nodes, known) for parent in sorted(node.depends_on_nodes) if parent in nodes]
-        known[key] = hashlib.sha256("\n".join([node.name, code, *parents]).encode()).hexdigest()[:16]
+        # A seed's code is its data, and data is no definition.
+        known[key] = code_hash(node.name, "" if node.resource_type == "seed" else node.raw_code, parents)
     return known[key]
