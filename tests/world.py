@@ -114,6 +114,7 @@ LEDGERS: dict[str, str] = {
     "contact_updates": "*",
     "imports": "* exclude (decided_by, decided_at)",
     "contact_imports": "*",
+    "contact_takeovers": "*",
     "import_marks": "*",
     "attribute_history": "*",
     "outbox": "*",

@@ -12,7 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crossings.guards import held_segments
-from segflow.crossings.imports import mark
+from segflow.crossings.imports import mark, take_over
 from segflow.crossings.membership import models_read, moved_members
 from segflow.crossings.names import show_last_names
 from segflow.crossings.versions import Judged, judge, new_versions, old_rules
@@ -61,6 +61,7 @@ def cross(
         return load_query(_SQL / f"{name}.sql", **parameters)
 
     mark(compiled, warehouse, dbt, tick_id, as_of)
+    take_over(compiled, warehouse, dbt, tick_id, as_of)
     judged = judge(compiled, warehouse, dbt, stale)
     evaluated = {one.segment for one in judged if one.evaluated}
     check_generation(warehouse, models_read(compiled, evaluated), tick_id)

@@ -127,6 +127,13 @@ def mark(compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str
     warehouse.append("import_marks", tick_id, query)
 
 
+def take_over(compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime) -> None:
+    """Record the imported contacts that the user's model has for the first time."""
+    model = _filled(model_contacts(compiled.specs.catalog), compiled, warehouse, dbt, tick_id, as_of)
+    query = load_query(_SQL / "takeovers.sql", tick_id=tick_id, as_of=as_of).with_("model", as_=model)
+    warehouse.append("contact_takeovers", tick_id, query)
+
+
 def _filled(
     query: exp.Query, compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime
 ) -> exp.Query:

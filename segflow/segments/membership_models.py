@@ -29,7 +29,7 @@ from segflow.segments.sql import (
     typed,
     union_all,
 )
-from segflow.segments.written import IMPORTS, written_rows
+from segflow.segments.written import IMPORTS, TAKEOVERS, written_rows
 from segflow.specs.catalog import Catalog, Contacts
 
 CONTACTS = "contacts"
@@ -265,12 +265,23 @@ def _written(names: list[str]) -> exp.Select:
 
 def _imported(names: list[str]) -> exp.Select:
     """What imports said of contacts: contact_id, the last value given to each of `names`, and since when a contact is
-    there that an import brought; null for those that were known."""
-    ranked = exp.select(exp.Star(), newest(["contact_id", "kind", "name"], ["at", "ordinal"]).as_("newest")).from_(
+    there that an import brought; null for those that were known.
+
+    What was imported before the user's model had the contact does not count any more. A contact that is deleted there
+    is gone; its import would bring it back, and messages would go to somebody who asked to be forgotten.
+    """
+    row = exp.Column(this=exp.Star(), table=ident("imports"))
+    ranked = exp.select(row, newest(["contact_id", "kind", "name"], ["at", "ordinal"], "imports").as_("newest")).from_(
         ref(IMPORTS, "imports")
     )
+    last = exp.select(col("contact_id"), exp.Max(this=col("at")).as_("at", quoted=True)).from_(ref(TAKEOVERS))
+    last = last.where(exp.LTE(this=col("at"), expression=bound_call(AS_OF.key))).group_by(col("contact_id"))
+    older = exp.GTE(this=col("at", "taken_over"), expression=col("at", "imports"))
+    left_join(ranked, last.subquery("taken_over", copy=False), exp.and_(_alike("imports", "taken_over"), older))
     ranked = ranked.where(
-        col("kind").neq(exp.Literal.string("list")), exp.LTE(this=col("at"), expression=bound_call(AS_OF.key))
+        col("kind", "imports").neq(exp.Literal.string("list")),
+        exp.LTE(this=col("at", "imports"), expression=bound_call(AS_OF.key)),
+        is_null(col("contact_id", "taken_over")),
     )
     is_contact = col("kind").eq(exp.Literal.string("contact"))
     projections = [named(exp.Min(this=case_when(is_contact, col("at"))), _JOINED)]

@@ -168,12 +168,11 @@ def case_when(condition: exp.Expr, value: exp.Expr) -> exp.Case:
     return exp.Case(ifs=[exp.If(this=condition, true=value)])
 
 
-def newest(partition: Sequence[str], order: Sequence[str]) -> exp.Window:
+def newest(partition: Sequence[str], order: Sequence[str], table: str | None = None) -> exp.Window:
     """The number of a row among those of equal `partition`, by `order` from the last to the first: 1 is the newest."""
-    ordered = [exp.Ordered(this=col(name), desc=True, nulls_first=False) for name in order]
-    return exp.Window(
-        this=exp.RowNumber(), partition_by=[col(name) for name in partition], order=exp.Order(expressions=ordered)
-    )
+    ordered = [exp.Ordered(this=col(name, table), desc=True, nulls_first=False) for name in order]
+    among = [col(name, table) for name in partition]
+    return exp.Window(this=exp.RowNumber(), partition_by=among, order=exp.Order(expressions=ordered))
 
 
 def all_of(conditions: list[exp.Expr]) -> exp.Expr:

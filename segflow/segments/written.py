@@ -10,6 +10,8 @@ from segflow.segments.bounds import AS_OF
 from segflow.segments.sql import all_of, bound_call, col, named, ref, select, union_all
 
 IMPORTS = "contact_imports"
+TAKEOVERS = "contact_takeovers"
+"""Since when the user's model has had a contact that an import brought."""
 _RANKS = {IMPORTS: 1, "contact_updates": 2}
 """Within one tick flows act after the imports were taken in."""
 _HOPS = {IMPORTS: "ordinal", "contact_updates": "hop"}

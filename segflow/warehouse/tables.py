@@ -175,6 +175,12 @@ TABLES: dict[str, Table] = {
             stage="ingest",
         ),
         _table(
+            "contact_takeovers",
+            "contact_id VARCHAR, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="cross",
+        ),
+        _table(
             "import_marks",
             "contact_id VARCHAR, import_id VARCHAR, tick_id VARCHAR",
             ledger=True,

@@ -57,11 +57,25 @@ WITH written AS (
         max(CASE WHEN kind = 'attribute' AND name = 'seen' THEN value END) AS seen
     FROM (
         SELECT
-            *,
-            row_number() OVER (PARTITION BY contact_id, kind, name ORDER BY "at" DESC, ordinal DESC) AS newest
+            imports.*,
+            row_number() OVER (
+                PARTITION BY imports.contact_id, imports.kind, imports.name
+                ORDER BY imports."at" DESC, imports.ordinal DESC
+            ) AS newest
         FROM {{ source('segflow', 'contact_imports') }} AS imports
+        LEFT JOIN (
+            SELECT
+                contact_id,
+                max("at") AS "at"
+            FROM {{ source('segflow', 'contact_takeovers') }}
+            WHERE
+                "at" <= {{ bound('as_of') }}
+            GROUP BY
+                contact_id
+        ) AS taken_over
+            ON imports.contact_id = taken_over.contact_id AND taken_over."at" >= imports."at"
         WHERE
-            kind <> 'list' AND "at" <= {{ bound('as_of') }}
+            imports.kind <> 'list' AND imports."at" <= {{ bound('as_of') }} AND taken_over.contact_id IS NULL
     ) AS ranked
     WHERE
         newest = 1
