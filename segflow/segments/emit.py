@@ -17,6 +17,7 @@ from sqlglot import exp
 from segflow.segments.bounds import bound_from_key
 from segflow.segments.sql import BOUND, REF, TICK_ID, pretty
 from segflow.warehouse.base import relation as engine_table
+from segflow.warehouse.sqlfile import without_positions
 from segflow.warehouse.tables import TABLES
 
 _REF_TEXT = re.compile(rf"{REF}(\w+)")
@@ -126,4 +127,4 @@ def fill(
         raise ValueError(str(error)) from error
     if not isinstance(query, exp.Query):
         raise ValueError("not a query")
-    return query
+    return without_positions(query)
