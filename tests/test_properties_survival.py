@@ -221,9 +221,9 @@ class Survival(RuleBasedStateMachine):
         if not self.ended:
             return
         self.world.check_replay()
-        wrong = self.world.rows(_NOT_ENTRIES_LESS_EXITS)
+        wrong = self.world.rows(NOT_ENTRIES_LESS_EXITS)
         assert wrong == []
-        assert self.world.rows(_NOT_ALTERNATING) == []
+        assert self.world.rows(NOT_ALTERNATING) == []
         assert self.world.rows(_MOVED_WITHOUT_LEAVE) == []
         assert self.world.rows(_STANDING_NOWHERE) == []
 
@@ -354,7 +354,7 @@ class Survival(RuleBasedStateMachine):
         self.world.flow("hi", {**flow, "exit_when": [{"segment": "recent"}]})
 
 
-_NOT_ENTRIES_LESS_EXITS = """
+NOT_ENTRIES_LESS_EXITS = """
     select segment, contact_id from segflow.segment_members
     except all
     select entries.segment, entries.contact_id
@@ -369,7 +369,7 @@ _NOT_ENTRIES_LESS_EXITS = """
         select segment, contact_id from segflow.segment_members
     )
 """
-_NOT_ALTERNATING = """
+NOT_ALTERNATING = """
     with crossings as (
         select segment_key, contact_id, entered_at as crossed_at, entry_number, 'entry' as kind
         from segflow.segment_entries

@@ -1,0 +1,323 @@
+"""Crossings against a naive model through twenty ticks: who crosses, why, for which time, and whether flows may react.
+
+Hypothesis draws changes of contacts, edits, renames, removals, imports of both kinds, a column that goes and comes
+back, ticks that die anywhere and are resumed, and ticks that are run twice.
+`SEGFLOW_CROSSING_EXAMPLES=100 pytest tests/test_properties_causes.py` looks for longer.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from segflow.crashpoints import watched
+from segflow.tick import TickReport
+from tests.naive_crossings import ELSEWHERE, Crossing, File, Import, Naive, Scene, Tree
+from tests.planned import done, planned
+from tests.test_properties_survival import NOT_ALTERNATING, NOT_ENTRIES_LESS_EXITS
+from tests.world import CATALOG, World
+
+FIRST = datetime(2026, 3, 1, tzinfo=UTC)
+EXAMPLES = int(os.environ.get("SEGFLOW_CROSSING_EXAMPLES", "4"))
+SHRINK = "SEGFLOW_CROSSING_SHRINK" in os.environ
+"""Finding a smaller story for a failure takes minutes; the story itself is printed in any case."""
+TICKS = 20
+MODEL = [f"c{number}" for number in range(6)]
+CONTACTS = [*MODEL, "x0", "x1"]
+"""Of the last two the model knows nothing at first."""
+SLOTS = range(4)
+NAMES = [*(f"s{slot}" for slot in SLOTS), "n0", "n1"]
+CITIES = ["London", "Paris", "Rome"]
+BATCHES = {"model": "stg_imports", "contact": "customer", "imported_at": "loaded_at", "trigger_flows": "may_trigger"}
+
+
+@dataclass(frozen=True)
+class Moves:
+    contact: str
+    city: str | None
+    age: int | None
+    score: int | None
+
+
+@dataclass(frozen=True)
+class GoesOrReturns:
+    contact: str
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A new rule for a slot, which gets its file back when it has none, under `name` or the name that it had."""
+
+    slot: int
+    rule: Tree
+    on_create: str
+    on_change: str
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Rename:
+    slot: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Remove:
+    slot: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    contact: str
+    answer: bool | None
+
+
+Change = Moves | GoesOrReturns | Edit | Rename | Remove | Import | Batch
+
+
+@dataclass(frozen=True)
+class Day:
+    changes: list[Change]
+    broken: bool
+    stops_at: int
+    """The crash point at which the tick dies; 0: it lives."""
+    again: bool
+
+
+contacts, slots = st.sampled_from(CONTACTS), st.sampled_from(SLOTS)
+ages, scores = st.one_of(st.none(), st.integers(1, 4)), st.one_of(st.none(), st.integers(1, 3))
+leaves = st.one_of(
+    st.builds(lambda slot: {"slot": slot}, slots),
+    st.builds(lambda word, city: {"attribute": "city", word: city}, st.sampled_from(["is", "is_not"]), st.sampled_from(CITIES)),
+    st.builds(lambda age: {"attribute": "age", "gte": age}, st.integers(1, 4)),
+    st.builds(lambda score: {"attribute": "score", "gte": score}, st.integers(1, 3)),
+    st.sampled_from([{"attribute": "age", "is_set": False}, {"list": "fair"}]),
+)  # fmt: skip
+rules = st.one_of(
+    leaves,
+    st.builds(lambda word, parts: {word: parts}, st.sampled_from(["all", "any", "none"]), st.lists(leaves, min_size=2, max_size=2)),
+    st.builds(lambda leaf, other: {"any": [{"not": leaf}, other]}, leaves, leaves),
+)  # fmt: skip
+moves = st.builds(Moves, contacts, st.sampled_from([*CITIES, None]), ages, scores)
+edits = st.builds(
+    Edit,
+    slots,
+    rules,
+    st.sampled_from(["trigger", "baseline"]),
+    st.sampled_from(["trigger", "suppress"]),
+    st.sampled_from([None, None, *NAMES]),
+)
+imported = st.tuples(contacts, st.sampled_from([None, *CITIES]), scores)
+imports = st.builds(
+    Import,
+    st.lists(imported, min_size=1, max_size=3, unique_by=lambda row: row[0]).map(lambda rows: tuple(sorted(rows))),
+    st.booleans(),
+    st.booleans(),
+)
+changes: list[st.SearchStrategy[Change]] = [
+    st.builds(GoesOrReturns, contacts),
+    *[moves] * 4,
+    *[edits] * 2,
+    *[imports] * 2,
+    st.builds(Rename, slots, st.sampled_from(NAMES)),
+    st.builds(Remove, slots),
+    st.builds(Batch, contacts, st.sampled_from([False, None, True])),
+]
+days = st.builds(
+    Day,
+    st.lists(st.sampled_from(range(len(changes))).flatmap(lambda which: changes[which]), min_size=1, max_size=6),
+    st.sampled_from([False, False, False, False, True]),
+    st.one_of(st.just(0), st.just(0), st.integers(1, 30)),
+    st.sampled_from([False, False, False, True]),
+)
+starts = st.tuples(*(edits.map(lambda edit, slot=slot: Edit(slot, edit.rule, edit.on_create, edit.on_change)) for slot in range(3)))  # fmt: skip
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in segflow catches it."""
+
+
+class Story:
+    def __init__(self, root: Path) -> None:
+        self.world, self.naive, self.scene = World(root), Naive(), Scene()
+        self.names = {slot: f"s{slot}" for slot in SLOTS}
+        self.written: dict[str, dict[str, Any]] = {}
+        self.cities: dict[str, str | None] = {}
+        self.number = 0
+        catalog = yaml.safe_dump({**CATALOG, "imports": BATCHES}, sort_keys=False)
+        (root / "segment_specs/catalog.yml").write_text(catalog, encoding="utf-8")
+        (root / "dbt/models/staging/stg_imports.sql").write_text("select * from raw.imports\n", encoding="utf-8")
+        self.world.run("CREATE TABLE raw.imports (customer VARCHAR, loaded_at TIMESTAMP, may_trigger BOOLEAN)")
+        for number, contact in enumerate(MODEL):
+            self.scene.rows[contact] = {"city": CITIES[number % 3], "age": number % 5 or None, "score": None}
+
+    @property
+    def at(self) -> datetime:
+        return FIRST + timedelta(days=self.number)
+
+    def live(self, day: Day) -> None:
+        for change in day.changes:
+            self._change(change)
+        self.scene.broken = day.broken
+        self._write()
+        last = self.number == TICKS - 1
+        # A plan costs half a tick, and the last tick of a story has the most behind it.
+        plan = self.world.project.plan(self.at) if last else None
+        wanted = self.naive.tick(self.scene)
+        report = self._tick(day)
+        assert plan is None or planned(plan) == done(self.world, report)
+        found = self._crossings(report)
+        assert found == wanted, f"tick {self.number}: {set(found) - set(wanted)} instead of {set(wanted) - set(found)}"
+        members = {
+            (row["segment"], row["contact_id"]) for row in self.world.rows("SELECT * FROM segflow.segment_members")
+        }
+        assert members == {(name, contact) for name, one in self.naive.live.items() for contact in one.members}
+        status = {one.segment: one.status for one in report.segments if one.status != "deleted"}
+        names = {file.name for file in self.scene.files.values()}
+        assert status == {name: "stale" if name in self.naive.stale else "ok" for name in names}
+        if day.stops_at or last:
+            assert self.world.rows(NOT_ENTRIES_LESS_EXITS) == []
+            assert self.world.rows(NOT_ALTERNATING) == []
+            self.world.check_replay()
+        self.cities = {contact: row["city"] for contact, row in self.scene.model.items()}
+        self.scene.imports, self.scene.batches = [], []
+        self.number += 1
+
+    def _tick(self, day: Day) -> TickReport:
+        left = [day.stops_at]
+
+        def reached(name: str) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed(name)
+
+        try:
+            with watched(reached):
+                report = self.world.tick(self.at)
+        except Killed:
+            # Another process, which finds the first one dead.
+            del self.world.project
+            self.world.project.holder = "successor"
+            report = self.world.tick(self.at)
+        if day.again:
+            assert self.world.tick(self.at).already_done
+        return report
+
+    def _crossings(self, report: TickReport) -> list[Crossing]:
+        found = []
+        for kind, ledger in (("enters", "segment_entries"), ("exits", "segment_exits")):
+            for row in self.world.rows(f"SELECT * FROM segflow.{ledger} WHERE tick_id = '{report.tick_id}'"):
+                values = [row[name] for name in ("entry_number", "cause", "triggers")]
+                found.append(Crossing(row["segment"], row["contact_id"], kind, *values))
+        return sorted(found)
+
+    # What happens between two ticks; what cannot happen, does not.
+
+    def _change(self, change: Change) -> None:
+        scene = self.scene
+        match change:
+            case Moves(contact, city, age, score):
+                scene.rows[contact] = {"city": city, "age": age, "score": score}
+            case GoesOrReturns(contact):
+                scene.away ^= {contact}
+            case Edit(slot, rule, on_create, on_change, name):
+                if slot in scene.files:
+                    file = scene.files[slot]
+                    file.rule, file.on_create, file.on_change = rule, on_create, on_change
+                elif self._free(name or self.names[slot]):
+                    scene.files[slot] = File(name or self.names[slot], rule, on_create, on_change)
+            case Remove(slot):
+                if slot in scene.files:
+                    self.names[slot] = scene.files.pop(slot).name
+            case Rename(slot, name):
+                file = scene.files.get(slot)
+                if file is not None and self._free(name, file):
+                    file.earlier = [*(one for one in file.earlier if one != name), file.name]
+                    file.unseen.add(file.name)
+                    file.name = name
+            case Import():
+                self._import(change)
+            case Batch(contact, answer):
+                scene.batches.append((contact, answer))
+
+    def _free(self, name: str, mine: File | None = None) -> bool:
+        """May a file take this name? Not while another has it, or had it and no tick has seen the rename. When one has,
+        its file forgets the name, which `validate` asks for."""
+        others = [file for file in self.scene.files.values() if file is not mine]
+        if any(name == file.name or name in file.unseen for file in others) or (mine and mine.name == name):
+            return False
+        for file in others:
+            file.earlier = [one for one in file.earlier if one != name]
+        return True
+
+    def _import(self, given: Import) -> None:
+        """The model's own contacts keep their city: a row that says otherwise would be refused."""
+        known = set(self.cities) - set(self.naive.imported)
+        rows = tuple((who, None if who in known else city, score) for who, city, score in given.rows)
+        one = Import(rows, given.yes, given.to_list)
+        kinds = [("contact_id", pa.string()), ("city", pa.string()), ("score", pa.float64())]
+        table = pa.Table.from_pylist([dict(zip(dict(kinds), row, strict=True)) for row in rows], pa.schema(kinds))
+        done = self.world.project.import_contacts(
+            table, trigger_flows=one.yes, list_name="fair" if one.to_list else None
+        )
+        assert (done.refused, done.repeated) == ([], one in self.naive.known or one in self.scene.imports)
+        self.scene.imports.append(one)
+
+    def _write(self) -> None:
+        world, scene = self.world, self.scene
+        world.missing = {"contacts.age"} if scene.broken else set()
+        world.rows_of("contacts", [{"contact_id": contact, **row} for contact, row in scene.model.items()])
+        for contact, answer in scene.batches:
+            world.run(
+                f"INSERT INTO raw.imports VALUES ('{contact}', '{self.at:%Y-%m-%d}', {'NULL' if answer is None else answer})"
+            )
+        specs = {file.name: self._spec(slot, file) for slot, file in scene.files.items()}
+        for name in self.written.keys() | specs.keys():
+            if self.written.get(name) != specs.get(name):
+                world.segment(name, specs.get(name))
+        self.written = specs
+
+    def _spec(self, slot: int, file: File) -> dict[str, Any]:
+        def named(tree: Any) -> Any:
+            if isinstance(tree, list):
+                return [named(one) for one in tree]
+            if not isinstance(tree, dict):
+                return tree
+            if "slot" in tree:
+                other = tree["slot"]
+                there = other < slot and other in self.scene.files
+                return {"segment": self.scene.files[other].name} if there else copy.copy(ELSEWHERE)
+            return {word: named(value) for word, value in tree.items()}
+
+        spec = {"where": named(file.rule), "on_create": file.on_create, "on_change": file.on_change}
+        earlier: Any = file.earlier[0] if len(file.earlier) == 1 else list(file.earlier)
+        return {**spec, "renamed_from": earlier} if earlier else spec
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    # Not `explain`: it traces every line, which takes many times as long.
+    phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if SHRINK else [])],
+    derandomize="SEGFLOW_CROSSING_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+@given(starts, st.lists(days, min_size=1 if SHRINK else TICKS, max_size=TICKS))
+def test_twenty_ticks(start: tuple[Edit, ...], story: list[Day]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        told = Story(Path(folder))
+        for number, day in enumerate(story):
+            told.live(Day([*start, *day.changes], day.broken, day.stops_at, day.again) if number == 0 else day)
+        told.world.close()
