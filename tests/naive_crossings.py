@@ -84,7 +84,9 @@ def inlined(slot: int, files: Mapping[int, File]) -> Tree:
             return inlined(other, files) if other < slot and other in files else ELSEWHERE
         if "not" in tree:
             return {"not": walk(tree["not"])}
-        return {word: [walk(one) for one in value] if isinstance(value, list) else value for word, value in tree.items()}
+        return {
+            word: [walk(one) for one in value] if isinstance(value, list) else value for word, value in tree.items()
+        }
 
     return walk(files[slot].rule)
 

@@ -10,138 +10,43 @@ from __future__ import annotations
 import copy
 import os
 import tempfile
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pytest
 import yaml
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from segflow.crashpoints import watched
 from segflow.tick import TickReport
-from tests.naive_crossings import ELSEWHERE, Crossing, File, Import, Naive, Scene, Tree
+from tests.crossing_stories import (
+    CITIES,
+    MODEL,
+    SLOTS,
+    Batch,
+    Change,
+    Day,
+    Edit,
+    GoesOrReturns,
+    Moves,
+    Remove,
+    Rename,
+    days,
+    starts,
+)
+from tests.naive_crossings import ELSEWHERE, Crossing, File, Import, Naive, Scene
 from tests.planned import done, planned
 from tests.test_properties_survival import NOT_ALTERNATING, NOT_ENTRIES_LESS_EXITS
 from tests.world import CATALOG, World
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
-EXAMPLES = int(os.environ.get("SEGFLOW_CROSSING_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("SEGFLOW_CROSSING_EXAMPLES", "3"))
 SHRINK = "SEGFLOW_CROSSING_SHRINK" in os.environ
 """Finding a smaller story for a failure takes minutes; the story itself is printed in any case."""
 TICKS = 20
-MODEL = [f"c{number}" for number in range(6)]
-CONTACTS = [*MODEL, "x0", "x1"]
-"""Of the last two the model knows nothing at first."""
-SLOTS = range(4)
-NAMES = [*(f"s{slot}" for slot in SLOTS), "n0", "n1"]
-CITIES = ["London", "Paris", "Rome"]
 BATCHES = {"model": "stg_imports", "contact": "customer", "imported_at": "loaded_at", "trigger_flows": "may_trigger"}
-
-
-@dataclass(frozen=True)
-class Moves:
-    contact: str
-    city: str | None
-    age: int | None
-    score: int | None
-
-
-@dataclass(frozen=True)
-class GoesOrReturns:
-    contact: str
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A new rule for a slot, which gets its file back when it has none, under `name` or the name that it had."""
-
-    slot: int
-    rule: Tree
-    on_create: str
-    on_change: str
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class Rename:
-    slot: int
-    name: str
-
-
-@dataclass(frozen=True)
-class Remove:
-    slot: int
-
-
-@dataclass(frozen=True)
-class Batch:
-    contact: str
-    answer: bool | None
-
-
-Change = Moves | GoesOrReturns | Edit | Rename | Remove | Import | Batch
-
-
-@dataclass(frozen=True)
-class Day:
-    changes: list[Change]
-    broken: bool
-    stops_at: int
-    """The crash point at which the tick dies; 0: it lives."""
-    again: bool
-
-
-contacts, slots = st.sampled_from(CONTACTS), st.sampled_from(SLOTS)
-ages, scores = st.one_of(st.none(), st.integers(1, 4)), st.one_of(st.none(), st.integers(1, 3))
-leaves = st.one_of(
-    st.builds(lambda slot: {"slot": slot}, slots),
-    st.builds(lambda word, city: {"attribute": "city", word: city}, st.sampled_from(["is", "is_not"]), st.sampled_from(CITIES)),
-    st.builds(lambda age: {"attribute": "age", "gte": age}, st.integers(1, 4)),
-    st.builds(lambda score: {"attribute": "score", "gte": score}, st.integers(1, 3)),
-    st.sampled_from([{"attribute": "age", "is_set": False}, {"list": "fair"}]),
-)  # fmt: skip
-rules = st.one_of(
-    leaves,
-    st.builds(lambda word, parts: {word: parts}, st.sampled_from(["all", "any", "none"]), st.lists(leaves, min_size=2, max_size=2)),
-    st.builds(lambda leaf, other: {"any": [{"not": leaf}, other]}, leaves, leaves),
-)  # fmt: skip
-moves = st.builds(Moves, contacts, st.sampled_from([*CITIES, None]), ages, scores)
-edits = st.builds(
-    Edit,
-    slots,
-    rules,
-    st.sampled_from(["trigger", "baseline"]),
-    st.sampled_from(["trigger", "suppress"]),
-    st.sampled_from([None, None, *NAMES]),
-)
-imported = st.tuples(contacts, st.sampled_from([None, *CITIES]), scores)
-imports = st.builds(
-    Import,
-    st.lists(imported, min_size=1, max_size=3, unique_by=lambda row: row[0]).map(lambda rows: tuple(sorted(rows))),
-    st.booleans(),
-    st.booleans(),
-)
-changes: list[st.SearchStrategy[Change]] = [
-    st.builds(GoesOrReturns, contacts),
-    *[moves] * 4,
-    *[edits] * 2,
-    *[imports] * 2,
-    st.builds(Rename, slots, st.sampled_from(NAMES)),
-    st.builds(Remove, slots),
-    st.builds(Batch, contacts, st.sampled_from([False, None, True])),
-]
-days = st.builds(
-    Day,
-    st.lists(st.sampled_from(range(len(changes))).flatmap(lambda which: changes[which]), min_size=1, max_size=6),
-    st.sampled_from([False, False, False, False, True]),
-    st.one_of(st.just(0), st.just(0), st.integers(1, 30)),
-    st.sampled_from([False, False, False, True]),
-)
-starts = st.tuples(*(edits.map(lambda edit, slot=slot: Edit(slot, edit.rule, edit.on_create, edit.on_change)) for slot in range(3)))  # fmt: skip
 
 
 class Killed(BaseException):
@@ -150,7 +55,8 @@ class Killed(BaseException):
 
 class Story:
     def __init__(self, root: Path) -> None:
-        self.world, self.naive, self.scene = World(root), Naive(), Scene()
+        self.world = World(root, settings={"exports": {"segments": []}})
+        self.naive, self.scene = Naive(), Scene()
         self.names = {slot: f"s{slot}" for slot in SLOTS}
         self.written: dict[str, dict[str, Any]] = {}
         self.cities: dict[str, str | None] = {}
@@ -186,7 +92,7 @@ class Story:
         status = {one.segment: one.status for one in report.segments if one.status != "deleted"}
         names = {file.name for file in self.scene.files.values()}
         assert status == {name: "stale" if name in self.naive.stale else "ok" for name in names}
-        if day.stops_at or last:
+        if last:
             assert self.world.rows(NOT_ENTRIES_LESS_EXITS) == []
             assert self.world.rows(NOT_ALTERNATING) == []
             self.world.check_replay()
@@ -279,9 +185,8 @@ class Story:
         world.missing = {"contacts.age"} if scene.broken else set()
         world.rows_of("contacts", [{"contact_id": contact, **row} for contact, row in scene.model.items()])
         for contact, answer in scene.batches:
-            world.run(
-                f"INSERT INTO raw.imports VALUES ('{contact}', '{self.at:%Y-%m-%d}', {'NULL' if answer is None else answer})"
-            )
+            said = "NULL" if answer is None else answer
+            world.run(f"INSERT INTO raw.imports VALUES ('{contact}', '{self.at:%Y-%m-%d}', {said})")
         specs = {file.name: self._spec(slot, file) for slot, file in scene.files.items()}
         for name in self.written.keys() | specs.keys():
             if self.written.get(name) != specs.get(name):
@@ -315,7 +220,9 @@ class Story:
     print_blob=True,
 )
 @given(starts, st.lists(days, min_size=1 if SHRINK else TICKS, max_size=TICKS))
-def test_twenty_ticks(start: tuple[Edit, ...], story: list[Day]) -> None:
+def test_twenty_ticks(start: list[Edit], story: list[Day]) -> None:
+    # The simplest story, which is always tried first, is the same day twenty times.
+    assume(SHRINK or len(set(map(repr, story))) > TICKS // 2)
     with tempfile.TemporaryDirectory() as folder:
         told = Story(Path(folder))
         for number, day in enumerate(story):
