@@ -135,7 +135,7 @@ class Naive:
         self.returns: list[tuple[int, str]] = []
         self.marks: list[tuple[int, str]] = []
         self.imported: dict[str, str | None] = {}
-        """Contacts that an import brought, with the city that imports gave them."""
+        """Contacts that an import brought and the model has not had since, with the city that imports gave them."""
         self.score: dict[str, int] = {}
         self.fair: set[str] = set()
         self.known: set[Import] = set()
@@ -260,3 +260,5 @@ class Naive:
                 if changed and not one.yes:
                     self.marks.append((self.now, contact))
         self.marks += [(self.now, contact) for contact, answer in scene.batches if not answer]
+        # Whom the model has is the model's from then on: no old import brings back who is deleted there.
+        self.imported = {contact: city for contact, city in self.imported.items() if contact not in scene.model}
