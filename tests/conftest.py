@@ -6,12 +6,15 @@ import pytest
 
 LONG = (
     "test_online_retail.py",
+    "test_scenarios.py",
     "test_tick_job.py",
     "test_points.py",
     "test_moments.py",
     "test_real_dbt.py",
+    "test_rebuild.py",
     "test_resume.py",
     "test_properties_survival.py",
+    "test_properties_causes.py",
     "test_properties_flows.py",
     "test_small_disk.py",
     "test_property.py",

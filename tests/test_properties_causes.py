@@ -42,7 +42,7 @@ from tests.test_properties_survival import NOT_ALTERNATING, NOT_ENTRIES_LESS_EXI
 from tests.world import CATALOG, World
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
-EXAMPLES = int(os.environ.get("SEGFLOW_CROSSING_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("SEGFLOW_CROSSING_EXAMPLES", "2"))
 SHRINK = "SEGFLOW_CROSSING_SHRINK" in os.environ
 """Finding a smaller story for a failure takes minutes; the story itself is printed in any case."""
 TICKS = 20

@@ -229,7 +229,7 @@ class Naive:
         self._end(contact, "completed")
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(flows, min_size=5, max_size=8), stories)
 def test_flows(specs: list[Spec], story: list[tuple[dict[str, Person], str]]) -> None:
     """Several flows per story: a tick costs the same for many."""

@@ -147,8 +147,8 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "its first half": cut(0.5),
     "short of its end": cut(0.95),
     "a text": lambda path: path.write_text("hello\n" * 5000),
-    **{f"flipped in the header {seed}": flipped(seed, 12288) for seed in range(2)},
-    **{f"flipped {seed}": flipped(seed) for seed in range(4)},
+    **{f"flipped in the header {seed}": flipped(seed, 12288) for seed in range(1)},
+    **{f"flipped {seed}": flipped(seed) for seed in range(2)},
 }
 
 
