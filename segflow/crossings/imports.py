@@ -129,6 +129,9 @@ def mark(compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str
 
 def take_over(compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime) -> None:
     """Record the imported contacts that the user's model has for the first time."""
+    brought = exp.select("contact_id").from_(relation("contact_imports")).limit(1)
+    if warehouse.scalar(brought.where(col("kind").eq(exp.Literal.string("contact")))) is None:
+        return  # most projects import nobody, and the model is as large as the contacts
     model = _filled(model_contacts(compiled.specs.catalog), compiled, warehouse, dbt, tick_id, as_of)
     query = load_query(_SQL / "takeovers.sql", tick_id=tick_id, as_of=as_of).with_("model", as_=model)
     warehouse.append("contact_takeovers", tick_id, query)
