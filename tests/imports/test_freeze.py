@@ -90,3 +90,17 @@ def test_what_the_command_says(
     again = "Nothing was recorded: 1 member of romans will be on list feast with the next tick, as asked before.\n"
     assert said("freeze romans --list feast") == again
     assert said("freeze guests --list other") == "guests has no members; nothing was recorded.\n"
+
+
+def test_who_is_gone_before_the_list_is_made_does_not_come_back(tmp_path: Path) -> None:
+    world = World(tmp_path / "gone")
+    people = [{"contact_id": name, "city": "Rome"} for name in ("ana", "bob")]
+    world.rows_of("contacts", people)
+    world.segment("romans", {"where": {"attribute": "city", "is": "Rome"}})
+    world.tick(datetime(2026, 3, 1, tzinfo=UTC))
+    world.project.freeze("romans", "news")
+    world.rows_of("contacts", people[:1])
+    world.tick(datetime(2026, 3, 2, tzinfo=UTC))
+    assert [row["contact_id"] for row in world.rows("FROM segflow.contacts")] == ["ana"]
+    assert [row["cause"] for row in world.rows("FROM segflow.segment_exits")] == ["gone"]
+    world.close()

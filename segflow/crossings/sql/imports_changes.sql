@@ -25,7 +25,10 @@ changes as (
     select rows.contact_id, 'contact' as kind, null as name, null as value
     from temp.import_rows as rows
     left join known on known.contact_id = rows.contact_id
+    left join segflow.contact_state as state on state.contact_id = rows.contact_id
+    -- Nothing but an id (a frozen segment) brings nobody back who is gone since.
     where known.contact_id is null
+        and (state.contact_id is null or rows.contact_id in (select contact_id from temp.import_values))
     union all
     select given.contact_id, 'attribute' as kind, given.name, given.value
     from temp.import_values as given
