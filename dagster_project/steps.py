@@ -18,11 +18,11 @@ from dagster import AssetCheckExecutionContext, AssetExecutionContext
 
 from dagster_project.keys import TICK_TAG, VERDICT
 from dagster_project.specs import STEPS
-from segflow import ticks
 from segflow.errors import InputError, RunError
 from segflow.outbox.lease import Lease, held_lease
 from segflow.project import Project
-from segflow.tick import STAGES, TickReport, TickRun, begin, describe, finish, run_stage, stage_named
+from segflow.stages.run import STAGES, TickReport, TickRun, begin, describe, finish, run_stage, stage_named
+from segflow.ticks import ledger as ticks
 
 LEASE_SECONDS = 120.0
 """How long the lease outlives a step, for the process of the next one to start."""

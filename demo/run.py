@@ -17,7 +17,7 @@ from segflow.project import Project
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.warehouse.sqlfile import literal
 
 ROOT = Path(__file__).resolve().parents[1]

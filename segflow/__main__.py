@@ -1,5 +1,5 @@
 """`python -m segflow`."""
 
-from segflow.cli import run
+from segflow.cli.main import run
 
 run()

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from segflow import ticks
 from segflow.errors import InputError, did_you_mean
+from segflow.ticks import ledger as ticks
 from segflow.workspace import Workspace
 
 # What a question (`preview`, `members`) does without is imported by the methods that need it: all of it takes a second.
 if TYPE_CHECKING:
+    from segflow.durations import Duration
     from segflow.explain.explain import Explanation
     from segflow.explain.look import Look
     from segflow.exports.single import Exported
@@ -23,16 +24,15 @@ if TYPE_CHECKING:
     from segflow.history.overlap import Overlap
     from segflow.history.timeline import History
     from segflow.imports.columns import Mapping
-    from segflow.imports.run import Imported
+    from segflow.imports.import_contacts import Imported
     from segflow.lint.findings import Finding
     from segflow.outbox.retriggers import Retrigger
     from segflow.plan.result import Plan
     from segflow.rebuild.delivery_store import RebuiltStore
-    from segflow.rebuild.run import Rebuilt
+    from segflow.rebuild.rebuild import Rebuilt
     from segflow.segments.rule_tests import Outcome
     from segflow.specs.exports import Format, Kind
-    from segflow.specs.types import Duration
-    from segflow.tick import TickReport, TickRun
+    from segflow.stages.run import TickReport, TickRun
     from segflow.warehouse.ledgers import Compacted
 
 Progress = Callable[["TickRun", str], None]
@@ -50,7 +50,7 @@ class Project(Workspace):
         if as_of is not None and as_of.tzinfo is None:
             as_of = as_of.replace(tzinfo=UTC)
         from segflow.outbox.lease import held_lease
-        from segflow.tick import begin
+        from segflow.stages.run import begin
 
         _ = self.compiled  # wrong specs are told before anything is touched
         # One connection stays open throughout: opening and closing the file for every stage cost half a second a tick.
@@ -67,7 +67,7 @@ class Project(Workspace):
             return report
 
     def _run(self, run: TickRun, send: bool, progress: Progress | None) -> TickReport:
-        from segflow.tick import STAGES, finish, run_stage
+        from segflow.stages.run import STAGES, finish, run_stage
 
         for stage in STAGES:
             if progress is not None:
@@ -76,8 +76,8 @@ class Project(Workspace):
         return finish(run)
 
     def rebuild(self) -> Rebuilt:
-        """Make the warehouse again from the ledger files, up to the last commit. See `segflow.rebuild.run`."""
-        from segflow.rebuild.run import rebuild
+        """Make the warehouse again from the ledger files, up to the last commit. See `segflow.rebuild.rebuild`."""
+        from segflow.rebuild.rebuild import rebuild
 
         return rebuild(self)
 
@@ -124,7 +124,7 @@ class Project(Workspace):
         unknown name, moment or a path that can hold no file, SpecError, and RunError when evaluating or writing fails.
         """
         from segflow.exports.single import Request, export_segment
-        from segflow.specs.given import with_condition
+        from segflow.specs.ad_hoc import with_condition
 
         specs, condition = self.specs, None
         if where is not None:
@@ -187,14 +187,14 @@ class Project(Workspace):
     def look_for(self, condition: str, as_of: datetime | None = None, limit: int = 20, file: str = "condition") -> Look:
         """The same for a condition in YAML, which stands in no file; errors call it `file`. Raises SpecError."""
         from segflow.explain.look import look
-        from segflow.specs.given import with_condition
+        from segflow.specs.ad_hoc import with_condition
 
         specs, name = with_condition(self.specs, condition, file)
         return look(self, specs, name, as_of, limit, given=True)
 
     def lint(self, segments: Sequence[str] = ()) -> list[Finding]:
-        """What is probably not meant in `segments`, by default in all. See `segflow.lint.run`."""
-        from segflow.lint.run import lint
+        """What is probably not meant in `segments`, by default in all. See `segflow.lint.lint`."""
+        from segflow.lint.lint import lint
 
         return lint(self, segments)
 
@@ -219,7 +219,7 @@ class Project(Workspace):
 
         Raises SpecError, InputError when `as_of` does not lie after the last tick or there is no warehouse yet, and
         RunError when a tick is at work or the contacts cannot be built."""
-        from segflow.lint.run import lint
+        from segflow.lint.lint import lint
         from segflow.plan.rehearse import plan
 
         found = plan(self, as_of)
@@ -231,7 +231,7 @@ class Project(Workspace):
     ) -> list[dict[str, Any]]:
         """Let what a guard holds pass at the next tick, once. Returns the decisions: id, kind, name, reason,
         decided_by, decided_at, tick_id. Raises InputError when something is unknown or there is nothing to let pass."""
-        from segflow.releases import release
+        from segflow.decisions.release import release
 
         return release(self, segments, flows, contacts, reason)
 
@@ -243,8 +243,8 @@ class Project(Workspace):
         ignore_reentry: bool = False,
         reason: str | None = None,
     ) -> Retrigger:
-        """Let the next tick offer contacts to `flow` again. See `segflow.retriggers.retrigger`."""
-        from segflow.retriggers import retrigger
+        """Let the next tick offer contacts to `flow` again. See `segflow.decisions.retrigger.retrigger`."""
+        from segflow.decisions.retrigger import retrigger
 
         return retrigger(self, flow, segment, contacts, ignore_reentry, reason)
 
@@ -262,7 +262,7 @@ class Project(Workspace):
         `mapping`: (column, attribute) pairs for columns that bear other names; an empty attribute leaves one out.
         Raises InputError when the file, its header or the list is wrong; rows that are wrong are in `refused`.
         """
-        from segflow.imports.run import import_contacts
+        from segflow.imports.import_contacts import import_contacts
 
         return import_contacts(self, source, trigger_flows=trigger_flows, list_name=list_name, mapping=mapping)
 

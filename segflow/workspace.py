@@ -18,7 +18,7 @@ from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.dbt import DbtProject
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 # The delivery store and the senders take half a second to import, which a question about segments does without.
 if TYPE_CHECKING:

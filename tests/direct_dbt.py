@@ -21,13 +21,13 @@ from zoneinfo import ZoneInfo
 import duckdb
 from sqlglot import exp
 
+from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.project import Project
 from segflow.segments.emit import fill
-from segflow.specs.types import Duration
 from segflow.warehouse.dbt import ModelResult
 from segflow.warehouse.dbt_index import code_hash
-from segflow.warehouse.duckdb import plain_message, too_long
+from segflow.warehouse.duckdb.warehouse import plain_message, too_long
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
 _MATERIALIZED = re.compile(r"materialized='(\w+)'")

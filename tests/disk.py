@@ -21,7 +21,7 @@ CLI = """
 import segflow.project
 from tests.direct_dbt import DirectProject
 segflow.project.Project = DirectProject
-from segflow.cli import main
+from segflow.cli.main import main
 main()
 """
 """The command line, with models run without dbt."""

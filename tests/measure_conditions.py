@@ -25,7 +25,7 @@ from sqlglot import exp
 from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS
 from segflow.specs.catalog import Catalog
 from segflow.warehouse.base import relation
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import Engine, make_specs
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)

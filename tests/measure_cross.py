@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from segflow.crossings.cross import cross
-from segflow.ticks import tick_id_of
+from segflow.ticks.ledger import tick_id_of
 from segflow.warehouse.tables import ledgers_of
 from tests.world import World
 

@@ -18,7 +18,7 @@ import duckdb
 
 from segflow.project import Project
 from segflow.specs.exports import FORMATS
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.world import World
 
 _COLUMNS = ["contact_id", "city", "email", "phone", "age", "score", "entered_at"]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from segflow.plan.result import Plan
-from segflow.tick import TickReport
+from segflow.stages.run import TickReport
 from tests.scenarios.runner import Scenario
 from tests.world import COLUMNS, World
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from demo.shop import build
-from segflow.cli import main
+from segflow.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -19,8 +19,8 @@ from segflow.specs.catalog import Attribute
 from segflow.specs.conditions import CONDITION_MODELS, PROPERTY_MODELS
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
-from segflow.specs.source import parse_source
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.specs.spec_file import parse_spec_file
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import Engine
 from tests.segments.naive import World
 
@@ -42,7 +42,7 @@ def examples(text: str) -> list[Any]:
 
 
 def _read(text: str) -> Any:
-    source = parse_source(text, "CONDITIONS.md")
+    source = parse_spec_file(text, "CONDITIONS.md")
     assert not source.issues, f"{text}: {source.issues}"
     return source.data
 

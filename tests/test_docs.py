@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from segflow.cli import app, main
+from segflow.cli.main import app, main
 from segflow.errors import SpecError
 from segflow.segments.compiler import compile_project
 from segflow.specs.lint_rules import NOTES, RULES
 from segflow.specs.load import load_specs
-from segflow.tick import STAGES
+from segflow.stages.run import STAGES
 from segflow.warehouse.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 from sqlalchemy import update
 
-from segflow.cli import main
+from segflow.cli.main import main
 from segflow.doctor.examine import CHECKS, examine
 from segflow.doctor.findings import Checked
 from segflow.outbox.lease import held_lease

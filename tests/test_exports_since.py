@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from segflow.cli import main
+from segflow.cli.main import main
 from segflow.crashpoints import watched
 from segflow.errors import InputError, SpecError
 from segflow.exports.due import period

@@ -10,7 +10,7 @@ import pytest
 
 from segflow.errors import StaleGenerationError
 from segflow.outbox.lease import held_lease
-from segflow.tick import begin, run_stage, stage_named
+from segflow.stages.run import begin, run_stage, stage_named
 from tests.world import World
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

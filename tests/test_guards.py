@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from segflow.cli import main
+from segflow.cli.main import main
 from segflow.crashpoints import watched
-from segflow.crossings.guards import entries_reason, exits_reason
+from segflow.crossings.segment_guards import entries_reason, exits_reason
 from segflow.errors import ContactsLostError, InputError
-from segflow.flows.guards import messages_reason
+from segflow.flows.message_guard import messages_reason
 from segflow.specs.guards import EntriesGuard, ExitsGuard, MessagesGuard
 from tests.fifty import FIFTY_GUARDS, fifty_segments, move_fifty, sizes_of_fifty
 from tests.world import World

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from segflow.cli import main
+from segflow.cli.main import main
 from segflow.crashpoints import watched
 from segflow.errors import InputError, RunError
 from tests.test_resume import THIRD, contacts, made

@@ -16,7 +16,7 @@ import pytest
 from sqlglot import exp
 
 from segflow.project import Project
-from segflow.tick import STAGES, TickReport
+from segflow.stages.run import STAGES, TickReport
 from segflow.warehouse.base import relation
 
 REPO = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from sqlglot import parse_one
 
 from segflow.errors import InputError, RunError
 from segflow.outbox.lease import held_lease
-from segflow.warehouse.rehearsal import Rehearsal, rehearse
+from segflow.warehouse.duckdb.rehearsal import Rehearsal, rehearse
 from tests.planned import done, planned, stage
 from tests.world import World
 

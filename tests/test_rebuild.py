@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from segflow.crashpoints import watched
+from segflow.durations import Duration
 from segflow.errors import InputError, RunError
-from segflow.specs.types import Duration
 from segflow.warehouse.ledgers import LedgerFiles
 from tests.world import World
 
@@ -177,7 +177,7 @@ def test_the_command(tmp_path: Path, lives: tuple[Path, list[Kept]]) -> None:
     shutil.copytree(root / "day4", tmp_path / "world")
     world = World.at(tmp_path / "world")
     cut(0.5)(world.project.warehouse_path)
-    command = [sys.executable, "-m", "segflow.cli", "--project-dir", str(world.root), "--format", "json", "rebuild"]
+    command = [sys.executable, "-m", "segflow", "--project-dir", str(world.root), "--format", "json", "rebuild"]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     assert (told["tick_id"], told["place"], told["new_file"]) == ("20260201T000000Z", "done", True)

@@ -18,7 +18,7 @@ import pytest
 from segflow.crashpoints import watched
 from segflow.errors import InputError, LeaseHeldError, RunError
 from segflow.outbox.lease import held_lease
-from segflow.tick import STAGES, TickRun
+from segflow.stages.run import STAGES, TickRun
 from tests.world import World
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 
 from segflow.errors import SegflowError
 from segflow.outbox.store import DeliveryStore
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.disk import CLI, bound_by_rights, mounted, python
 from tests.world import World
 

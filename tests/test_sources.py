@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from segflow.errors import RunError, SpecError
-from segflow.tick import TickReport
+from segflow.stages.run import TickReport
 from tests.world import CATALOG, World
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

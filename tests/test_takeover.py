@@ -28,7 +28,7 @@ from datetime import datetime
 from pathlib import Path
 from segflow.errors import LeaseLostError
 from segflow.outbox.lease import held_lease
-from segflow.tick import STAGES, begin, finish, run_stage
+from segflow.stages.run import STAGES, begin, finish, run_stage
 from senders.mailbox import MailboxSender
 from tests.direct_dbt import DirectProject
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from segflow.cli import main
+from segflow.cli.main import main
 from segflow.errors import InputError
 from segflow.history.authors import authors
 from tests.direct_dbt import DirectProject

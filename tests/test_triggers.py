@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from segflow.cli import main
+from segflow.cli.main import main
+from segflow.decisions.retrigger import contacts_of
 from segflow.errors import InputError
-from segflow.retriggers import contacts_of
 from tests.test_rebuild import stopped_at
 from tests.world import World
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.crossings.guards import held_segments
 from segflow.crossings.imports import mark, take_over
 from segflow.crossings.membership import models_read, moved_members
 from segflow.crossings.names import show_last_names
+from segflow.crossings.segment_guards import held_segments
 from segflow.crossings.versions import Judged, judge, new_versions, old_rules
 from segflow.segments.compiler import Compiled
 from segflow.warehouse.base import Warehouse, relation

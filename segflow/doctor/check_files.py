@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from segflow.doctor.findings import Checked, Finding
-from segflow.doctor.patient import Patient
+from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import SpecError
 from segflow.files import PARTIAL, reason
 from segflow.outbox.lease import Lease
@@ -24,7 +24,7 @@ _AT_WORK_SECONDS = 600
 """A file without a living process that was written so lately may still be at work: `segflow export` needs no lease."""
 
 
-def leftovers(patient: Patient) -> Checked:
+def leftovers(patient: ExaminedWorkspace) -> Checked:
     """Half-written files of dead processes, and warehouses that a rebuild set aside."""
     found = sorted(_partial_files(patient))
     findings = [
@@ -50,7 +50,7 @@ def leftovers(patient: Patient) -> Checked:
     return Checked("leftovers", "none", findings)
 
 
-def disk(patient: Patient) -> Checked:
+def disk(patient: ExaminedWorkspace) -> Checked:
     """Is there room, and can every folder be written?"""
     findings = []
     free = {}
@@ -73,7 +73,7 @@ def disk(patient: Patient) -> Checked:
     return Checked("disk", f"{least / 1e9:,.0f} GB free, all folders can be written", findings)
 
 
-def _written(patient: Patient) -> list[Path]:
+def _written(patient: ExaminedWorkspace) -> list[Path]:
     """The folders that ticks write to."""
     settings = patient.settings
     folders = {
@@ -88,7 +88,7 @@ def _written(patient: Patient) -> list[Path]:
     return sorted(folders)
 
 
-def _export_folders(patient: Patient) -> set[Path]:
+def _export_folders(patient: ExaminedWorkspace) -> set[Path]:
     """That of segflow.yml and, when the specs can be read, those of segments."""
     folders = {patient.path(patient.settings.exports.path)}
     with suppress(SpecError):
@@ -96,7 +96,7 @@ def _export_folders(patient: Patient) -> set[Path]:
     return folders
 
 
-def _partial_files(patient: Patient) -> Iterator[Path]:
+def _partial_files(patient: ExaminedWorkspace) -> Iterator[Path]:
     places = {*_written(patient), patient.root / "dbt" / "macros" / "segflow"}
     inner = {place for place in places if any(other in place.parents for other in places)}
     for place in places - inner:

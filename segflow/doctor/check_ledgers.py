@@ -7,16 +7,16 @@ from functools import partial
 
 from sqlglot import exp
 
-from segflow import ticks
 from segflow.doctor.findings import Checked, Finding
-from segflow.doctor.patient import Patient
+from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.outbox.lease import Lease
+from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import TABLES
 
 
-def ledgers(patient: Patient) -> Checked:
+def ledgers(patient: ExaminedWorkspace) -> Checked:
     """Do the ledger files and the warehouse hold the rows that were committed?"""
     files = LedgerFiles(patient.ledgers_path)
     findings = []
@@ -55,7 +55,7 @@ def _differs(table: str, differing: list[str], wanted: Mapping[str, int], held: 
 
 
 def _incomplete(
-    patient: Patient, table: str, problems: list[str], wanted: Mapping[str, int], *, mendable: bool
+    patient: ExaminedWorkspace, table: str, problems: list[str], wanted: Mapping[str, int], *, mendable: bool
 ) -> Finding:
     more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
     todo = "segflow doctor --repair writes them again" if mendable else "put the files back from a backup"
@@ -67,7 +67,7 @@ def _incomplete(
     )
 
 
-def _write_again(patient: Patient, table: str, wanted: Mapping[str, int], _: Lease) -> str:
+def _write_again(patient: ExaminedWorkspace, table: str, wanted: Mapping[str, int], _: Lease) -> str:
     """Write what cannot be read again from the warehouse."""
     files = LedgerFiles(patient.ledgers_path)
     lost = [tick for tick, rows in wanted.items() if rows and _unreadable(files, table, tick, rows)]

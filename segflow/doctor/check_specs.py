@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segflow.doctor.findings import Checked, Finding
-from segflow.doctor.patient import Patient
+from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import Issue, SpecError
 from segflow.segments.compiler import compile_project
 from segflow.specs.load import load_settings, load_specs
 
 
-def settings(patient: Patient) -> Checked:
+def settings(patient: ExaminedWorkspace) -> Checked:
     """Can segflow.yml be read?"""
     _, issues = load_settings(patient.root)
     found = [_broken(issues, "no command works until it is mended")] if issues else []
     return Checked("settings", f"mode {patient.settings.delivery.mode}" if not issues else "", found)
 
 
-def specs(patient: Patient) -> Checked:
+def specs(patient: ExaminedWorkspace) -> Checked:
     """Do all spec files load and compile?"""
     try:
         loaded = load_specs(patient.root)
@@ -28,7 +28,7 @@ def specs(patient: Patient) -> Checked:
     return Checked("specs", f"{len(loaded.segments)} segments, {len(loaded.flows)} flows")
 
 
-def models(patient: Patient) -> Checked:
+def models(patient: ExaminedWorkspace) -> Checked:
     """Do the generated dbt models say what the specs say?"""
     patient.need_specs()
     differences = patient.check_models()

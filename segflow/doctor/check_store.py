@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from segflow.doctor.findings import Checked, Finding
-from segflow.doctor.patient import Patient
+from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import SegflowError
 from segflow.outbox.lease import Lease
 
 
-def store(patient: Patient) -> Checked:
+def store(patient: ExaminedWorkspace) -> Checked:
     """Does the delivery store open, and is its file whole?"""
     path = patient.store_path
     if path is not None and not path.exists():
@@ -40,7 +40,7 @@ def store(patient: Patient) -> Checked:
     return Checked("delivery store", f"{patient.store.name}, schema version {version}")
 
 
-def lease(patient: Patient) -> Checked:
+def lease(patient: ExaminedWorkspace) -> Checked:
     """Who holds the lease, and do they live?"""
     found = patient.store.leases.look()
     if found.state == "free":
@@ -59,7 +59,7 @@ def lease(patient: Patient) -> Checked:
     return Checked("lease", "", [finding])
 
 
-def sending(patient: Patient) -> Checked:
+def sending(patient: ExaminedWorkspace) -> Checked:
     """Is sending stopped?"""
     why = patient.store.stopped()
     if why is None:
@@ -68,7 +68,7 @@ def sending(patient: Patient) -> Checked:
     return Checked("sending", "", [finding])
 
 
-def messages(patient: Patient) -> Checked:
+def messages(patient: ExaminedWorkspace) -> Checked:
     """Messages whose outcome nobody knows, and claims that a dead process left."""
     store = patient.store
     findings = []
@@ -97,6 +97,6 @@ def messages(patient: Patient) -> Checked:
     return Checked("messages", "none waits for a person", findings)
 
 
-def _judge(patient: Patient, lease: Lease) -> str:
+def _judge(patient: ExaminedWorkspace, lease: Lease) -> str:
     unknown = patient.store.recover(lease, None, datetime.now(UTC))
     return f"judged; {unknown:,} of them are unknown now" if unknown else "judged; all of them are planned again"

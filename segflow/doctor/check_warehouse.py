@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from segflow import record, ticks
 from segflow.doctor.findings import Checked, Finding, SkipCheck
-from segflow.doctor.patient import Patient
+from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import RunError, SegflowError
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS
 from segflow.segments.membership_models import segment_model
+from segflow.ticks import ledger as ticks
+from segflow.ticks import record
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.duckdb_errors import made_by
+from segflow.warehouse.duckdb.errors import made_by
 
 
-def warehouse(patient: Patient) -> Checked:
+def warehouse(patient: ExaminedWorkspace) -> Checked:
     """Does the warehouse open, and does it hold what was committed?"""
     path = patient.warehouse_path
     if not path.exists():
@@ -48,7 +49,7 @@ def warehouse(patient: Patient) -> Checked:
     return Checked("warehouse", says)
 
 
-def tick(patient: Patient) -> Checked:
+def tick(patient: ExaminedWorkspace) -> Checked:
     """Is a tick half done?"""
     with patient.open_warehouse() as opened:
         latest = ticks.last(opened)
@@ -67,7 +68,7 @@ def tick(patient: Patient) -> Checked:
     return Checked("tick", "", [finding])
 
 
-def generations(patient: Patient) -> Checked:
+def generations(patient: ExaminedWorkspace) -> Checked:
     """Which tick were the built tables made for?"""
     patient.need_specs()
     compiled = patient.compiled

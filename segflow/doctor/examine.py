@@ -7,11 +7,11 @@ from pathlib import Path
 
 from segflow.doctor import check_files, check_ledgers, check_specs, check_store, check_warehouse
 from segflow.doctor.findings import Checked, Finding, SkipCheck
-from segflow.doctor.patient import Patient
+from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import SegflowError
 from segflow.outbox.lease import held_lease
 
-CHECKS: dict[str, Callable[[Patient], Checked]] = {
+CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
     "settings": check_specs.settings,
     "specs": check_specs.specs,
     "models": check_specs.models,
@@ -45,7 +45,7 @@ def examine(root: Path, repair: bool = False) -> list[Checked]:
     Repairs hold the tick's lease; while a tick runs nothing is mended, and that is a finding, too. Raises nothing that
     a broken project can cause.
     """
-    patient = Patient(root)
+    patient = ExaminedWorkspace(root)
     try:
         found: list[Checked] = []
         for name, check in CHECKS.items():
@@ -62,7 +62,7 @@ def _blocked(name: str) -> Checked:
     return Checked(name, f"not looked at: the {NEEDS[name]} must be mended first", skipped=True)
 
 
-def _run(name: str, check: Callable[[Patient], Checked], patient: Patient) -> Checked:
+def _run(name: str, check: Callable[[ExaminedWorkspace], Checked], patient: ExaminedWorkspace) -> Checked:
     try:
         return check(patient)
     except SkipCheck as why:
@@ -72,7 +72,7 @@ def _run(name: str, check: Callable[[Patient], Checked], patient: Patient) -> Ch
         return Checked(name, "", [Finding(f"the check failed: {told}", "it could not look", "mend what it names")])
 
 
-def _mend(patient: Patient, found: list[Checked]) -> None:
+def _mend(patient: ExaminedWorkspace, found: list[Checked]) -> None:
     wanted = [finding for checked in found for finding in checked.findings if finding.repair is not None]
     if not wanted:
         return

@@ -10,19 +10,19 @@ from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
-from segflow import ticks
 from segflow.errors import InputError, did_you_mean
 from segflow.explain.candidates import moments_of_change
-from segflow.explain.found import asked_by, bucket_of, facts_asked, lookup
+from segflow.explain.evidence import asked_by, bucket_of, facts_asked, lookup
 from segflow.explain.look import NO_HISTORY, limited, members_query, moment_of, opened
-from segflow.explain.part import part_of
+from segflow.explain.one_segment import part_of
 from segflow.explain.places import Place, place_of
 from segflow.explain.replay import MOMENT, Replay
+from segflow.segments.attribute_history import new_values
 from segflow.segments.compiler import CONTACTS, Compiled
-from segflow.segments.history import new_values
 from segflow.segments.nodes import Member, Node, Value, facts_of
 from segflow.segments.resolve import Resolver
 from segflow.segments.sql import col, named, typed
+from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
 from segflow.workspace import Workspace
 

@@ -11,15 +11,15 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow import ticks
 from segflow.errors import InputError, RunError
 from segflow.explain.columns import columns_of, models_of
-from segflow.explain.part import part_of
+from segflow.explain.one_segment import part_of
 from segflow.segments.compiler import Compiled
 from segflow.segments.emit import fill, indent, template
 from segflow.segments.membership_models import CONTACTS, contacts_query, segment_model
 from segflow.segments.sql import col, ident, left_join, named, pretty, select
 from segflow.specs.project import Specs
+from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
 from segflow.workspace import Workspace
 

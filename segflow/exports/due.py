@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow import ticks
 from segflow.crossings.names import current_names
 from segflow.history.members import Wanted
 from segflow.specs.exports import ExportPlan, Kind, Period
 from segflow.specs.project import Specs
+from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.tables import arrow_schema
 

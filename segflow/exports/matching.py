@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
-from segflow import ticks
 from segflow.errors import RunError
 from segflow.exports.rows import check_contacts
 from segflow.history.lookup import segment_keys
@@ -25,6 +24,7 @@ from segflow.segments.simplify import simplify
 from segflow.segments.sql import col, is_not_null, left_join, ref, select
 from segflow.specs.conditions import Condition
 from segflow.specs.project import Specs
+from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
 
 _MEMBERS = "matching_members"

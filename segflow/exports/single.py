@@ -10,10 +10,9 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from segflow import ticks
 from segflow.errors import InputError, did_you_mean
+from segflow.exports.fetch import read
 from segflow.exports.matching import stage_matching
-from segflow.exports.read import read
 from segflow.exports.rows import KEY, Order, base_query, check_contacts, reads_contacts
 from segflow.exports.write import writer
 from segflow.files import make_folder, reason, replacing
@@ -22,6 +21,7 @@ from segflow.history.members import Wanted, stage_wanted
 from segflow.specs.conditions import Condition
 from segflow.specs.exports import OWN_COLUMNS, Format, Kind
 from segflow.specs.project import Specs
+from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse
 
 

@@ -16,7 +16,7 @@ from sqlglot import exp
 from segflow.crashpoints import crash_point
 from segflow.errors import RunError
 from segflow.exports.due import Due, Export, due
-from segflow.exports.read import read
+from segflow.exports.fetch import read
 from segflow.exports.rows import KEY, base_query, reads_contacts
 from segflow.exports.write import writer
 from segflow.files import PARTIAL, cannot_write, make_folder, sync

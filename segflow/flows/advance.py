@@ -17,7 +17,8 @@ from sqlglot import exp
 
 from segflow.crossings.names import current_names
 from segflow.errors import RunError
-from segflow.flows import guards, prepare
+from segflow.flows import message_guard as guards
+from segflow.flows import prepare
 from segflow.flows.conditions import Conditions
 from segflow.flows.offers import stage_offers
 from segflow.outbox.retriggers import Retrigger

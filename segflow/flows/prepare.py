@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.durations import Duration
 from segflow.errors import InputError
 from segflow.flows.graph import StepRow, UpdateRow, step_rows, surviving_step, update_rows
 from segflow.segments.compiler import Compiled, needs
 from segflow.segments.facts import own_parts
 from segflow.segments.nodes import Crossed, Member
 from segflow.specs import flow as f
-from segflow.specs.types import Duration
 from segflow.warehouse.base import Warehouse, relation
 
 FLOWS_NOW = pa.schema(

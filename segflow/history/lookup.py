@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
-from segflow import ticks
 from segflow.errors import InputError, did_you_mean
 from segflow.specs.segment import NamedSegment
 from segflow.specs.types import parse_instant
+from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
 
 _CROSSED = ticks.PLACES[ticks.PLACES.index("cross") :]

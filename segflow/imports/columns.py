@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from segflow.errors import InputError, did_you_mean
-from segflow.imports.read import Given
+from segflow.imports.import_files import Given
 from segflow.specs.catalog import Catalog
 
 CONTACT = "contact_id"

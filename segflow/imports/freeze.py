@@ -7,8 +7,8 @@ from pathlib import Path
 from segflow.errors import InputError, did_you_mean
 from segflow.history.lookup import key_of, tick_at
 from segflow.history.members import Wanted, members_query, stage_wanted
-from segflow.imports.check import Checked
-from segflow.imports.run import Imported, check_list, keep
+from segflow.imports.good_rows import Checked
+from segflow.imports.import_contacts import Imported, check_list, keep
 from segflow.warehouse.sqlfile import load_query
 from segflow.workspace import Workspace
 

@@ -10,7 +10,7 @@ from pyarrow import csv
 
 from segflow.exports.write import neutralised
 from segflow.files import replacing
-from segflow.imports.read import Refused
+from segflow.imports.import_files import Refused
 
 
 def write_refused(path: Path, rows: Sequence[Refused]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.lint.uses import CONTACT, source_words
 from segflow.segments.compiler import Compiled
@@ -17,8 +18,7 @@ from segflow.segments.fact_models import label_rows, row_column, source_rows
 from segflow.segments.membership_models import CONTACTS, contacts_query
 from segflow.segments.nodes import Source, Value
 from segflow.segments.sql import col, is_not_null, named, ref, select, text_literal, typed
-from segflow.specs.types import Duration
-from segflow.ticks import TickRow
+from segflow.ticks.ledger import TickRow
 from segflow.warehouse.base import Warehouse, relation
 
 LIMIT = Duration.parse("10 seconds")

@@ -8,7 +8,7 @@ from typing import Literal
 from segflow.specs.lint_rules import NOTES, Rule
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment
-from segflow.specs.source import Loc, Source
+from segflow.specs.spec_file import Loc, Source
 from segflow.specs.sql_file import read_segment_source
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from segflow.durations import Duration
 from segflow.segments.nodes import Source, Value
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
 from segflow.specs.check_conditions import Condition, children
 from segflow.specs.segment import NamedSegment, SegmentSpec
-from segflow.specs.types import Duration
 
 CONTACT = Source("contact")
 Place = tuple[str | int, ...]

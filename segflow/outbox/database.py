@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
 from segflow.files import reason
-from segflow.outbox.engine import POSTGRES, READ_ONLY, make_engine
+from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
 from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata
 
 _CREATING = 0x5E6F104

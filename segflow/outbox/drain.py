@@ -11,12 +11,12 @@ from typing import Protocol
 from segflow.crashpoints import crash_point
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Receipt
-from segflow.outbox.checks import Ready, Refused, SendChecks
+from segflow.outbox.before_sending import Ready, Refused, SendChecks
 from segflow.outbox.lease import Lease
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
-from segflow.outbox.tick_info import TickInfo
 from segflow.specs.settings import DeliverySettings
+from segflow.warehouse.tick import Tick
 
 MAX_BACKOFF = 6 * 3600.0
 STRIKES = 5
@@ -66,7 +66,7 @@ class Drain:
         used: str,
         store: DeliveryStore,
         lease: Lease,
-        tick: TickInfo,
+        tick: Tick,
         checks: SendChecks,
         settings: DeliverySettings,
         patience: float,

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
-from segflow.outbox.checks import SendChecks
+from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.deliveries import copy_outcomes
 from segflow.outbox.drain import Drain, SenderLike
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
-from segflow.outbox.tick_info import TickInfo
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
+from segflow.warehouse.tick import Tick
 
 INSERTED_TO = "inserted_to"
 STAND_IN = "mailbox"
@@ -55,7 +55,7 @@ def send_outbox(
     warehouse: Warehouse,
     store: DeliveryStore,
     senders: Mapping[str, SenderLike],
-    tick: TickInfo,
+    tick: Tick,
     lease: Lease,
     *,
     patience: float = PATIENCE,
@@ -108,7 +108,7 @@ def send_outbox(
     return report
 
 
-def take_over(warehouse: Warehouse, store: DeliveryStore, tick: TickInfo, lease: Lease) -> int:
+def take_over(warehouse: Warehouse, store: DeliveryStore, tick: Tick, lease: Lease) -> int:
     """Insert the planned messages that the store does not have yet. Returns how many were new."""
     rows = exp.select("*").from_(relation("outbox"))
     done_to = store.mark(INSERTED_TO)

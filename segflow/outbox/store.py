@@ -17,8 +17,8 @@ from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
 from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.looks import Looks
 from segflow.outbox.message_events import MessageEvents
+from segflow.outbox.message_queries import MessageQueries
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
 from segflow.outbox.retriggers import Retriggers
 from segflow.outbox.schema import attempts, marks, messages, suppressions
@@ -33,7 +33,7 @@ _COPIED = (
 )  # fmt: skip
 
 
-class DeliveryStore(Looks):
+class DeliveryStore(MessageQueries):
     """Open with a path (SQLite) or an SQLAlchemy URL. Safe to use from several threads.
 
     Every writing method is one transaction, durable when it returns. Those that take a lease raise LeaseLostError,

@@ -16,13 +16,13 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
+from segflow.durations import Duration
 from segflow.errors import TimeLimitError
 from segflow.segments.compiler import Compiled
 from segflow.segments.emit import TABLE, fill, refs
-from segflow.specs.types import Duration
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject, ModelResult
-from segflow.warehouse.duckdb import plain_message
+from segflow.warehouse.duckdb.warehouse import plain_message
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
 

@@ -14,18 +14,19 @@ from typing import Any, cast
 
 from sqlglot import exp
 
-from segflow import record, ticks
 from segflow.errors import ContactsLostError, InputError, RunError
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
+from segflow.plan.gather import Before, plan_of
 from segflow.plan.models import RehearsedModels
-from segflow.plan.read import Before, plan_of
 from segflow.plan.result import Plan
 from segflow.plan.store import RehearsedStore
-from segflow.tick import STAGES, TickReport, TickRun
+from segflow.stages.run import STAGES, TickReport, TickRun
+from segflow.ticks import ledger as ticks
+from segflow.ticks import record
 from segflow.warehouse.base import Warehouse
-from segflow.warehouse.duckdb import DuckDBWarehouse
-from segflow.warehouse.rehearsal import Rehearsal, rehearse
+from segflow.warehouse.duckdb.rehearsal import Rehearsal, rehearse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.workspace import Workspace
 
 _LAST_STAGE = "advance"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from segflow import record, ticks
+from segflow.durations import Duration
 from segflow.errors import InputError
 from segflow.outbox.lease import held_lease
-from segflow.specs.types import Duration
+from segflow.ticks import ledger as ticks
+from segflow.ticks import record
 from segflow.warehouse.ledgers import Compacted, LedgerFiles
 from segflow.workspace import Workspace
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segflow import record, ticks
 from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
 from segflow.outbox.adopt import Adopted, adopt
 from segflow.outbox.lease import held_lease
+from segflow.ticks import ledger as ticks
+from segflow.ticks import record
 from segflow.workspace import Workspace
 
 

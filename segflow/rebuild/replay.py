@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from segflow.crossings.cross import state_query
-from segflow.ticks import PLACES, TickRow
+from segflow.ticks.ledger import PLACES, TickRow
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
+from segflow.durations import Duration
 from segflow.errors import InputError
 from segflow.segments.sql import literal
-from segflow.specs.types import Duration
 
 BoundKind = Literal["instant", "date", "anniversaries"]
 

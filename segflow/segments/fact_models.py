@@ -12,11 +12,12 @@ from itertools import pairwise
 
 from sqlglot import exp
 
+from segflow.segments.attribute_history import held_rows, history_attributes
 from segflow.segments.bounds import AS_OF, Bound
 from segflow.segments.facts import FactColumn
-from segflow.segments.history import held_rows, history_attributes
 from segflow.segments.message_rows import message_rows
 from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Or, Periods, Source, Value, anchors, followed
+from segflow.segments.overlay_rows import overlay_rows
 from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sequences import with_next
 from segflow.segments.simplify import simplify
@@ -38,7 +39,6 @@ from segflow.segments.sql import (
     typed,
     union_all,
 )
-from segflow.segments.written import written_rows
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 
 ROWS = "rows_seen"
@@ -178,7 +178,7 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
     """
     source = catalog.lists if kind == "list" else catalog.tags
     present = named(exp.EQ(this=col("value"), expression=exp.Literal.string("add")), "present")
-    changes: exp.Query = written_rows(kind, [col("contact_id"), col("name"), present])
+    changes: exp.Query = overlay_rows(kind, [col("contact_id"), col("name"), present])
     if source.model is not None:
         rows = (
             exp.select(

@@ -10,6 +10,7 @@ from segflow.segments.bounds import AS_OF
 from segflow.segments.fact_models import visible
 from segflow.segments.facts import FactColumn
 from segflow.segments.nodes import Fact, Member, Node, facts_of
+from segflow.segments.overlay_rows import IMPORTS, TAKEOVERS, overlay_rows
 from segflow.segments.predicate import Columns, predicate, two_valued
 from segflow.segments.sql import (
     all_of,
@@ -29,7 +30,6 @@ from segflow.segments.sql import (
     typed,
     union_all,
 )
-from segflow.segments.written import IMPORTS, TAKEOVERS, written_rows
 from segflow.specs.catalog import Catalog, Contacts
 
 CONTACTS = "contacts"
@@ -251,7 +251,7 @@ def _written(names: list[str]) -> exp.Select:
         one = exp.Case(ifs=[exp.If(this=mine.copy(), true=exp.Literal.number(1))])
         projections.append(named(exp.Max(this=one), f"has_{name}"))
     values = [col("contact_id"), col("name"), col("value")]
-    updates = written_rows("attribute", values)
+    updates = overlay_rows("attribute", values)
     ranked = exp.select(exp.Star(), newest(["contact_id", "name"], ["at", "rank", "hop"]).as_("newest")).from_(
         updates.subquery("updates")
     )

@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Literal
 
+from segflow.durations import Duration
 from segflow.segments.bounds import Bound
-from segflow.specs.types import Duration, ValueType
+from segflow.specs.types import ValueType
 
 Operator = Literal[
     "eq", "in", "lt", "lte", "gt", "gte", "contains", "starts_with", "ends_with", "matches", "is_set", "anniversary"

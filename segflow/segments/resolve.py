@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from segflow.durations import Duration
 from segflow.segments.bounds import AS_OF, Bound, day_bounds
 from segflow.segments.nodes import (
     ROW_AT,
@@ -42,7 +43,7 @@ from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
 from segflow.specs.sql_expression import column_names, parse_expression
-from segflow.specs.types import NUMBERS, Duration, ValueType, parse_date, parse_instant
+from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
 from segflow.specs.windows import ENROLLMENT, LAST_TICK
 
 _POSITIVE: dict[str, Operator] = {

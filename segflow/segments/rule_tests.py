@@ -16,12 +16,12 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.errors import InputError, TimeLimitError, did_you_mean, relative
+from segflow.segments.attribute_history import HISTORY
 from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.emit import fill, template
-from segflow.segments.given_rows import GivenRows
-from segflow.segments.history import HISTORY
 from segflow.segments.membership_models import CONTACTS, contacts_query
 from segflow.segments.order import closure
+from segflow.segments.rule_test_rows import GivenRows
 from segflow.segments.sql import col, ref, select, typed
 from segflow.segments.sql_segment import sql_references
 from segflow.specs.check_conditions import segment_references
@@ -29,7 +29,7 @@ from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.segment_tests import SegmentTest
 from segflow.specs.sql_file import read_segment_source
-from segflow.warehouse.duckdb import DuckDBWarehouse, plain_message
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse, plain_message
 
 _GIVEN = "given"
 """The schema of the rows. No relation of the engine or the user is there."""

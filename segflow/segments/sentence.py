@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from segflow.durations import Duration
 from segflow.segments.bounds import Bound
 from segflow.segments.nodes import (
     ROW_AT,
@@ -22,7 +23,6 @@ from segflow.segments.nodes import (
 )
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
-from segflow.specs.types import Duration
 
 _GROUP: dict[type[Any], tuple[str, str]] = {
     c.All: ("all", "all of"),

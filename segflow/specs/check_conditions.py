@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from segflow.durations import Duration
 from segflow.errors import did_you_mean
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
@@ -15,9 +16,9 @@ from segflow.specs.check_values import check_bounds, check_span, check_test
 from segflow.specs.check_windows import Moments, check_since, check_window
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
-from segflow.specs.source import Loc
+from segflow.specs.spec_file import Loc
 from segflow.specs.sql_expression import check_expression
-from segflow.specs.types import NUMBERS, Duration, ValueType
+from segflow.specs.types import NUMBERS, ValueType
 
 Condition = Any
 """One of the models of specs.conditions; the union itself is an Annotated type and no class."""

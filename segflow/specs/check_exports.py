@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segflow.specs.exports import OWN_COLUMNS, ExportSettings, SegmentExport, plan_of
 from segflow.specs.loaded import Loaded, Reporter
-from segflow.specs.source import Loc
+from segflow.specs.spec_file import Loc
 
 
 def check_export_settings(say: Reporter, loaded: Loaded) -> None:

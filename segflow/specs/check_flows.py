@@ -15,7 +15,7 @@ from segflow.specs.check_values import check_literal, check_span
 from segflow.specs.conditions import Enters
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Loaded, Reporter
-from segflow.specs.source import Loc
+from segflow.specs.spec_file import Loc
 from segflow.specs.templates import check_template, check_text, read_template, template_names
 
 TEMPLATES = "flow_specs/templates"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from segflow.specs.conditions import MessageCondition
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Reporter
-from segflow.specs.source import Loc
+from segflow.specs.spec_file import Loc
 
 CHANNELS = {"send_email": "email", "send_sms": "sms", "webhook": "webhook"}
 """The steps that plan messages, with their channels."""

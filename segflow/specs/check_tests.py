@@ -16,7 +16,7 @@ from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.row_words import Word, contact_words, event_words, link_word, model_columns, object_words
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.segment_tests import Row, SegmentTest
-from segflow.specs.source import Loc
+from segflow.specs.spec_file import Loc
 from segflow.specs.sql_file import SEGMENT_MODEL, references
 from segflow.specs.types import ValueType
 

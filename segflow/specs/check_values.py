@@ -8,12 +8,13 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol
 
+from segflow.durations import Duration
 from segflow.errors import did_you_mean
 from segflow.specs.catalog import Attribute
 from segflow.specs.issues import kind_of, shorten
 from segflow.specs.operators import TEXT_OPERATORS, Anniversary, NumberTest, OtherAttribute, Test
-from segflow.specs.source import Loc
-from segflow.specs.types import NUMBERS, Duration, ValueType, parse_date, parse_instant
+from segflow.specs.spec_file import Loc
+from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
 
 _ORDERED = ("number", "integer", "date", "timestamp", "text")
 _DAYS = ("before", "after", "on")

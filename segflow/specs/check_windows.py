@@ -10,7 +10,7 @@ from segflow.errors import did_you_mean
 from segflow.specs.check_values import always_longer, check_span, instant
 from segflow.specs.issues import shorten
 from segflow.specs.loaded import Reporter
-from segflow.specs.source import Loc
+from segflow.specs.spec_file import Loc
 from segflow.specs.windows import ENROLLMENT, LAST_TICK, Windows
 
 _WORD = re.compile(r"[a-z][a-z0-9_]*")

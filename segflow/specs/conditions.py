@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from segflow.durations import Duration
 from segflow.specs.operators import Added, HeldFor, MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
-from segflow.specs.types import Duration, Identifier, Number, SpecModel
+from segflow.specs.types import Identifier, Number, SpecModel
 from segflow.specs.windows import Windows
 
 

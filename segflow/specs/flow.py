@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from segflow.durations import Duration
 from segflow.specs.conditions import Condition, Enters, Exits, _key_of
 from segflow.specs.guards import FlowGuards
-from segflow.specs.types import Duration, Identifier, Scalar, SpecModel, by_kind
+from segflow.specs.types import Identifier, Scalar, SpecModel, by_kind
 
 Edge = Annotated[
     Annotated[Enters, Tag("<enters>")] | Annotated[Exits, Tag("<exits>")],

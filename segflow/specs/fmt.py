@@ -15,7 +15,7 @@ from segflow.errors import Issue, SpecError, relative
 from segflow.files import write_whole
 from segflow.specs.conditions import CONDITION_KEYS
 from segflow.specs.flow import STEP_KEYS
-from segflow.specs.source import Node, parse_source, read_text
+from segflow.specs.spec_file import Node, parse_spec_file, read_text
 
 _WORDS = re.compile(r"[a-z0-9]+")
 _MAX_ID = 60
@@ -59,7 +59,7 @@ def format_flow(text: str, file: str = "flow.yml") -> str:
     """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     body = text.removeprefix(mark)
-    source = parse_source(body, file)
+    source = parse_spec_file(body, file)
     if source.issues:
         raise SpecError(source.issues)
     steps = list(_steps(source.root.children.get("steps")))
@@ -78,7 +78,7 @@ def format_flow(text: str, file: str = "flow.yml") -> str:
         given = lines[line - 1]
         lines[line - 1] = given[: column - 1] + inserted + given[column - 1 :]
     result = "".join(lines)
-    if insertions and parse_source(result, file).issues:
+    if insertions and parse_spec_file(result, file).issues:
         # a key written in a form that no line can be put before (`? key`): better no id than a broken file
         raise SpecError([Issue(file, *min(insertions), "cannot write an id here; write it by hand")])
     return mark + result

@@ -15,7 +15,7 @@ from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS
 from segflow.specs.flow import STEP_KEYS, Wait
 from segflow.specs.operators import NumberTest
 from segflow.specs.repair import repaired
-from segflow.specs.source import Loc, Source
+from segflow.specs.spec_file import Loc, Source
 from segflow.specs.types import ValueType
 
 M = TypeVar("M", bound=BaseModel)

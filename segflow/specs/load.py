@@ -9,14 +9,14 @@ from pathlib import Path
 
 from segflow.errors import Issue, SpecError, relative
 from segflow.specs.catalog import Catalog
-from segflow.specs.checks import check
+from segflow.specs.check_all import check
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.issues import name_rule, validate
 from segflow.specs.loaded import Loaded
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SegmentSpec
 from segflow.specs.settings import Settings
-from segflow.specs.source import Node, Source, read_source
+from segflow.specs.spec_file import Node, Source, read_spec_file
 from segflow.specs.sql_file import read_segment_source, read_sql_segment
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -61,7 +61,7 @@ def _load_settings(loaded: Loaded) -> None:
     _refuse_yaml(loaded, loaded.root / "segflow.yaml")
     if not path.exists():
         return
-    source = read_source(path, "segflow.yml")
+    source = read_spec_file(path, "segflow.yml")
     loaded.issues += source.issues
     if source.issues or source.data is None:
         loaded.settings_known = not source.issues
@@ -116,7 +116,7 @@ def _load_catalog(loaded: Loaded) -> None:
         message = "is missing: it maps your dbt models to contacts, events and objects (segflow init DIR makes one)"
         loaded.issues.append(Issue(file, 0, 0, message))
         return
-    source = read_source(path, file)
+    source = read_spec_file(path, file)
     loaded.issues += source.issues
     if source.issues:
         return
@@ -142,7 +142,7 @@ def _load_segments(loaded: Loaded) -> None:
                 loaded.sources[file] = read_segment_source(path, file)
                 loaded.segments[path.stem] = NamedSegment(id=path.stem, file=file, spec=query)
             continue
-        source = read_source(path, file)
+        source = read_spec_file(path, file)
         loaded.issues += source.issues
         if source.issues:
             continue
@@ -157,7 +157,7 @@ def _load_flows(loaded: Loaded) -> None:
     fillers = {"trigger": {"enters": min(loaded.segment_ids)}} if loaded.segment_ids else {}
     for path in _spec_files(loaded, loaded.root / "flow_specs", (".yml",), ignore=()):
         file = relative(path, loaded.root)
-        source = read_source(path, file)
+        source = read_spec_file(path, file)
         loaded.flow_ids.add(path.stem)
         loaded.issues += source.issues
         if source.issues:

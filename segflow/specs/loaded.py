@@ -11,7 +11,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.flow import NamedFlow
 from segflow.specs.segment import NamedSegment
 from segflow.specs.settings import Settings
-from segflow.specs.source import Loc, Source
+from segflow.specs.spec_file import Loc, Source
 
 
 @dataclass

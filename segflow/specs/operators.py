@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, PlainSerializer, PlainValidator, Tag, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.specs.types import Duration, Identifier, Number, Scalar, SpecModel, by_kind
+from segflow.durations import Duration
+from segflow.specs.types import Identifier, Number, Scalar, SpecModel, by_kind
 
 TEXT_OPERATORS = ("contains", "not_contains", "starts_with", "ends_with", "matches")
 OPERATORS = (

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from segflow.specs.conditions import CONDITION_MODELS
 from segflow.specs.flow import STEP_KEYS
-from segflow.specs.source import Loc
+from segflow.specs.spec_file import Loc
 
 M = TypeVar("M", bound=BaseModel)
 

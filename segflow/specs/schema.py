@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from segflow.durations import DURATION_PATTERN
 from segflow.files import write_whole
 from segflow.specs import (
     catalog,
@@ -32,7 +33,7 @@ from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_
 from segflow.specs.flow import STEP_KEYS, FlowSpec
 from segflow.specs.segment import SegmentSpec
 from segflow.specs.settings import Settings
-from segflow.specs.types import DURATION_PATTERN, SpecModel, ValueType
+from segflow.specs.types import SpecModel, ValueType
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """Draft 7: the newest that yaml-language-server reads in full."""

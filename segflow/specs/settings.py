@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from segflow.durations import Duration
 from segflow.specs.exports import ExportSettings
 from segflow.specs.guards import Guards
-from segflow.specs.types import Duration, Identifier, MemorySize, Number, SpecModel
+from segflow.specs.types import Identifier, MemorySize, Number, SpecModel
 
 
 class WarehouseSettings(SpecModel):

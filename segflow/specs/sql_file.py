@@ -8,7 +8,7 @@ from pathlib import Path
 from segflow.errors import Issue
 from segflow.specs.issues import known_keys, validate
 from segflow.specs.segment import SegmentSettings, SqlSegmentSpec
-from segflow.specs.source import Source, parse_source, read_source, read_text
+from segflow.specs.spec_file import Source, parse_spec_file, read_spec_file, read_text
 
 REF = re.compile(r"\{\{-?\s*ref\(\s*(?:'([^'\n]*)'|\"([^\"\n]*)\")\s*\)\s*-?\}\}")
 SEGMENT_MODEL = "segment__"
@@ -35,8 +35,8 @@ def read_sql_segment(path: Path, file: str) -> tuple[SqlSegmentSpec | None, list
 def read_segment_source(path: Path, file: str) -> Source:
     """The YAML of a segment, for the places of what it says: the file's, or that of a `.sql` file's first comment."""
     if path.suffix != ".sql":
-        return read_source(path, file)
-    return parse_source(_split(read_text(path, file)[0])[0], file)
+        return read_spec_file(path, file)
+    return parse_spec_file(_split(read_text(path, file)[0])[0], file)
 
 
 def parse_sql_segment(text: str, file: str) -> tuple[SqlSegmentSpec | None, list[Issue]]:
@@ -50,7 +50,7 @@ def parse_sql_segment(text: str, file: str) -> tuple[SqlSegmentSpec | None, list
     issues: list[Issue] = []
     settings = SegmentSettings()
     if comment.strip():
-        source = parse_source(comment, file)
+        source = parse_spec_file(comment, file)
         if isinstance(source.data, dict) and any(str(key).isidentifier() for key in source.data):
             found, issues = validate(SegmentSettings, source)
             issues = source.issues + issues

@@ -11,7 +11,7 @@ import jinja2
 from jinja2 import nodes
 
 from segflow.errors import InputError, Issue, did_you_mean
-from segflow.specs.source import Node, parse_source, read_text
+from segflow.specs.spec_file import Node, parse_spec_file, read_text
 
 CONTEXT: dict[str, frozenset[str] | None] = {
     "contact": None,
@@ -104,7 +104,7 @@ def _split(text: str, file: str) -> tuple[_Part, list[Issue]]:
         if re.match(r"---[ \t]*\r?\n", text):
             return _Part(text, 1, {}, {}), [Issue(file, 1, 1, "the front matter has no closing --- line")]
         return _Part(text, 1, {}, {}), []
-    source = parse_source("\n" + match.group(1), file)
+    source = parse_spec_file("\n" + match.group(1), file)
     part = _Part(text[match.end() :], text.count("\n", 0, match.end()) + 1, {}, {})
     issues = list(source.issues)
     if source.data is not None and not isinstance(source.data, dict):

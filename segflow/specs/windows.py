@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.specs.types import Duration, SpecModel
+from segflow.durations import Duration
+from segflow.specs.types import SpecModel
 
 ENROLLMENT = "enrollment"
 LAST_TICK = "last_tick"

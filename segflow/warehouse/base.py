@@ -14,7 +14,7 @@ from typing import Any, Self
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.specs.types import Duration
+from segflow.durations import Duration
 from segflow.warehouse.tables import SCHEMA, TABLES
 
 

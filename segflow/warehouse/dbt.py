@@ -21,13 +21,13 @@ import sqlglot
 from sqlglot import exp
 
 from segflow.crashpoints import armed, crash_point
+from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.files import reason
 from segflow.interrupts import interrupt_later
-from segflow.specs.types import Duration
 from segflow.warehouse.dbt_index import DbtIndex, index_of, keep_index, read_index
-from segflow.warehouse.duckdb import plain_message, too_long
-from segflow.warehouse.watchdog import time_limits
+from segflow.warehouse.duckdb.warehouse import plain_message, too_long
+from segflow.warehouse.duckdb.watchdog import time_limits
 
 _PLAIN_CALL = re.compile(r"\{\{-?\s*(?:ref|source|config)\([^{}]*\)\s*-?\}\}")
 _JINJA = re.compile(r"\{[{%]")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from segflow.decisions.release import release
 from segflow.outbox.message_events import MessageEvent
-from segflow.releases import release
 from tests.world import World
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)

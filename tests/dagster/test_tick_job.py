@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterInstance, ReexecutionOptions, execute_job, reconstructable
 
 from segflow.outbox.lease import held_lease
-from segflow.tick import begin, run_stage, stage_named
+from segflow.stages.run import begin, run_stage, stage_named
 from tests.dagster.conftest import CHRIS, DAY, PEOPLE, START, Station, checks, failures, metadata
 from tests.dagster.jobs import tick
 from tests.world import World

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from demo.screen import bars, flows_table, messages_table, segments_table, show
 from segflow.specs.load import load_specs
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 ROOT = Path(__file__).parents[2]
 SPECS = load_specs(ROOT)

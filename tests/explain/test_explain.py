@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from segflow.cli import main
+from segflow.cli.main import main
 from segflow.errors import InputError
 from segflow.explain.explain import Answer
 from tests.explain.test_look import bought

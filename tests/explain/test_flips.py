@@ -20,7 +20,7 @@ from segflow.explain.replay import Replay
 from segflow.segments.compiler import compile_project
 from segflow.segments.resolve import Resolver
 from segflow.specs import conditions as c
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import make_specs
 from tests.segments.naive import World
 from tests.segments.test_property import READ, load

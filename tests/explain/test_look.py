@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from segflow import show
-from segflow.cli import main
+from segflow.cli import show
+from segflow.cli.main import main
 from segflow.errors import InputError, RunError, SpecError
 from segflow.explain.look import NO_HISTORY
 from tests.world import World

@@ -15,14 +15,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from segflow.cli import main
+from segflow.cli.main import main
 from segflow.errors import InputError
-from segflow.imports.check import bad_addresses, check_rows
 from segflow.imports.columns import parse_mapping, targets
-from segflow.imports.read import read_file
+from segflow.imports.good_rows import bad_addresses, check_rows
+from segflow.imports.import_files import read_file
 from segflow.outbox.addresses import InvalidAddressError, normal
 from segflow.specs.catalog import Catalog
-from segflow.warehouse.duckdb import scratch
+from segflow.warehouse.duckdb.warehouse import scratch
 from tests.world import CATALOG, World
 
 _CONTACTS = {

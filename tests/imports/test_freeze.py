@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from segflow.cli import main
+from segflow.cli.main import main
 from segflow.errors import InputError
 from tests.direct_dbt import DirectProject
 from tests.world import World

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from segflow.cli import main
-from segflow.lint.run import examine, lint
+from segflow.cli.main import main
+from segflow.lint.lint import examine, lint
 from tests.world import World
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

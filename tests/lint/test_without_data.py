@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segflow.lint.findings import Finding
+from segflow.lint.lint import lint
 from segflow.lint.logic import moments, verdict
-from segflow.lint.run import lint
 from segflow.segments.resolve import Resolver
 from segflow.specs.load import load_specs
 from segflow.specs.segment import SegmentSpec
@@ -124,9 +124,9 @@ def test_what_is_always_the_same(resolver: Resolver, value: bool | None, text: s
 
 
 def _plain(text: str) -> Any:
-    from segflow.specs.source import parse_source
+    from segflow.specs.spec_file import parse_spec_file
 
-    source = parse_source(text, "x")
+    source = parse_spec_file(text, "x")
     assert not source.issues
     return source.data
 

@@ -17,12 +17,12 @@ from segflow.outbox.drain import SenderLike
 from segflow.outbox.lease import Lease
 from segflow.outbox.send import SendReport, send_outbox
 from segflow.outbox.store import DeliveryStore
-from segflow.outbox.tick_info import TickInfo
 from segflow.specs.catalog import Catalog
 from segflow.specs.project import Specs
 from segflow.specs.settings import Settings
 from segflow.warehouse.base import relation
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.tick import Tick
 from senders.mailbox import MailboxSender
 from tests.postgres import Server, server
 
@@ -94,9 +94,9 @@ class World:
         kept = [{name: value for name, value in row.items() if name != "tick_id"} for row in rows]
         self.warehouse.append("outbox", rows[0]["tick_id"], pa.Table.from_pylist(kept))
 
-    def send(self, senders: Mapping[str, SenderLike] | None = None, tick: TickInfo | None = None) -> SendReport:
+    def send(self, senders: Mapping[str, SenderLike] | None = None, tick: Tick | None = None) -> SendReport:
         everyone = {"mailbox": self.mailbox(), **(senders or {})}
-        tick = tick or TickInfo("t1", AS_OF)
+        tick = tick or Tick("t1", AS_OF)
         # As the build of that tick would have left them.
         self.warehouse.execute(exp.update(relation("contacts"), {"tick_id": tick.tick_id}))
         specs = Specs(self.root, self.settings, Catalog.model_validate(CATALOG))
@@ -115,8 +115,8 @@ class World:
         self.settings = Settings.model_validate({"delivery": settings})
 
 
-def later(**span: float) -> TickInfo:
-    return TickInfo("t2", AS_OF + timedelta(**span))
+def later(**span: float) -> Tick:
+    return Tick("t2", AS_OF + timedelta(**span))
 
 
 @pytest.fixture(scope="session")

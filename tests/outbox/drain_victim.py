@@ -14,7 +14,7 @@ from segflow.messages import AnyMessage, Receipt
 from segflow.outbox.lease import held_lease
 from segflow.outbox.store import DeliveryStore
 from segflow.specs.settings import Settings
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from senders.base import Sender
 from tests.outbox.conftest import World
 

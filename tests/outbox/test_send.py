@@ -180,10 +180,10 @@ def test_transient_errors_are_retried_and_then_given_up(world: World) -> None:
     sender = Scripted(*[TransientError("busy")] * 5, simulated=True)
     world.contacts([contact(1)])
     world.plan([planned(1, sender="busy")])
-    from segflow.outbox.tick_info import TickInfo
+    from segflow.warehouse.tick import Tick
 
     for number, minutes in enumerate((0, 0, 1, 10, 100), start=1):
-        world.send({"busy": sender}, TickInfo(f"t{number}", AS_OF + timedelta(minutes=minutes)))
+        world.send({"busy": sender}, Tick(f"t{number}", AS_OF + timedelta(minutes=minutes)))
     assert outcomes(world) == [
         ("m00001", 1, "held", "busy"),
         ("m00001", 2, "held", "busy"),
@@ -208,9 +208,9 @@ def test_a_short_retry_happens_within_the_stage(world: World) -> None:
     world.plan([planned(1, sender="live")])
     from segflow.outbox import drain
     from segflow.outbox.send import send_outbox
-    from segflow.outbox.tick_info import TickInfo
     from segflow.specs.catalog import Catalog
     from segflow.specs.project import Specs
+    from segflow.warehouse.tick import Tick
 
     from .conftest import CATALOG
 
@@ -218,7 +218,7 @@ def test_a_short_retry_happens_within_the_stage(world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drain, "backoff", lambda attempt: 0.1)
         senders = {"live": sender, "mailbox": world.mailbox()}
-        send_outbox(specs, world.warehouse, world.store, senders, TickInfo("t1", AS_OF), world.lease, patience=1)
+        send_outbox(specs, world.warehouse, world.store, senders, Tick("t1", AS_OF), world.lease, patience=1)
     assert [row[2] for row in outcomes(world)] == ["held", "sent"]
 
 

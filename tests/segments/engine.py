@@ -18,7 +18,7 @@ from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SegmentSpec, SqlSegmentSpec
 from segflow.specs.settings import Settings
 from segflow.warehouse.base import relation
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
 def make_specs(catalog: Catalog, segments: dict[str, Any], zone: str = "UTC") -> Specs:

@@ -17,10 +17,10 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from segflow.durations import Duration
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog
-from segflow.specs.types import Duration
 
 Row = dict[str, Any]
 

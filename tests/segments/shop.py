@@ -9,14 +9,14 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
-from segflow.segments.build import BuildReport, build
+from segflow.build.build import BuildReport, build
 from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.files import write
 from segflow.segments.membership_models import MEMBERSHIPS, segment_model
 from segflow.specs.load import load_specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "small_shop"
 AS_OF = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)

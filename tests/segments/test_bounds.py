@@ -11,9 +11,9 @@ from dateutil.relativedelta import relativedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segflow.durations import Duration
 from segflow.errors import InputError
 from segflow.segments.bounds import Bound, bound_from_key, bounds_json, day_bounds, month_days
-from segflow.specs.types import Duration
 
 UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 durations = st.builds(

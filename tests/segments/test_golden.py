@@ -23,7 +23,7 @@ from segflow.segments.resolve import Resolver
 from segflow.segments.simplify import simplify
 from segflow.specs.catalog import Catalog
 from segflow.specs.conditions import Condition
-from segflow.specs.source import parse_source
+from segflow.specs.spec_file import parse_spec_file
 from tests.segments.engine import make_specs
 
 HERE = Path(__file__).parent / "golden"
@@ -31,7 +31,7 @@ UPDATE = os.environ.get("SEGFLOW_UPDATE_GOLDEN") == "1"
 
 
 def _read(name: str) -> Any:
-    source = parse_source((HERE / name).read_text("utf-8"), name)
+    source = parse_spec_file((HERE / name).read_text("utf-8"), name)
     assert not source.issues
     return source.data
 

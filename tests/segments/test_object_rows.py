@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from segflow.specs.catalog import Catalog
-from segflow.specs.source import parse_source
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.specs.spec_file import parse_spec_file
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import Engine, load_table, make_specs
 
 AS_OF = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ CASES: dict[str, tuple[str, str]] = {
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    rules = {f"case_{number}": parse_source(rule, "case").data for number, (rule, _) in enumerate(CASES.values())}
+    rules = {f"case_{number}": parse_spec_file(rule, "case").data for number, (rule, _) in enumerate(CASES.values())}
     with DuckDBWarehouse(tmp_path_factory.mktemp("objects") / "warehouse.duckdb") as warehouse:
         warehouse.ensure_tables()
         for name, (columns, rows) in TABLES.items():

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from segflow.specs.catalog import Catalog
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import Engine, load_table, make_specs
 
 AS_OF = datetime(2024, 3, 31, 10, 0, tzinfo=UTC)

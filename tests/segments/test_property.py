@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
 from segflow.specs.conditions import CONDITION_MODELS, PROPERTY_MODELS, Condition
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import Engine, load_table, make_specs
 from tests.segments.naive import World
 from tests.segments.worlds import Maker

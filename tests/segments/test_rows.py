@@ -13,8 +13,8 @@ import pytest
 from dateutil.relativedelta import relativedelta
 
 from segflow.specs.catalog import Catalog
-from segflow.specs.source import parse_source
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.specs.spec_file import parse_spec_file
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import Engine, load_table, make_specs
 
 AS_OF = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -118,7 +118,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             key = f"{number}/{contact}"
             people.append({"contact_id": key, "city": None})
             events += [{"contact_id": key, **_event(text)} for text in told]
-    rules = {f"case_{number}": parse_source(case[0], "case").data for number, case in enumerate(CASES.values())}
+    rules = {f"case_{number}": parse_spec_file(case[0], "case").data for number, case in enumerate(CASES.values())}
     with DuckDBWarehouse(tmp_path_factory.mktemp("rows") / "warehouse.duckdb") as warehouse:
         warehouse.ensure_tables()
         load_table(

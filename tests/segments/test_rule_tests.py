@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from segflow.cli import main
+from segflow.cli.main import main
 from segflow.errors import InputError
 from segflow.project import Project
 from segflow.segments.rule_tests import Outcome, run_tests

@@ -11,7 +11,7 @@ import yaml
 from segflow.errors import SpecError
 from segflow.segments.emit import indent
 from segflow.segments.sql import text_literal
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import load_table
 from tests.segments.shop import Shop
 

@@ -11,7 +11,7 @@ import pytest
 
 from segflow.specs.load import collect
 from segflow.specs.schema import json_schemas, write_schemas
-from segflow.specs.source import parse_source
+from segflow.specs.spec_file import parse_spec_file
 from tests.specs.helpers import CATALOG, FLOW, SEGMENT, project
 
 SCHEMAS = json_schemas()
@@ -84,7 +84,7 @@ guards: {exits: off, entries: {times: 2.5}, messages: {percent: 30, above: 500}}
 
 def errors(kind: str, text: str) -> list[str]:
     validator = jsonschema.Draft7Validator(SCHEMAS[kind])
-    return [error.message for error in validator.iter_errors(parse_source(text, "f.yml").data)]
+    return [error.message for error in validator.iter_errors(parse_spec_file(text, "f.yml").data)]
 
 
 def test_they_are_schemas() -> None:

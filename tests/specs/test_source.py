@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segflow.specs.source import parse_source, read_source
+from segflow.specs.spec_file import parse_spec_file, read_spec_file
 
 VALUES: dict[str, Any] = {
     "no": "no",
@@ -37,25 +37,25 @@ VALUES: dict[str, Any] = {
 
 @pytest.mark.parametrize(("text", "value"), VALUES.items(), ids=[repr(text) for text in VALUES])
 def test_values_follow_the_core_rules(text: str, value: Any) -> None:
-    source = parse_source(f"key: {text}\n", "f.yml")
+    source = parse_spec_file(f"key: {text}\n", "f.yml")
     assert source.issues == []
     assert source.data == {"key": value}
     assert type(source.data["key"]) is type(value)
 
 
 def test_keys_are_always_text() -> None:
-    assert parse_source("on: 1\nno: 2\n3: 4\nnull: 5\n", "f.yml").data == {"on": 1, "no": 2, "3": 4, "null": 5}
+    assert parse_spec_file("on: 1\nno: 2\n3: 4\nnull: 5\n", "f.yml").data == {"on": 1, "no": 2, "3": 4, "null": 5}
 
 
 def test_places_of_keys_and_values() -> None:
-    source = parse_source("a:\n  - b: 1\n    ccc: {d: é, e: x}\n", "f.yml")
+    source = parse_spec_file("a:\n  - b: 1\n    ccc: {d: é, e: x}\n", "f.yml")
     assert source.place(("a", 0, "ccc", "e")) == (3, 20)
     assert source.key_place(("a", 0, "ccc", "e")) == (3, 17)
     assert source.key_place(("a", 0, "missing")) == (2, 5)
 
 
 def test_aliases_stand_for_what_they_name() -> None:
-    source = parse_source("a: &x {b: 1}\nc: [*x, *x]\n", "f.yml")
+    source = parse_spec_file("a: &x {b: 1}\nc: [*x, *x]\n", "f.yml")
     assert source.data == {"a": {"b": 1}, "c": [{"b": 1}, {"b": 1}]}
 
 
@@ -88,7 +88,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("text", "place", "message"), HOSTILE.values(), ids=HOSTILE)
 def test_hostile_files_are_located_issues(text: str, place: tuple[int, int], message: str) -> None:
-    issues = parse_source(text, "f.yml").issues
+    issues = parse_spec_file(text, "f.yml").issues
     assert [(issue.line, issue.column) for issue in issues] == [place]
     assert message in issues[0].message
 
@@ -96,7 +96,7 @@ def test_hostile_files_are_located_issues(text: str, place: tuple[int, int], mes
 def test_other_encodings_are_refused_with_their_place(tmp_path: Path) -> None:
     path = tmp_path / "f.yml"
     path.write_bytes(b"a: 1\ncity: M\xfcnchen\n")
-    assert [str(issue) for issue in read_source(path, "f.yml").issues] == [
+    assert [str(issue) for issue in read_spec_file(path, "f.yml").issues] == [
         "f.yml:2:8: is not UTF-8 text; save it as UTF-8"
     ]
 
@@ -104,5 +104,5 @@ def test_other_encodings_are_refused_with_their_place(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "f.yml"
     path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n")
-    source = read_source(path, "f.yml")
+    source = read_spec_file(path, "f.yml")
     assert (source.data, source.issues, source.place(("b",))) == ({"a": 1, "b": 2}, [], (2, 4))

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from segflow.errors import InputError, RunError
 from segflow.warehouse.base import relation
-from segflow.warehouse.duckdb import DuckDBWarehouse
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tables import TABLES
 

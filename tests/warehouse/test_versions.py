@@ -14,8 +14,8 @@ from sqlglot import exp
 
 from segflow.errors import InputError
 from segflow.warehouse.base import relation
-from segflow.warehouse.duckdb import DuckDBWarehouse
-from segflow.warehouse.duckdb_errors import made_by
+from segflow.warehouse.duckdb.errors import made_by
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 MADE_BY = Path(__file__).with_name("made_by")
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def test_a_file_of_another_version(make: Callable[[Path], str], tmp_path: Path) 
 
 
 def test_a_command_ends_without_a_word_of_the_library() -> None:
-    code = "import duckdb, gc\nduckdb.connect()\ngc.freeze()\nfrom segflow.cli import run\nrun()"
+    code = "import duckdb, gc\nduckdb.connect()\ngc.freeze()\nfrom segflow.cli.main import run\nrun()"
     done = subprocess.run([sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 

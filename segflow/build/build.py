@@ -1,0 +1,361 @@
+"""The build stage: dbt builds contacts, facts and memberships; what cannot be evaluated is singled out.
+
+The fast path is one dbt run. Only when a model fails are its parts bound one by one, the broken ones left out (in
+memory: the committed models stay as they are), and the rest built again; segments that need a broken part are stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.crashpoints import crash_point
+from segflow.errors import DuplicateContactsError, RunError
+from segflow.segments.bounds import bounds_json
+from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
+from segflow.segments.emit import TABLE, bound_keys, fill, template
+from segflow.segments.fact_models import fact_query
+from segflow.segments.facts import by_model
+from segflow.segments.membership_models import contacts_query, segment_model
+from segflow.segments.nodes import facts_of, sources_of
+from segflow.segments.order import closure, levels
+from segflow.build.user_models import (
+    Column,
+    Sources,
+    attribute_column,
+    contact_columns,
+    fact_columns,
+    import_columns,
+    silent_faults,
+)
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.dbt import DbtProject, ModelResult
+from segflow.warehouse.duckdb.errors import machine_trouble
+
+Open = Callable[[], AbstractContextManager[Warehouse]]
+
+
+@dataclass
+class BuildReport:
+    """What the build stage found. `stale`: segment -> reason; `broken`: part (`model.column`, model) -> reason."""
+
+    contacts: int = 0
+    null_contacts: int = 0
+    stale: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Model -> why dbt could not build it, as of its last try."""
+    models: dict[str, float] = field(default_factory=dict)
+    """Seconds per dbt model."""
+    dbt_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Build:
+    compiled: Compiled
+    dbt: DbtProject
+    open: Open
+    tick_id: str
+    as_of: datetime
+    report: BuildReport
+
+    def run(
+        self, select: list[str], patches: dict[str, str] | None = None, exclude: list[str] | None = None
+    ) -> dict[str, ModelResult]:
+        bounds = json.loads(bounds_json(self.compiled.bounds, self.as_of, self.compiled.zone, "duckdb"))
+        started = time.perf_counter()
+        timeout = self.compiled.specs.settings.sql_segments.timeout
+        limits = {segment_model(name): timeout for name in self.compiled.sql_segments()}
+        values = {"segflow": {"tick_id": self.tick_id, "bounds": bounds}}
+        results = self.dbt.run(select, values, patches, exclude, limits)
+        crash_point("build.ran")
+        for result in (result for result in results.values() if result.status == "error"):
+            # No segment's fault: it would be stale, and the next one, and the tick would go on without them.
+            trouble = machine_trouble(self.dbt.warehouse_path, result.message)
+            if trouble is not None:
+                raise RunError(f"model {result.model} cannot be built: {trouble}") from trouble
+        self.report.dbt_seconds += time.perf_counter() - started
+        self.report.failed |= {name: result.message for name, result in results.items() if result.status == "error"}
+        for name in [name for name in self.report.failed if _status(results, name) == "success"]:
+            del self.report.failed[name]
+        self.report.models |= {name: result.seconds for name, result in results.items()}
+        return results
+
+    def fill(self, text: str) -> exp.Query:
+        return fill(
+            text,
+            relation=self.dbt.relation,
+            as_of=self.as_of,
+            zone=self.compiled.zone,
+            tick_id=self.tick_id,
+            dialect="duckdb",
+        )
+
+
+def build(compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: str, as_of: datetime) -> BuildReport:
+    """Build everything for this tick. Raises DuplicateContactsError, and RunError when contacts cannot be judged."""
+    work = _Build(compiled, dbt, open_warehouse, tick_id, as_of, BuildReport())
+    sql = [segment_model(name) for name in compiled.sql_segments()]
+    imports = [compiled.specs.catalog.imports.model] if compiled.specs.catalog.imports is not None else []
+    parts = (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS, *_read_by_flows(compiled), *imports)
+    select = [f"+{model}" for model in parts]
+    results = work.run(select)
+    if any(result.status != "success" for result in results.values()):
+        _repair(work, results)
+    with open_warehouse() as warehouse:
+        _check_contacts(work, warehouse)
+        _check_imports(work, warehouse, results)
+        work.report.broken |= silent_faults(compiled, warehouse, dbt.relation, work.report.broken)
+        _mark_stale(work)
+        _keep_views(work, warehouse)
+    return work.report
+
+
+def build_contacts(
+    compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: str, as_of: datetime, also: str | None = None
+) -> None:
+    """Build the contacts of this tick alone, and the user's model `also` as far as that can be built. Raises RunError
+    when there can be no contacts."""
+    work = _Build(compiled, dbt, open_warehouse, tick_id, as_of, BuildReport())
+    _contacts_again(work, work.run([f"+{model}" for model in (CONTACTS, also) if model is not None]))
+
+
+def _contacts_again(work: _Build, results: dict[str, ModelResult]) -> dict[str, str]:
+    """Build the contacts without what cannot be read, if that is why they were not built. Returns the patched code."""
+    if _status(results, CONTACTS) == "success":
+        return {}
+    patches = {CONTACTS: _repair_contacts(work, results)}
+    outcome = work.run([CONTACTS], patches)
+    if _status(outcome, CONTACTS) != "success":
+        raise RunError(f"the contacts cannot be built: {_reason(outcome, CONTACTS)}")
+    return patches
+
+
+def _read_by_flows(compiled: Compiled) -> list[str]:
+    """The user's models whose rows flow conditions look at themselves, from each enrollment's own time."""
+    catalog = compiled.specs.catalog
+    found: set[str] = set()
+    for node in (node for conditions in compiled.conditions.values() for node in conditions.values()):
+        for fact in facts_of(node):
+            for source in sources_of(fact) if fact.per_enrollment else ():
+                event = catalog.event(source.name) if source.kind == "event" else None
+                if event is not None:
+                    found.add(event[0].model)
+                elif source.kind == "events":
+                    found |= {event[0].model for event in catalog.events_named(source.name).values()}
+                elif source.kind == "object":
+                    found |= {spec.model for _, spec in catalog.object_path(source.name)}
+                elif source.kind in ("list", "tag"):
+                    labels = catalog.lists if source.kind == "list" else catalog.tags
+                    found |= {labels.model} if labels.model is not None else set()
+    return sorted(found)
+
+
+def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
+    compiled, report = work.compiled, work.report
+    again: list[str] = []
+    patches = _contacts_again(work, results)
+    if patches:
+        # Everything downstream was skipped for a cause that is mended now.
+        rest = [*compiled.fact_models(), *(segment_model(name) for name in compiled.sql_segments())]
+        upstream = [f"+{model}" for model in rest]
+        results = work.run(upstream, exclude=[CONTACTS, MEMBERSHIPS]) if rest else {}
+    for model, columns in by_model(compiled.columns).items():
+        if _status(results, model) == "success":
+            continue
+        with work.open() as warehouse:
+            sources = Sources(compiled, warehouse, work.dbt.relation)
+            faults = {
+                c.name: _failed_source(results, fact_columns(compiled, c.fact))
+                or sources.missing(fact_columns(compiled, c.fact))
+                or warehouse.bind(work.fill(template(fact_query([c], compiled.specs.catalog))))
+                for c in columns
+            }
+            report.failed |= {name: why for name, why in sources.failed.items() if name not in report.failed}
+        broken = {name: fault for name, fault in faults.items() if fault}
+        if not broken:
+            broken = {column.name: _reason(results, model) for column in columns}
+        report.broken |= broken
+        if len(broken) < len(columns):
+            again.append(model)
+    failed = [name for name in compiled.sql_segments() if _status(results, segment_model(name)) != "success"]
+    for name in failed:
+        if _status(results, segment_model(name)) == "error":
+            report.broken[segment_model(name)] = _reason(results, segment_model(name))
+    _mark_stale(work)
+    # Skipped for the sake of a fact that its references do not need: it is tried again over the mended models.
+    innocent = [name for name in failed if again and name not in report.stale]
+    for name in failed:
+        if name not in innocent:
+            report.broken.setdefault(segment_model(name), _reason(results, segment_model(name)))
+    _mark_stale(work)
+    files = compiled.without(report.broken, report.stale)
+    patches |= {model: files[f"facts/{model}.sql"] for model in again}
+    patches[MEMBERSHIPS] = files[f"{MEMBERSHIPS}.sql"]
+    if again:
+        select = again + [f"+{segment_model(name)}" for name in innocent]
+        outcome = work.run(select, patches, exclude=[CONTACTS])
+        for model in again:
+            if _status(outcome, model) != "success":
+                columns = by_model(compiled.columns)[model]
+                report.broken |= {column.name: _reason(outcome, model) for column in columns}
+        for model in map(segment_model, innocent):
+            if _status(outcome, model) != "success":
+                report.broken[model] = _reason(outcome, model)
+        _mark_stale(work)
+        patches[MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{MEMBERSHIPS}.sql"]
+    outcome = work.run([MEMBERSHIPS], patches)
+    if _status(outcome, MEMBERSHIPS) == "success":
+        return
+    with work.open() as warehouse:
+        for name in compiled.views:
+            if name not in report.stale:
+                # The standalone text: views that others refer to may not exist before the first tick. It is run, not
+                # only bound: an expression of the user's fails on a value.
+                members = work.fill(compiled.segments[name].standalone).subquery("members")
+                found = warehouse.attempt(exp.select(exp.Max(this=exp.column("contact_id"))).from_(members))
+                if isinstance(found, str):
+                    report.stale[name] = f"{compiled.specs.segments[name].file}: {found}"
+    _spread(work)
+    patches[MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{MEMBERSHIPS}.sql"]
+    outcome = work.run([MEMBERSHIPS], patches)
+    if _status(outcome, MEMBERSHIPS) != "success":
+        raise RunError(f"the memberships cannot be built: {_reason(outcome, MEMBERSHIPS)}")
+
+
+def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
+    """The contacts model with unreadable attributes as missing. Raises RunError when it is no attribute's fault."""
+    catalog = work.compiled.specs.catalog
+    attributes = catalog.contacts.attributes
+    with work.open() as warehouse:
+        sources = Sources(work.compiled, warehouse, work.dbt.relation)
+        needed = contact_columns(work.compiled)
+        if fault := _failed_source(results, needed) or sources.missing(needed):
+            raise RunError(f"the contacts cannot be built: {fault}")
+        for name, attribute in attributes.items():
+            only = catalog.contacts.model_copy(update={"attributes": {name: attribute}})
+            query = contacts_query(catalog.model_copy(update={"contacts": only}))
+            try:
+                missing = sources.missing(attribute_column(work.compiled, name))
+                fault = missing or warehouse.bind(work.fill(template(query)))
+            except RunError as error:
+                fault = str(error)
+            if fault:
+                work.report.broken[f"{CONTACTS}.{name}"] = fault
+    broken = [name for name in attributes if f"{CONTACTS}.{name}" in work.report.broken]
+    if not broken or len(broken) == len(attributes):
+        raise RunError(f"the contacts cannot be built: {_reason(results, CONTACTS)}")
+    text = template(contacts_query(catalog, missing=broken))
+    return f"{{{{ config(materialized='{TABLE}') }}}}\n{text}"
+
+
+def _mark_stale(work: _Build) -> None:
+    for name in work.compiled.segments:
+        faults = sorted(work.compiled.depends_on(name) & set(work.report.broken))
+        if faults and name not in work.report.stale:
+            work.report.stale[name] = f"{_where(work, faults[0])}: {work.report.broken[faults[0]]}"
+
+
+def _where(work: _Build, part: str) -> str:
+    """A part as its author knows it: a `.sql` segment is a file."""
+    files = {segment_model(name): work.compiled.specs.segments[name].file for name in work.compiled.sql_segments()}
+    return files.get(part, part)
+
+
+def _spread(work: _Build) -> None:
+    """What refers to a stale segment is stale with it."""
+    for name in work.compiled.segments:
+        needed = [other for other in closure(name, work.compiled.graph) if other in work.report.stale and other != name]
+        if needed and name not in work.report.stale:
+            work.report.stale[name] = f"refers to segment {needed[0]}, which cannot be evaluated"
+
+
+def _check_contacts(work: _Build, warehouse: Warehouse) -> None:
+    contacts = relation(CONTACTS)
+    repeated = warehouse.rows(
+        exp.select("contact_id", exp.Count(this=exp.Star()).as_("times"))
+        .from_(contacts)
+        .group_by("contact_id")
+        .having(exp.Count(this=exp.Star()) > 1)
+        .order_by("contact_id")
+        .limit(5)
+    )
+    spec = work.compiled.specs.catalog.contacts
+    if repeated:
+        named = ", ".join(f"{row['contact_id']} ({row['times']} times)" for row in repeated)
+        raise DuplicateContactsError(
+            f"model {spec.model} holds contact ids more than once: {named}. Nobody crosses a border on ambiguous "
+            f"data: make column {spec.key} of {spec.model} unique, then run the tick again."
+        )
+    work.report.contacts = warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(contacts))
+    nulls = exp.select(exp.Count(this=exp.Star())).from_(work.dbt.relation(spec.model))
+    key = exp.column(spec.key, quoted=True)
+    work.report.null_contacts = warehouse.scalar(nulls.where(exp.Is(this=key, expression=exp.null())))
+
+
+def _check_imports(work: _Build, warehouse: Warehouse, results: dict[str, ModelResult]) -> None:
+    columns = import_columns(work.compiled)
+    sources = Sources(work.compiled, warehouse, work.dbt.relation)
+    # A view that is built once for all runs is not among the results.
+    failed = [c.model for c in columns if c.model in results and _status(results, c.model) != "success"]
+    fault = _failed_source(results, columns) or (_reason(results, failed[0]) if failed else None)
+    fault = fault or sources.missing(columns) or sources.unreadable(columns)
+    if fault:
+        raise RunError(
+            f"the imports of the catalog cannot be read: {fault}. Nobody crosses a border while it is not known which "
+            "imports said no to flows: mend it, then run segflow tick again; it goes on with this tick"
+        )
+
+
+def _keep_views(work: _Build, warehouse: Warehouse) -> None:
+    """Bring the views of YAML segments up to date; only those whose SQL changed are touched."""
+    stored = {r["segment"]: r["fingerprint"] for r in warehouse.rows(exp.select("*").from_(relation("segment_views")))}
+    wanted = {name: _mark(work, text) for name, text in work.compiled.views.items() if name not in work.report.stale}
+    kept = {name: mark for name, mark in stored.items() if name in work.report.stale}
+    if stored == {**kept, **wanted}:
+        return
+    # A view is bound when it is created: those it refers to come first.
+    for name in (name for level in levels(work.compiled.graph) for name in level if name in wanted):
+        if stored.get(name) != wanted[name]:
+            warehouse.create_view(segment_model(name), work.fill(work.compiled.views[name]))
+            crash_point("views.created")
+    for name in set(stored) - set(wanted) - set(kept):
+        warehouse.drop_view(segment_model(name))
+        crash_point("views.dropped")
+    rows = [{"segment": name, "fingerprint": mark} for name, mark in sorted({**kept, **wanted}.items())]
+    schema = pa.schema([("segment", pa.string()), ("fingerprint", pa.string())])
+    warehouse.replace("segment_views", pa.Table.from_pylist(rows, schema=schema))
+    crash_point("views.recorded")
+
+
+def _mark(work: _Build, text: str) -> str:
+    """A view with a bound of its own (`last: {property: day, within_last: ...}`) is another view in every tick."""
+    moment = work.as_of.isoformat() if bound_keys(text) else ""
+    return hashlib.sha256(f"{moment}{text}".encode()).hexdigest()
+
+
+def _status(results: dict[str, ModelResult], model: str) -> str:
+    return results[model].status if model in results else "skipped"
+
+
+def _failed_source(results: dict[str, ModelResult], columns: list[Column]) -> str | None:
+    """The user's model that failed, if it is one of those that `columns` are of."""
+    failed = [results[c.model] for c in columns if _status(results, c.model) == "error"]
+    return f"model {failed[0].model} ({failed[0].file}) failed: {failed[0].message}" if failed else None
+
+
+def _reason(results: dict[str, ModelResult], model: str) -> str:
+    """Why a model was not built; for a skipped one the first model that failed."""
+    result = results.get(model)
+    if result is not None and result.status == "error":
+        return result.message
+    failed = [other for other in results.values() if other.status == "error"]
+    return f"model {failed[0].model} ({failed[0].file}) failed: {failed[0].message}" if failed else "it was skipped"

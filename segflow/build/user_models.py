@@ -1,0 +1,368 @@
+"""What the catalog says about the user's models, held against what the warehouse has.
+
+dbt says that a model failed; here is said which column of which model is at fault, and where the catalog names it. And
+there are faults that fail nothing: a column that holds something else by now reads as missing everywhere, and ids that
+are written in another way match nobody. Both would move whole segments in silence, so both are found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.errors import RunError, did_you_mean
+from segflow.segments.compiler import Compiled
+from segflow.segments.fact_models import row_values
+from segflow.segments.facts import column_name
+from segflow.segments.membership_models import CONTACTS
+from segflow.segments.nodes import ROW_AT, Fact, Followed, Source, Value, facts_of
+from segflow.segments.sql import col, typed
+from segflow.specs.catalog import Catalog
+from segflow.specs.spec_file import Source as File
+from segflow.specs.spec_file import read_spec_file
+from segflow.specs.types import ValueType
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.duckdb.warehouse import plain_message
+from segflow.warehouse.sqlfile import load_query
+
+_SQL = Path(__file__).parent / "sql"
+_CATALOG = "segment_specs/catalog.yml"
+_ROWS_LOOKED_AT = 100_000
+_IDS_LOOKED_AT = 1_000
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a user's model that the catalog names. `kind` is None where any type will do (keys, names)."""
+
+    model: str
+    name: str
+    kind: ValueType | None
+    role: str
+    loc: tuple[str | int, ...] = field(compare=False)
+
+
+class Sources:
+    """The user's models as the warehouse has them now."""
+
+    def __init__(self, compiled: Compiled, warehouse: Warehouse, resolve: Callable[[str], exp.Table]) -> None:
+        """`resolve` gives the relation of a dbt model, or raises RunError."""
+        self._compiled, self._warehouse, self._resolve = compiled, warehouse, resolve
+        self._schemas: dict[str, pa.Schema | None] = {}
+        self.failed: dict[str, str] = {}
+        """Model -> why it cannot be read, of those that were asked for. A view that dbt built before fails here when
+        what is below it is gone: dbt is not asked to build it again."""
+        self._values: dict[Column, str | None] = {}
+        self._places: File | None = None
+
+    def missing(self, columns: Iterable[Column]) -> str | None:
+        """The first of `columns` that cannot be had, in words: its model cannot be read or does not have it."""
+        for column in columns:
+            schema = self._schema(column.model)
+            if schema is None:
+                return f"model {column.model} cannot be read: {self.failed[column.model]}"
+            if column.name.lower() not in [name.lower() for name in schema.names]:
+                near = did_you_mean(column.name, schema.names) or f"; it has {', '.join(schema.names)}"
+                return f"model {column.model} has no column {column.name} ({self._role(column)}){near}"
+        return None
+
+    def unreadable(self, columns: Iterable[Column]) -> str | None:
+        """The first of `columns` that holds values, and none of its type, in words."""
+        for column in columns:
+            if column not in self._values:
+                self._values[column] = self._judge(column)
+            if found := self._values[column]:
+                return found
+        return None
+
+    def other_ids(self, column: Column, ids: exp.Query) -> str | None:
+        """Are `ids` (contact_id; some of those in `column`) written in another way than the contacts' own? In words."""
+        w = self._warehouse
+        own = Column(
+            self._compiled.specs.catalog.contacts.model, self._compiled.specs.catalog.contacts.key, None, "", ()
+        )
+        as_text = exp.cast(col("contact_id"), "VARCHAR").as_("id")
+        w.stage("ids_seen", exp.select(as_text).distinct().from_(ids.limit(_IDS_LOOKED_AT).subquery("seen")))
+        w.stage("unknown_ids", load_query(_SQL / "unknown_ids.sql"))
+        seen, unknown = self._count("temp.ids_seen"), self._count("temp.unknown_ids")
+        known = seen - unknown
+        if known >= unknown or not self._count(relation(CONTACTS)):
+            return None
+        [alike] = w.rows(load_query(_SQL / "alike_ids.sql"))
+        here, there = f"column {column.name} of model {column.model}", f"column {own.name} of model {own.model}"
+        if alike["times"] > known:
+            return (
+                f"{here} writes contact ids in another way ({alike['here']}) than {there} ({alike['there']}), so that "
+                f"they belong to nobody ({self._role(column)}); write them alike in both models"
+            )
+        kinds = self._family(column), self._family(own)
+        if known == 0 and None not in kinds and kinds[0] != kinds[1]:
+            shown = w.scalar(exp.select(exp.Min(this=exp.column("id"))).from_("temp.ids_seen"))
+            return (
+                f"{here} holds contact ids as {kinds[0]} ({shown}) and {there} as {kinds[1]}, and none of them belongs "
+                f"to a contact ({self._role(column)}); use the same ids in both models"
+            )
+        return None
+
+    def sample(self, column: Column) -> exp.Query:
+        """(contact_id) of rows of a user's model."""
+        found = exp.select(col(column.name).as_("contact_id")).from_(self._resolve(column.model))
+        return found.where(exp.Not(this=exp.Is(this=col(column.name), expression=exp.null()))).limit(_ROWS_LOOKED_AT)
+
+    def _judge(self, column: Column) -> str | None:
+        schema = self._schema(column.model)
+        actual = _field_type(schema, column.name) if schema is not None else None
+        if actual is None or column.kind is None or _always_fits(actual, column.kind):
+            return None
+        value = col(column.name, "looked_at")
+        text = exp.cast(value.copy(), "VARCHAR")
+        given = exp.func("nullif", exp.Trim(this=text.copy()), exp.Literal.string(""))
+        read = typed(value.copy(), column.kind)
+        unread = exp.and_(_is_set(given.copy()), exp.Is(this=read.copy(), expression=exp.null()))
+        zone = exp.TryCast(this=text.copy(), to=exp.DataType.build("TIMESTAMPTZ"))
+        shifted = exp.AtTimeZone(this=zone, zone=exp.Literal.string("UTC")).neq(read.copy())
+        shown = exp.Min(this=text.copy())
+        query = exp.select(
+            exp.Count(this=given).as_("given"),
+            exp.Count(this=read).as_("read"),
+            exp.Filter(this=shown, expression=exp.Where(this=unread)).as_("wrong"),
+            exp.Filter(this=shown.copy(), expression=exp.Where(this=shifted)).as_("zoned")
+            if column.kind == "timestamp" and _is_text(actual)
+            else exp.null().as_("zoned"),
+        )
+        rows = exp.select(col(column.name)).from_(self._resolve(column.model)).limit(_ROWS_LOOKED_AT)
+        try:
+            [found] = self._warehouse.rows(query.from_(rows.subquery("looked_at")))
+        except duckdb.Error:
+            return None  # the model itself cannot be read: dbt has said so
+        what = f"column {column.name} of model {column.model} ({self._role(column)})"
+        if found["zoned"] is not None:
+            return (
+                f"{what} holds times as texts with a zone, like {found['zoned']}, and the zone would be lost: cast it "
+                "to TIMESTAMPTZ in the model"
+            )
+        if found["given"] and not found["read"]:
+            return (
+                f"{what} is to be a {column.kind}, and none of its values is one, for example {found['wrong']}: mend "
+                "the model, or the type in the catalog"
+            )
+        return None
+
+    def _schema(self, model: str) -> pa.Schema | None:
+        if model not in self._schemas:
+            try:
+                found = self._warehouse.query(exp.select("*").from_(self._resolve(model)).limit(0))
+                self._schemas[model] = found.schema
+            except (duckdb.Error, RunError) as error:
+                self._schemas[model], self.failed[model] = None, plain_message(str(error))
+        return self._schemas[model]
+
+    def _family(self, column: Column) -> str | None:
+        schema = self._schema(column.model)
+        actual = _field_type(schema, column.name) if schema is not None else None
+        if actual is None:
+            return None
+        return "numbers" if _is_number(actual) else "texts" if _is_text(actual) else None
+
+    def _role(self, column: Column) -> str:
+        if self._places is None:
+            self._places = read_spec_file(self._compiled.specs.root / _CATALOG, _CATALOG)
+        return f"{column.role}, {_CATALOG}:{self._places.place(column.loc)[0]}"
+
+    def _count(self, table: exp.Table | str) -> int:
+        return int(self._warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(table)))
+
+
+def attribute_column(compiled: Compiled, name: str) -> list[Column]:
+    """What a contact's attribute is read from; nothing for one that only flows write."""
+    contacts = compiled.specs.catalog.contacts
+    attribute = contacts.attributes[name]
+    if attribute.written_by == "flows":
+        return []
+    loc = ("contacts", "attributes", name)
+    return [Column(contacts.model, attribute.column or name, attribute.type, f"attribute {name}", loc)]
+
+
+def contact_columns(compiled: Compiled) -> list[Column]:
+    """Without these there are no contacts: the key, and the time that says who exists."""
+    contacts = compiled.specs.catalog.contacts
+    columns = [Column(contacts.model, contacts.key, None, "the contacts' key", ("contacts", "key"))]
+    if contacts.created_at:
+        role = "the contacts' created_at"
+        columns.append(Column(contacts.model, contacts.created_at, "timestamp", role, ("contacts", "created_at")))
+    return columns
+
+
+def import_columns(compiled: Compiled) -> list[Column]:
+    """What the catalog's imports are read from; nothing when it has none."""
+    source = compiled.specs.catalog.imports
+    if source is None:
+        return []
+    columns = [
+        Column(source.model, source.contact, None, "the contact of imports", ("imports", "contact")),
+        Column(source.model, source.imported_at, "timestamp", "the time of imports", ("imports", "imported_at")),
+    ]
+    if isinstance(source.trigger_flows, str):
+        role, loc = "whether imports trigger flows", ("imports", "trigger_flows")
+        columns.append(Column(source.model, source.trigger_flows, "boolean", role, loc))
+    if source.batch is not None:
+        columns.append(Column(source.model, source.batch, None, "the batch of imports", ("imports", "batch")))
+    return columns
+
+
+def fact_columns(compiled: Compiled, fact: Fact) -> list[Column]:
+    """Every column of the user's models that a fact is computed from; the contact's id comes first."""
+    catalog = compiled.specs.catalog
+    values = [fact.measure] if isinstance(fact.measure, Value) else []
+    columns = _row_columns(catalog, fact.source, [*values, *row_values(fact.where)])
+    for node in fact.where.walk():
+        if isinstance(node, Followed):
+            columns += _row_columns(catalog, node.source, list(row_values(node.where)))
+    return columns
+
+
+def _row_columns(catalog: Catalog, source: Source, values: list[Value]) -> list[Column]:
+    needed = sorted({value for value in values if value != ROW_AT}, key=lambda value: (value.owner or "", value.name))
+    if source.kind == "event":
+        return _event_columns(catalog, source.name, needed)
+    if source.kind == "events":
+        return [c for name in catalog.events_named(source.name) for c in _event_columns(catalog, name, needed)]
+    if source.kind == "object":
+        return _object_columns(catalog, source.name, needed)
+    return _label_columns(catalog, source.kind) if source.kind in ("list", "tag") else []
+
+
+def _event_columns(catalog: Catalog, event: str, needed: list[Value]) -> list[Column]:
+    number, spec = next((n, s) for n, s in enumerate(catalog.events) if event in s.kinds())
+    at, of = ("events", number), f"of event {event}"
+    columns = [
+        Column(spec.model, spec.contact, None, f"the contact {of}", (*at, "contact")),
+        Column(spec.model, spec.at, "timestamp", f"the time {of}", (*at, "at")),
+    ]
+    if spec.name is not None:
+        columns.append(Column(spec.model, spec.name, None, f"the name {of}", (*at, "name")))
+    if spec.payload is not None:
+        # What it holds promises nothing: a key that is not there is a missing value, as it always was.
+        return [
+            *columns,
+            Column(spec.model, spec.payload.column, None, f"the payload {of}", (*at, "payload", "column")),
+        ]
+    place = ("properties",) if spec.event is not None else ("types", event)
+    for value in needed:
+        attribute = spec.kinds()[event][value.name]
+        role, loc = f"property {value.name} {of}", (*at, *place, value.name)
+        columns.append(Column(spec.model, attribute.column or value.name, attribute.type, role, loc))
+    return columns
+
+
+def _object_columns(catalog: Catalog, name: str, needed: list[Value]) -> list[Column]:
+    path = catalog.object_path(name)
+    columns = []
+    for hop, spec in reversed(path):
+        loc, last = ("objects", hop), hop == path[-1][0]
+        if spec.via is not None:
+            role = f"the contact of object {hop}" if last else f"the link of object {hop}"
+            columns.append(Column(spec.model, spec.via, None, role, (*loc, "via")))
+        columns.append(Column(spec.model, spec.key, None, f"the key of object {hop}", (*loc, "key")))
+        if spec.created_at:
+            columns.append(
+                Column(spec.model, spec.created_at, "timestamp", f"created_at of object {hop}", (*loc, "created_at"))
+            )
+    for value in needed:
+        owner = value.owner or name
+        spec, role = catalog.objects[owner], f"field {value.name} of object {owner}"
+        attribute = spec.fields[value.name]
+        place: tuple[str, ...] = ("objects", owner, "fields", value.name)
+        columns.append(Column(spec.model, attribute.column or value.name, attribute.type, role, place))
+    return columns
+
+
+def _label_columns(catalog: Catalog, kind: str) -> list[Column]:
+    key, labels = f"{kind}s", catalog.lists if kind == "list" else catalog.tags
+    if labels.model is None:
+        return []
+    columns = [
+        Column(labels.model, labels.contact, None, f"the contact of {key}", (key, "contact")),
+        Column(labels.model, labels.name, None, f"the name of {key}", (key, "name")),
+    ]
+    if labels.added_at:
+        columns.append(Column(labels.model, labels.added_at, "timestamp", f"added_at of {key}", (key, "added_at")))
+    return columns
+
+
+def silent_faults(
+    compiled: Compiled, warehouse: Warehouse, resolve: Callable[[str], exp.Table], broken: Mapping[str, str]
+) -> dict[str, str]:
+    """What failed nothing and is wrong: part (`model.column`) -> reason. `broken` are known already.
+
+    Parts are attributes, facts, and the facts of enrollments, which no model holds. Only columns whose type leaves
+    room for doubt are read. Raises RunError when it cannot be said which contacts exist.
+    """
+    sources = Sources(compiled, warehouse, resolve)
+    if fault := sources.unreadable(contact_columns(compiled)):
+        raise RunError(f"the contacts cannot be built: {fault}")
+    parts: dict[str, list[Column]] = {
+        f"{CONTACTS}.{name}": attribute_column(compiled, name) for name in compiled.specs.catalog.contacts.attributes
+    }
+    nodes = [node for found in compiled.conditions.values() for node in found.values()]
+    own = {fact for node in nodes for fact in facts_of(node) if fact.per_enrollment}
+    facts = {column.name: column.fact for column in compiled.columns.values()}
+    facts |= {f"{fact.model}.{column_name(fact)}": fact for fact in own}
+    parts |= {name: fact_columns(compiled, fact) for name, fact in facts.items()}
+    faults: dict[str, str] = {}
+    ids: dict[str, str | None] = {}
+    for name, columns in parts.items():
+        if name in broken or not columns:
+            continue
+        model = name.split(".", 1)[0]
+        # A model of which nothing could be built: what an enrollment asks of the same rows cannot be answered either.
+        built = [column.name for column in compiled.columns.values() if column.model == model]
+        if built and set(built) <= set(broken):
+            faults[name] = broken[built[0]]
+            continue
+        fault = sources.unreadable(columns)
+        if fault is None and model != CONTACTS:
+            if model not in ids:
+                rows = exp.select("contact_id").from_(relation(model)) if built else sources.sample(columns[0])
+                try:
+                    ids[model] = sources.other_ids(columns[0], rows)
+                except duckdb.Error:
+                    ids[model] = None  # a model that only flows read, and that they will not be able to read
+            fault = ids[model]
+        if fault is not None:
+            faults[name] = fault
+    return faults
+
+
+def _is_set(value: exp.Expr) -> exp.Expr:
+    return exp.Not(this=exp.Is(this=value, expression=exp.null()))
+
+
+def _field_type(schema: pa.Schema, name: str) -> pa.DataType | None:
+    return next((found.type for found in schema if found.name.lower() == name.lower()), None)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _always_fits(actual: pa.DataType, wanted: ValueType) -> bool:
+    """Can every value of this type be read as `wanted`?"""
+    if wanted == "text" or pa.types.is_null(actual):
+        return True
+    if wanted == "list_of_text":
+        return bool(pa.types.is_list(actual))
+    if wanted == "integer":
+        return bool(pa.types.is_integer(actual) or pa.types.is_boolean(actual))
+    if wanted in ("number", "boolean"):
+        return _is_number(actual) or bool(pa.types.is_boolean(actual))
+    return bool(pa.types.is_date(actual) or pa.types.is_timestamp(actual))

@@ -1,0 +1,62 @@
+"""`segflow segments` and `segflow flows`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import typer
+
+from segflow.cli.shared import options_of, project_of
+from segflow.errors import InputError
+
+_WIDE = 120
+"""From this width on a terminal has room for who made a segment, and for the last tick that evaluated it."""
+
+
+def segments(context: typer.Context) -> None:
+    """The segments with their size, what the last tick did, and who changed them last."""
+    from segflow.cli import show
+
+    last, found = project_of(context).segments()
+    if options_of(context).json:
+        show.as_json({"tick_id": last, "segments": [vars(one) for one in found]})
+        return
+    rows = [
+        {
+            **vars(one),
+            "change": f"{one.change:+,}" if one.change else "",
+            "last changed": _by(one.changed_by, one.changed_at),
+            "created": _by(one.created_by, one.created_at),
+        }
+        for one in found
+    ]
+    wanted = ["segment", "members", "change", "owner", "last changed", "created", "last_tick", "status"]
+    left_out = set() if show.out.width >= _WIDE else {"created", "last_tick"}
+    always = {"segment", "members", "status"}
+    columns = [name for name in wanted if name in always or (name not in left_out and any(row[name] for row in rows))]
+    show.table(rows, columns, title=f"Tick {last}")
+    for one in found:
+        if one.reason:
+            show.out.print(f"{one.segment} is {one.status}: {one.reason}", style="yellow", markup=False)
+
+
+def _by(name: str | None, at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d} {name}" if at is not None else ""
+
+
+def flows(context: typer.Context) -> None:
+    """The flows with who is in them and what the last tick did."""
+    from segflow.cli import show
+    from segflow.flows import advance
+
+    project = project_of(context)
+    last = project.last_tick()
+    if last is None:
+        raise InputError("no tick has run yet; run segflow tick")
+    with project.warehouse() as warehouse:
+        rows = [vars(one) for one in advance.results(warehouse, last.tick_id)]
+    if options_of(context).json:
+        show.as_json({"tick_id": last.tick_id, "flows": rows})
+    else:
+        columns = ["flow", "status", "enrolled", "active", "ended", "planned", "reason"]
+        show.table(rows, columns, title=f"Tick {last.tick_id}")

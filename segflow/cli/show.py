@@ -1,0 +1,137 @@
+"""How results look on a terminal and as JSON. Every command prints through here."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from segflow.stages.run import TickReport
+
+_FORMATS = {".csv": "CSV", ".parquet": "Parquet", ".jsonl": "JSON lines"}
+
+errors = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+
+def as_json(value: Any) -> None:
+    """Print `value` as JSON on stdout: times in ISO form, paths as text."""
+    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str | None = None) -> None:
+    """Print rows as a table; numbers are right-aligned."""
+    grid = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        numeric = any(isinstance(row.get(name), (int, float)) for row in rows)
+        grid.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(_cell(row.get(name)) for name in columns))
+    out.print(grid)
+
+
+def error(text: str) -> None:
+    """Print an error on stderr, exactly as it is."""
+    errors.print(text, style="red", markup=False, soft_wrap=True)
+
+
+def report_data(report: TickReport) -> dict[str, Any]:
+    """A tick's report as plain data, for `--format json`."""
+    return {
+        "tick_id": report.tick_id,
+        "as_of": report.as_of,
+        "resumed": report.resumed,
+        "already_done": report.already_done,
+        "contacts": report.contacts,
+        "null_contacts": report.null_contacts,
+        "imports": [vars(one) for one in report.imports],
+        "segments": [vars(one) for one in report.segments],
+        "flows": [vars(one) for one in report.flows],
+        "messages": report.sent.outcomes,
+        "sending_stopped": report.sent.stopped,
+        "exports": [vars(one) for one in report.exports],
+        "seconds": {name: round(spent, 3) for name, spent in report.seconds.items()},
+        "dbt_seconds": round(report.dbt_seconds, 3),
+        "errors": report.errors,
+    }
+
+
+def tick_report(report: TickReport, root: Path) -> None:
+    """Print what a tick did."""
+    if report.already_done:
+        out.print(f"Tick {report.tick_id} was done before; nothing to do.")
+    verb = "resumed and finished" if report.resumed else "done"
+    seen = f"{report.contacts:,} contacts as of {report.as_of:%Y-%m-%d %H:%M} UTC"
+    out.print(f"[bold]Tick {report.tick_id}[/bold] {verb}: {seen}")
+    if report.null_contacts:
+        out.print(f"{report.null_contacts:,} rows without a contact id were left out", style="yellow")
+    for one in report.imports:
+        answer = "" if one.trigger_flows else "; no flow reacts"
+        out.print(f"Imported {one.file}: {one.changed:,} of {one.rows:,} contacts changed{answer}", markup=False)
+    out.print()
+    table([vars(one) for one in report.segments], ["segment", "members", "entered", "exited", "status"])
+    if report.flows:
+        out.print()
+        table([vars(one) for one in report.flows], ["flow", "status", "enrolled", "active", "ended", "planned"])
+    _messages(report)
+    files = Counter((one.path.parent, one.path.suffix) for one in report.exports)
+    for number, ((folder, suffix), count) in enumerate(sorted(files.items())):
+        start = "" if number else "\n"
+        out.print(f"{start}{count} {_FORMATS[suffix]} file{'s' if count > 1 else ''} in {relative(folder, root)}/")
+    if report.seconds:
+        spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())
+        out.print(f"{spent} (dbt {report.dbt_seconds:.1f} s)", style="dim")
+    for problem in report.errors:
+        error(problem)
+
+
+def _messages(report: TickReport) -> None:
+    rows = [
+        {"sender": sender, "outcome": outcome, "messages": count}
+        for sender, outcomes in sorted(report.sent.outcomes.items())
+        for outcome, count in sorted(outcomes.items())
+    ]
+    if rows:
+        out.print()
+        table(rows, ["sender", "outcome", "messages"])
+    if report.sent.stopped:
+        out.print(f"\nSending is stopped: {report.sent.stopped}. Messages wait in the outbox.", style="yellow")
+    for sender, why in report.sent.deferred.items():
+        out.print(f"{sender}: {why}", style="yellow")
+    if report.sent.became_unknown:
+        out.print(f"{report.sent.became_unknown} messages have an unknown outcome: segflow outbox list", style="yellow")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return str(value)
+
+
+def relative(path: Path, root: Path) -> Path:
+    """`path` as people in the project's folder write it."""
+    return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Decimal):  # what DuckDB makes of a sum of whole numbers
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")

@@ -1,0 +1,71 @@
+"""Looking at the messages of the delivery store, changing nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from segflow.outbox.database import Database
+from segflow.outbox.records import Status
+from segflow.outbox.schema import attempts, messages
+
+
+class MessageQueries:
+    """The questions that the delivery store answers about its messages."""
+
+    _database: Database
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with its file; empty when it is whole, and on Postgres."""
+        return self._database.damage()
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many messages there are by (sender, status)."""
+        by = select(messages.c.sender, messages.c.status, func.count()).group_by(messages.c.sender, messages.c.status)
+        with self._database.read() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(by)}
+
+    def waiting(self, status: Status) -> tuple[int, datetime | None]:
+        """How many messages are in `status`, and since when the oldest is."""
+        since = func.min(func.coalesce(messages.c.claimed_at, messages.c.recorded_at))
+        with self._database.read() as connection:
+            row = connection.execute(select(func.count(), since).where(messages.c.status == status)).one()
+        return row[0], row[1]
+
+    def next_due(self, sender: str) -> datetime | None:
+        """When the next message of `sender` is due, None when none waits."""
+        due = messages.c.due_at
+        with self._database.read() as connection:
+            return connection.scalar(
+                select(due).where(messages.c.sender == sender, due.is_not(None)).order_by(due).limit(1)
+            )
+
+    def senders_due(self, now: datetime) -> list[str]:
+        """The names of the senders that have messages due at `now`."""
+        names = select(messages.c.sender).where(messages.c.due_at <= now).distinct().order_by(messages.c.sender)
+        with self._database.read() as connection:
+            return [str(row[0]) for row in connection.execute(names)]
+
+    def listing(self, status: Status, limit: int = 100) -> list[dict[str, Any]]:
+        """Messages in `status` for people to read: ids, place, attempts and what the last attempt said.
+
+        A dropped message has two rows: the attempt of unknown outcome and the decision.
+        """
+        earlier = attempts.alias()
+        last = select(func.max(earlier.c.attempt)).where(earlier.c.message_id == messages.c.message_id)
+        said = (attempts.c.message_id == messages.c.message_id) & (attempts.c.attempt == last.scalar_subquery())
+        rows = (
+            select(
+                messages.c.message_id, messages.c.flow, messages.c.step, messages.c.contact_id, messages.c.channel,
+                messages.c.sender, messages.c.status, messages.c.attempts, messages.c.due_at, attempts.c.reason,
+                attempts.c.at,
+            )
+            .select_from(messages.outerjoin(attempts, said))
+            .where(messages.c.status == status)
+            .order_by(messages.c.planned_at, messages.c.message_id)
+            .limit(limit)
+        )  # fmt: skip
+        with self._database.read() as connection:
+            return [dict(row._mapping) for row in connection.execute(rows)]

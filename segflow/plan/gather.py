@@ -1,0 +1,220 @@
+"""Reads from the rehearsed tick what it has done, and says what to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlglot import exp
+
+from segflow.flows import advance as flows
+from segflow.flows import prepare
+from segflow.plan.result import Change, FlowPlan, MovePlan, Plan, SegmentPlan
+from segflow.segments.compiler import Compiled
+from segflow.stages.run import TickRun
+from segflow.ticks import ledger as ticks
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.sqlfile import literal, load_query
+
+_SQL = Path(__file__).parent / "sql"
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is live before the tick, as far as the tick hides it."""
+
+    last: ticks.TickRow | None
+    segments: dict[str, dict[str, Any]]
+    """segment_key -> segment and members."""
+    flows: dict[str, str]
+    """Flow -> its status at the last tick, drafts left out."""
+    known_flows: set[str]
+    """Flows that have a version."""
+    standing: dict[tuple[str, str], int]
+    """(flow, step) -> contacts."""
+    moves: dict[tuple[str, str], str | None]
+    """(flow, step that is gone) -> the step to go on at."""
+
+    @classmethod
+    def read(cls, compiled: Compiled, warehouse: Warehouse, last: ticks.TickRow | None) -> Before:
+        versions = exp.select("flow").distinct().from_(relation("flow_versions"))
+        standing = {(r["flow"], r["step"]): r["contacts"] for r in warehouse.rows(load_query(_SQL / "standing.sql"))}
+        return cls(
+            last,
+            _live_segments(warehouse),
+            _statuses(warehouse, last),
+            {row["flow"] for row in warehouse.rows(versions)},
+            standing,
+            {(m["flow"], m["step"]): m["next_step"] for m in prepare.moves(compiled, warehouse).to_pylist()},
+        )
+
+
+def plan_of(run: TickRun, before: Before, stopped: str | None) -> Plan:
+    """The plan, read from a rehearsal that has come to its end, or was `stopped`."""
+    with run.project.warehouse() as warehouse:
+        segments = _segments(warehouse, run.row.tick_id, before) if stopped is None else []
+        planned = _flows(run, warehouse, before) if stopped is None else []
+        warnings = [*_warnings(warehouse, segments)] if stopped is None else []
+    return Plan(
+        as_of=run.row.as_of,
+        last_tick=before.last.tick_id if before.last else None,
+        stopped=stopped,
+        contacts=run.row.contacts or 0,
+        segments=segments,
+        flows=planned,
+        warnings=warnings,
+        notes=[*_notes(before, segments)],
+    )
+
+
+def _live_segments(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    sizes, state = relation("segment_sizes"), relation("segment_state")
+    newest = exp.select(exp.Max(this=exp.column("tick_id"))).from_(sizes)
+    query = (
+        exp.select("state.segment_key", "state.segment", "sizes.members")
+        .from_(exp.alias_(state, "state", table=True))
+        .join(exp.alias_(sizes, "sizes", table=True), on="sizes.segment_key = state.segment_key")
+        .where(exp.column("tick_id", table="sizes").eq(newest.subquery()))
+    )
+    return {row["segment_key"]: row for row in warehouse.rows(query)}
+
+
+def _statuses(warehouse: Warehouse, last: ticks.TickRow | None) -> dict[str, str]:
+    if last is None:
+        return {}
+    advanced = ticks.PLACES.index(last.place) >= ticks.PLACES.index("advance")
+    newest = exp.column("tick_id").eq(literal(last.tick_id if advanced else last.previous_tick))
+    query = exp.select("flow", "status").from_(relation("flow_cursors")).where(newest)
+    return {row["flow"]: row["status"] for row in warehouse.rows(query)}
+
+
+def _segments(warehouse: Warehouse, tick_id: str, before: Before) -> list[SegmentPlan]:
+    crossings: dict[tuple[str, str], dict[str, int]] = {}
+    triggering: dict[str, int] = {}
+    for row in warehouse.rows(load_query(_SQL / "crossings.sql", tick_id=tick_id)):
+        crossings.setdefault((row["segment_key"], row["kind"]), {})[row["cause"]] = row["contacts"]
+        triggering[row["segment_key"]] = triggering.get(row["segment_key"], 0) + row["triggering"]
+    judged = warehouse.rows(load_query(_SQL / "segments.sql", tick_id=tick_id))
+    gone = [
+        {
+            "segment_key": key,
+            "segment": live["segment"],
+            "status": "deleted",
+            "reason": None,
+            "segment_version": 0,
+            "members": 0,
+            "old_rule": "none",
+        }
+        for key, live in before.segments.items()
+        if key not in {row["segment_key"] for row in judged}
+    ]
+    return [
+        SegmentPlan(
+            segment=row["segment"],
+            renamed_from=before.segments[row["segment_key"]]["segment"] if row.get("renamed") else None,
+            change=_change(row),
+            status=row["status"],
+            reason=row["reason"],
+            version=row["segment_version"],
+            members_before=before.segments.get(row["segment_key"], {}).get("members", 0),
+            members=row["members"],
+            entries=crossings.get((row["segment_key"], "entries"), {}),
+            exits=crossings.get((row["segment_key"], "exits"), {}),
+            triggering=triggering.get(row["segment_key"], 0),
+            old_rule=row["old_rule"],
+        )
+        for row in sorted([*judged, *gone], key=lambda row: str(row["segment"]))
+    ]
+
+
+def _change(row: dict[str, Any]) -> Change:
+    if row["status"] == "deleted":
+        return "removed"
+    if row["is_new"]:
+        return "new"
+    if row["changed"]:
+        return "edited" if row["edited"] else "models"
+    return "renamed" if row["renamed"] else "none"
+
+
+def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]:
+    tick_id, specs = run.row.tick_id, run.project.specs.flows
+    results = {one.flow: one for one in flows.results(warehouse, tick_id)}
+    ends: dict[str, dict[str, int]] = {}
+    for row in warehouse.rows(load_query(_SQL / "ends.sql", tick_id=tick_id)):
+        ends.setdefault(row["flow"], {})[row["reason"]] = row["contacts"]
+    messages: dict[str, dict[str, int]] = {}
+    for row in warehouse.rows(load_query(_SQL / "messages.sql", tick_id=tick_id)):
+        messages.setdefault(row["flow"], {})[row["step"]] = row["messages"]
+    mine = exp.column("tick_id").eq(exp.Literal.string(tick_id))
+    added = {row["flow"] for row in warehouse.rows(exp.select("flow").from_(relation("flow_versions")).where(mine))}
+    standing = {flow for flow, _ in before.standing}
+    found = []
+    for flow in sorted({*specs, *before.flows, *standing}):
+        result = results.get(flow)
+        status = result.status if result else specs[flow].spec.status if flow in specs else "removed"
+        was = before.flows.get(flow) or ("draft" if flow in before.known_flows else None)
+        change: Change = "none"
+        if flow not in specs:
+            change = "removed"
+        elif flow in added:
+            change = "edited" if flow in before.known_flows else "new"
+        elif (was == "held" and specs[flow].spec.status != "active") or (
+            was != "held" and was != specs[flow].spec.status
+        ):
+            change = "status"
+        found.append(
+            FlowPlan(
+                flow=flow,
+                change=change,
+                status=status,
+                status_before=was,
+                reason=result.reason if result else None,
+                enrolled=result.enrolled if result else 0,
+                ends=ends.get(flow, {}),
+                messages=messages.get(flow, {}),
+                moves=[
+                    MovePlan(step=step, next_step=following, contacts=before.standing[flow, step])
+                    for (of, step), following in sorted(before.moves.items())
+                    if of == flow
+                ],
+                active=result.active if result else 0,
+            )
+        )
+    return found
+
+
+def _warnings(warehouse: Warehouse, segments: list[SegmentPlan]) -> Iterable[str]:
+    told = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_("temp.judged"))}
+    for one in segments:
+        moved = one.entries.get("definition", 0) + one.exits.get("definition", 0)
+        if one.old_rule == "broken":
+            yield (
+                f"segment {one.segment}: the old rule cannot run any more, so that nobody can tell whom the edit moves "
+                f"and whom data moves; its {moved:,} crossings trigger nothing. To let them trigger as on_change says: "
+                f"segflow release {one.segment}"
+            )
+        row = told.get(one.segment, {})
+        if one.change == "edited" and row.get("on_change") == "trigger" and row.get("on_change_before") == "trigger":
+            yield (
+                f"segment {one.segment}: on_change: trigger was in the file before this edit already, so that the "
+                f"{moved:,} contacts that the edit moves may trigger flows; take it out if this edit should not"
+            )
+
+
+def _notes(before: Before, segments: list[SegmentPlan]) -> Iterable[str]:
+    if before.last is None:
+        yield "No tick has run yet: everybody who enters is part of the baseline."
+    elif before.last.status == "running":
+        yield (
+            f"Tick {before.last.tick_id} died and will be resumed first; this plan goes on from where it stands "
+            f"({before.last.place})."
+        )
+    changed = [one.segment for one in segments if one.change == "models"]
+    if changed:
+        yield (
+            f"Models of your own changed since the last tick ({len(changed)} segments read them). They are read here "
+            "as dbt has left them; the next tick builds them anew."
+        )
