@@ -19,7 +19,7 @@ from dagster_project.specs import Graph
 from dagster_project.steps import Worker
 from segflow.errors import DuplicateContactsError, InputError
 from segflow.project import Project
-from segflow.stages.run import STAGES
+from segflow.stages.order import STAGES
 
 
 class IngestConfig(Config):

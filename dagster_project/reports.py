@@ -110,7 +110,7 @@ def _build(step: Step) -> dict[AssetKey, Facts]:
             "null_ids_dropped": report.null_contacts,
         }
     }
-    _, broken = step.run.faults()
+    broken = step.run.faults().parts
     for part, reason in broken.items():
         model, _, column = part.partition(".")
         found.setdefault(model_key(model), {})[f"broken {column}".strip()] = reason
@@ -202,7 +202,7 @@ def _built(context: AssetExecutionContext, step: Step) -> Iterator[AssetCheckRes
     # Faults are kept for the last build only, and a step that just reports may report on an earlier one.
     if not step.ran:
         return
-    parts = {part.split(".", 1)[0]: f"{part}: {reason}" for part, reason in step.run.faults()[1].items()}
+    parts = {part.split(".", 1)[0]: f"{part}: {reason}" for part, reason in step.run.faults().parts.items()}
     faults = step.run.failed_models() | parts
     for spec in context.assets_def.check_specs:
         if spec.name == BUILT:

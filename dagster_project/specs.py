@@ -26,7 +26,7 @@ from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
 from segflow.segments.nodes import Crossed, Member, Node
 from segflow.specs.exports import ExportPlan
 from segflow.specs.flow import FlowSpec
-from segflow.stages.run import STAGES
+from segflow.stages.order import STAGES
 
 BUILT, MODEL = "built", "model"
 """The check that dbt could build a model, and where its spec names the model: keys are the user's to choose."""

@@ -21,7 +21,10 @@ from dagster_project.specs import STEPS
 from segflow.errors import InputError, RunError
 from segflow.outbox.lease import Lease, held_lease
 from segflow.project import Project
-from segflow.stages.run import STAGES, TickReport, TickRun, begin, describe, finish, run_stage, stage_named
+from segflow.stages.order import STAGES, stage_named
+from segflow.stages.tick import begin, describe, finish, run_stage
+from segflow.stages.tick_report import TickReport
+from segflow.stages.tick_run import TickRun
 from segflow.ticks import ledger as ticks
 
 LEASE_SECONDS = 120.0
@@ -81,7 +84,7 @@ class Worker:
     @contextmanager
     def _lease(self, *, keep: bool) -> Iterator[Lease]:
         store = self.project.store
-        with held_lease(store, f"dagster:{self.context.run.run_id}", LEASE_SECONDS, keep=keep) as lease:
+        with held_lease(store.leases, f"dagster:{self.context.run.run_id}", LEASE_SECONDS, keep=keep) as lease:
             try:
                 # Opening the file costs 50 ms; while one connection is open, further ones cost nothing.
                 with self.project.warehouse():

@@ -17,7 +17,7 @@ from segflow.project import Project
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.engines import engine_of
 from segflow.warehouse.sqlfile import literal
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,7 +50,8 @@ def main() -> int:
 
 
 def _warehouse(specs: Specs) -> Warehouse:
-    return DuckDBWarehouse(specs.path(specs.settings.warehouse.path))
+    settings = specs.settings.warehouse
+    return engine_of(specs.path(settings.path), specs.path(settings.ledgers), settings.memory_limit).open()
 
 
 def _build_shop(console: Console, specs: Specs) -> None:

@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.engines import engine_title
 
 BARS = "▁▂▃▄▅▆▇█"
 STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "dim"}
@@ -158,7 +159,10 @@ def _files(specs: Specs) -> list[Text]:
             "messages",
             f"{_short(mailbox, specs)}/  ({len(letters):,} .eml files, {_number(mailbox, '*.json')} .json files)",
         ),
-        _line("warehouse", f"{_short(specs.path(specs.settings.warehouse.path), specs)}  (DuckDB; schema segflow)"),
+        _line(
+            "warehouse",
+            f"{_short(specs.path(specs.settings.warehouse.path), specs)}  ({engine_title()}; schema segflow)",
+        ),
     ]
     if letters:
         lines.append(_line("one letter", _short(letters[-1], specs)))

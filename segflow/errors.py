@@ -81,6 +81,17 @@ class TimeLimitError(RunError):
     """A query ran longer than its limit and was stopped."""
 
 
+class WarehouseError(Exception):
+    """The engine cannot run a statement; its message in one line. No SegflowError: whoever asked knows what it means.
+
+    `unbound`: the statement names something that is not there, or gives it a type that it does not have.
+    """
+
+    def __init__(self, message: str, *, unbound: bool = False) -> None:
+        super().__init__(message)
+        self.unbound = unbound
+
+
 class SendError(SegflowError):
     """Base of what a sender may raise for one message. `reason` is recorded with the delivery."""
 

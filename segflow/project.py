@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from segflow.rebuild.rebuild import Rebuilt
     from segflow.segments.rule_tests import Outcome
     from segflow.specs.exports import Format, Kind
-    from segflow.stages.run import TickReport, TickRun
+    from segflow.stages.tick_report import TickReport
+    from segflow.stages.tick_run import TickRun
     from segflow.warehouse.ledgers import Compacted
 
 Progress = Callable[["TickRun", str], None]
@@ -50,11 +51,11 @@ class Project(Workspace):
         if as_of is not None and as_of.tzinfo is None:
             as_of = as_of.replace(tzinfo=UTC)
         from segflow.outbox.lease import held_lease
-        from segflow.stages.run import begin
+        from segflow.stages.tick import begin
 
         _ = self.compiled  # wrong specs are told before anything is touched
         # One connection stays open throughout: opening and closing the file for every stage cost half a second a tick.
-        with held_lease(self.store, self.holder) as lease, self.warehouse():
+        with held_lease(self.store.leases, self.holder) as lease, self.warehouse():
             run = begin(self, as_of, lease)
             report = self._run(run, send, progress)
             wanted = as_of.astimezone(UTC).replace(microsecond=0) if as_of else None
@@ -67,7 +68,8 @@ class Project(Workspace):
             return report
 
     def _run(self, run: TickRun, send: bool, progress: Progress | None) -> TickReport:
-        from segflow.stages.run import STAGES, finish, run_stage
+        from segflow.stages.order import STAGES
+        from segflow.stages.tick import finish, run_stage
 
         for stage in STAGES:
             if progress is not None:
@@ -133,7 +135,7 @@ class Project(Workspace):
         request = Request(segment, format, output, columns, sort, condition, only, at, since)
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
-            return export_segment(self.specs, warehouse, request, lambda model: self.dbt.relation(model))
+            return export_segment(self.specs, warehouse, request, lambda model: self.models.relation(model))
 
     def segments(self) -> tuple[str, list[Listed]]:
         """The last tick's id, and its segments with size, owner and status. Raises InputError before the first tick."""

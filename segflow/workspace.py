@@ -16,9 +16,13 @@ from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.files import differences, write
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
+from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.dbt import DbtProject
-from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.engine import Engine
+from segflow.warehouse.engines import engine_of
+from segflow.warehouse.models import Models
+from segflow.warehouse.tick import Tick
 
 # The delivery store and the senders take half a second to import, which a question about segments does without.
 if TYPE_CHECKING:
@@ -49,7 +53,17 @@ class Workspace:
     def dbt(self) -> DbtProject:
         if not (self.specs.dbt_dir / "dbt_project.yml").exists():
             raise InputError(f"{self.specs.dbt_dir} holds no dbt_project.yml")
-        return DbtProject(self.specs.dbt_dir, self.warehouse_path)
+        return DbtProject(self.specs.dbt_dir, self.engine)
+
+    @cached_property
+    def models(self) -> Models:
+        """What runs the models: dbt."""
+        return self.dbt
+
+    @property
+    def engine(self) -> Engine:
+        """The warehouse before it is opened."""
+        return engine_of(self.warehouse_path, self.ledgers_path, self.specs.settings.warehouse.memory_limit)
 
     @cached_property
     def store(self) -> DeliveryStore:
@@ -67,8 +81,11 @@ class Workspace:
 
     def warehouse(self) -> Warehouse:
         """A new connection; close it soon, it locks others out."""
-        limit = self.specs.settings.warehouse.memory_limit
-        return DuckDBWarehouse(self.warehouse_path, self.ledgers_path, limit)
+        return self.engine.open()
+
+    def context(self, warehouse: Warehouse, tick: Tick) -> TickContext:
+        """What a stage works with, or a question about a moment."""
+        return TickContext(self.compiled, warehouse, self.models, tick)
 
     @contextmanager
     def senders(self) -> Iterator[dict[str, Sender]]:
@@ -91,8 +108,9 @@ class Workspace:
     def write_models(self) -> list[Path]:
         """Bring the generated dbt models up to date; returns the files that changed."""
         changed = write(self.compiled, self.root)
-        if changed and "dbt" in self.__dict__:
-            self.dbt.forget()
+        for name in ("dbt", "models"):
+            if changed and name in self.__dict__:
+                getattr(self, name).forget()
         return changed
 
     def check_models(self) -> list[str]:

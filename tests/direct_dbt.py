@@ -1,6 +1,6 @@
 """Runs the same model files as dbt does, without dbt: what makes a tick cheap enough for hundreds of test cases.
 
-A second implementation of the small interface that the engine uses of `DbtProject`. It knows what generated models and
+A second implementation of the small protocol `Models`. It knows what generated models and
 plain staging views use (`config(materialized=...)`, `ref`, `source('segflow', ...)`, `bound`, `as_of`, `tick_id`), and
 nothing else of Jinja. `test_direct_dbt.py` holds it to the real one.
 """
@@ -24,10 +24,12 @@ from sqlglot import exp
 from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.project import Project
-from segflow.segments.emit import fill
-from segflow.warehouse.dbt import ModelResult
+from segflow.segments.emit import Filling
+from segflow.warehouse.base import too_long
 from segflow.warehouse.dbt_index import code_hash
-from segflow.warehouse.duckdb.warehouse import plain_message, too_long
+from segflow.warehouse.duckdb.errors import plain_message
+from segflow.warehouse.duckdb.words import DuckDBWords
+from segflow.warehouse.models import ModelResult, Models
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
 _MATERIALIZED = re.compile(r"materialized='(\w+)'")
@@ -116,14 +118,7 @@ class DirectDbt:
         config = _CONFIG.search(code)
         kind = _MATERIALIZED.search(config.group(1)) if config else None
         as_of = datetime.strptime(tick_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        query = fill(
-            _CONFIG.sub("", code),
-            relation=self.relation,
-            as_of=as_of,
-            zone=self.zone,
-            tick_id=tick_id,
-            dialect="duckdb",
-        )
+        query = Filling(self.relation, as_of, self.zone, tick_id, DuckDBWords()).query(_CONFIG.sub("", code))
         schema = self._files[name][0]
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         what = "TABLE" if kind is not None and kind.group(1).endswith("table") else "VIEW"
@@ -163,5 +158,5 @@ class DirectProject(Project):
     """A project that runs its models with DirectDbt."""
 
     @cached_property
-    def dbt(self) -> DirectDbt:  # type: ignore[override]
+    def models(self) -> Models:
         return DirectDbt(self.specs.dbt_dir, self.warehouse_path, ZoneInfo(self.specs.settings.time_zone))

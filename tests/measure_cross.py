@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from segflow.crossings.cross import cross
+from segflow.ticks.context import Faults
 from segflow.ticks.ledger import tick_id_of
 from segflow.warehouse.tables import ledgers_of
+from segflow.warehouse.tick import Tick
 from tests.world import World
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
@@ -74,7 +76,7 @@ def stage(world: World, tick_id: str, at: datetime) -> None:
     with world.project.warehouse() as warehouse:
         warehouse.ensure_tables()
         with warehouse.transaction():
-            cross(world.project.compiled, warehouse, world.project.dbt, tick_id, at, {})
+            cross(world.project.context(warehouse, Tick(tick_id, at)), Faults())
             warehouse.settle(tick_id, ledgers_of("cross"))
 
 

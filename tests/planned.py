@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from segflow.plan.result import Plan
-from segflow.stages.run import TickReport
+from segflow.stages.tick_report import TickReport
 from tests.scenarios.runner import Scenario
 from tests.world import COLUMNS, World
 
@@ -14,7 +14,7 @@ from tests.world import COLUMNS, World
 def stage(world: World) -> None:
     """Let dbt build the user's models, as a person may do before the first tick."""
     models = [f"stg_{table}" for table in COLUMNS]
-    world.project.dbt.run(models, {"segflow": {"tick_id": "20260301T000000Z"}})
+    world.project.models.run(models, {"segflow": {"tick_id": "20260301T000000Z"}})
 
 
 def done(world: World, report: TickReport) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from segflow.errors import SpecError
 from segflow.segments.compiler import compile_project
 from segflow.specs.lint_rules import NOTES, RULES
 from segflow.specs.load import load_specs
-from segflow.stages.run import STAGES
+from segflow.stages.order import STAGES
 from segflow.warehouse.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]

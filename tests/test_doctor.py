@@ -258,7 +258,7 @@ def test_claims_that_were_handed_over_become_unknown_and_wait(root: Path) -> Non
 def test_nothing_is_mended_while_a_tick_runs(root: Path) -> None:
     leave(root, f"exports/.x.csv.{DEAD}.partial")
     claim(root, handed=True)
-    with store_of(root) as store, held_lease(store, "the tick"):
+    with store_of(root) as store, held_lease(store.leases, "the tick"):
         seen = found(root, repair=True)
         assert seen["lease"].says.startswith("the tick (pid ")
         assert "messages" not in {name for name, checked in seen.items() if checked.findings}
@@ -320,6 +320,6 @@ def test_the_warehouse_is_in_use(root: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         assert "in use by another process" in wrong(root)["warehouse"][0]
-        with store_of(root) as store, held_lease(store, "the tick"):
+        with store_of(root) as store, held_lease(store.leases, "the tick"):
             assert found(root)["warehouse"].says == "not looked at: a tick is at work on the warehouse"
         process.kill()

@@ -79,7 +79,7 @@ def test_words_about_an_attribute_are_no_edit(world: World) -> None:
 def test_a_changed_staging_model_is_a_version_and_moves_by_data(world: World) -> None:
     path = world.root / "dbt/models/staging/stg_contacts.sql"
     path.write_text("select * replace ('London' as city) from raw.contacts", encoding="utf-8")
-    world.project.dbt.forget()
+    world.project.models.forget()
     crossings, versions = second(world)
     assert crossings == ["bob enters londoners data triggers"]
     assert versions == {"londoners": 2, "grown": 2}

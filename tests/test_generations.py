@@ -10,7 +10,8 @@ import pytest
 
 from segflow.errors import StaleGenerationError
 from segflow.outbox.lease import held_lease
-from segflow.stages.run import begin, run_stage, stage_named
+from segflow.stages.order import stage_named
+from segflow.stages.tick import begin, run_stage
 from tests.world import World
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -43,7 +44,7 @@ def world(tmp_path: Path) -> World:
     ],
 )
 def test_a_stage_refuses_what_was_built_for_an_older_tick(stage: str, model: str, world: World) -> None:
-    with held_lease(world.project.store, world.project.holder) as lease:
+    with held_lease(world.project.store.leases, world.project.holder) as lease:
         run = begin(world.project, AT, lease)
         for name in ("ingest", "build", "cross", "advance", "send", "export"):
             if name == stage:

@@ -143,7 +143,7 @@ def test_dagster_project_holds_no_sql_and_makes_no_http_call() -> None:
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        pytest.param("segflow/specs/x.py", "from segflow.stages.run import STAGES", id="specs use the stages"),
+        pytest.param("segflow/specs/x.py", "from segflow.stages.order import STAGES", id="specs use the stages"),
         pytest.param("segflow/errors.py", "import segflow.specs.load", id="errors use specs"),
         pytest.param("segflow/warehouse/x.py", "import segflow.specs.load", id="the warehouse uses specs"),
         pytest.param(

@@ -16,7 +16,8 @@ import pytest
 from sqlglot import exp
 
 from segflow.project import Project
-from segflow.stages.run import STAGES, TickReport
+from segflow.stages.order import STAGES
+from segflow.stages.tick_report import TickReport
 from segflow.warehouse.base import relation
 
 REPO = Path(__file__).parents[1]

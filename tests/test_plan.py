@@ -108,7 +108,7 @@ def test_a_changed_staging_model_is_told(world: World) -> None:
     world.tick(FIRST)
     path = world.root / "dbt/models/staging/stg_contacts.sql"
     path.write_text("select * replace (age + 5 as age) from raw.contacts", encoding="utf-8")
-    world.project.dbt.forget()
+    world.project.models.forget()
     plan = world.project.plan(FIRST + DAY)
     assert {one.change for one in plan.segments} == {"models"}
     assert [note[:47] for note in plan.notes] == ["Models of your own changed since the last tick "]
@@ -144,7 +144,7 @@ def test_a_tick_that_died_is_told(world: World) -> None:
 
 def test_a_plan_waits_for_no_tick(world: World) -> None:
     world.tick(FIRST)
-    with held_lease(world.project.store, "another"), pytest.raises(RunError, match="a tick is at work: another"):
+    with held_lease(world.project.store.leases, "another"), pytest.raises(RunError, match="a tick is at work: another"):
         world.project.plan(FIRST + DAY)
 
 

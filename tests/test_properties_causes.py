@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from segflow.crashpoints import watched
-from segflow.stages.run import TickReport
+from segflow.stages.tick_report import TickReport
 from tests.crossing_stories import (
     CITIES,
     MODEL,

@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 from segflow.crashpoints import watched
 from segflow.durations import Duration
 from segflow.errors import ContactsLostError, DuplicateContactsError, InputError, RunError
-from segflow.stages.run import TickReport
+from segflow.stages.tick_report import TickReport
 from tests.senders.servers import Handler, http_server, reset, status
 from tests.world import World
 

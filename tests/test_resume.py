@@ -18,7 +18,8 @@ import pytest
 from segflow.crashpoints import watched
 from segflow.errors import InputError, LeaseHeldError, RunError
 from segflow.outbox.lease import held_lease
-from segflow.stages.run import STAGES, TickRun
+from segflow.stages.order import STAGES
+from segflow.stages.tick_run import TickRun
 from tests.world import World
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
@@ -197,7 +198,7 @@ def test_ctrl_c_at_random_moments(tmp_path: Path, undisturbed: tuple[dict[str, A
 def test_two_at_once(tmp_path: Path) -> None:
     world = made(tmp_path / "world")
     with (
-        held_lease(world.project.store, "somebody else"),
+        held_lease(world.project.store.leases, "somebody else"),
         pytest.raises(LeaseHeldError, match="another tick runs: somebody else"),
     ):
         world.tick(THIRD)

@@ -91,7 +91,7 @@ def test_dbt_may_not_write(tmp_path: Path) -> None:
     target = world.root / "dbt/target"
     target.mkdir()
     target.chmod(0o555)
-    code = "from segflow.cli import main\nmain()"
+    code = "from segflow.cli.main import main\nmain()"
     done = python(code, "--project-dir", world.root, "tick", "--no-send", before=bound_by_rights)
     assert done.returncode == 1
     assert f"dbt cannot read {world.root}/dbt: it cannot use {target}/" in done.stderr

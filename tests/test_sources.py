@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from segflow.errors import RunError, SpecError
-from segflow.stages.run import TickReport
+from segflow.stages.tick_report import TickReport
 from tests.world import CATALOG, World
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -296,7 +296,7 @@ def test_a_broken_source_costs_what_needs_it(case: Case, healthy: World, tmp_pat
     world.run(ZOE + case.sql)
     for model, text in case.models.items():
         (world.root / f"dbt/models/staging/{model}.sql").write_text(f"{text}\n")
-        world.project.dbt.forget()
+        world.project.models.forget()
     report = world.tick(NEXT)
     held = {f"greet_{name}" for name in case.stale} | ({OWN} if "fans" in case.stale else set())
     check(world, report, case.stale, held, case.says)
@@ -454,7 +454,7 @@ QUERIES = {
 def test_a_query_that_fails_costs_its_segment(query: str, says: str | None, healthy: World, tmp_path: Path) -> None:
     world = World.copy_of(healthy, tmp_path)
     (world.root / "dbt/models/staging/stg_broken.sql").write_text("select * from raw.nowhere\n", encoding="utf-8")
-    world.project.dbt.forget()
+    world.project.models.forget()
     world.segment("asked", query)
     world.run(ZOE)
     report = world.tick(NEXT)

@@ -28,7 +28,8 @@ from datetime import datetime
 from pathlib import Path
 from segflow.errors import LeaseLostError
 from segflow.outbox.lease import held_lease
-from segflow.stages.run import STAGES, begin, finish, run_stage
+from segflow.stages.order import STAGES
+from segflow.stages.tick import begin, finish, run_stage
 from senders.mailbox import MailboxSender
 from tests.direct_dbt import DirectProject
 
@@ -51,7 +52,7 @@ if place == "a batch":
 project.compiled
 project.warehouse().close()
 try:
-    with held_lease(project.store, "sleeper", 1) as lease:
+    with held_lease(project.store.leases, "sleeper", 1) as lease:
         run = begin(project, at, lease)
         for stage in STAGES:  # as Dagster runs them: the warehouse is closed in between
             if stage.name == place:

@@ -18,7 +18,7 @@ from segflow.crossings import names
 from segflow.crossings.names import NAMED
 from segflow.project import Progress, Project
 from segflow.rebuild.replay import REPLAYED, replayed
-from segflow.stages.run import TickReport
+from segflow.stages.tick_report import TickReport
 from segflow.warehouse.base import relation
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.sqlfile import load_query

@@ -9,38 +9,32 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.crashpoints import crash_point
-from segflow.errors import DuplicateContactsError, RunError
-from segflow.segments.bounds import bounds_json
-from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
-from segflow.segments.emit import TABLE, bound_keys, fill, template
-from segflow.segments.fact_models import fact_query
-from segflow.segments.facts import by_model
-from segflow.segments.membership_models import contacts_query, segment_model
-from segflow.segments.nodes import facts_of, sources_of
-from segflow.segments.order import closure, levels
 from segflow.build.user_models import (
     Column,
-    Sources,
+    UserModels,
     attribute_column,
     contact_columns,
     fact_columns,
     import_columns,
     silent_faults,
 )
+from segflow.crashpoints import crash_point
+from segflow.errors import DuplicateContactsError, RunError
+from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
+from segflow.segments.emit import TABLE, bound_keys, template
+from segflow.segments.fact_models import fact_query
+from segflow.segments.facts import by_model
+from segflow.segments.membership_models import contacts_query, segment_model
+from segflow.segments.nodes import facts_of, sources_of
+from segflow.segments.order import closure, levels
+from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.dbt import DbtProject, ModelResult
-from segflow.warehouse.duckdb.errors import machine_trouble
-
-Open = Callable[[], AbstractContextManager[Warehouse]]
+from segflow.warehouse.models import ModelResult
 
 
 @dataclass
@@ -60,26 +54,30 @@ class BuildReport:
 
 @dataclass(frozen=True)
 class _Build:
-    compiled: Compiled
-    dbt: DbtProject
-    open: Open
-    tick_id: str
-    as_of: datetime
+    context: TickContext
     report: BuildReport
+
+    @property
+    def compiled(self) -> Compiled:
+        return self.context.compiled
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return self.context.warehouse
 
     def run(
         self, select: list[str], patches: dict[str, str] | None = None, exclude: list[str] | None = None
     ) -> dict[str, ModelResult]:
-        bounds = json.loads(bounds_json(self.compiled.bounds, self.as_of, self.compiled.zone, "duckdb"))
+        bounds = json.loads(self.compiled.bounds_at(self.context.as_of))
         started = time.perf_counter()
         timeout = self.compiled.specs.settings.sql_segments.timeout
         limits = {segment_model(name): timeout for name in self.compiled.sql_segments()}
-        values = {"segflow": {"tick_id": self.tick_id, "bounds": bounds}}
-        results = self.dbt.run(select, values, patches, exclude, limits)
+        values = {"segflow": {"tick_id": self.context.tick_id, "bounds": bounds}}
+        results = self.context.models.run(select, values, patches, exclude, limits)
         crash_point("build.ran")
         for result in (result for result in results.values() if result.status == "error"):
             # No segment's fault: it would be stale, and the next one, and the tick would go on without them.
-            trouble = machine_trouble(self.dbt.warehouse_path, result.message)
+            trouble = self.warehouse.trouble(result.message)
             if trouble is not None:
                 raise RunError(f"model {result.model} cannot be built: {trouble}") from trouble
         self.report.dbt_seconds += time.perf_counter() - started
@@ -89,20 +87,10 @@ class _Build:
         self.report.models |= {name: result.seconds for name, result in results.items()}
         return results
 
-    def fill(self, text: str) -> exp.Query:
-        return fill(
-            text,
-            relation=self.dbt.relation,
-            as_of=self.as_of,
-            zone=self.compiled.zone,
-            tick_id=self.tick_id,
-            dialect="duckdb",
-        )
 
-
-def build(compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: str, as_of: datetime) -> BuildReport:
+def build(context: TickContext) -> BuildReport:
     """Build everything for this tick. Raises DuplicateContactsError, and RunError when contacts cannot be judged."""
-    work = _Build(compiled, dbt, open_warehouse, tick_id, as_of, BuildReport())
+    compiled, work = context.compiled, _Build(context, BuildReport())
     sql = [segment_model(name) for name in compiled.sql_segments()]
     imports = [compiled.specs.catalog.imports.model] if compiled.specs.catalog.imports is not None else []
     parts = (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS, *_read_by_flows(compiled), *imports)
@@ -110,21 +98,18 @@ def build(compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: st
     results = work.run(select)
     if any(result.status != "success" for result in results.values()):
         _repair(work, results)
-    with open_warehouse() as warehouse:
-        _check_contacts(work, warehouse)
-        _check_imports(work, warehouse, results)
-        work.report.broken |= silent_faults(compiled, warehouse, dbt.relation, work.report.broken)
-        _mark_stale(work)
-        _keep_views(work, warehouse)
+    _check_contacts(work)
+    _check_imports(work, results)
+    work.report.broken |= silent_faults(context, work.report.broken)
+    _mark_stale(work)
+    _keep_views(work)
     return work.report
 
 
-def build_contacts(
-    compiled: Compiled, dbt: DbtProject, open_warehouse: Open, tick_id: str, as_of: datetime, also: str | None = None
-) -> None:
+def build_contacts(context: TickContext, also: str | None = None) -> None:
     """Build the contacts of this tick alone, and the user's model `also` as far as that can be built. Raises RunError
     when there can be no contacts."""
-    work = _Build(compiled, dbt, open_warehouse, tick_id, as_of, BuildReport())
+    work = _Build(context, BuildReport())
     _contacts_again(work, work.run([f"+{model}" for model in (CONTACTS, also) if model is not None]))
 
 
@@ -171,15 +156,14 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
     for model, columns in by_model(compiled.columns).items():
         if _status(results, model) == "success":
             continue
-        with work.open() as warehouse:
-            sources = Sources(compiled, warehouse, work.dbt.relation)
-            faults = {
-                c.name: _failed_source(results, fact_columns(compiled, c.fact))
-                or sources.missing(fact_columns(compiled, c.fact))
-                or warehouse.bind(work.fill(template(fact_query([c], compiled.specs.catalog))))
-                for c in columns
-            }
-            report.failed |= {name: why for name, why in sources.failed.items() if name not in report.failed}
+        user_models = UserModels(work.context)
+        faults = {
+            c.name: _failed_source(results, fact_columns(compiled, c.fact))
+            or user_models.missing(fact_columns(compiled, c.fact))
+            or work.warehouse.bind(work.context.fill(fact_query([c], compiled.specs.catalog)))
+            for c in columns
+        }
+        report.failed |= {name: why for name, why in user_models.failed.items() if name not in report.failed}
         broken = {name: fault for name, fault in faults.items() if fault}
         if not broken:
             broken = {column.name: _reason(results, model) for column in columns}
@@ -215,15 +199,14 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
     outcome = work.run([MEMBERSHIPS], patches)
     if _status(outcome, MEMBERSHIPS) == "success":
         return
-    with work.open() as warehouse:
-        for name in compiled.views:
-            if name not in report.stale:
-                # The standalone text: views that others refer to may not exist before the first tick. It is run, not
-                # only bound: an expression of the user's fails on a value.
-                members = work.fill(compiled.segments[name].standalone).subquery("members")
-                found = warehouse.attempt(exp.select(exp.Max(this=exp.column("contact_id"))).from_(members))
-                if isinstance(found, str):
-                    report.stale[name] = f"{compiled.specs.segments[name].file}: {found}"
+    for name in compiled.views:
+        if name not in report.stale:
+            # The standalone text: views that others refer to may not exist before the first tick. It is run, not only
+            # bound: an expression of the user's fails on a value.
+            members = work.context.fill(compiled.segments[name].standalone).subquery("members")
+            found = work.warehouse.attempt(exp.select(exp.Max(this=exp.column("contact_id"))).from_(members))
+            if isinstance(found, str):
+                report.stale[name] = f"{compiled.specs.segments[name].file}: {found}"
     _spread(work)
     patches[MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{MEMBERSHIPS}.sql"]
     outcome = work.run([MEMBERSHIPS], patches)
@@ -235,25 +218,24 @@ def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
     """The contacts model with unreadable attributes as missing. Raises RunError when it is no attribute's fault."""
     catalog = work.compiled.specs.catalog
     attributes = catalog.contacts.attributes
-    with work.open() as warehouse:
-        sources = Sources(work.compiled, warehouse, work.dbt.relation)
-        needed = contact_columns(work.compiled)
-        if fault := _failed_source(results, needed) or sources.missing(needed):
-            raise RunError(f"the contacts cannot be built: {fault}")
-        for name, attribute in attributes.items():
-            only = catalog.contacts.model_copy(update={"attributes": {name: attribute}})
-            query = contacts_query(catalog.model_copy(update={"contacts": only}))
-            try:
-                missing = sources.missing(attribute_column(work.compiled, name))
-                fault = missing or warehouse.bind(work.fill(template(query)))
-            except RunError as error:
-                fault = str(error)
-            if fault:
-                work.report.broken[f"{CONTACTS}.{name}"] = fault
+    user_models = UserModels(work.context)
+    needed = contact_columns(work.compiled)
+    if fault := _failed_source(results, needed) or user_models.missing(needed):
+        raise RunError(f"the contacts cannot be built: {fault}")
+    for name, attribute in attributes.items():
+        only = catalog.contacts.model_copy(update={"attributes": {name: attribute}})
+        query = contacts_query(catalog.model_copy(update={"contacts": only}))
+        try:
+            missing = user_models.missing(attribute_column(work.compiled, name))
+            fault = missing or work.warehouse.bind(work.context.fill(query))
+        except RunError as error:
+            fault = str(error)
+        if fault:
+            work.report.broken[f"{CONTACTS}.{name}"] = fault
     broken = [name for name in attributes if f"{CONTACTS}.{name}" in work.report.broken]
     if not broken or len(broken) == len(attributes):
         raise RunError(f"the contacts cannot be built: {_reason(results, CONTACTS)}")
-    text = template(contacts_query(catalog, missing=broken))
+    text = template(contacts_query(catalog, missing=broken), work.compiled.words)
     return f"{{{{ config(materialized='{TABLE}') }}}}\n{text}"
 
 
@@ -278,8 +260,8 @@ def _spread(work: _Build) -> None:
             work.report.stale[name] = f"refers to segment {needed[0]}, which cannot be evaluated"
 
 
-def _check_contacts(work: _Build, warehouse: Warehouse) -> None:
-    contacts = relation(CONTACTS)
+def _check_contacts(work: _Build) -> None:
+    contacts, warehouse = relation(CONTACTS), work.warehouse
     repeated = warehouse.rows(
         exp.select("contact_id", exp.Count(this=exp.Star()).as_("times"))
         .from_(contacts)
@@ -296,18 +278,18 @@ def _check_contacts(work: _Build, warehouse: Warehouse) -> None:
             f"data: make column {spec.key} of {spec.model} unique, then run the tick again."
         )
     work.report.contacts = warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(contacts))
-    nulls = exp.select(exp.Count(this=exp.Star())).from_(work.dbt.relation(spec.model))
+    nulls = exp.select(exp.Count(this=exp.Star())).from_(work.context.relation(spec.model))
     key = exp.column(spec.key, quoted=True)
     work.report.null_contacts = warehouse.scalar(nulls.where(exp.Is(this=key, expression=exp.null())))
 
 
-def _check_imports(work: _Build, warehouse: Warehouse, results: dict[str, ModelResult]) -> None:
+def _check_imports(work: _Build, results: dict[str, ModelResult]) -> None:
     columns = import_columns(work.compiled)
-    sources = Sources(work.compiled, warehouse, work.dbt.relation)
+    user_models = UserModels(work.context)
     # A view that is built once for all runs is not among the results.
     failed = [c.model for c in columns if c.model in results and _status(results, c.model) != "success"]
     fault = _failed_source(results, columns) or (_reason(results, failed[0]) if failed else None)
-    fault = fault or sources.missing(columns) or sources.unreadable(columns)
+    fault = fault or user_models.missing(columns) or user_models.unreadable(columns)
     if fault:
         raise RunError(
             f"the imports of the catalog cannot be read: {fault}. Nobody crosses a border while it is not known which "
@@ -315,8 +297,9 @@ def _check_imports(work: _Build, warehouse: Warehouse, results: dict[str, ModelR
         )
 
 
-def _keep_views(work: _Build, warehouse: Warehouse) -> None:
+def _keep_views(work: _Build) -> None:
     """Bring the views of YAML segments up to date; only those whose SQL changed are touched."""
+    warehouse = work.warehouse
     stored = {r["segment"]: r["fingerprint"] for r in warehouse.rows(exp.select("*").from_(relation("segment_views")))}
     wanted = {name: _mark(work, text) for name, text in work.compiled.views.items() if name not in work.report.stale}
     kept = {name: mark for name, mark in stored.items() if name in work.report.stale}
@@ -325,7 +308,7 @@ def _keep_views(work: _Build, warehouse: Warehouse) -> None:
     # A view is bound when it is created: those it refers to come first.
     for name in (name for level in levels(work.compiled.graph) for name in level if name in wanted):
         if stored.get(name) != wanted[name]:
-            warehouse.create_view(segment_model(name), work.fill(work.compiled.views[name]))
+            warehouse.create_view(segment_model(name), work.context.fill(work.compiled.views[name]))
             crash_point("views.created")
     for name in set(stored) - set(wanted) - set(kept):
         warehouse.drop_view(segment_model(name))
@@ -338,7 +321,7 @@ def _keep_views(work: _Build, warehouse: Warehouse) -> None:
 
 def _mark(work: _Build, text: str) -> str:
     """A view with a bound of its own (`last: {property: day, within_last: ...}`) is another view in every tick."""
-    moment = work.as_of.isoformat() if bound_keys(text) else ""
+    moment = work.context.as_of.isoformat() if bound_keys(text) else ""
     return hashlib.sha256(f"{moment}{text}".encode()).hexdigest()
 
 

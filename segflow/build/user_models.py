@@ -7,15 +7,14 @@ are written in another way match nobody. Both would move whole segments in silen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.errors import RunError, did_you_mean
+from segflow.errors import RunError, WarehouseError, did_you_mean
 from segflow.segments.compiler import Compiled
 from segflow.segments.fact_models import row_values
 from segflow.segments.facts import column_name
@@ -26,8 +25,9 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.spec_file import Source as File
 from segflow.specs.spec_file import read_spec_file
 from segflow.specs.types import ValueType
-from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.duckdb.warehouse import plain_message
+from segflow.ticks.context import TickContext
+from segflow.warehouse import words
+from segflow.warehouse.base import relation
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
@@ -47,12 +47,11 @@ class Column:
     loc: tuple[str | int, ...] = field(compare=False)
 
 
-class Sources:
+class UserModels:
     """The user's models as the warehouse has them now."""
 
-    def __init__(self, compiled: Compiled, warehouse: Warehouse, resolve: Callable[[str], exp.Table]) -> None:
-        """`resolve` gives the relation of a dbt model, or raises RunError."""
-        self._compiled, self._warehouse, self._resolve = compiled, warehouse, resolve
+    def __init__(self, context: TickContext) -> None:
+        self._compiled, self._warehouse, self._resolve = context.compiled, context.warehouse, context.relation
         self._schemas: dict[str, pa.Schema | None] = {}
         self.failed: dict[str, str] = {}
         """Model -> why it cannot be read, of those that were asked for. A view that dbt built before fails here when
@@ -124,8 +123,7 @@ class Sources:
         given = exp.func("nullif", exp.Trim(this=text.copy()), exp.Literal.string(""))
         read = typed(value.copy(), column.kind)
         unread = exp.and_(_is_set(given.copy()), exp.Is(this=read.copy(), expression=exp.null()))
-        zone = exp.TryCast(this=text.copy(), to=exp.DataType.build("TIMESTAMPTZ"))
-        shifted = exp.AtTimeZone(this=zone, zone=exp.Literal.string("UTC")).neq(read.copy())
+        shifted = exp.NEQ(this=words.utc_time(text.copy()), expression=read.copy())
         shown = exp.Min(this=text.copy())
         query = exp.select(
             exp.Count(this=given).as_("given"),
@@ -138,7 +136,7 @@ class Sources:
         rows = exp.select(col(column.name)).from_(self._resolve(column.model)).limit(_ROWS_LOOKED_AT)
         try:
             [found] = self._warehouse.rows(query.from_(rows.subquery("looked_at")))
-        except duckdb.Error:
+        except WarehouseError:
             return None  # the model itself cannot be read: dbt has said so
         what = f"column {column.name} of model {column.model} ({self._role(column)})"
         if found["zoned"] is not None:
@@ -158,8 +156,8 @@ class Sources:
             try:
                 found = self._warehouse.query(exp.select("*").from_(self._resolve(model)).limit(0))
                 self._schemas[model] = found.schema
-            except (duckdb.Error, RunError) as error:
-                self._schemas[model], self.failed[model] = None, plain_message(str(error))
+            except (WarehouseError, RunError) as error:
+                self._schemas[model], self.failed[model] = None, str(error)
         return self._schemas[model]
 
     def _family(self, column: Column) -> str | None:
@@ -295,16 +293,14 @@ def _label_columns(catalog: Catalog, kind: str) -> list[Column]:
     return columns
 
 
-def silent_faults(
-    compiled: Compiled, warehouse: Warehouse, resolve: Callable[[str], exp.Table], broken: Mapping[str, str]
-) -> dict[str, str]:
+def silent_faults(context: TickContext, broken: Mapping[str, str]) -> dict[str, str]:
     """What failed nothing and is wrong: part (`model.column`) -> reason. `broken` are known already.
 
     Parts are attributes, facts, and the facts of enrollments, which no model holds. Only columns whose type leaves
     room for doubt are read. Raises RunError when it cannot be said which contacts exist.
     """
-    sources = Sources(compiled, warehouse, resolve)
-    if fault := sources.unreadable(contact_columns(compiled)):
+    compiled, user_models = context.compiled, UserModels(context)
+    if fault := user_models.unreadable(contact_columns(compiled)):
         raise RunError(f"the contacts cannot be built: {fault}")
     parts: dict[str, list[Column]] = {
         f"{CONTACTS}.{name}": attribute_column(compiled, name) for name in compiled.specs.catalog.contacts.attributes
@@ -325,13 +321,13 @@ def silent_faults(
         if built and set(built) <= set(broken):
             faults[name] = broken[built[0]]
             continue
-        fault = sources.unreadable(columns)
+        fault = user_models.unreadable(columns)
         if fault is None and model != CONTACTS:
             if model not in ids:
-                rows = exp.select("contact_id").from_(relation(model)) if built else sources.sample(columns[0])
+                rows = exp.select("contact_id").from_(relation(model)) if built else user_models.sample(columns[0])
                 try:
-                    ids[model] = sources.other_ids(columns[0], rows)
-                except duckdb.Error:
+                    ids[model] = user_models.other_ids(columns[0], rows)
+                except WarehouseError:
                     ids[model] = None  # a model that only flows read, and that they will not be able to read
             fault = ids[model]
         if fault is not None:

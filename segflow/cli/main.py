@@ -27,7 +27,8 @@ from segflow.cli.rebuild import compact, rebuild
 from segflow.cli.release import release
 from segflow.cli.shared import Options, instant_of, options_of, project_of
 from segflow.cli.test import run_segment_tests
-from segflow.errors import SegflowError, SpecError
+from segflow.errors import SegflowError, SpecError, WarehouseError
+from segflow.warehouse.engines import may_leave_garbage
 
 # What takes long to import is imported by the commands that need it: `segflow validate` answers at once.
 
@@ -195,12 +196,11 @@ def vars_(
     """Print the dbt vars of a moment: dbt build --vars "$(segflow vars)" builds the models by hand."""
     import json
 
-    from segflow.segments.bounds import bounds_json
     from segflow.ticks.ledger import tick_id_of
 
     project = project_of(context)
     moment = (instant_of(as_of) or datetime.now(UTC)).replace(microsecond=0)
-    bounds = json.loads(bounds_json(project.compiled.bounds, moment, project.compiled.zone, "duckdb"))
+    bounds = json.loads(project.compiled.bounds_at(moment))
     print(json.dumps({"segflow": {"tick_id": f"manual_{tick_id_of(moment)}", "bounds": bounds}}))
 
 
@@ -272,11 +272,9 @@ def run() -> None:
     try:
         main()
     finally:
-        duckdb = sys.modules.get("duckdb")
-        if duckdb is None or duckdb.__version__.startswith("1."):
+        if may_leave_garbage():
             gc.freeze()
         else:
-            # DuckDB 2 lists on stderr, at length, what of its own nobody collected.
             gc.unfreeze()
 
 
@@ -307,7 +305,6 @@ def _shared_first(arguments: list[str]) -> list[str]:
 
 def _unexpected(error: Exception) -> None:
     """Tell of what no line of ours expects but the world is full of; anything else is a bug and raised."""
-    import duckdb
     from sqlalchemy.exc import SQLAlchemyError
 
     from segflow.files import reason
@@ -315,8 +312,8 @@ def _unexpected(error: Exception) -> None:
     # A full disk, a lost file, a locked database: nothing of the failed stage was committed.
     if isinstance(error, OSError):
         _tell(f"cannot use {error.filename}: {reason(error)}" if error.filename else f"the system says: {error}")
-    elif isinstance(error, duckdb.Error):
-        _tell(f"the warehouse fails: {str(error).splitlines()[0]}")
+    elif isinstance(error, WarehouseError):
+        _tell(f"the warehouse fails: {error}")
     elif isinstance(error, SQLAlchemyError):
         _tell(f"the delivery store fails: {str(getattr(error, 'orig', None) or error).splitlines()[0]}")
     else:

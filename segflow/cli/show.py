@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from segflow.stages.run import TickReport
+    from segflow.stages.tick_report import TickReport
 
 _FORMATS = {".csv": "CSV", ".parquet": "Parquet", ".jsonl": "JSON lines"}
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.crossings.imports import mark, take_over
+from segflow.crossings.import_marks import mark, take_over
 from segflow.crossings.membership import models_read, moved_members
 from segflow.crossings.names import show_last_names
 from segflow.crossings.segment_guards import held_segments
 from segflow.crossings.versions import Judged, judge, new_versions, old_rules
-from segflow.segments.compiler import Compiled
+from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.dbt import DbtProject
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, literal, load_query
 from segflow.warehouse.tables import TABLES
@@ -38,34 +36,26 @@ class SegmentResult:
     reason: str | None
 
 
-def cross(
-    compiled: Compiled,
-    warehouse: Warehouse,
-    dbt: DbtProject,
-    tick_id: str,
-    as_of: datetime,
-    stale: dict[str, str],
-    broken: Collection[str] = (),
-    released: Collection[str] = (),
-) -> set[str]:
+def cross(context: TickContext, faults: Faults, released: Collection[str] = ()) -> set[str]:
     """Record entries, exits, members, sizes and versions of this tick. The caller holds the transaction.
 
-    `stale` are the segments that could not be evaluated, with the reason: their members stay. So do those of segments
-    over a guard, unless they are `released`. Where an old rule cannot run, a release lets what the edit moves trigger
-    as the file says. `broken` are the parts (`model.column`) that could not be evaluated.
+    The members of stale segments stay. So do those of segments over a guard, unless they are `released`. Where an old
+    rule cannot run, a release lets what the edit moves trigger as the file says.
     Returns the segments that are stale or held. Raises StaleGenerationError when what it would read was built for
     another tick.
     """
 
+    compiled, warehouse, tick_id, as_of = context.compiled, context.warehouse, context.tick_id, context.as_of
+
     def query(name: str, **parameters: Parameter) -> exp.Query:
         return load_query(_SQL / f"{name}.sql", **parameters)
 
-    mark(compiled, warehouse, dbt, tick_id, as_of)
-    take_over(compiled, warehouse, dbt, tick_id, as_of)
-    judged = judge(compiled, warehouse, dbt, stale)
+    mark(context)
+    take_over(context)
+    judged = judge(context, faults.segments)
     evaluated = {one.segment for one in judged if one.evaluated}
     check_generation(warehouse, models_read(compiled, evaluated), tick_id)
-    old, outcome = old_rules(judged, compiled, warehouse, dbt, as_of, tick_id, broken)
+    old, outcome = old_rules(context, judged, faults.parts)
     may = {one.segment_key for one in judged if one.segment in released}
     outcome |= {key: "released" for key, what in outcome.items() if what == "broken" and key in may}
 
@@ -83,9 +73,9 @@ def cross(
     warehouse.stage("gone", _contacts("gone"))
     warehouse.stage("returned", _contacts("returned"))
     judged = compare(judged)
-    held = held_segments(compiled, warehouse, judged, released)
+    held = held_segments(context, judged, released)
     if held:
-        judged = compare(judge(compiled, warehouse, dbt, stale, held))
+        judged = compare(judge(context, faults.segments, held))
 
     warehouse.append("segment_versions", tick_id, new_versions(judged, compiled))
     warehouse.append("segment_entries", tick_id, exp.select("*").from_("temp.entries"))
@@ -115,14 +105,15 @@ def state_query(tick_id: str) -> exp.Query:
     return load_query(_SQL / "state.sql", tick_id=tick_id)
 
 
-def not_compared(compiled: Compiled, warehouse: Warehouse, tick_id: str, stale: dict[str, str]) -> dict[str, str]:
+def not_compared(context: TickContext, stale: dict[str, str]) -> dict[str, str]:
     """The segments whose members are not those of this tick, each with words that go on after its name.
 
     Some are `stale` or held; others the cross stage has never seen, because specs were edited after it ran.
     """
+    compiled, warehouse = context.compiled, context.warehouse
     known = {row["segment"] for row in warehouse.rows(exp.select("segment").from_(relation("segment_state")))}
     late = {name: "it is new since this tick looked at memberships" for name in compiled.segments if name not in known}
-    held = {one.segment: one.reason for one in results(warehouse, tick_id) if one.status == "held"}
+    held = {one.segment: one.reason for one in results(warehouse, context.tick_id) if one.status == "held"}
     return {name: f"cannot be evaluated: {reason}" for name, reason in (late | stale).items()} | {
         name: f"is held: {reason}" for name, reason in held.items()
     }

@@ -12,7 +12,8 @@ from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import indent, refs, template
 from segflow.segments.membership_models import contacts_query
 from segflow.specs.catalog import Catalog, Contacts
-from segflow.warehouse.dbt import DbtProject
+from segflow.warehouse.models import Models
+from segflow.warehouse.words import Words
 
 _MAPPING = {"model", "key", "created_at"}
 _ATTRIBUTE = {"type", "column", "written_by"}
@@ -36,7 +37,7 @@ class Definition:
         return self.fingerprint == other.fingerprint and (not known or self.models == other.models)
 
 
-def definitions(compiled: Compiled, dbt: DbtProject, segments: Collection[str]) -> dict[str, Definition]:
+def definitions(compiled: Compiled, models: Models, segments: Collection[str]) -> dict[str, Definition]:
     """The definitions of these segments as the files have them. Raises RunError when they read an unknown model."""
     catalog = compiled.specs.catalog
     code: dict[str, str] = {}
@@ -46,24 +47,24 @@ def definitions(compiled: Compiled, dbt: DbtProject, segments: Collection[str]) 
         segment = compiled.segments[name]
         prefix = f"{CONTACTS}."
         read = frozenset(part.removeprefix(prefix) for part in compiled.depends_on(name) if part.startswith(prefix))
-        models = sorted(refs(segment.standalone) - {CONTACTS} | {catalog.contacts.model})
-        for model in models:
+        read_models = sorted(refs(segment.standalone) - {CONTACTS} | {catalog.contacts.model})
+        for model in read_models:
             if model not in code:
-                code[model] = dbt.code(model)
+                code[model] = models.code(model)
         if read not in mappings:
             mappings[read] = json.dumps(_mapping(catalog.contacts, read), sort_keys=True)
-        told = "\n".join(f"{model} {code[model]}" for model in models)
+        told = "\n".join(f"{model} {code[model]}" for model in read_models)
         found[name] = Definition(segment.fingerprint, mappings[read], hashlib.sha256(told.encode()).hexdigest()[:16])
     return found
 
 
-def with_contacts(text: str, mapping: str, catalog: Catalog) -> str:
+def with_contacts(text: str, mapping: str, catalog: Catalog, words: Words) -> str:
     """`text`, the compiled SQL of a version, over contacts as `mapping` (JSON) has them instead of as they are built.
 
     Raises ValueError when the mapping is none.
     """
     old = catalog.model_copy(update={"contacts": Contacts.model_validate(json.loads(mapping))})
-    contacts = indent(template(contacts_query(old)))
+    contacts = indent(template(contacts_query(old), words))
     text = text.replace("with ", f"with {CONTACTS} as (\n{contacts}\n),\n", 1)
     return text.replace(f"{{{{ ref('{CONTACTS}') }}}}", CONTACTS)
 

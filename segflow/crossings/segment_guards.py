@@ -11,19 +11,19 @@ from segflow.crossings.versions import Judged
 from segflow.segments.compiler import Compiled
 from segflow.segments.order import closure
 from segflow.specs.guards import ContactsLostGuard, EntriesGuard, ExitsGuard, guard_of
+from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
 
 
-def held_segments(
-    compiled: Compiled, warehouse: Warehouse, judged: list[Judged], released: Collection[str]
-) -> dict[str, str]:
+def held_segments(context: TickContext, judged: list[Judged], released: Collection[str]) -> dict[str, str]:
     """Segment -> reason, of those over a guard and of whatever refers to them. Reads what `cross` has staged.
 
     Only crossings by `data` count: an edit, a first tick or contacts that are gone are no surprise.
     """
+    compiled, warehouse = context.compiled, context.warehouse
     suspects: list[tuple[Judged, int, int]] = []
     by_key = {one.segment_key: one for one in judged if one.evaluated and one.segment not in released}
     for row in warehouse.rows(load_query(_SQL / "data_crossings.sql")):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,9 +13,8 @@ from sqlglot import exp
 from segflow.crossings.definitions import Definition, definitions, with_contacts
 from segflow.crossings.names import segment_keys
 from segflow.segments.compiler import CONTACTS, Compiled
-from segflow.segments.emit import fill
+from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.dbt import DbtProject
 from segflow.warehouse.sqlfile import literal
 
 
@@ -62,16 +60,10 @@ class Judged:
         return self.evaluated or not self.is_new
 
 
-def judge(
-    compiled: Compiled,
-    warehouse: Warehouse,
-    dbt: DbtProject,
-    stale: dict[str, str],
-    held: dict[str, str] | None = None,
-) -> list[Judged]:
+def judge(context: TickContext, stale: dict[str, str], held: dict[str, str] | None = None) -> list[Judged]:
     """Compare the compiled segments with the versions that produced the present members."""
-    held = held or {}
-    defined = definitions(compiled, dbt, [name for name in compiled.segments if name not in stale])
+    compiled, warehouse, held = context.compiled, context.warehouse, held or {}
+    defined = definitions(compiled, context.models, [name for name in compiled.segments if name not in stale])
     state = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_(relation("segment_state")))}
     latest = _latest(warehouse)
     keys = segment_keys(compiled, warehouse, state)
@@ -149,13 +141,7 @@ _VERSION_SCHEMA = pa.schema(
 
 
 def old_rules(
-    judged: list[Judged],
-    compiled: Compiled,
-    warehouse: Warehouse,
-    dbt: DbtProject,
-    as_of: datetime,
-    tick_id: str,
-    broken: Collection[str] = (),
+    context: TickContext, judged: list[Judged], broken: Collection[str] = ()
 ) -> tuple[pa.Table | None, dict[str, str]]:
     """(segment_key, contact_id) under the old rules of the segments that were edited, at this `as_of`.
 
@@ -168,9 +154,10 @@ def old_rules(
     edited = [one for one in judged if one.edited and not one.is_new]
     if not edited:
         return None, {}
+    catalog, warehouse = context.compiled.specs.catalog, context.warehouse
     versions = _live_versions(warehouse)
     ran: list[pa.Table] = []
-    timeout = compiled.specs.settings.sql_segments.timeout
+    timeout = context.compiled.specs.settings.sql_segments.timeout
     outcome: dict[str, str] = {}
     missing = {part.removeprefix(f"{CONTACTS}.") for part in broken if part.startswith(f"{CONTACTS}.")}
     for one in edited:
@@ -180,14 +167,8 @@ def old_rules(
         )
         try:
             text = old["compiled_sql"]
-            query = fill(
-                with_contacts(text, old["contacts"], compiled.specs.catalog) if mapped else text,
-                relation=lambda model: relation(model) if model == CONTACTS else dbt.relation(model),
-                as_of=as_of,
-                zone=compiled.zone,
-                tick_id=tick_id,
-                dialect=warehouse.dialect,
-            )
+            words = warehouse.words
+            query = context.fill(with_contacts(text, old["contacts"], catalog, words) if mapped else text)
             read = {column.name for column in query.find_all(exp.Column)}
             key = exp.Literal.string(one.segment_key).as_("segment_key")
             rows = exp.select(key, "contact_id").from_(query.subquery("old"))

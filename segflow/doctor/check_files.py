@@ -24,9 +24,9 @@ _AT_WORK_SECONDS = 600
 """A file without a living process that was written so lately may still be at work: `segflow export` needs no lease."""
 
 
-def leftovers(patient: ExaminedWorkspace) -> Checked:
+def leftovers(examined: ExaminedWorkspace) -> Checked:
     """Half-written files of dead processes, and warehouses that a rebuild set aside."""
-    found = sorted(_partial_files(patient))
+    found = sorted(_partial_files(examined))
     findings = [
         Finding(
             f"{path} was left half-written",
@@ -37,7 +37,7 @@ def leftovers(patient: ExaminedWorkspace) -> Checked:
         )
         for path in found
     ]
-    warehouse = patient.warehouse_path
+    warehouse = examined.warehouse_path
     findings += [
         Finding(
             f"{path} is a damaged warehouse that a rebuild set aside ({path.stat().st_size / 1e6:,.0f} MB)",
@@ -50,11 +50,11 @@ def leftovers(patient: ExaminedWorkspace) -> Checked:
     return Checked("leftovers", "none", findings)
 
 
-def disk(patient: ExaminedWorkspace) -> Checked:
+def disk(examined: ExaminedWorkspace) -> Checked:
     """Is there room, and can every folder be written?"""
     findings = []
     free = {}
-    for folder in _written(patient):
+    for folder in _written(examined):
         existing = next(place for place in (folder, *folder.parents) if place.exists())
         try:
             with tempfile.TemporaryFile(dir=existing):
@@ -63,7 +63,7 @@ def disk(patient: ExaminedWorkspace) -> Checked:
             why = f"{folder} cannot be written: {reason(error)}"
             findings.append(Finding(why, "the next tick ends with an error, and loses nothing", "as it says"))
         free[os.stat(existing).st_dev] = (shutil.disk_usage(existing).free, existing)
-    warehouse = patient.warehouse_path
+    warehouse = examined.warehouse_path
     needed = max(FREE_BYTES, 2 * warehouse.stat().st_size if warehouse.exists() else 0)
     for left, folder in free.values():
         if left < needed:
@@ -73,31 +73,31 @@ def disk(patient: ExaminedWorkspace) -> Checked:
     return Checked("disk", f"{least / 1e9:,.0f} GB free, all folders can be written", findings)
 
 
-def _written(patient: ExaminedWorkspace) -> list[Path]:
+def _written(examined: ExaminedWorkspace) -> list[Path]:
     """The folders that ticks write to."""
-    settings = patient.settings
+    settings = examined.settings
     folders = {
-        patient.warehouse_path.parent,
-        patient.ledgers_path,
-        *_export_folders(patient),
-        patient.root / "dbt" / "models" / "segflow",
-        *(patient.path(sender.path) for sender in settings.all_senders().values() if sender.type == "mailbox"),
+        examined.warehouse_path.parent,
+        examined.ledgers_path,
+        *_export_folders(examined),
+        examined.root / "dbt" / "models" / "segflow",
+        *(examined.path(sender.path) for sender in settings.all_senders().values() if sender.type == "mailbox"),
     }
-    if patient.store_path is not None:
-        folders.add(patient.store_path.parent)
+    if examined.store_path is not None:
+        folders.add(examined.store_path.parent)
     return sorted(folders)
 
 
-def _export_folders(patient: ExaminedWorkspace) -> set[Path]:
+def _export_folders(examined: ExaminedWorkspace) -> set[Path]:
     """That of segflow.yml and, when the specs can be read, those of segments."""
-    folders = {patient.path(patient.settings.exports.path)}
+    folders = {examined.path(examined.settings.exports.path)}
     with suppress(SpecError):
-        folders |= {patient.specs.path(plan.path) for plan in patient.specs.exports()}
+        folders |= {examined.specs.path(plan.path) for plan in examined.specs.exports()}
     return folders
 
 
-def _partial_files(patient: ExaminedWorkspace) -> Iterator[Path]:
-    places = {*_written(patient), patient.root / "dbt" / "macros" / "segflow"}
+def _partial_files(examined: ExaminedWorkspace) -> Iterator[Path]:
+    places = {*_written(examined), examined.root / "dbt" / "macros" / "segflow"}
     inner = {place for place in places if any(other in place.parents for other in places)}
     for place in places - inner:
         yield from (path for path in place.rglob(f".*{PARTIAL}") if not _at_work(path))

@@ -16,12 +16,12 @@ from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import TABLES
 
 
-def ledgers(patient: ExaminedWorkspace) -> Checked:
+def ledgers(examined: ExaminedWorkspace) -> Checked:
     """Do the ledger files and the warehouse hold the rows that were committed?"""
-    files = LedgerFiles(patient.ledgers_path)
+    files = LedgerFiles(examined.ledgers_path)
     findings = []
     total = 0
-    with patient.open_warehouse() as warehouse:
+    with examined.open_warehouse() as warehouse:
         # A tick of a version before ledger files does not tell how many rows it has.
         rows = [row for row in _ticks(warehouse) if row.ledger_rows is not None]
         for table in ("ticks", *(table.name for table in TABLES.values() if table.stage is not None)):
@@ -35,7 +35,7 @@ def ledgers(patient: ExaminedWorkspace) -> Checked:
             for _ in files.read(table, wanted, problems):
                 pass
             if problems:
-                findings.append(_incomplete(patient, table, problems, wanted, mendable=not differing))
+                findings.append(_incomplete(examined, table, problems, wanted, mendable=not differing))
     return Checked("ledgers", f"{total:,} rows of {len(rows):,} ticks, in the warehouse and as files", findings)
 
 
@@ -55,7 +55,7 @@ def _differs(table: str, differing: list[str], wanted: Mapping[str, int], held: 
 
 
 def _incomplete(
-    patient: ExaminedWorkspace, table: str, problems: list[str], wanted: Mapping[str, int], *, mendable: bool
+    examined: ExaminedWorkspace, table: str, problems: list[str], wanted: Mapping[str, int], *, mendable: bool
 ) -> Finding:
     more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
     todo = "segflow doctor --repair writes them again" if mendable else "put the files back from a backup"
@@ -63,16 +63,16 @@ def _incomplete(
         f"{problems[0]}{more}",
         f"if the warehouse were lost now, {table} could not be made again",
         todo,
-        repair=partial(_write_again, patient, table, wanted) if mendable else None,
+        repair=partial(_write_again, examined, table, wanted) if mendable else None,
     )
 
 
-def _write_again(patient: ExaminedWorkspace, table: str, wanted: Mapping[str, int], _: Lease) -> str:
+def _write_again(examined: ExaminedWorkspace, table: str, wanted: Mapping[str, int], _: Lease) -> str:
     """Write what cannot be read again from the warehouse."""
-    files = LedgerFiles(patient.ledgers_path)
+    files = LedgerFiles(examined.ledgers_path)
     lost = [tick for tick, rows in wanted.items() if rows and _unreadable(files, table, tick, rows)]
     columns = [exp.column(name, quoted=True) for name in TABLES[table].columns]
-    with patient.open_warehouse() as warehouse:
+    with examined.open_warehouse() as warehouse:
         for tick in lost:
             of_tick = exp.column("tick_id").eq(exp.Literal.string(tick))
             rows_of = exp.select(*columns).from_(relation(table)).where(of_tick)

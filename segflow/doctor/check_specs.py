@@ -11,27 +11,27 @@ from segflow.segments.compiler import compile_project
 from segflow.specs.load import load_settings, load_specs
 
 
-def settings(patient: ExaminedWorkspace) -> Checked:
+def settings(examined: ExaminedWorkspace) -> Checked:
     """Can segflow.yml be read?"""
-    _, issues = load_settings(patient.root)
+    _, issues = load_settings(examined.root)
     found = [_broken(issues, "no command works until it is mended")] if issues else []
-    return Checked("settings", f"mode {patient.settings.delivery.mode}" if not issues else "", found)
+    return Checked("settings", f"mode {examined.settings.delivery.mode}" if not issues else "", found)
 
 
-def specs(patient: ExaminedWorkspace) -> Checked:
+def specs(examined: ExaminedWorkspace) -> Checked:
     """Do all spec files load and compile?"""
     try:
-        loaded = load_specs(patient.root)
+        loaded = load_specs(examined.root)
         compile_project(loaded)
     except SpecError as error:
         return Checked("specs", "", [_broken(error.issues, "no tick runs until they are mended")])
     return Checked("specs", f"{len(loaded.segments)} segments, {len(loaded.flows)} flows")
 
 
-def models(patient: ExaminedWorkspace) -> Checked:
+def models(examined: ExaminedWorkspace) -> Checked:
     """Do the generated dbt models say what the specs say?"""
-    patient.need_specs()
-    differences = patient.check_models()
+    examined.need_specs()
+    differences = examined.check_models()
     if not differences:
         return Checked("models", "the generated models match the specs")
     more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""

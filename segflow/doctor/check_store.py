@@ -10,11 +10,11 @@ from segflow.errors import SegflowError
 from segflow.outbox.lease import Lease
 
 
-def store(patient: ExaminedWorkspace) -> Checked:
+def store(examined: ExaminedWorkspace) -> Checked:
     """Does the delivery store open, and is its file whole?"""
-    path = patient.store_path
+    path = examined.store_path
     if path is not None and not path.exists():
-        if not patient.warehouse_path.exists():
+        if not examined.engine.exists():
             return Checked("delivery store", "none yet; the first tick makes it")
         lost = Finding(
             f"{path} is not there, though there is a warehouse",
@@ -23,26 +23,26 @@ def store(patient: ExaminedWorkspace) -> Checked:
         )
         return Checked("delivery store", "", [lost])
     try:
-        faults = patient.store.damage()
-        version = patient.store.mark("schema_version")
+        faults = examined.store.damage()
+        version = examined.store.mark("schema_version")
     except SegflowError as error:
         means = "no tick runs and nothing is sent"
         todo = "mend the cause, or put back a backup"
         return Checked("delivery store", "", [Finding(str(error), means, todo, blocks=True)])
     if faults:
         damaged = Finding(
-            f"{patient.store.name} is damaged: {faults[0]}",
+            f"{examined.store.name} is damaged: {faults[0]}",
             "claims and outcomes may be wrong",
             "stop all ticks, put back a backup or move the file away, then run segflow rebuild --delivery-store",
             blocks=True,
         )
         return Checked("delivery store", "", [damaged])
-    return Checked("delivery store", f"{patient.store.name}, schema version {version}")
+    return Checked("delivery store", f"{examined.store.name}, schema version {version}")
 
 
-def lease(patient: ExaminedWorkspace) -> Checked:
+def lease(examined: ExaminedWorkspace) -> Checked:
     """Who holds the lease, and do they live?"""
-    found = patient.store.leases.look()
+    found = examined.store.leases.look()
     if found.state == "free":
         return Checked("lease", "free")
     if found.state == "held":
@@ -59,18 +59,18 @@ def lease(patient: ExaminedWorkspace) -> Checked:
     return Checked("lease", "", [finding])
 
 
-def sending(patient: ExaminedWorkspace) -> Checked:
+def sending(examined: ExaminedWorkspace) -> Checked:
     """Is sending stopped?"""
-    why = patient.store.stopped()
+    why = examined.store.stopped()
     if why is None:
-        return Checked("sending", f"not stopped; mode {patient.settings.delivery.mode}")
+        return Checked("sending", f"not stopped; mode {examined.settings.delivery.mode}")
     finding = Finding(f"sending is stopped: {why}", "messages wait in the outbox", "segflow stop-sending --lift")
     return Checked("sending", "", [finding])
 
 
-def messages(patient: ExaminedWorkspace) -> Checked:
+def messages(examined: ExaminedWorkspace) -> Checked:
     """Messages whose outcome nobody knows, and claims that a dead process left."""
-    store = patient.store
+    store = examined.store
     findings = []
     unknown, oldest = store.waiting("unknown")
     if unknown:
@@ -82,7 +82,7 @@ def messages(patient: ExaminedWorkspace) -> Checked:
                 oldest,
             )
         )
-    claimed, oldest = (0, None) if patient.busy() else store.waiting("claimed")
+    claimed, oldest = (0, None) if examined.busy() else store.waiting("claimed")
     if claimed:
         findings.append(
             Finding(
@@ -91,12 +91,12 @@ def messages(patient: ExaminedWorkspace) -> Checked:
                 "unknown",
                 "run segflow tick, or segflow doctor --repair",
                 oldest,
-                lambda lease: _judge(patient, lease),
+                lambda lease: _judge(examined, lease),
             )
         )
     return Checked("messages", "none waits for a person", findings)
 
 
-def _judge(patient: ExaminedWorkspace, lease: Lease) -> str:
-    unknown = patient.store.recover(lease, None, datetime.now(UTC))
+def _judge(examined: ExaminedWorkspace, lease: Lease) -> str:
+    unknown = examined.store.recover(lease, None, datetime.now(UTC))
     return f"judged; {unknown:,} of them are unknown now" if unknown else "judged; all of them are planned again"

@@ -12,14 +12,13 @@ from segflow.segments.membership_models import segment_model
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.duckdb.errors import made_by
 
 
-def warehouse(patient: ExaminedWorkspace) -> Checked:
+def warehouse(examined: ExaminedWorkspace) -> Checked:
     """Does the warehouse open, and does it hold what was committed?"""
-    path = patient.warehouse_path
+    path = examined.warehouse_path
     if not path.exists():
-        recorded = record.read(patient.store) if patient.has_store() else None
+        recorded = record.read(examined.store) if examined.has_store() else None
         if recorded is None:
             return Checked("warehouse", "none yet; the first tick makes it")
         gone = Finding(
@@ -30,34 +29,34 @@ def warehouse(patient: ExaminedWorkspace) -> Checked:
         )
         return Checked("warehouse", "", [gone])
     try:
-        with patient.open_warehouse() as opened:
+        with examined.open_warehouse() as opened:
             latest = ticks.last(opened)
     except SegflowError as error:
-        if patient.busy() and "in use" in str(error):
+        if examined.busy() and "in use" in str(error):
             raise SkipCheck("a tick is at work on the warehouse") from error
         return Checked("warehouse", "", [Finding(str(error), "no tick runs", "as it says", blocks=True)])
-    says = f"{path}, made by DuckDB {made_by(path)}"
+    says = f"{path}, made by {examined.engine.made_by()}"
     try:
-        if not patient.has_store() or patient.store.damage():
+        if not examined.has_store() or examined.store.damage():
             return Checked("warehouse", says)
     except SegflowError:  # its own check tells
         return Checked("warehouse", says)
     try:
-        record.check(patient.store, latest)
+        record.check(examined.store, latest)
     except RunError as error:
         return Checked("warehouse", "", [Finding(str(error), "the next tick is refused", "as it says")])
     return Checked("warehouse", says)
 
 
-def tick(patient: ExaminedWorkspace) -> Checked:
+def tick(examined: ExaminedWorkspace) -> Checked:
     """Is a tick half done?"""
-    with patient.open_warehouse() as opened:
+    with examined.open_warehouse() as opened:
         latest = ticks.last(opened)
     if latest is None:
         return Checked("tick", "none yet")
     if latest.status == "done":
         return Checked("tick", f"{latest.tick_id} is done")
-    if patient.busy():
+    if examined.busy():
         return Checked("tick", f"{latest.tick_id} is at work")
     finding = Finding(
         f"tick {latest.tick_id} stopped after {latest.place}",
@@ -68,12 +67,12 @@ def tick(patient: ExaminedWorkspace) -> Checked:
     return Checked("tick", "", [finding])
 
 
-def generations(patient: ExaminedWorkspace) -> Checked:
+def generations(examined: ExaminedWorkspace) -> Checked:
     """Which tick were the built tables made for?"""
-    patient.need_specs()
-    compiled = patient.compiled
+    examined.need_specs()
+    compiled = examined.compiled
     sql = [segment_model(name) for name in compiled.sql_segments()]
-    with patient.open_warehouse() as opened:
+    with examined.open_warehouse() as opened:
         built = {
             model: _generations(opened, model)
             for model in (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS)
@@ -83,7 +82,7 @@ def generations(patient: ExaminedWorkspace) -> Checked:
     if newest is None:
         return Checked("generations", "nothing is built yet")
     older = {model: found for model, found in built.items() if found - {newest}}
-    if not older or patient.busy():
+    if not older or examined.busy():
         return Checked("generations", f"{len(built)} tables were built for tick {newest}")
     named = ", ".join(f"{model} for {', '.join(sorted(found))}" for model, found in sorted(older.items()))
     finding = Finding(

@@ -45,26 +45,26 @@ def examine(root: Path, repair: bool = False) -> list[Checked]:
     Repairs hold the tick's lease; while a tick runs nothing is mended, and that is a finding, too. Raises nothing that
     a broken project can cause.
     """
-    patient = ExaminedWorkspace(root)
+    examined = ExaminedWorkspace(root)
     try:
         found: list[Checked] = []
         for name, check in CHECKS.items():
             blocked = {checked.check for checked in found if any(finding.blocks for finding in checked.findings)}
-            found.append(_run(name, check, patient) if NEEDS.get(name) not in blocked else _blocked(name))
+            found.append(_run(name, check, examined) if NEEDS.get(name) not in blocked else _blocked(name))
         if repair:
-            _mend(patient, found)
+            _mend(examined, found)
         return found
     finally:
-        patient.close()
+        examined.close()
 
 
 def _blocked(name: str) -> Checked:
     return Checked(name, f"not looked at: the {NEEDS[name]} must be mended first", skipped=True)
 
 
-def _run(name: str, check: Callable[[ExaminedWorkspace], Checked], patient: ExaminedWorkspace) -> Checked:
+def _run(name: str, check: Callable[[ExaminedWorkspace], Checked], examined: ExaminedWorkspace) -> Checked:
     try:
-        return check(patient)
+        return check(examined)
     except SkipCheck as why:
         return Checked(name, f"not looked at: {why}", skipped=True)
     except Exception as error:
@@ -72,12 +72,12 @@ def _run(name: str, check: Callable[[ExaminedWorkspace], Checked], patient: Exam
         return Checked(name, "", [Finding(f"the check failed: {told}", "it could not look", "mend what it names")])
 
 
-def _mend(patient: ExaminedWorkspace, found: list[Checked]) -> None:
+def _mend(examined: ExaminedWorkspace, found: list[Checked]) -> None:
     wanted = [finding for checked in found for finding in checked.findings if finding.repair is not None]
     if not wanted:
         return
     try:
-        with held_lease(patient.store, patient.holder) as lease:
+        with held_lease(examined.store.leases, examined.holder) as lease:
             for finding in wanted:
                 assert finding.repair is not None
                 try:

@@ -13,7 +13,8 @@ from segflow.outbox.store import DeliveryStore
 from segflow.specs.load import load_settings
 from segflow.specs.settings import Settings
 from segflow.warehouse.base import Warehouse
-from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.engine import Engine
+from segflow.warehouse.engines import engine_of
 from segflow.workspace import Workspace
 
 
@@ -62,13 +63,14 @@ class ExaminedWorkspace(Workspace):
         store = DeliveryStore.open(self.settings.delivery.store, self.root)
         return self._opened.enter_context(store)
 
-    def warehouse(self) -> Warehouse:
-        return DuckDBWarehouse(self.warehouse_path, self.ledgers_path, self.settings.warehouse.memory_limit)
+    @property
+    def engine(self) -> Engine:
+        return engine_of(self.warehouse_path, self.ledgers_path, self.settings.warehouse.memory_limit)
 
     @contextmanager
     def open_warehouse(self) -> Iterator[Warehouse]:
         """The warehouse, if there is one. Raises SkipCheck."""
-        if not self.warehouse_path.exists():
+        if not self.engine.exists():
             raise SkipCheck("there is no warehouse yet")
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()

@@ -14,7 +14,7 @@ from segflow.errors import InputError, did_you_mean
 from segflow.explain.candidates import moments_of_change
 from segflow.explain.evidence import asked_by, bucket_of, facts_asked, lookup
 from segflow.explain.look import NO_HISTORY, limited, members_query, moment_of, opened
-from segflow.explain.one_segment import part_of
+from segflow.explain.one_segment import compile_one
 from segflow.explain.places import Place, place_of
 from segflow.explain.replay import MOMENT, Replay
 from segflow.segments.attribute_history import new_values
@@ -23,6 +23,7 @@ from segflow.segments.nodes import Member, Node, Value, facts_of
 from segflow.segments.resolve import Resolver
 from segflow.segments.sql import col, named, typed
 from segflow.ticks import ledger as ticks
+from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
 from segflow.workspace import Workspace
 
@@ -81,12 +82,12 @@ class Explanation:
 
 def explain(workspace: Workspace, segment: str, contact: str, as_of: datetime | None) -> Explanation:
     """Explain one contact. Raises InputError for a contact that is not there, and what `look` raises."""
-    compiled, moment = part_of(workspace.specs, segment), moment_of(as_of)
+    compiled, moment = compile_one(workspace.specs, segment), moment_of(as_of)
     with opened(workspace) as warehouse:
         members_query(workspace, compiled, segment, moment, warehouse)  # tells what is wrong where it cannot run
         members = _members(workspace, compiled, warehouse, contact, moment)
         catalog, zone = compiled.specs.catalog, compiled.zone
-        replay = Replay(warehouse, catalog, zone, contact, workspace.dbt.relation, members)
+        replay = Replay(warehouse, catalog, zone, contact, workspace.models.relation, members)
         if not replay.values([moment], [], lambda _: {"contact_id": col("contact_id", CONTACTS)}):
             raise InputError(_not_there(workspace, warehouse, replay, moment))
         place = place_of(compiled.specs, segment, Resolver(catalog, zone))
@@ -229,8 +230,8 @@ def _not_there(workspace: Workspace, warehouse: Warehouse, replay: Replay, as_of
         return f"contact {contact} is gone from model {spec.model}; the tick of {at:%Y-%m-%d %H:%M} UTC missed it first"
     if (owner := _owner(workspace, warehouse, replay)) is not None:
         return f"there is no contact {contact}, but contact {owner} has that address; give the id"
-    alike = exp.func("jaro_winkler_similarity", exp.Lower(this=key.copy()), exp.Literal.string(contact.lower()))
-    near = exp.select(key.as_("contact_id")).from_(workspace.dbt.relation(spec.model))
+    alike = words.similarity(words.lower(key.copy()), exp.Literal.string(contact.lower()))
+    near = exp.select(key.as_("contact_id")).from_(workspace.models.relation(spec.model))
     near = near.where(exp.Not(this=exp.Is(this=key.copy(), expression=exp.null())))
     near = near.order_by(exp.Ordered(this=alike, desc=True), "contact_id").limit(5)
     ids = [str(row["contact_id"]) for row in warehouse.rows(near)]
@@ -246,8 +247,8 @@ def _owner(workspace: Workspace, warehouse: Warehouse, replay: Replay) -> str | 
     if not columns:
         return None
     given = exp.Literal.string(replay.contact.lower())
-    mine = [exp.EQ(this=exp.Lower(this=typed(col(name), "text")), expression=given.copy()) for name in columns]
-    rows = exp.select(typed(col(spec.key), "text").as_("contact_id")).from_(workspace.dbt.relation(spec.model))
+    mine = [exp.EQ(this=words.lower(typed(col(name), "text")), expression=given.copy()) for name in columns]
+    rows = exp.select(typed(col(spec.key), "text").as_("contact_id")).from_(workspace.models.relation(spec.model))
     found = warehouse.scalar(rows.where(exp.or_(*mine)).order_by("contact_id").limit(1))
     return None if found is None else str(found)
 

@@ -13,11 +13,11 @@ from sqlglot import exp
 
 from segflow.errors import InputError, RunError
 from segflow.explain.columns import columns_of, models_of
-from segflow.explain.one_segment import part_of
+from segflow.explain.one_segment import compile_one
 from segflow.segments.compiler import Compiled
-from segflow.segments.emit import fill, indent, template
+from segflow.segments.emit import Filling, indent, template
 from segflow.segments.membership_models import CONTACTS, contacts_query, segment_model
-from segflow.segments.sql import col, ident, left_join, named, pretty, select
+from segflow.segments.sql import col, ident, left_join, named, select
 from segflow.specs.project import Specs
 from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
@@ -55,7 +55,7 @@ def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | Non
     """Evaluate `segment` of `specs` and compare it with its members as of the last tick. `given`: it is a condition
     that no tick knows. `limit` bounds the samples. Raises InputError when dbt has not built anything yet, RunError
     when it cannot be evaluated, TimeLimitError."""
-    compiled, moment = part_of(specs, segment), moment_of(as_of)
+    compiled, moment = compile_one(specs, segment), moment_of(as_of)
     with opened(workspace) as warehouse:
         last = ticks.last(warehouse)
         members = members_query(workspace, compiled, segment, moment, warehouse)
@@ -82,7 +82,7 @@ def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | Non
         columns=list(shown),
         sample=sample if known else [{k: v for k, v in row.items() if k != "enters"} for row in sample],
         exiting=exiting,
-        sql=pretty(members),
+        sql=compiled.words.pretty(members),
         seconds=round(seconds, 3),
         notes=notes,
     )
@@ -90,7 +90,7 @@ def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | Non
 
 def members(workspace: Workspace, segment: str, as_of: datetime | None) -> pa.Table:
     """(contact_id) of who would be a member, in order. Raises what `look` raises."""
-    compiled = part_of(workspace.specs, segment)
+    compiled = compile_one(workspace.specs, segment)
     with opened(workspace) as warehouse:
         query = members_query(workspace, compiled, segment, moment_of(as_of), warehouse)
         with limited(warehouse, compiled):
@@ -99,8 +99,8 @@ def members(workspace: Workspace, segment: str, as_of: datetime | None) -> pa.Ta
 
 def opened(workspace: Workspace) -> Warehouse:
     """The warehouse of a project that dbt has built. Raises InputError when it has not."""
-    if not workspace.warehouse_path.exists():
-        raise InputError(f"there is no warehouse {workspace.warehouse_path} yet; run segflow tick")
+    if not workspace.engine.exists():
+        raise InputError(f"there is no warehouse {workspace.engine.where} yet; run segflow tick")
     warehouse = workspace.warehouse()
     try:
         warehouse.ensure_tables()
@@ -117,20 +117,14 @@ def members_query(
 ) -> exp.Select:
     """(contact_id) of the members, from the user's models alone: contacts, facts and other segments are computed in
     it. Raises RunError when the warehouse does not understand it."""
-    contacts = template(contacts_query(compiled.specs.catalog))
+    contacts = template(contacts_query(compiled.specs.catalog), compiled.words)
     standalone = compiled.segments[segment].standalone.removeprefix("with ")
 
     def place(model: str) -> exp.Table:
-        return exp.table_(CONTACTS) if model == CONTACTS else workspace.dbt.relation(model)
+        return exp.table_(CONTACTS) if model == CONTACTS else workspace.models.relation(model)
 
-    query = fill(
-        f"with {CONTACTS} as (\n{indent(contacts)}\n),\n{standalone}",
-        relation=place,
-        as_of=as_of,
-        zone=compiled.zone,
-        tick_id="",
-        dialect=warehouse.dialect,
-    )
+    text = f"with {CONTACTS} as (\n{indent(contacts)}\n),\n{standalone}"
+    query = Filling(place, as_of, compiled.zone, "", compiled.words).query(text)
     if problem := warehouse.bind(query):
         raise RunError(
             f"segment {segment} cannot be evaluated: {problem}. Mend the model or the catalog; if the model is new, "

@@ -12,7 +12,7 @@ from segflow.specs.project import Specs
 from segflow.specs.segment import SegmentSpec
 
 
-def part_of(specs: Specs, segment: str) -> Compiled:
+def compile_one(specs: Specs, segment: str) -> Compiled:
     """The compiled project of one segment and what it needs; it has the same SQL as in the whole project. Raises
     SpecError when a .sql segment leaves its allowlist."""
     graph = {name: _references(specs, name) & set(specs.segments) for name in specs.segments}

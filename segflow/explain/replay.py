@@ -23,6 +23,7 @@ from segflow.segments.nodes import Fact, Member, Node
 from segflow.segments.predicate import Columns, two_valued
 from segflow.segments.sql import BOUND, REF, TICK_ID, col, ident, is_not_null, left_join, named, select, typed
 from segflow.specs.catalog import Catalog
+from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.tables import TABLES
 
@@ -162,7 +163,7 @@ class Replay:
             if isinstance(node, exp.Table) and node.name.startswith(REF):
                 return self._place(node.name.removeprefix(REF), node.alias)
             if isinstance(node, exp.In) and len(node.expressions) == 1 and _is_call(node.expressions[0], BOUND):
-                return exp.ArrayContains(this=lay(node.expressions[0]), expression=node.this)
+                return words.list_contains(lay(node.expressions[0]), node.this)
             if _is_call(node, BOUND):
                 return col(node.expressions[0].name, _MOMENTS)
             return exp.Literal.string("") if _is_call(node, TICK_ID) else node

@@ -12,7 +12,7 @@ from segflow.exports.rows import check_contacts
 from segflow.history.lookup import segment_keys
 from segflow.history.members import Wanted, members_query, stage_wanted
 from segflow.segments.compiler import CONTACTS
-from segflow.segments.emit import fill, indent, template
+from segflow.segments.emit import Filling, indent, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model, collect, hoist
 from segflow.segments.membership_models import contact_columns, join_facts, segment_model
@@ -26,6 +26,7 @@ from segflow.specs.conditions import Condition
 from segflow.specs.project import Specs
 from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.words import Words
 
 _MEMBERS = "matching_members"
 
@@ -50,20 +51,20 @@ def stage_matching(
     keys = segment_keys(warehouse, specs.segments)
     stage_wanted(warehouse, [Wanted(name, keys.get(name, name)) for name in sorted(references(node))])
     warehouse.stage(_MEMBERS, members_query(tick.tick_id, past=past))
-    query = fill(
-        _text(node, specs),
-        relation=lambda model: relation(model) if model == CONTACTS else resolve(model),
-        as_of=tick.as_of,
-        zone=zone,
-        tick_id=tick.tick_id,
-        dialect=warehouse.dialect,
+    filling = Filling(
+        lambda model: relation(model) if model == CONTACTS else resolve(model),
+        tick.as_of,
+        zone,
+        tick.tick_id,
+        warehouse.words,
     )
+    query = filling.query(_text(node, specs, warehouse.words))
     if fault := warehouse.bind(query):
         raise RunError(f"the condition cannot be evaluated with what the last tick built: {fault}")
     return warehouse.stage("matching", query)
 
 
-def _text(node: Node, specs: Specs) -> str:
+def _text(node: Node, specs: Specs, words: Words) -> str:
     """One text with the facts as CTEs that bear the names of their models."""
     columns = collect([node])
     query = join_facts(select([col("contact_id", CONTACTS)], ref(CONTACTS, CONTACTS)), [node], columns)
@@ -74,8 +75,10 @@ def _text(node: Node, specs: Specs) -> str:
         same = exp.EQ(this=col("contact_id", alias), expression=col("contact_id", CONTACTS))
         left_join(query, members.subquery(alias), same)
     member = contact_columns(columns, member=lambda segment: is_not_null(col("contact_id", segment_model(segment))))
-    body = template(query.where(predicate(node, member)))
-    ctes = {model: template(fact_query(group, specs.catalog)) for model, group in sorted(by_model(columns).items())}
+    body = template(query.where(predicate(node, member)), words)
+    ctes = {
+        model: template(fact_query(group, specs.catalog), words) for model, group in sorted(by_model(columns).items())
+    }
     for model in ctes:
         body = body.replace(f"{{{{ ref('{model}') }}}}", model)
     facts = ",\n".join(f"{model} as (\n{indent(text)}\n)" for model, text in ctes.items())

@@ -12,13 +12,13 @@ from segflow.segments.compiler import CONTACTS
 from segflow.segments.sql import case_when, col, named
 from segflow.specs.exports import OWN_COLUMNS, Kind
 from segflow.specs.types import ValueType
+from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
 
 _ROWS = "found"
 KEY = "_segment"
 """The first column of what is read for files; no attribute can have this name."""
-_JSON_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,11 @@ def json_lines(query: exp.Select, columns: Sequence[tuple[str, ValueType | None]
     for name, kind in columns:
         value = values[name]
         if kind == "timestamp":
-            value = exp.TimeToStr(this=value, format=exp.Literal.string(_JSON_TIME))
+            value = words.iso_time(value)
         elif kind == "number":
-            value = case_when(exp.Anonymous(this="isfinite", expressions=[value]), value.copy())
-        fields.append(exp.PropertyEQ(this=exp.Literal.string(name), expression=value))
-    line = exp.Anonymous(this="to_json", expressions=[exp.Struct(expressions=fields)])
-    as_text = exp.DPipe(this=exp.cast(line, "VARCHAR"), expression=exp.Chr(expressions=[exp.Literal.number(10)]))
+            value = case_when(words.finite(value), value.copy())
+        fields.append((name, value))
+    as_text = exp.DPipe(this=words.json_line(fields), expression=exp.Chr(expressions=[exp.Literal.number(10)]))
     return query.select(named(values[KEY], KEY), named(as_text, "line"), append=False)
 
 

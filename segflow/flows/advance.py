@@ -17,21 +17,21 @@ from sqlglot import exp
 
 from segflow.crossings.names import current_names
 from segflow.errors import RunError
-from segflow.flows import message_guard as guards
 from segflow.flows import prepare
 from segflow.flows.conditions import Conditions
+from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.outbox.retriggers import Retrigger
-from segflow.segments.compiler import CONTACTS, Compiled
-from segflow.segments.emit import fill, template
+from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns
 from segflow.segments.nodes import Sql, facts_of
 from segflow.segments.predicate import predicate
 from segflow.segments.sql import col, ref
 from segflow.specs.flow import BranchStep
+from segflow.ticks import ledger as ticks
+from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.dbt import DbtProject
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, load_query
 
@@ -53,34 +53,25 @@ class FlowResult:
 
 
 def advance(
-    compiled: Compiled,
-    warehouse: Warehouse,
-    dbt: DbtProject,
-    tick_id: str,
-    as_of: datetime,
-    before: str,
-    stale: dict[str, str],
-    broken: dict[str, str],
+    context: TickContext,
+    faults: Faults,
     released: Collection[str] = (),
     unreadable: Mapping[str, str] | None = None,
     retriggers: Sequence[Retrigger] = (),
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
-    `before` is the id of the tick before ("" at the first); `stale` has words for each segment that is stale or held.
+    `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
     A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
     reason). `retriggers` are what people offer to flows again. Returns the flows that are held. Raises
     StaleGenerationError when facts were built for another tick.
     """
-    work = _Advance(compiled, warehouse, dbt, tick_id, as_of, before)
-    return work.run(stale, broken, released, unreadable or {}, retriggers)
+    return _Advance(context).run(faults, released, unreadable or {}, retriggers)
 
 
-def unreadable(
-    compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime
-) -> dict[str, str]:
+def unreadable(context: TickContext) -> dict[str, str]:
     """The flows whose conditions look at rows that cannot be read, with the reason. Reads all of those rows."""
-    return _Advance(compiled, warehouse, dbt, tick_id, as_of, "").unreadable()
+    return _Advance(context).unreadable()
 
 
 def results(warehouse: Warehouse, tick_id: str) -> list[FlowResult]:
@@ -94,44 +85,42 @@ def enrollments_view() -> exp.Query:
 
 
 class _Advance:
-    def __init__(
-        self, compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime, before: str
-    ) -> None:
-        self.compiled, self.warehouse, self.dbt = compiled, warehouse, dbt
-        self.tick_id, self.as_of, self.before = tick_id, as_of, before
+    def __init__(self, context: TickContext) -> None:
+        self.context = context
+        self.compiled, self.warehouse = compiled, warehouse = context.compiled, context.warehouse
+        self.tick_id, self.as_of = context.tick_id, context.as_of
+        before = ticks.previous(warehouse, self.tick_id)
+        self.before = before.tick_id if before else ""
         self.changed, self.ended, self.offering = False, 0, False
         nodes = {f"{flow}/{place}": n for flow, found in compiled.conditions.items() for place, n in found.items()}
-        last_tick = warehouse.scalar(
-            exp.select("as_of").from_(relation("ticks")).where(exp.column("tick_id").eq(exp.Literal.string(before)))
-        )
-        self.keys = current_names(warehouse, tick_id)
+        last_tick = before.as_of if before else None
+        self.keys = current_names(warehouse, self.tick_id)
         catalog = compiled.specs.catalog
-        self.conditions = Conditions(nodes, compiled.columns, catalog, self._resolve, self.keys, last_tick)
+        self.conditions = Conditions(nodes, compiled.columns, catalog, context.fill, self.keys, last_tick)
 
     def run(
         self,
-        stale: dict[str, str],
-        broken: dict[str, str],
+        faults: Faults,
         released: Collection[str],
         unreadable: Mapping[str, str],
         retriggers: Sequence[Retrigger],
     ) -> set[str]:
         w = self.warehouse
-        flows = prepare.flows_now(self.compiled, w, stale, broken, self.before)
+        flows = prepare.flows_now(self.context, faults, self.before)
         # What flows that are gone have left behind must go too.
         left = ("flow_positions", "flow_waiting")
         if not flows and not any(self._count(relation(table)) for table in left):
             return set()
-        check_generation(w, self._models_read(broken), self.tick_id)
+        check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
         w.stage("steps", prepare.step_table(self.compiled, self.as_of))
         w.stage("edges", prepare.edge_table(self.compiled, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         w.stage("updates", prepare.update_table(self.compiled))
-        self.offering = stage_offers(self.compiled, w, flows, self.keys, retriggers, self.tick_id)
+        self.offering = stage_offers(self.context, flows, self.keys, retriggers)
         self._decide(flows)
-        over = guards.held_flows(self.compiled, w, flows, released)
+        over = held_flows(self.compiled, w, flows, released)
         if over:
             # Flows do not meddle with each other within a tick: the others come out as they did.
             prepare.hold(flows, over)
@@ -160,20 +149,7 @@ class _Advance:
     def _query(self, name: str, **parameters: Parameter) -> exp.Query:
         return load_query(_SQL / f"{name}.sql", as_of=self.as_of, tick_id=self.tick_id, **parameters)
 
-    def _resolve(self, query: exp.Query) -> exp.Query:
-        return fill(
-            template(query),
-            relation=lambda model: relation(model) if self._is_generated(model) else self.dbt.relation(model),
-            as_of=self.as_of,
-            zone=self.compiled.zone,
-            tick_id=self.tick_id,
-            dialect=self.warehouse.dialect,
-        )
-
-    def _is_generated(self, model: str) -> bool:
-        return model == CONTACTS or model in self.compiled.fact_models()
-
-    def _models_read(self, broken: dict[str, str]) -> list[str]:
+    def _models_read(self, broken: Mapping[str, str]) -> list[str]:
         usable = {column.model for column in self.compiled.columns.values() if column.name not in broken}
         return [CONTACTS, *sorted(usable)]
 
@@ -225,14 +201,15 @@ class _Advance:
         for flow, named in self.compiled.conditions.items():
             for node in (below for tree in named.values() for below in tree.walk() if isinstance(below, Sql)):
                 asked = exp.select(exp.Max(this=col("contact_id", CONTACTS))).from_(ref(CONTACTS, CONTACTS))
-                tried = self.warehouse.attempt(self._resolve(asked.where(predicate(node, contact_columns({})))))
+                tried = self.warehouse.attempt(self.context.fill(asked.where(predicate(node, contact_columns({})))))
                 if isinstance(tried, str):
                     found[flow] = f"{self.compiled.specs.flows[flow].file}: {tried}"
             own = [fact for node in named.values() for fact in facts_of(node) if fact.per_enrollment]
             for model in sorted({fact.model for fact in own}):
                 rows = row_query([fact for fact in own if fact.model == model], self.compiled.specs.catalog)
                 largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
-                tried = self.warehouse.attempt(self._resolve(exp.select(*largest).from_(rows.subquery("looked_at"))))
+                looked_at = exp.select(*largest).from_(rows.subquery("looked_at"))
+                tried = self.warehouse.attempt(self.context.fill(looked_at))
                 if isinstance(tried, str):
                     found[flow] = f"{model.replace('facts__', '').replace('_', ' ', 1)}: {tried}"
         return found
@@ -302,14 +279,14 @@ class _Advance:
         oldest = min((str(row["consumed_to"]) for row in flows if row["status"] in ("active", "paused")), default=None)
         if oldest is None:
             return []
-        ticks = (
+        pending = (
             exp.select("tick_id", "as_of")
             .from_(relation("ticks"))
             .where(exp.column("tick_id") > exp.Literal.string(oldest))
             .where(exp.column("tick_id") <= exp.Literal.string(self.tick_id))
             .order_by("tick_id")
         )
-        return [(row["tick_id"], row["as_of"].replace(tzinfo=UTC)) for row in self.warehouse.rows(ticks)]
+        return [(row["tick_id"], row["as_of"].replace(tzinfo=UTC)) for row in self.warehouse.rows(pending)]
 
     def _move(self, active: list[str]) -> None:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""

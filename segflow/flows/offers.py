@@ -11,8 +11,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.outbox.retriggers import Retrigger
-from segflow.segments.compiler import Compiled
-from segflow.warehouse.base import Warehouse, relation
+from segflow.ticks.context import TickContext
+from segflow.warehouse.base import relation
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
@@ -26,18 +26,17 @@ CONTACTS = pa.schema([("id", pa.string()), ("contact_id", pa.string())])
 
 
 def stage_offers(
-    compiled: Compiled,
-    warehouse: Warehouse,
+    context: TickContext,
     flows: Sequence[Mapping[str, Any]],
     keys: Mapping[str, str],
     retriggers: Sequence[Retrigger],
-    tick_id: str,
 ) -> bool:
     """Stage `asked` (what is offered) and `offers` (the contacts of it); says whether there is anything.
 
     `flows` are the rows of `prepare.flows_now`, `keys` is segment -> its key. Reads `temp.edges`.
     """
-    asked = [_included(row["flow"]) for row in _to_include(compiled, warehouse, flows, tick_id)]
+    warehouse = context.warehouse
+    asked = [_included(row["flow"]) for row in _to_include(context, flows)]
     asked += [_retriggered(one, keys) for one in retriggers]
     warehouse.stage("asked", pa.Table.from_pylist(asked, schema=ASKED))
     if not asked:
@@ -50,17 +49,16 @@ def stage_offers(
     return True
 
 
-def _to_include(
-    compiled: Compiled, warehouse: Warehouse, flows: Sequence[Mapping[str, Any]], tick_id: str
-) -> list[Mapping[str, Any]]:
+def _to_include(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The active flows that have not been offered their present members yet."""
-    wanted = [r for r in flows if r["status"] == "active" and compiled.specs.flows[r["flow"]].spec.include_members]
+    specs = context.compiled.specs.flows
+    wanted = [row for row in flows if row["status"] == "active" and specs[row["flow"]].spec.include_members]
     if not wanted:
         return []
     done = exp.select("flow").from_(relation("flow_offers")).where(exp.column("offer").eq(_text(INCLUDE_MEMBERS)))
     # This tick's own row is there when a dead attempt is repeated.
-    done = done.where(exp.column("tick_id").neq(_text(tick_id)))
-    included = {row["flow"] for row in warehouse.rows(done)}
+    done = done.where(exp.column("tick_id").neq(_text(context.tick_id)))
+    included = {row["flow"] for row in context.warehouse.rows(done)}
     return [row for row in wanted if row["flow"] not in included]
 
 

@@ -19,6 +19,7 @@ from segflow.segments.compiler import Compiled, needs
 from segflow.segments.facts import own_parts
 from segflow.segments.nodes import Crossed, Member
 from segflow.specs import flow as f
+from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
 
 FLOWS_NOW = pa.schema(
@@ -47,15 +48,14 @@ _VERSIONS = pa.schema(
 _MOVES = pa.schema([("flow", pa.string()), ("step", pa.string()), ("next_step", pa.string())])
 
 
-def flows_now(
-    compiled: Compiled, warehouse: Warehouse, stale: dict[str, str], broken: dict[str, str], before: str
-) -> list[dict[str, Any]]:
+def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[str, Any]]:
     """One row per flow of the project. `before` is the id of the tick before: a new flow starts from there.
 
     A flow is `held` when a segment that it needs is stale or held, or a fact could not be evaluated: it stands still,
-    takes in no one and keeps its cursor, so that nothing is lost and nothing is decided on old data. `stale` has words
-    for each such segment that go on after its name.
+    takes in no one and keeps its cursor, so that nothing is lost and nothing is decided on old data. `faults.segments`
+    has words for each such segment that go on after its name.
     """
+    compiled, warehouse = context.compiled, context.warehouse
     versions = _versions(warehouse)
     # Those of the tick before only: a flow that was away since does not catch up the ticks it has missed.
     last = exp.select("flow", "consumed_to").from_(relation("flow_cursors"))
@@ -67,7 +67,7 @@ def flows_now(
         known = versions.get(flow, [])
         mark = fingerprint(spec)
         current = known[-1] if known and known[-1]["fingerprint"] == mark else None
-        reason = _held(flow, compiled, stale, broken) if spec.status == "active" else None
+        reason = _held(flow, compiled, faults) if spec.status == "active" else None
         rows.append(
             {
                 "flow": flow,
@@ -233,15 +233,15 @@ def hold(rows: list[dict[str, Any]], faults: dict[str, str]) -> None:
             row |= {"status": "held", "reason": faults[row["flow"]]}
 
 
-def _held(flow: str, compiled: Compiled, stale: dict[str, str], broken: dict[str, str]) -> str | None:
+def _held(flow: str, compiled: Compiled, faults: Faults) -> str | None:
     nodes = compiled.conditions[flow].values()
     segments = {found.segment for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
     segments |= {_edge(edge)[1] for edge in compiled.specs.flows[flow].spec.edges()}
-    for segment in sorted(segments & set(stale)):
-        return f"segment {segment} {stale[segment]}"
+    for segment in sorted(segments & set(faults.segments)):
+        return f"segment {segment} {faults.segments[segment]}"
     parts = {part for node in nodes for part in needs(node, compiled.columns) | own_parts(node)}
-    for part in sorted(parts & set(broken)):
-        return f"{part}: {broken[part]}"
+    for part in sorted(parts & set(faults.parts)):
+        return f"{part}: {faults.parts[part]}"
     return None
 
 

@@ -18,6 +18,7 @@ from segflow.segments.sql import case_when, col, is_not_null, is_null, named, se
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_settings import known_zone
 from segflow.specs.types import ValueType
+from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import load_query
 
@@ -92,12 +93,10 @@ def _read(attributes: list[str], catalog: Catalog) -> exp.Query:
 
 def _value(text: exp.Expr, kind: ValueType) -> exp.Expr:
     if kind == "timestamp":
-        # A cast to a timestamp without zone would ignore the offset that the text names.
-        instant = exp.TryCast(this=text, to=exp.DataType(this=exp.DataType.Type.TIMESTAMPTZ))
-        return exp.AtTimeZone(this=instant, zone=exp.Literal.string("UTC"))
+        return words.utc_time(text)
     value = typed(text, kind)
     if kind == "number":
-        return case_when(exp.func("isfinite", value), value.copy())
+        return case_when(words.finite(value), value.copy())
     return value
 
 

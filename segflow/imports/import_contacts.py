@@ -19,7 +19,7 @@ from segflow.imports.good_rows import Checked, check_rows
 from segflow.imports.import_files import Refused, given_table, read_file
 from segflow.outbox.imports import Batch
 from segflow.specs.catalog import Catalog
-from segflow.warehouse.duckdb.warehouse import scratch
+from segflow.warehouse.engines import scratch
 from segflow.workspace import Workspace
 
 
@@ -61,7 +61,7 @@ def import_contacts(
     given = given_table(source) if isinstance(source, pa.Table) else read_file(Path(source))
     columns = targets(given, catalog, mapping)
     owned = any(name != CONTACT and catalog.contacts.attributes[name].written_by == "source" for name in columns)
-    if owned and project.warehouse_path.exists():
+    if owned and project.engine.exists():
         with project.warehouse() as warehouse:
             warehouse.ensure_tables()
             checked = check_rows(warehouse, given, columns, catalog)

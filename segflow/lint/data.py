@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,13 @@ from sqlglot import exp
 from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.lint.uses import CONTACT, source_words
-from segflow.segments.compiler import Compiled
-from segflow.segments.emit import fill, template
 from segflow.segments.fact_models import label_rows, row_column, source_rows
-from segflow.segments.membership_models import CONTACTS, contacts_query
+from segflow.segments.membership_models import contacts_query
 from segflow.segments.nodes import Source, Value
 from segflow.segments.sql import col, is_not_null, named, ref, select, text_literal, typed
-from segflow.ticks.ledger import TickRow
-from segflow.warehouse.base import Warehouse, relation
+from segflow.ticks.context import TickContext
+from segflow.warehouse import words
+from segflow.warehouse.base import relation
 
 LIMIT = Duration.parse("10 seconds")
 """A query that runs longer is stopped, and what it would have told is left out."""
@@ -39,12 +38,9 @@ class Seen:
 class Data:
     """The data as the last tick saw it. What could not be asked is in `skipped`, in words."""
 
-    def __init__(
-        self, compiled: Compiled, warehouse: Warehouse, resolve: Callable[[str], exp.Table], tick: TickRow
-    ) -> None:
-        """`resolve` gives the relation of a dbt model, or raises RunError."""
-        self.compiled, self.warehouse, self.tick = compiled, warehouse, tick
-        self._resolve = resolve
+    def __init__(self, context: TickContext, contacts: int) -> None:
+        """`contacts`: how many there were at the tick."""
+        self.context, self.compiled, self.contacts = context, context.compiled, contacts
         self.skipped: list[str] = []
 
     def seen(self, source: Source, values: Iterable[Value], texts: Iterable[tuple[Value, str, bool]]) -> Seen | None:
@@ -56,7 +52,7 @@ class Data:
         for number, (value, text, fold) in enumerate(texts):
             column, literal = self._column(source, value), text_literal(text)
             same = (
-                exp.EQ(this=exp.Lower(this=column), expression=exp.Lower(this=literal))
+                exp.EQ(this=words.lower(column), expression=words.lower(literal))
                 if fold
                 else exp.EQ(this=column, expression=literal)
             )
@@ -120,10 +116,10 @@ class Data:
             exp.select(col("segment", "sizes"), col("members", "sizes"), col("fingerprint", "versions"))
             .from_(relation("segment_sizes").as_(sizes.name))
             .join(relation("segment_versions").as_(versions.name), on=on, join_type="left")
-            .where(col("tick_id", "sizes").eq(exp.Literal.string(self.tick.tick_id)))
+            .where(col("tick_id", "sizes").eq(exp.Literal.string(self.context.tick_id)))
             .where(col("status", "sizes").eq(exp.Literal.string("ok")))
         )
-        return {row["segment"]: (row["members"], row["fingerprint"]) for row in self.warehouse.rows(query)}
+        return {row["segment"]: (row["members"], row["fingerprint"]) for row in self.context.warehouse.rows(query)}
 
     def _rows(self, source: Source, values: list[Value]) -> exp.Query:
         catalog = self.compiled.specs.catalog
@@ -148,15 +144,7 @@ class Data:
 
     def _ask(self, query: exp.Select, what: str) -> list[dict[str, Any]] | None:
         try:
-            filled = fill(
-                template(query),
-                relation=self._relation,
-                as_of=self.tick.as_of,
-                zone=self.compiled.zone,
-                tick_id=self.tick.tick_id,
-                dialect=self.warehouse.dialect,
-            )
-            found = self.warehouse.attempt(filled, LIMIT)
+            found = self.context.warehouse.attempt(self.context.fill(query), LIMIT)
         except RunError as error:
             found = str(error)
         if isinstance(found, str):
@@ -165,6 +153,3 @@ class Data:
             return None
         rows: list[dict[str, Any]] = found.to_pylist()
         return rows
-
-    def _relation(self, model: str) -> exp.Table:
-        return relation(model) if model == CONTACTS else self._resolve(model)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import duckdb
-
-from segflow.errors import InputError, RunError, did_you_mean
+from segflow.errors import InputError, RunError, WarehouseError, did_you_mean
 from segflow.lint.data import Data
 from segflow.lint.findings import Finding, Report
 from segflow.lint.with_data import with_data
 from segflow.lint.without_data import without_data
 from segflow.specs.segment import NamedSegment
 from segflow.ticks import ledger as ticks
+from segflow.warehouse.tick import Tick
 from segflow.workspace import Workspace
 
 
@@ -40,7 +39,7 @@ def examine(project: Workspace, segments: Sequence[str] = ()) -> Report:
 
 
 def _look_at_data(project: Workspace, report: Report, chosen: Sequence[NamedSegment]) -> None:
-    if not project.warehouse_path.exists():
+    if not project.engine.exists():
         report.skipped.append(_NO_TICK)
         return
     try:
@@ -49,10 +48,10 @@ def _look_at_data(project: Workspace, report: Report, chosen: Sequence[NamedSegm
             if tick is None or tick.contacts is None:
                 report.skipped.append(_NO_TICK)
                 return
-            data = Data(project.compiled, warehouse, project.dbt.relation, tick)
+            data = Data(project.context(warehouse, Tick(tick.tick_id, tick.as_of)), tick.contacts)
             with_data(report, data, chosen)
             report.skipped += data.skipped
-    except (RunError, duckdb.Error) as error:
+    except (RunError, WarehouseError) as error:
         report.skipped.append(f"the rules that need data: {str(error).splitlines()[0]}")
 
 

@@ -117,13 +117,13 @@ def _windows(report: Report, data: Data, found: Sequence[RowsUse]) -> None:
         if use.span is None or first is None:
             continue
         model, time = first
-        begin = time.replace(tzinfo=data.tick.as_of.tzinfo)
+        begin = time.replace(tzinfo=data.context.as_of.tzinfo)
         try:
-            back = Bound("instant", use.span).instant(data.tick.as_of)
+            back = Bound("instant", use.span).instant(data.context.as_of)
         except InputError:
             continue  # longer than any calendar: the tick says so
-        if back < begin <= data.tick.as_of:
-            days = (data.tick.as_of - begin).days
+        if back < begin <= data.context.as_of:
+            days = (data.context.as_of - begin).days
             what = f"this looks {use.span} back, and the first row of model {model} is {days:,} days old"
             do = "load older rows, or shorten the window"
             report.add(use.segment, "window-longer-than-data", use.span_loc, what, do)
@@ -144,7 +144,7 @@ def _labels(report: Report, data: Data, found: Sequence[LabelUse]) -> None:
 
 
 def _sizes(report: Report, data: Data, segments: Sequence[NamedSegment]) -> None:
-    sizes, contacts = data.sizes(), data.tick.contacts
+    sizes, contacts = data.sizes(), data.contacts
     for segment in segments:
         members, fingerprint = sizes.get(segment.id, (None, None))
         if members is None or fingerprint != data.compiled.segments[segment.id].fingerprint:

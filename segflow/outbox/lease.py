@@ -18,17 +18,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select, update
 
 from segflow.errors import LeaseHeldError, LeaseLostError, RunError
 from segflow.outbox.database import Database
-from segflow.outbox.schema import lease as leases
-
-if TYPE_CHECKING:
-    from segflow.outbox.store import DeliveryStore
+from segflow.outbox.processes import machine, process_identity
+from segflow.outbox.schema import lease as lease_rows
 
 TICK_LEASE = "tick"
 _NOTHING_MORE = "Nothing more is written here; run segflow tick again, it resumes what is left."
@@ -69,7 +66,7 @@ class LeaseTable:
         with self._database.write("lease") as connection:
             now = self._database.now(connection)
             free = {"name": name, "token": 0, "acquired_at": now, "expires_at": now}
-            connection.execute(self._database.insert_or_ignore(leases), [free])
+            connection.execute(self._database.insert_or_ignore(lease_rows), [free])
             row = self._row(connection, name)
             assert row is not None
             token, since = row.token, row.acquired_at
@@ -86,7 +83,7 @@ class LeaseTable:
                 "pid": os.getpid(),
                 "process": process_identity(os.getpid()),
             }
-            connection.execute(update(leases).where(leases.c.name == name).values(**values))
+            connection.execute(update(lease_rows).where(lease_rows.c.name == name).values(**values))
             return Lease(name, holder, token)
 
     def renew(self, lease: Lease, ttl: float, *, detached: bool = False) -> None:
@@ -100,7 +97,7 @@ class LeaseTable:
         with self._database.write("renew") as connection:
             self.check_in(connection, lease)
             values["expires_at"] = self._database.now(connection) + timedelta(seconds=ttl)
-            connection.execute(update(leases).where(leases.c.name == lease.name).values(**values))
+            connection.execute(update(lease_rows).where(lease_rows.c.name == lease.name).values(**values))
 
     def check(self, lease: Lease) -> None:
         """Raise LeaseLostError when the lease ran out or another holder has it by now."""
@@ -133,30 +130,34 @@ class LeaseTable:
 
     def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens when it is lost already."""
-        held = (leases.c.name == lease.name) & (leases.c.token == lease.token) & (leases.c.holder == lease.holder)
+        held = (
+            (lease_rows.c.name == lease.name)
+            & (lease_rows.c.token == lease.token)
+            & (lease_rows.c.holder == lease.holder)
+        )
         with self._database.write("lease_release") as connection:
-            connection.execute(update(leases).where(held).values(holder=None, pid=None, process=None))
+            connection.execute(update(lease_rows).where(held).values(holder=None, pid=None, process=None))
 
     def _row(self, connection: Connection, name: str, *, lock: bool = True) -> Row[Any] | None:
-        query = select(leases).where(leases.c.name == name)
+        query = select(lease_rows).where(lease_rows.c.name == name)
         return connection.execute(query.with_for_update() if lock else query).one_or_none()
 
 
 @contextlib.contextmanager
-def held_lease(store: DeliveryStore, holder: str, ttl: float = 60, *, keep: bool = False) -> Iterator[Lease]:
+def held_lease(leases: LeaseTable, holder: str, ttl: float = 60, *, keep: bool = False) -> Iterator[Lease]:
     """Hold the tick's lease while the block runs, renewed by a thread every third of `ttl` seconds.
 
     The block is not interrupted when the lease is lost: its next write to the store raises LeaseLostError. With `keep`
     the lease stays with `holder` for `ttl` seconds after the block, for the next process of the same run.
     Raises LeaseHeldError when another holder has it.
     """
-    lease = store.leases.acquire(holder, ttl)
+    lease = leases.acquire(holder, ttl)
     done = threading.Event()
 
     def beat() -> None:
         while not done.wait(ttl / 3):
             try:
-                store.leases.renew(lease, ttl)
+                leases.renew(lease, ttl)
             except LeaseLostError as error:
                 log.error("%s", error)
                 return
@@ -171,9 +172,9 @@ def held_lease(store: DeliveryStore, holder: str, ttl: float = 60, *, keep: bool
         thread.join()
         if keep:
             with contextlib.suppress(LeaseLostError):
-                store.leases.renew(lease, ttl, detached=True)
+                leases.renew(lease, ttl, detached=True)
         else:
-            store.leases.release(lease)
+            leases.release(lease)
 
     try:
         yield lease
@@ -185,41 +186,11 @@ def held_lease(store: DeliveryStore, holder: str, ttl: float = 60, *, keep: bool
     let_go()
 
 
-def process_identity(pid: int) -> str | None:
-    """What tells this process from a later one with the same pid: boot, pid namespace, start time.
-
-    None when it does not exist (a zombie counts as dead), an empty string where there is no /proc to ask.
-    """
-    if not Path("/proc/self/stat").exists():
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            pass
-        return ""
-    try:
-        # The name of the program stands in parentheses and may hold anything, blanks and parentheses included.
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in ("Z", "X") else f"{_machine()}/{fields[19]}"
-
-
-def _machine() -> str:
-    """This boot and pid namespace. A pid says nothing about processes of other ones, even under the same host name."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    try:
-        return f"{boot.read_text().strip()}/{os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return "unknown"
-
-
 def _died(row: Row[Any]) -> bool:
     """Is the holder certainly dead? In doubt no: the lease then ends by expiring."""
     if row.pid is None or row.process is None or row.host != socket.gethostname():
         return False
-    if row.process and row.process.rpartition("/")[0] != _machine():
+    if row.process and row.process.rpartition("/")[0] != machine():
         return False
     return bool(process_identity(row.pid) != row.process)
 

@@ -13,7 +13,7 @@ from segflow.flows import advance as flows
 from segflow.flows import prepare
 from segflow.plan.result import Change, FlowPlan, MovePlan, Plan, SegmentPlan
 from segflow.segments.compiler import Compiled
-from segflow.stages.run import TickRun
+from segflow.stages.tick_run import TickRun
 from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import literal, load_query

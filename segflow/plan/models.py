@@ -1,6 +1,6 @@
 """The generated models, run inside a rehearsal in place of dbt: from the specs as they are, not from files.
 
-The user's own models are read as dbt has left them. It stands in for `DbtProject` wherever a tick's stages use one.
+The user's own models are read as dbt has left them. It stands in for dbt wherever a tick's stages run models.
 """
 
 from __future__ import annotations
@@ -10,40 +10,37 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
-import duckdb
 from sqlglot import exp
 
 from segflow.durations import Duration
-from segflow.errors import TimeLimitError
+from segflow.errors import TimeLimitError, WarehouseError
 from segflow.segments.compiler import Compiled
-from segflow.segments.emit import TABLE, fill, refs
+from segflow.segments.emit import TABLE, Filling, refs
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.dbt import DbtProject, ModelResult
-from segflow.warehouse.duckdb.warehouse import plain_message
+from segflow.warehouse.models import ModelResult, Models
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
 
 
 class RehearsedModels:
-    """The models of a project in one rehearsal at `as_of`."""
+    """The models of a project in one rehearsal at `as_of`. `real` has the user's models."""
 
-    def __init__(self, compiled: Compiled, dbt: DbtProject, warehouse: Warehouse, as_of: datetime) -> None:
-        self.compiled, self.dbt, self.warehouse, self.as_of = compiled, dbt, warehouse, as_of
+    def __init__(self, compiled: Compiled, real: Models, warehouse: Warehouse, as_of: datetime) -> None:
+        self.compiled, self.real, self.warehouse, self.as_of = compiled, real, warehouse, as_of
         self.texts = {PurePath(path).stem: text for path, text in compiled.files.items()}
-
-    @property
-    def warehouse_path(self) -> Path:
-        return self.dbt.warehouse_path
 
     def relation(self, model: str) -> exp.Table:
         """The relation of a model: of a generated one whether or not it is on disk."""
-        return relation(model) if model in self.texts else self.dbt.relation(model)
+        return relation(model) if model in self.texts else self.real.relation(model)
 
     def code(self, model: str) -> str:
-        return self.dbt.code(model)
+        return self.real.code(model)
+
+    def forget(self) -> None:
+        pass
 
     def run(
         self,
@@ -76,14 +73,8 @@ class RehearsedModels:
         """Why it cannot be built, None when it was."""
         config = _CONFIG.search(text)
         try:
-            query = fill(
-                _CONFIG.sub("", text),
-                relation=self.relation,
-                as_of=self.as_of,
-                zone=self.compiled.zone,
-                tick_id=tick_id,
-                dialect=self.warehouse.dialect,
-            )
+            filling = Filling(self.relation, self.as_of, self.compiled.zone, tick_id, self.compiled.words)
+            query = filling.query(_CONFIG.sub("", text))
         except ValueError as error:
             return str(error)
         if fault := self.warehouse.bind(query):
@@ -96,8 +87,8 @@ class RehearsedModels:
             within: AbstractContextManager[None] = self.warehouse.time_limit(limit) if limit else nullcontext()
             with within:
                 self.warehouse.execute(exp.Create(this=relation(name), kind="TABLE", replace=True, expression=query))
-        except (duckdb.Error, TimeLimitError) as error:
-            return plain_message(str(error))
+        except (WarehouseError, TimeLimitError) as error:
+            return str(error)
         return None
 
     def _ordered(self, select: Sequence[str], texts: Mapping[str, str]) -> Iterator[str]:
@@ -118,6 +109,6 @@ class RehearsedModels:
             yield from (one for one in above(name) if one in chosen)
 
     def _file(self, model: str) -> str:
-        folder = self.dbt.directory / "models"
-        found = next(folder.rglob(f"{model}.sql"), None)
-        return str(found.relative_to(self.dbt.directory.parent)) if found is not None else model
+        project = self.compiled.specs.dbt_dir.resolve()
+        found = next((project / "models").rglob(f"{model}.sql"), None)
+        return str(found.relative_to(project.parent)) if found is not None else model

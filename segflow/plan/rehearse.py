@@ -21,12 +21,13 @@ from segflow.plan.gather import Before, plan_of
 from segflow.plan.models import RehearsedModels
 from segflow.plan.result import Plan
 from segflow.plan.store import RehearsedStore
-from segflow.stages.run import STAGES, TickReport, TickRun
+from segflow.stages.order import STAGES
+from segflow.stages.tick_report import TickReport
+from segflow.stages.tick_run import TickRun
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
+from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse
-from segflow.warehouse.duckdb.rehearsal import Rehearsal, rehearse
-from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.workspace import Workspace
 
 _LAST_STAGE = "advance"
@@ -35,14 +36,14 @@ _LAST_STAGE = "advance"
 class _Rehearsed(Workspace):
     """A project whose stages write into a rehearsal."""
 
-    def __init__(self, real: Workspace, warehouse: Rehearsal, store: DeliveryStore | None, as_of: datetime) -> None:
+    def __init__(self, real: Workspace, warehouse: Warehouse, store: DeliveryStore | None, as_of: datetime) -> None:
         super().__init__(real.root, real.holder)
         self._rehearsal = warehouse
         # What is in the dictionary is not computed.
         self.__dict__ |= {
             "specs": real.specs,
             "compiled": real.compiled,
-            "dbt": RehearsedModels(real.compiled, real.dbt, warehouse, as_of),
+            "models": RehearsedModels(real.compiled, real.models, warehouse, as_of),
             "store": RehearsedStore(store),
         }
 
@@ -57,9 +58,9 @@ class _RehearsedRun(TickRun):
     """A tick that commits nothing, and keeps no file of its ledgers."""
 
     @contextmanager
-    def commit(self, stage: str) -> Iterator[Warehouse]:
+    def commit(self, stage: str) -> Iterator[TickContext]:
         with self.project.warehouse() as warehouse:
-            yield warehouse
+            yield self.context(warehouse)
             self.row = self.row.with_(stage=stage)
             ticks.save(warehouse, self.row)
 
@@ -74,14 +75,14 @@ def plan(project: Workspace, as_of: datetime | None = None) -> Plan:
     as_of = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
     _ = project.compiled  # wrong specs are told before anything is opened
     store = _store(project)
-    if not project.warehouse_path.exists():
+    if not project.engine.transactions:
+        raise InputError(f"{project.engine.title} has no transaction to try a tick in; segflow plan needs one")
+    if not project.engine.exists():
         raise InputError(
-            f"there is no warehouse {project.warehouse_path} yet, and dbt has built nothing to plan with; run "
+            f"there is no warehouse {project.engine.where} yet, and dbt has built nothing to plan with; run "
             "segflow tick --no-send, which sends nothing"
         )
-    with project.warehouse() as warehouse:
-        assert isinstance(warehouse, DuckDBWarehouse)
-        return rehearse(warehouse, lambda rehearsal: _play(project, rehearsal, store, as_of))
+    return project.engine.rehearse(lambda rehearsal: _play(project, rehearsal, store, as_of))
 
 
 def _store(project: Workspace) -> DeliveryStore | None:
@@ -98,19 +99,19 @@ def _store(project: Workspace) -> DeliveryStore | None:
 def _check_built(project: Workspace, warehouse: Warehouse) -> None:
     """Before the first tick nobody but a person has run dbt."""
     model = project.specs.catalog.contacts.model
-    if warehouse.bind(exp.select("*").from_(project.dbt.relation(model))):
+    if warehouse.bind(exp.select("*").from_(project.models.relation(model))):
         raise InputError(
             f"no tick has run yet, and dbt has not built {model}: there is nothing to plan with. Run dbt build on your "
             "own models, or segflow tick --no-send, which sends nothing"
         )
 
 
-def _play(project: Workspace, warehouse: Rehearsal, store: DeliveryStore | None, as_of: datetime) -> Plan:
+def _play(project: Workspace, warehouse: Warehouse, store: DeliveryStore | None, as_of: datetime) -> Plan:
     warehouse.ensure_tables()
     last = ticks.last(warehouse)
     if store is not None:
         record.check(store, last)
-    record.check_whole(warehouse, project.warehouse_path)
+    record.check_whole(warehouse, project.engine.where)
     ticks.check_order(as_of, last)
     if last is not None and last.as_of == as_of:
         raise InputError(f"there is a tick at {as_of.isoformat()} already: give a later --as-of")

@@ -17,7 +17,7 @@ def compact(project: Workspace, older_than: Duration) -> list[Compacted]:
     The last tick keeps its files. It can be killed and repeated: a rebuild counts each row once in every state of it.
     Raises LeaseHeldError while a tick runs, RunError when a file is damaged.
     """
-    with held_lease(project.store, project.holder):
+    with held_lease(project.store.leases, project.holder):
         last = record.read(project.store)
         if last is None:
             return []

@@ -31,13 +31,13 @@ def rebuild_store(project: Workspace) -> RebuiltStore:
     Raises InputError when the delivery store is not behind the warehouse, LeaseHeldError while a tick runs, RunError
     when the warehouse is behind or lost itself.
     """
-    if not project.warehouse_path.exists():
-        raise RunError(f"the warehouse {project.warehouse_path} is lost, too: put one of the two back from a backup")
-    with held_lease(project.store, project.holder) as lease, project.warehouse() as warehouse:
+    if not project.engine.exists():
+        raise RunError(f"the warehouse {project.engine.where} is lost, too: put one of the two back from a backup")
+    with held_lease(project.store.leases, project.holder) as lease, project.warehouse() as warehouse:
         warehouse.ensure_tables()
         latest = ticks.last(warehouse)
         if latest is None:
-            raise InputError(f"the warehouse {project.warehouse_path} knows of no tick: there is nothing to take over")
+            raise InputError(f"the warehouse {project.engine.where} knows of no tick: there is nothing to take over")
         _check_needed(project, latest)
         adopted = adopt(warehouse, project.store, lease)
         crash_point("rebuild_store.adopted")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +14,6 @@ import pyarrow as pa
 from segflow.crashpoints import crash_point
 from segflow.crossings.names import show_last_names
 from segflow.errors import DamagedWarehouseError, InputError, RunError
-from segflow.files import sync
 from segflow.flows.advance import enrollments_view
 from segflow.outbox.deliveries import as_table
 from segflow.outbox.lease import Lease, held_lease
@@ -23,8 +21,7 @@ from segflow.outbox.store import DeliveryStore
 from segflow.rebuild.replay import REPLAYED, replayed
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
-from segflow.warehouse.duckdb.verify import damage
-from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.engine import Engine
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import TABLES
 from segflow.workspace import Workspace
@@ -57,7 +54,9 @@ def rebuild(project: Workspace) -> Rebuilt:
     another name and a new one is made. All or nothing, and it can be repeated. Raises InputError when there is nothing
     to rebuild from, LeaseHeldError while a tick runs, RunError when ledger files are missing or damaged.
     """
-    with held_lease(project.store, project.holder) as lease:
+    if not project.engine.file_backed:
+        raise InputError(f"{project.engine.title} keeps backups of its own; segflow rebuild is for warehouse files")
+    with held_lease(project.store.leases, project.holder) as lease:
         last = record.read(project.store)
         if last is None:
             raise InputError(
@@ -66,17 +65,17 @@ def rebuild(project: Workspace) -> Rebuilt:
             )
         files = LedgerFiles(project.ledgers_path)
         history = _history(files, last)
-        path = project.warehouse_path
-        fault = damage(path)
-        aside = _set_aside(path) if fault or not path.exists() else None
+        engine = project.engine
+        fault = engine.damage()
+        aside = engine.set_aside() if fault or not engine.exists() else None
         try:
-            rows, new_file = _load(path, files, history, project.store, lease)
+            rows, new_file = _load(engine, files, history, project.store, lease)
         except DamagedWarehouseError as error:
             if aside is not None:
                 raise
-            fault, aside = str(error), _set_aside(path)
-            rows, new_file = _load(path, files, history, project.store, lease)
-        return Rebuilt(last.tick_id, last.place, path, rows, aside, fault, new_file)
+            fault, aside = str(error), engine.set_aside()
+            rows, new_file = _load(engine, files, history, project.store, lease)
+        return Rebuilt(last.tick_id, last.place, engine.path, rows, aside, fault, new_file)
 
 
 def _history(files: LedgerFiles, last: ticks.TickRow) -> list[ticks.TickRow]:
@@ -93,28 +92,12 @@ def _history(files: LedgerFiles, last: ticks.TickRow) -> list[ticks.TickRow]:
     return found[::-1]
 
 
-def _set_aside(path: Path) -> Path | None:
-    """Give a damaged warehouse and its log another name. Returns the file's; None when there is only a log."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    moved = None
-    # The log last: without its file it belongs to nothing, and the next rebuild sets it aside.
-    for old in (path, path.with_name(f"{path.name}.wal")):
-        if old.exists():
-            new = old.with_name(f"{old.name}.damaged-{stamp}")
-            old.replace(new)
-            moved = moved or (new if old == path else None)
-            crash_point("rebuild.set_aside")
-    if moved is not None:
-        sync(path.parent)
-    return moved
-
-
 def _load(
-    path: Path, files: LedgerFiles, history: list[ticks.TickRow], store: DeliveryStore, lease: Lease
+    engine: Engine, files: LedgerFiles, history: list[ticks.TickRow], store: DeliveryStore, lease: Lease
 ) -> tuple[dict[str, int], bool]:
     """Fill the engine's tables. Returns their rows, and whether the file knew of no tick before: it is a new one."""
     problems: list[str] = []
-    with DuckDBWarehouse(path) as warehouse:
+    with engine.open(keep_ledgers=False) as warehouse:
         warehouse.ensure_tables()
         crash_point("rebuild.tables")
         new_file = warehouse.count("ticks") == 0

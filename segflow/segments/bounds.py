@@ -18,6 +18,7 @@ from sqlglot import exp
 from segflow.durations import Duration
 from segflow.errors import InputError
 from segflow.segments.sql import literal
+from segflow.warehouse.words import Words
 
 BoundKind = Literal["instant", "date", "anniversaries"]
 
@@ -95,9 +96,9 @@ def bound_from_key(key: str) -> Bound:
     return Bound(kind, Duration.parse(span), forward=sign == "+")
 
 
-def bounds_json(bounds: Iterable[Bound], as_of: datetime, zone: ZoneInfo, dialect: str) -> str:
+def bounds_json(bounds: Iterable[Bound], as_of: datetime, zone: ZoneInfo, words: Words) -> str:
     """A JSON object key -> SQL text, as the `bound` macro reads it."""
-    values = {bound.key: bound.literal(as_of, zone).sql(dialect=dialect) for bound in {AS_OF, *bounds}}
+    values = {bound.key: words.sql(bound.literal(as_of, zone)) for bound in {AS_OF, *bounds}}
     return json.dumps(values, sort_keys=True)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -15,10 +16,11 @@ import sqlglot
 from sqlglot import exp
 
 from segflow.segments.bounds import bound_from_key
-from segflow.segments.sql import BOUND, REF, TICK_ID, pretty
+from segflow.segments.sql import BOUND, REF, TICK_ID
 from segflow.warehouse.base import relation as engine_table
 from segflow.warehouse.sqlfile import without_positions
 from segflow.warehouse.tables import TABLES
+from segflow.warehouse.words import Words
 
 _REF_TEXT = re.compile(rf"{REF}(\w+)")
 _BOUND_TEXT = re.compile(rf"\(?{BOUND}\('([^']*)'\)\)?", re.IGNORECASE)
@@ -37,9 +39,9 @@ _FILL_TICK = re.compile(r"\{\{\s*tick_id\(\)\s*\}\}")
 _FILL_BRACES = re.compile(r"\{\{ '(\{[{%#])' \}\}")
 
 
-def template(query: exp.Expr) -> str:
+def template(query: exp.Expr, words: Words) -> str:
     """The query as text, with Jinja for what a tick supplies. A brace that a value of the spec holds is escaped."""
-    text = _JINJA.sub(lambda match: f"{{{{ '{match.group(0)}' }}}}", pretty(query))
+    text = _JINJA.sub(lambda match: f"{{{{ '{match.group(0)}' }}}}", words.pretty(query))
     text = _REF_TEXT.sub(_ref_text, text)
     text = _BOUND_TEXT.sub(_bound_text, text)
     return _TICK_TEXT.sub("{{ tick_id() }}", text)
@@ -107,24 +109,35 @@ def bound_keys(text: str) -> set[str]:
     return keys | {"as_of"} if _FILL_AS_OF.search(text) else keys
 
 
-def fill(
-    text: str, *, relation: Callable[[str], exp.Table], as_of: datetime, zone: ZoneInfo, tick_id: str, dialect: str
-) -> exp.Query:
-    """Make a query of a text, for the engine to run. Raises ValueError when it does not parse."""
+@dataclass(frozen=True)
+class Filling:
+    """What stands in place of the Jinja of a compiled text when the engine runs it."""
 
-    def bound(key: str) -> str:
-        return bound_from_key(key).literal(as_of, zone).sql(dialect=dialect)
+    relation: Callable[[str], exp.Table]
+    """The relation of a dbt model."""
+    as_of: datetime
+    zone: ZoneInfo
+    tick_id: str
+    words: Words
 
-    text = _FILL_REF.sub(lambda match: relation(match.group(1)).sql(dialect=dialect, identify=True), text)
-    text = _FILL_SOURCE.sub(lambda match: engine_table(match.group(1)).sql(dialect=dialect, identify=True), text)
-    text = _FILL_BOUND.sub(lambda match: bound(match.group(1)), text)
-    text = _FILL_AS_OF.sub(lambda _: bound("as_of"), text)
-    text = _FILL_TICK.sub(lambda _: exp.Literal.string(tick_id).sql(dialect=dialect), text)
-    text = _FILL_BRACES.sub(lambda match: match.group(1), text)
-    try:
-        query = sqlglot.parse_one(text, dialect=dialect)
-    except sqlglot.ParseError as error:
-        raise ValueError(str(error)) from error
-    if not isinstance(query, exp.Query):
-        raise ValueError("not a query")
-    return without_positions(query)
+    def query(self, text: str) -> exp.Query:
+        """The text as a query. Raises ValueError when it is none."""
+        text = _FILL_REF.sub(lambda match: self._table(self.relation(match.group(1))), text)
+        text = _FILL_SOURCE.sub(lambda match: self._table(engine_table(match.group(1))), text)
+        text = _FILL_BOUND.sub(lambda match: self._bound(match.group(1)), text)
+        text = _FILL_AS_OF.sub(lambda _: self._bound("as_of"), text)
+        text = _FILL_TICK.sub(lambda _: self.words.sql(exp.Literal.string(self.tick_id)), text)
+        text = _FILL_BRACES.sub(lambda match: match.group(1), text)
+        try:
+            query = sqlglot.parse_one(text, dialect=self.words.dialect)
+        except sqlglot.ParseError as error:
+            raise ValueError(str(error)) from error
+        if not isinstance(query, exp.Query):
+            raise ValueError("not a query")
+        return without_positions(query)
+
+    def _table(self, table: exp.Table) -> str:
+        return self.words.sql(table, identify=True)
+
+    def _bound(self, key: str) -> str:
+        return self.words.sql(bound_from_key(key).literal(self.as_of, self.zone))

@@ -40,6 +40,7 @@ from segflow.segments.sql import (
     union_all,
 )
 from segflow.specs.catalog import Attribute, Catalog, EventSource
+from segflow.warehouse import words
 
 ROWS = "rows_seen"
 _AS_OF = AS_OF.key
@@ -135,8 +136,7 @@ def aggregate(fact: Fact) -> exp.Expr:
     if fact.aggregate in ("first", "last"):
         order = [exp.Ordered(this=col("at"), desc=fact.aggregate == "last", nulls_first=False)]
         order.append(exp.Ordered(this=measure.copy(), desc=fact.aggregate == "last", nulls_first=False))
-        ordered = exp.First(this=exp.Order(this=measure, expressions=order))
-        return ordered if unconditional else exp.Filter(this=ordered, expression=exp.Where(this=where))
+        return words.first_by(measure, order, where)
     chosen = measure if unconditional else case_when(where, measure)
     if fact.aggregate == "count_distinct":
         return exp.Count(this=exp.Distinct(expressions=[chosen]))
@@ -147,7 +147,7 @@ def aggregate(fact: Fact) -> exp.Expr:
 def _period(periods: Periods) -> exp.Expr:
     """The number of the period, counted back from 0, that a row of the window lies in: (as_of - 1 day, as_of] is 0."""
     if periods.span.seconds:
-        past = exp.DateDiff(this=bound_call(_AS_OF), expression=col("at"), unit=exp.Var(this="MICROSECOND"))
+        past = words.microseconds_between(col("at"), bound_call(_AS_OF))
         return exp.IntDiv(this=past, expression=exp.Literal.number(periods.span.seconds * 1_000_000))
     steps = [Bound("instant", periods.span.times(number)) for number in range(1, periods.number + 1)]
     ifs = [
@@ -257,18 +257,14 @@ def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
         # With the table's name in front: `events.amount` alone would be a column of the table, not a field.
         return typed(exp.Dot(this=col(source.payload.column, "events"), expression=ident(key)), attribute.type)
     # JSON promises neither form nor types: a payload that is none, and a value of the wrong type, count as missing.
-    payload = exp.TryCast(this=col(source.payload.column), to=exp.DataType(this=exp.DataType.Type.JSON))
-    path = exp.JSONPath(expressions=[exp.JSONPathRoot(), exp.JSONPathKey(this=key)])
-    text = exp.JSONExtractScalar(this=payload, expression=path, only_json_types=False)
+    text = words.json_text(col(source.payload.column), key)
     if attribute.type == "text":
         return text
     if attribute.type in ("integer", "list_of_text"):
         return typed(exp.Paren(this=text), attribute.type)
     if attribute.type == "timestamp":
-        # A cast of text to a timestamp without zone ignores the offset that the text names.
-        instant = exp.TryCast(this=exp.Paren(this=text), to=exp.DataType(this=exp.DataType.Type.TIMESTAMPTZ))
-        return exp.AtTimeZone(this=instant, zone=exp.Literal.string("UTC"))
-    return exp.TryCast(this=exp.Paren(this=text), to=data_type(attribute.type))
+        return words.utc_time(exp.Paren(this=text))
+    return words.try_cast(exp.Paren(this=text), data_type(attribute.type))
 
 
 def visible(time: exp.Expr) -> exp.Expr:

@@ -18,6 +18,7 @@ from segflow.segments.normal import normal
 from segflow.segments.sql_segment import PREFIX
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 from segflow.specs.sql_allowlist import REF_PREFIX, parse_sql
+from segflow.warehouse.engines import WRITTEN_IN
 
 _MEANING = 1
 """Raise it when a release changes what conditions mean: every rule is then another one, as it is."""
@@ -42,7 +43,7 @@ def sql_fingerprint(sql: str, catalog: Catalog, segments: Mapping[str, str]) -> 
         model = table.name.removeprefix(REF_PREFIX)
         if model != table.name and model.startswith(PREFIX):
             table.set("this", exp.to_identifier(f"{REF_PREFIX}{PREFIX}{segments[model.removeprefix(PREFIX)]}"))
-    return _hash([query.sql("duckdb", comments=False), *sorted(read)])
+    return _hash([query.sql(WRITTEN_IN, comments=False), *sorted(read)])
 
 
 def _hash(parts: list[str]) -> str:

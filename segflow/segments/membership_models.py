@@ -31,6 +31,7 @@ from segflow.segments.sql import (
     union_all,
 )
 from segflow.specs.catalog import Catalog, Contacts
+from segflow.warehouse import words
 
 CONTACTS = "contacts"
 MEMBERSHIPS = "memberships"
@@ -205,8 +206,7 @@ def _long(segments: Sequence[str], table: str) -> exp.Select:
     (220 segments, 5,000 contacts).
     """
     names = [case_when(col(_flag(segment)), exp.Literal.string(segment)) for segment in segments]
-    unnested = exp.Explode(this=exp.Array(expressions=names))
-    return select([named(unnested, "segment"), col("contact_id")], exp.Table(this=ident(table)))
+    return select([named(words.list_rows(names), "segment"), col("contact_id")], exp.Table(this=ident(table)))
 
 
 def _flag(segment: str) -> str:

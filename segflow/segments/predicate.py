@@ -31,8 +31,9 @@ from segflow.segments.nodes import (
     Sql,
     Value,
 )
-from segflow.segments.sql import bound_call, data_type, is_not_null, is_null, text_literal
+from segflow.segments.sql import bound_call, is_not_null, is_null, text_literal
 from segflow.specs.sql_expression import parse_expression
+from segflow.warehouse import words
 
 HASH_DIGITS = 8
 ZERO_WHEN_EMPTY = ("count", "sum", "count_distinct")
@@ -107,7 +108,7 @@ def _bucket(node: Bucket, columns: Columns) -> exp.Expr:
         this=text_literal(f"{node.salt}:"), expression=columns.value(Value("contact", "contact_id", "text")), safe=True
     )
     digits = exp.Substring(
-        this=exp.MD5(this=salted), start=exp.Literal.number(1), length=exp.Literal.number(HASH_DIGITS)
+        this=words.text_hash(salted), start=exp.Literal.number(1), length=exp.Literal.number(HASH_DIGITS)
     )
     parts: list[exp.Expr] = []
     if node.low > 0:
@@ -131,14 +132,14 @@ def _compare(node: Compare, columns: Columns) -> exp.Expr:
     if node.operator == "anniversary":
         days, *zone = node.operands
         for name in zone:
-            subject = _local(subject, _operand(name, columns))
+            subject = words.local_time(subject, _operand(name, columns))
         month, day = (exp.Extract(this=exp.Var(this=part), expression=subject.copy()) for part in ("month", "day"))
         number = exp.Add(this=exp.Mul(this=month, expression=exp.Literal.number(100)), expression=day)
         return exp.In(this=exp.Paren(this=number), expressions=[_operand(days, columns)])
     values = [_operand(operand, columns) for operand in node.operands]
     if node.ignore_case and node.operator != "matches":
-        subject = exp.Lower(this=subject)
-        values = [exp.Lower(this=value) for value in values]
+        subject = words.lower(subject)
+        values = [words.lower(value) for value in values]
     if node.operator == "in":
         return exp.In(this=subject, expressions=values)
     (value,) = values
@@ -156,17 +157,17 @@ def _compare(node: Compare, columns: Columns) -> exp.Expr:
         case "gte":
             return exp.GTE(this=subject, expression=value)
         case "contains":
-            return exp.GT(this=exp.StrPosition(this=subject, substr=value), expression=exp.Literal.number(0))
+            return words.has_part(subject, value)
         case "starts_with":
-            return exp.StartsWith(this=subject, expression=value)
+            return words.starts_with(subject, value)
         case "ends_with":
-            return exp.EndsWith(this=subject, expression=value)
+            return words.ends_with(subject, value)
         case "matches":
             if node.ignore_case:
                 (pattern,) = node.operands
                 assert isinstance(pattern, Constant)
                 value = text_literal(f"(?i){pattern.value}")
-            return exp.RegexpLike(this=subject, expression=value)
+            return words.matches(subject, value)
     raise TypeError(f"unknown operator {node.operator}")
 
 
@@ -183,12 +184,8 @@ def _value(value: Value, columns: Columns) -> exp.Expr:
     column = columns.value(value)
     if value.day_in is None:
         return column
-    return exp.Cast(this=_local(column, exp.Literal.string(value.day_in)), to=data_type("date"))
-
-
-def _local(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
-    """A time is on the day that the project's calendar says, not on UTC's."""
-    return exp.AtTimeZone(this=exp.AtTimeZone(this=time, zone=exp.Literal.string("UTC")), zone=zone)
+    # A time is on the day that the project's calendar says, not on UTC's.
+    return words.local_day(column, exp.Literal.string(value.day_in))
 
 
 def _compare_list(node: Compare, columns: Columns) -> exp.Expr:
@@ -199,13 +196,11 @@ def _compare_list(node: Compare, columns: Columns) -> exp.Expr:
         return exp.GT(this=size, expression=exp.Literal.number(0))
     values = [_operand(operand, columns) for operand in node.operands]
     if node.ignore_case:
-        item = exp.Identifier(this="item", quoted=False)
-        lower = exp.Lambda(this=exp.Lower(this=item), expressions=[item.copy()])
-        texts = exp.Transform(this=texts, expression=lower)
-        values = [exp.Lower(this=value) for value in values]
+        texts = words.list_lower(texts)
+        values = [words.lower(value) for value in values]
     if node.operator == "in":
-        return exp.ArrayOverlaps(this=texts, expression=exp.Array(expressions=values))
-    return exp.ArrayContains(this=texts, expression=values[0])
+        return words.list_overlaps(texts, values)
+    return words.list_contains(texts, values[0])
 
 
 def _operand(operand: Operand, columns: Columns) -> exp.Expr:

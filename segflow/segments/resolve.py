@@ -45,6 +45,7 @@ from segflow.specs.catalog import Attribute, Catalog
 from segflow.specs.sql_expression import column_names, parse_expression
 from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
 from segflow.specs.windows import ENROLLMENT, LAST_TICK
+from segflow.warehouse.engines import WRITTEN_IN
 
 _POSITIVE: dict[str, Operator] = {
     "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte", "contains": "contains", "starts_with": "starts_with",
@@ -103,7 +104,7 @@ class Resolver:
                 return Bucket(spec.bucket, low, high)
             case c.SqlCondition():
                 tree = parse_expression(spec.sql)
-                return Sql(tree.sql("duckdb", comments=False), tuple(column_names(tree)))
+                return Sql(tree.sql(WRITTEN_IN, comments=False), tuple(column_names(tree)))
             case c.ConsentCondition():
                 channel = getattr(self.catalog.contacts.channels, spec.consent)
                 return Compare(Value("contact", channel.consent, "boolean"), "eq", (Constant(True, "boolean"),))

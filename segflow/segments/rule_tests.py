@@ -9,16 +9,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.errors import InputError, TimeLimitError, did_you_mean, relative
+from segflow.errors import InputError, TimeLimitError, WarehouseError, did_you_mean, relative
 from segflow.segments.attribute_history import HISTORY
 from segflow.segments.compiler import Compiled, compile_project
-from segflow.segments.emit import fill, template
+from segflow.segments.emit import Filling, template
 from segflow.segments.membership_models import CONTACTS, contacts_query
 from segflow.segments.order import closure
 from segflow.segments.rule_test_rows import GivenRows
@@ -29,7 +27,8 @@ from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.segment_tests import SegmentTest
 from segflow.specs.sql_file import read_segment_source
-from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse, plain_message
+from segflow.warehouse.base import Warehouse
+from segflow.warehouse.engines import scratch, words
 
 _GIVEN = "given"
 """The schema of the rows. No relation of the engine or the user is there."""
@@ -86,7 +85,7 @@ def run_tests(specs: Specs, segments: Sequence[str] = (), only: str | None = Non
     chosen = segments_with_tests(specs, segments)
     if not chosen:
         return
-    with closing(DuckDBWarehouse(Path(":memory:"))) as warehouse:
+    with closing(scratch()) as warehouse:
         warehouse.ensure_tables()
         warehouse.execute(exp.Create(this=exp.Table(this=exp.to_identifier(_GIVEN)), kind="SCHEMA"))
         for segment in chosen:
@@ -101,9 +100,9 @@ def run_tests(specs: Specs, segments: Sequence[str] = (), only: str | None = Non
                 outcome = _outcome(specs, segment, number)
                 try:
                     found = _members(warehouse, compiled[given], segment.id, test)
-                except (duckdb.Error, TimeLimitError, InputError) as error:
-                    hint = _MORE_COLUMNS if isinstance(error, duckdb.BinderException) else ""
-                    outcome = replace(outcome, error=plain_message(str(error)) + hint)
+                except (WarehouseError, TimeLimitError, InputError) as error:
+                    hint = _MORE_COLUMNS if isinstance(error, WarehouseError) and error.unbound else ""
+                    outcome = replace(outcome, error=f"{error}{hint}")
                 else:
                     wanted = set(test.members)
                     missing, extra = tuple(sorted(wanted - found)), tuple(sorted(found - wanted))
@@ -121,7 +120,7 @@ def _compiled(specs: Specs, segment: str, given: tuple[str, ...]) -> Compiled:
     """What the segment needs, with a query of its rows in place of each segment whose members are given."""
     stood_in = {}
     for name in given:
-        query = SqlSegmentSpec(sql=template(select([col("contact_id")], ref(_model(name)))))
+        query = SqlSegmentSpec(sql=template(select([col("contact_id")], ref(_model(name))), words()))
         stood_in[name] = specs.segments[name].model_copy(update={"spec": query})
     segments = {**specs.segments, **stood_in}
     graph = {name: _references(one) for name, one in segments.items()}
@@ -135,7 +134,7 @@ def _references(segment: NamedSegment) -> set[str]:
     return {name for name, _ in segment_references(segment.spec.where, ())}
 
 
-def _members(warehouse: DuckDBWarehouse, compiled: Compiled, segment: str, test: SegmentTest) -> set[str]:
+def _members(warehouse: Warehouse, compiled: Compiled, segment: str, test: SegmentTest) -> set[str]:
     specs = compiled.specs
     rows = GivenRows(specs.catalog, compiled.zone, test)
     tables = rows.models()
@@ -148,21 +147,18 @@ def _members(warehouse: DuckDBWarehouse, compiled: Compiled, segment: str, test:
             _load(warehouse, model, exp.select("*").from_(warehouse.stage("rows_given", tables.pop(model))))
         return _given(model)
 
-    def filled(text: str) -> exp.Query:
-        return fill(
-            text, relation=loaded, as_of=rows.as_of, zone=compiled.zone, tick_id=_TICK, dialect=warehouse.dialect
-        )
+    filled = Filling(loaded, rows.as_of, compiled.zone, _TICK, compiled.words).query
 
     for name, table in rows.ledgers().items():
         warehouse.append(name, _TICK, table)
-    _load(warehouse, CONTACTS, filled(template(contacts_query(specs.catalog))))
+    _load(warehouse, CONTACTS, filled(template(contacts_query(specs.catalog), compiled.words)))
     warehouse.append(HISTORY, _TICK, _history(warehouse, rows))
     with warehouse.time_limit(specs.settings.sql_segments.timeout):
         found = warehouse.query(filled(compiled.segments[segment].standalone))
     return set(found.column("contact_id").to_pylist())
 
 
-def _history(warehouse: DuckDBWarehouse, rows: GivenRows) -> pa.Table:
+def _history(warehouse: Warehouse, rows: GivenRows) -> pa.Table:
     """The rows of `attribute_history`: the present values, since the times that the test gives."""
     found: list[dict[str, object]] = []
     for attribute, times in rows.held().items():
@@ -176,7 +172,7 @@ def _history(warehouse: DuckDBWarehouse, rows: GivenRows) -> pa.Table:
     return pa.Table.from_pylist(found, schema=schema.append(pa.field("since", pa.timestamp("us"))))
 
 
-def _load(warehouse: DuckDBWarehouse, name: str, rows: exp.Query) -> None:
+def _load(warehouse: Warehouse, name: str, rows: exp.Query) -> None:
     warehouse.execute(exp.Create(this=_given(name), kind="TABLE", replace=True, expression=rows))
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
 
 from segflow.specs.types import ValueType
+from segflow.warehouse.words import MARK, list_of_text, try_cast
 
 SQL_TYPES: dict[ValueType, str] = {
     "text": "VARCHAR",
@@ -34,9 +34,8 @@ _RESERVED = frozenset(
     within""".split()  # noqa: SIM905
 )
 
-# Names that stand for Jinja until the query is text. Their first character is private use and `text_literal` writes
-# it as a number, so that no word of a user can look like one of them.
-MARK = "\ue000"
+# Names that stand for Jinja until the query is text. `text_literal` writes their first character as a number, so that
+# no word of a user can look like one of them.
 REF = f"{MARK}ref_"
 BOUND = f"{MARK}bound"
 TICK_ID = f"{MARK}tick_id"
@@ -99,16 +98,14 @@ def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
     wrong cell would fail the model, and with it every segment that needs it. Every value has a text."""
     if kind == "integer":
         # A cast would round a fraction; here it is a wrong value, and missing.
-        whole = exp.TryCast(this=expression, to=data_type(kind))
-        exact = exp.EQ(this=exp.TryCast(this=expression.copy(), to=data_type("number")), expression=whole)
+        whole = try_cast(expression, data_type(kind))
+        exact = exp.EQ(this=try_cast(expression.copy(), data_type("number")), expression=whole)
         return case_when(exact, whole.copy())
     if kind == "list_of_text":
-        # A column of lists, or of JSON texts: both become JSON and then a list; what is missing in a list is left out.
-        json = exp.TryCast(this=expression, to=exp.DataType(this=exp.DataType.Type.JSON))
-        item = exp.Identifier(this="item", quoted=False)
-        present = exp.Lambda(this=is_not_null(item), expressions=[item.copy()])
-        return exp.ArrayFilter(this=exp.TryCast(this=json, to=data_type(kind)), expression=present)
-    return (exp.Cast if kind == "text" else exp.TryCast)(this=expression, to=data_type(kind))
+        return list_of_text(expression)
+    if kind == "text":
+        return exp.Cast(this=expression, to=data_type(kind))
+    return try_cast(expression, data_type(kind))
 
 
 def literal(text: str, kind: ValueType) -> exp.Cast:
@@ -177,8 +174,3 @@ def newest(partition: Sequence[str], order: Sequence[str], table: str | None = N
 
 def all_of(conditions: list[exp.Expr]) -> exp.Expr:
     return exp.and_(*conditions, copy=False) if conditions else exp.true()
-
-
-def pretty(query: exp.Expr, dialect: str | Dialect = "duckdb") -> str:
-    """Formatted as analysts write it: lower-case functions, four spaces."""
-    return query.sql(dialect=dialect, pretty=True, pad=4, indent=4, normalize_functions="lower", max_text_width=100)

@@ -15,6 +15,7 @@ from segflow.specs.issues import kind_of, shorten
 from segflow.specs.operators import TEXT_OPERATORS, Anniversary, NumberTest, OtherAttribute, Test
 from segflow.specs.spec_file import Loc
 from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
+from segflow.warehouse.engines import pattern_problem
 
 _ORDERED = ("number", "integer", "date", "timestamp", "text")
 _DAYS = ("before", "after", "on")
@@ -216,13 +217,5 @@ def day(text: str) -> date | None:
 
 @cache
 def _regex_problem(pattern: str) -> str | None:
-    """What is wrong with a regular expression, asked from the engine that will run it: RE2 has no look-ahead and no
-    back-references, so Python's own parser would let through what fails at the first tick."""
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        try:
-            connection.execute("select regexp_matches('', ?)", [pattern]).fetchall()
-        except duckdb.Error as error:
-            return str(error).partition(":")[2].strip().splitlines()[0] or "it cannot be read"
-    return None
+    """What is wrong with a regular expression. To open an engine for it takes long, and patterns are few."""
+    return pattern_problem(pattern)

@@ -29,6 +29,7 @@ from segflow.specs.sql_names import (
     NODES,
     STATEMENTS,
 )
+from segflow.warehouse.engines import WRITTEN_IN
 
 REF_PREFIX = "__ref__"
 AS_OF = "__as_of__"
@@ -133,7 +134,7 @@ class Check:
     def _parse(self, text: str) -> exp.Query | None:
         try:
             with _quiet():
-                parsed = sqlglot.parse(text, read="duckdb")
+                parsed = sqlglot.parse(text, read=WRITTEN_IN)
             # a comment after the last semicolon is a statement for the parser
             statements = [statement for statement in parsed if statement and not isinstance(statement, exp.Semicolon)]
         except ParseError as error:
@@ -180,7 +181,7 @@ class Check:
         elif isinstance(node, exp.With) and node.args.get("recursive"):
             self.report(node, "WITH RECURSIVE is not allowed: it may never end")
         elif kind is exp.DataType and node.args.get("kind") is not None:
-            self.report(node, f"{node.sql('duckdb')} is not a type of the warehouse")
+            self.report(node, f"{node.sql(WRITTEN_IN)} is not a type of the warehouse")
         elif kind in NODES or kind in FUNCTIONS:
             self._names(node)
         elif isinstance(node, exp.Func) and kind not in STATEMENTS:
@@ -244,7 +245,7 @@ class Check:
     def _generated(self, query: exp.Query) -> None:
         """dbt renders the generated model: braces that only the parser put together must not become Jinja."""
         with _quiet():
-            generated = query.sql("duckdb", comments=True)
+            generated = query.sql(WRITTEN_IN, comments=True)
         if match := _JINJA.search(generated):
             self.report(query, f"the query would read as a template: write a space inside {match.group()}")
 

@@ -11,6 +11,7 @@ from sqlglot import exp
 from segflow.errors import Issue, did_you_mean
 from segflow.specs.sql_allowlist import Check
 from segflow.specs.types import ValueType
+from segflow.warehouse.engines import WRITTEN_IN, condition_problem
 
 CONTACTS = "contacts"
 _BEFORE = "select contact_id from {{ ref('contacts') }} where ("
@@ -22,7 +23,7 @@ _TYPES: dict[ValueType, str] = {
 
 def parse_expression(sql: str) -> exp.Expr:
     """The tree of an expression that `check_expression` found nothing wrong with."""
-    return sqlglot.parse_one(sql, read="duckdb")
+    return sqlglot.parse_one(sql, read=WRITTEN_IN)
 
 
 def column_names(tree: exp.Expr) -> list[str]:
@@ -48,7 +49,7 @@ def check_expression(sql: str, columns: Mapping[str, ValueType]) -> list[Issue]:
         _check_node(check, node, columns)
     if check.issues:
         return sorted(set(check.issues))
-    problem = _bind(where.this.this.sql("duckdb", comments=False), tuple(columns.items()))
+    problem = _bind(where.this.this.sql(WRITTEN_IN, comments=False), tuple(columns.items()))
     return [Issue("", 1, 1, problem)] if problem else []
 
 
@@ -76,15 +77,6 @@ def _check_node(check: Check, node: exp.Expr, columns: Mapping[str, ValueType]) 
 @cache
 def _bind(sql: str, columns: tuple[tuple[str, ValueType], ...]) -> str | None:
     """What the engine that will run the expression says about it, None when it is a boolean there."""
-    import duckdb
-
-    values = [exp.cast(exp.null(), _TYPES[kind], dialect="duckdb").as_(name, quoted=True) for name, kind in columns]
+    values = [exp.cast(exp.null(), _TYPES[kind], dialect=WRITTEN_IN).as_(name, quoted=True) for name, kind in columns]
     tree = exp.paren(parse_expression(sql))
-    query = exp.select(tree).from_(exp.select(*values).subquery(CONTACTS)).where(tree).limit(0)
-    with duckdb.connect(":memory:") as connection:
-        try:
-            described = connection.execute(query.sql("duckdb")).description
-        except duckdb.Error as error:
-            return f"this cannot be evaluated: {str(error).partition(':')[2].strip().splitlines()[0]}"
-    kind = str(described[0][1])
-    return None if kind == "BOOLEAN" else f"a sql condition is true or false; this is of type {kind}"
+    return condition_problem(exp.select(tree).from_(exp.select(*values).subquery(CONTACTS)).where(tree).limit(0))

@@ -15,7 +15,9 @@ from segflow.errors import InputError
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.tables import TABLES, arrow_schema
 
-PLACES = ("begun", "ingest", "build", "cross", "advance", "send", "export", "done")
+STAGE_NAMES = ("ingest", "build", "cross", "advance", "send", "export")
+"""The stages of a tick, in order. What each of them does stands in `segflow.stages.order`."""
+PLACES = ("begun", *STAGE_NAMES, "done")
 """How far a tick can have come, in order: it was begun, a stage is done, all of it is done."""
 _TICK_ID = "%Y%m%dT%H%M%SZ"
 

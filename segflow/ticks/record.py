@@ -77,7 +77,7 @@ def is_behind(store: DeliveryStore, latest: TickRow | None) -> bool:
     return recorded is not None and (latest is None or _place(latest) < _place(recorded))
 
 
-def check_whole(warehouse: Warehouse, where: Path) -> None:
+def check_whole(warehouse: Warehouse, where: str) -> None:
     """Hold the number of rows of every ledger against what the ticks say they added.
 
     An older file that was put back beside the log of a newer one opens without a word, and holds the end of the history

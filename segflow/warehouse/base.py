@@ -1,13 +1,14 @@
 """The one interface between the engine and a warehouse.
 
 The engine hands over sqlglot expressions; each implementation renders them in its own dialect. State changes are
-made with two verbs, `append` and `replace`, because those exist on every engine.
+made with `append` and `replace`, because those exist on every engine, and with `patch`, which is a `replace` where it
+must be.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
@@ -15,7 +16,9 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.durations import Duration
-from segflow.warehouse.tables import SCHEMA, TABLES
+from segflow.errors import RunError
+from segflow.warehouse.tables import SCHEMA, TABLES, Table
+from segflow.warehouse.words import Words
 
 
 def relation(name: str) -> exp.Table:
@@ -23,11 +26,22 @@ def relation(name: str) -> exp.Table:
     return exp.table_(name, db=SCHEMA, quoted=True)
 
 
-class Warehouse(ABC):
-    """A connection to the warehouse. Short-lived: open, work, close."""
+def too_long(limit: Duration) -> str:
+    """Why a query was stopped."""
+    return f"ran longer than {limit} (sql_segments.timeout in segflow.yml)"
 
-    dialect: str
-    """The sqlglot dialect that `query` and `execute` render expressions in."""
+
+class Warehouse(ABC):
+    """A connection to the warehouse. Short-lived: open, work, close.
+
+    What the engine says of a statement that it cannot run is raised as WarehouseError, and what it says of the disk, of
+    rights or of a damaged file as RunError.
+    """
+
+    words: Words
+    """How the engine says SQL; `query` and `execute` render expressions with it."""
+    row_deletes: bool = False
+    """See `Engine`."""
 
     @abstractmethod
     def query(self, sql: exp.Expr) -> pa.Table:
@@ -81,8 +95,17 @@ class Warehouse(ABC):
         """Take the rows that `gone` names out of state `table` and put `new` in; `gone` names the columns of the key.
 
         The same as a `replace`, which any engine can do; one that can change single rows does that, because a state
-        is large and what a tick changes of it is not. Neither query may read the table.
+        is large and what a tick changes of it is not: to write four million rows anew costs fifty times as much.
+        Neither query may read the table.
         """
+        target = TABLES[table]
+        if target.ledger:
+            raise ValueError(f"{table} is a ledger: use append")
+        if self.row_deletes:
+            key = exp.Tuple(expressions=[exp.column(name, quoted=True) for name in gone.named_selects])
+            self._delete(target, exp.In(this=key, query=exp.Subquery(this=gone)))
+            self._insert(target, new, {})
+            return
         keys = gone.named_selects
         same = [exp.column(key, "kept", quoted=True).eq(exp.column(key, "gone", quoted=True)) for key in keys]
         kept = exp.select(*(exp.column(name, "kept", quoted=True) for name in TABLES[table].columns))
@@ -91,6 +114,26 @@ class Warehouse(ABC):
         kept = kept.where(exp.column(keys[0], "gone", quoted=True).is_(exp.null()))
         added = exp.select(*(exp.column(name, quoted=True) for name in TABLES[table].columns))
         self.replace(table, exp.union(kept, added.from_(new.subquery("new")), distinct=False))
+
+    @abstractmethod
+    def _delete(self, target: Table, where: exp.Expr) -> None:
+        """Delete rows, where the engine has `row_deletes`."""
+
+    @abstractmethod
+    def _insert(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> None:
+        """Add the rows of `source`, whose columns bear the table's names, with the same `constants` in each."""
+
+    @abstractmethod
+    def restore(self, table: str, pieces: Iterable[pa.Table]) -> int:
+        """Make `pieces` the whole content of a ledger or state, `tick_id` included; returns how many rows there are.
+
+        For a rebuild only: it leaves no ledger files, because the rows come from them.
+        """
+
+    def trouble(self, message: str) -> RunError | None:
+        """The error for a message of dbt that tells of the disk, of rights or of a damaged file and of nothing in a
+        query; None for all others."""
+        return None
 
     @abstractmethod
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:

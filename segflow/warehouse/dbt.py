@@ -13,7 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +25,21 @@ from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.files import reason
 from segflow.interrupts import interrupt_later
+from segflow.warehouse.base import too_long
 from segflow.warehouse.dbt_index import DbtIndex, index_of, keep_index, read_index
-from segflow.warehouse.duckdb.warehouse import plain_message, too_long
-from segflow.warehouse.duckdb.watchdog import time_limits
+from segflow.warehouse.engine import Engine
+from segflow.warehouse.models import ModelResult
 
 _PLAIN_CALL = re.compile(r"\{\{-?\s*(?:ref|source|config)\([^{}]*\)\s*-?\}\}")
 _JINJA = re.compile(r"\{[{%]")
 
 
-@dataclass(frozen=True)
-class ModelResult:
-    """What became of one model in a run. `status` is dbt's: success, error or skipped."""
-
-    model: str
-    status: str
-    message: str
-    seconds: float
-    file: str = ""
-    """Below the project's root."""
-
-
 class DbtProject:
     """The dbt project of a segflow project. Keep it as long as the process works on the project."""
 
-    def __init__(self, directory: Path, warehouse_path: Path) -> None:
+    def __init__(self, directory: Path, engine: Engine) -> None:
         self.directory = directory.resolve()
-        self.warehouse_path = warehouse_path.resolve()
+        self._engine = engine
         self._manifest: Any = None
         self._index: DbtIndex | None = None
         self._settled: set[str] = set()
@@ -90,7 +79,7 @@ class DbtProject:
         found = index.relations[model]
         if found is None:
             raise RunError(f"model {model} is ephemeral and has no relation; materialize it as a view")
-        return sqlglot.to_table(found, dialect="duckdb")
+        return sqlglot.to_table(found, dialect=self._engine.words.dialect)
 
     def code(self, model: str) -> str:
         """A hash of the code of a model and of what it is built on. Raises RunError when there is no such model."""
@@ -124,7 +113,7 @@ class DbtProject:
         model does.
         """
         limits = limits or {}
-        with self._patched(patches or {}), time_limits({model: limit.seconds for model, limit in limits.items()}):
+        with self._patched(patches or {}), self._engine.dbt_time_limits(limits):
             args = ["run", "--select", *select, "--vars", json.dumps(variables)]
             excluded = [*(exclude or ()), *sorted(self._settled - set(select))]
             if excluded:
@@ -133,8 +122,8 @@ class DbtProject:
         if result.result is None:
             raise RunError(f"dbt run failed: {_message(result)}")
         done = [run.node for run in result.result.results if run.status == "success"]
-        self._settled |= {node.name for node in done if _settles(node)}
-        return {model: _stopped(found, limits.get(model)) for model, found in _by_name(result).items()}
+        self._settled |= {node.name for node in done if self._engine.late_views and _settles(node)}
+        return {model: self._stopped(found, limits.get(model)) for model, found in self._by_name(result).items()}
 
     def test(self, names: Sequence[str]) -> dict[str, ModelResult]:
         """Run dbt tests by name and return what became of each. `status` is pass, warn, fail, error or skipped.
@@ -144,7 +133,7 @@ class DbtProject:
         result = self._invoke(["test", "--select", *names], self.manifest)
         if result.result is None:
             raise RunError(f"dbt test failed: {_message(result)}")
-        return _by_name(result)
+        return self._by_name(result)
 
     @contextlib.contextmanager
     def _patched(self, patches: Mapping[str, str]) -> Iterator[None]:
@@ -163,7 +152,7 @@ class DbtProject:
         # Imported here: it takes two seconds, which `segflow validate` need not wait for.
         from dbt.cli.main import dbtRunner
 
-        os.environ["SEGFLOW_WAREHOUSE"] = str(self.warehouse_path)
+        os.environ |= self._engine.dbt_environment()
         os.environ["SEGFLOW_PROJECT_DIR"] = str(self.directory.parent)
         os.environ.setdefault("DO_NOT_TRACK", "1")
         flags = ["--project-dir", str(self.directory), "--profiles-dir", str(self.directory)]
@@ -173,11 +162,33 @@ class DbtProject:
         try:
             result = dbtRunner(manifest=manifest, callbacks=_callbacks()).invoke(args + flags)
         finally:
-            _release_warehouse()
+            self._engine.dbt_release()
         if isinstance(result.exception, KeyboardInterrupt):
             # dbt hands it over as if it were a failure of its own; the tick has to stop, not to mend.
             raise result.exception
         return result
+
+    def _stopped(self, result: ModelResult, limit: Duration | None) -> ModelResult:
+        if limit is None or result.status != "error" or not self._engine.was_stopped(result.message):
+            return result
+        return replace(result, message=too_long(limit))
+
+    def _by_name(self, result: Any) -> dict[str, ModelResult]:
+        return {
+            run.node.name: ModelResult(
+                run.node.name,
+                str(run.status),
+                self._model_message(str(run.message or "")),
+                run.execution_time,
+                f"dbt/{run.node.original_file_path}",
+            )
+            for run in result.result.results
+        }
+
+    def _model_message(self, text: str) -> str:
+        """Why a model failed, less dbt's frame: the model is named beside it, and the compiled file is of this run."""
+        text = re.sub(r"\A\s*Runtime Error in model \S+ \([^)]*\)\s*", "", text)
+        return self._engine.plain(re.sub(r"\s*\n\s*compiled code at \S+", "", text))
 
 
 @contextlib.contextmanager
@@ -207,42 +218,10 @@ def _callbacks() -> list[Callable[[Any], None]]:
 
 
 def _settles(node: Any) -> bool:
-    """Does building this view once do for all runs? Only on engines that bind views by name, and without logic."""
+    """Does building this view once do for all runs? Not when it has logic."""
     if node.config.materialized != "view" or node.config.pre_hook or node.config.post_hook:
         return False
     return not _JINJA.search(_PLAIN_CALL.sub("", node.raw_code))
-
-
-def _release_warehouse() -> None:
-    """dbt keeps the DuckDB file open after a run, which locks every other process out of it."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-
-    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
-
-
-def _stopped(result: ModelResult, limit: Duration | None) -> ModelResult:
-    if limit is None or result.status != "error" or "INTERRUPT" not in result.message:
-        return result
-    return replace(result, message=too_long(limit))
-
-
-def _by_name(result: Any) -> dict[str, ModelResult]:
-    return {
-        run.node.name: ModelResult(
-            run.node.name,
-            str(run.status),
-            _model_message(str(run.message or "")),
-            run.execution_time,
-            f"dbt/{run.node.original_file_path}",
-        )
-        for run in result.result.results
-    }
-
-
-def _model_message(text: str) -> str:
-    """Why a model failed, less dbt's frame: the model is named beside it, and the compiled file is of this run."""
-    text = re.sub(r"\A\s*Runtime Error in model \S+ \([^)]*\)\s*", "", text)
-    return plain_message(re.sub(r"\s*\n\s*compiled code at \S+", "", text))
 
 
 def _message(result: Any) -> str:

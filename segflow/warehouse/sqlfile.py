@@ -1,4 +1,4 @@
-"""The engine's fixed statements: `.sql` files beside the code, with `:name` parameters."""
+"""The engine's fixed statements: `.sql` files beside the code, with `:name` parameters. They may call words."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 
+from segflow.warehouse.engines import WRITTEN_IN
+from segflow.warehouse.words import CALLED
+
 Parameter = str | int | bool | datetime | None
 
 
 @cache
 def _parsed(path: Path) -> exp.Query:
-    query = sqlglot.parse_one(path.read_text(encoding="utf-8"), dialect="duckdb")
+    query = sqlglot.parse_one(path.read_text(encoding="utf-8"), dialect=WRITTEN_IN)
     if not isinstance(query, exp.Query):
         raise ValueError(f"{path.name} is not a query")
+    for call in [call for call in query.find_all(exp.Anonymous) if call.name.lower() in CALLED]:
+        call.replace(CALLED[call.name.lower()](*call.expressions))
     return without_positions(query)
 
 

@@ -1,4 +1,4 @@
-"""Which tick is at work."""
+"""A tick by its id and its time."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from segflow.stages.run import STAGES
+from segflow.stages.order import STAGES
 
 _SOURCE = Path(__file__).parents[2] / "segflow"
 _POINT = re.compile(r"""\bcrash_point\(f?"([^"]+)"\)""")

@@ -60,7 +60,7 @@ def decide(order: Order) -> None:
         store.release([first])
         store.drop(rest)
         store.resume_sending()
-        with held_lease(store, f"person {os.getpid()}", 0.3):
+        with held_lease(store.leases, f"person {os.getpid()}", 0.3):
             time.sleep(0.15)
 
 

@@ -49,6 +49,6 @@ def test_dbt_tests_are_checks_of_their_models_and_tell_failures_from_warnings(wo
         }
         assert "Got 1 result" in str(found["unique_stg_contacts_contact_id"].description)
         assert station.lease_is_free()
-        with held_lease(station.project.store, "a tick"):
+        with held_lease(station.project.store.leases, "a tick"):
             refused = job.execute_in_process(instance=instance, raise_on_error=False)
         assert "a tick" in failures(refused)["run_dbt_tests"]

@@ -9,7 +9,8 @@ import pytest
 from dagster import DagsterInstance, ReexecutionOptions, execute_job, reconstructable
 
 from segflow.outbox.lease import held_lease
-from segflow.stages.run import begin, run_stage, stage_named
+from segflow.stages.order import stage_named
+from segflow.stages.tick import begin, run_stage
 from tests.dagster.conftest import CHRIS, DAY, PEOPLE, START, Station, checks, failures, metadata
 from tests.dagster.jobs import tick
 from tests.world import World
@@ -148,7 +149,7 @@ def test_assets_picked_after_a_tick_report_it_and_compute_nothing(station: Stati
 def test_an_asset_of_the_next_stage_runs_that_stage_as_a_whole(station: Station, world: World) -> None:
     assert station.tick(START).success
     world.rows_of("contacts", [*PEOPLE, CHRIS])
-    with held_lease(station.project.store, "a worker that stops") as lease:
+    with held_lease(station.project.store.leases, "a worker that stops") as lease:
         run = begin(station.project, START + DAY, lease)
         for name in ("ingest", "build"):
             run_stage(run, stage_named(name))
@@ -168,7 +169,7 @@ def test_an_asset_of_the_next_stage_runs_that_stage_as_a_whole(station: Station,
 
 
 def test_a_tick_of_somebody_else_is_not_disturbed_and_as_of_defaults_to_the_time_of_the_run(station: Station) -> None:
-    with held_lease(station.project.store, "another worker"):
+    with held_lease(station.project.store.leases, "another worker"):
         refused = station.tick(None)
     assert list(failures(refused)) == ["ingest"]
     assert "another worker" in failures(refused)["ingest"]

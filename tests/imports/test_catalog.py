@@ -104,9 +104,9 @@ def test_imports_that_cannot_be_read_stop_the_tick(world: World, fault: str) -> 
     path = world.root / "dbt/models/staging/stg_imports.sql"
     good = path.read_text()
     path.write_text(model)
-    world.project.dbt.forget()
+    world.project.models.forget()
     with pytest.raises(RunError, match=f"the imports of the catalog cannot be read: .*{told}"):
         moved(world, 1)
     path.write_text(good)
-    world.project.dbt.forget()
+    world.project.models.forget()
     assert moved(world, 1)[0] == "c0 enters told import"

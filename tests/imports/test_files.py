@@ -22,7 +22,7 @@ from segflow.imports.good_rows import bad_addresses, check_rows
 from segflow.imports.import_files import read_file
 from segflow.outbox.addresses import InvalidAddressError, normal
 from segflow.specs.catalog import Catalog
-from segflow.warehouse.duckdb.warehouse import scratch
+from segflow.warehouse.engines import scratch
 from tests.world import CATALOG, World
 
 _CONTACTS = {

@@ -40,7 +40,7 @@ def drain(root: Path) -> None:
     with (
         DeliveryStore(root / "delivery.db") as store,
         DuckDBWarehouse(root / "warehouse.duckdb") as warehouse,
-        held_lease(store, f"pid-{os.getpid()}", 60) as lease,
+        held_lease(store.leases, f"pid-{os.getpid()}", 60) as lease,
     ):
         World(root, warehouse, store, lease, settings).send({"ledger": Ledger(root / "ledger.txt")})
 

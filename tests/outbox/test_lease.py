@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import update
 
 from segflow.errors import LeaseHeldError, LeaseLostError
-from segflow.outbox.lease import held_lease, process_identity
+from segflow.outbox.lease import held_lease
+from segflow.outbox.processes import process_identity
 from segflow.outbox.schema import lease as leases
 from segflow.outbox.store import DeliveryStore
 
@@ -23,7 +24,7 @@ HOLD = """
 import sys, time
 from segflow.outbox.lease import held_lease
 from segflow.outbox.store import DeliveryStore
-with held_lease(DeliveryStore(sys.argv[1]), sys.argv[2], 600) as lease:
+with held_lease(DeliveryStore(sys.argv[1]).leases, sys.argv[2], 600) as lease:
     print(lease.token, flush=True)
     time.sleep(60)
 """
@@ -66,9 +67,9 @@ def test_a_killed_holder_is_taken_over_at_once(
 
 
 def test_a_holder_that_ends_gives_it_back(store: DeliveryStore) -> None:
-    with held_lease(store, "a", 60) as first:
+    with held_lease(store.leases, "a", 60) as first:
         assert first.token == 1
-    with held_lease(store, "b", 60) as second:
+    with held_lease(store.leases, "b", 60) as second:
         assert second.token == 2
     with pytest.raises(LeaseLostError, match="nobody holds it now"):
         store.leases.check(second)
@@ -104,16 +105,16 @@ def test_the_same_holder_gets_the_same_token(store: DeliveryStore) -> None:
 
 
 def test_a_kept_lease_outlives_the_block_for_its_holder_only(store: DeliveryStore) -> None:
-    with held_lease(store, "run", 60, keep=True) as first:
+    with held_lease(store.leases, "run", 60, keep=True) as first:
         pass
     with pytest.raises(LeaseHeldError):
         store.leases.acquire("other", 60)
-    with held_lease(store, "run", 60) as second:
+    with held_lease(store.leases, "run", 60) as second:
         assert second == first
 
 
 def test_the_heartbeat_renews(store: DeliveryStore) -> None:
-    with held_lease(store, "a", 0.6):
+    with held_lease(store.leases, "a", 0.6):
         time.sleep(1.2)
         with pytest.raises(LeaseHeldError):
             store.leases.acquire("b", 60)

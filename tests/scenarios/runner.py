@@ -32,7 +32,7 @@ import pyarrow as pa
 import yaml
 
 from segflow.specs.types import parse_instant
-from segflow.stages.run import TickReport
+from segflow.stages.tick_report import TickReport
 from tests.world import COLUMNS, World
 
 FOLDER = Path(__file__).parent

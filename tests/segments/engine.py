@@ -10,7 +10,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.segments.compiler import Compiled, compile_project
-from segflow.segments.emit import fill
+from segflow.segments.emit import Filling
 from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS, segment_model
 from segflow.segments.order import closure
 from segflow.specs.catalog import Catalog
@@ -42,14 +42,10 @@ class Engine:
         self.own |= {segment_model(name) for name in self.compiled.segments}
 
     def fill(self, text: str) -> exp.Query:
-        return fill(
-            text,
-            relation=lambda name: relation(name) if name in self.own else exp.table_(name, db="raw", quoted=True),
-            as_of=self.as_of,
-            zone=self.compiled.zone,
-            tick_id="t1",
-            dialect="duckdb",
-        )
+        def place(name: str) -> exp.Table:
+            return relation(name) if name in self.own else exp.table_(name, db="raw", quoted=True)
+
+        return Filling(place, self.as_of, self.compiled.zone, "t1", self.compiled.words).query(text)
 
     def build(self) -> None:
         """Contacts and facts, then segments in the order of their references, then memberships."""

@@ -14,9 +14,12 @@ from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.files import write
 from segflow.segments.membership_models import MEMBERSHIPS, segment_model
 from segflow.specs.load import load_specs
+from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
+from segflow.warehouse.duckdb.engine import DuckDBEngine
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.tick import Tick
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "small_shop"
 AS_OF = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
@@ -56,7 +59,7 @@ class Shop:
         shutil.copytree(fixture, self.root)
         self.warehouse_path = self.root / ".segflow" / "warehouse.duckdb"
         self.warehouse_path.parent.mkdir()
-        self.dbt = DbtProject(self.root / "dbt", self.warehouse_path)
+        self.dbt = DbtProject(self.root / "dbt", DuckDBEngine(self.warehouse_path, self.root / ".segflow/ledgers"))
         self.compiled = self.compile()
         self.reset()
 
@@ -81,7 +84,7 @@ class Shop:
     def build(self, as_of: datetime = AS_OF, tick_id: str = "t1") -> BuildReport:
         with self.open() as warehouse:
             warehouse.ensure_tables()
-        return build(self.compiled, self.dbt, self.open, tick_id, as_of)
+            return build(TickContext(self.compiled, warehouse, self.dbt, Tick(tick_id, as_of)))
 
     def members(self) -> dict[str, set[str]]:
         """The members of all YAML segments by the one pass."""

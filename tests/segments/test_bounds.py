@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from segflow.durations import Duration
 from segflow.errors import InputError
 from segflow.segments.bounds import Bound, bound_from_key, bounds_json, day_bounds, month_days
+from segflow.warehouse.engines import words
 
 UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 durations = st.builds(
@@ -110,7 +111,7 @@ def test_days_of_a_zone_follow_each_other(day: date, name: str) -> None:
 
 
 def test_what_a_tick_supplies_is_sql_by_key_and_always_has_as_of() -> None:
-    found = json.loads(bounds_json({Bound("date")}, datetime(2026, 1, 1, tzinfo=UTC), ZoneInfo("UTC"), "duckdb"))
+    found = json.loads(bounds_json({Bound("date")}, datetime(2026, 1, 1, tzinfo=UTC), ZoneInfo("UTC"), words()))
     assert found == {
         "as_of": "CAST('2026-01-01 00:00:00' AS TIMESTAMP)",
         "today": "CAST('2026-01-01' AS DATE)",

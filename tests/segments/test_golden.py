@@ -24,6 +24,7 @@ from segflow.segments.simplify import simplify
 from segflow.specs.catalog import Catalog
 from segflow.specs.conditions import Condition
 from segflow.specs.spec_file import parse_spec_file
+from segflow.warehouse.engines import words
 from tests.segments.engine import make_specs
 
 HERE = Path(__file__).parent / "golden"
@@ -84,7 +85,7 @@ def facts_text(name: str) -> str:
 def predicate_text(name: str) -> str:
     node = hoist(simplify(resolved(name)))
     columns = contact_columns(collect([node]), member=lambda segment: exp.column(f"in_{segment}"))
-    return template(exp.select("contact_id").where(predicate(node, columns)))
+    return template(exp.select("contact_id").where(predicate(node, columns)), words())
 
 
 PASSES: dict[str, Callable[[str], str]] = {

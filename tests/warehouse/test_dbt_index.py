@@ -12,9 +12,14 @@ from segflow.errors import RunError
 from segflow.project import Project
 from segflow.warehouse.dbt import DbtProject
 from segflow.warehouse.dbt_index import read_index
+from segflow.warehouse.duckdb.engine import DuckDBEngine
 from tests.world import World
 
 CONTACTS = Path("models/staging/stg_contacts.sql")
+
+
+def engine(root: Path) -> DuckDBEngine:
+    return DuckDBEngine(root / "warehouse.duckdb", root / "ledgers")
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +28,14 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = World(tmp_path_factory.mktemp("index"), real=True)
     world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
     Project(world.root).write_models()
-    DbtProject(world.root / "dbt", world.root / "warehouse.duckdb").parse()
+    DbtProject(world.root / "dbt", engine(world.root)).parse()
     return world.root / "dbt"
 
 
 @pytest.fixture
 def unparsed(parsed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DbtProject]:
     """The project as a later process sees it, which may not parse."""
-    project = DbtProject(parsed, parsed.parent / "warehouse.duckdb")
+    project = DbtProject(parsed, engine(parsed.parent))
 
     def refuse() -> None:
         raise AssertionError("it parses")
@@ -39,7 +44,7 @@ def unparsed(parsed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DbtProje
     contacts = (parsed / CONTACTS).read_text(encoding="utf-8")
     yield project
     (parsed / CONTACTS).write_text(contacts, encoding="utf-8")
-    DbtProject(parsed, project.warehouse_path).parse()
+    DbtProject(parsed, engine(parsed.parent)).parse()
 
 
 def test_a_later_process_knows_where_models_are_without_a_parse(unparsed: DbtProject) -> None:
@@ -79,5 +84,5 @@ def test_the_code_of_a_model_changes_with_what_it_says(unparsed: DbtProject, edi
     before = unparsed.code("stg_contacts")
     file = unparsed.directory / CONTACTS
     file.write_text(edit.format(file.read_text(encoding="utf-8")), encoding="utf-8")
-    later = DbtProject(unparsed.directory, unparsed.warehouse_path)
+    later = DbtProject(unparsed.directory, engine(unparsed.directory.parent))
     assert (later.code("stg_contacts") == before) is same

@@ -53,5 +53,5 @@ select
     concat_ws(
         '|', offered.flow, offered.contact_id, offered.kind, offered.segment_key, offered.tick_id, offered.offer
     ) as subject_id,
-    md5(concat_ws('|', offered.flow, offered.contact_id, offered.tick_id)) as enrollment_id
+    row_hash(offered.flow, offered.contact_id, offered.tick_id) as enrollment_id
 from offered

@@ -1,6 +1,6 @@
 -- The messages planned in this tick; the id is the same however often the tick is run.
 select
-    md5(concat_ws('|', taken.enrollment_id, taken.step, taken.visit)) as message_id,
+    row_hash(taken.enrollment_id, taken.step, taken.visit) as message_id,
     taken.enrollment_id, taken.flow, taken.flow_version, taken.step, taken.visit, taken.contact_id, taken.channel,
     taken.sender, taken.content, coalesce(names.segment, taken.trigger_segment) as trigger_segment, taken.enrolled_at,
     :as_of as planned_at

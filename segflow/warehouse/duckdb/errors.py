@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from segflow.errors import DamagedWarehouseError, InputError, RunError, SegflowError
+from segflow.errors import DamagedWarehouseError, InputError, RunError, SegflowError, WarehouseError
 from segflow.files import same_reason
 
 _VERSION = slice(52, 84)
@@ -28,6 +28,16 @@ def made_by(path: Path) -> str | None:
     if header[8:12] != b"DUCK":
         return None
     return header[_VERSION].rstrip(b"\0").decode("ascii", "replace").removeprefix("v") or None
+
+
+def warehouse_error(error: Exception) -> WarehouseError:
+    """What DuckDB raised about a statement, for those who do not know DuckDB."""
+    return WarehouseError(plain_message(str(error)), unbound=isinstance(error, duckdb.BinderException))
+
+
+def plain_message(text: str) -> str:
+    """DuckDB's message in one line, without the piece of generated SQL below it and its advice to programmers."""
+    return " ".join(re.split(r"\n\s*\n\s*(?:LINE |Possible solutions|See also)", text, maxsplit=1)[0].split())
 
 
 def cannot_open(path: Path, error: duckdb.Error) -> SegflowError:

@@ -15,8 +15,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.durations import Duration
-from segflow.errors import TimeLimitError
-from segflow.warehouse.duckdb.warehouse import ARROW_ROWS, DuckDBWarehouse, plain_message
+from segflow.errors import TimeLimitError, WarehouseError
+from segflow.warehouse.duckdb.warehouse import ARROW_ROWS, DuckDBWarehouse
 
 Found = TypeVar("Found")
 
@@ -47,8 +47,8 @@ class Rehearsal(DuckDBWarehouse):
         try:
             with self.time_limit(limit) if limit is not None else contextlib.nullcontext():
                 return self.query(sql)
-        except (duckdb.Error, TimeLimitError) as error:
-            return plain_message(str(error))
+        except (WarehouseError, TimeLimitError) as error:
+            return str(error)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -61,12 +61,12 @@ class Rehearsal(DuckDBWarehouse):
         pass
 
     def _unless_failed(self, sql: exp.Expr, run: Callable[[exp.Expr], Found]) -> Found:
-        text = sql.sql(dialect=self.dialect)
+        text = self.words.sql(sql)
         if text in self._failed:
             raise self._failed[text]
         try:
             return run(sql)
-        except duckdb.Error as error:
+        except WarehouseError as error:
             # Rows that are handed over have one text, whatever they hold.
             if ARROW_ROWS in text:
                 raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -16,10 +15,11 @@ from sqlglot import exp
 
 from segflow.crashpoints import crash_point
 from segflow.durations import Duration
-from segflow.errors import TimeLimitError
+from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.files import make_folder
-from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.duckdb.errors import cannot_open, machine_trouble
+from segflow.warehouse.base import Warehouse, relation, too_long
+from segflow.warehouse.duckdb.errors import cannot_open, machine_trouble, plain_message, warehouse_error
+from segflow.warehouse.duckdb.words import DuckDBWords
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import SCHEMA, TABLES, Table
 
@@ -31,7 +31,8 @@ ARROW_ROWS = "segflow_rows"
 class DuckDBWarehouse(Warehouse):
     """A DuckDB file. The session's zone is UTC, as in the dbt profile: casts between timestamp types use it."""
 
-    dialect = "duckdb"
+    words = DuckDBWords()
+    row_deletes = True
 
     def __init__(self, path: Path, ledgers: Path | None = None, memory_limit: str | None = None) -> None:
         """`ledgers`: the folder that keeps them as Parquet files; None keeps none. `memory_limit` (like 4GB) holds for
@@ -59,7 +60,7 @@ class DuckDBWarehouse(Warehouse):
 
     def execute(self, sql: exp.Expr) -> None:
         with self._telling():
-            self._connection.execute(sql.sql(dialect=self.dialect))
+            self._connection.execute(self.words.sql(sql))
 
     def bind(self, sql: exp.Expr) -> str | None:
         try:
@@ -77,8 +78,8 @@ class DuckDBWarehouse(Warehouse):
             beside._connection.execute("SET TimeZone = 'UTC'")
             with beside.time_limit(limit) if limit is not None else contextlib.nullcontext():
                 return beside.query(sql)
-        except (duckdb.Error, TimeLimitError) as error:
-            return plain_message(str(error))
+        except (WarehouseError, TimeLimitError) as error:
+            return str(error)
         finally:
             beside.close()
 
@@ -89,8 +90,10 @@ class DuckDBWarehouse(Warehouse):
         timer.start()
         try:
             yield
-        except duckdb.InterruptException as error:
-            raise TimeLimitError(too_long(limit)) from error
+        except WarehouseError as error:
+            if isinstance(error.__cause__, duckdb.InterruptException):
+                raise TimeLimitError(too_long(limit)) from error
+            raise
         finally:
             timer.cancel()
 
@@ -108,7 +111,7 @@ class DuckDBWarehouse(Warehouse):
             self._connection.commit()
         except duckdb.Error as error:
             self._raise_trouble(error)
-            raise
+            raise warehouse_error(error) from error
 
     def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
         target = TABLES[table]
@@ -155,20 +158,7 @@ class DuckDBWarehouse(Warehouse):
         self._insert(target, exp.select("*").from_(staged), {})
         self.execute(exp.Drop(tables=[staged], kind="TABLE"))
 
-    def patch(self, table: str, gone: exp.Query, new: exp.Query) -> None:
-        target = TABLES[table]
-        if target.ledger:
-            raise ValueError(f"{table} is a ledger: use append")
-        # Writing a state of four million rows anew costs fifty times as much as this.
-        key = exp.Tuple(expressions=[exp.column(name, quoted=True) for name in gone.named_selects])
-        self._delete(target, exp.In(this=key, query=exp.Subquery(this=gone)))
-        self._insert(target, new, {})
-
     def restore(self, table: str, pieces: Iterable[pa.Table]) -> int:
-        """Make `pieces` the whole content of a ledger or state, `tick_id` included; returns how many rows there are.
-
-        For a rebuild only: it leaves no ledger files, because the rows come from them.
-        """
         rows = 0
         self._delete(TABLES[table], exp.true())
         for piece in pieces:
@@ -195,6 +185,10 @@ class DuckDBWarehouse(Warehouse):
             self.execute(exp.Drop(tables=[relation(name)], kind="VIEW"))
 
     def ensure_tables(self) -> None:
+        with self._telling():
+            self._ensure_tables()
+
+    def _ensure_tables(self) -> None:
         self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')
         # Not information_schema.columns: it binds every view of the file to list its columns, half a second a tick.
         listed = exp.select("table_name", "column_count").from_(exp.Table(this=exp.func("duckdb_tables")))
@@ -222,19 +216,23 @@ class DuckDBWarehouse(Warehouse):
         tables = exp.select("table_type").from_("information_schema.tables")
         tables = tables.where(exp.column("table_schema").eq(exp.Literal.string(SCHEMA)))
         tables = tables.where(exp.column("table_name").eq(exp.Literal.string(name)))
-        found = self._relation(tables).fetchall()
+        with self._telling():
+            found = self._relation(tables).fetchall()
         return found[0][0] if found else None
 
     def _relation(self, sql: exp.Expr) -> duckdb.DuckDBPyRelation:
         """A query that is bound and not run yet. DuckDB 2 wants every result of `execute` fetched before."""
-        return self._connection.sql(sql.sql(dialect=self.dialect))
+        return self._connection.sql(self.words.sql(sql))
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
         """Turn what DuckDB raises for the disk, a damaged file and Ctrl-C into what it means."""
         try:
             yield
-        except (duckdb.Error, OSError) as error:  # Arrow tells in its own words what came up while rows were fetched
+        except duckdb.Error as error:
+            self._raise_trouble(error)
+            raise warehouse_error(error) from error
+        except OSError as error:  # Arrow tells in its own words what came up while rows were fetched
             self._raise_trouble(error)
             raise
         except RuntimeError as error:
@@ -243,9 +241,11 @@ class DuckDBWarehouse(Warehouse):
                 raise KeyboardInterrupt from error
             raise
 
+    def trouble(self, message: str) -> RunError | None:
+        return machine_trouble(self._path, message)
+
     def _raise_trouble(self, error: Exception) -> None:
-        trouble = machine_trouble(self._path, str(error))
-        if trouble is not None:
+        if (trouble := self.trouble(str(error))) is not None:
             raise trouble from error
 
     @contextlib.contextmanager
@@ -280,21 +280,6 @@ class DuckDBWarehouse(Warehouse):
         self.execute(
             exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns])
         )
-
-
-def scratch() -> DuckDBWarehouse:
-    """A warehouse in memory, for checks that need no project's."""
-    return DuckDBWarehouse(Path(":memory:"))
-
-
-def plain_message(text: str) -> str:
-    """DuckDB's message in one line, without the piece of generated SQL below it and its advice to programmers."""
-    return " ".join(re.split(r"\n\s*\n\s*(?:LINE |Possible solutions|See also)", text, maxsplit=1)[0].split())
-
-
-def too_long(limit: Duration) -> str:
-    """Why a query was stopped."""
-    return f"ran longer than {limit} (sql_segments.timeout in segflow.yml)"
 
 
 def _cast(column: str, kind: str) -> exp.Cast:

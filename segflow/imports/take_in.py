@@ -1,11 +1,10 @@
-"""Imports become rows of ledgers, and those that say no to flows mark the contacts that they changed."""
+"""Imports that people made become rows of ledgers."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,13 @@ from pyarrow import parquet
 from sqlglot import exp
 
 from segflow.errors import RunError
-from segflow.segments.bounds import AS_OF
 from segflow.segments.compiler import CONTACTS, Compiled
-from segflow.segments.emit import fill, template
 from segflow.segments.fact_models import label_rows
 from segflow.segments.membership_models import model_contacts
-from segflow.segments.sql import all_of, bound_call, col, named, ref, select, typed, union_all
+from segflow.segments.sql import col, named, select, union_all
+from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.dbt import DbtProject
-from segflow.warehouse.sqlfile import literal, load_query
+from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
 
@@ -48,15 +45,13 @@ def results(warehouse: Warehouse, tick_id: str) -> list[ImportResult]:
     return [ImportResult(**row) for row in rows]
 
 
-def on_lists(
-    compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime, lists: Collection[str]
-) -> dict[str, pa.Table]:
+def on_lists(context: TickContext, lists: Collection[str]) -> dict[str, pa.Table]:
     """List -> (contact_id) of who is on it at `as_of`. Where the user's lists cannot be read nobody is."""
     found = {}
     for name in sorted(lists):
-        rows = label_rows("list", compiled.specs.catalog).subquery("listed")
+        rows = label_rows("list", context.compiled.specs.catalog).subquery("listed")
         mine = exp.select("contact_id").from_(rows).where(col("name").eq(exp.Literal.string(name)))
-        members = warehouse.attempt(_filled(mine, compiled, warehouse, dbt, tick_id, as_of))
+        members = context.warehouse.attempt(context.fill(mine))
         found[name] = members if not isinstance(members, str) else _NOBODY
     return found
 
@@ -65,11 +60,7 @@ _NOBODY = pa.schema([("contact_id", pa.string())]).empty_table()
 
 
 def take_in(
-    compiled: Compiled,
-    warehouse: Warehouse,
-    dbt: DbtProject,
-    tick_id: str,
-    as_of: datetime,
+    context: TickContext,
     imports: Sequence[Mapping[str, Any]],
     listed: Mapping[str, pa.Table],
 ) -> None:
@@ -79,19 +70,20 @@ def take_in(
     The caller holds the transaction and has built the contacts. Raises RunError when the rows of an import cannot be
     read.
     """
-    known = {row["import_id"] for row in warehouse.rows(load_query(_SQL / "imports_known.sql", tick_id=tick_id))}
-    warehouse.stage("imported", load_query(_SQL / "imports_none.sql"))
-    resolved = _filled(model_contacts(compiled.specs.catalog), compiled, warehouse, dbt, tick_id, as_of)
+    compiled, warehouse, tick_id, as_of = context.compiled, context.warehouse, context.tick_id, context.as_of
+    known = {row["import_id"] for row in warehouse.rows(load_query(_SQL / "known.sql", tick_id=tick_id))}
+    warehouse.stage("imported", load_query(_SQL / "none.sql"))
+    resolved = context.fill(model_contacts(compiled.specs.catalog))
     told = []
     # A delivery store that was put back from a backup has some that an earlier tick took in.
     for number, one in enumerate(one for one in imports if one["import_id"] not in known):
         warehouse.stage("import_rows", _rows(one))
         warehouse.stage("import_values", _values(compiled, warehouse))
         warehouse.stage("import_present", _present(compiled, warehouse))
-        warehouse.stage("import_model", load_query(_SQL / "imports_of_model.sql").with_("model", as_=resolved))
+        warehouse.stage("import_model", load_query(_SQL / "present_in_model.sql").with_("model", as_=resolved))
         warehouse.stage("import_listed", listed.get(one["list"], _NOBODY))
         changes = load_query(
-            _SQL / "imports_changes.sql", import_id=one["import_id"], list=one["list"], ordinal=number, as_of=as_of
+            _SQL / "changes.sql", import_id=one["import_id"], list=one["list"], ordinal=number, as_of=as_of
         )
         warehouse.stage("import_changes", changes)
         both = exp.union(
@@ -102,52 +94,6 @@ def take_in(
         told.append({**one, "changed": warehouse.scalar(changed)})
     warehouse.append("contact_imports", tick_id, exp.select("*").from_("temp.imported"))
     warehouse.append("imports", tick_id, _told(told))
-
-
-def mark(compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime) -> None:
-    """Record whom imports of this tick changed that said no to flows: those that were taken in, and the batches of the
-    catalog's `imports`. Before the first tick there is nothing to compare, and no mark."""
-    query = load_query(_SQL / "imports_marks.sql", tick_id=tick_id)
-    source = compiled.specs.catalog.imports
-    before = warehouse.scalar(load_query(_SQL / "tick_before.sql", tick_id=tick_id))
-    if source is not None and source.trigger_flows is not True and before is not None:
-        at = typed(col(source.imported_at), "timestamp")
-        said_yes = typed(col(str(source.trigger_flows)), "boolean") if source.trigger_flows else exp.false()
-        conditions: list[exp.Expr] = [
-            exp.GT(this=at, expression=literal(before)),
-            exp.LTE(this=at.copy(), expression=bound_call(AS_OF.key)),
-            exp.Is(this=typed(col(source.contact), "text"), expression=exp.Not(this=exp.null())),
-            # Unknown is no: what must not be sent cannot be called back.
-            exp.Not(this=exp.Coalesce(this=said_yes, expressions=[exp.false()])),
-        ]
-        batch = typed(col(source.batch) if source.batch else exp.null(), "text")
-        projections = [named(typed(col(source.contact), "text"), "contact_id"), named(batch, "import_id")]
-        loaded = select(projections, ref(source.model, "batches"), all_of(conditions)).distinct()
-        query = exp.union(query, _filled(loaded, compiled, warehouse, dbt, tick_id, as_of), distinct=False)
-    warehouse.append("import_marks", tick_id, query)
-
-
-def take_over(compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime) -> None:
-    """Record the imported contacts that the user's model has for the first time."""
-    brought = exp.select("contact_id").from_(relation("contact_imports")).limit(1)
-    if warehouse.scalar(brought.where(col("kind").eq(exp.Literal.string("contact")))) is None:
-        return  # most projects import nobody, and the model is as large as the contacts
-    model = _filled(model_contacts(compiled.specs.catalog), compiled, warehouse, dbt, tick_id, as_of)
-    query = load_query(_SQL / "takeovers.sql", tick_id=tick_id, as_of=as_of).with_("model", as_=model)
-    warehouse.append("contact_takeovers", tick_id, query)
-
-
-def _filled(
-    query: exp.Query, compiled: Compiled, warehouse: Warehouse, dbt: DbtProject, tick_id: str, as_of: datetime
-) -> exp.Query:
-    return fill(
-        template(query),
-        relation=dbt.relation,
-        as_of=as_of,
-        zone=compiled.zone,
-        tick_id=tick_id,
-        dialect=warehouse.dialect,
-    )
 
 
 def _rows(one: Mapping[str, Any]) -> pa.Table:
@@ -174,7 +120,7 @@ def _present(compiled: Compiled, warehouse: Warehouse) -> exp.Query:
     """(contact_id, name, value) of the same contacts and attributes as they are without the import."""
     given = _columns(warehouse, exp.to_table("temp.import_rows"))
     names = [name for name in _columns(warehouse, relation(CONTACTS)) if name in given and name != "contact_id"]
-    return load_query(_SQL / "imports_present.sql").with_("present", as_=_long(names, relation(CONTACTS), lambda _: []))
+    return load_query(_SQL / "present.sql").with_("present", as_=_long(names, relation(CONTACTS), lambda _: []))
 
 
 def _long(names: Sequence[str], table: exp.Table, more: Any) -> exp.Query:

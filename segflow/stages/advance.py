@@ -1,0 +1,46 @@
+"""Stage 4: all flows move, and messages are planned."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from segflow.crossings.cross import not_compared
+from segflow.errors import SegflowError
+from segflow.flows import advance as flows
+from segflow.outbox.deliveries import as_table
+from segflow.stages.build import build_if_edited
+from segflow.stages.tick_run import TickRun
+
+
+def advance(run: TickRun) -> None:
+    """Move the flows and plan messages."""
+    build_if_edited(run)
+    try:
+        _advance(run, {})
+    except SegflowError:
+        raise
+    except Exception:
+        # Conditions about an enrollment read rows of the user's models themselves, and some rows fail only when they
+        # are read. Which flow asked for them is looked at now, because looking each time would cost another scan.
+        with run.open() as context:
+            unreadable = flows.unreadable(context)
+        if not unreadable:
+            raise
+        _advance(run, unreadable)
+
+
+def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
+    faults = run.faults()
+    store = run.project.store
+    released = store.decisions.released("flow", run.row.tick_id)
+    retriggers = store.retriggers.waiting(run.row.tick_id)
+    with run.commit("advance") as context:
+        words = dataclasses.replace(faults, segments=not_compared(context, faults.segments))
+        held = flows.advance(context, words, released, unreadable, retriggers)
+        run.book("flow", released, held)
+        if retriggers:
+            used = [one.id for one in retriggers if one.flow not in held]
+            store.retriggers.book(run.lease, run.row.tick_id, used)
+        # The last stage that uses decisions copies those of all stages.
+        decided = as_table("decisions", store.decisions.used(run.row.tick_id))
+        context.warehouse.append("decisions", run.row.tick_id, decided)

@@ -1,0 +1,39 @@
+"""Stage 1: what came back since the last tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from segflow.build.build import build_contacts
+from segflow.imports.take_in import on_lists, take_in
+from segflow.outbox.deliveries import as_table, copy_outcomes
+from segflow.stages.tick_run import TickRun
+
+
+def ingest(run: TickRun) -> None:
+    """Copy what became of messages since the last tick and what providers told about them, and take in imports."""
+    project, tick_id = run.project, run.row.tick_id
+    with project.warehouse() as warehouse:
+        copy_outcomes(warehouse, project.store, run.lease, tick_id)
+    told = project.store.message_events.adopt(run.lease, tick_id)
+    imports = project.store.imports.adopt(run.lease, tick_id)
+    listed = _before_imports(run, imports)
+    with run.commit("ingest") as context:
+        context.warehouse.append("message_events", tick_id, as_table("message_events", told))
+        if imports:
+            take_in(context, imports, listed)
+
+
+def _before_imports(run: TickRun, imports: list[dict[str, Any]]) -> Mapping[str, pa.Table]:
+    """Build the contacts as they are without these imports: what an import changes is seen in comparison. Returns list
+    -> (contact_id) of who is on it, for the lists that are added to."""
+    if not imports:
+        return {}
+    run.project.write_models()
+    lists = {one["list"] for one in imports if one["list"] is not None}
+    with run.open() as context:
+        build_contacts(context, run.project.specs.catalog.lists.model if lists else None)
+        return on_lists(context, lists)

@@ -1,0 +1,33 @@
+"""What a tick did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from segflow.crossings.cross import SegmentResult
+from segflow.exports.due import Export
+from segflow.flows.advance import FlowResult
+from segflow.imports.take_in import ImportResult
+from segflow.outbox.send import SendReport
+
+
+@dataclass
+class TickReport:
+    """What a tick did; `errors` make it red, they do not undo it."""
+
+    tick_id: str
+    as_of: datetime
+    resumed: bool = False
+    already_done: bool = False
+    contacts: int = 0
+    null_contacts: int = 0
+    imports: list[ImportResult] = field(default_factory=list)
+    segments: list[SegmentResult] = field(default_factory=list)
+    flows: list[FlowResult] = field(default_factory=list)
+    sent: SendReport = field(default_factory=SendReport)
+    exports: list[Export] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall seconds per stage."""
+    dbt_seconds: float = 0.0
+    errors: list[str] = field(default_factory=list)

@@ -1,0 +1,81 @@
+"""A tick at work: what its stages share, and how they commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from segflow.crashpoints import crash_point
+from segflow.outbox.decisions import Kind
+from segflow.outbox.lease import Lease
+from segflow.stages.tick_report import TickReport
+from segflow.ticks import ledger as ticks
+from segflow.ticks import record
+from segflow.ticks.context import Faults, TickContext
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.tables import ledgers_of
+from segflow.warehouse.tick import Tick
+from segflow.workspace import Workspace
+
+
+@dataclass
+class TickRun:
+    """The project, the tick's row in `ticks`, the lease, and the report that the stages fill."""
+
+    project: Workspace
+    row: ticks.TickRow
+    lease: Lease
+    report: TickReport
+
+    @property
+    def tick(self) -> Tick:
+        return Tick(self.row.tick_id, self.row.as_of)
+
+    @contextmanager
+    def open(self) -> Iterator[TickContext]:
+        """What a stage reads with, outside of any transaction."""
+        with self.project.warehouse() as warehouse:
+            yield self.context(warehouse)
+
+    def context(self, warehouse: Warehouse) -> TickContext:
+        """What a stage works with."""
+        return self.project.context(warehouse, self.tick)
+
+    @contextmanager
+    def commit(self, stage: str) -> Iterator[TickContext]:
+        """One transaction that ends with the mark that `stage` is done, if the lease is still ours."""
+        with self.project.warehouse() as warehouse, warehouse.transaction():
+            yield self.context(warehouse)
+            self.project.store.leases.check(self.lease)
+            if stage != self.row.stage:
+                rows = warehouse.settle(self.row.tick_id, ledgers_of(stage))
+                self.row = self.row.with_(stage=stage).counted(rows)
+            ticks.save(warehouse, self.row)
+            self.project.store.leases.check(self.lease)
+            crash_point(f"{stage}.before_commit")
+        crash_point(f"{stage}.committed")
+        record.write(self.project.store, self.row, self.lease)
+
+    def faults(self) -> Faults:
+        """What the build of this tick could not evaluate."""
+        return Faults(self._build_faults("segment"), self._build_faults("part"))
+
+    def failed_models(self) -> dict[str, str]:
+        """The dbt models that the build of this tick could not build: model -> reason."""
+        return self._build_faults("model")
+
+    def _build_faults(self, kind: str) -> dict[str, str]:
+        mine = [
+            exp.column(name).eq(exp.Literal.string(v)) for name, v in (("tick_id", self.row.tick_id), ("kind", kind))
+        ]
+        with self.project.warehouse() as warehouse:
+            rows = warehouse.rows(exp.select("name", "reason").from_(relation("build_faults")).where(*mine))
+        return {row["name"]: row["reason"] for row in rows}
+
+    def book(self, kind: Kind, released: set[str], left_out: set[str]) -> None:
+        """Use up the decisions about `released` things, less those that this tick left out. Call it in `commit`."""
+        if released:
+            self.project.store.decisions.book(self.lease, kind, self.row.tick_id, released - left_out)

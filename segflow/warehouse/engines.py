@@ -1,0 +1,67 @@
+"""From a project's settings to its engine. Beside the wings, the only module that knows them by name.
+
+The wings are imported when they are needed: a command that only reads specs must not wait for an engine's library.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sqlglot import exp
+
+from segflow.warehouse.base import Warehouse
+from segflow.warehouse.engine import Engine
+from segflow.warehouse.words import Words
+
+WRITTEN_IN = "duckdb"
+"""The sqlglot dialect of what people write (`.sql` segments, sql conditions) and of the engine's own `.sql` files."""
+
+
+def engine_of(path: Path, ledgers: Path, memory_limit: str | None) -> Engine:
+    """The engine of a project. Nothing is opened."""
+    from segflow.warehouse.duckdb.engine import DuckDBEngine
+
+    return DuckDBEngine(path, ledgers, memory_limit)
+
+
+def engine_title() -> str:
+    """What people call the engine."""
+    from segflow.warehouse.duckdb.engine import DuckDBEngine
+
+    return DuckDBEngine.title
+
+
+def words() -> Words:
+    """How the engine says what engines say in different ways."""
+    from segflow.warehouse.duckdb.words import DuckDBWords
+
+    return DuckDBWords()
+
+
+def scratch() -> Warehouse:
+    """A warehouse in memory, for questions that need no project's: the rows of a file, the tests of a segment."""
+    from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+
+    return DuckDBWarehouse(Path(":memory:"))
+
+
+def may_leave_garbage() -> bool:
+    """May the process end without a last search for garbage? DuckDB 2 lists on stderr, at length, what of its own
+    nobody has collected."""
+    library = sys.modules.get("duckdb")
+    return library is None or library.__version__.startswith("1.")
+
+
+def pattern_problem(pattern: str) -> str | None:
+    """What is wrong with a regular expression, asked from the engine that will run it; None when nothing is."""
+    from segflow.warehouse.duckdb.ask import pattern_problem
+
+    return pattern_problem(pattern)
+
+
+def condition_problem(query: exp.Query) -> str | None:
+    """Why the only column of a query over no table is no boolean, asked from the engine; None when it is one."""
+    from segflow.warehouse.duckdb.ask import condition_problem
+
+    return condition_problem(query)

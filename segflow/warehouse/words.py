@@ -1,0 +1,216 @@
+"""SQL that engines say in different ways, by name. A query is built with words; the engine that runs it renders them.
+
+A word is a call that no engine knows: its name begins with a character of private use. `Words.sql` puts the engine's
+own form in its place. No node classes of our own: sqlglot's compiled build refuses subclasses made in Python.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from sqlglot import exp
+
+MARK = "\ue000"
+"""First character of all names that stand for something until a query is text."""
+_WORD = f"{MARK}word_"
+
+
+class Words(ABC):
+    """One engine's forms. A method for each word, with the arguments that the function of the same name takes."""
+
+    dialect: str
+    """The sqlglot dialect that prints everything else, and reads it again."""
+
+    def sql(self, tree: exp.Expr, **options: Any) -> str:
+        """A tree as the engine's SQL. `options` are those of sqlglot's generator."""
+        text = tree.sql(dialect=self.dialect, **options)
+        # Few trees hold words, and to look for them in a tree costs more than to look for one in its text.
+        return self.rendered(tree).sql(dialect=self.dialect, copy=False, **options) if MARK in text else text
+
+    def pretty(self, tree: exp.Expr) -> str:
+        """The same as analysts write it: lower-case functions, four spaces."""
+        options: dict[str, Any] = {"pretty": True, "pad": 4, "indent": 4, "max_text_width": 100}
+        return self.rendered(tree).sql(self.dialect, copy=False, normalize_functions="lower", **options)
+
+    def rendered(self, tree: exp.Expr) -> exp.Expr:
+        """A copy of a tree in which every word is said in the engine's form."""
+        # Copied first: parts of a tree may share nodes, and a node that is replaced is so at one place.
+        tree = tree.copy()
+        found = [node for node in tree.find_all(exp.Anonymous) if str(node.this).startswith(_WORD)]
+        for node in reversed(found):  # the inner ones come later
+            form: exp.Expr = getattr(self, str(node.this).removeprefix(_WORD))(*node.expressions)
+            if node is tree:
+                return form
+            node.replace(form)
+        return tree
+
+    @abstractmethod
+    def try_cast(self, value: exp.Expr, kind: exp.DataType) -> exp.Expr: ...
+    @abstractmethod
+    def utc_time(self, text: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def local_time(self, time: exp.Expr, zone: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def iso_time(self, time: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def microseconds_between(self, earlier: exp.Expr, later: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def finite(self, number: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def lower(self, text: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def has_part(self, text: exp.Expr, part: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def starts_with(self, text: exp.Expr, start: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def ends_with(self, text: exp.Expr, end: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def matches(self, text: exp.Expr, pattern: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def similarity(self, text: exp.Expr, other: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def text_hash(self, text: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def row_hash(self, *texts: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def json_text(self, document: exp.Expr, key: exp.Literal) -> exp.Expr: ...
+    @abstractmethod
+    def json_line(self, *fields: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def list_of_text(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def list_lower(self, texts: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def list_contains(self, values: exp.Expr, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def list_overlaps(self, texts: exp.Expr, *others: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def list_rows(self, *values: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def first_by(self, value: exp.Expr, where: exp.Expr, *order: exp.Expr) -> exp.Expr: ...
+
+
+def _word(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    return exp.Anonymous(this=f"{_WORD}{name}", expressions=list(arguments))
+
+
+def try_cast(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    """`value` as `kind`; null where it cannot be read as that. Never an error."""
+    return _word("try_cast", value, kind)
+
+
+def utc_time(text: exp.Expr) -> exp.Expr:
+    """The instant that a text names, in UTC and without zone; a text without an offset is UTC. Null for any other."""
+    return _word("utc_time", text)
+
+
+def local_time(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
+    """What the clocks of `zone` show at a UTC time. `zone` is a text."""
+    return _word("local_time", time, zone)
+
+
+def local_day(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
+    """The day of `zone` that a UTC time lies on."""
+    return exp.Cast(this=local_time(time, zone), to=exp.DataType(this=exp.DataType.Type.DATE, nested=False))
+
+
+def iso_time(time: exp.Expr) -> exp.Expr:
+    """A UTC time as text: `2026-01-31T12:00:00.000000Z`."""
+    return _word("iso_time", time)
+
+
+def microseconds_between(earlier: exp.Expr, later: exp.Expr) -> exp.Expr:
+    """A whole number, negative when `later` is the earlier one."""
+    return _word("microseconds_between", earlier, later)
+
+
+def finite(number: exp.Expr) -> exp.Expr:
+    """Is it a number, neither infinite nor NaN?"""
+    return _word("finite", number)
+
+
+def lower(text: exp.Expr) -> exp.Expr:
+    """A text in lower case, letters beyond ASCII included."""
+    return _word("lower", text)
+
+
+def has_part(text: exp.Expr, part: exp.Expr) -> exp.Expr:
+    """Does `part` stand anywhere in a text? Nothing in it is a wildcard."""
+    return _word("has_part", text, part)
+
+
+def starts_with(text: exp.Expr, start: exp.Expr) -> exp.Expr:
+    """Does a text begin so? Nothing in it is a wildcard."""
+    return _word("starts_with", text, start)
+
+
+def ends_with(text: exp.Expr, end: exp.Expr) -> exp.Expr:
+    """Does a text end so? Nothing in it is a wildcard."""
+    return _word("ends_with", text, end)
+
+
+def matches(text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
+    """Does a regular expression, in the engine's own syntax, match any part of a text?"""
+    return _word("matches", text, pattern)
+
+
+def similarity(text: exp.Expr, other: exp.Expr) -> exp.Expr:
+    """How alike two texts are: 1 for equal ones, 0 for those that have nothing in common."""
+    return _word("similarity", text, other)
+
+
+def text_hash(text: exp.Expr) -> exp.Expr:
+    """The MD5 of a text's UTF-8 bytes, 32 hex digits in lower case: the same on every engine, so hash only text."""
+    return _word("text_hash", text)
+
+
+def row_hash(*texts: exp.Expr) -> exp.Expr:
+    """The `text_hash` of texts and whole numbers with `|` between them; those that are null are left out."""
+    return _word("row_hash", *texts)
+
+
+def json_text(document: exp.Expr, key: str) -> exp.Expr:
+    """The value of a key of a JSON object, as text; null where there is none or the document is no JSON."""
+    return _word("json_text", document, exp.Literal.string(key))
+
+
+def json_line(fields: Sequence[tuple[str, exp.Expr]]) -> exp.Expr:
+    """A JSON object of (name, value) pairs as one line of text. Nulls are kept as `null`."""
+    pairs = [exp.PropertyEQ(this=exp.Literal.string(name), expression=value) for name, value in fields]
+    return _word("json_line", *pairs)
+
+
+def list_of_text(value: exp.Expr) -> exp.Expr:
+    """A list of texts from a list, or from the text of a JSON array; its nulls are left out. Null for any other."""
+    return _word("list_of_text", value)
+
+
+def list_lower(texts: exp.Expr) -> exp.Expr:
+    """A list of texts, each in lower case."""
+    return _word("list_lower", texts)
+
+
+def list_contains(values: exp.Expr, value: exp.Expr) -> exp.Expr:
+    """Is a value in a list?"""
+    return _word("list_contains", values, value)
+
+
+def list_overlaps(texts: exp.Expr, others: Sequence[exp.Expr]) -> exp.Expr:
+    """Is any of `others` in a list of texts?"""
+    return _word("list_overlaps", texts, *others)
+
+
+def list_rows(values: Sequence[exp.Expr]) -> exp.Expr:
+    """A projection that makes a row of each value."""
+    return _word("list_rows", *values)
+
+
+def first_by(value: exp.Expr, order: Sequence[exp.Ordered], where: exp.Expr | None = None) -> exp.Expr:
+    """An aggregate: `value` of the first row by `order`, of the rows that satisfy `where`. Null times come last."""
+    return _word("first_by", value, where if where is not None else exp.true(), *order)
+
+
+CALLED = {"row_hash": row_hash}
+"""The words that the engine's `.sql` files may call by name."""
