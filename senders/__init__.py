@@ -7,29 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from segflow.errors import ConfigurationError
-from senders.base import Sender
+from segflow.senders.base import Sender
 
 
 def _mailbox(name: str, options: Mapping[str, Any], root: Path) -> Sender:
-    from senders.mailbox import MailboxSender
+    from segflow.senders.mailbox import MailboxSender
 
     return MailboxSender(name, root / Path(options["path"]).expanduser(), options["from_"])
 
 
 def _console(name: str, options: Mapping[str, Any], root: Path) -> Sender:
-    from senders.console import ConsoleSender
+    from segflow.senders.console import ConsoleSender
 
     return ConsoleSender(name)
 
 
 def _smtp(name: str, options: Mapping[str, Any], root: Path) -> Sender:
-    from senders.smtp import SmtpSender
+    from segflow.senders.smtp import SmtpSender
 
     return SmtpSender(name, **options)
 
 
 def _webhook(name: str, options: Mapping[str, Any], root: Path) -> Sender:
-    from senders.webhook import WebhookSender
+    from segflow.senders.webhook import WebhookSender
 
     return WebhookSender(name, **options)
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from segflow.errors import ConfigurationError, PermanentError
 from segflow.messages import AnyMessage, Email, Receipt
-from senders.base import Sender
-from senders.mime import to_mime
+from segflow.senders.base import Sender
+from segflow.senders.mime import to_mime
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 

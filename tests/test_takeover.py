@@ -29,7 +29,7 @@ from pathlib import Path
 from segflow.errors import LeaseLostError
 from segflow.outbox.lease import held_lease
 from segflow.stages.run import STAGES, begin, finish, run_stage
-from senders.mailbox import MailboxSender
+from segflow.senders.mailbox import MailboxSender
 from tests.direct_dbt import DirectProject
 
 def sleep():

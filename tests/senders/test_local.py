@@ -11,10 +11,10 @@ import pytest
 
 from segflow.errors import ConfigurationError, PermanentError
 from segflow.messages import Email, Sms, WebhookCall
+from segflow.senders import TYPES, build
+from segflow.senders.console import ConsoleSender
+from segflow.senders.mailbox import MailboxSender
 from segflow.specs.settings import Settings
-from senders import TYPES, build
-from senders.console import ConsoleSender
-from senders.mailbox import MailboxSender
 
 COMMON: dict[str, Any] = {
     "message_id": "m1",
