@@ -17,6 +17,15 @@ from datetime import datetime
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.build.user_models import (
+    Column,
+    Sources,
+    attribute_column,
+    contact_columns,
+    fact_columns,
+    import_columns,
+    silent_faults,
+)
 from segflow.crashpoints import crash_point
 from segflow.errors import DuplicateContactsError, RunError
 from segflow.segments.bounds import bounds_json
@@ -27,15 +36,6 @@ from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
-from segflow.build.user_models import (
-    Column,
-    Sources,
-    attribute_column,
-    contact_columns,
-    fact_columns,
-    import_columns,
-    silent_faults,
-)
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject, ModelResult
 from segflow.warehouse.duckdb.errors import machine_trouble
