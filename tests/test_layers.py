@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -51,10 +52,15 @@ def files(package: str) -> list[Path]:
     return sorted(path for path in (ROOT / package).rglob("*.py") if "__pycache__" not in path.parts)
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """(line, module) of every import, those inside functions and of TYPE_CHECKING included. A relative one keeps its
     dots."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -67,7 +73,7 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 def type_checking_lines(path: Path) -> set[int]:
     """The lines below `if TYPE_CHECKING:`. They run nowhere; a type may point upwards."""
     lines: set[int] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             lines |= {line for inner in node.body for line in range(inner.lineno, (inner.end_lineno or 0) + 1)}
     return lines
@@ -120,7 +126,7 @@ def docstrings(tree: ast.Module) -> set[int]:
 
 def sql_strings(path: Path) -> list[str]:
     """Every text of a file that reads like SQL, docstrings left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     documentation = docstrings(tree)
     return [
         f"{path.name}:{node.lineno}: {node.value[:60]!r}"
