@@ -1,4 +1,4 @@
-"""Starts the Dagster UI and daemon on a project: `python -m dagster_project --project-dir DIR --port 3000`."""
+"""Starts the Dagster UI and daemon on a project: `python -m segflow.dagster --project-dir DIR --port 3000`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import os
 import shutil
 import sys
 from pathlib import Path
+
+DEFINITIONS = "segflow.dagster.definitions"
+"""The module that Dagster loads: below our own name, because a project may have packages of any other."""
 
 
 def prepare_home(root: Path) -> Path:
@@ -20,13 +23,13 @@ def prepare_home(root: Path) -> Path:
 
 def command(host: str, port: int) -> list[str]:
     """The command line of the UI."""
-    started = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions"]
+    started = [sys.executable, "-m", "dagster", "dev", "-m", DEFINITIONS]
     return [*started, "--host", host, "--port", str(port)]
 
 
 def main() -> None:
     """Become the UI's process, so that Ctrl-C and the exit code are its own."""
-    parser = argparse.ArgumentParser(prog="python -m dagster_project", description="Start the Dagster UI.")
+    parser = argparse.ArgumentParser(prog="python -m segflow.dagster", description="Start the Dagster UI.")
     parser.add_argument("--project-dir", type=Path, default=Path.cwd(), help="the project's folder")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)

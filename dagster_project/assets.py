@@ -13,10 +13,10 @@ from dagster import (
 )
 from pydantic import Field
 
-from dagster_project.keys import POOL, VERDICT
-from dagster_project.reports import Results, errors_of, key_of, results, unique_ids
-from dagster_project.specs import Graph
-from dagster_project.steps import Worker
+from segflow.dagster.keys import POOL, VERDICT
+from segflow.dagster.reports import Results, errors_of, key_of, results, unique_ids
+from segflow.dagster.specs import Graph
+from segflow.dagster.steps import Worker
 from segflow.errors import DuplicateContactsError, InputError
 from segflow.project import Project
 from segflow.stages.order import STAGES

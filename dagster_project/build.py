@@ -11,18 +11,18 @@ from pathlib import Path
 
 from dagster import DagsterInvalidDefinitionError, Definitions, in_process_executor
 
-from dagster_project.assets import stage_assets
-from dagster_project.checks import dbt_test_checks
-from dagster_project.dbt_graph import load_graph
-from dagster_project.schedules import jobs, tick_schedule
-from dagster_project.specs import asset_graph
+from segflow.dagster.assets import stage_assets
+from segflow.dagster.checks import dbt_test_checks
+from segflow.dagster.dbt_graph import load_graph
+from segflow.dagster.schedules import jobs, tick_schedule
+from segflow.dagster.specs import asset_graph
 from segflow.errors import SegflowError
 from segflow.project import Project
 
 
 def project_dir() -> Path:
-    """The project that Dagster serves: `SEGFLOW_PROJECT_DIR`, by default the folder above this package."""
-    return Path(os.environ.get("SEGFLOW_PROJECT_DIR") or Path(__file__).parents[1]).resolve()
+    """The project that Dagster serves: `SEGFLOW_PROJECT_DIR`, by default the working directory."""
+    return Path(os.environ.get("SEGFLOW_PROJECT_DIR") or ".").resolve()
 
 
 def build_definitions(project: Project) -> Definitions:

@@ -19,9 +19,9 @@ from dagster import (
     multi_asset_check,
 )
 
-from dagster_project.dbt_graph import DbtGraph, DbtTest
-from dagster_project.keys import POOL
-from dagster_project.steps import Worker
+from segflow.dagster.dbt_graph import DbtGraph, DbtTest
+from segflow.dagster.keys import POOL
+from segflow.dagster.steps import Worker
 from segflow.project import Project
 from segflow.warehouse.dbt import ModelResult
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from dagster import AssetCheckKey, AssetKey, AssetSpec
 
-from dagster_project.keys import model_key, segment_key
+from segflow.dagster.keys import model_key, segment_key
 from segflow.files import write_whole
 from segflow.project import Project
 

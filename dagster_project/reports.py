@@ -17,7 +17,7 @@ from dagster import (
     MetadataValue,
 )
 
-from dagster_project.keys import (
+from segflow.dagster.keys import (
     DELIVERIES,
     export_key,
     flow_key,
@@ -26,8 +26,8 @@ from dagster_project.keys import (
     sender_key,
     stage_key,
 )
-from dagster_project.specs import BUILT, MODEL
-from dagster_project.steps import Step
+from segflow.dagster.specs import BUILT, MODEL
+from segflow.dagster.steps import Step
 from segflow.segments.compiler import CONTACTS
 
 OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")

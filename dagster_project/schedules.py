@@ -63,7 +63,7 @@ def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | 
 def _start_method() -> dict[str, Any]:
     """A fork server imports our modules once for all stages; a fresh interpreter would take seconds for each."""
     if "forkserver" in multiprocessing.get_all_start_methods():
-        return {"forkserver": {"preload_modules": ["dagster_project.build", "dbt.cli.main"]}}
+        return {"forkserver": {"preload_modules": ["segflow.dagster.build", "dbt.cli.main"]}}
     return {"spawn": {}}
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from dagster import AssetCheckSpec, AssetKey, AssetSpec
 from email_validator import EmailNotValidError, validate_email
 
-from dagster_project.dbt_graph import DbtGraph, DbtNode
-from dagster_project.keys import (
+from segflow.dagster.dbt_graph import DbtGraph, DbtNode
+from segflow.dagster.keys import (
     DELIVERIES,
     TICK_GROUP,
     VERDICT,

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 
 from dagster import AssetCheckExecutionContext, AssetExecutionContext
 
-from dagster_project.keys import TICK_TAG, VERDICT
-from dagster_project.specs import STEPS
+from segflow.dagster.keys import TICK_TAG, VERDICT
+from segflow.dagster.specs import STEPS
 from segflow.errors import InputError, RunError
 from segflow.outbox.lease import Lease, held_lease
 from segflow.project import Project

@@ -152,6 +152,7 @@ def _files(specs: Specs) -> list[Text]:
     """Where the exports, the messages and the warehouse lie, seen from the project's root."""
     exports = specs.path(specs.settings.exports.path)
     mailbox = specs.path(getattr(specs.settings.all_senders()["mailbox"], "path", ".segflow/mailbox"))
+    warehouse = specs.path(specs.settings.warehouse.path)
     letters = sorted(mailbox.rglob("*.eml"))
     lines = [
         _line("exports", f"{_short(exports, specs)}/  ({_number(exports, '*.csv')} CSV files, a folder per tick)"),

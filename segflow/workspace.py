@@ -27,7 +27,7 @@ from segflow.warehouse.tick import Tick
 # The delivery store and the senders take half a second to import, which a question about segments does without.
 if TYPE_CHECKING:
     from segflow.outbox.store import DeliveryStore
-    from senders.base import Sender
+    from segflow.senders.base import Sender
 
 
 class Workspace:
@@ -90,7 +90,7 @@ class Workspace:
     @contextmanager
     def senders(self) -> Iterator[dict[str, Sender]]:
         """The senders of this project, opened when they are first used and closed at the end."""
-        import senders
+        from segflow import senders
 
         with ExitStack() as stack:
             built: dict[str, Sender] = {}

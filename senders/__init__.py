@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from segflow.errors import ConfigurationError
-from senders.base import Sender
+from segflow.senders.base import Sender
 
-
-def _mailbox(name: str, options: Mapping[str, Any], root: Path) -> Sender:
-    from senders.mailbox import MailboxSender
-
-    return MailboxSender(name, root / Path(options["path"]).expanduser(), options["from_"])
-
-
-def _console(name: str, options: Mapping[str, Any], root: Path) -> Sender:
-    from senders.console import ConsoleSender
-
-    return ConsoleSender(name)
-
-
-def _smtp(name: str, options: Mapping[str, Any], root: Path) -> Sender:
-    from senders.smtp import SmtpSender
-
-    return SmtpSender(name, **options)
-
-
-def _webhook(name: str, options: Mapping[str, Any], root: Path) -> Sender:
-    from senders.webhook import WebhookSender
-
-    return WebhookSender(name, **options)
-
-
-TYPES: dict[str, Callable[[str, Mapping[str, Any], Path], Sender]] = {
-    "mailbox": _mailbox,
-    "console": _console,
-    "smtp": _smtp,
-    "webhook": _webhook,
+TYPES = {
+    "mailbox": "mailbox.MailboxSender",
+    "console": "console.ConsoleSender",
+    "smtp": "smtp.SmtpSender",
+    "webhook": "webhook.WebhookSender",
 }
+"""type -> the class that sends, as `module.Class` of this package. A provider's library is loaded where it is used."""
+
+
+def sender_class(kind: str) -> type[Sender]:
+    """The class of a type that is in `TYPES`. Imports its module."""
+    module, _, name = TYPES[kind].partition(".")
+    found: type[Sender] = getattr(import_module(f"{__name__}.{module}"), name)
+    return found
 
 
 def build(name: str, options: Mapping[str, Any], root: Path) -> Sender:
@@ -50,4 +34,5 @@ def build(name: str, options: Mapping[str, Any], root: Path) -> Sender:
     kind = options.get("type")
     if kind not in TYPES:
         raise ConfigurationError(f"sender {name}: unknown type {kind!r}; there are {', '.join(TYPES)}")
-    return TYPES[kind](name, {key: value for key, value in options.items() if key != "type"}, root)
+    given = {key: value for key, value in options.items() if key != "type"}
+    return sender_class(kind).from_settings(name, given, root)

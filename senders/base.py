@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 from segflow.messages import AnyMessage, Receipt
 
@@ -21,6 +23,12 @@ class Sender(ABC):
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    @classmethod
+    def from_settings(cls, name: str, options: Mapping[str, Any], root: Path) -> Self:
+        """The sender called `name`. `options` are its settings by field name, without `type`: the arguments of
+        `__init__` unless a sender says otherwise here. `root` is the project's folder, for settings that are paths."""
+        return cls(name, **options)
 
     def open(self) -> None:  # noqa: B027  (most senders have nothing to get ready)
         """Get ready. Raises ConfigurationError when the settings cannot work, TransientError when it may work later.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from segflow.messages import AnyMessage, Email, Receipt, Sms
-from senders.base import Sender
+from segflow.senders.base import Sender
 
 
 class ConsoleSender(Sender):

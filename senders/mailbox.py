@@ -7,14 +7,15 @@ import dataclasses
 import json
 import os
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from segflow.errors import ConfigurationError, PermanentError
 from segflow.messages import AnyMessage, Email, Receipt
-from senders.base import Sender
-from senders.mime import to_mime
+from segflow.senders.base import Sender
+from segflow.senders.mime import to_mime
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -34,6 +35,10 @@ class MailboxSender(Sender):
         self._path = path
         self._from = from_
         self._made: set[Path] = set()
+
+    @classmethod
+    def from_settings(cls, name: str, options: Mapping[str, Any], root: Path) -> Self:
+        return cls(name, root / Path(options["path"]).expanduser(), options["from_"])
 
     def send(self, message: AnyMessage) -> Receipt:
         if not _FILE_NAME.fullmatch(message.message_id):

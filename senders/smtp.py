@@ -11,9 +11,9 @@ from typing import Literal
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Email, Receipt
-from senders.base import Sender
-from senders.deadline import Deadline
-from senders.mime import Mime, to_mime
+from segflow.senders.base import Sender
+from segflow.senders.deadline import Deadline
+from segflow.senders.mime import Mime, to_mime
 
 TOTAL_TIMEOUTS = 4
 """A message takes at most this many times `timeout`, connecting included."""

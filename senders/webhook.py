@@ -20,8 +20,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Receipt, WebhookCall
-from senders.base import Sender
-from senders.deadline import Deadline
+from segflow.senders.base import Sender
+from segflow.senders.deadline import Deadline
 
 TOTAL_TIMEOUTS = 3
 """A call takes at most this many times `timeout`, connecting included."""

@@ -19,7 +19,7 @@ from segflow.warehouse.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPECS = {
     match.group(1): body
@@ -89,6 +89,15 @@ def test_stages_and_tables_are_named_as_in_the_code() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/ADDING_A_SENDER.md"])
+def test_files_that_pages_name_are_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w.]+(?:/[\w.]+)*/(?:[\w.]+\.\w+)?)`", text))
+    assert named
+    of_the_example = {"senders/textly.py"}
+    assert sorted(name for name in named - of_the_example if not (ROOT / name).exists()) == []
 
 
 def test_what_operations_quotes_is_what_the_code_says() -> None:

@@ -30,7 +30,6 @@ from segflow.errors import LeaseLostError
 from segflow.outbox.lease import held_lease
 from segflow.stages.order import STAGES
 from segflow.stages.tick import begin, finish, run_stage
-from senders.mailbox import MailboxSender
 from tests.direct_dbt import DirectProject
 
 def sleep():

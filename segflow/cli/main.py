@@ -233,7 +233,7 @@ def ui(
     """Start the Dagster UI on this project."""
     root = str(options_of(context).root.resolve())
     # A process of its own: the engine knows nothing of Dagster.
-    command = [sys.executable, "-m", "dagster_project", "--project-dir", root, "--host", host, "--port", str(port)]
+    command = [sys.executable, "-m", "segflow.dagster", "--project-dir", root, "--host", host, "--port", str(port)]
     raise typer.Exit(subprocess.call(command))
 
 

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class SenderLike(Protocol):
-    """What the outbox needs of a sender (`senders.base.Sender`)."""
+    """What the outbox needs of a sender (`segflow.senders.base.Sender`)."""
 
     @property
     def simulated(self) -> bool: ...

@@ -11,11 +11,8 @@ from segflow.messages import CHANNELS
 from segflow.specs.check_exports import check_export_settings
 from segflow.specs.check_values import check_span
 from segflow.specs.loaded import Loaded, Reporter
-from segflow.specs.settings import MailboxSender, SmtpSender
 
 FILE = "segflow.yml"
-TAKES = {"smtp": ("email",), "webhook": ("webhook",), "mailbox": CHANNELS, "console": CHANNELS}
-"""The channels that a type of sender can take."""
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -47,8 +44,9 @@ def check_settings(loaded: Loaded) -> None:
             f"'{timeout}' is no time limit: write seconds, minutes or hours, like 10 minutes",
         )
     for name, sender in settings.senders.items():
-        if isinstance(sender, (SmtpSender, MailboxSender)) and "@" not in parseaddr(sender.from_)[1]:
-            say(("senders", name, "from"), f"'{sender.from_}' is not an address: write Name <name@example.com>")
+        from_: str | None = getattr(sender, "from_", None)  # a setting of whatever sends email
+        if from_ is not None and "@" not in parseaddr(from_)[1]:
+            say(("senders", name, "from"), f"'{from_}' is not an address: write Name <name@example.com>")
     for channel in CHANNELS:
         check_sender(say, getattr(settings.default_senders, channel), channel, ("default_senders", channel))
     check_export_settings(say, loaded)
@@ -61,9 +59,9 @@ def check_sender(say: Reporter, name: str, channel: str, loc: tuple[str | int, .
         return
     if name not in senders:
         say.unknown(loc, "sender", name, list(senders), "senders are set up in segflow.yml")
-    elif channel not in TAKES[senders[name].type]:
-        kind = senders[name].type
-        say(loc, f"sender {name} (type {kind}) takes {', '.join(TAKES[kind])}, not {channel}")
+    elif channel not in senders[name].channels:
+        kind, takes = senders[name].type, ", ".join(senders[name].channels)
+        say(loc, f"sender {name} (type {kind}) takes {takes}, not {channel}")
 
 
 def known_zone(name: str) -> bool:

@@ -15,6 +15,7 @@ from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS
 from segflow.specs.flow import STEP_KEYS, Wait
 from segflow.specs.operators import NumberTest
 from segflow.specs.repair import repaired
+from segflow.specs.sender_settings import SENDER_MODELS
 from segflow.specs.spec_file import Loc, Source
 from segflow.specs.types import ValueType
 
@@ -200,10 +201,9 @@ def _wrong_choice(source: Source, at: tuple[str | int, ...], loc: Loc, kind: str
 
 
 def _wrong_sender(source: Source, at: Path, given: dict[str, Any]) -> Issue:
-    types = ("mailbox", "console", "smtp", "webhook")
     if "type" not in given:
-        return source.issue(at, f"type is missing: one of {', '.join(types)}")
-    return source.issue((*at, "type"), _wrong_literal("type", given["type"], list(types)))
+        return source.issue(at, f"type is missing: one of {', '.join(SENDER_MODELS)}")
+    return source.issue((*at, "type"), _wrong_literal("type", given["type"], list(SENDER_MODELS)))
 
 
 def _inside_rows(loc: Loc) -> bool:

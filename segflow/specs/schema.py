@@ -26,6 +26,7 @@ from segflow.specs import (
     operators,
     segment,
     segment_tests,
+    sender_settings,
     settings,
 )
 from segflow.specs.catalog import Catalog
@@ -54,6 +55,11 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
     "Wait": {"type": "string", "pattern": DURATION_PATTERN},
 }
 """What the models' before-validators accept in place of a mapping."""
+_MODULES = (
+    catalog, conditions, operators, flow, exports, guards, lint_rules, segment, segment_tests, sender_settings,
+    settings,
+)  # fmt: skip
+"""Where the models are."""
 
 _OPEN = {"additionalProperties", "patternProperties"}
 """Where null is a value: update_contact clears an attribute with it."""
@@ -93,7 +99,7 @@ def write_schemas(directory: Path) -> list[Path]:
 def _field_documents() -> dict[str, dict[str, str]]:
     """model -> field -> the text below it. Read here from the source: pydantic would do it at each import."""
     found: dict[str, dict[str, str]] = {}
-    for module in (catalog, conditions, operators, flow, exports, guards, lint_rules, segment, segment_tests, settings):
+    for module in _MODULES:
         for name, model in inspect.getmembers(module, inspect.isclass):
             if issubclass(model, SpecModel) and model.__module__ == module.__name__:
                 tree = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from segflow.durations import Duration
 from segflow.specs.exports import ExportSettings
 from segflow.specs.guards import Guards
-from segflow.specs.types import Identifier, MemorySize, Number, SpecModel
+from segflow.specs.sender_settings import ConsoleSender, MailboxSender, SenderSettings
+from segflow.specs.types import Identifier, MemorySize, SpecModel
 
 
 class WarehouseSettings(SpecModel):
@@ -44,68 +44,6 @@ class DeliverySettings(SpecModel):
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
     max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
     """A live sender skips as `too_late` what was planned longer ago than this."""
-
-
-class MailboxSender(SpecModel):
-    """Writes `.eml` and `.json` files."""
-
-    type: Literal["mailbox"]
-    path: str = ".segflow/mailbox"
-    from_: str = Field("segflow <no-reply@example.com>", alias="from")
-
-
-class ConsoleSender(SpecModel):
-    """Prints one line per message."""
-
-    type: Literal["console"]
-
-
-class SmtpSender(SpecModel):
-    type: Literal["smtp"]
-    host: str
-    port: Annotated[int, Field(ge=1, le=65535, strict=False)] = 587
-    """May be a text of digits, because `${env:NAME}` always gives a text."""
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    username: str | None = None
-    password: str | None = None
-    from_: str = Field(alias="from")
-    timeout: Number = 30
-    """Seconds for each network operation."""
-
-    @model_validator(mode="after")
-    def _both(self) -> SmtpSender:
-        if (self.username is None) != (self.password is None):
-            raise PydanticCustomError("smtp", "username: and password: go together")
-        return self
-
-
-class WebhookSender(SpecModel):
-    type: Literal["webhook"]
-    timeout: Number = 10
-    """Seconds to connect and between two bytes of the answer."""
-    secret: str | None = None
-    """Signs each request as https://www.standardwebhooks.com describes (`whsec_...`)."""
-    idempotent: bool = False
-    """True when the receiver honours the Idempotency-Key header: calls of unknown outcome are then repeated."""
-
-
-SenderSettings = Annotated[
-    Annotated[MailboxSender, Tag("<mailbox>")]
-    | Annotated[ConsoleSender, Tag("<console>")]
-    | Annotated[SmtpSender, Tag("<smtp>")]
-    | Annotated[WebhookSender, Tag("<webhook>")],
-    Discriminator(
-        lambda value: (
-            f"<{value.get('type')}>"
-            if isinstance(value, dict) and value.get("type") in ("mailbox", "console", "smtp", "webhook")
-            else f"<{value.type}>"
-            if isinstance(value, SpecModel)
-            else None
-        ),
-        custom_error_type="sender",
-        custom_error_message="type: must be one of mailbox, console, smtp, webhook",
-    ),
-]
 
 
 class DefaultSenders(SpecModel):

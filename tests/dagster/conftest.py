@@ -11,7 +11,7 @@ import pytest
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
 from dagster._core.definitions.reconstruct import ReconstructableJob
 
-from dagster_project.build import build_definitions
+from segflow.dagster.build import build_definitions
 from segflow.project import Project
 from tests.world import World
 

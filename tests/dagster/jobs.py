@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagster import JobDefinition
 
-from dagster_project.build import build_definitions, project_dir
+from segflow.dagster.build import build_definitions, project_dir
 from segflow.project import Project
 
 

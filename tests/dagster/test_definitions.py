@@ -18,9 +18,9 @@ from dagster import (
     validate_run_config,
 )
 
-from dagster_project.__main__ import prepare_home
-from dagster_project.build import build_definitions
-from dagster_project.dbt_graph import load_graph
+from segflow.dagster.__main__ import prepare_home
+from segflow.dagster.build import build_definitions
+from segflow.dagster.dbt_graph import load_graph
 from segflow.project import Project
 
 ROOT = Path(__file__).parents[2]

@@ -17,13 +17,13 @@ from segflow.outbox.drain import SenderLike
 from segflow.outbox.lease import Lease
 from segflow.outbox.send import SendReport, send_outbox
 from segflow.outbox.store import DeliveryStore
+from segflow.senders.mailbox import MailboxSender
 from segflow.specs.catalog import Catalog
 from segflow.specs.project import Specs
 from segflow.specs.settings import Settings
 from segflow.warehouse.base import relation
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.warehouse.tick import Tick
-from senders.mailbox import MailboxSender
 from tests.postgres import Server, server
 
 AS_OF = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

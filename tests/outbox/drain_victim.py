@@ -13,9 +13,9 @@ from pathlib import Path
 from segflow.messages import AnyMessage, Receipt
 from segflow.outbox.lease import held_lease
 from segflow.outbox.store import DeliveryStore
+from segflow.senders.base import Sender
 from segflow.specs.settings import Settings
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
-from senders.base import Sender
 from tests.outbox.conftest import World
 
 

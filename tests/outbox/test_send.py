@@ -12,7 +12,7 @@ import pytest
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Receipt
 from segflow.outbox.records import Outcome
-from senders.base import Sender
+from segflow.senders.base import Sender
 
 from .conftest import AS_OF, EMAIL, World, contact, later, planned
 

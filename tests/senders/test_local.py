@@ -11,10 +11,11 @@ import pytest
 
 from segflow.errors import ConfigurationError, PermanentError
 from segflow.messages import Email, Sms, WebhookCall
+from segflow.senders import TYPES, build, sender_class
+from segflow.senders.console import ConsoleSender
+from segflow.senders.mailbox import MailboxSender
+from segflow.specs.sender_settings import SENDER_MODELS
 from segflow.specs.settings import Settings
-from senders import TYPES, build
-from senders.console import ConsoleSender
-from senders.mailbox import MailboxSender
 
 COMMON: dict[str, Any] = {
     "message_id": "m1",
@@ -68,15 +69,15 @@ def test_console_prints_one_line_whatever_the_message_holds(capsys: pytest.Captu
     )
 
 
+EXAMPLES = {
+    "relay": {"type": "smtp", "host": "mail.example.com", "from": "shop@shop.example.com"},
+    "hooks": {"type": "webhook", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "idempotent": True},
+}
+"""Settings of every type, less those that are always there."""
+
+
 def test_every_settings_model_builds_its_sender(tmp_path: Path) -> None:
-    settings = Settings.model_validate(
-        {
-            "senders": {
-                "relay": {"type": "smtp", "host": "mail.example.com", "from": "shop@shop.example.com"},
-                "hooks": {"type": "webhook", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "idempotent": True},
-            }
-        }
-    )
+    settings = Settings.model_validate({"senders": EXAMPLES})
     built = {name: build(name, options.model_dump(), tmp_path) for name, options in settings.all_senders().items()}
     assert {options.type for options in settings.all_senders().values()} == set(TYPES)
     flags = {name: (sender.simulated, sender.idempotent) for name, sender in built.items()}
@@ -86,6 +87,11 @@ def test_every_settings_model_builds_its_sender(tmp_path: Path) -> None:
         "relay": (False, False),
         "hooks": (False, True),
     }
+
+
+@pytest.mark.parametrize("kind", SENDER_MODELS)
+def test_settings_and_sender_take_the_same_channels(kind: str) -> None:
+    assert set(SENDER_MODELS[kind].channels) == sender_class(kind).channels
 
 
 def test_an_unknown_type_is_refused(tmp_path: Path) -> None:

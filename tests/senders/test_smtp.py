@@ -19,7 +19,7 @@ from aiosmtpd.smtp import AuthResult
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
 from segflow.messages import Email
-from senders.smtp import TOTAL_TIMEOUTS, SmtpSender
+from segflow.senders.smtp import TOTAL_TIMEOUTS, SmtpSender
 
 from .servers import free_port, raw_server
 

@@ -13,7 +13,7 @@ import standardwebhooks
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
 from segflow.messages import Sms, WebhookCall
-from senders.webhook import TOTAL_TIMEOUTS, WebhookSender, retry_after
+from segflow.senders.webhook import TOTAL_TIMEOUTS, WebhookSender, retry_after
 
 from .servers import (
     Answer,
