@@ -23,7 +23,7 @@ from segflow.dagster.dbt_graph import DbtGraph, DbtTest
 from segflow.dagster.keys import POOL
 from segflow.dagster.steps import Worker
 from segflow.project import Project
-from segflow.warehouse.dbt import ModelResult
+from segflow.warehouse.models import ModelResult
 
 
 def dbt_test_checks(project: Project, dbt: DbtGraph) -> AssetChecksDefinition | None:

@@ -160,10 +160,7 @@ def _files(specs: Specs) -> list[Text]:
             "messages",
             f"{_short(mailbox, specs)}/  ({len(letters):,} .eml files, {_number(mailbox, '*.json')} .json files)",
         ),
-        _line(
-            "warehouse",
-            f"{_short(specs.path(specs.settings.warehouse.path), specs)}  ({engine_title()}; schema segflow)",
-        ),
+        _line("warehouse", f"{_short(warehouse, specs)}  ({engine_title()}; schema segflow)"),
     ]
     if letters:
         lines.append(_line("one letter", _short(letters[-1], specs)))

@@ -57,7 +57,7 @@ def arrows() -> dict[str, set[str]]:
                 named = [one if one in known else node.module for one in below]
             else:
                 continue
-            found.setdefault(name, set()).update(one for one in named if one in known and one != name)
+            found.setdefault(name, set()).update(one for one in named if one in known and one not in (name, "segflow"))
     return found
 
 

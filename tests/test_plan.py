@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from sqlglot import parse_one
 
-from segflow.errors import InputError, RunError
+from segflow.errors import InputError, RunError, WarehouseError
 from segflow.outbox.lease import held_lease
 from segflow.warehouse.duckdb.rehearsal import Rehearsal, rehearse
 from tests.planned import done, planned, stage
@@ -161,7 +160,7 @@ def test_a_failed_statement_is_not_run_again(world: World) -> None:
     def play(rehearsal: Rehearsal) -> str:
         tries.append(1)
         rehearsal.stage("mine", parse_one("select 1 as x"))
-        with pytest.raises(duckdb.ConversionException):
+        with pytest.raises(WarehouseError, match="Could not convert"):
             rehearsal.query(parse_one("select cast('a' as integer)"))
         assert isinstance(rehearsal.attempt(parse_one("select nothing")), str)
         return str(rehearsal.scalar(parse_one("select x from temp.mine")))
