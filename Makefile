@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
+.PHONY: help findings demo test crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
 	@echo "make demo   build the demo shop, run 30 daily ticks, show what happened"
 	@echo "make test   run the whole test suite"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
+	@echo "make findings   what we rely on in libraries and engines: does it still behave so? Needs the network"
 	@echo "make ui     open the Dagster UI on the demo"
 	@echo "make check  lint, types, generated models"
 	@echo "make clean  remove everything that was made"
@@ -58,6 +59,12 @@ test-duckdb-2: $(VENV2)/dev
 
 test-duckdb-2-fast: $(VENV2)/dev
 	@$(VENV2)/bin/python -m pytest $(ENGINE_TESTS)
+
+# Outside CI: each installs pinned packages into a folder of its own, half a minute to two minutes.
+findings:
+	@changed=""; for script in findings/*.sh; do \
+		echo "== $$script"; PYTHON="$(PYTHON)" bash $$script || changed="$$changed $$script"; \
+	done; test -z "$$changed" || { echo "changed, or not to be set up:$$changed"; exit 1; }
 
 ui: $(VENV)/runtime
 	@$(BIN)/segflow ui

@@ -17,6 +17,8 @@ from email.message import Message
 from email.policy import compat32
 from email.utils import format_datetime, formataddr
 
+import idna
+
 from segflow.errors import PermanentError
 from segflow.messages import Email
 
@@ -109,8 +111,9 @@ def _address(text: str, what: str) -> tuple[str, str]:
     name, angle, spec = text.strip().rpartition("<") if text.strip().endswith(">") else ("", "", text.strip())
     try:
         parsed = Address(addr_spec=spec.removesuffix(">") if angle else spec)
-        domain = parsed.domain if parsed.domain.isascii() else parsed.domain.encode("idna").decode()
-    except (HeaderParseError, ValueError, IndexError) as error:
+        # Not Python's own codec: it follows the older rules, by which a domain with ß is another one, with ss.
+        domain = parsed.domain if parsed.domain.isascii() else idna.encode(parsed.domain, uts46=True).decode()
+    except (HeaderParseError, ValueError, IndexError) as error:  # idna's errors are ValueErrors
         raise PermanentError(f"{what} is not an email address: {text!r}") from error
     return name.strip().strip('"'), Address(username=parsed.username, domain=domain).addr_spec
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -58,6 +59,8 @@ class WebhookSender(Sender):
     def open(self) -> None:
         if self._secret is not None:
             try:
+                # The library drops characters that are no base64, and signs with what is left.
+                base64.b64decode(self._secret.removeprefix("whsec_"), validate=True)
                 self._signer = standardwebhooks.Webhook(self._secret)
             except Exception as error:
                 raise ConfigurationError(f"sender {self.name}: secret: is not a whsec_... key") from error

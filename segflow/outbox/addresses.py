@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+
+_MEXICO = 52
+_OLD_MEXICAN_MOBILE = re.compile(r"1\d{10}")
 
 
 class InvalidAddressError(ValueError):
@@ -30,6 +34,14 @@ def normal(channel: str, address: str) -> str:
         number = phonenumbers.parse(address, None)
     except phonenumbers.NumberParseException as error:
         raise InvalidAddressError(f"{error} (write it with its country code, like +44 20 7946 0018)") from error
+    if number.extension:
+        raise InvalidAddressError("A text reaches no extension: give a number of its own.")
+    # The library dials letters as on a keypad, and the number that comes out is somebody else's.
+    if any(character.isalpha() for character in address):
+        raise InvalidAddressError("There are letters in the number.")
+    if number.country_code == _MEXICO and _OLD_MEXICAN_MOBILE.fullmatch(str(number.national_number)):
+        # Mobiles were written +52 1 ... until 2019; the library has not known that form since 8.13.38.
+        number.national_number = int(str(number.national_number)[1:])
     if not phonenumbers.is_possible_number(number):
         raise InvalidAddressError("The number is too short or too long for its country.")
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

@@ -114,16 +114,36 @@ class DbtProject:
         """
         limits = limits or {}
         with self._patched(patches or {}), self._engine.dbt_time_limits(limits):
-            args = ["run", "--select", *select, "--vars", json.dumps(variables)]
+            args = ["run", "--select", *self._chosen(select), "--vars", json.dumps(variables)]
             excluded = [*(exclude or ()), *sorted(self._settled - set(select))]
             if excluded:
-                args += ["--exclude", *excluded]
+                args += ["--exclude", *self._chosen(excluded)]
+            self._unmark()
             result = self._invoke(args, self.manifest)
         if result.result is None:
             raise RunError(f"dbt run failed: {_message(result)}")
         done = [run.node for run in result.result.results if run.status == "success"]
         self._settled |= {node.name for node in done if self._engine.late_views and _settles(node)}
         return {model: self._stopped(found, limits.get(model)) for model, found in self._by_name(result).items()}
+
+    def _chosen(self, patterns: Sequence[str]) -> list[str]:
+        """Names of models, some with a `+` in front, as dbt selects them alone: a bare name also stands for all that is
+        in a folder of that name."""
+        models = (node for node in self.manifest.nodes.values() if node.resource_type == "model")
+        files = {node.name: Path(node.original_file_path).name for node in models}
+        found = []
+        for pattern in patterns:
+            name = pattern.removeprefix("+")
+            plus = pattern[: len(pattern) - len(name)]
+            found.append(f"{plus}file:{files[name]}" if name in files else pattern)
+        return found
+
+    def _unmark(self) -> None:
+        """Let dbt put ephemeral models into their readers again. A run notes in the manifest that it has done so, and
+        the next one on the same manifest would leave them out."""
+        for node in self.manifest.nodes.values():
+            if getattr(node, "extra_ctes_injected", False):
+                node.extra_ctes_injected, node.extra_ctes = False, []
 
     def test(self, names: Sequence[str]) -> dict[str, ModelResult]:
         """Run dbt tests by name and return what became of each. `status` is pass, warn, fail, error or skipped.

@@ -67,7 +67,7 @@ def test_signature() -> None:
         signed.verify(server.calls[0].body + b" ", server.calls[0].headers)
 
 
-@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_é"])
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_é", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa-_"])
 def test_a_bad_secret_is_a_configuration_error(secret: str) -> None:
     with pytest.raises(ConfigurationError, match="whsec_"):
         WebhookSender("hooks", secret=secret).open()
