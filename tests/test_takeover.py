@@ -30,6 +30,7 @@ from segflow.errors import LeaseLostError
 from segflow.outbox.lease import held_lease
 from segflow.stages.order import STAGES
 from segflow.stages.tick import begin, finish, run_stage
+from segflow.senders.mailbox import MailboxSender
 from tests.direct_dbt import DirectProject
 
 def sleep():

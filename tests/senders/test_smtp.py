@@ -80,6 +80,12 @@ def sender(port: int, **options: Any) -> SmtpSender:
     return SmtpSender("mail", port=port, **given)
 
 
+def test_a_sharp_s_in_the_domain_of_the_sender_stays_a_letter() -> None:
+    with smtp_server() as (inbox, port), sender(port) as smtp:
+        smtp.send(mail(sender_address="hello@straße.example"))
+    assert inbox.envelopes[0].mail_from == "hello@xn--strae-oqa.example"
+
+
 def test_what_arrives() -> None:
     text = "line one\n.dot\n..dots\nFrom here\nGrüße " + "x" * 2000
     with smtp_server() as (inbox, port), sender(port) as smtp:
