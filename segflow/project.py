@@ -184,7 +184,7 @@ class Project(Workspace):
         from segflow.explain.look import look
 
         self._check_segment(segment)
-        return look(self, self.specs, segment, as_of, limit, given=False)
+        return look(self, self.specs, segment, as_of, limit, ad_hoc=False)
 
     def look_for(self, condition: str, as_of: datetime | None = None, limit: int = 20, file: str = "condition") -> Look:
         """The same for a condition in YAML, which stands in no file; errors call it `file`. Raises SpecError."""
@@ -192,7 +192,7 @@ class Project(Workspace):
         from segflow.specs.ad_hoc import with_condition
 
         specs, name = with_condition(self.specs, condition, file)
-        return look(self, specs, name, as_of, limit, given=True)
+        return look(self, specs, name, as_of, limit, ad_hoc=True)
 
     def lint(self, segments: Sequence[str] = ()) -> list[Finding]:
         """What is probably not meant in `segments`, by default in all. See `segflow.lint.lint`."""

@@ -22,8 +22,7 @@ from segflow.segments.membership_models import CONTACTS
 from segflow.segments.nodes import ROW_AT, Fact, Followed, Source, Value, facts_of
 from segflow.segments.sql import col, typed
 from segflow.specs.catalog import Catalog
-from segflow.specs.spec_file import Source as File
-from segflow.specs.spec_file import read_spec_file
+from segflow.specs.spec_file import SpecFile, read_spec_file
 from segflow.specs.types import ValueType
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
@@ -57,7 +56,7 @@ class UserModels:
         """Model -> why it cannot be read, of those that were asked for. A view that dbt built before fails here when
         what is below it is gone: dbt is not asked to build it again."""
         self._values: dict[Column, str | None] = {}
-        self._places: File | None = None
+        self._places: SpecFile | None = None
 
     def missing(self, columns: Iterable[Column]) -> str | None:
         """The first of `columns` that cannot be had, in words: its model cannot be read or does not have it."""

@@ -51,8 +51,8 @@ class Look:
     """What to know about these numbers."""
 
 
-def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | None, limit: int, given: bool) -> Look:
-    """Evaluate `segment` of `specs` and compare it with its members as of the last tick. `given`: it is a condition
+def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | None, limit: int, ad_hoc: bool) -> Look:
+    """Evaluate `segment` of `specs` and compare it with its members as of the last tick. `ad_hoc`: it is a condition
     that no tick knows. `limit` bounds the samples. Raises InputError when dbt has not built anything yet, RunError
     when it cannot be evaluated, TimeLimitError."""
     compiled, moment = compile_one(specs, segment), moment_of(as_of)
@@ -66,14 +66,14 @@ def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | Non
             warehouse.stage(_FOUND, _with_columns(members, compiled, segment, shown))
         numbers = _numbers(warehouse, segment)
         sample = warehouse.rows(_sample(list(shown), segment, limit))
-        exiting = [] if given else warehouse.query(_exiting(segment, limit)).column("contact_id").to_pylist()
+        exiting = [] if ad_hoc else warehouse.query(_exiting(segment, limit)).column("contact_id").to_pylist()
         seconds = time.perf_counter() - started
-        notes = [] if given else _notes(warehouse, segment, last)
+        notes = [] if ad_hoc else _notes(warehouse, segment, last)
     if as_of is not None and moment < datetime.now(UTC):
         notes.append(NO_HISTORY)
-    known = last is not None and not given
+    known = last is not None and not ad_hoc
     return Look(
-        segment=None if given else segment,
+        segment=None if ad_hoc else segment,
         as_of=moment,
         members=numbers["members"],
         compared_with=last.tick_id if last is not None and known else None,

@@ -14,7 +14,7 @@ from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse
 
 
-def read(
+def fetch(
     specs: Specs,
     warehouse: Warehouse,
     base: exp.Query,

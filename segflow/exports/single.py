@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from segflow.errors import InputError, did_you_mean
-from segflow.exports.fetch import read
+from segflow.exports.fetch import fetch
 from segflow.exports.matching import stage_matching
 from segflow.exports.rows import KEY, Order, base_query, check_contacts, reads_contacts
 from segflow.exports.write import writer
@@ -81,7 +81,7 @@ def export_segment(
     stage_wanted(warehouse, [Wanted(request.segment, segment_key, since)])
     base = base_query(request.only, tick.tick_id, past=past)
     size = int(warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(base.subquery("counted"))))
-    schema, batches = read(
+    schema, batches = fetch(
         specs, warehouse, base, request.only, columns, request.format, matching=matching, order=order
     )
     rows = 0

@@ -16,7 +16,7 @@ from sqlglot import exp
 from segflow.crashpoints import crash_point
 from segflow.errors import RunError
 from segflow.exports.due import Due, Export, due
-from segflow.exports.fetch import read
+from segflow.exports.fetch import fetch
 from segflow.exports.rows import KEY, base_query, reads_contacts
 from segflow.exports.write import writer
 from segflow.files import PARTIAL, cannot_write, make_folder, sync
@@ -84,7 +84,7 @@ def _write_alike(specs: Specs, warehouse: Warehouse, files: list[Due], folder: P
     written = []
     for chunk in _chunks(files, sizes):
         stage_wanted(warehouse, [one.wanted for one in chunk])
-        schema, batches = read(specs, warehouse, base, only, columns, plan.format)
+        schema, batches = fetch(specs, warehouse, base, only, columns, plan.format)
         pieces = groupby(_by_segment(batches), key=itemgetter(0))
         following = next(pieces, None)
         for one in chunk:

@@ -8,8 +8,8 @@ from typing import Literal
 from segflow.specs.lint_rules import NOTES, Rule
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment
-from segflow.specs.spec_file import Loc, Source
-from segflow.specs.sql_file import read_segment_source
+from segflow.specs.spec_file import Loc, SpecFile
+from segflow.specs.sql_file import read_segment_file
 
 
 @dataclass(frozen=True, order=True)
@@ -41,14 +41,14 @@ class Report:
     specs: Specs
     findings: list[Finding] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-    _sources: dict[str, Source] = field(default_factory=dict)
+    _sources: dict[str, SpecFile] = field(default_factory=dict)
 
     def add(self, segment: NamedSegment, rule: Rule, loc: Loc, what: str, do: str, *, key: bool = False) -> None:
         """Add a finding at the value (or, with `key`, at the key) of `loc`, unless the segment ignores the rule."""
         if rule in segment.spec.lint.ignore:
             return
         if segment.file not in self._sources:
-            self._sources[segment.file] = read_segment_source(self.specs.root / segment.file, segment.file)
+            self._sources[segment.file] = read_segment_file(self.specs.root / segment.file, segment.file)
         source = self._sources[segment.file]
         line, column = source.key_place(loc) if key else source.place(loc)
         self.findings.append(Finding(segment.file, line, column, rule, segment.id, what, do))

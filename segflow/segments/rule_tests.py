@@ -26,7 +26,7 @@ from segflow.specs.check_conditions import segment_references
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.segment_tests import SegmentTest
-from segflow.specs.sql_file import read_segment_source
+from segflow.specs.sql_file import read_segment_file
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engines import scratch, words
 
@@ -112,7 +112,7 @@ def run_tests(specs: Specs, segments: Sequence[str] = (), only: str | None = Non
 
 def _outcome(specs: Specs, segment: NamedSegment, number: int) -> Outcome:
     path = specs.root / segment.file
-    place = read_segment_source(path, relative(path, specs.root)).place(("tests", number))
+    place = read_segment_file(path, relative(path, specs.root)).place(("tests", number))
     return Outcome(segment.id, segment.spec.tests[number].name, segment.file, *place)
 
 

@@ -10,7 +10,7 @@ from segflow.specs.issues import validate
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SegmentSpec
-from segflow.specs.spec_file import Node, Source, parse_spec_file
+from segflow.specs.spec_file import Node, SpecFile, parse_spec_file
 
 
 def with_condition(specs: Specs, text: str, file: str) -> tuple[Specs, str]:
@@ -23,7 +23,7 @@ def with_condition(specs: Specs, text: str, file: str) -> tuple[Specs, str]:
     loaded = Loaded(
         specs.root,
         issues=issues,
-        sources={file: source},
+        files={file: source},
         settings=specs.settings,
         catalog=specs.catalog,
         segments=specs.segments,
@@ -44,7 +44,7 @@ def with_condition(specs: Specs, text: str, file: str) -> tuple[Specs, str]:
     return replace(specs, segments={**specs.segments, name: given}), name
 
 
-def _below_where(source: Source) -> Source:
+def _below_where(source: SpecFile) -> SpecFile:
     """The condition as the file of a segment would have it: below `where`."""
     root = Node(source.root.place, {"where": source.root.value}, {"where": source.root}, {"where": source.root.place})
     return replace(source, root=root)

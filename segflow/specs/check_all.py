@@ -43,7 +43,7 @@ def _segments(loaded: Loaded) -> None:
             if loaded.catalog is not None:
                 why = "it works in flows only; a segment is about what is true now"
                 ConditionChecker(say, loaded.catalog, enrollment=False, why=why).check(segment.spec.where, ("where",))
-            source = loaded.sources[segment.file]
+            source = loaded.files[segment.file]
             for name, loc in segment_references(segment.spec.where, ("where",)):
                 places[segment.id].setdefault(name, source.issue(loc, ""))
         else:

@@ -64,7 +64,7 @@ class _Flow:
         first: dict[str, tuple[str | int, ...]] = {}
         for step, loc in walk(self.spec.steps, ("steps",)):
             if step.id in first:
-                line = self.say.loaded.sources[self.flow.file].place((*first[step.id], "id"))[0]
+                line = self.say.loaded.files[self.flow.file].place((*first[step.id], "id"))[0]
                 self.say((*loc, "id"), f"step id {step.id} is there already, on line {line}; each step needs its own")
             first.setdefault(step.id, loc)
             self._step(step, loc)
@@ -118,7 +118,7 @@ class _Flow:
             case f.UpdateContactStep():
                 self._update(step.update_contact, (*loc, "update_contact"))
             case f.WaitStep():
-                short = not self.say.loaded.sources[self.flow.file].has((*loc, "wait", "for"))
+                short = not self.say.loaded.files[self.flow.file].has((*loc, "wait", "for"))
                 check_span(self.say, step.wait.for_, (*loc, "wait") if short else (*loc, "wait", "for"))
             case f.BranchStep():
                 self.inside.check(step.branch.if_, (*loc, "branch", "if"))
@@ -183,7 +183,7 @@ class _Flow:
                 self._body(inner, (*loc, index))
 
     def _texts(self, texts: dict[str, str | None], loc: Loc, last: str | int | None = None) -> None:
-        source = self.say.loaded.sources[self.flow.file]
+        source = self.say.loaded.files[self.flow.file]
         for key, text in texts.items():
             if text is None:
                 continue

@@ -16,7 +16,7 @@ from segflow.specs.flow import STEP_KEYS, Wait
 from segflow.specs.operators import NumberTest
 from segflow.specs.repair import repaired
 from segflow.specs.sender_settings import SENDER_MODELS
-from segflow.specs.spec_file import Loc, Source
+from segflow.specs.spec_file import Loc, SpecFile
 from segflow.specs.types import ValueType
 
 M = TypeVar("M", bound=BaseModel)
@@ -51,7 +51,7 @@ _KINDS = {
 
 
 def validate(
-    model: type[M], source: Source, *, partly: Mapping[str, Any] | None = None
+    model: type[M], source: SpecFile, *, partly: Mapping[str, Any] | None = None
 ) -> tuple[M | None, list[Issue]]:
     """Validate a parsed file. Returns the model and every problem found; with problems the model is None or, with
     `partly`, what is left of the file without them, good for further checks only; `partly` holds what stands in for
@@ -73,7 +73,7 @@ def validate(
 
 
 def _follows(
-    model: type[BaseModel], source: Source, item: ErrorDetails, errors: list[ErrorDetails], empty: list[Path]
+    model: type[BaseModel], source: SpecFile, item: ErrorDetails, errors: list[ErrorDetails], empty: list[Path]
 ) -> bool:
     """True for an error that only repeats another one in other words."""
     at = plain(source, item["loc"])
@@ -108,7 +108,7 @@ def shorten(text: str) -> str:
     return flat if len(flat) <= 60 else f"{flat[:57]}..."
 
 
-def _empty(source: Source) -> Iterator[Path]:
+def _empty(source: SpecFile) -> Iterator[Path]:
     """Keys written without a value: `within_last:` would silently mean no window at all. null is a value where it
     says something: update_contact clears an attribute with it, and a webhook's body may hold anything."""
     stack: list[tuple[Path, Any]] = [((), source.root)]
@@ -123,7 +123,7 @@ def _empty(source: Source) -> Iterator[Path]:
                 stack.append(((*loc, key), child))
 
 
-def plain(source: Source, loc: Loc) -> tuple[str | int, ...]:
+def plain(source: SpecFile, loc: Loc) -> tuple[str | int, ...]:
     """`loc` as far as the file has it: without union tags and without keys that are not there."""
     node, result = source.root, []
     for part in loc:
@@ -133,7 +133,7 @@ def plain(source: Source, loc: Loc) -> tuple[str | int, ...]:
     return tuple(result)
 
 
-def _issue(source: Source, model: type[BaseModel], error: ErrorDetails) -> Issue:
+def _issue(source: SpecFile, model: type[BaseModel], error: ErrorDetails) -> Issue:
     loc, kind, given = error["loc"], error["type"], error["input"]
     at = plain(source, loc)
     name = str(loc[-1]) if loc else ""
@@ -167,7 +167,7 @@ def _missing(name: str, loc: Loc) -> str:
     return f"{name} is missing"
 
 
-def _wrong_choice(source: Source, at: tuple[str | int, ...], loc: Loc, kind: str, given: Any) -> Issue:
+def _wrong_choice(source: SpecFile, at: tuple[str | int, ...], loc: Loc, kind: str, given: Any) -> Issue:
     what, known = _CHOICES.get(kind) or ("a condition", CONDITION_KEYS)
     if kind == "condition" and _inside_rows(loc):
         known = _PROPERTY_KEYS
@@ -200,7 +200,7 @@ def _wrong_choice(source: Source, at: tuple[str | int, ...], loc: Loc, kind: str
     return source.issue(at, f"{what} needs one of {', '.join(known)}")
 
 
-def _wrong_sender(source: Source, at: Path, given: dict[str, Any]) -> Issue:
+def _wrong_sender(source: SpecFile, at: Path, given: dict[str, Any]) -> Issue:
     if "type" not in given:
         return source.issue(at, f"type is missing: one of {', '.join(SENDER_MODELS)}")
     return source.issue((*at, "type"), _wrong_literal("type", given["type"], list(SENDER_MODELS)))

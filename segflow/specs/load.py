@@ -16,8 +16,8 @@ from segflow.specs.loaded import Loaded
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SegmentSpec
 from segflow.specs.settings import Settings
-from segflow.specs.spec_file import Node, Source, read_spec_file
-from segflow.specs.sql_file import read_segment_source, read_sql_segment
+from segflow.specs.spec_file import Node, SpecFile, read_spec_file
+from segflow.specs.sql_file import read_segment_file, read_sql_segment
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _VARIABLE = re.compile(r"\$\{env:([^}]*)\}")
@@ -72,14 +72,14 @@ def _load_settings(loaded: Loaded) -> None:
     # a variable that is not set leaves a text behind that breaks other rules; only the cause is worth reading
     at_fault = {(issue.line, issue.column) for issue in source.issues}
     loaded.issues += [issue for issue in issues if (issue.line, issue.column) not in at_fault]
-    loaded.sources["segflow.yml"] = source
+    loaded.files["segflow.yml"] = source
     if settings is not None:
         loaded.settings = settings
     else:
         loaded.settings_known = False
 
 
-def interpolate(source: Source, environment: Mapping[str, str]) -> list[Issue]:
+def interpolate(source: SpecFile, environment: Mapping[str, str]) -> list[Issue]:
     """Replace `${env:NAME}` and `${env:NAME:-default}` in the text values of `source`; the result stays a text."""
     issues: list[Issue] = []
 
@@ -120,7 +120,7 @@ def _load_catalog(loaded: Loaded) -> None:
     loaded.issues += source.issues
     if source.issues:
         return
-    loaded.sources[file] = source
+    loaded.files[file] = source
     loaded.catalog, issues = validate(Catalog, source)
     loaded.issues += issues
 
@@ -139,14 +139,14 @@ def _load_segments(loaded: Loaded) -> None:
             query, issues = read_sql_segment(path, file)
             loaded.issues += issues
             if query is not None:
-                loaded.sources[file] = read_segment_source(path, file)
+                loaded.files[file] = read_segment_file(path, file)
                 loaded.segments[path.stem] = NamedSegment(id=path.stem, file=file, spec=query)
             continue
         source = read_spec_file(path, file)
         loaded.issues += source.issues
         if source.issues:
             continue
-        loaded.sources[file] = source
+        loaded.files[file] = source
         spec, issues = validate(SegmentSpec, source, partly={"where": {"everyone": True}})
         loaded.issues += issues
         if spec is not None:
@@ -162,7 +162,7 @@ def _load_flows(loaded: Loaded) -> None:
         loaded.issues += source.issues
         if source.issues:
             continue
-        loaded.sources[file] = source
+        loaded.files[file] = source
         spec, issues = validate(FlowSpec, source, partly=fillers)
         loaded.issues += issues
         if spec is not None:

@@ -11,7 +11,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.flow import NamedFlow
 from segflow.specs.segment import NamedSegment
 from segflow.specs.settings import Settings
-from segflow.specs.spec_file import Loc, Source
+from segflow.specs.spec_file import Loc, SpecFile
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Loaded:
 
     root: Path
     issues: list[Issue] = field(default_factory=list)
-    sources: dict[str, Source] = field(default_factory=dict)
+    files: dict[str, SpecFile] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     settings_known: bool = True
     """False when segflow.yml is broken and `settings` are only the defaults: its senders are unknown then."""
@@ -47,14 +47,14 @@ class Reporter:
 
     def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None:
         """Report at the value of `loc`, or at its key."""
-        source = self.loaded.sources.get(self.file)
+        source = self.loaded.files.get(self.file)
         issue = source.issue(loc, message, key=key) if source else Issue(self.file, 0, 0, message)
         self.loaded.issues.append(issue)
 
     def inside(self, loc: Loc, text: str, issue: Issue) -> None:
         """Report `issue`, whose place is one inside `text`, the value of `loc`. Where the file holds the text in other
         words (as a block, with escapes), the place is the value's own and the message names the place inside."""
-        source = self.loaded.sources[self.file]
+        source = self.loaded.files[self.file]
         line, column = source.place(loc)
         written = source.text.split("\n")[line - 1][column - 1 :]
         offset = next((skipped for skipped in (0, 1) if written[skipped:].startswith(text)), None)

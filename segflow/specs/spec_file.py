@@ -51,7 +51,7 @@ class Node:
 
 
 @dataclass
-class Source:
+class SpecFile:
     """One parsed file. `issues` holds what was wrong with it as YAML; `data` is None when it could not be read."""
 
     file: str
@@ -108,15 +108,15 @@ def read_text(path: Path, file: str) -> tuple[str, list[Issue]]:
         return "", [Issue(file, line, error.start - line_start + 1, "is not UTF-8 text; save it as UTF-8")]
 
 
-def read_spec_file(path: Path, file: str) -> Source:
+def read_spec_file(path: Path, file: str) -> SpecFile:
     """Read and parse one YAML file; problems end up in `issues`, nothing is raised."""
     text, issues = read_text(path, file)
     if issues:
-        return Source(file, Node((0, 0)), issues)
+        return SpecFile(file, Node((0, 0)), issues)
     return parse_spec_file(text, file)
 
 
-def parse_spec_file(text: str, file: str) -> Source:
+def parse_spec_file(text: str, file: str) -> SpecFile:
     """Parse YAML text; problems end up in `issues`, nothing is raised."""
     builder = _Builder(file)
     try:
@@ -133,7 +133,7 @@ def parse_spec_file(text: str, file: str) -> Source:
         root = None
     except _Refused:
         root = None
-    return Source(file, root or Node((1, 1)), builder.issues, text)
+    return SpecFile(file, root or Node((1, 1)), builder.issues, text)
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> str:

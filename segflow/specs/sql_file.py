@@ -8,7 +8,7 @@ from pathlib import Path
 from segflow.errors import Issue
 from segflow.specs.issues import known_keys, validate
 from segflow.specs.segment import SegmentSettings, SqlSegmentSpec
-from segflow.specs.spec_file import Source, parse_spec_file, read_spec_file, read_text
+from segflow.specs.spec_file import SpecFile, parse_spec_file, read_spec_file, read_text
 
 REF = re.compile(r"\{\{-?\s*ref\(\s*(?:'([^'\n]*)'|\"([^\"\n]*)\")\s*\)\s*-?\}\}")
 SEGMENT_MODEL = "segment__"
@@ -32,7 +32,7 @@ def read_sql_segment(path: Path, file: str) -> tuple[SqlSegmentSpec | None, list
     return (None, issues) if issues else parse_sql_segment(text, file)
 
 
-def read_segment_source(path: Path, file: str) -> Source:
+def read_segment_file(path: Path, file: str) -> SpecFile:
     """The YAML of a segment, for the places of what it says: the file's, or that of a `.sql` file's first comment."""
     if path.suffix != ".sql":
         return read_spec_file(path, file)

@@ -57,7 +57,9 @@ class DuckDBWords(Words):
         return exp.MD5(this=text)
 
     def row_hash(self, *texts: exp.Expr) -> exp.Expr:
-        return exp.MD5(this=exp.ConcatWs(expressions=[exp.Literal.string("|"), *texts]))
+        # Without these two marks sqlglot makes null of a row that holds one.
+        joined = exp.ConcatWs(expressions=[exp.Literal.string("|"), *texts], safe=True, coalesce=True)
+        return exp.MD5(this=joined)
 
     def json_text(self, document: exp.Expr, key: exp.Literal) -> exp.Expr:
         # A document that is no JSON counts as missing.

@@ -1,0 +1,221 @@
+"""What engines promise on their class, and what each word means: the same for every engine, held against the values."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlglot import exp, parse_one
+
+from segflow.errors import WarehouseError
+from segflow.warehouse import words as w
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.duckdb.engine import DuckDBEngine
+from segflow.warehouse.engine import Engine
+
+ENGINES: dict[str, Callable[[Path], Engine]] = {
+    "duckdb": lambda folder: DuckDBEngine(folder / "warehouse.duckdb", folder / "ledgers"),
+}
+
+
+@pytest.fixture(params=ENGINES.values(), ids=ENGINES.keys())
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    found: Engine = request.param(tmp_path)
+    return found
+
+
+@pytest.fixture
+def warehouse(engine: Engine) -> Iterator[Warehouse]:
+    with engine.open() as warehouse:
+        yield warehouse
+
+
+def test_transactions(engine: Engine, warehouse: Warehouse) -> None:
+    warehouse.ensure_tables()
+    with pytest.raises(KeyError), warehouse.transaction():
+        warehouse.append("imports", "t1", parse_one("select 'a' as import_id"))  # type: ignore[arg-type]
+        raise KeyError
+    assert (warehouse.count("imports") == 0) is engine.transactions
+
+
+def test_temporary_tables(engine: Engine, warehouse: Warehouse) -> None:
+    staged = warehouse.stage("mine", parse_one("select 1 as x"))  # type: ignore[arg-type]
+    assert warehouse.scalar(exp.select("x").from_(staged)) == 1
+    with engine.open() as other:
+        assert (other.bind(exp.select("x").from_(staged)) is not None) is engine.temporary_tables
+
+
+def test_a_patch_is_a_replace(engine: Engine, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse.ensure_tables()
+    assert type(warehouse).row_deletes is engine.row_deletes
+    found = []
+    for deletes in {False, engine.row_deletes}:
+        monkeypatch.setattr(type(warehouse), "row_deletes", deletes)
+        rows = parse_one("select 's' || i as segment, 'f' as fingerprint from (values (1), (2), (3)) as t (i)")
+        warehouse.replace("segment_views", rows)  # type: ignore[arg-type]
+        gone, new = parse_one("select 's2' as segment"), parse_one("select 's9' as segment, 'g' as fingerprint")
+        warehouse.patch("segment_views", gone, new)  # type: ignore[arg-type]
+        found.append(sorted(map(repr, warehouse.rows(exp.select("*").from_(relation("segment_views"))))))
+    assert found[0] == found[-1]
+    assert len(found[0]) == 3
+
+
+def test_file_backed(engine: Engine) -> None:
+    assert not engine.exists()
+    engine.open().close()
+    assert engine.exists()
+    if engine.file_backed:
+        assert engine.path.exists()
+        assert engine.damage() is None
+        assert str(engine.path) in engine.where
+    assert engine.made_by()
+    assert str(engine.made_by()).startswith(engine.title)
+
+
+def test_late_views(engine: Engine, warehouse: Warehouse) -> None:
+    warehouse.ensure_tables()
+    warehouse.execute(parse_one("create table segflow.below as select 1 as x"))
+    warehouse.create_view("above", parse_one("select x from segflow.below"))  # type: ignore[arg-type]
+    warehouse.execute(parse_one("drop table segflow.below"))
+    warehouse.execute(parse_one("create table segflow.below as select 2 as x"))
+    assert (warehouse.scalar(parse_one("select x from segflow.above")) == 2) is engine.late_views
+
+
+@pytest.mark.parametrize(
+    ("statement", "unbound"),
+    [
+        pytest.param("select nothing from (select 1 as x) as t", True, id="a column that is not there"),
+        pytest.param("select cast(x as integer) from (select 'a' as x) as t", False, id="a value that does not fit"),
+    ],
+)
+def test_what_a_statement_raises(warehouse: Warehouse, statement: str, unbound: bool) -> None:
+    with pytest.raises(WarehouseError) as raised:
+        warehouse.query(parse_one(statement))
+    assert raised.value.unbound is unbound
+    assert "\n" not in str(raised.value)
+    assert (warehouse.bind(parse_one(statement)) is not None) is unbound
+
+
+def text(value: str | None) -> exp.Expr:
+    return exp.null() if value is None else exp.Literal.string(value)
+
+
+def number(value: float) -> exp.Expr:
+    return exp.cast(exp.Literal.string(str(value)), "DOUBLE")
+
+
+def time(value: str) -> exp.Expr:
+    return exp.cast(exp.Literal.string(value), "TIMESTAMP")
+
+
+def texts(*values: str) -> exp.Expr:
+    return exp.Array(expressions=[text(value) for value in values])
+
+
+INTEGER = exp.DataType.build("BIGINT")
+MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
+    "try_cast": (w.try_cast(text("12"), INTEGER), 12),
+    "try_cast of another": (w.try_cast(text("twelve"), INTEGER), None),
+    "utc_time": (w.utc_time(text("2026-01-31T12:00:00+02:00")), datetime(2026, 1, 31, 10)),
+    "utc_time without an offset": (w.utc_time(text("2026-01-31 12:00:00")), datetime(2026, 1, 31, 12)),
+    "utc_time of another": (w.utc_time(text("noon")), None),
+    "local_time": (w.local_time(time("2026-01-31 23:30:00"), text("Europe/Berlin")), datetime(2026, 2, 1, 0, 30)),
+    "local_day": (w.local_day(time("2026-01-31 23:30:00"), text("Europe/Berlin")), date(2026, 2, 1)),
+    "local_day to the west": (w.local_day(time("2026-02-01 02:30:00"), text("America/New_York")), date(2026, 1, 31)),
+    "iso_time": (w.iso_time(time("2026-01-31 12:00:00.5")), "2026-01-31T12:00:00.500000Z"),
+    "microseconds_between": (
+        w.microseconds_between(time("2026-01-31 12:00:00"), time("2026-01-31 12:00:01.000001")),
+        1_000_001,
+    ),
+    "microseconds_between, back": (
+        w.microseconds_between(time("2026-01-31 12:00:01"), time("2026-01-31 12:00:00")),
+        -1_000_000,
+    ),
+    "finite": (w.finite(number(1.5)), True),
+    "finite: infinite": (w.finite(number(float("inf"))), False),
+    "finite: nan": (w.finite(number(float("nan"))), False),
+    "lower": (w.lower(text("ÄÉß")), "äéß"),
+    "has_part": (w.has_part(text("10% off"), text("0%")), True),
+    "has_part knows no wildcard": (w.has_part(text("100 off"), text("0%")), False),
+    "starts_with": (w.starts_with(text("_a"), text("_")), True),
+    "starts_with knows no wildcard": (w.starts_with(text("ba"), text("_")), False),
+    "ends_with": (w.ends_with(text("a%"), text("%")), True),
+    "ends_with knows no wildcard": (w.ends_with(text("ab"), text("%")), False),
+    "matches a part": (w.matches(text("green tea"), text("t.a$")), True),
+    "matches nothing": (w.matches(text("green tea"), text("^tea")), False),
+    "similarity": (w.similarity(text("ana"), text("ana")), 1.0),
+    "similarity of strangers": (w.similarity(text("ana"), text("zoe")), 0.0),
+    "text_hash": (w.text_hash(text("tëa")), "c3ae55daa1700783fe88d55adac4eb0e"),
+    "row_hash": (w.row_hash(text("a"), text(None), exp.Literal.number(1)), "0d72252d6dbedc0f4a006ab90e559402"),
+    "json_text": (w.json_text(text('{"a.b": "tea", "n": 1}'), "a.b"), "tea"),
+    "json_text of a number": (w.json_text(text('{"n": 1}'), "n"), "1"),
+    "json_text without the key": (w.json_text(text('{"n": 1}'), "m"), None),
+    "json_text of no JSON": (w.json_text(text("tea"), "n"), None),
+    "json_line": (
+        w.json_line([("a", text("x")), ("b", exp.Literal.number(1)), ("c", text(None))]),
+        '{"a":"x","b":1,"c":null}',
+    ),
+    "list_of_text": (w.list_of_text(text('["a", null, "b"]')), ["a", "b"]),
+    "list_of_text of another": (w.list_of_text(text("tea")), None),
+    "list_lower": (w.list_lower(texts("A", "b")), ["a", "b"]),
+    "list_contains": (w.list_contains(texts("a", "b"), text("b")), True),
+    "list_contains not": (w.list_contains(texts("a", "b"), text("c")), False),
+    "list_overlaps": (w.list_overlaps(texts("a", "b"), [text("c"), text("b")]), True),
+    "list_overlaps not": (w.list_overlaps(texts("a", "b"), [text("c")]), False),
+    "a word in a word": (w.list_contains(w.list_lower(texts("A")), w.lower(text("A"))), True),
+}
+
+
+def words_of_python() -> set[str]:
+    found = {name for name, one in inspect.getmembers(w, inspect.isfunction) if one.__module__ == w.__name__}
+    return {name for name in found if not name.startswith("_")}
+
+
+def test_every_word_has_a_form_and_a_meaning() -> None:
+    made_of_others = {"local_day"}
+    assert words_of_python() - made_of_others == w.Words.__abstractmethods__
+    rows = {"first_by", "list_rows"}
+    assert {name.split(",")[0].split(":")[0].split(" ")[0] for name in MEANINGS} - {"a"} == words_of_python() - rows
+
+
+@pytest.mark.parametrize(("expression", "meaning"), MEANINGS.values(), ids=MEANINGS.keys())
+def test_what_a_word_means(warehouse: Warehouse, expression: exp.Expr, meaning: Any) -> None:
+    assert warehouse.scalar(exp.select(expression.as_("found"))) == meaning
+
+
+EVENTS = "select * from (values ('a', 2, 9), ('b', 1, 8), ('c', 3, 7), ('d', null, 1)) as events (name, at, amount)"
+
+
+@pytest.mark.parametrize(
+    ("descending", "where", "first"),
+    [
+        pytest.param(False, None, "b", id="the earliest"),
+        pytest.param(True, None, "c", id="the latest: no time comes last"),
+        pytest.param(False, "amount <> 8", "a", id="the earliest of some"),
+        pytest.param(False, "amount > 100", None, id="of none"),
+    ],
+)
+def test_first_by(warehouse: Warehouse, descending: bool, where: str | None, first: str | None) -> None:
+    order = [exp.Ordered(this=exp.column("at"), desc=descending, nulls_first=False)]
+    found = w.first_by(exp.column("name"), order, parse_one(where) if where else None)
+    assert warehouse.scalar(exp.select(found.as_("found")).from_(f"({EVENTS}) as events")) == first
+
+
+def test_list_rows(warehouse: Warehouse) -> None:
+    query = exp.select(w.list_rows([text("a"), exp.column("x"), text(None)]).as_("found")).from_(
+        "(select 'b' as x) as t"
+    )
+    assert [row["found"] for row in warehouse.rows(query)] == ["a", "b", None]
+
+
+def test_a_query_keeps_its_words(engine: Engine) -> None:
+    """Rendering changes a copy: what a pass has built can be rendered again, and by another engine."""
+    query = exp.select(w.lower(w.lower(text("A"))).as_("x"))
+    shared = exp.select(query.expressions[0], query.expressions[0])
+    assert engine.words.sql(query) == engine.words.sql(query)
+    assert engine.words.sql(shared).count("LOWER(LOWER(") == 2
+    assert w.MARK in query.sql()
