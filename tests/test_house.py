@@ -162,9 +162,10 @@ def test_every_room_is_in_the_plan() -> None:
     plan = re.findall(r"^\| `([\w/]+)` \|", page[page.index("## Rooms") :], re.MULTILINE)
     rooms = {f"segflow/{path.name}" for path in ENGINE.iterdir() if any(path.glob("*.py")) and not path.is_symlink()}
     wings = {f"segflow/warehouse/{path.name}" for path in WING.parent.iterdir() if any(path.glob("*.py"))}
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    beside = {file.split("/")[0] for file in tracked if "/" in file and not file.startswith(".")} - {"segflow"}
-    assert sorted(plan) == sorted(rooms | wings | beside)
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    beside = {file.split("/")[0] for file in files if "/" in file and not file.startswith((".", "segflow/"))}
+    assert sorted(set(plan)) == sorted(rooms | wings | beside)
+    assert len(plan) == len(set(plan))
 
 
 def test_stages_and_places_are_one_list() -> None:

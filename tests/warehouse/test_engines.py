@@ -36,9 +36,14 @@ def warehouse(engine: Engine) -> Iterator[Warehouse]:
 
 def test_transactions(engine: Engine, warehouse: Warehouse) -> None:
     warehouse.ensure_tables()
-    with pytest.raises(KeyError), warehouse.transaction():
-        warehouse.append("imports", "t1", parse_one("select 'a' as import_id"))  # type: ignore[arg-type]
-        raise KeyError
+
+    def fail() -> None:
+        with warehouse.transaction():
+            warehouse.append("imports", "t1", parse_one("select 'a' as import_id"))  # type: ignore[arg-type]
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert (warehouse.count("imports") == 0) is engine.transactions
 
 
