@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"specs"}),
     frozenset({"segments", "outbox"}),
     frozenset({"ticks"}),
-    frozenset({"build", "crossings", "flows", "history"}),
+    frozenset({"models", "crossings", "flows", "history"}),
     frozenset({"exports"}),
     frozenset({"workspace"}),
     frozenset({"imports", "explain"}),

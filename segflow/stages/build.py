@@ -7,9 +7,9 @@ import json
 
 import pyarrow as pa
 
-from segflow.build.build import BuildReport, build
 from segflow.crossings.segment_guards import contacts_lost
 from segflow.errors import ContactsLostError
+from segflow.models.build import BuildReport, build
 from segflow.specs.guards import guard_of
 from segflow.stages.tick_run import TickRun
 from segflow.workspace import Workspace

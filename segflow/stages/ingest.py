@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from segflow.build.build import build_contacts
 from segflow.imports.take_in import on_lists, take_in
+from segflow.models.build import build_contacts
 from segflow.outbox.deliveries import as_table, copy_outcomes
 from segflow.stages.tick_run import TickRun
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
-from segflow.build.build import BuildReport, build
+from segflow.models.build import BuildReport, build
 from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.files import write
 from segflow.segments.membership_models import MEMBERSHIPS, segment_model

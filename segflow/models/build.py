@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.build.user_models import (
+from segflow.crashpoints import crash_point
+from segflow.errors import DuplicateContactsError, RunError
+from segflow.models.user_models import (
     Column,
     UserModels,
     attribute_column,
@@ -23,8 +25,6 @@ from segflow.build.user_models import (
     import_columns,
     silent_faults,
 )
-from segflow.crashpoints import crash_point
-from segflow.errors import DuplicateContactsError, RunError
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
 from segflow.segments.emit import TABLE, bound_keys, template
 from segflow.segments.fact_models import fact_query
