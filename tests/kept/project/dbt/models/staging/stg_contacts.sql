@@ -1,0 +1,20 @@
+select
+    contact_id,
+    email,
+    phone,
+    first_name,
+    town,
+    country,
+    age,
+    score,
+    source,
+    subscribed,
+    sms_ok,
+    birthday,
+    seen_at,
+    joined_at,
+    hobbies,
+    company_id,
+    zone,
+    code
+from raw.contacts

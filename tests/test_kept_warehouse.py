@@ -1,0 +1,135 @@
+"""A warehouse that an earlier build made ticks on without a difference.
+
+Each folder in `tests/kept` that holds a `before.tar.xz` is the shop as one build left it, in the middle of a tick; its
+`after.json` is what the same build made of it in the ticks that follow. See `tests/kept/make.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segflow import Project
+from tests.direct_dbt import DirectProject
+from tests.kept.data import TICKS
+from tests.kept.life import AFTER, BEFORE, DIED, HERE, LAST, Life, command, examined, opened, planned, unpack
+from tests.kept.record import Record, changes, files, same_columns, tables, view_members
+
+BUILDS = sorted(path.parent for path in HERE.glob(f"*/{BEFORE}"))
+WITH_DBT = DIED + 1
+"""The tick that is lived by dbt itself, too: over what dbt had built in the build before."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The shop as a build left it. Tests that change anything take a copy."""
+
+    root: Path
+    before: Record
+    """All that it holds."""
+    told: dict[str, Any]
+    """What that build made of it."""
+
+
+@pytest.fixture(scope="module", params=BUILDS, ids=lambda path: path.name)
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    root = tmp_path_factory.mktemp("kept") / "shop"
+    unpack(request.param / BEFORE, root)
+    return Kept(root, tables(root) | files(root), json.loads((request.param / AFTER).read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def shop(kept: Kept, tmp_path: Path) -> Path:
+    return shutil.copytree(kept.root, tmp_path / "shop")
+
+
+@dataclass(frozen=True)
+class Lived:
+    """The shop after its last tick, and on its way there."""
+
+    root: Path
+    resumed: Path
+    """A copy of it as it was when the tick that had died was done."""
+    with_dbt: Record
+    """What it held after tick WITH_DBT."""
+
+
+@pytest.fixture(scope="module")
+def lived(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    folder = tmp_path_factory.mktemp("lived")
+    root = shutil.copytree(kept.root, folder / "shop")
+    life = Life(root, DirectProject)
+    life.tick(DIED)
+    resumed = shutil.copytree(root, folder / "resumed")
+    with opened(root):
+        life.tick(WITH_DBT)
+        with_dbt = tables(root) | files(root)
+        for number in range(WITH_DBT + 1, LAST + 1):
+            life.tick(number)
+    life.close()
+    return Lived(root, resumed, with_dbt)
+
+
+def now(root: Path, before: Record, **options: Any) -> Record:
+    """What the shop holds, as far as the build before knew of it."""
+    return same_columns(tables(root, **options) | files(root), before)
+
+
+def test_its_files_are_valid(kept: Kept) -> None:
+    code, told = command(kept.root, "--format", "json", "validate")
+    assert (code, json.loads(told)) == (0, {"issues": []})
+
+
+def test_the_doctor_finds_what_was_left_and_nothing_else(kept: Kept, shop: Path) -> None:
+    assert examined(shop) == kept.told["doctor"]
+
+
+def test_the_plan_knows_of_no_edit(kept: Kept, shop: Path) -> None:
+    plan = planned(DirectProject(shop))
+    assert plan["changes"] is False
+    assert plan == kept.told["plan"]
+    assert changes(kept.before, now(shop, kept.before)) == {}
+
+
+def test_it_lives_on_as_it_would_have(kept: Kept, lived: Lived) -> None:
+    found = json.loads(json.dumps(changes(kept.before, now(lived.root, kept.before))))
+    otherwise = differences(kept.told["changes"], found)
+    assert not otherwise, "\n".join(otherwise)
+    assert view_members(lived.root) == kept.told["views"]
+
+
+def differences(told: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """What is otherwise than it would have been, in words: the first rows of each table."""
+    nothing: dict[str, list[Any]] = {"gone": [], "new": []}
+    words = []
+    for table in sorted({*told, *found}):
+        ours, theirs = found.get(table, nothing), told.get(table, nothing)
+        for kind in nothing:
+            missing = [row for row in theirs[kind] if row not in ours[kind]]
+            surplus = [row for row in ours[kind] if row not in theirs[kind]]
+            if ours[kind] != theirs[kind]:
+                words.append(
+                    f"{table}, {kind}: {len(missing)} missing {missing[:2]}, {len(surplus)} too many {surplus[:2]}"
+                )
+    return words
+
+
+def test_dbt_itself_builds_the_same(lived: Lived) -> None:
+    life = Life(lived.resumed)
+    life.tick(WITH_DBT)
+    life.close()
+    assert changes(lived.with_dbt, tables(lived.resumed) | files(lived.resumed)) == {}
+
+
+def test_a_rebuild_makes_the_same_of_its_ledgers(kept: Kept, shop: Path) -> None:
+    (shop / ".segflow/warehouse.duckdb").unlink()
+    rebuilt = Project(shop).rebuild()
+    assert (rebuilt.tick_id, rebuilt.place, rebuilt.new_file) == (f"{TICKS[DIED - 1]:%Y%m%dT%H%M%SZ}", "cross", True)
+    # What dbt builds is built by the next tick.
+    before = {table: rows for table, rows in kept.before.items() if table != "contacts"}
+    assert changes(before, now(shop, before, left_out=["contacts"])) == {}
