@@ -67,8 +67,9 @@ for command in (
     app.command()(command)
 app.command("test")(run_segment_tests)
 app.command("import")(import_)
-for command in (validate, tick, fmt, schema, stop_sending, ui):
+for command in (validate, tick, fmt, schema, ui):
     app.command()(command)
+app.command("stop-sending")(stop_sending)
 app.command("compile")(compile_)
 app.command("vars")(vars_)
 
