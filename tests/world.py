@@ -12,14 +12,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import yaml
-from sqlglot import exp
 
 from segflow.crossings import names
 from segflow.crossings.names import NAMED
 from segflow.project import Progress, Project
 from segflow.rebuild.replay import REPLAYED, replayed
 from segflow.stages.tick_report import TickReport
-from segflow.warehouse.base import relation
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tables import TABLES
@@ -124,7 +122,7 @@ LEDGERS: dict[str, str] = {
     "segment_exports": "*",
 }
 """Every table that must be the same however a tick was interrupted, less the columns that hold the wall clock."""
-_LAST_NAMES = load_query(Path(names.__file__).parent / "sql/last_names.sql")
+_LAST_NAMES = load_query(Path(names.__file__).parent / "sql/last_names.sql").sql(dialect="duckdb")
 
 
 class World:
@@ -213,23 +211,27 @@ class World:
         """All tables of LEDGERS with sorted rows."""
         return ledgers_of(self.root)
 
-    def check_replay(self) -> None:
-        """Assert that every state is what its ledgers say, and that the files hold the same ledgers."""
+    def check_replay(self, *, files: bool = True) -> None:
+        """Assert that every state is what its ledgers say, and with `files` that the files hold the same ledgers."""
         last = self.project.last_tick()
         assert last is not None
-        with self.project.warehouse() as warehouse:
+        with duckdb.connect(str(self.root / ".segflow/warehouse.duckdb")) as connection:
+
+            def rows(table: str, query: str) -> list[str]:
+                return sorted(map(repr, connection.execute(f"SELECT {_columns(table)} FROM {query}").fetchall()))
+
             for state in REPLAYED:
-                found = warehouse.rows(exp.select("*").from_(relation(state)))
-                replay = warehouse.rows(exp.select(*TABLES[state].columns).from_(replayed(state, last).subquery("r")))
-                assert sorted(map(repr, found)) == sorted(map(repr, replay)), state
-            files = LedgerFiles(self.project.ledgers_path)
-            last_names = {row["segment_key"]: row["segment"] for row in warehouse.rows(_LAST_NAMES)}
-            for name in (table.name for table in TABLES.values() if table.ledger):
-                rows = sorted(map(repr, warehouse.rows(exp.select("*").from_(relation(name)))))
-                kept = files.read_all(name).to_pylist()
-                # The files keep the name that a segment had then, the warehouse shows its last one.
-                shown = [row | {"segment": last_names[row["segment_key"]]} if name in NAMED else row for row in kept]
-                assert sorted(map(repr, shown)) == rows, name
+                replay = replayed(state, last).sql(dialect="duckdb")
+                assert rows(state, f"segflow.{state}") == rows(state, f"({replay})"), state
+            if files:
+                last_names = dict(connection.execute(_LAST_NAMES).fetchall())
+                for table in (table for table in TABLES.values() if table.ledger):
+                    kept = LedgerFiles(self.project.ledgers_path).read_all(table.name).to_pylist()
+                    if table.name in NAMED:
+                        # The files keep the name that a segment had then, the warehouse shows its last one.
+                        kept = [row | {"segment": last_names[row["segment_key"]]} for row in kept]
+                    shown = sorted(repr(tuple(row[name] for name in table.columns)) for row in kept)
+                    assert shown == rows(table.name, f"segflow.{table.name}"), table.name
 
     def mailbox(self) -> list[str]:
         """The files that the mailbox holds."""
@@ -254,6 +256,10 @@ def ledgers_of(root: Path) -> dict[str, list[tuple[Any, ...]]]:
             table: sorted(connection.execute(f"SELECT {columns} FROM segflow.{table}").fetchall(), key=repr)
             for table, columns in LEDGERS.items()
         }
+
+
+def _columns(table: str) -> str:
+    return ", ".join(f'"{column}"' for column in TABLES[table].columns)
 
 
 def _naive(value: Any) -> Any:
