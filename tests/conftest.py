@@ -15,6 +15,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.disk import ON_DISK
+from tests.parsed import hand_on_parses
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
@@ -40,6 +41,7 @@ def _work_in_memory() -> None:
 
 _keep_bytecode()
 _work_in_memory()
+hand_on_parses()
 
 SPREAD = ("test_scenarios.py", "test_tick_job.py")
 """Files whose tests share nothing and take seconds: each goes to whoever is free. Any other file stays together,
