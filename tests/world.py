@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -124,6 +125,9 @@ LEDGERS: dict[str, str] = {
 """Every table that must be the same however a tick was interrupted, less the columns that hold the wall clock."""
 _LAST_NAMES = load_query(Path(names.__file__).parent / "sql/last_names.sql").sql(dialect="duckdb")
 
+_LIVED: dict[Callable[[Path], World], dict[Path, bytes | None]] = {}
+"""What makes a world -> the files that it left, and None for the folders."""
+
 
 class World:
     """A project below `root`. `real` runs dbt itself."""
@@ -139,10 +143,9 @@ class World:
         staging = root / "dbt/models/staging"
         staging.mkdir(parents=True)
         (root / ".segflow").mkdir()
-        # DuckDB opens a file in 50 ms; once it is open in this process, further connections cost nothing.
-        self._open = None if real else duckdb.connect(str(root / ".segflow/warehouse.duckdb"))
-        if self._open is not None:
-            self._open.execute("SET threads = 1")
+        self._open: duckdb.DuckDBPyConnection | None = None
+        if not real:
+            self.stay_open()
         for table in COLUMNS:
             staging.joinpath(f"stg_{table}.sql").write_text(f"select * from raw.{table}\n", encoding="utf-8")
             self.rows_of(table, [])
@@ -158,9 +161,27 @@ class World:
     def copy_of(cls, other: World, root: Path) -> World:
         """The same project and everything it has lived through, in folder `root`. `other` must be closed."""
         shutil.copytree(other.root, root, dirs_exist_ok=True)
-        world = cls.at(root)
-        world._open = duckdb.connect(str(root / ".segflow/warehouse.duckdb"))
-        return world
+        return cls.at(root).stay_open()
+
+    @classmethod
+    def again(cls, life: Callable[[Path], World], root: Path) -> World:
+        """The world that `life` makes, in folder `root`. It is lived once in this process; all are copies of that."""
+        if life not in _LIVED:
+            with tempfile.TemporaryDirectory() as folder:
+                first = life(Path(folder) / "world")
+                first.project.store.close()
+                first.close()
+                _LIVED[life] = {
+                    path.relative_to(first.root): path.read_bytes() if path.is_file() else None
+                    for path in sorted(first.root.rglob("*"))
+                }
+        root.mkdir(parents=True, exist_ok=True)
+        for path, content in _LIVED[life].items():
+            if content is None:
+                root.joinpath(path).mkdir()
+            else:
+                root.joinpath(path).write_bytes(content)
+        return cls.at(root).stay_open()
 
     @cached_property
     def project(self) -> Project:
@@ -238,10 +259,17 @@ class World:
         folder = self.root / ".segflow/mailbox"
         return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
+    def stay_open(self) -> World:
+        """Keep the warehouse open: DuckDB opens a file in 50 ms, and further connections of a process cost nothing."""
+        self._open = duckdb.connect(str(self.root / ".segflow/warehouse.duckdb"))
+        self._open.execute("SET threads = 1")
+        return self
+
     def close(self) -> None:
         """Let other processes have the warehouse."""
         if self._open is not None:
             self._open.close()
+            self._open = None
 
     def _write(self, path: str, content: Any) -> None:
         target = self.root / path
