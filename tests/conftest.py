@@ -1,13 +1,53 @@
-"""The order of the suite: what takes longest begins first, so that no worker ends long after the other."""
+"""How the suite runs: in memory where the disk is not what is tested, and shared out so that no worker ends late."""
 
 from __future__ import annotations
 
-import pytest
+import gc
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.disk import ON_DISK
+from tests.parsed import hand_on_parses
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+"""Bytes: so much memory must be free for the temporary folders of a run, which use a tenth of it."""
+
+
+def _keep_bytecode() -> None:
+    """The suite starts more than a hundred processes. Where Python may not write bytecode beside the sources, each
+    would compile what it imports, which takes three times as long as the import; it may keep it here."""
+    if sys.dont_write_bytecode and sys.pycache_prefix is None:
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache/bytecode")
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def _work_in_memory() -> None:
+    """A tick waits for the disk some thirty times. Who names a folder (TMPDIR, --basetemp) gets it."""
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ[ON_DISK] = tempfile.gettempdir()
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+_keep_bytecode()
+_work_in_memory()
+hand_on_parses()
+
+SPREAD = ("test_scenarios.py", "test_tick_job.py")
+"""Files whose tests share nothing and take seconds: each goes to whoever is free. Any other file stays together,
+because its tests share what its fixtures made."""
 LONG = (
     "test_online_retail.py",
-    "test_scenarios.py",
-    "test_tick_job.py",
     "test_points.py",
     "test_moments.py",
     "test_real_dbt.py",
@@ -19,8 +59,29 @@ LONG = (
     "test_small_disk.py",
     "test_property.py",
 )
+"""Files that begin first. Then come the short ones, and those that are spread fill the gaps at the end."""
+
+
+class Scheduling(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if file.rpartition("/")[2] in SPREAD else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Callable[..., Any]) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of many short tests fill the gaps at the end. A file goes to one worker as a whole."""
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+    def place(item: pytest.Item) -> int:
+        name = item.path.name
+        return LONG.index(name) if name in LONG else len(LONG) + (name in SPREAD)
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: to look for garbage among a million objects again and again took 6% of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

@@ -1,4 +1,8 @@
-"""Disks and rights as tests need them: small disks, read-only folders, a process that may write little or nothing."""
+"""Disks and rights as tests need them: small disks, read-only folders, a process that may write little or nothing.
+
+Tests that are about the disk, or about what a kill leaves there, import `tmp_path` and `tmp_path_factory` from here:
+those of pytest may lie in memory (see `conftest.py`).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,15 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 REPO = Path(__file__).parents[1]
+ON_DISK = "SEGFLOW_TESTS_TMP"
+"""Names the folder for temporary files on the disk, where TMPDIR names one in memory."""
 _PR_CAPBSET_DROP = 24
 _BYPASS_RIGHTS = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 
@@ -25,6 +32,27 @@ from segflow.cli.main import main
 main()
 """
 """The command line, with models run without dbt."""
+
+
+class DiskFolders:
+    """Makes folders on the disk, as pytest's factory does."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def mktemp(self, name: str) -> Path:
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._root))
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory() -> Iterator[DiskFolders]:
+    with tempfile.TemporaryDirectory(prefix="segflow-tests-", dir=os.environ.get(ON_DISK)) as root:
+        yield DiskFolders(Path(root))
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: DiskFolders) -> Path:
+    return tmp_path_factory.mktemp("test")
 
 
 def python(code: str, *arguments: object, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:

@@ -22,13 +22,19 @@ PEOPLE = [
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
+    world = World.again(one_tick, tmp_path / "world")
+    yield world
+    world.close()
+
+
+def one_tick(root: Path) -> World:
+    root.mkdir()
+    world = World(root)
     world.rows_of("contacts", PEOPLE)
     world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
     world.segment("grown", {"where": {"attribute": "age", "gte": 18}})
     world.tick(FIRST)
-    yield world
-    world.close()
+    return world
 
 
 def second(world: World) -> tuple[list[str], dict[str, int]]:

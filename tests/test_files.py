@@ -10,7 +10,9 @@ import pytest
 
 from segflow.errors import RunError
 from segflow.files import cannot_write, make_folder, reason, replacing, same_reason, write_whole
-from tests.disk import limited
+from tests.disk import limited, tmp_path, tmp_path_factory
+
+__all__ = ["tmp_path", "tmp_path_factory"]
 
 
 def test_a_file_is_replaced_and_keeps_its_permissions(tmp_path: Path) -> None:

@@ -83,12 +83,17 @@ def people(cities: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
+    return World.again(one_tick, tmp_path / "world")
+
+
+def one_tick(root: Path) -> World:
+    root.mkdir()
     guards = {
         "exits": {"of_at_least": 4},
         "contacts_lost": {"percent": 20, "of_at_least": 5},
         "messages": {"percent": 40, "above": 2},
     }
-    world = World(tmp_path / "world", settings={"guards": guards})
+    world = World(root, settings={"guards": guards})
     world.rows_of("contacts", people("LLLLRR"))
     world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
     world.segment("others", {"where": {"not": {"segment": "londoners"}}})

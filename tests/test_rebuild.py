@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from segflow.crashpoints import watched
@@ -75,9 +76,10 @@ def made(root: Path, days: int = 0) -> World:
 
 def raw(world: World, day: int) -> None:
     """The user's own tables, which are in the warehouse file, too, as they are on that day."""
-    world.rows_of("contacts", contacts(day))
-    for table in ("events", "lists", "tags"):
-        world.rows_of(table, [])
+    with duckdb.connect(str(world.root / ".segflow/warehouse.duckdb")):  # opened once, not four times
+        world.rows_of("contacts", contacts(day))
+        for table in ("events", "lists", "tags"):
+            world.rows_of(table, [])
 
 
 def lived(world: World, day: int) -> None:

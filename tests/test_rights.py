@@ -14,8 +14,10 @@ import pytest
 from segflow.errors import SegflowError
 from segflow.outbox.store import DeliveryStore
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
-from tests.disk import CLI, bound_by_rights, mounted, python
+from tests.disk import CLI, bound_by_rights, mounted, python, tmp_path, tmp_path_factory
 from tests.world import World
+
+__all__ = ["tmp_path", "tmp_path_factory"]
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

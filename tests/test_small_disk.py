@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.disk import CLI, mounted, python
+from tests.disk import CLI, mounted, python, tmp_path, tmp_path_factory
 from tests.test_resume import THIRD, made, undisturbed
 
-__all__ = ["undisturbed"]
+__all__ = ["tmp_path", "tmp_path_factory", "undisturbed"]
 
 FILLING = """
 import os

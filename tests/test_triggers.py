@@ -31,7 +31,12 @@ PEOPLE = [
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """Two members, a flow that took in neither, one tick."""
-    world = World(tmp_path / "world")
+    return World.again(one_tick, tmp_path / "world")
+
+
+def one_tick(root: Path) -> World:
+    root.mkdir()
+    world = World(root)
     world.rows_of("contacts", PEOPLE)
     world.segment("londoners", LONDON)
     world.segment("old_people", {"where": {"attribute": "age", "gte": 65}})

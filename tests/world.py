@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +13,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import yaml
-from sqlglot import exp
 
 from segflow.crossings import names
 from segflow.crossings.names import NAMED
 from segflow.project import Progress, Project
 from segflow.rebuild.replay import REPLAYED, replayed
 from segflow.stages.tick_report import TickReport
-from segflow.warehouse.base import relation
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tables import TABLES
@@ -124,7 +123,10 @@ LEDGERS: dict[str, str] = {
     "segment_exports": "*",
 }
 """Every table that must be the same however a tick was interrupted, less the columns that hold the wall clock."""
-_LAST_NAMES = load_query(Path(names.__file__).parent / "sql/last_names.sql")
+_LAST_NAMES = load_query(Path(names.__file__).parent / "sql/last_names.sql").sql(dialect="duckdb")
+
+_LIVED: dict[Callable[[Path], World], dict[Path, bytes | None]] = {}
+"""What makes a world -> the files that it left, and None for the folders."""
 
 
 class World:
@@ -141,10 +143,9 @@ class World:
         staging = root / "dbt/models/staging"
         staging.mkdir(parents=True)
         (root / ".segflow").mkdir()
-        # DuckDB opens a file in 50 ms; once it is open in this process, further connections cost nothing.
-        self._open = None if real else duckdb.connect(str(root / ".segflow/warehouse.duckdb"))
-        if self._open is not None:
-            self._open.execute("SET threads = 1")
+        self._open: duckdb.DuckDBPyConnection | None = None
+        if not real:
+            self.stay_open()
         for table in COLUMNS:
             staging.joinpath(f"stg_{table}.sql").write_text(f"select * from raw.{table}\n", encoding="utf-8")
             self.rows_of(table, [])
@@ -160,9 +161,27 @@ class World:
     def copy_of(cls, other: World, root: Path) -> World:
         """The same project and everything it has lived through, in folder `root`. `other` must be closed."""
         shutil.copytree(other.root, root, dirs_exist_ok=True)
-        world = cls.at(root)
-        world._open = duckdb.connect(str(root / ".segflow/warehouse.duckdb"))
-        return world
+        return cls.at(root).stay_open()
+
+    @classmethod
+    def again(cls, life: Callable[[Path], World], root: Path) -> World:
+        """The world that `life` makes, in folder `root`. It is lived once in this process; all are copies of that."""
+        if life not in _LIVED:
+            with tempfile.TemporaryDirectory() as folder:
+                first = life(Path(folder) / "world")
+                first.project.store.close()
+                first.close()
+                _LIVED[life] = {
+                    path.relative_to(first.root): path.read_bytes() if path.is_file() else None
+                    for path in sorted(first.root.rglob("*"))
+                }
+        root.mkdir(parents=True, exist_ok=True)
+        for path, content in _LIVED[life].items():
+            if content is None:
+                root.joinpath(path).mkdir()
+            else:
+                root.joinpath(path).write_bytes(content)
+        return cls.at(root).stay_open()
 
     @cached_property
     def project(self) -> Project:
@@ -213,33 +232,44 @@ class World:
         """All tables of LEDGERS with sorted rows."""
         return ledgers_of(self.root)
 
-    def check_replay(self) -> None:
-        """Assert that every state is what its ledgers say, and that the files hold the same ledgers."""
+    def check_replay(self, *, files: bool = True) -> None:
+        """Assert that every state is what its ledgers say, and with `files` that the files hold the same ledgers."""
         last = self.project.last_tick()
         assert last is not None
-        with self.project.warehouse() as warehouse:
+        with duckdb.connect(str(self.root / ".segflow/warehouse.duckdb")) as connection:
+
+            def rows(table: str, query: str) -> list[str]:
+                return sorted(map(repr, connection.execute(f"SELECT {_columns(table)} FROM {query}").fetchall()))
+
             for state in REPLAYED:
-                found = warehouse.rows(exp.select("*").from_(relation(state)))
-                replay = warehouse.rows(exp.select(*TABLES[state].columns).from_(replayed(state, last).subquery("r")))
-                assert sorted(map(repr, found)) == sorted(map(repr, replay)), state
-            files = LedgerFiles(self.project.ledgers_path)
-            last_names = {row["segment_key"]: row["segment"] for row in warehouse.rows(_LAST_NAMES)}
-            for name in (table.name for table in TABLES.values() if table.ledger):
-                rows = sorted(map(repr, warehouse.rows(exp.select("*").from_(relation(name)))))
-                kept = files.read_all(name).to_pylist()
-                # The files keep the name that a segment had then, the warehouse shows its last one.
-                shown = [row | {"segment": last_names[row["segment_key"]]} if name in NAMED else row for row in kept]
-                assert sorted(map(repr, shown)) == rows, name
+                replay = replayed(state, last).sql(dialect="duckdb")
+                assert rows(state, f"segflow.{state}") == rows(state, f"({replay})"), state
+            if files:
+                last_names = dict(connection.execute(_LAST_NAMES).fetchall())
+                for table in (table for table in TABLES.values() if table.ledger):
+                    kept = LedgerFiles(self.project.ledgers_path).read_all(table.name).to_pylist()
+                    if table.name in NAMED:
+                        # The files keep the name that a segment had then, the warehouse shows its last one.
+                        kept = [row | {"segment": last_names[row["segment_key"]]} for row in kept]
+                    shown = sorted(repr(tuple(row[name] for name in table.columns)) for row in kept)
+                    assert shown == rows(table.name, f"segflow.{table.name}"), table.name
 
     def mailbox(self) -> list[str]:
         """The files that the mailbox holds."""
         folder = self.root / ".segflow/mailbox"
         return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
+    def stay_open(self) -> World:
+        """Keep the warehouse open: DuckDB opens a file in 50 ms, and further connections of a process cost nothing."""
+        self._open = duckdb.connect(str(self.root / ".segflow/warehouse.duckdb"))
+        self._open.execute("SET threads = 1")
+        return self
+
     def close(self) -> None:
         """Let other processes have the warehouse."""
         if self._open is not None:
             self._open.close()
+            self._open = None
 
     def _write(self, path: str, content: Any) -> None:
         target = self.root / path
@@ -254,6 +284,10 @@ def ledgers_of(root: Path) -> dict[str, list[tuple[Any, ...]]]:
             table: sorted(connection.execute(f"SELECT {columns} FROM segflow.{table}").fetchall(), key=repr)
             for table, columns in LEDGERS.items()
         }
+
+
+def _columns(table: str) -> str:
+    return ", ".join(f'"{column}"' for column in TABLES[table].columns)
 
 
 def _naive(value: Any) -> Any:

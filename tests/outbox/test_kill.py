@@ -16,8 +16,11 @@ from pathlib import Path
 import pytest
 
 from segflow.outbox.store import DeliveryStore
+from tests.disk import tmp_path, tmp_path_factory
 
 from .conftest import World, contact, planned
+
+__all__ = ["tmp_path", "tmp_path_factory"]
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = 300
