@@ -13,16 +13,17 @@ from sqlglot import exp
 from segflow.errors import InputError, did_you_mean
 from segflow.explain.candidates import moments_of_change
 from segflow.explain.evidence import asked_by, bucket_of, facts_asked, lookup
-from segflow.explain.look import NO_HISTORY, limited, members_query, moment_of, opened
+from segflow.explain.look import NO_HISTORY, context_at, limited, members_query, moment_of, opened
 from segflow.explain.one_segment import compile_one
 from segflow.explain.places import Place, place_of
 from segflow.explain.replay import MOMENT, Replay
 from segflow.segments.attribute_history import new_values
-from segflow.segments.compiler import CONTACTS, Compiled
+from segflow.segments.compiler import CONTACTS
 from segflow.segments.nodes import Member, Node, Value, facts_of
 from segflow.segments.resolve import Resolver
 from segflow.segments.sql import col, named, typed
 from segflow.ticks import ledger as ticks
+from segflow.ticks.context import TickContext
 from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
 from segflow.workspace import Workspace
@@ -84,8 +85,9 @@ def explain(workspace: Workspace, segment: str, contact: str, as_of: datetime | 
     """Explain one contact. Raises InputError for a contact that is not there, and what `look` raises."""
     compiled, moment = compile_one(workspace.specs, segment), moment_of(as_of)
     with opened(workspace) as warehouse:
-        members_query(workspace, compiled, segment, moment, warehouse)  # tells what is wrong where it cannot run
-        members = _members(workspace, compiled, warehouse, contact, moment)
+        context = context_at(workspace, compiled, warehouse, moment)
+        members_query(context, segment)  # tells what is wrong where it cannot run
+        members = _members(context, contact)
         catalog, zone = compiled.specs.catalog, compiled.zone
         replay = Replay(warehouse, catalog, zone, contact, workspace.models.relation, members)
         if not replay.values([moment], [], lambda _: {"contact_id": col("contact_id", CONTACTS)}):
@@ -202,18 +204,17 @@ def _aware(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
-def _members(
-    workspace: Workspace, compiled: Compiled, warehouse: Warehouse, contact: str, as_of: datetime
-) -> dict[str, Node | bool]:
+def _members(context: TickContext, contact: str) -> dict[str, Node | bool]:
     """What each segment is: a condition, or whether the query of a `.sql` segment finds the contact."""
     found: dict[str, Node | bool] = {}
-    for name, segment in compiled.segments.items():
+    warehouse = context.warehouse
+    for name, segment in context.compiled.segments.items():
         if segment.node is not None:
             found[name] = segment.node
             continue
-        query = members_query(workspace, compiled, name, as_of, warehouse)
+        query = members_query(context, name)
         mine = exp.select("contact_id").from_(query.subquery("members")).where(_equal("contact_id", contact))
-        with limited(warehouse, compiled):
+        with limited(warehouse, context.compiled):
             found[name] = warehouse.query(mine.limit(1)).num_rows > 0
     return found
 

@@ -15,12 +15,14 @@ from segflow.errors import InputError, RunError
 from segflow.explain.columns import columns_of, models_of
 from segflow.explain.one_segment import compile_one
 from segflow.segments.compiler import Compiled
-from segflow.segments.emit import Filling, indent, template
+from segflow.segments.emit import indent, template
 from segflow.segments.membership_models import CONTACTS, contacts_query, segment_model
 from segflow.segments.sql import col, ident, left_join, named, select
 from segflow.specs.project import Specs
 from segflow.ticks import ledger as ticks
+from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.tick import Tick
 from segflow.workspace import Workspace
 
 _FOUND, _PRESENT = "looked_at", "present"
@@ -58,7 +60,7 @@ def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | Non
     compiled, moment = compile_one(specs, segment), moment_of(as_of)
     with opened(workspace) as warehouse:
         last = ticks.last(warehouse)
-        members = members_query(workspace, compiled, segment, moment, warehouse)
+        members = members_query(context_at(workspace, compiled, warehouse, moment), segment)
         started = time.perf_counter()
         node = compiled.segments[segment].node
         shown = columns_of(node, compiled.columns) if node is not None else _named(compiled, segment)
@@ -92,7 +94,7 @@ def members(workspace: Workspace, segment: str, as_of: datetime | None) -> pa.Ta
     """(contact_id) of who would be a member, in order. Raises what `look` raises."""
     compiled = compile_one(workspace.specs, segment)
     with opened(workspace) as warehouse:
-        query = members_query(workspace, compiled, segment, moment_of(as_of), warehouse)
+        query = members_query(context_at(workspace, compiled, warehouse, moment_of(as_of)), segment)
         with limited(warehouse, compiled):
             return warehouse.query(exp.select("contact_id").from_(query.subquery("preview")).order_by("contact_id"))
 
@@ -112,20 +114,23 @@ def opened(workspace: Workspace) -> Warehouse:
     return warehouse
 
 
-def members_query(
-    workspace: Workspace, compiled: Compiled, segment: str, as_of: datetime, warehouse: Warehouse
-) -> exp.Select:
+def context_at(workspace: Workspace, compiled: Compiled, warehouse: Warehouse, as_of: datetime) -> TickContext:
+    """What a question about a part of the project works with, at a moment that is no tick."""
+    return TickContext(compiled, warehouse, workspace.models, Tick("", as_of))
+
+
+def members_query(context: TickContext, segment: str) -> exp.Select:
     """(contact_id) of the members, from the user's models alone: contacts, facts and other segments are computed in
     it. Raises RunError when the warehouse does not understand it."""
+    compiled = context.compiled
     contacts = template(contacts_query(compiled.specs.catalog), compiled.words)
     standalone = compiled.segments[segment].standalone.removeprefix("with ")
 
     def place(model: str) -> exp.Table:
-        return exp.table_(CONTACTS) if model == CONTACTS else workspace.models.relation(model)
+        return exp.table_(CONTACTS) if model == CONTACTS else context.models.relation(model)
 
-    text = f"with {CONTACTS} as (\n{indent(contacts)}\n),\n{standalone}"
-    query = Filling(place, as_of, compiled.zone, "", compiled.words).query(text)
-    if problem := warehouse.bind(query):
+    query = context.fill(f"with {CONTACTS} as (\n{indent(contacts)}\n),\n{standalone}", place)
+    if problem := context.warehouse.bind(query):
         raise RunError(
             f"segment {segment} cannot be evaluated: {problem}. Mend the model or the catalog; if the model is new, "
             "segflow tick builds it"

@@ -299,7 +299,7 @@ class _Advance:
         ]
         w.stage("reordered", prepare.reordered(self.compiled, w))
         w.stage("passed", self._query("passed"))
-        w.stage("calendar_waits_over", prepare.calendar_waits_over(self.compiled, w, self.as_of))
+        w.stage("calendar_waits_over", prepare.calendar_waits_over(self.context))
         w.stage("moving", self._query("moving"))
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         taken = self._query("nothing_taken")

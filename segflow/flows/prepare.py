@@ -115,7 +115,7 @@ def step_table(compiled: Compiled, as_of: datetime) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=STEPS)
 
 
-def calendar_waits_over(compiled: Compiled, warehouse: Warehouse, as_of: datetime) -> pa.Table:
+def calendar_waits_over(context: TickContext) -> pa.Table:
     """(flow, step, since) of the waits by months that are over.
 
     Going back from `as_of` would be a day or more too late for whoever came on the last day of a long month: from
@@ -123,16 +123,16 @@ def calendar_waits_over(compiled: Compiled, warehouse: Warehouse, as_of: datetim
     """
     spans = {
         (flow, step.id): step.wait.for_
-        for flow, named in compiled.specs.flows.items()
+        for flow, named in context.compiled.specs.flows.items()
         for step in named.spec.walk()
         if isinstance(step, f.WaitStep) and step.wait.for_.months
     }
     over: list[dict[str, Any]] = []
     if spans:
         standing = exp.select("flow", "step", "since").distinct().from_("temp.positions")
-        for row in warehouse.rows(standing):
+        for row in context.warehouse.rows(standing):
             span = spans.get((row["flow"], row["step"]))
-            if span is not None and span.after(row["since"]) <= as_of.replace(tzinfo=None):
+            if span is not None and span.after(row["since"]) <= context.as_of.replace(tzinfo=None):
                 over.append(row)
     schema = pa.schema([("flow", pa.string()), ("step", pa.string()), ("since", pa.timestamp("us"))])
     return pa.Table.from_pylist(over, schema=schema)
