@@ -19,7 +19,6 @@ from segflow.project import Project
 from segflow.stages.order import STAGES
 from segflow.stages.tick_report import TickReport
 from segflow.warehouse.base import relation
-from tests.cheap import ALL_THREADS
 
 REPO = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ONLINE_RETAIL_PARQUET", REPO.parent / "shared/data/online_retail.parquet")).resolve()
@@ -42,7 +41,6 @@ def test_every_crossing_and_size(
     ignored = shutil.ignore_patterns(".segflow", "exports", "target", "logs", "*.parquet")
     shutil.copytree(REPO / "examples/online_retail", root, ignore=ignored)
     monkeypatch.setenv("ONLINE_RETAIL_PARQUET", str(DATA))
-    monkeypatch.setenv(ALL_THREADS, "yes")  # a million rows: here the threads are at work, as in the field
     project = Project(root)
     reports = [project.tick(FIRST + timedelta(days=day), send=True) for day in range(TICKS)]
     with capsys.disabled():
