@@ -15,7 +15,6 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.disk import ON_DISK
-from tests.parsed import hand_on_parses
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
@@ -39,9 +38,16 @@ def _work_in_memory() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
+def _work_cheaply() -> None:
+    from tests.cheap import hand_on_parses, one_thread  # now, so that its bytecode is kept
+
+    one_thread()
+    hand_on_parses()
+
+
 _keep_bytecode()
 _work_in_memory()
-hand_on_parses()
+_work_cheaply()
 
 SPREAD = ("test_scenarios.py", "test_tick_job.py")
 """Files whose tests share nothing and take seconds: each goes to whoever is free. Any other file stays together,

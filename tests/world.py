@@ -262,7 +262,6 @@ class World:
     def stay_open(self) -> World:
         """Keep the warehouse open: DuckDB opens a file in 50 ms, and further connections of a process cost nothing."""
         self._open = duckdb.connect(str(self.root / ".segflow/warehouse.duckdb"))
-        self._open.execute("SET threads = 1")
         return self
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from dagster import DagsterInstance, JobDefinition, execute_job, reconstructable
 
+from tests.cheap import ALL_THREADS
 from tests.dagster.jobs import tick, tick_multiprocess
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,7 @@ def test_ticks_in_one_process_and_in_many_give_every_crossing(tmp_path: Path, mo
     shutil.copytree(ROOT / "examples" / "online_retail", project, ignore=ignored)
     monkeypatch.setenv("SEGFLOW_PROJECT_DIR", str(project))
     monkeypatch.setenv("ONLINE_RETAIL_PARQUET", str(PARQUET))
+    monkeypatch.setenv(ALL_THREADS, "yes")  # a million rows: here DuckDB shares out the work, as in the field
     days = [datetime(2011, 6, day, tzinfo=UTC) for day in (1, 2)]
     (tmp_path / "dagster").mkdir()
     with DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:

@@ -1,21 +1,44 @@
-"""dbt's cache of a parse, handed on from one project of this process to the next.
-
-Most of a parse goes into dbt's own 500 macros, which are the same in every project. dbt keeps what it parsed in a
-file and parses again what changed; but it throws all of it away when the path of the warehouse changes, and here each
-test has a path of its own.
+"""What makes the small worlds of the tests cheap, in the process of the tests alone: one thread for DuckDB, and dbt's
+cache of a parse handed on from one project to the next.
 """
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
+import duckdb
+
 from segflow.warehouse.dbt import DbtProject
 
+ALL_THREADS = "SEGFLOW_TESTS_THREADS"
+"""Set in the environment, it leaves DuckDB as many threads as it likes."""
 _CACHE = "target/partial_parse.msgpack"
 _kept: dict[bytes, bytes] = {}
 """dbt_project.yml -> dbt's cache of the first project that had it."""
 
 
+def one_thread() -> None:
+    """Let DuckDB work in the thread that asks. It splits no table of under 122,880 rows among threads, but wakes them
+    for every statement, which took a quarter of the time."""
+    connect = duckdb.connect
+
+    def connect_quietly(*arguments: Any, **named: Any) -> duckdb.DuckDBPyConnection:
+        connection = connect(*arguments, **named)
+        if ALL_THREADS not in os.environ:
+            connection.execute("SET threads = 1")
+        return connection
+
+    duckdb.connect = connect_quietly
+
+
 def hand_on_parses() -> None:
-    """Let every dbt project that is parsed in this process begin with the cache of an earlier one. Call it once."""
+    """Let every dbt project that is parsed in this process begin with the cache of an earlier one.
+
+    Most of a parse goes into dbt's own 500 macros, which are the same in every project. dbt keeps what it parsed in a
+    file and parses again what changed; but it throws all of it away when the path of the warehouse changes, and here
+    each test has a path of its own.
+    """
     parse = DbtProject.parse
 
     def parse_what_is_new(project: DbtProject) -> None:
