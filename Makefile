@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help findings demo test crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
+.PHONY: help findings demo test test-fast crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
 	@echo "make demo   build the demo shop, run 30 daily ticks, show what happened"
 	@echo "make test   run the whole test suite"
+	@echo "make test-fast   the tests for the loop, two minutes"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
 	@echo "make findings   what we rely on in libraries and engines: does it still behave so? Needs the network"
@@ -36,6 +37,9 @@ demo: $(VENV)/runtime
 
 test: $(VENV)/dev
 	@$(BIN)/python -m pytest
+
+test-fast: $(VENV)/dev
+	@$(BIN)/python -m pytest -m "not slow"
 
 crash: $(VENV)/dev
 	@$(BIN)/python -m tests.crash.full

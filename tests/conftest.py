@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.disk import ON_DISK
+from tests.fast import is_slow
 
+TESTS = Path(__file__).parent
 MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
 """Bytes: so much memory must be free for the temporary folders of a run, which use a tenth of it."""
@@ -78,11 +81,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Callable[..., Any]) 
     return Scheduling(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         name = item.path.name
         return LONG.index(name) if name in LONG else len(LONG) + (name in SPREAD)
 
+    numbers: Counter[Path] = Counter()
+    for item in items:
+        file = item.path.relative_to(TESTS)
+        if is_slow(file, getattr(item, "originalname", None) or item.name, numbers[file]):
+            item.add_marker(pytest.mark.slow)
+        numbers[file] += 1
     items.sort(key=place)
 
 

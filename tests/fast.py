@@ -1,0 +1,77 @@
+"""What `make test-fast` leaves out: marked `slow`. Every room of the engine keeps some of its tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SLOW: dict[str, frozenset[str]] = {
+    name: frozenset(kept)
+    for name, kept in {
+        "crash": (),
+        "dagster/test_dbt_tests.py": (),
+        "dagster/test_guards.py": (),
+        "dagster/test_online_retail.py": (),
+        "dagster/test_tick_job.py": ("test_two_ticks_show_their_numbers_and_the_second_one_sends",),
+        "dbt_macros": (),
+        "demo/test_screen.py": (),
+        "demo/test_shop.py": (),
+        "demo/test_staging.py": (),
+        "explain/test_explain.py": ("test_the_command",),
+        "explain/test_flips.py": (),
+        "imports/test_catalog.py": (),
+        "imports/test_freeze.py": (),
+        "imports/test_ticks.py": ("test_an_import_moves_contacts_in_both_directions",),
+        "outbox/test_adopt.py": (),
+        "outbox/test_kill.py": (),
+        "outbox/test_lease.py": (),
+        "outbox/test_postgres.py": (),
+        "outbox/test_send.py": ("test_messages_become_files_and_deliveries", "test_each_check_has_its_own_reason"),
+        "segments/test_build.py": (),
+        "segments/test_property.py": (),
+        "segments/test_published.py": (),
+        "segments/test_rule_tests.py": (),
+        "segments/test_texts.py": (),
+        "senders/test_guide.py": (),
+        "test_cli.py": (),
+        "test_direct_dbt.py": (),
+        "test_doctor.py": ("test_a_healthy_project", "test_a_new_project"),
+        "test_edits.py": (),
+        "test_exports.py": ("test_cells", "test_numbers_stay_numbers", "test_formats", "test_wrong_names"),
+        "test_exports_since.py": (),
+        "test_generations.py": ("test_a_reader_between_ticks",),
+        "test_guards.py": (),
+        "test_history.py": ("test_an_edit_is_told_from_a_change",),
+        "test_kept_warehouse.py": (),
+        "test_limits.py": (),
+        "test_lost_store.py": (),
+        "test_messages.py": (),
+        "test_online_retail.py": (),
+        "test_plan.py": ("test_a_plan_writes_nothing", "test_a_failed_statement_is_not_run_again"),
+        "test_properties_causes.py": (),
+        "test_properties_flows.py": (),
+        "test_properties_survival.py": (),
+        "test_rebuild.py": ("test_nothing_to_rebuild_from",),
+        "test_resume.py": (),
+        "test_rights.py": (),
+        "test_small_disk.py": (),
+        "test_sources.py": (),
+        "test_takeover.py": (),
+        "test_timeline.py": (),
+        "test_triggers.py": (),
+        "test_wheel.py": (),
+        "warehouse/test_dbt.py": (),
+        "warehouse/test_dbt_index.py": (),
+    }.items()
+}
+"""File or folder below `tests` -> the tests of it that are fast all the same."""
+SCENARIOS = "test_scenarios.py"
+EVERY = 9
+"""Of the scenarios every ninth is fast: a dozen, from all files."""
+
+
+def is_slow(file: Path, test: str, number: int) -> bool:
+    """Is a test (its function's name) of a file (below `tests`) left out? `number` is its place in the file."""
+    if file.as_posix() == SCENARIOS:
+        return number % EVERY != 0
+    place = next((name for name in (file.as_posix(), file.parts[0]) if name in SLOW), None)
+    return place is not None and test not in SLOW[place]
