@@ -21,7 +21,7 @@ from segflow.segments.attribute_history import new_values
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.nodes import Member, Node, Value, facts_of
 from segflow.segments.resolve import Resolver
-from segflow.segments.sql import col, named, typed
+from segflow.segments.sql import col, id_text, named, typed
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
@@ -177,8 +177,10 @@ class Judge:
                 if isinstance(rule, bool) or not self._follows_from_time(rule, as_of):
                     return False
         held = {fact.source.name for fact in facts_of(node) if fact.source.kind == "held"}
+        attributes = self._replay.catalog.contacts.attributes
         mine = exp.EQ(this=col("contact_id", CONTACTS), expression=exp.Literal.string(self._replay.contact))
-        return not any(self._replay.at(as_of, new_values(name).where(mine)) for name in sorted(held))
+        changes = (new_values(name, attributes[name].type) for name in sorted(held))
+        return not any(self._replay.at(as_of, change.where(mine)) for change in changes)
 
     def _truths_later(self, leaves: Mapping[str, Node], as_of: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
         self.known_to = _END
@@ -222,7 +224,7 @@ def _members(context: TickContext, contact: str) -> dict[str, Node | bool]:
 def _not_there(workspace: Workspace, warehouse: Warehouse, replay: Replay, as_of: datetime) -> str:
     """Why there is no such contact."""
     contact, spec = replay.contact, replay.catalog.contacts
-    key = typed(col(spec.key), "text")
+    key = id_text(col(spec.key))
     rows = exp.select(key.as_("contact_id")).from_(replay.rows(spec.model))
     if warehouse.query(rows.where(exp.EQ(this=key.copy(), expression=exp.Literal.string(contact)))).num_rows:
         return f"contact {contact} is not there yet at {as_of:%Y-%m-%d %H:%M:%S} UTC: {spec.created_at} is later"
@@ -249,7 +251,7 @@ def _owner(workspace: Workspace, warehouse: Warehouse, replay: Replay) -> str | 
         return None
     given = exp.Literal.string(replay.contact.lower())
     mine = [exp.EQ(this=words.lower(typed(col(name), "text")), expression=given.copy()) for name in columns]
-    rows = exp.select(typed(col(spec.key), "text").as_("contact_id")).from_(workspace.models.relation(spec.model))
+    rows = exp.select(id_text(col(spec.key)).as_("contact_id")).from_(workspace.models.relation(spec.model))
     found = warehouse.scalar(rows.where(exp.or_(*mine)).order_by("contact_id").limit(1))
     return None if found is None else str(found)
 

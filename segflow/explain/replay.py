@@ -21,10 +21,10 @@ from segflow.segments.facts import FactColumn, by_model, collect
 from segflow.segments.membership_models import CONTACTS, contacts_query
 from segflow.segments.nodes import Fact, Member, Node
 from segflow.segments.predicate import Columns, two_valued
-from segflow.segments.sql import BOUND, REF, TICK_ID, col, ident, is_not_null, left_join, named, select, typed
+from segflow.segments.sql import BOUND, REF, TICK_ID, col, id_text, ident, is_not_null, left_join, named, select, typed
 from segflow.specs.catalog import Catalog
 from segflow.warehouse import words
-from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.base import Warehouse, python_rows, relation
 from segflow.warehouse.tables import TABLES
 
 Resolve = Callable[[str], exp.Table]
@@ -134,7 +134,7 @@ class Replay:
     def _at(self, moments: Sequence[datetime], query: exp.Select) -> list[dict[str, Any]]:
         if not moments:
             return []
-        rows: list[dict[str, Any]] = self._table(self._moments(moments, query), query).to_pylist()
+        rows = python_rows(self._table(self._moments(moments, query), query))
         return rows
 
     def _table(self, moments: pa.Table, query: exp.Select) -> pa.Table:
@@ -214,7 +214,7 @@ class Replay:
         return exp.In(this=col(own.link), query=keys.subquery())
 
     def _is_contact(self, column: str) -> exp.Expr:
-        return exp.EQ(this=typed(col(column), "text"), expression=exp.Literal.string(self.contact))
+        return exp.EQ(this=id_text(col(column)), expression=exp.Literal.string(self.contact))
 
 
 def _is_call(node: exp.Expr, name: str) -> bool:

@@ -18,7 +18,7 @@ from segflow.segments.nodes import Source, Value
 from segflow.segments.sql import col, is_not_null, named, ref, select, text_literal, typed
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
-from segflow.warehouse.base import relation
+from segflow.warehouse.base import python_rows, relation
 
 LIMIT = Duration.parse("10 seconds")
 """A query that runs longer is stopped, and what it would have told is left out."""
@@ -151,5 +151,4 @@ class Data:
             told = f"{what}: {found}"
             self.skipped += [told] if told not in self.skipped else []
             return None
-        rows: list[dict[str, Any]] = found.to_pylist()
-        return rows
+        return python_rows(found)

@@ -27,7 +27,7 @@ from segflow.segments.sql import (
     case_when,
     col,
     cte,
-    data_type,
+    id_text,
     ident,
     is_not_null,
     is_null,
@@ -57,11 +57,11 @@ def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
     if source.kind == "contact":
         return _contact_facts(columns)
     if source.kind == "held":
-        base: exp.Query = held_rows(history_attributes(facts))
+        base: exp.Query = held_rows({name: catalog.contacts.attributes[name] for name in history_attributes(facts)})
     else:
         base = row_query(facts, catalog)
     projections = [named(aggregate(column.fact), column.column) for column in columns]
-    contact = named(typed(col("contact_id"), "text"), "contact_id")
+    contact = named(id_text(col("contact_id")), "contact_id")
     query = select([contact, *projections, tick_id_call()], exp.Table(this=ident(ROWS)))
     query.set("group", exp.Group(expressions=[col("contact_id")]))
     return cte(query, ROWS, base)
@@ -140,7 +140,9 @@ def aggregate(fact: Fact) -> exp.Expr:
     chosen = measure if unconditional else case_when(where, measure)
     if fact.aggregate == "count_distinct":
         return exp.Count(this=exp.Distinct(expressions=[chosen]))
-    function = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}[fact.aggregate]
+    if fact.aggregate == "avg":
+        return words.average(chosen)
+    function = {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}[fact.aggregate]
     return function(this=chosen)
 
 
@@ -182,7 +184,7 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
     if source.model is not None:
         rows = (
             exp.select(
-                named(typed(col(source.contact), "text"), "contact_id"),
+                named(id_text(col(source.contact)), "contact_id"),
                 named(typed(col(source.name), "text"), "name"),
                 named(exp.true(), "present"),
                 named(typed(col(source.added_at) if source.added_at else exp.null(), "timestamp"), "at"),
@@ -220,7 +222,7 @@ def _all_event_rows(prefix: str, needed: list[Value], lower: exp.Expr | None, ca
     parts = [_event_rows(names, needed, lower, catalog) for names in groups.values()]
     for part in parts:
         # The models may keep ids in different types.
-        part.expressions[0].set("this", typed(part.expressions[0].this, "text"))
+        part.expressions[0].set("this", id_text(part.expressions[0].this))
     if len(parts) == 1:
         return parts[0]
     names = ["contact_id", "at", *(row_column(value) for value in needed)]
@@ -260,11 +262,9 @@ def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
     text = words.json_text(col(source.payload.column), key)
     if attribute.type == "text":
         return text
-    if attribute.type in ("integer", "list_of_text"):
-        return typed(exp.Paren(this=text), attribute.type)
     if attribute.type == "timestamp":
         return words.utc_time(exp.Paren(this=text))
-    return words.try_cast(exp.Paren(this=text), data_type(attribute.type))
+    return typed(exp.Paren(this=text), attribute.type)
 
 
 def visible(time: exp.Expr) -> exp.Expr:

@@ -18,6 +18,7 @@ from segflow.segments.sql import (
     case_when,
     col,
     cte,
+    id_text,
     ident,
     is_not_null,
     is_null,
@@ -95,7 +96,7 @@ def model_contacts(catalog: Catalog) -> exp.Select:
 
 
 def _key(spec: Contacts) -> exp.Expr:
-    return typed(col(spec.key, "source"), "text")
+    return id_text(col(spec.key, "source"))
 
 
 def _exists(spec: Contacts) -> exp.Expr:

@@ -46,8 +46,23 @@ class Words(ABC):
             node.replace(form)
         return tree
 
+    @staticmethod
+    def macro(node: exp.Expr) -> str | None:
+        """The macro that says a node of a tree in generated models, where it is one of `VALUES`."""
+        name = str(node.this) if isinstance(node, exp.Anonymous) else ""
+        macro = f"segflow_{name.removeprefix(_WORD)}"
+        return macro if name.startswith(_WORD) and macro in VALUES else None
+
     @abstractmethod
     def try_cast(self, value: exp.Expr, kind: exp.DataType) -> exp.Expr: ...
+    @abstractmethod
+    def number(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def boolean(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def text(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def average(self, numbers: exp.Expr) -> exp.Expr: ...
     @abstractmethod
     def utc_time(self, text: exp.Expr) -> exp.Expr: ...
     @abstractmethod
@@ -99,6 +114,30 @@ def _word(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 def try_cast(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     """`value` as `kind`; null where it cannot be read as that. Never an error."""
     return _word("try_cast", value, kind)
+
+
+def number(value: exp.Expr) -> exp.Expr:
+    """A value of any type as DECIMAL(38, 12): decimals, whole numbers and texts of numbers as they are, a double as its
+    shortest decimal text; finer digits are rounded, and beyond 10^20 it is 10^20. NaN, infinity and what is no number
+    are null."""
+    return _word("number", value)
+
+
+def boolean(value: exp.Expr) -> exp.Expr:
+    """A value of any type as true or false; blanks around a text do not matter. Null for any other."""
+    return _word("boolean", value)
+
+
+def text(value: exp.Expr) -> exp.Expr:
+    """A value of any type as text; a number as briefly as it can be written: 2 for 2.0 and 2.00. Null for NaN and
+    infinity."""
+    return _word("text", value)
+
+
+def average(numbers: exp.Expr) -> exp.Expr:
+    """An aggregate: the average of DECIMAL(38, 12), with a 13th place that says on which side of the first 12 the rest
+    of the quotient lies. A number of 12 places is over, under or equal to it exactly when it is so to the quotient."""
+    return _word("average", numbers)
 
 
 def utc_time(text: exp.Expr) -> exp.Expr:
@@ -214,3 +253,6 @@ def first_by(value: exp.Expr, order: Sequence[exp.Ordered], where: exp.Expr | No
 
 CALLED = {"row_hash": row_hash}
 """The words that the engine's `.sql` files may call by name."""
+
+VALUES = {"segflow_number": number, "segflow_boolean": boolean, "segflow_text": text, "segflow_average": average}
+"""The words that generated models call by name, as macros: their forms are long."""

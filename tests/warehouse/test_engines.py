@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,45 @@ INTEGER = exp.DataType.build("BIGINT")
 MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "try_cast": (w.try_cast(text("12"), INTEGER), 12),
     "try_cast of another": (w.try_cast(text("twelve"), INTEGER), None),
+    "number": (w.number(text(" 12.50 ")), Decimal("12.5")),
+    "number of a decimal": (w.number(exp.cast(text("0.10"), "DECIMAL(9, 2)")), Decimal("0.1")),
+    "number of a double": (w.number(number(12345.678901234567)), Decimal("12345.678901234567")),
+    "number of a double with few digits": (w.number(number(1234567.1)), Decimal("1234567.1")),
+    "number of a large double": (w.number(number(1.7e15)), 17 * 10**14),
+    "number of a larger double": (w.number(number(-1e300)), -(10**20)),
+    "number of a float": (w.number(exp.cast(text("0.1"), "FLOAT")), Decimal("0.1")),
+    "number of nan": (w.number(number(float("nan"))), None),
+    "number of infinity": (w.number(number(float("inf"))), None),
+    "number of the text of infinity": (w.number(text("Infinity")), None),
+    "number of a whole number": (w.number(exp.cast(text("9223372036854775807"), "BIGINT")), 2**63 - 1),
+    "number of a long whole number": (w.number(exp.cast(text("9" * 20), "DECIMAL(38, 0)")), 10**20 - 1),
+    "number of a longer whole number": (w.number(exp.cast(text("9" * 30), "DECIMAL(38, 0)")), 10**20),
+    "number of a fine decimal": (
+        w.number(exp.cast(text("1.1234567890125"), "DECIMAL(38, 18)")),
+        Decimal("1.123456789013"),
+    ),
+    "number of a long text": (w.number(text("-12345.6789012345675")), Decimal("-12345.678901234568")),
+    "number of a longer text": (w.number(text("12345678901234567890.5")), Decimal("12345678901234567890.5")),
+    "number of a text with an exponent": (w.number(text("1.5e3")), 1500),
+    "number of a text too long": (w.number(text("9" * 40)), 10**20),
+    "number of a boolean": (w.number(exp.true()), 1),
+    "number of a day": (w.number(exp.cast(text("2026-01-31"), "DATE")), None),
+    "number of a word": (w.number(text("twelve")), None),
+    "boolean": (w.boolean(text(" true\n")), True),
+    "boolean of a number": (w.boolean(exp.cast(text("0"), "BIGINT")), False),
+    "boolean of nan": (w.boolean(number(float("nan"))), None),
+    "boolean of a word": (w.boolean(text("maybe")), None),
+    "text": (w.text(text(" 2.0 ")), " 2.0 "),
+    "text of a double": (w.text(number(2.0)), "2"),
+    "text of a double with a fraction": (w.text(number(0.1)), "0.1"),
+    "text of a large double": (w.text(number(1.5e17)), "150000000000000000"),
+    "text of a small double": (w.text(number(-0.0000015)), "-0.0000015"),
+    "text of zero": (w.text(number(-0.0)), "0"),
+    "text of nan": (w.text(number(float("nan"))), None),
+    "text of a decimal": (w.text(exp.cast(text("2.50"), "DECIMAL(9, 2)")), "2.5"),
+    "text of a whole decimal": (w.text(exp.cast(text("100.00"), "DECIMAL(9, 2)")), "100"),
+    "text of a decimal without places": (w.text(exp.cast(text("100"), "DECIMAL(9, 0)")), "100"),
+    "text of a day": (w.text(exp.cast(text("2026-01-31"), "DATE")), "2026-01-31"),
     "utc_time": (w.utc_time(text("2026-01-31T12:00:00+02:00")), datetime(2026, 1, 31, 10)),
     "utc_time without an offset": (w.utc_time(text("2026-01-31 12:00:00")), datetime(2026, 1, 31, 12)),
     "utc_time of another": (w.utc_time(text("noon")), None),
@@ -183,7 +224,7 @@ def words_of_python() -> set[str]:
 def test_every_word_has_a_form_and_a_meaning() -> None:
     made_of_others = {"local_day"}
     assert words_of_python() - made_of_others == w.Words.__abstractmethods__
-    rows = {"first_by", "list_rows"}
+    rows = {"average", "first_by", "list_rows"}
     assert {name.split(",")[0].split(":")[0].split(" ")[0] for name in MEANINGS} - {"a"} == words_of_python() - rows
 
 
@@ -224,3 +265,20 @@ def test_a_query_keeps_its_words(engine: Engine) -> None:
     assert engine.words.sql(query) == engine.words.sql(query)
     assert engine.words.sql(shared).count("LOWER(LOWER(") == 2
     assert w.MARK in query.sql()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "1, 2", "1, 1, 2", "2, 2, 1", "-1, -1, -2", "0", "0.000000000001, 0, 0", "12345678.9, 0.1, 7",
+        "10000000000000.01, 10000000000000.02, 10000000000000.02", "99999999999999999.5, 1, 1",
+    ],
+)  # fmt: skip
+def test_an_average_lies_where_its_quotient_does(warehouse: Warehouse, values: str) -> None:
+    numbers = [Fraction(value) for value in values.split(", ")]
+    quotient = sum(numbers, Fraction(0)) / len(numbers)
+    rows = parse_one(f"select unnest([{values}]::decimal(38, 12)[]) as x", dialect="duckdb")
+    found = warehouse.scalar(exp.select(w.average(exp.column("x")).as_("found")).from_(rows.subquery("r")))  # type: ignore[attr-defined]
+    lower = Fraction(quotient * 10**12 // 1, 10**12)
+    for bound in (lower - Fraction(1, 10**12), lower, lower + Fraction(1, 10**12)):
+        assert (found > bound, found == bound) == (quotient > bound, quotient == bound)

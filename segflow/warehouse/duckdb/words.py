@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from segflow.warehouse.duckdb import values
 from segflow.warehouse.words import Words
 
 _UTC = exp.Literal.string("UTC")
@@ -17,6 +18,18 @@ class DuckDBWords(Words):
 
     def try_cast(self, value: exp.Expr, kind: exp.DataType) -> exp.Expr:
         return exp.TryCast(this=value, to=kind)
+
+    def number(self, value: exp.Expr) -> exp.Expr:
+        return values.number(value)
+
+    def boolean(self, value: exp.Expr) -> exp.Expr:
+        return values.boolean(value)
+
+    def text(self, value: exp.Expr) -> exp.Expr:
+        return values.text(value)
+
+    def average(self, numbers: exp.Expr) -> exp.Expr:
+        return values.average(numbers)
 
     def utc_time(self, text: exp.Expr) -> exp.Expr:
         # A cast of text to a timestamp without zone ignores the offset that the text names.

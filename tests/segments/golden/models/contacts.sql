@@ -84,23 +84,19 @@ WITH written AS (
 )
 SELECT
     CAST(source.person_id AS TEXT) AS contact_id,
-    CAST(source.city AS TEXT) AS city,
-    TRY_CAST(source.age AS DOUBLE) AS age,
-    CAST(source.town AS TEXT) AS town,
+    {{ segflow_text('source.city') }} AS city,
+    {{ segflow_number('source.age') }} AS age,
+    {{ segflow_text('source.town') }} AS town,
     CASE
         WHEN TRY_CAST(source.children AS DOUBLE) = TRY_CAST(source.children AS BIGINT)
         THEN TRY_CAST(source.children AS BIGINT)
     END AS children,
     list_filter(TRY_CAST(TRY_CAST(source.hobbies AS JSON) AS TEXT[]), LAMBDA item : item IS NOT NULL) AS hobbies,
-    TRY_CAST(source."Is VIP" AS BOOLEAN) AS vip,
+    {{ segflow_boolean('source."Is VIP"') }} AS vip,
     TRY_CAST(source.birthday AS DATE) AS birthday,
     TRY_CAST(source.last_seen_at AS TIMESTAMP) AS seen,
-    CAST(written.level AS TEXT) AS level,
-    CASE
-        WHEN written.has_score = 1
-        THEN TRY_CAST(written.score AS DOUBLE)
-        ELSE TRY_CAST(source.score AS DOUBLE)
-    END AS score,
+    {{ segflow_text('written.level') }} AS level,
+    CASE WHEN written.has_score = 1 THEN {{ segflow_number('written.score') }} ELSE {{ segflow_number('source.score') }} END AS score,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_people') }} AS source
 LEFT JOIN written
@@ -114,19 +110,19 @@ WHERE
 UNION ALL
 SELECT
     imported.contact_id AS contact_id,
-    CAST(imported.city AS TEXT) AS city,
-    TRY_CAST(imported.age AS DOUBLE) AS age,
-    CAST(imported.town AS TEXT) AS town,
+    {{ segflow_text('imported.city') }} AS city,
+    {{ segflow_number('imported.age') }} AS age,
+    {{ segflow_text('imported.town') }} AS town,
     CASE
         WHEN TRY_CAST(imported.children AS DOUBLE) = TRY_CAST(imported.children AS BIGINT)
         THEN TRY_CAST(imported.children AS BIGINT)
     END AS children,
     list_filter(TRY_CAST(TRY_CAST(imported.hobbies AS JSON) AS TEXT[]), LAMBDA item : item IS NOT NULL) AS hobbies,
-    TRY_CAST(imported.vip AS BOOLEAN) AS vip,
+    {{ segflow_boolean('imported.vip') }} AS vip,
     TRY_CAST(imported.birthday AS DATE) AS birthday,
     TRY_CAST(imported.seen AS TIMESTAMP) AS seen,
-    CAST(written.level AS TEXT) AS level,
-    TRY_CAST(written.score AS DOUBLE) AS score,
+    {{ segflow_text('written.level') }} AS level,
+    {{ segflow_number('written.score') }} AS score,
     {{ tick_id() }} AS tick_id
 FROM imported
 LEFT JOIN written

@@ -10,8 +10,8 @@ WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
         TRY_CAST(called_at AS TIMESTAMP) AS "at",
-        TRY_CAST(events.events.minutes AS DOUBLE) AS minutes,
-        CAST(events.events."order" AS TEXT) AS "order"
+        {{ segflow_number('events.events.minutes') }} AS minutes,
+        {{ segflow_text('events.events."order"') }} AS "order"
     FROM {{ ref('stg_calls') }} AS events
     WHERE
         contact_id IS NOT NULL AND TRY_CAST(called_at AS TIMESTAMP) <= {{ bound('as_of') }}

@@ -28,14 +28,10 @@ WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
         TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
-        TRY_CAST((
-            TRY_CAST(properties AS JSON) ->> '$.amount'
-        ) AS DOUBLE) AS amount,
+        {{ segflow_number("(TRY_CAST(properties AS JSON) ->> '$.amount')") }} AS amount,
         TRY_CAST(properties AS JSON) ->> '$.at' AS at_value,
         TRY_CAST(properties AS JSON) ->> '$.category' AS category,
-        TRY_CAST((
-            TRY_CAST(properties AS JSON) ->> '$.gift'
-        ) AS BOOLEAN) AS gift,
+        {{ segflow_boolean("(TRY_CAST(properties AS JSON) ->> '$.gift')") }} AS gift,
         TRY_CAST((
             TRY_CAST(properties AS JSON) ->> '$."the \"moment\""'
         ) AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS moment
@@ -47,7 +43,7 @@ WITH rows_seen AS (
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
-    avg(amount) AS avg_amount_426a1a,
+    {{ segflow_average('amount') }} AS avg_amount_426a1a,
     count(*) AS count_18186b,
     count(
         CASE

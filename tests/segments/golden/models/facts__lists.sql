@@ -21,7 +21,7 @@ WITH rows_seen AS (
         FROM (
             SELECT
                 CAST(contact_id AS TEXT) AS contact_id,
-                CAST(list_name AS TEXT) AS name,
+                {{ segflow_text('list_name') }} AS name,
                 TRUE AS present,
                 TRY_CAST(added_at AS TIMESTAMP) AS "at",
                 0 AS rank,

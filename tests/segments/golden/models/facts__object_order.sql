@@ -13,8 +13,8 @@ WITH rows_seen AS (
     SELECT
         "order".person_id AS contact_id,
         TRY_CAST("order".ordered_at AS TIMESTAMP) AS "at",
-        CAST("order".status AS TEXT) AS status,
-        TRY_CAST("order".total AS DOUBLE) AS total
+        {{ segflow_text('"order".status') }} AS status,
+        {{ segflow_number('"order".total') }} AS total
     FROM {{ ref('stg_orders') }} AS "order"
     WHERE
         "order".person_id IS NOT NULL

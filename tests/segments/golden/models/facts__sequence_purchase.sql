@@ -43,9 +43,7 @@ WITH rows_seen AS (
                     SELECT
                         contact_id AS contact_id,
                         TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
-                        TRY_CAST((
-                            TRY_CAST(properties AS JSON) ->> '$.gift'
-                        ) AS BOOLEAN) AS gift
+                        {{ segflow_boolean("(TRY_CAST(properties AS JSON) ->> '$.gift')") }} AS gift
                     FROM {{ ref('stg_events') }} AS events
                     WHERE
                         event_name = 'purchase'
@@ -73,7 +71,7 @@ WITH rows_seen AS (
                     SELECT
                         author AS contact_id,
                         TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
-                        TRY_CAST(stars AS DOUBLE) AS stars
+                        {{ segflow_number('stars') }} AS stars
                     FROM {{ ref('stg_reviews') }} AS events
                     WHERE
                         author IS NOT NULL AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
