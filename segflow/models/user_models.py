@@ -236,7 +236,8 @@ def _row_columns(catalog: Catalog, source: Source, values: list[Value]) -> list[
 
 def _event_columns(catalog: Catalog, event: str, needed: list[Value]) -> list[Column]:
     number, spec = next((n, s) for n, s in enumerate(catalog.events) if event in s.kinds())
-    at, of = ("events", number), f"of event {event}"
+    at: tuple[str | int, ...] = ("events", number)
+    of = f"of event {event}"
     columns = [
         Column(spec.model, spec.contact, None, f"the contact {of}", (*at, "contact")),
         Column(spec.model, spec.at, "timestamp", f"the time {of}", (*at, "at")),
@@ -249,10 +250,9 @@ def _event_columns(catalog: Catalog, event: str, needed: list[Value]) -> list[Co
             *columns,
             Column(spec.model, spec.payload.column, None, f"the payload {of}", (*at, "payload", "column")),
         ]
-    place = ("properties",) if spec.event is not None else ("types", event)
     for value in needed:
         attribute = spec.kinds()[event][value.name]
-        role, loc = f"property {value.name} {of}", (*at, *place, value.name)
+        role, loc = f"property {value.name} {of}", (*at, *spec.place(event), value.name)
         columns.append(Column(spec.model, attribute.column or value.name, attribute.type, role, loc))
     return columns
 

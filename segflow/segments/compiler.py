@@ -36,7 +36,7 @@ from segflow.segments.membership_models import (
 from segflow.segments.nodes import Compare, Fact, Node, Sql, Value, bounds_of, facts_of
 from segflow.segments.order import closure, levels, references
 from segflow.segments.resolve import Resolver
-from segflow.segments.sentence import fact_sentence, sentence
+from segflow.segments.sentence import event_words, fact_sentence, sentence
 from segflow.segments.simplify import simplify
 from segflow.segments.sql_segment import sql_model_text, sql_references, sql_text
 from segflow.specs.conditions import Condition
@@ -285,19 +285,25 @@ def _fingerprints(specs: Specs, yaml: Mapping[str, Node], graph: Mapping[str, se
 def _fact_files(columns: Mapping[Fact, FactColumn], specs: Specs, words: Words) -> dict[str, str]:
     files: dict[str, str] = {}
     for model, group in by_model(columns).items():
-        comment = [GENERATED, "", f"One row per contact that has any; {_source_words(group[0])}", ""]
+        comment = [
+            GENERATED,
+            "",
+            f"One row per contact that has any; {_source_words(group[0], specs.catalog.event_texts())}",
+            "",
+        ]
         comment += [f"{column.column}: {fact_sentence(column.fact)}" for column in group]
         text = template(fact_query(group, specs.catalog), words)
         files[f"facts/{model}.sql"] = model_text(text, materialized=TABLE, comment=comment)
     return files
 
 
-def _source_words(column: FactColumn) -> str:
+def _source_words(column: FactColumn, texts: Mapping[str, str]) -> str:
     source = column.fact.source
     if column.model.startswith("facts__sequence"):
-        return f"what followed {f'event {source.name}' if source.kind == 'event' else f'events {source.name}*'}."
+        single = f"event {event_words(source.name, texts)}"
+        return f"what followed {single if source.kind == 'event' else f'events {source.name}*'}."
     return {
-        "event": f"all facts about event {source.name}.",
+        "event": f"all facts about event {event_words(source.name, texts)}.",
         "events": f"all facts about events {source.name}*.",
         "object": f"all facts about object {source.name}.",
         "message": f"the messages that were {source.name}.",
@@ -319,7 +325,10 @@ def _view_file(name: str, specs: Specs, text: str) -> str:
     comment = [GENERATED + f" Edit segment_specs/{name}.yml.", ""]
     if spec.description:
         comment += [spec.description, ""]
-    comment += ["Members are the contacts with", *(f"  {line}" for line in sentence(spec.where))]
+    comment += [
+        "Members are the contacts with",
+        *(f"  {line}" for line in sentence(spec.where, specs.catalog.event_texts())),
+    ]
     return model_text(text, materialized="view", comment=comment)
 
 

@@ -35,6 +35,7 @@ from segflow.segments.sql import (
     newest,
     ref,
     select,
+    text_literal,
     tick_id_call,
     typed,
     union_all,
@@ -235,7 +236,7 @@ def _event_rows(names: set[str], needed: list[Value], lower: exp.Expr | None, ca
     at = typed(col(source.at), "timestamp")
     conditions: list[exp.Expr] = []
     if source.name is not None:
-        texts: list[exp.Expr] = [exp.Literal.string(name) for name in sorted(names)]
+        texts = [text_literal(text) for text in sorted(map(source.text, names))]
         name = col(source.name)
         conditions.append(
             exp.EQ(this=name, expression=texts[0]) if len(texts) == 1 else exp.In(this=name, expressions=texts)

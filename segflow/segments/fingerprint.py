@@ -97,7 +97,9 @@ def _source(source: Source, catalog: Catalog) -> Iterator[str]:
     if source.kind in ("event", "events"):
         for event, (spec, _) in _events(source, catalog).items():
             payload = (spec.payload.column, spec.payload.format) if spec.payload is not None else ()
-            yield _said("event", event, spec.model, spec.contact, spec.at, spec.name, *payload)
+            # Only a text of its own: to say what was so before makes no other rule.
+            text = [f"is {spec.text(event)}"] if spec.text(event) != event else []
+            yield _said("event", event, spec.model, spec.contact, spec.at, spec.name, *payload, *text)
     elif source.kind == "object":
         for name, hop in catalog.object_path(source.name):
             yield _said("object", name, hop.model, hop.key, hop.belongs_to, hop.via, hop.contacts_by, hop.created_at)

@@ -105,7 +105,7 @@ class GivenRows:
         given = {name: value for name, value in row.items() if name != "event"}
         found = self._plain(given, words)
         if source.name is not None:
-            found[source.name] = row["event"]
+            found[source.name] = source.text(str(row["event"]))
         if source.payload is not None:
             inside = {words[name].column: (words[name], value) for name, value in given.items() if words[name].inside}
             if source.payload.format == "json":

@@ -11,6 +11,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import check_label
 from segflow.specs.check_values import check_literal, instant
 from segflow.specs.dbt_files import CONTACTS
+from segflow.specs.event_names import no_event
 from segflow.specs.issues import kind_of
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.row_words import Word, contact_words, event_words, link_word, model_columns, object_words
@@ -92,7 +93,7 @@ class _Check:
         if self._without(row, ("contact_id", "event", "at"), at):
             return
         if not isinstance(event, str) or self.catalog.event(event) is None:
-            self.say.unknown((*self.loc, *at, "event"), "event", str(event), self.catalog.event_names())
+            self.say((*self.loc, *at, "event"), no_event(self.catalog, str(event)))
             return
         rest = {name: value for name, value in row.items() if name != "event"}
         self._row(rest, event_words(self.catalog, event), at, "property")

@@ -37,6 +37,10 @@ Scalar = Annotated[bool | int | float | str, PlainValidator(_scalar, json_schema
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 """Ids of segments, flows and steps; they become file, table and column names."""
 
+EventName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+"""An event, or what events begin with, in a condition. Any text: the catalog knows what was meant by one that is no
+Identifier."""
+
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 

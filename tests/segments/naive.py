@@ -129,7 +129,13 @@ class World:
                 return self.aggregate(spec, list(self.event_rows(spec.event, contact)), self.event_types(spec.event))
             case c.EventPrefixCondition() | c.AnyEventCondition():
                 prefix = spec.event_prefix if isinstance(spec, c.EventPrefixCondition) else ""
-                names = [name for name in self.catalog.event_names() if name.startswith(prefix)]
+                begins = self.catalog.event_prefixes.get(prefix)
+                names = [
+                    name
+                    for source in self.catalog.events
+                    for name in source.kinds()
+                    if (name.startswith(prefix) if begins is None else source.text(name).startswith(begins.is_))
+                ]
                 happened = [row for name in names for row in self.event_rows(name, contact)]
                 return self.aggregate(spec, happened, self.event_types(names[0]))
             case c.ObjectCondition():
@@ -210,7 +216,9 @@ class World:
         for row in self.tables[source.model]:
             if row[source.contact] is None or str(row[source.contact]) != contact or row[source.at] is None:
                 continue
-            if (source.name is not None and row[source.name] != name) or _aware(row[source.at]) > self.as_of:
+            if (source.name is not None and row[source.name] != source.text(name)) or _aware(
+                row[source.at]
+            ) > self.as_of:
                 continue
             yield _aware(row[source.at]), {p: _property(source, p, a, row) for p, a in properties.items()}
 

@@ -20,6 +20,7 @@ from tests.segments.worlds_catalog import (
     MOMENTS,
     NUMBERS,
     PREFIXES,
+    SHOP,
     SPANS,
     TEXTS,
     TOLD,
@@ -132,9 +133,7 @@ class Maker:
                 {
                     "person": person(),
                     "happened": self._maybe(self.moment()),
-                    "kind": self._one(
-                        "purchase", "purchase", "purchase", "visit", "visit_shop", "review_click", "other", None
-                    ),
+                    "kind": self._one("purchase", "purchase", "purchase", "visit", SHOP, "review_click", "other", None),
                     "payload": self.payload(),
                 }
                 for _ in range(60)

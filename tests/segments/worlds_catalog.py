@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from segflow.specs.catalog import Catalog
 
+SHOP = "Visited; {{ 'the shop' }}"
+"""What the data calls event visit_shop."""
 CATALOG = Catalog.model_validate(
     {
         "contacts": {
@@ -51,7 +53,10 @@ CATALOG = Catalog.model_validate(
                         "moment": "timestamp",
                     },
                     "visit": {"contact_id": "text", "at": "number", "at_value": "number"},
-                    "visit_shop": {"contact_id": {"type": "text", "column": 'the "category"'}, "at": "number"},
+                    "visit_shop": {
+                        "is": SHOP,
+                        "properties": {"contact_id": {"type": "text", "column": 'the "category"'}, "at": "number"},
+                    },
                     "review_click": {"stars": {"type": "number", "column": "amount"}, "words": "number"},
                 },
             },
