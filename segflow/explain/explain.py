@@ -22,6 +22,7 @@ from segflow.segments.compiler import CONTACTS
 from segflow.segments.nodes import Member, Node, Value, facts_of
 from segflow.segments.resolve import Resolver
 from segflow.segments.sql import col, named, typed
+from segflow.segments.stored import stored
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
@@ -244,11 +245,11 @@ def _owner(workspace: Workspace, warehouse: Warehouse, replay: Replay) -> str | 
     spec = replay.catalog.contacts
     channels = [channel for channel in (spec.channels.email, spec.channels.sms) if channel is not None]
     addresses = {channel.address: spec.attributes[channel.address] for channel in channels}
-    columns = [one.column or name for name, one in addresses.items() if one.written_by != "flows"]
-    if not columns:
+    found_in = [stored(name, one) for name, one in addresses.items() if one.written_by != "flows"]
+    if not found_in:
         return None
     given = exp.Literal.string(replay.contact.lower())
-    mine = [exp.EQ(this=words.lower(typed(col(name), "text")), expression=given.copy()) for name in columns]
+    mine = [exp.EQ(this=words.lower(address), expression=given.copy()) for address in found_in]
     rows = exp.select(typed(col(spec.key), "text").as_("contact_id")).from_(workspace.models.relation(spec.model))
     found = warehouse.scalar(rows.where(exp.or_(*mine)).order_by("contact_id").limit(1))
     return None if found is None else str(found)

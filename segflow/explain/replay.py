@@ -22,6 +22,7 @@ from segflow.segments.membership_models import CONTACTS, contacts_query
 from segflow.segments.nodes import Fact, Member, Node
 from segflow.segments.predicate import Columns, two_valued
 from segflow.segments.sql import BOUND, REF, TICK_ID, col, ident, is_not_null, left_join, named, select, typed
+from segflow.segments.stored import stored
 from segflow.specs.catalog import Catalog
 from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
@@ -102,7 +103,7 @@ class Replay:
         updates = exp.union(ledgers[0], ledgers[1], distinct=False)
         if spec.written_by == "flows":
             return updates
-        now = exp.select(typed(col(spec.column or attribute), spec.type).as_("value"))
+        now = exp.select(stored(attribute, spec).as_("value"))
         return exp.union(now.from_(self.rows(self.catalog.contacts.model)), updates, distinct=False)
 
     def _columns(self, columns: Mapping[Fact, FactColumn]) -> Columns:

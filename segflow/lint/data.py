@@ -93,6 +93,20 @@ class Data:
         """What the catalog says that the data calls an event."""
         return self.compiled.specs.catalog.event_texts().get(event, event)
 
+    def path(self, source: Source, value: Value) -> tuple[str, ...]:
+        """Where the catalog says that a value is kept; of several events, where the first has it."""
+        catalog = self.compiled.specs.catalog
+        if source == CONTACT:
+            attributes = catalog.contacts.attributes
+        elif source.kind == "object":
+            attributes = catalog.objects[value.owner or source.name].fields
+        else:
+            events = catalog.events_named(source.name) if source.kind == "events" else {}
+            found = next(iter(events.values()), None) or catalog.event(source.name)
+            assert found is not None, source
+            attributes = found[1]
+        return attributes[value.name].path(value.name)
+
     def words(self, source: Source) -> str:
         """A source in words, with what the data calls it."""
         text = self.compiled.specs.catalog.event_texts().get(source.name) if source.kind == "event" else None

@@ -65,8 +65,13 @@ def _value(report: Report, data: Data, use: ValueUse, seen: Seen) -> None:
     by_flows = use.source == CONTACT and _written_by_flows(data, use)
     if not seen.set[use.value]:
         if not by_flows:
-            what = f"{use.what} is always missing"
-            report.add(use.segment, "always-missing", use.loc, what, "mend its column in the catalog, or the model")
+            path = data.path(use.source, use.value)
+            at = f": nothing lies at [{', '.join(path)}]" if len(path) > 1 else ""
+            word = "path" if at else "column"
+            what, do = f"{use.what} is always missing{at}", f"mend its {word} in the catalog, or the model"
+            if at and use.value.type != "list_of_text":
+                do += "; with a list on the way its type is list_of_text"
+            report.add(use.segment, "always-missing", use.loc, what, do)
         return
     if use.source == CONTACT and use.test is not None:
         _missing(report, use, use.test, seen)

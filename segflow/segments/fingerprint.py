@@ -121,9 +121,10 @@ def _attribute(name: str, catalog: Catalog) -> str:
     return _said("attribute", name, *_kept(name, attribute), attribute.written_by)
 
 
-def _kept(name: str, attribute: Attribute) -> tuple[str, str]:
-    return attribute.type, attribute.column or name
+def _kept(name: str, attribute: Attribute) -> tuple[str, str | list[str]]:
+    path = attribute.path(name)
+    return attribute.type, path[0] if len(path) == 1 else list(path)
 
 
-def _said(*words: str | None) -> str:
+def _said(*words: str | list[str] | None) -> str:
     return json.dumps(words)

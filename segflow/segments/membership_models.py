@@ -30,6 +30,7 @@ from segflow.segments.sql import (
     typed,
     union_all,
 )
+from segflow.segments.stored import stored
 from segflow.specs.catalog import Catalog, Contacts
 from segflow.warehouse import words
 
@@ -55,8 +56,7 @@ def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query
     of_model: list[exp.Expr] = [named(_key(spec), "contact_id")]
     of_import: list[exp.Expr] = [named(col("contact_id", "imported"), "contact_id")]
     for name, attribute in spec.attributes.items():
-        readable = exp.null() if name in missing else col(attribute.column or name, "source")
-        value: exp.Expr = typed(readable, attribute.type)
+        value = typed(exp.null(), attribute.type) if name in missing else stored(name, attribute, "source")
         given: exp.Expr = typed(exp.null() if name in missing else col(name, "imported"), attribute.type)
         if name in written:
             given = typed(col(name, "written"), attribute.type)
@@ -65,7 +65,7 @@ def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query
                 value = exp.Case(ifs=[exp.If(this=has, true=given.copy())], default=value)
             else:
                 value = given.copy()
-        elif spec.created_at and (attribute.column or name) == spec.created_at and name not in missing:
+        elif spec.created_at and attribute.path(name) == (spec.created_at,) and name not in missing:
             given = exp.Coalesce(this=given, expressions=[typed(col(_JOINED, "imported"), attribute.type)])
         of_model.append(named(value, name))
         of_import.append(named(given, name))

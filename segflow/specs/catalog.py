@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Discriminator, Field, PlainValidator, StringConstraints, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.specs.types import ColumnName, Identifier, ModelName, SpecModel, ValueType
+from segflow.specs.types import ColumnName, ColumnPath, Identifier, ModelName, SpecModel, ValueType
 
 EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 """What the data calls an event: any text."""
@@ -18,12 +18,19 @@ class Attribute(SpecModel):
     """A typed value of a contact, event or object. `email: text` is short for `email: {type: text}`."""
 
     type: ValueType
-    column: ColumnName | None = None
-    """The column (or the JSON key) that holds it; the attribute's own name when left out."""
+    column: ColumnPath | None = None
+    """The column (or the JSON key) that holds it, or a path like `[address, city]`: the column, and the keys that lead
+    to the value in its JSON or struct; in a payload, keys alone. The attribute's own name when left out."""
     description: str | None = None
     written_by: Literal["source", "flows", "both"] = "source"
     """Contacts only. `source`: the model's column is the truth. `flows`: there is no column, `update_contact` steps
     write it. `both`: a value that a flow wrote hides the column's."""
+
+    def path(self, name: str) -> tuple[str, ...]:
+        """Where attribute `name` is kept: the column or key, and the keys inside of it, if any."""
+        if isinstance(self.column, list):
+            return tuple(self.column)
+        return (self.column or name,)
 
     @model_validator(mode="before")
     @classmethod

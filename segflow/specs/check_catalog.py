@@ -45,6 +45,7 @@ def _contacts(say: Reporter, catalog: Catalog) -> None:
                 f"{name} is {RESERVED[name]}; an attribute needs another name",
                 key=True,
             )
+    _paths(say, contacts.attributes, ("contacts", "attributes"))
     for name in contacts.attributes:
         attribute = contacts.attributes[name]
         if attribute.written_by == "flows" and attribute.column is not None:
@@ -83,10 +84,19 @@ def _events(say: Reporter, catalog: Catalog) -> None:
                 )
             seen.setdefault(name, index)
             _source_only(say, properties, (*at, *source.place(name)), "events")
+            if source.payload is None or source.payload.format == "struct":
+                _paths(say, properties, (*at, *source.place(name)))
         _texts(say, source, at)
         if source.payload is not None and source.payload.column in (source.contact, source.at, source.name):
             message = f"{source.payload.column} is the contact, time or name column; properties need one of their own"
             say((*at, "payload", "column"), message)
+
+
+def _paths(say: Reporter, attributes: dict[str, Attribute], loc: tuple[str | int, ...]) -> None:
+    """What leads into a column begins with one; only a payload's keys may be empty."""
+    for name, attribute in attributes.items():
+        if not attribute.path(name)[0]:
+            say((*loc, name, "column"), "the path begins with the name of a column, which is empty here")
 
 
 def _texts(say: Reporter, source: EventSource, at: tuple[str | int, ...]) -> None:
@@ -119,6 +129,7 @@ def _objects(say: Reporter, catalog: Catalog) -> None:
     for name, spec in catalog.objects.items():
         loc = ("objects", name)
         _source_only(say, spec.fields, (*loc, "fields"), "objects")
+        _paths(say, spec.fields, (*loc, "fields"))
         if spec.contacts_by is not None:
             _key_attribute(say, catalog, spec.contacts_by, (*loc, "contacts_by"))
         if name == "contact":

@@ -187,17 +187,21 @@ class _Check:
         return found
 
     def _row(self, row: Row, words: Mapping[str, Word], at: tuple[str | int, ...], what: str) -> None:
-        columns: dict[str, str] = {}
+        columns: dict[tuple[str, ...], str] = {}
         for name, value in row.items():
             place: Loc = (*self.loc, *at, name)
             word = words.get(name)
             if word is None:
                 self._unknown(place, what, list(words))
                 continue
-            if word.column is not None and not word.inside:
-                other = columns.setdefault(word.column, name)
-                if row[other] != value:
+            if word.column is not None:
+                path = (word.column, *word.keys)
+                other = columns.setdefault(path, name)
+                if row[other] != value and not word.inside:
                     self.say(place, f"{name} and {other} are the same column, {word.column}; give one of them")
+                for longer, inner in columns.items():
+                    if longer != path and (longer[: len(path)] == path or path[: len(longer)] == longer):
+                        self.say(place, f"{name} and {inner} lie one inside the other; give one of them")
             self._value(value, word.kind, place)
 
     def _unknown(self, place: Loc, what: str, known: Sequence[str]) -> None:

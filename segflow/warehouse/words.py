@@ -75,7 +75,9 @@ class Words(ABC):
     @abstractmethod
     def row_hash(self, *texts: exp.Expr) -> exp.Expr: ...
     @abstractmethod
-    def json_text(self, document: exp.Expr, key: exp.Literal) -> exp.Expr: ...
+    def json_text(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
+    @abstractmethod
+    def json_texts(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
     @abstractmethod
     def json_line(self, *fields: exp.Expr) -> exp.Expr: ...
     @abstractmethod
@@ -171,9 +173,17 @@ def row_hash(*texts: exp.Expr) -> exp.Expr:
     return _word("row_hash", *texts)
 
 
-def json_text(document: exp.Expr, key: str) -> exp.Expr:
-    """The value of a key of a JSON object, as text; null where there is none or the document is no JSON."""
-    return _word("json_text", document, exp.Literal.string(key))
+def json_text(document: exp.Expr, *keys: str) -> exp.Expr:
+    """The value that keys of JSON objects lead to, as text; null where there is none, where something on the way is no
+    object, or the document is neither JSON nor a struct. A key is just that: nothing in it is a pattern or a position
+    in a list."""
+    return _word("json_text", document, *map(exp.Literal.string, keys))
+
+
+def json_texts(document: exp.Expr, *keys: str) -> exp.Expr:
+    """The list of all texts that keys lead to, where a list on the way, and at its end, stands for all of its elements;
+    one text is a list of one, nothing an empty list."""
+    return _word("json_texts", document, *map(exp.Literal.string, keys))
 
 
 def json_line(fields: Sequence[tuple[str, exp.Expr]]) -> exp.Expr:

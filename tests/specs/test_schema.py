@@ -106,7 +106,8 @@ events:
 event_prefixes: {cart: {is: cart.}}
 """
 EXAMPLES = [
-    ("catalog", CATALOG), ("catalog", EVENTS), ("segment", SEGMENT), ("flow", FLOW), ("segment", BIG_SEGMENT), ("flow", BIG_FLOW),
+    ("catalog", CATALOG), ("catalog", EVENTS),
+    ("segment", SEGMENT), ("flow", FLOW), ("segment", BIG_SEGMENT), ("flow", BIG_FLOW),
     ("settings", SETTINGS),
 ]  # fmt: skip
 

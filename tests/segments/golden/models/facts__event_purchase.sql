@@ -37,7 +37,7 @@ WITH rows_seen AS (
             TRY_CAST(properties AS JSON) ->> '$.gift'
         ) AS BOOLEAN) AS gift,
         TRY_CAST((
-            TRY_CAST(properties AS JSON) ->> '$."the \"moment\""'
+            TRY_CAST(properties AS JSON) ->> '/the "moment"'
         ) AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS moment
     FROM {{ ref('stg_events') }} AS events
     WHERE
