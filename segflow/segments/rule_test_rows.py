@@ -202,8 +202,9 @@ def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
     """Set the value at the end of a path of keys."""
     *steps, last = path
     for step in steps:
-        below = tree.get(step)
-        tree = tree[step] = below if isinstance(below, dict) else {}
+        if not isinstance(tree.get(step), dict):
+            tree[step] = {}
+        tree = tree[step]
     tree[last] = value
 
 

@@ -26,7 +26,8 @@ def in_payload(name: str, attribute: Attribute, payload: Payload, table: str) ->
         value: exp.Expr = col(payload.column, table)
         for key in keys:
             value = exp.Dot(this=value, expression=ident(key))
-        return typed(value, attribute.type)
+        # A cast of a text to a timestamp would pass over its offset, and nobody looks at the types of fields.
+        return words.utc_time(typed(value, "text")) if attribute.type == "timestamp" else typed(value, attribute.type)
     if len(keys) > 1:
         return _found(col(payload.column, table if payload.format == "struct" else None), keys, attribute.type)
     return _read(words.json_text(col(payload.column), *keys), attribute.type)
