@@ -26,6 +26,7 @@ from segflow.segments.stored import stored
 from segflow.specs.catalog import Catalog
 from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.names import whole
 from segflow.warehouse.tables import TABLES
 
 Resolve = Callable[[str], exp.Table]
@@ -189,7 +190,7 @@ class Replay:
             else:
                 source, mine = self._resolve(model), self._mine(model)
             rows = exp.select("*").from_(source).where(exp.or_(*mine))
-            self._copied[model] = self._warehouse.stage(f"one__{model}", rows)
+            self._copied[model] = self._warehouse.stage(whole(f"one__{model}"), rows)
         return self._copied[model]
 
     def _mine(self, model: str) -> list[exp.Expr]:

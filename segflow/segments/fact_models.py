@@ -42,6 +42,7 @@ from segflow.segments.sql import (
 from segflow.segments.stored import in_payload, stored
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 from segflow.warehouse import words
+from segflow.warehouse.names import whole
 
 ROWS = "rows_seen"
 _AS_OF = AS_OF.key
@@ -162,10 +163,10 @@ def row_column(value: Value) -> str:
     """The column of `ROWS` that holds a property or field; the row's own time and contact keep their names. No
     property has a blank or a dot in its name."""
     if value.owner:
-        return f"{value.owner}.{value.name}"
+        return whole(f"{value.owner}.{value.name}")
     if value.name.startswith("@"):
-        return value.name.removeprefix("@")
-    return f"{value.name}_value" if _TAKEN.fullmatch(value.name) else value.name
+        return whole(value.name.removeprefix("@"))
+    return whole(f"{value.name}_value") if _TAKEN.fullmatch(value.name) else value.name
 
 
 ROW_COLUMNS = Columns(value=lambda value: col(row_column(value)), anchor=lambda anchor: col(anchor.column))

@@ -15,9 +15,9 @@ from sqlglot import exp
 
 from segflow.segments.nodes import Compare, Fact, Followed, Node, Source, Sql, Value, bounds_of, describe
 from segflow.segments.normal import normal
-from segflow.segments.sql_segment import PREFIX
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 from segflow.specs.sql_allowlist import REF_PREFIX, parse_sql
+from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.warehouse.engines import WRITTEN_IN
 
 _MEANING = 1
@@ -41,8 +41,10 @@ def sql_fingerprint(sql: str, catalog: Catalog, segments: Mapping[str, str]) -> 
         read |= {*_contacts(catalog), *_named(query, catalog)}
     for table in query.find_all(exp.Table):
         model = table.name.removeprefix(REF_PREFIX)
-        if model != table.name and model.startswith(PREFIX):
-            table.set("this", exp.to_identifier(f"{REF_PREFIX}{PREFIX}{segments[model.removeprefix(PREFIX)]}"))
+        if model != table.name and model.startswith(SEGMENT_MODEL):
+            table.set(
+                "this", exp.to_identifier(f"{REF_PREFIX}{SEGMENT_MODEL}{segments[model.removeprefix(SEGMENT_MODEL)]}")
+            )
     return _hash([query.sql(WRITTEN_IN, comments=False), *sorted(read)])
 
 
