@@ -94,7 +94,9 @@ def test_they_are_schemas() -> None:
 
 
 EVENTS = """\
-contacts: {model: stg_contacts}
+contacts:
+  model: stg_contacts
+  attributes: {town: {type: text, column: [address, "", city]}, zip: {type: text, column: z}}
 events:
   - model: stg_events
     name: event_name
@@ -151,6 +153,7 @@ TYPOS: dict[str, tuple[str, str]] = {
     "step": ("flow", FLOW.replace("send_email", "send_emial")),
     "no id": ("flow", FLOW.replace("id: hello, ", "")),
     "text of an event": ("catalog", EVENTS.replace("{is: $page", "{iss: $page")),
+    "path of a column": ("catalog", EVENTS.replace("[address, ", "[5, ")),
     "text of a prefix": ("catalog", EVENTS.replace("{is: cart.", "{iss: cart.")),
     "type": ("catalog", CATALOG.replace("city: text", "city: txt")),
     "rule of lint": ("segment", "where: {tag: vip}\nlint: {ignore: [same-rul]}\n"),

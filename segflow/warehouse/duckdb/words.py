@@ -78,7 +78,7 @@ class DuckDBWords(Words):
         for key in keys:
             [path] = _paths([str(key.this)])
             step = exp.JSONExtract(this=_ITEM.copy(), expression=path, only_json_types=False)
-            found = _present(_each(_elements(found), step))
+            found = _each(_elements(found), step)
         text = exp.JSONExtractScalar(this=_ITEM.copy(), expression=exp.Literal.string("$"), only_json_types=False)
         return _present(_each(_elements(found), text))
 
