@@ -157,3 +157,31 @@ def test_tests_of_segments_name_events_as_conditions_do(tmp_path: Path) -> None:
     (root / "flow_specs/hello.yml").unlink()
     with pytest.raises(SpecError, match="by the catalog's name for it: write order_completed"):
         load_specs(root)
+
+
+KEYS = ["a.b", 'a"b', "*", "0", "$", "it's", "{{ x }}", "{% raw %}", "é", ""]
+
+
+def test_what_dbt_builds(tmp_path: Path) -> None:
+    """The texts of events and the keys of paths go through Jinja, too."""
+    world = World(tmp_path, real=True)
+    world.close()
+    properties = {
+        f"{kind[0]}{n}": {"type": kind, "column": ["in", key]}
+        for kind in ("text", "list_of_text") for n, key in enumerate(KEYS)
+    }  # fmt: skip
+    types = {f"e{n}": {"is": text, "properties": properties} for n, text in enumerate(TEXTS)}
+    catalog = {**CATALOG, "events": [{**CATALOG["events"][0], "types": types}]}
+    (tmp_path / "segment_specs/catalog.yml").write_text(yaml.safe_dump(catalog), encoding="utf-8")
+    world.rows_of("contacts", [{"contact_id": f"c{n}"} for n in range(len(TEXTS))])
+    given = json.dumps({"in": dict.fromkeys(KEYS, "yes")})
+    world.rows_of("events", [
+        {"contact_id": f"c{n}", "name": text, "at": NOW - timedelta(days=1), "properties": given}
+        for n, text in enumerate(TEXTS)
+    ])  # fmt: skip
+    asked = [{"property": name, "is" if name[0] == "t" else "contains": "yes"} for name in properties]
+    for n in range(len(TEXTS)):
+        world.segment(f"s{n}", {"where": {"event": f"e{n}", "where": {"all": asked}}})
+    world.tick(NOW)
+    rows = world.rows("select segment, contact_id from segflow.segment_members")
+    assert {(row["segment"], row["contact_id"]) for row in rows} == {(f"s{n}", f"c{n}") for n in range(len(TEXTS))}
