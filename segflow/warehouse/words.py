@@ -90,7 +90,11 @@ class Words(ABC):
     @abstractmethod
     def row_hash(self, *texts: exp.Expr) -> exp.Expr: ...
     @abstractmethod
-    def json_text(self, document: exp.Expr, key: exp.Literal) -> exp.Expr: ...
+    def json_text(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
+    @abstractmethod
+    def json_plain(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
+    @abstractmethod
+    def json_texts(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
     @abstractmethod
     def json_line(self, *fields: exp.Expr) -> exp.Expr: ...
     @abstractmethod
@@ -136,7 +140,7 @@ def text(value: exp.Expr) -> exp.Expr:
 
 def average(numbers: exp.Expr) -> exp.Expr:
     """An aggregate: the average of DECIMAL(38, 12), with a 13th place that says on which side of the first 12 the rest
-    of the quotient lies. A number of 12 places is over, under or equal to it exactly when it is so to the quotient."""
+    of the quotient lies. A number of 12 places is over, under or equal to it exactly when it is so to the quotient (averages up to 10^17)."""
     return _word("average", numbers)
 
 
@@ -210,9 +214,22 @@ def row_hash(*texts: exp.Expr) -> exp.Expr:
     return _word("row_hash", *texts)
 
 
-def json_text(document: exp.Expr, key: str) -> exp.Expr:
-    """The value of a key of a JSON object, as text; null where there is none or the document is no JSON."""
-    return _word("json_text", document, exp.Literal.string(key))
+def json_text(document: exp.Expr, *keys: str) -> exp.Expr:
+    """The value that keys of JSON objects lead to, as text; null where there is none, where something on the way is no
+    object, or the document is neither JSON nor a struct. A key is just that: nothing in it is a pattern or a position
+    in a list."""
+    return _word("json_text", document, *map(exp.Literal.string, keys))
+
+
+def json_plain(document: exp.Expr, *keys: str) -> exp.Expr:
+    """As `json_text`; a number as briefly as it can be written: 2 for 2.0."""
+    return _word("json_plain", document, *map(exp.Literal.string, keys))
+
+
+def json_texts(document: exp.Expr, *keys: str) -> exp.Expr:
+    """The list of all texts that keys lead to, where a list on the way, and at its end, stands for all of its elements;
+    one text is a list of one, nothing an empty list. Numbers are written as briefly as they can be."""
+    return _word("json_texts", document, *map(exp.Literal.string, keys))
 
 
 def json_line(fields: Sequence[tuple[str, exp.Expr]]) -> exp.Expr:
@@ -222,7 +239,8 @@ def json_line(fields: Sequence[tuple[str, exp.Expr]]) -> exp.Expr:
 
 
 def list_of_text(value: exp.Expr) -> exp.Expr:
-    """A list of texts from a list, or from the text of a JSON array; its nulls are left out. Null for any other."""
+    """A list of texts from a list, or from the text of a JSON array; its nulls are left out, and numbers are written as
+    briefly as they can be. Null for any other."""
     return _word("list_of_text", value)
 
 

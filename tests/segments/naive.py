@@ -66,7 +66,7 @@ class World:
             mine = [u for u in self._updates("attribute", contact) if u["name"] == name]
             if mine:
                 return _from_text(max(mine, key=lambda u: (u["at"], u["hop"]))["value"], attribute.type)
-        return None if attribute.written_by == "flows" else _cell(row[attribute.column or name], attribute.type)
+        return None if attribute.written_by == "flows" else _kept(row, name, attribute)
 
     def _updates(self, kind: str, contact: str) -> list[Row]:
         return [
@@ -129,7 +129,13 @@ class World:
                 return self.aggregate(spec, list(self.event_rows(spec.event, contact)), self.event_types(spec.event))
             case c.EventPrefixCondition() | c.AnyEventCondition():
                 prefix = spec.event_prefix if isinstance(spec, c.EventPrefixCondition) else ""
-                names = [name for name in self.catalog.event_names() if name.startswith(prefix)]
+                begins = self.catalog.event_prefixes.get(prefix)
+                names = [
+                    name
+                    for source in self.catalog.events
+                    for name in source.kinds()
+                    if (name.startswith(prefix) if begins is None else source.text(name).startswith(begins.is_))
+                ]
                 happened = [row for name in names for row in self.event_rows(name, contact)]
                 return self.aggregate(spec, happened, self.event_types(names[0]))
             case c.ObjectCondition():
@@ -210,7 +216,9 @@ class World:
         for row in self.tables[source.model]:
             if row[source.contact] is None or str(row[source.contact]) != contact or row[source.at] is None:
                 continue
-            if (source.name is not None and row[source.name] != name) or _aware(row[source.at]) > self.as_of:
+            if (source.name is not None and row[source.name] != source.text(name)) or _aware(
+                row[source.at]
+            ) > self.as_of:
                 continue
             yield _aware(row[source.at]), {p: _property(source, p, a, row) for p, a in properties.items()}
 
@@ -237,11 +245,9 @@ class World:
                 continue
             own = path[0][1]
             at = _aware(row[own.created_at]) if own.created_at else None
-            values = {name: _cell(row[field.column or name], field.type) for name, field in own.fields.items()}
+            values = {name: _kept(row, name, field) for name, field in own.fields.items()}
             for (owner, above), found in zip(path[1:], owners[1:], strict=True):
-                values |= {
-                    f"{owner}.{n}": _cell(found[field.column or n], field.type) for n, field in above.fields.items()
-                }
+                values |= {f"{owner}.{n}": _kept(found, n, field) for n, field in above.fields.items()}
             yield at, values
 
     def aggregate(self, spec: Any, rows: list[tuple[datetime | None, Row]], types: dict[str, Attribute]) -> bool:
@@ -461,6 +467,28 @@ class World:
         return False
 
 
+def _kept(row: Row, name: str, attribute: Attribute) -> Any:
+    """What a column holds, or what lies at the end of a path into it."""
+    if isinstance(attribute.column, list):
+        column, *keys = attribute.column
+        return _inside(row[column], keys, attribute.type)
+    return _cell(row[attribute.column or name], attribute.type)
+
+
+def _inside(document: Any, keys: list[str], kind: str) -> Any:
+    try:
+        found = [json.loads(document) if isinstance(document, str) else document]
+    except ValueError:
+        found = []
+    many = kind == "list_of_text"
+    for key in keys:
+        found = [one for value in found for one in (value if many and isinstance(value, list) else [value])]
+        found = [value[key] for value in found if isinstance(value, dict) and key in value]
+    found = [one for value in found for one in (value if many and isinstance(value, list) else [value])]
+    texts = [one if isinstance(one, str) else json.dumps(one) for one in found if one is not None]
+    return texts if many else _from_text(texts[0], kind) if texts else None
+
+
 def _cell(value: Any, kind: str) -> Any:
     """What a column holds, as `kind`."""
     if kind == "integer" and value is not None:
@@ -509,9 +537,11 @@ def _at_the_end(name: str, rows: list[tuple[datetime | None, Any]]) -> Any:
 
 
 def _property(source: Any, name: str, attribute: Attribute, row: Row) -> Any:
-    key = attribute.column or name
     if source.payload is None:
-        return _cell(row[key], attribute.type)
+        return _kept(row, name, attribute)
+    if isinstance(attribute.column, list):
+        return _inside(row[source.payload.column], attribute.column, attribute.type)
+    key = attribute.column or name
     payload = row[source.payload.column]
     if source.payload.format == "struct":
         return _cell(payload[key], attribute.type) if payload is not None else None

@@ -20,6 +20,7 @@ from tests.segments.worlds_catalog import (
     MOMENTS,
     NUMBERS,
     PREFIXES,
+    SHOP,
     SPANS,
     TEXTS,
     TOLD,
@@ -84,6 +85,16 @@ class Maker:
                 return [self._maybe(self._one(*TEXTS)) for _ in range(self._one(0, 1, 1, 2, 3))]
         return self.moment()
 
+    def home(self) -> str | None:
+        """JSON to go into by a path, with a list and without one where a pet is."""
+        pets = [{"toys": self._one("ball", None, ["ball", "it's", None], [])}, self._one({}, 5, None, {"toys": "x"})]
+        home = {
+            "the street": self._one({"0": self._one(*TEXTS, None)}, ["no"], "no", None),
+            "floor": self._one(1, 2, 2.5, "7", None),
+            "pets": self._one(pets, pets[0], None),
+        }
+        return self._one(None, "{broken", "[]", *[json.dumps(home)] * 9)
+
     def payload(self) -> str | None:
         values: Row = {
             'the "category"': self._one(*TEXTS, None, 5, True),
@@ -96,6 +107,11 @@ class Maker:
             "contact_id": self._one(*TEXTS),
             "at": self._one(*NUMBERS),
             "at_value": self._one(*NUMBERS),
+            "lines": self._one(
+                {"*": {"": self._one(*TEXTS)}, "the sku": self._one(*TEXTS)},
+                [{"the sku": self._one(*TEXTS)}, {"the sku": [self._one(*TEXTS)]}, {"other": 1}],
+                None,
+            ),
         }
         kept = {key: value for key, value in values.items() if self.random.random() < 0.85}
         return self._one(None, "{broken", "[]", *([json.dumps(kept)] * 12))
@@ -125,6 +141,7 @@ class Maker:
                     "hobbies": self._maybe(self.value("list_of_text")),
                     "wishes": self._one(json.dumps(self.value("list_of_text")), None, "5", "broken", '{"a": 1}'),
                     "company": self._one(None, "", "1", "2", "3", "x"),
+                    "home": self.home(),
                 }
                 for key in [*people, None, None]
             ],
@@ -132,9 +149,7 @@ class Maker:
                 {
                     "person": person(),
                     "happened": self._maybe(self.moment()),
-                    "kind": self._one(
-                        "purchase", "purchase", "purchase", "visit", "visit_shop", "review_click", "other", None
-                    ),
+                    "kind": self._one("purchase", "purchase", "purchase", "visit", SHOP, "review_click", "other", None),
                     "payload": self.payload(),
                 }
                 for _ in range(60)

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from segflow.specs.catalog import Catalog
 
+SHOP = "Visited; {{ 'the shop' }}"
+"""What the data calls event visit_shop."""
 CATALOG = Catalog.model_validate(
     {
         "contacts": {
@@ -30,6 +32,9 @@ CATALOG = Catalog.model_validate(
                 "level": {"type": "text", "written_by": "flows"},
                 "score": {"type": "number", "written_by": "both"},
                 "company": "text",
+                "street": {"type": "text", "column": ["home", "the street", "0"]},
+                "floor": {"type": "integer", "column": ["home", "floor"]},
+                "toys": {"type": "list_of_text", "column": ["home", "pets", "toys"]},
             },
             "channels": {"email": {"address": "city", "consent": "vip"}},
         },
@@ -47,11 +52,16 @@ CATALOG = Catalog.model_validate(
                         "gift": "boolean",
                         "labels": "list_of_text",
                         "pieces": "integer",
+                        "skus": {"type": "list_of_text", "column": ["lines", "the sku"]},
+                        "coupon": {"type": "text", "column": ["lines", "*", ""]},
                         "day": "date",
                         "moment": "timestamp",
                     },
                     "visit": {"contact_id": "text", "at": "number", "at_value": "number"},
-                    "visit_shop": {"contact_id": {"type": "text", "column": 'the "category"'}, "at": "number"},
+                    "visit_shop": {
+                        "is": SHOP,
+                        "properties": {"contact_id": {"type": "text", "column": 'the "category"'}, "at": "number"},
+                    },
                     "review_click": {"stars": {"type": "number", "column": "amount"}, "words": "number"},
                 },
             },
@@ -160,6 +170,7 @@ SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("hobbies", pa.list_(pa.string())),
         ("wishes", pa.string()),
         ("company", pa.string()),
+        ("home", pa.string()),
     ],
     "clicks": [("person", pa.int64()), ("happened", _TIME), ("kind", pa.string()), ("payload", pa.string())],
     "calls": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -123,6 +124,28 @@ def texts(*values: str) -> exp.Expr:
     return exp.Array(expressions=[text(value) for value in values])
 
 
+KEYS = [
+    "a.b",
+    'a"b',
+    "*",
+    "0",
+    "",
+    "$",
+    "$.a",
+    "a[0]",
+    "[#-1]",
+    "#",
+    "~",
+    "/",
+    "~1",
+    "a/b",
+    "it's",
+    "é",
+    "A b",
+    "-",
+    "a\\b",
+]
+"""Keys of JSON objects that mean something to a path expression of some engine."""
 INTEGER = exp.DataType.build("BIGINT")
 MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "try_cast": (w.try_cast(text("12"), INTEGER), 12),
@@ -201,6 +224,45 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "json_text of a number": (w.json_text(text('{"n": 1}'), "n"), "1"),
     "json_text without the key": (w.json_text(text('{"n": 1}'), "m"), None),
     "json_text of no JSON": (w.json_text(text("tea"), "n"), None),
+    "json_text by a path": (w.json_text(text('{"a": {"b": {"c": "tea"}}}'), "a", "b", "c"), "tea"),
+    "json_text of a struct": (w.json_text(parse_one("{'a': {'b': 'tea'}}", dialect="duckdb"), "a", "b"), "tea"),
+    "json_text through a list": (w.json_text(text('{"a": [{"b": "tea"}]}'), "a", "b"), None),
+    "json_text through a text": (w.json_text(text('{"a": "b"}'), "a", "b"), None),
+    **{f"json_text: key {key!r}": (w.json_text(text(json.dumps({key: "tea", "b": "no"})), key), "tea") for key in KEYS},
+    **{
+        f"json_text: key {key!r} on a path": (
+            w.json_text(text(json.dumps({"x": {key: {"0": {key: "tea"}, "y": "no"}}})), "x", key, "0", key),
+            "tea",
+        )
+        for key in KEYS
+    },
+    **{
+        f"json_text: key {key!r} is no place in a list": (w.json_text(text('{"x": ["no"]}'), "x", key), None)
+        for key in KEYS
+    },
+    "json_texts": (
+        w.json_texts(text('{"a": [{"b": "x"}, {"b": ["y", null, 1]}, {}, 5, null]}'), "a", "b"),
+        ["x", "y", "1"],
+    ),
+    "json_texts of one": (w.json_texts(text('{"a": {"b": "x"}}'), "a", "b"), ["x"]),
+    "json_texts of a list": (w.json_texts(text('[{"b": "x"}, {"b": "y"}]'), "b"), ["x", "y"]),
+    "json_texts of structs": (w.json_texts(parse_one("[{'b': 'x'}, {'b': 'y'}]", dialect="duckdb"), "b"), ["x", "y"]),
+    "json_texts of nothing": (w.json_texts(text('{"a": 1}'), "b"), []),
+    "json_texts of no JSON": (w.json_texts(text("tea"), "b"), []),
+    "json_texts of null": (w.json_texts(text(None), "b"), []),
+    **{
+        f"json_texts: key {key!r}": (w.json_texts(text(json.dumps([{key: "tea", "b": "no"}, ["no"]])), key), ["tea"])
+        for key in KEYS
+    },
+    "json_plain": (w.json_plain(text('{"a": {"n": 2.0}}'), "a", "n"), "2"),
+    "json_plain of a large number": (w.json_plain(text('{"n": 1.5e17}'), "n"), "150000000000000000"),
+    "json_plain of a fraction": (w.json_plain(text('{"n": 2.50}'), "n"), "2.5"),
+    "json_plain of a text": (w.json_plain(text('{"n": "2.0"}'), "n"), "2.0"),
+    "json_plain of nan": (w.json_plain(text('{"n": NaN}'), "n"), None),
+    "list_of_text of numbers": (
+        w.list_of_text(text('["2.0", 2.0, 2, 1e3, null, true]')),
+        ["2.0", "2", "2", "1000", "true"],
+    ),
     "json_line": (
         w.json_line([("a", text("x")), ("b", exp.Literal.number(1)), ("c", text(None))]),
         '{"a":"x","b":1,"c":null}',
@@ -281,4 +343,4 @@ def test_an_average_lies_where_its_quotient_does(warehouse: Warehouse, values: s
     found = warehouse.scalar(exp.select(w.average(exp.column("x")).as_("found")).from_(rows.subquery("r")))  # type: ignore[attr-defined]
     lower = Fraction(quotient * 10**12 // 1, 10**12)
     for bound in (lower - Fraction(1, 10**12), lower, lower + Fraction(1, 10**12)):
-        assert (found > bound, found == bound) == (quotient > bound, quotient == bound)
+        assert (Fraction(found) > bound, Fraction(found) == bound) == (quotient > bound, quotient == bound)

@@ -34,6 +34,17 @@ def text(value: exp.Expr) -> exp.Expr:
     return _form("text", value=value)
 
 
+def numeral(part: exp.Expr, text: exp.Expr) -> exp.Expr:
+    """`text` of a part of a JSON document, a number as `text()` writes it."""
+    brief = _form("text", value=_try_cast(text, "DOUBLE"))
+    return _form("numeral", part=part, text=text, brief=brief)
+
+
+def texts(array: exp.Expr, each: exp.Expr) -> exp.Expr:
+    """The texts of a JSON `array`; `each` makes them one by one."""
+    return _form("texts", array=array, each=each)
+
+
 def average(value: exp.Expr) -> exp.Expr:
     """The average of numbers as DECIMAL(38, 13), of which the last place is a sign."""
     total = exp.Sum(this=value.copy())

@@ -91,7 +91,86 @@ SELECT
         WHEN TRY_CAST(source.children AS DOUBLE) = TRY_CAST(source.children AS BIGINT)
         THEN TRY_CAST(source.children AS BIGINT)
     END AS children,
-    list_filter(TRY_CAST(TRY_CAST(source.hobbies AS JSON) AS TEXT[]), LAMBDA item : item IS NOT NULL) AS hobbies,
+    list_filter(
+        CASE
+            WHEN regexp_matches(CAST(TRY_CAST(source.hobbies AS JSON) AS TEXT), '[0-9][.eE]|NaN|Infinity')
+            THEN list_transform(
+                TRY_CAST(TRY_CAST(source.hobbies AS JSON) AS JSON[]),
+                LAMBDA item : CASE
+                    WHEN (
+                        suffix((
+                            item ->> '$'
+                        ), '.0')
+                        OR contains((
+                            item ->> '$'
+                        ), 'e+')
+                        OR contains((
+                            item ->> '$'
+                        ), 'e-')
+                        OR (
+                            item ->> '$'
+                        ) IN ('NaN', 'Infinity', '-Infinity', 'nan', 'inf', '-inf')
+                    )
+                    AND json_type((
+                        item
+                    )) = 'DOUBLE'
+                    THEN CASE
+                        WHEN typeof(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE)) IN ('DOUBLE', 'FLOAT')
+                        THEN CASE
+                            WHEN NOT isfinite(TRY_CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS DOUBLE))
+                            THEN NULL
+                            WHEN TRY_CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS DOUBLE) = 0
+                            THEN '0'
+                            WHEN CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS TEXT) LIKE '%.0'
+                            THEN left(CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS TEXT), -2)
+                            WHEN CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS TEXT) LIKE '%e%'
+                            AND abs(TRY_CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS DOUBLE)) < 1e20
+                            THEN rtrim(
+                                rtrim(CAST(TRY_CAST(CAST(TRY_CAST((
+                                    item ->> '$'
+                                ) AS DOUBLE) AS TEXT) AS DECIMAL(38, 12)) AS TEXT), '0'),
+                                '.'
+                            )
+                            ELSE CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS TEXT)
+                        END
+                        WHEN typeof(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE)) LIKE 'DECIMAL(%'
+                        AND contains(CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT), '.')
+                        THEN rtrim(rtrim(CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT), '0'), '.')
+                        ELSE CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT)
+                    END
+                    ELSE (
+                        item ->> '$'
+                    )
+                END
+            )
+            ELSE TRY_CAST(TRY_CAST(source.hobbies AS JSON) AS TEXT[])
+        END,
+        LAMBDA item : item IS NOT NULL
+    ) AS hobbies,
     {{ segflow_boolean('source."Is VIP"') }} AS vip,
     TRY_CAST(source.birthday AS DATE) AS birthday,
     TRY_CAST(source.last_seen_at AS TIMESTAMP) AS seen,
@@ -117,7 +196,86 @@ SELECT
         WHEN TRY_CAST(imported.children AS DOUBLE) = TRY_CAST(imported.children AS BIGINT)
         THEN TRY_CAST(imported.children AS BIGINT)
     END AS children,
-    list_filter(TRY_CAST(TRY_CAST(imported.hobbies AS JSON) AS TEXT[]), LAMBDA item : item IS NOT NULL) AS hobbies,
+    list_filter(
+        CASE
+            WHEN regexp_matches(CAST(TRY_CAST(imported.hobbies AS JSON) AS TEXT), '[0-9][.eE]|NaN|Infinity')
+            THEN list_transform(
+                TRY_CAST(TRY_CAST(imported.hobbies AS JSON) AS JSON[]),
+                LAMBDA item : CASE
+                    WHEN (
+                        suffix((
+                            item ->> '$'
+                        ), '.0')
+                        OR contains((
+                            item ->> '$'
+                        ), 'e+')
+                        OR contains((
+                            item ->> '$'
+                        ), 'e-')
+                        OR (
+                            item ->> '$'
+                        ) IN ('NaN', 'Infinity', '-Infinity', 'nan', 'inf', '-inf')
+                    )
+                    AND json_type((
+                        item
+                    )) = 'DOUBLE'
+                    THEN CASE
+                        WHEN typeof(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE)) IN ('DOUBLE', 'FLOAT')
+                        THEN CASE
+                            WHEN NOT isfinite(TRY_CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS DOUBLE))
+                            THEN NULL
+                            WHEN TRY_CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS DOUBLE) = 0
+                            THEN '0'
+                            WHEN CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS TEXT) LIKE '%.0'
+                            THEN left(CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS TEXT), -2)
+                            WHEN CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS TEXT) LIKE '%e%'
+                            AND abs(TRY_CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS DOUBLE)) < 1e20
+                            THEN rtrim(
+                                rtrim(CAST(TRY_CAST(CAST(TRY_CAST((
+                                    item ->> '$'
+                                ) AS DOUBLE) AS TEXT) AS DECIMAL(38, 12)) AS TEXT), '0'),
+                                '.'
+                            )
+                            ELSE CAST(TRY_CAST((
+                                item ->> '$'
+                            ) AS DOUBLE) AS TEXT)
+                        END
+                        WHEN typeof(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE)) LIKE 'DECIMAL(%'
+                        AND contains(CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT), '.')
+                        THEN rtrim(rtrim(CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT), '0'), '.')
+                        ELSE CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT)
+                    END
+                    ELSE (
+                        item ->> '$'
+                    )
+                END
+            )
+            ELSE TRY_CAST(TRY_CAST(imported.hobbies AS JSON) AS TEXT[])
+        END,
+        LAMBDA item : item IS NOT NULL
+    ) AS hobbies,
     {{ segflow_boolean('imported.vip') }} AS vip,
     TRY_CAST(imported.birthday AS DATE) AS birthday,
     TRY_CAST(imported.seen AS TIMESTAMP) AS seen,
