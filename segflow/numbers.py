@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 PLACES = 12
 """Digits after the point that a number has at most; more are rounded where values are read, and refused in specs."""
 LARGEST = 10**20
 """What a larger number of the data counts as. Specs cannot ask for more."""
+
+
+_ALL_DIGITS = Context(prec=100)
+"""The usual context rounds to 28 digits, which is less than the warehouse keeps."""
 
 
 class Number(Decimal):
@@ -51,7 +55,7 @@ def plain(value: Decimal | float) -> Decimal:
     """The decimal value of a number, without zeros at its end. A float counts as its shortest text."""
     exact = Decimal(value) if isinstance(value, (Decimal, int)) else Decimal(repr(value))
     whole = exact.to_integral_value()
-    return whole if exact == whole else exact.normalize()
+    return whole if exact == whole else _ALL_DIGITS.normalize(exact)
 
 
 def plain_text(value: Decimal | float) -> str:

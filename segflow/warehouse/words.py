@@ -140,7 +140,7 @@ def text(value: exp.Expr) -> exp.Expr:
 
 def average(numbers: exp.Expr) -> exp.Expr:
     """An aggregate: the average of DECIMAL(38, 12), with a 13th place that says on which side of the first 12 the rest
-    of the quotient lies. A number of 12 places is over, under or equal to it exactly when it is so to the quotient (averages up to 10^17)."""
+    of the quotient lies. A number of 12 places is over, under or equal to it exactly when it is so to the quotient."""
     return _word("average", numbers)
 
 
