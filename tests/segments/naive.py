@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -165,7 +166,10 @@ class World:
         mine = [row for row in mine if _aware(row["since"]) < self.as_of]
         last = max(mine, key=lambda row: row["since"]) if mine else None
         text = str(value).lower() if isinstance(value, bool) else None if value is None else str(value)
-        since = _aware(last["since"]) if last is not None and last["value"] == text else self.as_of
+        kept = last["value"] if last is not None else None
+        if self.catalog.contacts.attributes[attribute].type == "number":
+            text, kept = value, _from_text(kept, "number")
+        since = _aware(last["since"]) if last is not None and kept == text else self.as_of
         checks = {"gt": "before", "gte": "to", "lt": "after", "lte": "from"}
         for name, span in spec.bounds():
             border = span.before(self.as_of)
@@ -270,7 +274,7 @@ class World:
         if name == "count_distinct":
             return _in_bounds(len(set(values)), test)
         if name == "avg":
-            return bool(values) and _in_bounds(sum(values) / len(values), test)
+            return bool(values) and _in_bounds(sum(map(Fraction, values)) / len(values), test)
         if name in ("min", "max"):
             value = {"min": min, "max": max}[name](values) if values else None
             return self.test(value, types[measured].type, test)
@@ -424,6 +428,8 @@ class World:
     def read(self, value: Any, kind: str) -> Any:
         if kind == "date":
             return date.fromisoformat(value)
+        if kind in ("number", "integer"):
+            return Decimal(repr(value))
         return self.instant(value) if kind == "timestamp" else value
 
     def instant(self, text: str) -> datetime:
@@ -485,12 +491,18 @@ def _inside(document: Any, keys: list[str], kind: str) -> Any:
         found = [one for value in found for one in (value if many and isinstance(value, list) else [value])]
         found = [value[key] for value in found if isinstance(value, dict) and key in value]
     found = [one for value in found for one in (value if many and isinstance(value, list) else [value])]
-    texts = [one if isinstance(one, str) else json.dumps(one) for one in found if one is not None]
+    texts = [text for one in found if one is not None and (text := _label(one)) is not None]
     return texts if many else _from_text(texts[0], kind) if texts else None
 
 
 def _cell(value: Any, kind: str) -> Any:
     """What a column holds, as `kind`."""
+    if isinstance(value, (float, Decimal)):
+        # A double is its shortest text; what is no number is missing.
+        exact = Decimal(repr(value)) if isinstance(value, float) else value
+        value = exact if exact.is_finite() else None
+        if kind == "text" and value is not None:
+            return _brief(value)
     if kind == "integer" and value is not None:
         return int(value) if value == int(value) else None
     if kind == "list_of_text" and value is not None:
@@ -498,29 +510,47 @@ def _cell(value: Any, kind: str) -> Any:
     return _aware(value)
 
 
+def _brief(value: Decimal) -> str:
+    """A number in as few characters as it takes, without an exponent."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _label(value: Any) -> str | None:
+    """The text of something in JSON."""
+    if isinstance(value, float):
+        found: str | None = _cell(value, "text")
+        return found
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _list(text: str) -> list[str] | None:
     """The texts of a JSON array; None when it is none."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return None
     if not isinstance(found, list):
         return None
-    return [one if isinstance(one, str) else json.dumps(one) for one in found if one is not None]
+    return [text for one in found if one is not None and (text := _label(one)) is not None]
 
 
 def _aware(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
-def _in_bounds(value: float, test: o.NumberTest) -> bool:
+def _in_bounds(value: int | Decimal | Fraction, test: o.NumberTest) -> bool:
+    def exact(bound: float) -> Fraction:
+        return Fraction(repr(bound))
+
+    value = Fraction(value)
     checks = [
-        test.is_ is None or value == test.is_,
-        test.gt is None or value > test.gt,
-        test.gte is None or value >= test.gte,
-        test.lt is None or value < test.lt,
-        test.lte is None or value <= test.lte,
-        test.between is None or test.between[0] <= value <= test.between[1],
+        test.is_ is None or value == exact(test.is_),
+        test.gt is None or value > exact(test.gt),
+        test.gte is None or value >= exact(test.gte),
+        test.lt is None or value < exact(test.lt),
+        test.lte is None or value <= exact(test.lte),
+        test.between is None or exact(test.between[0]) <= value <= exact(test.between[1]),
     ]
     return all(checks)
 
@@ -552,7 +582,7 @@ def _property(source: Any, name: str, attribute: Attribute, row: Row) -> Any:
     if value is None:
         return None
     if attribute.type == "text":
-        return value if isinstance(value, str) else json.dumps(value)
+        return _label(value)
     return _from_text(value if isinstance(value, str) else json.dumps(value), attribute.type)
 
 
@@ -566,12 +596,12 @@ def _from_text(text: str | None, kind: str) -> Any:
         if kind == "integer":
             return _cell(float(text), kind)
         if kind == "number":
-            return float(text)
+            return _cell(Decimal(text.strip()), kind)
         if kind == "boolean":
-            return {"true": True, "false": False}.get(text)
+            return {"true": True, "false": False}.get(text.strip())
         if kind == "date":
             return date.fromisoformat(text)
         found = datetime.fromisoformat(text)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from tests.segments.worlds_catalog import (
     FROM_SQL,
     LABELS,
     MOMENTS,
+    NO_NUMBERS,
     NUMBERS,
     PREFIXES,
     SHOP,
@@ -69,6 +71,10 @@ class Maker:
         birthday = ahead.replace(year=2000)
         return self._one(self.moment().date(), self.moment().date(), birthday, birthday, date(2000, 2, 29))
 
+    def double(self) -> float:
+        """What a column of doubles may hold."""
+        return self._one(*NUMBERS, *NUMBERS, *NO_NUMBERS)
+
     def value(self, kind: str) -> Any:
         match kind:
             case "text":
@@ -97,11 +103,11 @@ class Maker:
 
     def payload(self) -> str | None:
         values: Row = {
-            'the "category"': self._one(*TEXTS, None, 5, True),
-            "amount": self._one(*NUMBERS, None, "7", "many"),
+            'the "category"': self._one(*TEXTS, None, 5, 2.0, 0.3, 1e17, True),
+            "amount": self._one(*NUMBERS, *NUMBERS, None, "7", " 0.10", "many", *NO_NUMBERS),
             "pieces": self._one(1, 2, 2.5, 7.0, None, "2", "few"),
-            "labels": self._one(self.value("list_of_text"), None, "London", [1, "x"], {}),
-            "gift": self._one(True, False, None, "true", "perhaps"),
+            "labels": self._one(self.value("list_of_text"), None, "London", [1, 2.0, "2.0", "x"], {}),
+            "gift": self._one(True, False, None, " true ", "perhaps"),
             "day": self._one(self.day().isoformat(), None, "soon"),
             "moment": self.moment().isoformat() + self._one("", "Z", "+02:00", "-05:30"),
             "contact_id": self._one(*TEXTS),
@@ -131,13 +137,13 @@ class Maker:
                     "Person No": key,
                     "joined": self._maybe(self.moment()),
                     "city": self._maybe(self.value("text")),
-                    "age": self._maybe(self.value("number")),
+                    "age": self._maybe(self.double()),
                     "is vip": self._maybe(self.value("boolean")),
                     "birthday": self._maybe(self.day()),
                     "seen": self._maybe(self.moment()),
-                    "score": self._maybe(self.value("number")),
-                    "town": self._maybe(self.value("text")),
-                    "children": self._maybe(self.value("number")),
+                    "score": self._maybe(self.double()),
+                    "town": self._maybe(self.double()),
+                    "children": self._maybe(self.double()),
                     "hobbies": self._maybe(self.value("list_of_text")),
                     "wishes": self._one(json.dumps(self.value("list_of_text")), None, "5", "broken", '{"a": 1}'),
                     "company": self._one(None, "", "1", "2", "3", "x"),
@@ -161,7 +167,7 @@ class Maker:
                     "events": self._maybe(
                         {
                             "topic": self._maybe(self.value("text")),
-                            "minutes": self._maybe(self.value("number")),
+                            "minutes": self._maybe(self.double()),
                             "End": self._maybe(self.moment()),
                         }
                     ),
@@ -172,9 +178,9 @@ class Maker:
                 {
                     "contact_id": text(person()),
                     "written": self._maybe(self.moment()),
-                    "stars": self._maybe(self.value("number")),
+                    "stars": self._maybe(self.double()),
                     "words": self._maybe(self.value("text")),
-                    "order": self._maybe(self.value("number")),
+                    "order": self._maybe(self.double()),
                     "public": self._maybe(self.value("boolean")),
                 }
                 for _ in range(25)
@@ -185,7 +191,7 @@ class Maker:
                     "person": person(),
                     "placed": self._maybe(self.moment()),
                     "status": self._maybe(self.value("text")),
-                    "total": self._maybe(self.value("number")),
+                    "total": self._maybe(Decimal(repr(self.value("number")))),
                     "due": self._maybe(self.day()),
                 }
                 for number in range(25)
@@ -194,8 +200,8 @@ class Maker:
                 {
                     "no": number,
                     "order_no": self._maybe(self.random.randrange(28)),
-                    "sku": self._maybe(self.value("text")),
-                    "qty": self._maybe(self.value("number")),
+                    "sku": self._maybe(self.double()),
+                    "qty": self._maybe(self.double()),
                 }
                 for number in range(40)
             ],
@@ -205,12 +211,12 @@ class Maker:
                     "item_no": self._maybe(self.random.randrange(45)),
                     "sent": self._maybe(self.moment()),
                     "carrier": self._maybe(self.value("text")),
-                    "weight": self._maybe(self.value("number")),
+                    "weight": self._maybe(self.double()),
                 }
                 for number in range(30)
             ],
             "companies": [
-                {"no": number, "founded": self._maybe(self.moment()), "size": self._maybe(self.value("number"))}
+                {"no": number, "founded": self._maybe(self.moment()), "size": self._maybe(self.double())}
                 for number in (1, 2, 4)
             ],
             "plans": [
@@ -219,7 +225,7 @@ class Maker:
                     "company_no": self._one(1, 2, 3, 4, None),
                     "booked": self._maybe(self.moment()),
                     "level": self._maybe(self.value("text")),
-                    "price": self._maybe(self.value("number")),
+                    "price": self._maybe(Decimal(repr(self.value("number")))),
                 }
                 for number in range(12)
             ],
