@@ -155,7 +155,7 @@ class Project(Workspace):
 
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
-            return history(warehouse, self.specs.segments, segment, contact)
+            return history(warehouse, self.specs.segments, self.specs.settings.guards, segment, contact)
 
     def overlap(self, *segments: str, at: str | datetime | None = None) -> Overlap:
         """How many members segments share, now or as of the tick that `at` names. Raises InputError."""

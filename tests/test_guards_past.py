@@ -7,16 +7,19 @@ the end of this file holds that a tick judges by the same.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from segflow.crossings.allowed import Crossed, bounds, over_lowest, too_many
 from segflow.crossings.past import Compared, expected
 from segflow.specs.guards import EntriesGuard, ExitsGuard
+from tests.planned import done, planned
+from tests.world import World
 
 MONDAY = datetime(2026, 3, 2, 6, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -248,3 +251,82 @@ def test_the_lowest_number(guard: ExitsGuard, allowed: float) -> None:
     past = [Compared(MONDAY + DAY * n, MONDAY + DAY * (n + 1), 5000, 20, 20) for n in range(20)]
     found = bounds(guard, EntriesGuard(), 5000, expected(past, MONDAY + 21 * DAY, 5000))
     assert (found.exits, found.entries) == (allowed, 2500)
+
+
+# The same by ticks.
+
+GUARDS = {"exits": {"percent": 50, "percent_with_past": 20, "of_at_least": 4}, "entries": {"above": 4}}
+
+
+def move(world: World, number: int, londoners: set[int] | None = None) -> None:
+    """Of eight people in London six leave each day, and six come; the others are in Rome."""
+    there = {(6 * number + one) % 24 for one in range(8)} if londoners is None else londoners
+    cities = [{"contact_id": f"c{one}", "city": "London" if one in there else "Rome"} for one in range(24)]
+    world.rows_of("contacts", cities)
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A segment of which three quarters leave each day, through eighteen ticks."""
+    world = World(tmp_path_factory.mktemp("lived"), settings={"guards": GUARDS})
+    world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
+    for number in range(18):
+        move(world, number)
+        if world.tick(MONDAY + DAY * number).errors:
+            world.project.release(["londoners"], reason=f"tick {number}")
+    world.close()
+    return world
+
+
+@pytest.fixture
+def world(lived: World, tmp_path: Path) -> Iterator[World]:
+    found = World.copy_of(lived, tmp_path / "world")
+    yield found
+    found.close()
+
+
+def held(world: World) -> list[int]:
+    rows = world.rows("SELECT as_of FROM segflow.segment_sizes WHERE status = 'held' ORDER BY as_of")
+    return [(row["as_of"].replace(tzinfo=UTC) - MONDAY).days for row in rows]
+
+
+def test_a_tick_learns_what_a_segment_does(world: World) -> None:
+    assert held(world) == [1, 3, 5]
+    sizes = world.project.history("londoners").sizes
+    allowed = [None if one.allowed is None else one.allowed.exits for one in sizes]
+    assert allowed[:7] == [None, 50, 50, 50, 50, 50, 50]
+    last = sizes[-1].allowed
+    assert last is not None
+    assert last.past is not None
+    assert (last.exits, last.loss, last.entries, last.growth, last.past.ticks) == (87.5, 20, 9, 4, 13)
+
+
+BROKEN: dict[str, tuple[set[int], str]] = {
+    "gone": (
+        set(),
+        "8 of 8 members would exit (100%, the guard allows 87.5%: in 14 ticks since 2026-03-02, usually 75%)",
+    ),
+    "half": (
+        {12, 13, 14, 15},
+        "6 of 8 members would exit and 2 contacts enter: 4 less "
+        "(50%, the guard allows 20%: in 14 ticks since 2026-03-02, usually 0%)",
+    ),
+    "doubled": (
+        set(range(12, 24)) | {0, 1, 2, 3},
+        "14 contacts would enter where 8 are members (the guard allows 9: in 14 ticks since 2026-03-02, usually 6)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("there", "reason"), BROKEN.values(), ids=BROKEN)
+def test_a_tick_holds_what_is_unlike_the_past(world: World, there: set[int], reason: str) -> None:
+    move(world, 18, there)
+    at = MONDAY + 18 * DAY
+    plan = world.project.plan(at)
+    report = world.tick(at)
+    assert planned(plan) == done(world, report)
+    (told,) = report.segments
+    assert (told.status, told.reason) == ("held", f"{reason}; look at the data, then: segflow release londoners")
+    move(world, 19)
+    assert world.tick(at + DAY).errors == []
+    world.check_replay()

@@ -94,11 +94,25 @@ def too_many(allowed: Bounds, crossed: Crossed) -> str | None:
     return None
 
 
+def allowed_words(allowed: Bounds) -> str:
+    """`exits 71.2% (net 20%), entries 2,280 (net 1,140); by 21 ticks`: what the guards let pass. `fixed`: no past."""
+    told = []
+    if allowed.exits is not None:
+        less = "" if allowed.loss is None else f" (net {_number(allowed.loss)}%)"
+        told.append(f"exits {_number(allowed.exits)}%{less}")
+    if allowed.entries is not None:
+        more = "" if allowed.growth is None else f" (net {allowed.growth:,})"
+        told.append(f"entries {allowed.entries:,}{more}")
+    if not told:
+        return "no guard"
+    return f"{', '.join(told)}; {'fixed' if allowed.past is None else f'by {allowed.past.ticks} ticks'}"
+
+
 def _allows(bound: str, past: Expected | None, usual: float | str | None) -> str:
     if past is None:
         return f"the guard allows {bound}"
     seen = usual if isinstance(usual, str) else f"{_number((usual or 0) * 100)}%"
-    return f"the guard allows {bound}: in {past.ticks} ticks since {past.since:%Y-%m-%d} {seen} was usual"
+    return f"the guard allows {bound}: in {past.ticks} ticks since {past.since:%Y-%m-%d}, usually {seen}"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -38,12 +38,17 @@ def past_of(warehouse: Warehouse, segment_keys: Collection[str], tick_id: str) -
 
     Only as far back as anybody looks: the ledgers of crossings are long.
     """
-    warehouse.stage("suspects", pa.table({"segment_key": pa.array(segment_keys, pa.string())}))
+    stage_suspects(warehouse, segment_keys)
     return all_past_of(warehouse, _since(warehouse, segment_keys, tick_id), tick_id)
 
 
-def all_past_of(warehouse: Warehouse, since: str, tick_id: str) -> dict[str, list[PastTick]]:
-    """The same of all ticks from `since` up to `tick_id`, of the segments in `temp.suspects`."""
+def stage_suspects(warehouse: Warehouse, segment_keys: Collection[str]) -> None:
+    """Keep them as `temp.suspects`."""
+    warehouse.stage("suspects", pa.table({"segment_key": pa.array(segment_keys, pa.string())}))
+
+
+def all_past_of(warehouse: Warehouse, since: str = "", tick_id: str = "~") -> dict[str, list[PastTick]]:
+    """The same of all ticks from `since` up to `tick_id`, that one left out, of the segments in `temp.suspects`."""
     found: dict[str, list[PastTick]] = {}
     for row in warehouse.rows(load_query(_SQL / "past.sql", since=since, tick_id=tick_id)):
         found.setdefault(row.pop("segment_key"), []).append(_past_tick(row))
