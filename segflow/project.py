@@ -46,8 +46,8 @@ class Project(Workspace):
         """Run one tick. A tick that died is resumed first; its time need not be `as_of`.
 
         `as_of`: aware, or read as UTC; default now; a fraction of a second is dropped, here and wherever it is asked
-        for. `send=False` leaves messages in the outbox. Raises SpecError, LeaseHeldError, and what the stages raise; what
-        one segment or sender cannot do is in `report.errors`.
+        for. `send=False` leaves messages in the outbox. Raises SpecError, LeaseHeldError, and what the stages raise;
+        what one segment or sender cannot do is in `report.errors`.
         """
         from segflow.outbox.lease import held_lease
         from segflow.stages.tick import begin

@@ -79,8 +79,8 @@ def known_zone(name: str) -> bool:
 def cron_problem(text: str) -> str | None:
     """What is wrong with a cron schedule of five fields; None when nothing is.
 
-    What Dagster's iterator, which starts the ticks, reads in another way than it is written, is refused, as is what never
-    comes. The engine does not import Dagster; a test holds what passes here to that iterator.
+    What never comes is refused, and what Dagster's iterator, which starts the ticks, reads in another way than it is
+    written. The engine does not import Dagster; a test holds what passes here to that iterator.
     """
     fields = text.split()
     if len(fields) != 5:

@@ -57,7 +57,11 @@ def numbers(field: str, low: int, high: int, words: str) -> set[int]:
     for part in field.split(","):
         span, _, step = part.partition("/")
         first, _, last = span.partition("-")
-        ends = (low, high) if span == "*" else tuple(names.get(one) or int(one) for one in (first, last or first))
+        ends = (
+            (low, high)
+            if span == "*"
+            else tuple(names[one] if one in names else int(one) for one in (first, last or first))
+        )
         found |= set(range(ends[0], ends[1] + 1, int(step or 1)))
     return found
 
