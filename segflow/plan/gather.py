@@ -140,7 +140,7 @@ def _change(row: dict[str, Any]) -> Change:
 
 
 def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]:
-    tick_id, specs = run.row.tick_id, run.project.specs.flows
+    tick_id, specs, unfinished = run.row.tick_id, run.project.specs.flows, run.project.specs.unfinished
     results = {one.flow: one for one in flows.results(warehouse, tick_id)}
     ends: dict[str, dict[str, int]] = {}
     for row in warehouse.rows(load_query(_SQL / "ends.sql", tick_id=tick_id)):
@@ -154,10 +154,13 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
     found = []
     for flow in sorted({*specs, *before.flows, *standing}):
         result = results.get(flow)
-        status = result.status if result else specs[flow].spec.status if flow in specs else "removed"
+        meant = "draft" if flow in unfinished else "removed"
+        status = result.status if result else specs[flow].spec.status if flow in specs else meant
         was = before.flows.get(flow) or ("draft" if flow in before.known_flows else None)
         change: Change = "none"
-        if flow not in specs:
+        if flow in unfinished:
+            change = "none" if was in (None, "draft") else "status"
+        elif flow not in specs:
             change = "removed"
         elif flow in added:
             change = "edited" if flow in before.known_flows else "new"
