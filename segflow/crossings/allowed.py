@@ -29,8 +29,10 @@ class Bounds:
     entries: int | None
     growth: int | None
     """Contacts by which the segment grows, exits counted. None without a past, as for `loss`."""
-    past: Expected | None
-    """What the past lets expect, where it was asked."""
+    past: Expected | None = None
+    """What the past lets expect, where it changed a bound."""
+    exits_by_past: bool = False
+    entries_by_past: bool = False
 
 
 def bounds(exits: ExitsGuard | None, entries: EntriesGuard | None, members: int, past: Expected | None) -> Bounds:
@@ -39,21 +41,24 @@ def bounds(exits: ExitsGuard | None, entries: EntriesGuard | None, members: int,
     A short past only allows more than the fixed numbers do; a long one takes their place.
     """
     share = loss = count = growth = None
-    asked = False
+    exits_by_past = entries_by_past = False
     if exits is not None and members >= exits.of_at_least:
         share, lowest = float(exits.percent), exits.lowest
         if past is not None and lowest is not None:
             floor = lowest if past.may_tighten else max(lowest, share)
-            share, loss, asked = max(floor, past.exits * 100), max(floor, past.loss * 100), True
+            share, loss = max(floor, past.exits * 100), max(floor, past.loss * 100)
+            exits_by_past = past.may_tighten or share > exits.percent
     if entries is not None:
         times, lowest = float(entries.times), entries.lowest
         allowed = times * members
         if past is not None and lowest is not None:
             floor = lowest if past.may_tighten else max(lowest, times)
-            allowed, asked = max(floor * members, past.entries), True
+            allowed = max(floor * members, past.entries)
+            entries_by_past = past.may_tighten or allowed > times * members
             growth = max(entries.above, int(floor * members), int(past.growth))
         count = max(entries.above, int(allowed))
-    return Bounds(share, loss, count, growth, past if asked else None)
+    shown = past if exits_by_past or entries_by_past else None
+    return Bounds(share, loss, count, growth, shown, exits_by_past, entries_by_past)
 
 
 def over_lowest(exits: ExitsGuard | None, entries: EntriesGuard | None, crossed: Crossed) -> bool:
@@ -74,7 +79,7 @@ def least(fixed: float, lowest: float | None) -> float:
 def too_many(allowed: Bounds, crossed: Crossed) -> str | None:
     """Why so many crossings are too many; None when they are not."""
     members, entered, exited = crossed.members, crossed.entered, crossed.exited
-    past = allowed.past
+    past = allowed.past if allowed.exits_by_past else None
     if allowed.exits is not None and exited * 100 > allowed.exits * members:
         usual = None if past is None else past.usual_exits
         share = f"{_percent(exited, members)}, {_allows(f'{_number(allowed.exits)}%', past, usual)}"
@@ -84,6 +89,7 @@ def too_many(allowed: Bounds, crossed: Crossed) -> str | None:
         usual = None if past is None else past.usual_loss
         share = f"{_percent(lost, members)}, {_allows(f'{_number(allowed.loss)}%', past, usual)}"
         return f"{exited:,} of {members:,} members would exit and {entered:,} contacts enter: {lost:,} less ({share})"
+    past = allowed.past if allowed.entries_by_past else None
     if allowed.entries is not None and entered > allowed.entries:
         told = f"{entered:,} contacts would enter where {members:,} are members"
         usual_count = None if past is None else f"{past.usual_entries:,.0f}"
