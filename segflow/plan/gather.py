@@ -124,9 +124,14 @@ def _segments(warehouse: Warehouse, tick_id: str, before: Before) -> list[Segmen
             exits=crossings.get((row["segment_key"], "exits"), {}),
             triggering=triggering.get(row["segment_key"], 0),
             old_rule=row["old_rule"],
+            answered_by=_names(row.get("answered_by")),
         )
         for row in sorted([*judged, *gone], key=lambda row: str(row["segment"]))
     ]
+
+
+def _names(listed: str | None) -> tuple[str, ...]:
+    return tuple(listed.split(", ")) if listed else ()
 
 
 def _change(row: dict[str, Any]) -> Change:
@@ -192,7 +197,7 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
 def _warnings(warehouse: Warehouse, segments: list[SegmentPlan]) -> Iterable[str]:
     told = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_("temp.judged"))}
     for one in segments:
-        moved = one.entries.get("definition", 0) + one.exits.get("definition", 0)
+        moved = _moved(one)
         if one.old_rule == "broken":
             yield (
                 f"segment {one.segment}: the old rule cannot run any more, so that nobody can tell whom the edit moves "
@@ -200,11 +205,24 @@ def _warnings(warehouse: Warehouse, segments: list[SegmentPlan]) -> Iterable[str
                 f"segflow release {one.segment}"
             )
         row = told.get(one.segment, {})
+        if one.answered_by and set(one.answered_by) != {one.segment} and moved:
+            said = ", ".join(f"{name} ({told[name]['on_change']})" for name in one.answered_by)
+            yield (
+                f"segment {one.segment}: of the {moved:,} contacts that edits move here, those trigger of whom all causes "
+                f"say so; on_change counts in {said}"
+            )
+        if one.segment not in one.answered_by:
+            continue
+        moved = sum(_moved(other) for other in segments if one.segment in other.answered_by)
         if one.change == "edited" and row.get("on_change") == "trigger" and row.get("on_change_before") == "trigger":
             yield (
                 f"segment {one.segment}: on_change: trigger was in the file before this edit already, so that the "
                 f"{moved:,} contacts that the edit moves may trigger flows; take it out if this edit should not"
             )
+
+
+def _moved(one: SegmentPlan) -> int:
+    return one.entries.get("definition", 0) + one.exits.get("definition", 0)
 
 
 def _notes(before: Before, segments: list[SegmentPlan]) -> Iterable[str]:
