@@ -208,8 +208,8 @@ def _warnings(warehouse: Warehouse, segments: list[SegmentPlan]) -> Iterable[str
         if one.answered_by and set(one.answered_by) != {one.segment} and moved:
             said = ", ".join(f"{name} ({told[name]['on_change']})" for name in one.answered_by)
             yield (
-                f"segment {one.segment}: of the {moved:,} contacts that edits move here, those trigger of whom all causes "
-                f"say so; on_change counts in {said}"
+                f"segment {one.segment}: of the {moved:,} contacts that edits move here, those trigger of whom all "
+                f"causes say so; on_change counts in {said}"
             )
         if one.segment not in one.answered_by:
             continue
