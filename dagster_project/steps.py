@@ -107,7 +107,7 @@ class Worker:
 
     def _open(self, as_of: datetime, lease: Lease, send: bool) -> tuple[TickRun, list[str]]:
         run = begin(self.project, as_of, lease)
-        if not run.report.resumed or run.row.as_of >= as_of.replace(microsecond=0):
+        if not run.report.resumed or run.row.as_of >= ticks.moment_of(as_of):
             return run, []
         self.context.log.warning(f"tick {run.row.tick_id} died after stage {run.row.stage}: it is ended first")
         for stage in STAGES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,21 +45,22 @@ class Project(Workspace):
     def tick(self, as_of: datetime | None = None, send: bool = False, progress: Progress | None = None) -> TickReport:
         """Run one tick. A tick that died is resumed first; its time need not be `as_of`.
 
-        `as_of`: aware, or read as UTC; default now. `send=False` leaves messages in the outbox. Raises SpecError,
-        LeaseHeldError, and what the stages raise; what one segment or sender cannot do is in `report.errors`.
+        `as_of`: aware, or read as UTC; default now; a fraction of a second is dropped, here and wherever it is asked
+        for. `send=False` leaves messages in the outbox. Raises SpecError, LeaseHeldError, and what the stages raise;
+        what one segment or sender cannot do is in `report.errors`.
         """
-        if as_of is not None and as_of.tzinfo is None:
-            as_of = as_of.replace(tzinfo=UTC)
         from segflow.outbox.lease import held_lease
         from segflow.stages.tick import begin
+        from segflow.ticks.ledger import moment_of
+
+        as_of = None if as_of is None else moment_of(as_of)
 
         _ = self.compiled  # wrong specs are told before anything is touched
         # One connection stays open throughout: opening and closing the file for every stage cost half a second a tick.
         with held_lease(self.store.leases, self.holder) as lease, self.warehouse():
             run = begin(self, as_of, lease)
             report = self._run(run, send, progress)
-            wanted = as_of.astimezone(UTC).replace(microsecond=0) if as_of else None
-            if run.report.resumed and (wanted is None or wanted > run.row.as_of):
+            if run.report.resumed and (as_of is None or as_of > run.row.as_of):
                 follow = begin(self, as_of, lease)
                 if follow.row.tick_id != run.row.tick_id:
                     errors = report.errors
@@ -155,7 +156,7 @@ class Project(Workspace):
 
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
-            return history(warehouse, self.specs.segments, segment, contact)
+            return history(warehouse, self.specs.segments, self.specs.settings.guards, segment, contact)
 
     def overlap(self, *segments: str, at: str | datetime | None = None) -> Overlap:
         """How many members segments share, now or as of the tick that `at` names. Raises InputError."""

@@ -5,7 +5,8 @@ Written from the words, not from the SQL. A rule is a YAML condition that refers
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,8 @@ class Segment:
     """The last tick that compared it."""
     members: set[str] = field(default_factory=set)
     entered: dict[str, int] = field(default_factory=dict)
+    parts: dict[int, Tree] = field(default_factory=dict)
+    """The files that its rule consisted of, its own included: segment (its `id()`) -> rule, which refers by `of`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -89,6 +92,34 @@ def inlined(slot: int, files: Mapping[int, File]) -> Tree:
         }
 
     return walk(files[slot].rule)
+
+
+def own(slot: int, files: Mapping[int, File], segments: Mapping[int, Segment]) -> Tree:
+    """The rule of a slot's file alone; it refers to segments, whatever they are called: `{of: ...}`."""
+
+    def walk(tree: Tree) -> Tree:
+        if "slot" in tree:
+            other = tree["slot"]
+            return {"of": id(segments[other])} if other < slot and other in files else ELSEWHERE
+        if "not" in tree:
+            return {"not": walk(tree["not"])}
+        return {
+            word: [walk(one) for one in value] if isinstance(value, list) else value for word, value in tree.items()
+        }
+
+    return walk(files[slot].rule)
+
+
+def inline(tree: Tree, rule: Callable[[int], Tree]) -> Tree:
+    """The tree with `rule` of each segment in its place."""
+    match tree:
+        case {"of": other}:
+            return rule(other)
+        case {"not": part}:
+            return {"not": inline(part, rule)}
+    return {
+        word: [inline(one, rule) for one in value] if isinstance(value, list) else value for word, value in tree.items()
+    }
 
 
 def leaves(tree: Tree) -> Iterator[Tree]:
@@ -140,6 +171,9 @@ class Naive:
         self.fair: set[str] = set()
         self.known: set[Import] = set()
         self.stale: set[str] = set()
+        self.trees: dict[int, Tree] = {}
+        self.say: dict[int, str] = {}
+        self.before: dict[int, dict[int, Tree]] = {}
 
     def tick(self, scene: Scene) -> list[Crossing]:
         """Everybody who crosses in the next tick."""
@@ -151,8 +185,11 @@ class Naive:
         self.present, self.seen = set(contacts), self.seen | set(contacts)
         found: list[Crossing] = []
         segments = self._segments(scene.files)
+        self.trees = {id(segments[slot]): own(slot, scene.files, segments) for slot in scene.files}
+        self.say = {id(segments[slot]): file.on_change for slot, file in scene.files.items()}
         for left in [one for one in self.live.values() if one not in segments.values()]:
             found += self._deleted(left)
+        self.before = {id(one): dict(one.parts) for one in segments.values() if one.rule is not None}
         self.live, self.stale = {}, set()
         for slot, file in scene.files.items():
             segment, rule = segments[slot], inlined(slot, scene.files)
@@ -214,7 +251,8 @@ class Naive:
             elif holds(old, contacts[contact]) is enters:
                 cause, triggers = "data", True
             else:
-                cause, triggers = "definition", file.on_change == "trigger"
+                person = contacts[contact]
+                cause, triggers = "definition", self._may_trigger(segment, file, person, enters, broken)
             if enters:
                 segment.entered[contact] = segment.entered.get(contact, 0) + 1
                 segment.members = segment.members | {contact}
@@ -222,8 +260,45 @@ class Naive:
                 found.append(Crossing(file.name, contact, "enters", number, cause, triggers))
             else:
                 found.append(self._exit(segment, contact, cause, triggers))
-        segment.rule, segment.compared = rule, self.now
+        segment.rule, segment.compared, segment.parts = rule, self.now, self._parts(id(segment))
         return found
+
+    def _parts(self, of: int) -> dict[int, Tree]:
+        found = {of: self.trees[of]}
+        for leaf in leaves(self.trees[of]):
+            found |= self._parts(leaf["of"]) if "of" in leaf else {}
+        return found
+
+    def _may_trigger(self, segment: Segment, file: File, person: Person, enters: bool, broken: bool) -> bool:
+        """Do all edited files that are a cause of this crossing say so? One is when there are other edits to take back
+        so that the contact crosses with its edit and not without it."""
+        old = self.before[id(segment)]
+        known = {one: self.before[one][one] for one in self._parts(id(segment)) if one in self.before} | old
+        edited = [one for one in known if one in self.trees and known[one] != self.trees[one]]
+        answers = {self.say[one] for one in edited}
+        if len(answers) < 2:
+            return answers <= {"trigger"} if answers else file.on_change == "trigger"
+
+        def mixed(of: int, back: set[int], above: tuple[int, ...] = ()) -> Tree:
+            if of in above:
+                raise ValueError("a circle")
+            tree = self.trees[of] if of in self.trees and of not in back else old.get(of) or self.before[of][of]
+            return inline(tree, lambda below: mixed(below, back, (*above, of)))
+
+        combinations = [set(back) for size in range(len(edited) + 1) for back in itertools.combinations(edited, size)]
+        try:
+            rules = {frozenset(back): mixed(id(segment), back) for back in combinations}
+        except (ValueError, KeyError):
+            return False
+        if broken and any(leaf.get("attribute") == "age" for rule in rules.values() for leaf in leaves(rule)):
+            return False
+        crosses = {back: holds(rule, person) is enters for back, rule in rules.items()}
+        return not any(
+            self.say[one] == "suppress" and crosses[back] and not crosses[back | {one}]
+            for one in edited
+            for back in crosses
+            if one not in back
+        )
 
     def _exit(self, segment: Segment, contact: str, cause: str, triggers: bool) -> Crossing:
         segment.members = segment.members - {contact}

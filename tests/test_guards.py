@@ -13,7 +13,7 @@ import pytest
 
 from segflow.cli.main import main
 from segflow.crashpoints import watched
-from segflow.crossings.segment_guards import entries_reason, exits_reason
+from segflow.crossings.allowed import Crossed, bounds, too_many
 from segflow.errors import ContactsLostError, InputError
 from segflow.flows.message_guard import messages_reason
 from segflow.specs.guards import EntriesGuard, ExitsGuard, MessagesGuard
@@ -38,8 +38,9 @@ DAY = timedelta(days=1)
     ],
 )
 def test_exits(exited: int, members: int, percent: float, reason: str | None) -> None:
-    assert exits_reason(ExitsGuard(percent=percent), exited, members) == reason
-    assert exits_reason(None, exited, members) is None
+    crossed = Crossed(members, 0, exited)
+    assert too_many(bounds(ExitsGuard(percent=percent), EntriesGuard(), members, None), crossed) == reason
+    assert too_many(bounds(None, EntriesGuard(), members, None), crossed) is None
 
 
 @pytest.mark.parametrize(
@@ -54,8 +55,9 @@ def test_exits(exited: int, members: int, percent: float, reason: str | None) ->
     ],
 )
 def test_entries(entered: int, members: int, reason: str | None) -> None:
-    assert entries_reason(EntriesGuard(), entered, members) == reason
-    assert entries_reason(None, entered, members) is None
+    crossed = Crossed(members, entered, 0)
+    assert too_many(bounds(ExitsGuard(), EntriesGuard(), members, None), crossed) == reason
+    assert too_many(bounds(ExitsGuard(), None, members, None), crossed) is None
 
 
 @pytest.mark.parametrize(

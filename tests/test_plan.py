@@ -103,6 +103,27 @@ def test_on_change_that_comes_with_the_edit_is_no_surprise(world: World) -> None
     assert world.project.plan(FIRST + DAY).warnings == []
 
 
+def test_whose_on_change_counts_is_told(world: World) -> None:
+    world.segment("grown", {"where": {"attribute": "age", "gte": 18}})
+    world.segment("grown_too", {"where": {"segment": "grown"}, "on_change": "trigger"})
+    world.tick(FIRST)
+    world.segment("grown", {"where": {"attribute": "age", "gte": 15}})
+    plan = world.project.plan(FIRST + DAY)
+    assert plan.warnings == [
+        "segment grown_too: of the 3 contacts that edits move here, those trigger of whom all causes say so; on_change "
+        "counts in grown (suppress)"
+    ]
+    assert {one.segment: (one.answered_by, one.triggering) for one in plan.segments} == {
+        "grown": (("grown",), 0),
+        "grown_too": (("grown",), 0),
+    } | {one.segment: ((), 0) for one in plan.segments if not one.segment.startswith("grown")}
+    world.segment("grown", {"where": {"attribute": "age", "gte": 15}, "on_change": "trigger"})
+    assert {one.segment: one.triggering for one in world.project.plan(FIRST + DAY).segments if one.entries} == {
+        "grown": 3,
+        "grown_too": 3,
+    }
+
+
 def test_a_changed_staging_model_is_told(world: World) -> None:
     world.tick(FIRST)
     path = world.root / "dbt/models/staging/stg_contacts.sql"

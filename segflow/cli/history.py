@@ -21,6 +21,7 @@ def history(
 ) -> None:
     """Versions and sizes of a segment over time, or one contact's crossings."""
     from segflow.cli import show
+    from segflow.crossings.allowed import allowed_words
 
     found: History = project_of(context).history(segment, contact)
     if options_of(context).json:
@@ -35,9 +36,15 @@ def history(
         show.table(rows, ["version", "tick", "changed"])
         show.out.print()
         sizes = [
-            {**vars(one), "tick": one.tick_id, "version": one.segment_version or None} for one in found.sizes[-limit:]
+            {
+                **vars(one),
+                "tick": one.tick_id,
+                "version": one.segment_version or None,
+                "allowed": None if one.allowed is None else allowed_words(one.allowed),
+            }
+            for one in found.sizes[-limit:]
         ]
-        show.table(sizes, ["tick", "members", "entered", "exited", "version", "status"])
+        show.table(sizes, ["tick", "members", "entered", "exited", "version", "status", "allowed"])
         if len(found.sizes) > limit:
             show.out.print(f"{len(found.sizes) - limit} earlier ticks: --limit {len(found.sizes)}", style="dim")
 

@@ -12,18 +12,26 @@ def validate(context: typer.Context) -> None:
     """Check every spec file and report every problem of all of them."""
     from segflow.cli import show
     from segflow.segments.compiler import compile_project
-    from segflow.specs.load import load_specs
+    from segflow.specs.load import collect_with_warnings
 
     options = options_of(context)
-    issues = []
+    specs, issues, warnings = collect_with_warnings(options.root.resolve())
     try:
-        compile_project(specs := load_specs(options.root.resolve()))
+        if specs is not None:
+            compile_project(specs)
     except SpecError as error:
         issues = error.issues
     if options.json:
-        show.as_json({"issues": [vars(issue) for issue in issues]})
-    elif not issues:
-        show.out.print(f"{len(specs.segments)} segments and {len(specs.flows)} flows are fine.")
+        found = {"issues": issues, "warnings": warnings}
+        show.as_json({name: [vars(issue) for issue in told] for name, told in found.items()})
+    else:
+        for warning in warnings:
+            show.error(f"warning: {warning}")
+        if specs is not None and not issues:
+            show.out.print(f"{len(specs.segments)} segments and {len(specs.flows)} flows are fine.")
+            if specs.unfinished:
+                many = "is an unfinished draft" if len(specs.unfinished) == 1 else "are unfinished drafts"
+                show.out.print(f"{', '.join(sorted(specs.unfinished))} {many}: left out until the warnings are mended.")
     if issues:
         if not options.json:
             show.error("\n".join(str(issue) for issue in issues))

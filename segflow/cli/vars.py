@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -17,9 +16,9 @@ def vars_(
 ) -> None:
     """Print the dbt vars of a moment: dbt build --vars "$(segflow vars)" builds the models by hand."""
 
-    from segflow.ticks.ledger import tick_id_of
+    from segflow.ticks.ledger import moment_of, tick_id_of
 
     project = project_of(context)
-    moment = (instant_of(as_of) or datetime.now(UTC)).replace(microsecond=0)
+    moment = moment_of(instant_of(as_of))
     bounds = json.loads(project.compiled.bounds_at(moment))
     print(json.dumps({"segflow": {"tick_id": f"manual_{tick_id_of(moment)}", "bounds": bounds}}))

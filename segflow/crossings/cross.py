@@ -10,11 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.crossings.answers import Answer
+from segflow.crossings.answers import stage as stage_suppressed
 from segflow.crossings.import_marks import mark, take_over
 from segflow.crossings.membership import models_read, moved_members
 from segflow.crossings.names import show_last_names
 from segflow.crossings.segment_guards import held_segments
-from segflow.crossings.versions import Judged, judge, new_versions, old_rules
+from segflow.crossings.versions import Judged, answers, judge, new_versions, old_rules
 from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
@@ -56,11 +58,12 @@ def cross(context: TickContext, faults: Faults, released: Collection[str] = ()) 
     evaluated = {one.segment for one in judged if one.evaluated}
     check_generation(warehouse, models_read(compiled, evaluated), tick_id)
     old, outcome = old_rules(context, judged, faults.parts)
+    answered = answers(context, judged, faults.parts)
     may = {one.segment_key for one in judged if one.segment in released}
     outcome |= {key: "released" for key, what in outcome.items() if what == "broken" and key in may}
 
     def compare(found: list[Judged]) -> list[Judged]:
-        found = [dataclasses.replace(one, old_rule=outcome.get(one.segment_key, "none")) for one in found]
+        found = [_answered(one, outcome.get(one.segment_key, "none"), answered.get(one.segment_key)) for one in found]
         warehouse.stage("judged", _judged_rows(found))
         warehouse.stage("entries", query("entries", as_of=as_of, tick_id=tick_id))
         warehouse.stage("exits", query("exits", as_of=as_of, tick_id=tick_id))
@@ -72,6 +75,7 @@ def cross(context: TickContext, faults: Faults, released: Collection[str] = ()) 
     warehouse.stage("contact_changes", query("contact_changes"))
     warehouse.stage("gone", _contacts("gone"))
     warehouse.stage("returned", _contacts("returned"))
+    stage_suppressed(warehouse, answered)
     judged = compare(judged)
     held = held_segments(context, judged, released)
     if held:
@@ -131,6 +135,14 @@ def results(warehouse: Warehouse, tick_id: str) -> list[SegmentResult]:
     return [SegmentResult(**row) for row in rows if row["status"] != "deleted" or row["segment"] not in present]
 
 
+def _answered(one: Judged, old_rule: str, answer: Answer | None) -> Judged:
+    if answer is None:
+        return dataclasses.replace(one, old_rule=old_rule)
+    # Where some files say one thing and some another, the old rule is needed to tell whose doing a crossing is.
+    may = answer.may_trigger and (answer.variants is None or old_rule == "ran")
+    return dataclasses.replace(one, old_rule=old_rule, may_trigger=may, answered_by=", ".join(answer.files))
+
+
 def _any(warehouse: Warehouse, staged: str) -> bool:
     return bool(warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(f"temp.{staged}")))
 
@@ -162,6 +174,8 @@ def _judged_rows(judged: list[Judged]) -> pa.Table:
             ("on_change_before", pa.string()),
             ("last_evaluated", pa.string()),
             ("renamed", pa.bool_()),
+            ("may_trigger", pa.bool_()),
+            ("answered_by", pa.string()),
             ("old_rule", pa.string()),
         ]
     )

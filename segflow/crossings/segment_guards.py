@@ -7,13 +7,16 @@ from pathlib import Path
 
 from sqlglot import exp
 
+from segflow.crossings.allowed import Crossed, bounds, least, over_lowest, too_many
+from segflow.crossings.past import expected
+from segflow.crossings.past_ticks import compared, past_of
 from segflow.crossings.versions import Judged
 from segflow.segments.compiler import Compiled
 from segflow.segments.order import closure
-from segflow.specs.guards import ContactsLostGuard, EntriesGuard, ExitsGuard, guard_of
+from segflow.specs.guards import ContactsLostGuard, EntriesGuard, ExitsGuard, segment_guards
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.sqlfile import load_query
+from segflow.warehouse.sqlfile import literal, load_query
 
 _SQL = Path(__file__).parent / "sql"
 
@@ -24,44 +27,29 @@ def held_segments(context: TickContext, judged: list[Judged], released: Collecti
     Only crossings by `data` count: an edit, a first tick or contacts that are gone are no surprise.
     """
     compiled, warehouse = context.compiled, context.warehouse
-    suspects: list[tuple[Judged, int, int]] = []
     by_key = {one.segment_key: one for one in judged if one.evaluated and one.segment not in released}
+    many: list[tuple[Judged, int, int]] = []
     for row in warehouse.rows(load_query(_SQL / "data_crossings.sql")):
         one = by_key.get(row["segment_key"])
-        if one is None:
-            continue
-        exits, entries = _guards(compiled, one.segment)
-        # Members are many; they are only counted for segments that the numbers alone make suspect.
-        enough = exits is not None and row["exited"] * 100 > exits.percent * exits.of_at_least
-        if enough or (entries is not None and row["entered"] > entries.above):
-            suspects.append((one, row["entered"], row["exited"]))
+        # The numbers alone clear nearly all; sizes are asked for the others, and the past for still fewer.
+        if one is not None and _may_be_many(*_guards(compiled, one.segment), row["entered"], row["exited"]):
+            many.append((one, row["entered"], row["exited"]))
+    if not many:
+        return {}
+    members = _members_before(warehouse, [one.segment_key for one, _, _ in many])
+    suspects = [(one, Crossed(members.get(one.segment_key, 0), entered, exited)) for one, entered, exited in many]
+    suspects = [(one, crossed) for one, crossed in suspects if over_lowest(*_guards(compiled, one.segment), crossed)]
     if not suspects:
         return {}
-    members = _members(warehouse, [one.segment_key for one, _, _ in suspects])
+    pasts = past_of(warehouse, [one.segment_key for one, _ in suspects], context.tick_id)
     held: dict[str, str] = {}
-    for one, entered, exited in suspects:
-        exits, entries = _guards(compiled, one.segment)
-        before = members.get(one.segment_key, 0)
-        reason = exits_reason(exits, exited, before) or entries_reason(entries, entered, before)
+    for one, crossed in suspects:
+        rule = None if one.definition is None else one.definition.fingerprint
+        past = expected(compared(pasts.get(one.segment_key, []), rule), context.as_of, crossed.members)
+        reason = too_many(bounds(*_guards(compiled, one.segment), crossed.members, past), crossed)
         if reason:
             held[one.segment] = f"{reason}; look at the data, then: segflow release {one.segment}"
     return held | _referring(compiled, held)
-
-
-def exits_reason(guard: ExitsGuard | None, exited: int, members: int) -> str | None:
-    """Why so many exits are too many; None when they are not."""
-    if guard is None or members < guard.of_at_least or exited * 100 <= guard.percent * members:
-        return None
-    share = f"{_percent(exited, members)}, the guard allows {guard.percent:g}%"
-    return f"{exited:,} of {members:,} members would exit ({share})"
-
-
-def entries_reason(guard: EntriesGuard | None, entered: int, members: int) -> str | None:
-    """Why so many entries are too many; None when they are not."""
-    if guard is None or entered <= guard.above or entered <= guard.times * members:
-        return None
-    allowed = max(guard.above, int(guard.times * members))
-    return f"{entered:,} contacts would enter where {members:,} are members (the guard allows {allowed:,})"
 
 
 def contacts_lost(warehouse: Warehouse, guard: ContactsLostGuard | None) -> str | None:
@@ -77,18 +65,23 @@ def contacts_lost(warehouse: Warehouse, guard: ContactsLostGuard | None) -> str 
 
 
 def _guards(compiled: Compiled, segment: str) -> tuple[ExitsGuard | None, EntriesGuard | None]:
-    project, own = compiled.specs.settings.guards, compiled.specs.segments[segment].spec.guards
-    return guard_of(project.exits, own.exits), guard_of(project.entries, own.entries)
+    return segment_guards(compiled.specs.settings.guards, compiled.specs.segments[segment].spec.guards)
 
 
-def _members(warehouse: Warehouse, keys: list[str]) -> dict[str, int]:
-    counted = (
-        exp.select("segment_key", exp.Count(this=exp.Star()).as_("contacts"))
-        .from_(relation("segment_members"))
-        .where(exp.column("segment_key").isin(*keys))
-        .group_by("segment_key")
-    )
-    return {row["segment_key"]: row["contacts"] for row in warehouse.rows(counted)}
+def _may_be_many(exits: ExitsGuard | None, entries: EntriesGuard | None, entered: int, exited: int) -> bool:
+    """Are they too many for the smallest segment that the guards look at?"""
+    if exits is not None and exited * 100 > least(exits.percent, exits.lowest) * exits.of_at_least:
+        return True
+    return entries is not None and entered > entries.above
+
+
+def _members_before(warehouse: Warehouse, keys: list[str]) -> dict[str, int]:
+    """segment_key -> members before this tick, as the tick before has written them: counting them takes longer."""
+    sizes = relation("segment_sizes")
+    last = warehouse.scalar(exp.select(exp.Max(this=exp.column("tick_id"))).from_(sizes))
+    mine = exp.column("segment_key").isin(*keys), exp.column("tick_id").eq(literal(last))
+    rows = warehouse.rows(exp.select("segment_key", "members").from_(sizes).where(*mine))
+    return {row["segment_key"]: row["members"] for row in rows}
 
 
 def _referring(compiled: Compiled, held: Collection[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.crossings.answers import Answer, Answers, parts_json, parts_of
 from segflow.crossings.definitions import Definition, definitions, with_contacts
 from segflow.crossings.names import segment_keys
 from segflow.segments.compiler import CONTACTS, Compiled
@@ -45,6 +46,12 @@ class Judged:
     """The last tick that compared it, when that is not the one before: contacts may have returned since."""
     renamed: bool = False
     """Its members are those of a segment that bore another name until now."""
+    parts: str | None = None
+    """What its version consists of, as JSON; only of a new version."""
+    may_trigger: bool = True
+    """May crossings by `definition` trigger? Those that `temp.suppressed` holds do not in any case."""
+    answered_by: str | None = None
+    """The segments whose edits cause them, by name; only when its rule changed."""
     old_rule: str = "none"
     """none: the rule did not change; ran: it changed and the old one was evaluated; broken: the old one cannot run;
     released: it cannot run, and a person said that what the edit moves may trigger."""
@@ -99,6 +106,7 @@ def judge(context: TickContext, stale: dict[str, str], held: dict[str, str] | No
                 definition=definition,
                 last_evaluated=late.get(key),
                 renamed=known is not None and known["segment"] != segment.id,
+                parts=parts_json(parts_of(compiled, segment.id, keys)) if changed and evaluated else None,
             )
         )
     return found
@@ -121,6 +129,7 @@ def new_versions(judged: list[Judged], compiled: Compiled) -> pa.Table:
                     "compiled_sql": segment.standalone,
                     "contacts": one.definition.contacts,
                     "models": one.definition.models,
+                    "parts": one.parts,
                 }
             )
     return pa.Table.from_pylist(rows, schema=_VERSION_SCHEMA)
@@ -136,8 +145,25 @@ _VERSION_SCHEMA = pa.schema(
         ("compiled_sql", pa.string()),
         ("contacts", pa.string()),
         ("models", pa.string()),
+        ("parts", pa.string()),
     ]
 )
+
+
+def answers(context: TickContext, judged: list[Judged], broken: Collection[str] = ()) -> dict[str, Answer]:
+    """segment_key -> who answers for what the edits move, of the segments whose rule changed. `broken` as for
+    `old_rules`."""
+    edited = [one for one in judged if one.edited and not one.is_new]
+    if not edited:
+        return {}
+    found = Answers(
+        context,
+        {one.segment: one.segment_key for one in judged},
+        _live_versions(context.warehouse),
+        {one.segment_key: one.definition.contacts for one in judged if one.definition is not None},
+        frozenset(part.removeprefix(f"{CONTACTS}.") for part in broken if part.startswith(f"{CONTACTS}.")),
+    )
+    return {one.segment_key: found.of(one.segment) for one in edited}
 
 
 def old_rules(
@@ -218,9 +244,9 @@ def _last_evaluated(warehouse: Warehouse, keys: list[str]) -> dict[str, str]:
 
 
 def _live_versions(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
-    """segment_key -> compiled_sql and contacts of the version that produced its present members."""
+    """segment_key -> compiled_sql, contacts and parts of the version that produced its present members."""
     query = (
-        exp.select("state.segment_key", "versions.compiled_sql", "versions.contacts")
+        exp.select("state.segment_key", "versions.compiled_sql", "versions.contacts", "versions.parts")
         .from_(exp.alias_(relation("segment_state"), "state", table=True))
         .join(
             exp.alias_(relation("segment_versions"), "versions", table=True),

@@ -13,7 +13,7 @@ from sqlglot import exp
 from segflow.errors import InputError, did_you_mean
 from segflow.explain.candidates import moments_of_change
 from segflow.explain.evidence import Asked, asked_by, bucket_of, facts_asked, lookup
-from segflow.explain.look import NO_HISTORY, context_at, limited, members_query, moment_of, opened
+from segflow.explain.look import NO_HISTORY, context_at, limited, members_query, not_read, opened
 from segflow.explain.one_segment import compile_one
 from segflow.explain.places import Place, place_of
 from segflow.explain.replay import MOMENT, Replay
@@ -84,13 +84,15 @@ class Explanation:
 
 def explain(workspace: Workspace, segment: str, contact: str, as_of: datetime | None) -> Explanation:
     """Explain one contact. Raises InputError for a contact that is not there, and what `look` raises."""
-    compiled, moment = compile_one(workspace.specs, segment), moment_of(as_of)
+    compiled, moment = compile_one(workspace.specs, segment), ticks.moment_of(as_of)
     with opened(workspace) as warehouse:
         context = context_at(workspace, compiled, warehouse, moment)
         members_query(context, segment)  # tells what is wrong where it cannot run
         members = _members(context, contact)
         catalog, zone = compiled.specs.catalog, compiled.zone
-        replay = Replay(warehouse, catalog, zone, contact, workspace.models.relation, members)
+        replay = Replay(
+            warehouse, catalog, zone, contact, workspace.models.relation, members, not_read(compiled, segment)
+        )
         if not replay.values([moment], [], lambda _: {"contact_id": col("contact_id", CONTACTS)}):
             raise InputError(_not_there(workspace, warehouse, replay, moment))
         place = place_of(compiled.specs, segment, Resolver(catalog, zone))
@@ -259,7 +261,10 @@ def _owner(workspace: Workspace, warehouse: Warehouse, replay: Replay) -> str | 
     given = exp.Literal.string(replay.contact.lower())
     mine = [exp.EQ(this=words.lower(address), expression=given.copy()) for address in found_in]
     rows = exp.select(id_text(col(spec.key)).as_("contact_id")).from_(workspace.models.relation(spec.model))
-    found = warehouse.scalar(rows.where(exp.or_(*mine)).order_by("contact_id").limit(1))
+    query = rows.where(exp.or_(*mine)).order_by("contact_id").limit(1)
+    if warehouse.bind(query):
+        return None  # The column of an address is missing: nobody is found by it.
+    found = warehouse.scalar(query)
     return None if found is None else str(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | Non
     """Evaluate `segment` of `specs` and compare it with its members as of the last tick. `ad_hoc`: it is a condition
     that no tick knows. `limit` bounds the samples. Raises InputError when dbt has not built anything yet, RunError
     when it cannot be evaluated, TimeLimitError."""
-    compiled, moment = compile_one(specs, segment), moment_of(as_of)
+    compiled, moment = compile_one(specs, segment), ticks.moment_of(as_of)
     with opened(workspace) as warehouse:
         last = ticks.last(warehouse)
         members = members_query(context_at(workspace, compiled, warehouse, moment), segment)
@@ -98,7 +99,7 @@ def members(workspace: Workspace, segment: str, as_of: datetime | None) -> pa.Ta
     """(contact_id) of who would be a member, in order. Raises what `look` raises."""
     compiled = compile_one(workspace.specs, segment)
     with opened(workspace) as warehouse:
-        query = members_query(context_at(workspace, compiled, warehouse, moment_of(as_of)), segment)
+        query = members_query(context_at(workspace, compiled, warehouse, ticks.moment_of(as_of)), segment)
         with limited(warehouse, compiled):
             return warehouse.query(exp.select("contact_id").from_(query.subquery("preview")).order_by("contact_id"))
 
@@ -127,7 +128,7 @@ def members_query(context: TickContext, segment: str) -> exp.Select:
     """(contact_id) of the members, from the user's models alone: contacts, facts and other segments are computed in
     it. Raises RunError when the warehouse does not understand it."""
     compiled = context.compiled
-    contacts = template(contacts_query(compiled.specs.catalog), compiled.words)
+    contacts = template(contacts_query(compiled.specs.catalog, not_read(compiled, segment)), compiled.words)
     standalone = compiled.segments[segment].standalone.removeprefix("with ")
 
     def place(model: str) -> exp.Table:
@@ -143,18 +144,20 @@ def members_query(context: TickContext, segment: str) -> exp.Select:
     return query
 
 
+def not_read(compiled: Compiled, segment: str) -> set[str]:
+    """The attributes that a segment does not read: a column that is not there must not be in the way of others."""
+    read = {part.removeprefix(f"{CONTACTS}.") for part in compiled.depends_on(segment)}
+    # Also what its query names in any other way: one that is read and null for everybody would change the answer.
+    read |= set(re.findall(r"\w+", compiled.segments[segment].standalone))
+    return set(compiled.specs.catalog.contacts.attributes) - read
+
+
 def _check_built(workspace: Workspace, warehouse: Warehouse) -> None:
     """Somebody may have run dbt by hand; to ask dbt itself would take seconds."""
     model = workspace.specs.catalog.contacts.model
     tables = exp.select(exp.Count(this=exp.Star())).from_("information_schema.tables")
     if not warehouse.scalar(tables.where(exp.column("table_name").eq(exp.Literal.string(model)))):
         raise InputError(f"no tick has run yet, and dbt has not built {model}; run segflow tick")
-
-
-def moment_of(as_of: datetime | None) -> datetime:
-    """The moment to look at, in UTC; by default now, to the second."""
-    moment = as_of or datetime.now(UTC).replace(microsecond=0)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def limited(warehouse: Warehouse, compiled: Compiled) -> AbstractContextManager[None]:
@@ -189,7 +192,8 @@ def _numbers(warehouse: Warehouse, segment: str) -> dict[str, int]:
         exp.CountIf(this=col("contact_id", _FOUND).is_(exp.null())).as_("would_exit"),
     )
     [found] = warehouse.rows(both.from_(_found()).join(_present(segment), on=_same(), join_type="full"))
-    return {name: int(number) for name, number in found.items()}
+    # Nobody on either side: a sum of no rows is missing.
+    return {name: int(number or 0) for name, number in found.items()}
 
 
 def _sample(shown: list[str], segment: str, limit: int) -> exp.Select:

@@ -6,7 +6,7 @@ literal here but a column of the moments, which a lateral join brings into the q
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -52,7 +52,10 @@ class Replay:
         contact: str,
         resolve: Resolve,
         members: Mapping[str, Node | bool],
+        not_read: Collection[str] = (),
     ) -> None:
+        """`not_read`: attributes that nothing here looks at; their columns may be missing."""
+        self._not_read = not_read
         self.catalog, self.contact = catalog, contact
         self._warehouse, self._zone, self._resolve, self.members = warehouse, zone, resolve, members
         self._copied: dict[str, exp.Table] = {}
@@ -124,7 +127,7 @@ class Replay:
     def _about_contact(self, projections: Mapping[str, exp.Expr], columns: Mapping[Fact, FactColumn]) -> exp.Select:
         query = select(
             [named(expression, name) for name, expression in projections.items()],
-            contacts_query(self.catalog).subquery(ident(CONTACTS)),
+            contacts_query(self.catalog, self._not_read).subquery(ident(CONTACTS)),
             exp.EQ(this=col("contact_id", CONTACTS), expression=exp.Literal.string(self.contact)),
         )
         for model, group in by_model(columns).items():
@@ -177,7 +180,7 @@ class Replay:
 
     def _place(self, model: str, alias: str) -> exp.Expr:
         if model == CONTACTS:
-            return self._laid_out(contacts_query(self.catalog)).subquery(ident(alias or CONTACTS))
+            return self._laid_out(contacts_query(self.catalog, self._not_read)).subquery(ident(alias or CONTACTS))
         table = self.rows(model).copy()
         table.set("alias", exp.TableAlias(this=ident(alias or model)))
         return table

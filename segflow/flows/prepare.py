@@ -79,6 +79,19 @@ def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[st
                 "has_where": spec.where is not None,
             }
         )
+    # Whoever stands in a draft that is being rewritten stays where they are.
+    rows += [
+        {
+            "flow": flow,
+            "flow_version": versions[flow][-1]["flow_version"],
+            "status": "draft",
+            "reason": None,
+            "consumed_to": cursors.get(flow, before),
+            "first_step": None,
+            "has_where": False,
+        }
+        for flow in sorted(compiled.specs.unfinished & set(versions))
+    ]
     return rows
 
 
@@ -93,7 +106,7 @@ def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, 
             "spec": _dump(compiled.specs.flows[row["flow"]].spec),
         }
         for row in rows
-        if (row["flow"], row["flow_version"]) not in known
+        if (row["flow"], row["flow_version"]) not in known and row["flow"] in compiled.specs.flows
     ]
     return pa.Table.from_pylist(added, schema=_VERSIONS)
 

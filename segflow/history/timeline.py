@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +12,12 @@ from typing import Any
 
 from sqlglot import exp
 
+from segflow.crossings.allowed import Bounds, bounds
+from segflow.crossings.past import expected
+from segflow.crossings.past_ticks import PastTick, all_past_of, compared, stage_suspects
 from segflow.errors import InputError
 from segflow.history.lookup import key_of
+from segflow.specs.guards import Guards, segment_guards
 from segflow.specs.segment import NamedSegment
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import load_query
@@ -47,6 +51,13 @@ class Size:
     status: str
     reason: str | None
     segment_version: int
+    allowed: Bounds | None = None
+    """What the guards, as the files have them now, let pass in this tick. None for a tick that gave it its first
+    members, for ticks before the last BOUNDS_OF, and for a segment that was removed."""
+
+
+BOUNDS_OF = 100
+"""Of so many ticks `history` says what the guards let pass: each is judged by the weeks before it."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +86,15 @@ class History:
 
 
 def history(
-    warehouse: Warehouse, segments: Mapping[str, NamedSegment], segment: str, contact_id: str | None = None
+    warehouse: Warehouse,
+    segments: Mapping[str, NamedSegment],
+    guards: Guards,
+    segment: str,
+    contact_id: str | None = None,
 ) -> History:
     """The history of a segment of the specs (`segments`), or of one that was removed, oldest first.
 
-    Raises InputError for a segment or a contact that no tick has seen.
+    `guards` are those of the project. Raises InputError for a segment or a contact that no tick has seen.
     """
     segment_key = key_of(warehouse, segment, segments)
     rows = warehouse.rows(load_query(_SQL / "versions.sql", segment_key=segment_key))
@@ -90,11 +105,28 @@ def history(
     if not sizes:
         raise InputError(f"no tick has seen segment {segment} yet; run segflow tick")
     if contact_id is None:
+        if segment in segments:
+            allowed = _allowed(warehouse, guards, segments[segment], segment_key)
+            sizes = [replace(one, allowed=allowed.get(one.tick_id)) for one in sizes]
         return History(segment, segment_key, versions, sizes)
     found = warehouse.rows(load_query(_SQL / "crossings.sql", segment_key=segment_key, contact_id=contact_id))
     if not found:
         _check_contact(warehouse, contact_id)
     return History(segment, segment_key, versions, sizes, contact_id, [Crossing(**row) for row in found])
+
+
+def _allowed(warehouse: Warehouse, guards: Guards, segment: NamedSegment, segment_key: str) -> dict[str, Bounds]:
+    """tick_id -> what the guards let pass in it."""
+    stage_suspects(warehouse, [segment_key])
+    ticks: list[PastTick] = all_past_of(warehouse).get(segment_key, [])
+    found: dict[str, Bounds] = {}
+    for number in range(max(1, len(ticks) - BOUNDS_OF), len(ticks)):
+        at = ticks[number]
+        past = compared(ticks[:number], at.fingerprint)
+        if any(one.status == "ok" for one in ticks[:number]):
+            wanted = expected(past, at.as_of, at.members)
+            found[at.tick_id] = bounds(*segment_guards(guards, segment.spec.guards), at.members, wanted)
+    return found
 
 
 def _check_contact(warehouse: Warehouse, contact_id: str) -> None:

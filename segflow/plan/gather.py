@@ -124,9 +124,14 @@ def _segments(warehouse: Warehouse, tick_id: str, before: Before) -> list[Segmen
             exits=crossings.get((row["segment_key"], "exits"), {}),
             triggering=triggering.get(row["segment_key"], 0),
             old_rule=row["old_rule"],
+            answered_by=_names(row.get("answered_by")),
         )
         for row in sorted([*judged, *gone], key=lambda row: str(row["segment"]))
     ]
+
+
+def _names(listed: str | None) -> tuple[str, ...]:
+    return tuple(listed.split(", ")) if listed else ()
 
 
 def _change(row: dict[str, Any]) -> Change:
@@ -140,7 +145,7 @@ def _change(row: dict[str, Any]) -> Change:
 
 
 def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]:
-    tick_id, specs = run.row.tick_id, run.project.specs.flows
+    tick_id, specs, unfinished = run.row.tick_id, run.project.specs.flows, run.project.specs.unfinished
     results = {one.flow: one for one in flows.results(warehouse, tick_id)}
     ends: dict[str, dict[str, int]] = {}
     for row in warehouse.rows(load_query(_SQL / "ends.sql", tick_id=tick_id)):
@@ -154,10 +159,13 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
     found = []
     for flow in sorted({*specs, *before.flows, *standing}):
         result = results.get(flow)
-        status = result.status if result else specs[flow].spec.status if flow in specs else "removed"
+        meant = "draft" if flow in unfinished else "removed"
+        status = result.status if result else specs[flow].spec.status if flow in specs else meant
         was = before.flows.get(flow) or ("draft" if flow in before.known_flows else None)
         change: Change = "none"
-        if flow not in specs:
+        if flow in unfinished:
+            change = "none" if was in (None, "draft") else "status"
+        elif flow not in specs:
             change = "removed"
         elif flow in added:
             change = "edited" if flow in before.known_flows else "new"
@@ -189,7 +197,7 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
 def _warnings(warehouse: Warehouse, segments: list[SegmentPlan]) -> Iterable[str]:
     told = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_("temp.judged"))}
     for one in segments:
-        moved = one.entries.get("definition", 0) + one.exits.get("definition", 0)
+        moved = _moved(one)
         if one.old_rule == "broken":
             yield (
                 f"segment {one.segment}: the old rule cannot run any more, so that nobody can tell whom the edit moves "
@@ -197,11 +205,24 @@ def _warnings(warehouse: Warehouse, segments: list[SegmentPlan]) -> Iterable[str
                 f"segflow release {one.segment}"
             )
         row = told.get(one.segment, {})
+        if one.answered_by and set(one.answered_by) != {one.segment} and moved:
+            said = ", ".join(f"{name} ({told[name]['on_change']})" for name in one.answered_by)
+            yield (
+                f"segment {one.segment}: of the {moved:,} contacts that edits move here, those trigger of whom all "
+                f"causes say so; on_change counts in {said}"
+            )
+        if one.segment not in one.answered_by:
+            continue
+        moved = sum(_moved(other) for other in segments if one.segment in other.answered_by)
         if one.change == "edited" and row.get("on_change") == "trigger" and row.get("on_change_before") == "trigger":
             yield (
                 f"segment {one.segment}: on_change: trigger was in the file before this edit already, so that the "
                 f"{moved:,} contacts that the edit moves may trigger flows; take it out if this edit should not"
             )
+
+
+def _moved(one: SegmentPlan) -> int:
+    return one.entries.get("definition", 0) + one.exits.get("definition", 0)
 
 
 def _notes(before: Before, segments: list[SegmentPlan]) -> Iterable[str]:

@@ -71,8 +71,7 @@ def plan(project: Workspace, as_of: datetime | None = None) -> Plan:
     Raises InputError when there is no warehouse yet or `as_of` does not lie after the last tick, RunError when a tick
     is at work or the contacts cannot be built.
     """
-    as_of = as_of or datetime.now(UTC)
-    as_of = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    as_of = ticks.moment_of(as_of)
     _ = project.compiled  # wrong specs are told before anything is opened
     store = _store(project)
     if not project.engine.transactions:

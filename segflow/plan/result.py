@@ -32,6 +32,8 @@ class SegmentPlan:
     """Those of its crossings that may trigger flows."""
     old_rule: str
     """none: the rule is the same; ran: the old one was evaluated; broken: it cannot run any more; released."""
+    answered_by: tuple[str, ...] = ()
+    """The segments whose edits cause its crossings by `definition`: their `on_change` counts. All must say trigger."""
 
     @property
     def quiet(self) -> bool:

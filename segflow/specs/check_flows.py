@@ -10,6 +10,7 @@ from segflow.messages import Channel
 from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label, check_segment
+from segflow.specs.check_messages import CHANNELS
 from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
 from segflow.specs.conditions import Enters
@@ -29,8 +30,18 @@ def check_flows(loaded: Loaded) -> None:
     for flow in loaded.flows.values():
         _Flow(Reporter(loaded, flow.file), loaded.catalog, flow).check()
     folder = loaded.root / TEMPLATES
+    of_drafts = _templates(loaded, drafts=True) - _templates(loaded, drafts=False)
     for name in template_names(folder):
-        loaded.issues += check_template(folder, name, TEMPLATES, loaded.catalog.contacts.attributes)
+        found = check_template(folder, name, TEMPLATES, loaded.catalog.contacts.attributes)
+        # What only drafts use may be unfinished as they are.
+        (loaded.warnings if name in of_drafts else loaded.issues).extend(found)
+
+
+def _templates(loaded: Loaded, *, drafts: bool) -> set[str]:
+    """The templates that drafts use, or all other flows."""
+    flows = (flow for flow in loaded.flows.values() if (flow.file in loaded.drafts) is drafts)
+    contents = (getattr(step, key, None) for flow in flows for step in flow.spec.walk() for key in CHANNELS)
+    return {name for content in contents if (name := getattr(content, "template", None)) is not None}
 
 
 def walk(steps: list[Step], loc: Loc) -> Iterator[tuple[Step, tuple[str | int, ...]]]:

@@ -20,6 +20,7 @@ def sending_steps(spec: FlowSpec) -> dict[str, str]:
 
 def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: NamedFlow | None, why: str) -> None:
     """Check a condition that stands at `loc`; `own` is the flow whose enrollment it is about, if there is one."""
+    _check_reported(say, condition, loc)
     flow = own
     if condition.flow is not None:
         flow = say.loaded.flows.get(condition.flow)
@@ -37,3 +38,18 @@ def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: Nam
         say((*loc, "step"), f"step {condition.step} of flow {flow.id} sends no message; those that do: {known}")
     elif condition.channel not in (None, steps[condition.step]):
         say((*loc, "channel"), f"step {condition.step} sends {steps[condition.step]}, not {condition.channel}")
+
+
+def _check_reported(say: Reporter, condition: MessageCondition, loc: Loc) -> None:
+    """Warn when nothing that is set up could ever make it true."""
+    kind, senders = condition.message, say.loaded.settings.all_senders()
+    takes = {name: one for name, one in senders.items() if condition.channel in (None, *one.channels)}
+    if kind == "sent" or not say.loaded.settings_known or any(kind in one.reports for one in takes.values()):
+        return
+    on = f" on {condition.channel}" if condition.channel else ""
+    say.warn(
+        (*loc, "message"),
+        f"nothing brings in which messages{on} were {kind}, so that this counts none: no sender that is set up "
+        f"({', '.join(sorted(takes)) or 'there is none'}) reports it. Ask for message: sent, use a sender that does, "
+        "or record it from Python (docs/CONDITIONS.md, Messages)",
+    )

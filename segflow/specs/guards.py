@@ -21,20 +21,58 @@ def _word(value: Any) -> Any:
 Off = Annotated[Literal["off"], BeforeValidator(_word, json_schema_input_type=Literal["off", False])]
 Share = Annotated[Number, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=0)]
+Times = Annotated[Number, Field(ge=0)]
+
+
+def _number_kind(value: Any) -> str:
+    return "<off>" if value is False or isinstance(value, str) else "<number>"
+
+
+_NUMBER_OR_OFF = Discriminator(_number_kind)
+ShareOrOff = Annotated[Annotated[Off, Tag("<off>")] | Annotated[Share, Tag("<number>")], _NUMBER_OR_OFF]
+TimesOrOff = Annotated[Annotated[Off, Tag("<off>")] | Annotated[Times, Tag("<number>")], _NUMBER_OR_OFF]
 
 
 class ExitsGuard(SpecModel):
-    """Holds a segment that would lose more than `percent` of its members, when it has `of_at_least` members."""
+    """Holds a segment that would lose more than `percent` of its members, when it has `of_at_least` members.
+
+    Once the segment has a past, that counts: it is held when more exit than its past lets expect, and more than
+    `percent_with_past`.
+    """
 
     percent: Share = 50
     of_at_least: Count = 1000
+    percent_with_past: ShareOrOff = 20
+
+    @property
+    def lowest(self) -> float | None:
+        """The share that is never too much for a segment with a past, in percent; None: the past is not asked."""
+        return _with_past(self, "percent")
 
 
 class EntriesGuard(SpecModel):
-    """Holds a segment that more than `above` contacts would enter, and more than `times` its members."""
+    """Holds a segment that more than `above` contacts would enter, and more than `times` its members.
 
-    times: Annotated[Number, Field(ge=0)] = 5
+    Once the segment has a past, that counts: it is held when more enter than its past lets expect, more than `above`,
+    and more than `times_with_past` its members.
+    """
+
+    times: Times = 5
     above: Count = 1000
+    times_with_past: TimesOrOff = 0.5
+
+    @property
+    def lowest(self) -> float | None:
+        """The multiple of its members that is never too much for a segment with a past; None: the past is not asked."""
+        return _with_past(self, "times")
+
+
+def _with_past(guard: ExitsGuard | EntriesGuard, number: str) -> float | None:
+    """Who writes the first number alone says that so many may cross, past or not: it stands for both."""
+    other = f"{number}_with_past"
+    alone = number in guard.model_fields_set and other not in guard.model_fields_set
+    found: float | str = getattr(guard, number if alone else other)
+    return None if isinstance(found, str) else found
 
 
 class ContactsLostGuard(SpecModel):
@@ -113,4 +151,14 @@ def guard_of(project: Guard | Literal["off"], own: Guard | Literal["off"] | None
         return None
     if own is None or isinstance(project, str):
         return chosen
-    return project.model_copy(update={name: getattr(chosen, name) for name in chosen.model_fields_set})
+    changed = {name: getattr(chosen, name) for name in chosen.model_fields_set}
+    for name in ("percent", "times"):
+        other = f"{name}_with_past"
+        if name in changed and other not in changed and getattr(project, other, "off") != "off":
+            changed[other] = changed[name]
+    return project.model_copy(update=changed)
+
+
+def segment_guards(project: Guards, own: SegmentGuards) -> tuple[ExitsGuard | None, EntriesGuard | None]:
+    """The guards that count for one segment; None for what is off."""
+    return guard_of(project.exits, own.exits), guard_of(project.entries, own.entries)

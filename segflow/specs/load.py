@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from segflow.errors import Issue, SpecError, relative
+from segflow.errors import Issue, SpecError, did_you_mean, relative
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_all import check
 from segflow.specs.flow import FlowSpec, NamedFlow
@@ -34,19 +34,30 @@ def load_specs(root: Path) -> Specs:
 
 def collect(root: Path) -> tuple[Specs | None, list[Issue]]:
     """Load and check the project at `root`: the specs (None when anything is wrong) and all issues, sorted."""
+    specs, issues, _ = collect_with_warnings(root)
+    return specs, issues
+
+
+def collect_with_warnings(root: Path) -> tuple[Specs | None, list[Issue], list[Issue]]:
+    """The same, and what stops nothing: the problems of drafts, and what is probably not meant."""
     if not root.is_dir():
-        return None, [Issue(str(root), 0, 0, "is not a directory; name the project with --project-dir")]
+        return None, [Issue(str(root), 0, 0, "is not a directory; name the project with --project-dir")], []
     loaded = Loaded(root)
     _load_settings(loaded)
     _load_catalog(loaded)
     _load_segments(loaded)
     _load_flows(loaded)
     check(loaded)
-    issues = sorted(set(loaded.issues))
+    found = set(loaded.issues)
+    of_drafts = {issue for issue in found if issue.file in loaded.drafts}
+    issues, warnings = sorted(found - of_drafts), sorted(of_drafts | set(loaded.warnings))
     if issues or loaded.catalog is None:
-        return None, issues
-    specs = Specs(root, loaded.settings, loaded.catalog, loaded.segments, loaded.flows)
-    return specs, []
+        return None, issues, warnings
+    # Only what is active must be whole: a draft with problems is left out, and everything else goes on.
+    broken = {issue.file for issue in of_drafts}
+    unfinished = frozenset(PurePath(file).stem for file in broken)
+    flows = {name: flow for name, flow in loaded.flows.items() if flow.file not in broken}
+    return Specs(root, loaded.settings, loaded.catalog, loaded.segments, flows, unfinished), [], warnings
 
 
 def load_settings(root: Path) -> tuple[Settings | None, list[Issue]]:
@@ -163,10 +174,21 @@ def _load_flows(loaded: Loaded) -> None:
         if source.issues:
             continue
         loaded.files[file] = source
+        if _is_draft(source):
+            loaded.drafts.add(file)
         spec, issues = validate(FlowSpec, source, partly=fillers)
         loaded.issues += issues
         if spec is not None:
             loaded.flows[path.stem] = NamedFlow(id=path.stem, file=file, spec=spec)
+
+
+def _is_draft(source: SpecFile) -> bool:
+    """Does a flow say so, or nothing? A misspelt `status` is no draft: its author takes the flow for active."""
+    if not isinstance(source.data, dict):
+        return False
+    if "status" in source.data:
+        return bool(source.data["status"] == "draft")
+    return not any(did_you_mean(str(key), ["status"]) for key in source.data if key not in FlowSpec.model_fields)
 
 
 def _refuse_yaml(loaded: Loaded, path: Path) -> None:

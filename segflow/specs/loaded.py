@@ -21,6 +21,10 @@ class Loaded:
 
     root: Path
     issues: list[Issue] = field(default_factory=list)
+    warnings: list[Issue] = field(default_factory=list)
+    """What is probably not meant, and stops nothing."""
+    drafts: set[str] = field(default_factory=set)
+    """The files of flows that say `status: draft`, or no status: their issues stop nothing."""
     files: dict[str, SpecFile] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     settings_known: bool = True
@@ -50,6 +54,11 @@ class Reporter:
         source = self.loaded.files.get(self.file)
         issue = source.issue(loc, message, key=key) if source else Issue(self.file, 0, 0, message)
         self.loaded.issues.append(issue)
+
+    def warn(self, loc: Loc, message: str) -> None:
+        """Report at the value of `loc` what stops nothing."""
+        source = self.loaded.files.get(self.file)
+        self.loaded.warnings.append(source.issue(loc, message) if source else Issue(self.file, 0, 0, message))
 
     def inside(self, loc: Loc, text: str, issue: Issue) -> None:
         """Report `issue`, whose place is one inside `text`, the value of `loc`. Where the file holds the text in other

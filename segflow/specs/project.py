@@ -21,6 +21,8 @@ class Specs:
     catalog: Catalog
     segments: dict[str, NamedSegment] = field(default_factory=dict)
     flows: dict[str, NamedFlow] = field(default_factory=dict)
+    unfinished: frozenset[str] = frozenset()
+    """The flows whose file is a draft with problems. They are not in `flows`; who stands in one stays there."""
 
     @property
     def segment_dir(self) -> Path:

@@ -17,6 +17,9 @@ class SenderModel(SpecModel):
 
     channels: ClassVar[tuple[Channel, ...]]
     """What its sender takes: the same as the `channels` of the class in `senders/`."""
+    reports: ClassVar[tuple[str, ...]] = ()
+    """What becomes known of its messages beside `sent`: delivered, opened, clicked, ... `validate` warns of a condition
+    on what nothing that is set up reports."""
 
 
 class MailboxSender(SenderModel):

@@ -27,7 +27,7 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
     last tick, RunError when the warehouse is older than the delivery store says.
     """
     wanted = as_of is not None
-    as_of = (as_of or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    as_of = ticks.moment_of(as_of)
     with project.warehouse() as warehouse:
         warehouse.ensure_tables()
         warehouse.create_view("flow_enrollments", enrollments_view())

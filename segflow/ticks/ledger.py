@@ -62,6 +62,16 @@ class TickRow:
         return replace(self, **changes)
 
 
+def moment_of(as_of: datetime | None) -> datetime:
+    """The moment that a tick or a question looks at: in UTC, and to the second, as a tick's id has it.
+
+    A time without a zone is UTC; a fraction of a second is dropped; None is now.
+    """
+    moment = as_of or datetime.now(UTC)
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.replace(microsecond=0)
+
+
 def tick_id_of(as_of: datetime) -> str:
     """A tick's id: its as_of in UTC, so that ids sort as the ticks do."""
     return as_of.astimezone(UTC).strftime(_TICK_ID)

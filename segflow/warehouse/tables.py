@@ -44,7 +44,7 @@ TABLES: dict[str, Table] = {
         _table(
             "segment_versions",
             "segment_key VARCHAR, segment VARCHAR, segment_version BIGINT, fingerprint VARCHAR, spec VARCHAR, "
-            "compiled_sql VARCHAR, contacts VARCHAR, models VARCHAR, tick_id VARCHAR",
+            "compiled_sql VARCHAR, contacts VARCHAR, models VARCHAR, parts VARCHAR, tick_id VARCHAR",
             ledger=True,
             stage="cross",
         ),

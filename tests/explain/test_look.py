@@ -201,3 +201,63 @@ def test_the_command(still: World, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 def test_sums_of_whole_numbers_are_numbers_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     show.as_json({"whole": Decimal(12), "part": Decimal("1.5")})
     assert json.loads(capsys.readouterr().out) == {"whole": 12, "part": 1.5}
+
+
+@pytest.mark.parametrize("city", ["Nowhere", "London"])
+def test_nobody_now_and_before(tmp_path: Path, city: str) -> None:
+    world = World(tmp_path)
+    world.segment("nobody", {"where": {"attribute": "city", "is": "Nowhere"}})
+    world.rows_of("contacts", [{"contact_id": "ana", "city": "London"}] if city == "London" else [])
+    world.tick(AT)
+    found = world.project.look("nobody", AT)
+    assert (found.members, found.would_enter, found.would_exit, found.sample) == (0, 0, 0, [])
+    world.close()
+
+
+COLUMNS_READ: dict[str, dict[str, Any] | str] = {
+    "condition": {"where": {"attribute": "city", "is": "London"}},
+    "query": "select contact_id from {{ ref('contacts') }} where city = 'London'",
+    "through another one": {"where": {"segment": "londoners"}},
+}
+
+
+@pytest.mark.parametrize("spec", COLUMNS_READ.values(), ids=COLUMNS_READ)
+def test_a_missing_column_that_nobody_reads(tmp_path: Path, spec: dict[str, Any] | str) -> None:
+    """As in a tick: who asks for it cannot be evaluated, the others can."""
+    world = World(tmp_path)
+    world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
+    world.segment("fine", spec)
+    world.segment("high", {"where": {"attribute": "score", "gt": 1}})
+    world.segment("all_columns", "select * from {{ ref('contacts') }}")
+    world.missing = {"contacts.score", "contacts.phone"}
+    world.rows_of("contacts", [{"contact_id": "ana", "city": "London"}])
+    status = {one.segment: one.status for one in world.tick(AT).segments}
+    assert status == {"londoners": "ok", "fine": "ok", "high": "stale", "all_columns": "stale"}
+    assert world.project.look("fine", AT).members == 1
+    assert world.project.preview("fine", AT).num_rows == 1
+    assert world.project.explain("fine", "ana", AT).member
+    with pytest.raises(InputError, match="there is no contact nobody"):
+        world.project.explain("fine", "nobody", AT)
+    for name in ("high", "all_columns"):
+        with pytest.raises(RunError, match="cannot be evaluated"):
+            world.project.look(name, AT)
+        with pytest.raises(RunError, match="cannot be evaluated"):
+            world.project.explain(name, "ana", AT)
+    world.close()
+
+
+def test_a_fraction_of_a_second_is_dropped_wherever_a_moment_is_asked_for(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.segment("late", {"where": {"event": "visit", "count": {"gte": 1}}})
+    world.rows_of("contacts", [{"contact_id": "ana"}])
+    world.rows_of("events", [{"contact_id": "ana", "name": "visit", "at": AT + timedelta(milliseconds=200)}])
+    moment = AT + timedelta(milliseconds=500)
+    (told,) = world.tick(moment).segments
+    assert told.members == 0
+    assert world.project.look("late", moment).members == 0
+    assert world.project.preview("late", moment).num_rows == 0
+    explained = world.project.explain("late", "ana", moment)
+    assert (explained.member, explained.as_of) == (False, AT)
+    plan = world.project.plan(moment + timedelta(days=1))
+    assert plan.as_of == AT + timedelta(days=1)
+    world.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from segflow.errors import Issue
-from segflow.specs.load import collect
+from segflow.specs.load import collect_with_warnings
 
 CATALOG = """\
 contacts:
@@ -81,7 +81,9 @@ def project(root: Path, **files: str) -> Path:
 
 def messages(root: Path, **files: str) -> list[str]:
     """The issues of the project as text, without the names of the folders."""
-    return [short(issue) for issue in collect(project(root, **files))[1]]
+    _, issues, warnings = collect_with_warnings(project(root, **files))
+    told = (issue for issue in warnings if "nothing brings in" not in issue.message)
+    return [short(issue) for issue in sorted([*issues, *told])]
 
 
 def short(issue: Issue) -> str:

@@ -24,10 +24,11 @@ def test_a_project_loads(tmp_path: Path) -> None:
 
 
 def test_load_specs_raises_all_issues_sorted(tmp_path: Path) -> None:
-    root = project(tmp_path, segments__x="where: {tag: vpi}\n", flows__x="trigger: {enters: tea}\n", settings="a: 1\n")
+    root = project(tmp_path, segments__x="where: {tag: vpi}\n", flows__x="status: paused\n", settings="a: 1\n")
     with pytest.raises(SpecError) as raised:
         load_specs(root)
     assert [(issue.file, issue.line) for issue in raised.value.issues] == [
+        ("flow_specs/x.yml", 1),
         ("flow_specs/x.yml", 1),
         ("segflow.yml", 1),
         ("segment_specs/x.yml", 1),

@@ -40,8 +40,9 @@ caused as (
         coalesce(before.entry_number, 0) + 1 as entry_number,
         judged.segment_version,
         judged.on_create,
-        judged.on_change,
+        judged.may_trigger,
         judged.old_rule,
+        suppressed.contact_id is not null as is_suppressed,
         case
             when returned.contact_id is not null or returned_late.contact_id is not null then 'returned'
             when judged.is_new then 'baseline'
@@ -60,6 +61,8 @@ caused as (
         on imported.segment_key = entering.segment_key and imported.contact_id = entering.contact_id
     left join temp.old_members as old_members
         on old_members.segment_key = entering.segment_key and old_members.contact_id = entering.contact_id
+    left join temp.suppressed as suppressed
+        on suppressed.segment_key = entering.segment_key and suppressed.contact_id = entering.contact_id
 )
 
 select
@@ -72,7 +75,7 @@ select
     case cause
         when 'data' then true
         when 'baseline' then on_create = 'trigger'
-        when 'definition' then on_change = 'trigger' and old_rule in ('ran', 'released')
+        when 'definition' then may_trigger and old_rule in ('ran', 'released') and not is_suppressed
         else false
     end as triggers,
     segment_version

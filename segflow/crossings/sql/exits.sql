@@ -23,8 +23,9 @@ caused as (
         leaving.*,
         coalesce(judged.segment, leaving.segment) as judged_segment,
         coalesce(judged.segment_version, leaving.segment_version) as judged_version,
-        judged.on_change,
+        judged.may_trigger,
         judged.old_rule,
+        suppressed.contact_id is not null as is_suppressed,
         case
             when leaving.is_deleted then 'deleted'
             when leaving.is_gone then 'gone'
@@ -38,6 +39,8 @@ caused as (
     left join imported on imported.segment_key = leaving.segment_key and imported.contact_id = leaving.contact_id
     left join temp.old_members as old_members
         on old_members.segment_key = leaving.segment_key and old_members.contact_id = leaving.contact_id
+    left join temp.suppressed as suppressed
+        on suppressed.segment_key = leaving.segment_key and suppressed.contact_id = leaving.contact_id
 )
 
 select
@@ -50,7 +53,7 @@ select
     cause,
     case cause
         when 'data' then true
-        when 'definition' then on_change = 'trigger' and old_rule in ('ran', 'released')
+        when 'definition' then may_trigger and old_rule in ('ran', 'released') and not is_suppressed
         else false
     end as triggers,
     judged_version as segment_version

@@ -10,6 +10,7 @@ select
     judged.edited,
     judged.renamed,
     judged.old_rule,
+    judged.answered_by,
     judged.on_change,
     judged.on_change_before,
     sizes.members
