@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 
 from segflow.errors import InputError, Issue, did_you_mean
+from segflow.messages import is_address
 from segflow.specs.spec_file import Node, parse_spec_file, read_text
 from segflow.specs.template_names import name_problems
 
@@ -111,6 +112,8 @@ def _setting(file: str, key: str, node: Node, place: tuple[int, int], part: _Par
         ]
     if not isinstance(node.value, str):
         return [Issue(file, *node.place, f"{key} must be a text; put it in quotes")]
+    if key == "reply_to" and not is_address(node.value):
+        return [Issue(file, *node.place, f"reply_to must be an address, not '{node.value}'")]
     part.settings[key], part.places[key] = node.value, node.place
     return []
 

@@ -67,6 +67,8 @@ MISTAKES = {
     "line after front matter": ("---\nsubject: Hi\n---\n\n{{ foo }}", "x.txt:5:1: unknown name foo; there are contact, flow, "),
     "subject": ("---\nsubject: Hi {{ foo }}\n---\n", "x.txt:2:10: unknown name foo; there are contact, flow, "),
     "front matter key": ("---\nsubjct: Hi\n---\n", "x.txt:2:1: unknown key subjct (did you mean subject?)"),
+    "no address": ("---\nreply_to: ana@\n---\n", "x.txt:2:11: reply_to must be an address, not 'ana@'"),
+    "an address to be filled in": ("---\nreply_to: '{{contact.email}}@x.example'\n---\n", "x.txt:2:11: reply_to must be an address, not '{{contact.email}}@x.example'"),
     "open front matter": ("---\nsubject: Hi\n", "x.txt:1:1: the front matter has no closing --- line"),
     "number as subject": ("---\nsubject: 5\n---\n", "x.txt:2:10: subject must be a text; put it in quotes"),
 }  # fmt: skip
