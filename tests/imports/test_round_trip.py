@@ -16,6 +16,7 @@ from segflow.imports.good_rows import check_rows
 from segflow.imports.import_files import read_file
 from segflow.specs.catalog import Catalog
 from segflow.warehouse.engines import scratch
+from tests.imports.test_files import run
 from tests.world import CATALOG, World
 
 _CATALOG = Catalog.model_validate(CATALOG)
@@ -59,3 +60,18 @@ def test_an_export_changes_nothing_when_it_is_imported(tmp_path: Path, guard: bo
     found = world.rows("select contact_id, city from segflow.contacts")
     assert {(row["contact_id"], row["city"]) for row in found} == set(contacts)
     assert not world.rows("select * from segflow.contact_imports")
+
+
+def test_the_options_of_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path)
+    world.rows_of("contacts", [{"contact_id": "'+491"}])
+    world.segment("all", {"where": {"everyone": True}})
+    world.tick(datetime(2026, 3, 1, tzinfo=UTC))
+    world.close()
+    path = tmp_path / "all.csv"
+    for options, written in ([], "''+491"), (["--formula-guard"], "''+491"), (["--no-formula-guard"], "'+491"):
+        assert run(world, monkeypatch, "export", "all", "-o", str(path), *options) == 0
+        assert path.read_text() == f'"contact_id"\n"{written}"\n'
+    assert run(world, monkeypatch, "import", str(path), "--no-trigger-flows", "--no-formula-guard") == 0
+    world.tick(datetime(2026, 3, 2, tzinfo=UTC))
+    assert [row["contact_id"] for row in world.rows("select contact_id from segflow.contacts")] == ["'+491"]

@@ -426,3 +426,13 @@ def test_settings(tmp_path: Path, settings: str, expected: str) -> None:
 @pytest.mark.parametrize("cadence", ["*/15 0-6 1,15 * mon-fri", "0 0 * jan-mar/2 7", "5 4 * * sun"])
 def test_schedules_that_are_fine(tmp_path: Path, cadence: str) -> None:
     assert messages(tmp_path, settings=f"cadence: '{cadence}'\n") == []
+
+
+@pytest.mark.parametrize(("number", "told"), [(4, 4), (5, 4), (30_000, 4)])
+def test_a_mistake_in_all_of_a_list_is_told_a_few_times(tmp_path: Path, number: int, told: int) -> None:
+    codes = "".join(f"\n    - {1000 + n}" for n in range(number))
+    found = messages(tmp_path, segments__x=f"where:\n  attribute: city\n  in:\n    - tea{codes}\n")
+    assert len(found) == told
+    assert found[0] == "x.yml:5:7: city takes a text (in quotes), not the number 1000: put it in quotes, '1000'"
+    more = f"x.yml:8:7: {number - 3:,} more of these {number + 1:,} values are wrong in this way"
+    assert (found[-1] == more) is (number > 4)
