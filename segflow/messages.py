@@ -1,10 +1,12 @@
-"""What a sender is handed and what it gives back. Plain data, so that senders depend on nothing else."""
+"""What a sender is handed and what it gives back, and how email addresses are read. Senders depend on nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from typing import Any, Literal
 
 Channel = Literal["email", "sms", "webhook"]
@@ -67,3 +69,45 @@ class Receipt:
 
     provider_id: str | None = None
     detail: str | None = None
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain as the DNS has it, in lower case: `Müller.example` and `XN--MLLER-KVA.example` are one.
+
+    By IDNA 2008 with the mapping of UTS 46. Not Python's own codec: it follows older rules, by which a domain with ß is
+    another one, with ss. Raises ValueError.
+    """
+    if domain.isascii() and "xn--" not in domain.lower():
+        return domain.lower()
+    import idna
+
+    return str(idna.encode(domain, uts46=True).decode()).lower()  # its errors are ValueErrors
+
+
+def read_address(text: str) -> tuple[str, str]:
+    """Read `a@b` or `Name <a@b>`, exactly one: its name, and its address with an ASCII domain. Raises ValueError."""
+    # Not email.utils.parseaddr: it reads `Tea, Inc <a@b>` as two addresses, and `a@b, c@d` as one.
+    name, angle, spec = text.strip().rpartition("<") if text.strip().endswith(">") else ("", "", text.strip())
+    spec = spec.removesuffix(">") if angle else spec
+    local, _, domain = spec.rpartition("@")
+    # The package knows no other letters than ASCII before the @; where they may stand is as for any letter.
+    plain = "".join(letter if letter.isascii() or not letter.isprintable() else "a" for letter in local)
+    try:
+        parsed = Address(addr_spec=f"{plain}@{domain}")
+        if not parsed.username or not parsed.domain:
+            raise ValueError("a part is missing")
+        if not local.isascii() and parsed.username != plain:
+            raise ValueError("letters other than ASCII in quotes")
+        address = Address(username=parsed.username, domain=ascii_domain(parsed.domain)).addr_spec
+    except (HeaderParseError, IndexError) as error:
+        raise ValueError(str(error)) from error
+    return name.strip().strip('"'), address if local.isascii() else f"{local}@{address.rpartition('@')[2]}"
+
+
+def is_address(text: str) -> bool:
+    """True for `a@b.example` and `Name <a@b.example>`; nothing is filled in there, so false for what has braces."""
+    try:
+        read_address(text)
+    except ValueError:
+        return False
+    return "{{" not in text

@@ -117,14 +117,16 @@ class Project(Workspace):
         only: Kind = "members",
         at: str | datetime | None = None,
         since: str | datetime | None = None,
+        formula_guard: bool | None = None,
         file: str = "where",
     ) -> Exported:
         """Write the members of a segment, or who entered or exited it, to `output` (default: the exports folder).
 
         `columns`: default those of segflow.yml. `sort`: columns, `NAME:desc` for falling order. `where`: a condition in
         YAML, which errors call `file`. `at`: a tick's id or a time; default the last tick. `since`: entries and exits
-        of later ticks; default those of tick `at` alone. Attributes are as they are now. Raises InputError for an
-        unknown name, moment or a path that can hold no file, SpecError, and RunError when evaluating or writing fails.
+        of later ticks; default those of tick `at` alone. `formula_guard`: apostrophes before what a spreadsheet would
+        run; default what segflow.yml says. Attributes are as they are now. Raises InputError for an unknown name,
+        moment or a path that can hold no file, SpecError, and RunError when evaluating or writing fails.
         """
         from segflow.exports.single import Request, export_segment
         from segflow.specs.ad_hoc import with_condition
@@ -133,7 +135,7 @@ class Project(Workspace):
         if where is not None:
             specs, name = with_condition(self.specs, where, file)
             condition = specs.segments[name].spec.where  # type: ignore[union-attr]
-        request = Request(segment, format, output, columns, sort, condition, only, at, since)
+        request = Request(segment, format, output, columns, sort, condition, only, at, since, formula_guard)
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
             return export_segment(self.specs, warehouse, request, lambda model: self.models.relation(model))
@@ -258,16 +260,25 @@ class Project(Workspace):
         trigger_flows: bool,
         list_name: str | None = None,
         mapping: Mapping = (),
+        formula_guard: bool = True,
     ) -> Imported:
         """Check a .csv or .parquet file, or a table, and record its good rows for the next tick, all of them or none.
 
         `trigger_flows`: may flows react to the crossings that it causes? `list_name` adds every contact to that list.
         `mapping`: (column, attribute) pairs for columns that bear other names; an empty attribute leaves one out.
+        `formula_guard`: take the apostrophes of exports off the texts of a .csv file; False: the file has none.
         Raises InputError when the file, its header or the list is wrong; rows that are wrong are in `refused`.
         """
         from segflow.imports.import_contacts import import_contacts
 
-        return import_contacts(self, source, trigger_flows=trigger_flows, list_name=list_name, mapping=mapping)
+        return import_contacts(
+            self,
+            source,
+            trigger_flows=trigger_flows,
+            list_name=list_name,
+            mapping=mapping,
+            formula_guard=formula_guard,
+        )
 
     def freeze(self, segment: str, list_name: str) -> Imported:
         """Put the members that a segment has after the last tick on a list, in the next tick; no flow reacts to it.

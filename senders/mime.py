@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from email.charset import QP, Charset
 from email.errors import HeaderParseError
 from email.header import Header
-from email.headerregistry import Address
 from email.message import Message
 from email.policy import compat32
 from email.utils import format_datetime, formataddr
 
-import idna
-
 from segflow.errors import PermanentError
-from segflow.messages import Email
+from segflow.messages import Email, read_address
 
 # Lines may have 998 bytes. Short folding cuts long URLs in headers like List-Unsubscribe, which not all clients mend.
 _LONGEST_LINE = 900
@@ -35,12 +32,15 @@ _OURS = frozenset(
 
 @dataclass(frozen=True)
 class Mime:
-    """A message ready for the wire. `data` has CRLF line ends; `sender` and `to` are bare addresses in ASCII."""
+    """A message ready for the wire. `data` has CRLF line ends; `sender` and `to` are bare addresses; their
+    domains are ASCII."""
 
     sender: str
     to: str
     message_id: str
     data: bytes
+    needs_utf8: bool = False
+    """An address has other characters than ASCII before its @: only servers with SMTPUTF8 take it."""
 
 
 def to_mime(email: Email, default_from: str) -> Mime:
@@ -53,14 +53,15 @@ def to_mime(email: Email, default_from: str) -> Mime:
     _, to = _address(email.to, "the To address")
     message_id = f"<{_one_line(email.message_id, 'the message id')}@{sender.rpartition('@')[2]}>"
     headers = {
-        "From": formataddr((name, sender)),
-        "To": to,
+        "From": _header(name, sender),
+        "To": _header("", to),
         "Subject": _text(email.subject, "the subject"),
         "Date": format_datetime(email.planned_at),
         "Message-ID": message_id,
     }
     if email.reply_to:
-        headers["Reply-To"] = formataddr(_address(email.reply_to, "the Reply-To address"))
+        headers["Reply-To"] = _header(*_address(email.reply_to, "the Reply-To address"))
+    needs_utf8 = any(_has_raw_bytes(headers[name]) for name in ("From", "To", "Reply-To") if name in headers)
     for header, value in email.headers.items():
         if header.lower() in _OURS or header.lower().startswith("content-"):
             raise PermanentError(f"header {header} is set by segflow")
@@ -68,7 +69,7 @@ def to_mime(email: Email, default_from: str) -> Mime:
             raise PermanentError(f"not a header name: {header!r}")
         headers[header] = _text(value, f"header {header}")
     try:
-        return Mime(sender, to, message_id, _body(email, headers).as_bytes(policy=_POLICY))
+        return Mime(sender, to, message_id, _body(email, headers).as_bytes(policy=_POLICY), needs_utf8)
     except (UnicodeError, HeaderParseError) as error:
         raise PermanentError(f"the message cannot be encoded: {error}") from error
 
@@ -107,15 +108,23 @@ def _parts(email: Email) -> Iterator[Message]:
 def _address(text: str, what: str) -> tuple[str, str]:
     """Read `a@b` or `Name <a@b>`, exactly one: its name and its address with an ASCII domain."""
     _one_line(text, what)
-    # Not email.utils.parseaddr: it reads `Tea, Inc <a@b>` as two addresses, and `a@b, c@d` as one.
-    name, angle, spec = text.strip().rpartition("<") if text.strip().endswith(">") else ("", "", text.strip())
     try:
-        parsed = Address(addr_spec=spec.removesuffix(">") if angle else spec)
-        # Not Python's own codec: it follows the older rules, by which a domain with ß is another one, with ss.
-        domain = parsed.domain if parsed.domain.isascii() else idna.encode(parsed.domain, uts46=True).decode()
-    except (HeaderParseError, ValueError, IndexError) as error:  # idna's errors are ValueErrors
+        return read_address(text)
+    except ValueError as error:
         raise PermanentError(f"{what} is not an email address: {text!r}") from error
-    return name.strip().strip('"'), Address(username=parsed.username, domain=domain).addr_spec
+
+
+def _header(name: str, address: str) -> str:
+    """An address as a header. One that is not ASCII is raw UTF-8 there (RFC 6532), as bytes that the package passes
+    on."""
+    if address.isascii():
+        return formataddr((name, address))
+    raw = address.encode().decode("ascii", "surrogateescape")
+    return f"{formataddr((name, 'a@a')).rpartition('<')[0]}<{raw}>" if name else raw
+
+
+def _has_raw_bytes(header: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in header)
 
 
 def _text(text: str, what: str) -> str:

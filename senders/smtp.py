@@ -126,7 +126,16 @@ class SmtpSender(Sender):
     def _hand_over(self, client: _Client, mime: Mime, deadline: Deadline) -> Receipt:
         with _lost_as(handed_over=False):
             client.ehlo_or_helo_if_needed()
-            self._ask(client, client.mail(mime.sender), (250,), f"refused the sender {mime.sender}")
+            options: tuple[str, ...] = ()
+            if mime.needs_utf8:
+                # Asked before anything is said of the message: the connection stays good for the next one.
+                if not client.has_extn("smtputf8"):
+                    raise PermanentError(
+                        f"{self._host} does not offer SMTPUTF8, which an address with other letters than ASCII before "
+                        f"its @ needs ({mime.to})"
+                    )
+                options = ("SMTPUTF8", "BODY=8BITMIME")
+            self._ask(client, client.mail(mime.sender, options), (250,), f"refused the sender {mime.sender}")
             self._ask(client, client.rcpt(mime.to), (250, 251), f"refused the recipient {mime.to}")
             self._ask(client, client.docmd("DATA"), (354,), "refused the message")
         with _lost_as(handed_over=True):

@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from segflow.errors import InputError, RunError
 from segflow.exports import tick as export_stage
-from segflow.exports.write import Write, neutralised, writer
+from segflow.exports.write import Write, as_cells, writer
 from segflow.specs.exports import FORMATS, Format
 from tests.disk import limited
 from tests.world import World
@@ -51,7 +51,10 @@ def cells(path: Path) -> list[dict[str, str]]:
         ("a=1", "a=1"),
         ("a\n=1", "a\n=1"),
         (" =1", " =1"),
-        ("'=1", "'=1"),
+        ("'=1", "''=1"),
+        ("''+49", "'''+49"),
+        ("'tis", "'tis"),
+        ("'", "'"),
         ("Zoë 茶, \"x\"", "Zoë 茶, \"x\""),
         ("", ""),
         (None, ""),
@@ -59,16 +62,49 @@ def cells(path: Path) -> list[dict[str, str]]:
 )  # fmt: skip
 def test_cells(value: str | None, written: str, tmp_path: Path) -> None:
     path = tmp_path / "members.csv"
-    cells = pa.table({"contact_id": ["c1"], "city": pa.array([value], pa.string())})
-    with writer("csv", path, cells.schema) as write:
-        write(cells.to_batches()[0])
+    table = pa.table({"contact_id": ["c1"], "city": pa.array([value], pa.string())})
+    with writer("csv", path, table.schema) as write:
+        write(table.to_batches()[0])
     with path.open(newline="", encoding="utf-8") as file:
         assert list(csv.reader(file)) == [["contact_id", "city"], ["c1", written]]
 
 
 def test_numbers_stay_numbers() -> None:
     table = pa.table({"score": [-1.5, None], "age": [-3, 4]})
-    assert neutralised(table) == table
+    assert as_cells(table, formula_guard=True) == table
+
+
+def test_what_is_guarded_in_a_list_is_its_text() -> None:
+    table = pa.table({"tags": [["=a", "b"], ["a", "=b"]]})
+    assert as_cells(table, formula_guard=True)["tags"].to_pylist() == ["'=a, b", "a, =b"]
+    assert as_cells(table, formula_guard=False)["tags"].to_pylist() == ["=a, b", "a, =b"]
+
+
+def test_the_guard_can_be_switched_off(world: World) -> None:
+    world.segment("raw", {"where": {"attribute": "age", "gte": 2}, "export": {"formula_guard": False}})
+    world.tick(AT)
+    folder = world.root / "exports/20260301T000000Z"
+    told = {name: cells(folder / f"{name}.csv") for name in ("some", "raw")}
+    assert [row["city"] for row in told["some"]] == ["'=London", "'=London"]
+    assert [row["city"] for row in told["raw"]] == ["=London"]
+    for guard, city in ((None, "'=London"), (True, "'=London"), (False, "=London")):
+        done = world.project.export("raw", columns=["city"], formula_guard=guard)
+        assert [row["city"] for row in cells(done.path)] == [city]
+
+
+def test_the_guard_can_be_switched_off_for_the_project(tmp_path: Path) -> None:
+    world = World(tmp_path, settings={"exports": {"columns": ["city"], "formula_guard": False}})
+    world.rows_of("contacts", [{"contact_id": "a", "city": "=London"}])
+    world.segment("all", {"where": {"everyone": True}})
+    world.segment("safe", {"where": {"everyone": True}, "export": {"formula_guard": True}})
+    world.tick(AT)
+    folder = world.root / "exports/20260301T000000Z"
+    assert [cells(folder / f"{name}.csv") for name in ("all", "safe")] == [
+        [{"city": "=London"}],
+        [{"city": "'=London"}],
+    ]
+    done = world.project.export("all")
+    assert cells(done.path) == [{"city": "=London"}]
 
 
 @pytest.fixture
@@ -97,10 +133,10 @@ def test_a_folder_is_whole_or_not_there(world: World, monkeypatch: pytest.Monkey
     real = writer
 
     @contextmanager
-    def full(file_format: Format, path: Path, schema: pa.Schema) -> Iterator[Write]:
+    def full(file_format: Format, path: Path, schema: pa.Schema, *, formula_guard: bool) -> Iterator[Write]:
         if path.name == "some.csv":
             raise OSError("no space left on device")
-        with real(file_format, path, schema) as write:
+        with real(file_format, path, schema, formula_guard=formula_guard) as write:
             yield write
 
     with monkeypatch.context() as patch:

@@ -35,6 +35,13 @@ def export(
     since: Annotated[
         str | None, typer.Option(help="Entries and exits after this tick or time. Default: those of one tick.")
     ] = None,
+    formula_guard: Annotated[
+        bool | None,
+        typer.Option(
+            "--formula-guard/--no-formula-guard",
+            help="CSV: an apostrophe before texts that a spreadsheet would run. Default: segflow.yml.",
+        ),
+    ] = None,
 ) -> None:
     """Write the members of a segment, or who entered or exited it, to a file."""
     from segflow.cli import show
@@ -50,6 +57,7 @@ def export(
         only=only,
         at=at,
         since=since,
+        formula_guard=formula_guard,
         file="stdin" if where == "-" else "--where",
     )
     if options_of(context).json:

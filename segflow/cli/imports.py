@@ -26,6 +26,13 @@ def import_(
         list[str] | None,
         typer.Option("--map", help="COLUMN=ATTRIBUTE; COLUMN= leaves the column out. Repeat it."),
     ] = None,
+    formula_guard: Annotated[
+        bool,
+        typer.Option(
+            "--formula-guard/--no-formula-guard",
+            help="Take off the apostrophes that exports put before formulas, or leave every text as it is.",
+        ),
+    ] = True,
     refused: Annotated[Path | None, typer.Option("--refused", help="A CSV file for the rows that are refused.")] = None,
 ) -> None:
     """Import contacts, values and list members from a file. The next tick takes them in."""
@@ -36,7 +43,9 @@ def import_(
     mapping = parse_mapping(map_ or [])
     if trigger_flows is None:
         trigger_flows = _asked()
-    done = project_of(context).import_contacts(file, trigger_flows=trigger_flows, list_name=list_name, mapping=mapping)
+    done = project_of(context).import_contacts(
+        file, trigger_flows=trigger_flows, list_name=list_name, mapping=mapping, formula_guard=formula_guard
+    )
     if refused is not None:
         write_refused(refused, done.refused)
     if options_of(context).json:

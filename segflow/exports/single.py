@@ -39,6 +39,8 @@ class Request:
     only: Kind = "members"
     at: str | datetime | None = None
     since: str | datetime | None = None
+    formula_guard: bool | None = None
+    """Apostrophes before what a spreadsheet would run; None: what segflow.yml says."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def export_segment(
         specs, warehouse, base, request.only, columns, request.format, matching=matching, order=order
     )
     rows = 0
-    with replacing(target) as partial, writer(request.format, partial, schema) as write:
+    guard = specs.settings.exports.formula_guard if request.formula_guard is None else request.formula_guard
+    with replacing(target) as partial, writer(request.format, partial, schema, formula_guard=guard) as write:
         for batch in batches:
             write(batch.drop_columns(KEY))
             rows += batch.num_rows

@@ -69,8 +69,8 @@ def _write_folder(specs: Specs, warehouse: Warehouse, files: list[Due], folder: 
     return sorted((replace(one, path=folder / one.path.name) for one in written), key=lambda one: one.path.name)
 
 
-def _shape(one: Due) -> tuple[str, str, tuple[str, ...]]:
-    return one.only, one.plan.format, one.plan.columns
+def _shape(one: Due) -> tuple[str, str, bool, tuple[str, ...]]:
+    return one.only, one.plan.format, one.plan.formula_guard, one.plan.columns
 
 
 def _write_alike(specs: Specs, warehouse: Warehouse, files: list[Due], folder: Path, tick_id: str) -> list[Export]:
@@ -90,7 +90,7 @@ def _write_alike(specs: Specs, warehouse: Warehouse, files: list[Due], folder: P
         for one in chunk:
             path = folder / one.name
             rows = 0
-            with writer(plan.format, path, schema) as write:
+            with writer(plan.format, path, schema, formula_guard=plan.formula_guard) as write:
                 if following is not None and following[0] == one.plan.segment:
                     for _, piece in following[1]:
                         write(piece)

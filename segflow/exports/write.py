@@ -10,13 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
+from segflow.exports.formulas import guarded
 from segflow.specs.exports import Format
 
 ROWS_AT_ONCE = 100_000
-
-# A spreadsheet runs a cell that starts like this; the quote makes it a text (OWASP, "CSV Injection"). Some take the
-# full-width forms for the same signs.
-_FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
 
 NUMBER = {b"segflow": b"number"}
 """The metadata of a column of texts that are numbers: none of them is a formula."""
@@ -25,21 +22,30 @@ Write = Callable[[pa.RecordBatch], None]
 
 
 @contextmanager
-def writer(file_format: Format, path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """A function that appends a batch of `schema` to `path`. JSON lines take batches of one column: the lines."""
-    open_one = {"csv": _csv, "parquet": _parquet, "jsonl": _lines}[file_format]
-    with open_one(path, schema) as write:
+def writer(file_format: Format, path: Path, schema: pa.Schema, *, formula_guard: bool = True) -> Iterator[Write]:
+    """A function that appends a batch of `schema` to `path`. JSON lines take batches of one column: the lines.
+
+    `formula_guard`: an apostrophe before texts of a CSV file that a spreadsheet would run; the other formats need none.
+    """
+    if file_format == "csv":
+        opened = _csv(path, schema, formula_guard)
+    else:
+        opened = _parquet(path, schema) if file_format == "parquet" else _lines(path, schema)
+    with opened as write:
         yield write
 
 
 @contextmanager
-def _csv(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """UTF-8, header, quotes where needed, empty cells for missing values, formulas neutralised."""
+def _csv(path: Path, schema: pa.Schema, formula_guard: bool) -> Iterator[Write]:
+    """UTF-8, header, quotes where needed, empty cells for missing values."""
     numbers = frozenset(field.name for field in schema if field.metadata == NUMBER)
-    cells = neutralised(schema.empty_table(), numbers).schema
+
+    def cells(table: pa.Table) -> pa.Table:
+        return as_cells(table, formula_guard=formula_guard, numbers=numbers)
+
     options = csv.WriteOptions(include_header=True, quoting_style="needed")
-    with csv.CSVWriter(path, cells, write_options=options) as file:
-        yield lambda batch: file.write_table(neutralised(pa.Table.from_batches([batch]), numbers))
+    with csv.CSVWriter(path, cells(schema.empty_table()).schema, write_options=options) as file:
+        yield lambda batch: file.write_table(cells(pa.Table.from_batches([batch])))
 
 
 @contextmanager
@@ -54,20 +60,9 @@ def _lines(path: Path, schema: pa.Schema) -> Iterator[Write]:
         yield lambda batch: file.writelines(batch.column(0).to_pylist())
 
 
-def neutralised(table: pa.Table, numbers: Collection[str] = ()) -> pa.Table:
-    """The table with a leading apostrophe before every text that a spreadsheet would run as a formula.
-
-    A list becomes one text with commas. The texts of `numbers` are left alone: -5 is no formula."""
-    columns = []
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if name in numbers:
-            columns.append(column)
-            continue
-        if pa.types.is_list(column.type):
-            column = pc.binary_join(column, ", ")
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            runs = pc.match_substring_regex(column, pattern=_FORMULA)
-            quoted = pc.binary_join_element_wise("'", column, "")
-            column = pc.if_else(runs, quoted, column)
-        columns.append(column)
-    return pa.table(columns, names=table.column_names)
+def as_cells(table: pa.Table, *, formula_guard: bool, numbers: Collection[str] = ()) -> pa.Table:
+    """The table as CSV holds it: a list becomes one text with commas, and with `formula_guard` no text is a formula.
+    The texts of the columns `numbers` are left alone: -5 is no formula."""
+    joined = [pc.binary_join(column, ", ") if pa.types.is_list(column.type) else column for column in table.columns]
+    flat = pa.table(joined, names=table.column_names)
+    return guarded(flat, numbers) if formula_guard else flat

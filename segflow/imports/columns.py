@@ -20,8 +20,10 @@ def parse_mapping(texts: Sequence[str]) -> Mapping:
     found = []
     for text in texts:
         column, separator, attribute = text.rpartition("=")
-        if not separator or not column:
-            raise InputError(f"--map {text}: write COLUMN=ATTRIBUTE, or COLUMN= to leave a column out")
+        if not separator:
+            raise InputError(
+                f"--map {text}: write COLUMN=ATTRIBUTE, or COLUMN= to leave a column out (= alone: one without a name)"
+            )
         found.append((column, attribute))
     return found
 
@@ -35,9 +37,10 @@ def targets(given: Given, catalog: Catalog, mapping: Mapping) -> dict[str, str]:
     problems = []
     for column, target in mapping:
         if column not in columns:
-            problems.append(
-                f"--map {column}={target}: {given.name} has no column {column}{did_you_mean(column, columns)}"
-            )
+            what = f"column {column}{did_you_mean(column, columns)}" if column else "column without a name"
+            problems.append(f"--map {column}={target}: {given.name} has no {what}")
+        elif target and columns.count(column) > 1:
+            problems.append(f"--map {column}={target}: {given.name} has several columns without a name")
         if target and target not in known:
             near = did_you_mean(target, known) or f"; there are {', '.join(known)}"
             problems.append(f"--map {column}={target}: there is no attribute {target}{near}")

@@ -49,16 +49,20 @@ def import_contacts(
     trigger_flows: bool,
     list_name: str | None = None,
     mapping: Mapping = (),
+    formula_guard: bool = True,
 ) -> Imported:
     """Check a file or table and record its good rows for the next tick, all of them or none.
 
-    It takes no lease. Raises InputError when the file, its header or the list is wrong, RunError when the stores cannot
-    be used.
+    `formula_guard`: see `read_file`. It takes no lease. Raises InputError when the file, its header or the list is
+    wrong, RunError when the stores cannot be used.
     """
     catalog = project.specs.catalog
     if list_name is not None:
         check_list(catalog, list_name)
-    given = given_table(source) if isinstance(source, pa.Table) else read_file(Path(source))
+    if isinstance(source, pa.Table):
+        given = given_table(source)
+    else:
+        given = read_file(Path(source), formula_guard=formula_guard)
     columns = targets(given, catalog, mapping)
     owned = any(name != CONTACT and catalog.contacts.attributes[name].written_by == "source" for name in columns)
     if owned and project.engine.exists():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,9 +12,13 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from segflow.errors import InputError
+from segflow.exports.formulas import unguarded
 from segflow.files import reason
 
 _DELIMITERS = ",;\t|"
+_MARK = b"\xef\xbb\xbf"
+# A line that Excel reads and writes before the header; other programs add quotes, or the other columns' separators.
+_SEP_LINE = re.compile(rb'"?sep=([!-~\t ])"?[,;\t|]*\r?\n', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -37,16 +42,22 @@ class Given:
     refused: list[Refused] = field(default_factory=list)
 
 
-def read_file(path: Path) -> Given:
-    """Read a .csv or .parquet file. Raises InputError when it cannot be read as one."""
-    readers = {".csv": _csv, ".parquet": _parquet}
-    if path.suffix.lower() not in readers:
+def read_file(path: Path, *, formula_guard: bool = True) -> Given:
+    """Read a .csv or .parquet file. Raises InputError when it cannot be read as one.
+
+    `formula_guard`: take the apostrophes that exports put before formulas off the texts of a .csv file again.
+    """
+    kind = path.suffix.lower()
+    if kind not in (".csv", ".parquet"):
         raise InputError(f"{path}: its name must end with .csv or .parquet, which says how it is read")
     try:
-        given = readers[path.suffix.lower()](path)
+        given = _csv(path) if kind == ".csv" else _parquet(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {reason(error)}") from error
-    names = given.rows.column_names
+    if kind == ".csv" and formula_guard:
+        given = replace(given, rows=unguarded(given.rows))
+    # Columns without a name can only be left out, all of them.
+    names = [name for name in given.rows.column_names if name]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"{path}: more than one column is called {twice[0]}; rename one")
     return given
@@ -67,14 +78,17 @@ def _parquet(path: Path) -> Given:
 
 
 def _csv(path: Path) -> Given:
-    raw = path.read_bytes()
     # What Excel calls "CSV UTF-8" begins with a mark that is no part of the first name.
-    head = raw.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].rstrip(b"\r")
+    raw = path.read_bytes().removeprefix(_MARK)
+    told = _SEP_LINE.match(raw)
+    raw = raw[told.end() :] if told else raw
+    head = raw.split(b"\n", 1)[0].rstrip(b"\r")
     try:
         header = head.decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not written in UTF-8; save it as CSV UTF-8") from error
-    delimiter = max(_DELIMITERS, key=lambda sign: (header.count(sign), -_DELIMITERS.index(sign)))
+    likely = max(_DELIMITERS, key=lambda sign: (header.count(sign), -_DELIMITERS.index(sign)))
+    delimiter = told[1].decode() if told else likely
     wrong: list[tuple[int, int, int, str]] = []
 
     def other_length(row: csv.InvalidRow) -> str:
@@ -92,10 +106,11 @@ def _csv(path: Path) -> Given:
         texts = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
         rows = csv.read_csv(io.BytesIO(raw), read, parse, texts)
     except (pa.ArrowException, ValueError) as error:
-        told = "it is not written in UTF-8; save it as CSV UTF-8" if "UTF8" in str(error) else _words(error)
-        raise InputError(f"cannot read {path}: {told}") from error
-    lines = _lines(rows, wrong)
-    start = dict(_wrong_lines(rows, wrong))
+        why = "it is not written in UTF-8; save it as CSV UTF-8" if "UTF8" in str(error) else _words(error)
+        raise InputError(f"cannot read {path}: {why}") from error
+    before = 1 if told else 0
+    lines = pc.add(_lines(rows, wrong), before)
+    start = {number: line + before for number, line in _wrong_lines(rows, wrong)}
     refused = [
         Refused(start[number], None, text[:100], f"the row has {actual} columns, the header has {expected}")
         for number, expected, actual, text in wrong

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv
 
-from segflow.exports.write import neutralised
+from segflow.exports.write import as_cells
 from segflow.files import replacing
 from segflow.imports.import_files import Refused
 
@@ -18,4 +18,4 @@ def write_refused(path: Path, rows: Sequence[Refused]) -> None:
     schema = pa.schema([("line", pa.int64()), *((name, pa.string()) for name in ("column", "value", "why"))])
     table = pa.Table.from_pylist([vars(one) for one in rows], schema=schema)
     with replacing(path) as partial:
-        csv.write_csv(neutralised(table), partial, csv.WriteOptions(quoting_style="needed"))
+        csv.write_csv(as_cells(table, formula_guard=True), partial, csv.WriteOptions(quoting_style="needed"))

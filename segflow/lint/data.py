@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,9 @@ from segflow.errors import RunError
 from segflow.lint.uses import CONTACT, source_words
 from segflow.segments.fact_models import label_rows, row_column, source_rows
 from segflow.segments.membership_models import contacts_query
-from segflow.segments.nodes import Source, Value
-from segflow.segments.sql import col, is_not_null, named, ref, select, text_literal, typed
+from segflow.segments.nodes import Constant, Source, Value
+from segflow.segments.one_of import FEW, is_in, rows_of
+from segflow.segments.sql import col, ident, is_not_null, named, ref, select, text_literal, typed
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
 from segflow.warehouse.base import python_rows, relation
@@ -46,6 +47,11 @@ class Data:
     def seen(self, source: Source, values: Iterable[Value], texts: Iterable[tuple[Value, str, bool]]) -> Seen | None:
         """Count the rows of a source, or the contacts; None when the query failed or took too long."""
         values, texts = list(dict.fromkeys(values)), list(dict.fromkeys(texts))
+        among: dict[tuple[Value, bool], list[str]] = {}
+        for value, text, fold in texts:
+            among.setdefault((value, fold), []).append(text)
+        many = {key: given for key, given in among.items() if len(given) > FEW}
+        texts = [(value, text, fold) for value, text, fold in texts if (value, fold) not in many]
         rows = self._rows(source, values)
         columns: list[exp.Expr] = [exp.Count(this=exp.Star()).as_("rows")]
         columns += [exp.Count(this=self._column(source, value)).as_(f"set {n}") for n, value in enumerate(values)]
@@ -61,11 +67,26 @@ class Data:
         if answer is None:
             return None
         [found] = answer
-        return Seen(
-            found["rows"],
-            {value: found[f"set {number}"] for number, value in enumerate(values)},
-            {key: found[f"equal {number}"] for number, key in enumerate(texts)},
-        )
+        equal = {key: found[f"equal {number}"] for number, key in enumerate(texts)}
+        for (value, fold), given in many.items():
+            present = self._present(source, value, given, fold)
+            if present is None:
+                return None
+            equal |= {(value, text, fold): int(text in present) for text in given}
+        return Seen(found["rows"], {value: found[f"set {number}"] for number, value in enumerate(values)}, equal)
+
+    def _present(self, source: Source, value: Value, given: Sequence[str], fold: bool) -> set[str] | None:
+        """Which of very many texts a value has in any row; None when it cannot be said."""
+        column = self._column(source, value)
+        rows = self._rows(source, [value]).subquery("looked_at", copy=False)
+        had = select([words.lower(column) if fold else column], rows, is_not_null(column.copy()))
+        each = rows_of([Constant(text, "text") for text in given], "text")
+        assert each is not None
+        text = exp.column("found")
+        named_each = exp.Subquery(this=each, alias=exp.TableAlias(this=ident("given"), columns=[ident("found")]))
+        where = is_in(words.lower(text.copy()) if fold else text.copy(), had)
+        found = self._ask(select([named(text, "found")], named_each, where), source_words(source))
+        return None if found is None else {row["found"] for row in found}
 
     def values(self, source: Source, value: Value) -> list[str]:
         """The different texts of a value, at most 500 of them."""

@@ -10,6 +10,7 @@ from segflow.lint.findings import Report
 from segflow.lint.uses import CONTACT, LabelUse, RowsUse, Use, ValueUse, uses
 from segflow.segments.bounds import Bound
 from segflow.segments.nodes import Source
+from segflow.segments.sentence import LISTED, listed
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.check_conditions import children
@@ -77,12 +78,17 @@ def _value(report: Report, data: Data, use: ValueUse, seen: Seen) -> None:
         _missing(report, use, use.test, seen)
     if by_flows:
         return
-    for text, loc in use.texts():
-        if not seen.equal[use.value, text, _folds(use)]:
-            known = data.values(use.source, use.value)
-            near = did_you_mean(text, known) or (f" (known: {', '.join(sorted(known))})" if len(known) <= 12 else "")
-            what = f"'{text}' was never seen in {use.what}{near}"
-            report.add(use.segment, "value-never-seen", loc, what, "mend the text, or remove it")
+    unseen = [(text, loc) for text, loc in use.texts() if not seen.equal[use.value, text, _folds(use)]]
+    if len(unseen) > LISTED:
+        some = listed([f"'{text}'" for text, _ in unseen])
+        what = f"{some} of {len(use.texts()):,} texts were never seen in {use.what}"
+        report.add(use.segment, "value-never-seen", unseen[0][1][:-1], what, "mend them, or remove them", key=True)
+        return
+    for text, loc in unseen:
+        known = data.values(use.source, use.value)
+        near = did_you_mean(text, known) or (f" (known: {', '.join(sorted(known))})" if len(known) <= 12 else "")
+        what = f"'{text}' was never seen in {use.what}{near}"
+        report.add(use.segment, "value-never-seen", loc, what, "mend the text, or remove it")
 
 
 def _written_by_flows(data: Data, use: ValueUse) -> bool:
@@ -96,7 +102,7 @@ def _missing(report: Report, use: ValueUse, test: o.Test, seen: Seen) -> None:
         return
     if _asks_whether_set(use):
         return
-    words = ", ".join(str(value) for value in operand) if isinstance(operand, list) else str(operand)
+    words = listed([str(value) for value in operand]) if isinstance(operand, list) else str(operand)
     if isinstance(operand, o.OtherAttribute):
         words = operand.attribute
     name = use.value.name

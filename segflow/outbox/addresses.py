@@ -6,7 +6,9 @@ import functools
 import re
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+
+from segflow.messages import ascii_domain
 
 _MEXICO = 52
 _OLD_MEXICAN_MOBILE = re.compile(r"1\d{10}")
@@ -18,18 +20,16 @@ class InvalidAddressError(ValueError):
 
 @functools.lru_cache(maxsize=10_000)
 def normal(channel: str, address: str) -> str:
-    """The address as it is handed to a sender: for email with an ASCII domain, for SMS in E.164.
+    """The address as it is handed to a sender: for email with an ASCII domain, for SMS in E.164. What stands before the
+    @ may have any letters; whether the provider takes them is for the sender to find out.
 
     Only the form is checked, nothing is looked up. Phone numbers need their country code and a possible length;
     whether a number is assigned is for the provider to say, because number plans change faster than libraries.
     Raises InvalidAddressError.
     """
     if channel == "email":
-        try:
-            found = validate_email(address.strip(), check_deliverability=False, test_environment=True)
-        except EmailNotValidError as error:
-            raise InvalidAddressError(str(error)) from error
-        return found.ascii_email or found.normalized
+        found = _email(address)
+        return found.ascii_email or f"{found.local_part}@{ascii_domain(found.domain)}"
     try:
         number = phonenumbers.parse(address, None)
     except phonenumbers.NumberParseException as error:
@@ -47,23 +47,46 @@ def normal(channel: str, address: str) -> str:
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
+def _email(address: str) -> ValidatedEmail:
+    try:
+        return validate_email(address.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise InvalidAddressError(str(error)) from error
+
+
 def comparable(channel: str, address: str) -> str:
     """A key that is equal for two ways to write one address. Never raises: a list of suppressions holds anything."""
     try:
-        return normal(channel, address).casefold() if channel in ("email", "sms") else address
+        if channel == "email":
+            # Stores hold this form: an address that is not ASCII before its @ has its domain in letters there.
+            found = _email(address)
+            return (found.ascii_email or found.normalized).casefold()
+        return normal(channel, address).casefold() if channel == "sms" else address
     except InvalidAddressError:
         return address.strip().casefold()
 
 
 def allowed(allowlist: list[str], channel: str, address: str) -> bool:
-    """Is the address on the allowlist of mode test? Entries: an address, `*@domain`, or the beginning of a URL."""
+    """Is the address on the allowlist of mode test? Entries: an address, `*@domain`, or the beginning of a URL.
+    Domains and addresses may be written in letters or as `xn--...`, in any case."""
     if channel == "webhook":
         return any(_below(address, entry) for entry in allowlist)
     key = comparable(channel, address)
+    domain = _domain(key.rpartition("@")[2])
     return any(
-        key.endswith(entry[1:].casefold()) if entry.startswith("*@") else comparable(channel, entry) == key
+        "@" in key and _domain(entry.strip()[2:]) == domain
+        if entry.strip().startswith("*@")
+        else comparable(channel, entry) == key
         for entry in allowlist
     )
+
+
+def _domain(text: str) -> str:
+    """The form in which two domains are compared; what is no domain is itself."""
+    try:
+        return ascii_domain(text)
+    except ValueError:
+        return text.casefold()
 
 
 def _below(url: str, prefix: str) -> bool:

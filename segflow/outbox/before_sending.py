@@ -119,8 +119,10 @@ class SendChecks:
                 exp.column("reason").isin(*NORMAL_ENDS).not_(),
             )
         )
+        # An attribute that this tick could not read is missing, which is not the same as a name that nobody knows.
+        missing = dict.fromkeys(self._specs.catalog.contacts.attributes)
         return (
-            {row["contact_id"]: row for row in self._warehouse.rows(contacts)},
+            {row["contact_id"]: {**missing, **row} for row in self._warehouse.rows(contacts)},
             {row["enrollment_id"]: row["reason"] for row in self._warehouse.rows(ends)},
         )
 

@@ -182,7 +182,10 @@ class Renderer:
 
 
 class _Contact:
-    """The contact's attributes. Not a dict: `contact.items` must be an attribute and not a method."""
+    """The contact's attributes. Not a dict: `contact.items` must be an attribute and not a method.
+
+    A name that the contact cannot have fails the message at once, before `default(...)` or `is defined` hide it.
+    """
 
     __slots__ = ("_values",)
 
@@ -193,7 +196,19 @@ class _Contact:
         if name in self._values:
             return self._values[name]
         known = list(self._values)
-        return jinja2.StrictUndefined(f"contact has no attribute {name}{did_you_mean(str(name), known)}")
+        raise jinja2.UndefinedError(f"contact has no attribute {name}{did_you_mean(str(name), known)}")
+
+    def __getattr__(self, name: str) -> Any:
+        """For the filter `attr`, which looks at no items. Names with underscores are Python's own."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def _whole(self, *_: object) -> NoReturn:
+        raise jinja2.UndefinedError("contact is no value: name an attribute, like contact.contact_id")
+
+    # Without these Python would print the object, and look for an end of the "sequence" that __getitem__ makes of it.
+    __str__ = __iter__ = __contains__ = _whole
 
 
 def _value(name: str, value: Any) -> Any:

@@ -25,11 +25,22 @@ _WIDE_PERCENT = re.compile(r"%[^A-Za-z%]*(\d{4}|\*)")
 
 
 class Missing(jinja2.Undefined):
-    """A contact attribute without a value: false in `if`, replaced by `default(...)`, an error when printed."""
+    """A contact attribute without a value: false in `if`, replaced by `default(...)`, an error when printed.
+
+    It equals nothing, another missing value included, as in conditions.
+    """
 
     __slots__ = ()
 
     __str__ = __iter__ = __len__ = jinja2.Undefined._fail_with_undefined_error
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    __hash__ = object.__hash__
 
 
 class Environment(SandboxedEnvironment):

@@ -135,11 +135,10 @@ def _safe(line: str) -> str:
 def indent(sql: str) -> str:
     """Indent the lines of a query, except those that start inside a text: their blanks are part of its value."""
     inside = {
-        at + offset + 1
+        match.start() + line.end()
         for match in _QUOTED.finditer(sql)
-        for at, found in ((match.start(), match.group()),)
-        for offset, character in enumerate(found)
-        if character == "\n"
+        if "\n" in match.group()
+        for line in re.finditer("\n", match.group())
     }
     lines: list[str] = []
     start = 0

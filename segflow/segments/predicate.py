@@ -32,6 +32,7 @@ from segflow.segments.nodes import (
     Sql,
     Value,
 )
+from segflow.segments.one_of import any_in, is_in, rows_of
 from segflow.segments.sql import bound_call, is_not_null, is_null, text_literal
 from segflow.specs.sql_expression import parse_expression
 from segflow.warehouse import words
@@ -137,6 +138,9 @@ def _compare(node: Compare, columns: Columns) -> exp.Expr:
         month, day = (exp.Extract(this=exp.Var(this=part), expression=subject.copy()) for part in ("month", "day"))
         number = exp.Add(this=exp.Mul(this=month, expression=exp.Literal.number(100)), expression=day)
         return exp.In(this=exp.Paren(this=number), expressions=[_operand(days, columns)])
+    many = rows_of(node.operands, node.subject.type, ignore_case=node.ignore_case) if node.operator == "in" else None
+    if many is not None:
+        return is_in(words.lower(subject) if node.ignore_case else subject, many)
     values = [_operand(operand, columns) for operand in node.operands]
     if node.ignore_case and node.operator != "matches":
         subject = words.lower(subject)
@@ -195,6 +199,9 @@ def _compare_list(node: Compare, columns: Columns) -> exp.Expr:
     if node.operator == "is_set":
         size = exp.Coalesce(this=exp.ArraySize(this=texts), expressions=[exp.Literal.number(0)])
         return exp.GT(this=size, expression=exp.Literal.number(0))
+    many = rows_of(node.operands, "text", ignore_case=node.ignore_case) if node.operator == "in" else None
+    if many is not None:
+        return any_in(words.list_lower(texts) if node.ignore_case else texts, many)
     values = [_operand(operand, columns) for operand in node.operands]
     if node.ignore_case:
         texts = words.list_lower(texts)

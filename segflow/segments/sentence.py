@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segflow.durations import Duration
@@ -43,7 +43,17 @@ _NODE_WORDS = {
 }  # fmt: skip
 
 
+LISTED = 12
+"""Up to so many values are named one by one."""
+_FIRST = 3
 _AS_THEY_ARE: Mapping[str, str] = {}
+
+
+def listed(words: Sequence[str], last: str = "and", joint: str = ", ") -> str:
+    """`a, b, c`; of very many only the first, and how many more there are: `a, b, c and 29,997 more`."""
+    if len(words) <= LISTED:
+        return joint.join(words)
+    return f"{joint.join(words[:_FIRST])} {last} {len(words) - _FIRST:,} more"
 
 
 def sentence(condition: Any, texts: Mapping[str, str] = _AS_THEY_ARE) -> list[str]:
@@ -133,7 +143,7 @@ def _test(subject: str, test: o.Test) -> str:
         return f"the anniversary of {subject} {when}"
     if name == "between":
         return f"{subject} is between {_value(operand[0])} and {_value(operand[1])}"
-    words = ", ".join(_value(value) for value in operand) if isinstance(operand, list) else _value(operand)
+    words = listed([_value(value) for value in operand]) if isinstance(operand, list) else _value(operand)
     return f"{subject} {_WORDS[name]} {words}{suffix}"
 
 
@@ -284,7 +294,7 @@ def node_words(node: Node) -> str:
                 return f"{name} is set"
             if node.operator == "anniversary":
                 return f"the anniversary of {name} comes in {node.operands[0].key.removeprefix('anniversaries ')}"  # type: ignore[union-attr]
-            words = " or ".join(_operand_words(operand) for operand in node.operands)
+            words = listed([_operand_words(operand) for operand in node.operands], "or", " or ")
             return f"{name} {_NODE_WORDS[node.operator]} {words}"
     return "a condition"
 

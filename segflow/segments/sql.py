@@ -156,6 +156,11 @@ def text_literal(value: str) -> exp.Expr:
     return exp.Paren(this=joined) if len(parts) > 1 else joined
 
 
+def as_escapes(document: str) -> str:
+    """A JSON document with the same characters as JSON escapes."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", document)
+
+
 def is_null(expression: exp.Expr) -> exp.Expr:
     return exp.Is(this=expression, expression=exp.null())
 
@@ -164,10 +169,11 @@ def is_not_null(expression: exp.Expr) -> exp.Expr:
     return exp.Is(this=expression, expression=exp.Not(this=exp.null()))
 
 
-def select(projections: Sequence[exp.Expr], table: exp.Expr, where: exp.Expr | None = None) -> exp.Select:
+def select(projections: Sequence[exp.Expr], table: exp.Expr | None, where: exp.Expr | None = None) -> exp.Select:
     """A query built without the copies that sqlglot's fluent methods make of everything they are given."""
     query = exp.Select(expressions=list(projections))
-    query.set("from_", exp.From(this=table))
+    if table is not None:
+        query.set("from_", exp.From(this=table))
     if where is not None:
         query.set("where", exp.Where(this=where))
     return query

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from segflow.errors import did_you_mean
-from segflow.messages import Channel
+from segflow.messages import Channel, is_address
 from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label, check_segment
@@ -147,7 +147,7 @@ class _Flow:
         self._channel("email", loc, email.sender)
         self._texts({"subject": email.subject, "text": email.text, "html": email.html}, loc)
         for key, value in (("from", email.from_), ("reply_to", email.reply_to)):
-            if value is not None and "@" not in value:
+            if value is not None and not is_address(value):
                 self.say((*loc, key), f"{key} must be an address, not '{value}'")
         if email.template is not None:
             template = self._template(email.template, loc)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from email.utils import parseaddr
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo, available_timezones
 
 from segflow.errors import did_you_mean
-from segflow.messages import CHANNELS
+from segflow.messages import CHANNELS, ascii_domain, is_address
 from segflow.specs.check_exports import check_export_settings
 from segflow.specs.check_values import check_span
 from segflow.specs.loaded import Loaded, Reporter
@@ -37,6 +37,7 @@ def check_settings(loaded: Loaded) -> None:
         say(("cadence",), f"'{settings.cadence}' is not a cron schedule: {problem}")
     if settings.delivery.mode == "test" and not settings.delivery.allowlist:
         say(("delivery", "mode"), "mode test sends to the allowlist only, and there is none: give delivery.allowlist")
+    _check_allowlist(say, settings.delivery.allowlist)
     check_span(say, settings.delivery.max_lateness, ("delivery", "max_lateness"))
     timeout = settings.sql_segments.timeout
     if timeout.months or not timeout.seconds:
@@ -46,11 +47,20 @@ def check_settings(loaded: Loaded) -> None:
         )
     for name, sender in settings.senders.items():
         from_: str | None = getattr(sender, "from_", None)  # a setting of whatever sends email
-        if from_ is not None and "@" not in parseaddr(from_)[1]:
+        if from_ is not None and not is_address(from_):
             say(("senders", name, "from"), f"'{from_}' is not an address: write Name <name@example.com>")
     for channel in CHANNELS:
         check_sender(say, getattr(settings.default_senders, channel), channel, ("default_senders", channel))
     check_export_settings(say, loaded)
+
+
+def _check_allowlist(say: Reporter, entries: Sequence[str]) -> None:
+    for number, entry in enumerate(entries):
+        if entry.strip().startswith("*@"):
+            try:
+                ascii_domain(entry.strip()[2:])
+            except ValueError as error:
+                say(("delivery", "allowlist", number), f"'{entry}' names no domain: {error}")
 
 
 def check_sender(say: Reporter, name: str, channel: str, loc: tuple[str | int, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol
@@ -20,6 +20,8 @@ from segflow.warehouse.engines import pattern_problem
 _ORDERED = ("number", "integer", "date", "timestamp", "text")
 _DAYS = ("before", "after", "on")
 _SPANS = ("within_last", "not_within_last", "within_next")
+_TOLD = 3
+"""So many wrong values of one list are told one by one."""
 _FOLDS = ("is", "is_not", "in", "not_in", *TEXT_OPERATORS)
 _LIST_OPERATORS = ("contains", "not_contains", "in", "not_in", "is_set", "is_not_set")
 _EXAMPLES = {
@@ -60,8 +62,7 @@ def check_test(
     if isinstance(operand, OtherAttribute):
         _check_other(say, operand.attribute, operator, kind, (*at, "attribute"), what, others)
     elif operator in ("in", "not_in"):
-        for index, value in enumerate(operand):
-            check_literal(say, value, "text" if kind == "list_of_text" else kind, (*at, index), what)
+        _check_each(say, operand, "text" if kind == "list_of_text" else kind, at, what)
     elif operator == "between":
         low, high = operand
         fine = [check_literal(say, value, kind, (*at, index), what) for index, value in enumerate(operand)]
@@ -77,6 +78,18 @@ def check_test(
             check_span(say, operand.within_next, (*at, "within_next"), whole_days=True)
     elif operator not in ("is_set", "is_not_set", *TEXT_OPERATORS):
         check_literal(say, operand, "date" if operator == "on" else kind, at, what)
+
+
+def _check_each(say: Say, values: Sequence[Any], kind: ValueType, at: Loc, what: str) -> None:
+    """Report the first values that cannot be of type `kind`, and how many more there are: one mistake is often made in
+    all of a list."""
+    wrong = [index for index, value in enumerate(values) if not fits(value, kind)]
+    told = wrong[:_TOLD] if len(wrong) > _TOLD + 1 else wrong
+    for index in told:
+        check_literal(say, values[index], kind, (*at, index), what)
+    if len(wrong) > len(told):
+        more = len(wrong) - len(told)
+        say((*at, wrong[len(told)]), f"{more:,} more of these {len(values):,} values are wrong in this way")
 
 
 def _check_other(

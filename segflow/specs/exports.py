@@ -47,6 +47,8 @@ class SegmentExport(SpecModel):
     """The first tick of each hour, day, week (from Monday) or month of the project's time zone; or every tick."""
     only: Only | None = None
     """The present members; the entries, or the exits, since the export before. A list makes one file for each."""
+    formula_guard: bool | None = None
+    """CSV: an apostrophe before every text that a spreadsheet would run as a formula. `segflow import` takes it off."""
 
 
 class ExportSettings(SpecModel):
@@ -59,6 +61,8 @@ class ExportSettings(SpecModel):
     """The first tick of each hour, day, week (from Monday) or month of the project's time zone; or every tick."""
     only: Only = "members"
     """The present members; the entries, or the exits, since the export before. A list makes one file for each."""
+    formula_guard: bool = True
+    """CSV: an apostrophe before every text that a spreadsheet would run as a formula. `segflow import` takes it off."""
     segments: Annotated[
         Annotated[Literal["all"], Tag("<text>")] | Annotated[list[Identifier], Tag("<list>")],
         Discriminator(
@@ -76,6 +80,7 @@ class ExportPlan:
     path: str
     columns: tuple[str, ...]
     format: Format
+    formula_guard: bool
     every: Period
     only: tuple[Kind, ...]
 
@@ -89,4 +94,4 @@ def plan_of(segment: str, project: ExportSettings, own: SegmentExport | None) ->
     changed = {name: getattr(own, name) for name in own.model_fields_set} if own is not None else {}
     found = project.model_copy(update=changed)
     only = (found.only,) if isinstance(found.only, str) else tuple(found.only)
-    return ExportPlan(segment, found.path, tuple(found.columns), found.format, found.every, only)
+    return ExportPlan(segment, found.path, tuple(found.columns), found.format, found.formula_guard, found.every, only)

@@ -120,7 +120,7 @@ def _empty(source: SpecFile) -> Iterator[Path]:
                 continue
             if child.value is None and isinstance(key, str):
                 yield (*loc, key)
-            else:
+            elif child.children:
                 stack.append(((*loc, key), child))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ MAX_COPIES = 20_000
 _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUE = {"true", "True", "TRUE"}
 _FALSE = {"false", "False", "FALSE"}
+_WORDS = _NULL | _TRUE | _FALSE
+_LETTERS = frozenset(string.ascii_letters)
 _INT = re.compile(r"[-+]?[0-9]+")
 _OCTAL = re.compile(r"0o[0-7]+")
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
@@ -220,6 +223,8 @@ class _Builder:
         """A value written without quotes, after the YAML 1.2 core rules."""
         if text in _NULL:
             return None
+        if text[0] in _LETTERS and text not in _WORDS:
+            return text
         if text in _TRUE:
             return True
         if text in _FALSE:

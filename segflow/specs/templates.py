@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-from jinja2 import nodes
 
 from segflow.errors import InputError, Issue, did_you_mean
+from segflow.messages import is_address
 from segflow.specs.spec_file import Node, parse_spec_file, read_text
-
-CONTEXT: dict[str, frozenset[str] | None] = {
-    "contact": None,
-    "flow": frozenset({"id", "description"}),
-    "segment": frozenset({"id"}),
-    "enrollment": frozenset({"id", "enrolled_at"}),
-    "step": frozenset(),
-    "as_of": None,
-}
-"""The names that a template may use, with what each of them has; None: anything (contact: the catalog says what)."""
+from segflow.specs.template_names import name_problems
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _SETTINGS = ("subject", "reply_to")
 _ENVIRONMENT = jinja2.Environment(autoescape=True)
-_GLOBALS = frozenset(_ENVIRONMENT.globals)
 
 
 @dataclass(frozen=True)
@@ -122,6 +112,8 @@ def _setting(file: str, key: str, node: Node, place: tuple[int, int], part: _Par
         ]
     if not isinstance(node.value, str):
         return [Issue(file, *node.place, f"{key} must be a text; put it in quotes")]
+    if key == "reply_to" and not is_address(node.value):
+        return [Issue(file, *node.place, f"reply_to must be an address, not '{node.value}'")]
     part.settings[key], part.places[key] = node.value, node.place
     return []
 
@@ -160,40 +152,4 @@ def check_text(
         return [at(error.lineno, f"the template is not valid: {error.message}")]
     except (jinja2.TemplateError, RecursionError, ValueError, SyntaxError) as error:
         return [at(1, f"the template is not valid: {error}")]
-    return [at(line, message) for line, message in _names(tree, attributes)]
-
-
-def _names(tree: nodes.Template, attributes: Collection[str]) -> Iterator[tuple[int, str]]:
-    for kind in (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends):
-        for node in tree.find_all(kind):
-            yield node.lineno, "templates cannot include, import or extend others"
-    known = {"contact_id", *attributes}
-    own = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")}
-    own |= (
-        {node.name for node in tree.find_all(nodes.Macro)} | _GLOBALS | {"loop", "caller", "varargs", "kwargs", "self"}
-    )
-    for name in tree.find_all(nodes.Name):
-        if name.ctx != "load" or name.name in own or name.name in CONTEXT:
-            continue
-        if name.name in known:
-            yield name.lineno, f"{name.name} is an attribute of the contact: write contact.{name.name}"
-        else:
-            hint = did_you_mean(name.name, list(CONTEXT)) or f"; there are {', '.join(CONTEXT)}"
-            yield name.lineno, f"unknown name {name.name}{hint}"
-    for line, holder, attribute in _accesses(tree):
-        if holder in own:
-            continue
-        fields = known if holder == "contact" else CONTEXT.get(holder)
-        if fields is not None and attribute not in fields:
-            what = "the catalog has no attribute" if holder == "contact" else f"{holder} has no"
-            yield line, f"{holder}.{attribute}: {what} {attribute}{did_you_mean(attribute, sorted(fields))}"
-
-
-def _accesses(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
-    """`contact.city` and `contact['city']` as (line, "contact", "city")."""
-    for access in tree.find_all(nodes.Getattr):
-        if isinstance(access.node, nodes.Name):
-            yield access.lineno, access.node.name, access.attr
-    for item in tree.find_all(nodes.Getitem):
-        if isinstance(item.node, nodes.Name) and isinstance(item.arg, nodes.Const) and isinstance(item.arg.value, str):
-            yield item.lineno, item.node.name, item.arg.value
+    return [at(line, message) for line, message in name_problems(tree, attributes)]

@@ -108,6 +108,10 @@ class Words(ABC):
     @abstractmethod
     def list_rows(self, *values: exp.Expr) -> exp.Expr: ...
     @abstractmethod
+    def list_items(self, values: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def json_list(self, document: exp.Expr, kind: exp.DataType) -> exp.Expr: ...
+    @abstractmethod
     def first_by(self, value: exp.Expr, where: exp.Expr, *order: exp.Expr) -> exp.Expr: ...
 
 
@@ -262,6 +266,16 @@ def list_overlaps(texts: exp.Expr, others: Sequence[exp.Expr]) -> exp.Expr:
 def list_rows(values: Sequence[exp.Expr]) -> exp.Expr:
     """A projection that makes a row of each value."""
     return _word("list_rows", *values)
+
+
+def list_items(values: exp.Expr) -> exp.Expr:
+    """A projection that makes a row of each element of a list."""
+    return _word("list_items", values)
+
+
+def json_list(document: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    """A list of `kind` from the text of a JSON array of texts. Each of them can be read as that."""
+    return _word("json_list", document, kind)
 
 
 def first_by(value: exp.Expr, order: Sequence[exp.Ordered], where: exp.Expr | None = None) -> exp.Expr:

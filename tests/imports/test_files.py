@@ -80,6 +80,16 @@ GOOD: dict[str, tuple[str, Rows]] = {
         ],
     ),
     "no rows": ("contact_id,city\n", []),
+    "guards against formulas": (
+        "contact_id,city\n'+491,'=Rome\n''-5,'tis\n' +1,''\n",
+        [{"contact_id": "+491", "city": "=Rome"}, {"contact_id": "'-5", "city": "'tis"}, {"contact_id": "' +1", "city": "''"}],
+    ),
+    "a guarded number": ("contact_id,age\na,'-5\n", [{"contact_id": "a", "age": "-5.0"}]),
+    "a line sep=": ("sep=;\ncontact_id;city\na;Rome, Italy\n", [{"contact_id": "a", "city": "Rome, Italy"}]),
+    "a line sep= of Windows, with a mark": ("\ufeffSEP=,\r\ncontact_id,city\r\na,Rome; x\r\n", [{"contact_id": "a", "city": "Rome; x"}]),
+    "a line sep= in quotes": ('"sep=;";\ncontact_id;city\na;Rome\n', [{"contact_id": "a", "city": "Rome"}]),
+    "a line sep= against the header": ("sep=#\ncontact_id#city\na,b#Rome\n", [{"contact_id": "a,b", "city": "Rome"}]),
+    "a line sep= with a tab": ("sep=\t\ncontact_id\tcity\na\tRome\n", [{"contact_id": "a", "city": "Rome"}]),
 }  # fmt: skip
 
 
@@ -108,6 +118,8 @@ BAD_ROWS: dict[str, tuple[str, str]] = {
     "the first of several faults": ("contact_id,age,visits\na,x,y\n", "2 age x: is not a number"),
     "a row that is too short": ("contact_id,city,age\na,Rome\n", "2 None a,Rome: the row has 2 columns, the header has 3"),
     "a row that is too long": ("contact_id,city\n\na,Rome,1\n", "3 None a,Rome,1: the row has 3 columns, the header has 2"),
+    "below a line sep=": ("sep=;\ncontact_id;age\na;x\n", "3 age x: is not a number"),
+    "too short below a line sep=": ("sep=;\ncontact_id;age\na\n", "3 None a: the row has 1 columns, the header has 2"),
     "below line breaks": ('contact_id,city,age\na,"Rome\nItaly\n",1\n"x\ny"\nb,Bonn,x\n', "7 age x: is not a number"),
 }  # fmt: skip
 
@@ -145,6 +157,9 @@ BAD_FILES: dict[str, tuple[str | bytes, str, str]] = {
     "a name twice": ("contact_id,city,city\n", "", "more than one column is called city; rename one"),
     "two columns for one attribute": ("contact_id,city,town\n", "town=city", r"columns (town and city|city and town) both hold city; leave one out"),
     "a list of texts": ("contact_id,hobbies\n", "", "hobbies is a list_of_text, which cannot be imported; leave column hobbies out"),
+    "several columns without a name": ("contact_id,city,,\n", "", "column number 3, which.*--map '='.*column number 4, which"),
+    "a mapping of several columns without a name": ("contact_id,,\n", "=city", "--map =city: fair.csv has several columns without a name"),
+    "a mapping of no column without a name": ("contact_id,city\n", "=", "--map =: fair.csv has no column without a name"),
     "a mapping without a sign": ("contact_id\n", "city", "--map city: write COLUMN=ATTRIBUTE"),
     "a mapping of no column": ("contact_id,city\n", "cty=city", r"--map cty=city: fair.csv has no column cty \(did you mean city\?\)"),
     "a mapping to no attribute": ("contact_id,Ort\n", "Ort=ciyt", r"there is no attribute ciyt \(did you mean city\?\)"),
@@ -173,6 +188,25 @@ def test_columns_by_other_names(tmp_path: Path) -> None:
     content = "Nr,Ort,Notes\na,Rome,x\n"
     good, refused = checked(tmp_path, content, "Nr=contact_id Ort=city Notes=")
     assert (good, refused) == ([{"contact_id": "a", "city": "Rome"}], [])
+
+
+@pytest.mark.parametrize("ends", [",", ",,", ',"",'])
+def test_columns_without_a_name_are_left_out(tmp_path: Path, ends: str) -> None:
+    content = f"contact_id,city{ends}\na,Rome{ends}\nb,Bonn{ends}\n{ends}{','}\n"
+    good, refused = checked(tmp_path, content, "=")
+    assert (good, refused) == ([{"contact_id": "a", "city": "Rome"}, {"contact_id": "b", "city": "Bonn"}], [])
+
+
+def test_a_column_without_a_name_can_be_an_attribute(tmp_path: Path) -> None:
+    assert checked(tmp_path, "contact_id,\na,Rome\n", "=city") == ([{"contact_id": "a", "city": "Rome"}], [])
+
+
+def test_apostrophes_can_stay(tmp_path: Path) -> None:
+    path = tmp_path / "fair.csv"
+    path.write_text("contact_id,city\na,'=Rome\n")
+    assert read_file(path, formula_guard=False).rows["city"].to_pylist() == ["'=Rome"]
+    parquet.write_table(pa.table({"city": ["'=Rome"]}), tmp_path / "fair.parquet")
+    assert read_file(tmp_path / "fair.parquet").rows["city"].to_pylist() == ["'=Rome"]
 
 
 def test_a_parquet_file_with_types(tmp_path: Path) -> None:

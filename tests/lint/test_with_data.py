@@ -181,3 +181,29 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert run(tmp_path, monkeypatch=monkeypatch) == 0
     assert capsys.readouterr().out == f"{skipped}Nothing to report.\n"
     assert run(tmp_path, "t", monkeypatch=monkeypatch) == 2
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_very_many_values_are_asked_in_one_query_and_told_in_one_line(world: World, fold: bool) -> None:
+    unseen = [f"Nowhere {n}" for n in range(300)]
+    seen = ["LONDON" if fold else "London", "Paris"]
+    where = {"attribute": "city", "in": [*unseen, *seen], **({"ignore_case": True} if fold else {})}
+    [(rule, column, what)] = found(world, where)
+    assert (rule, column) == ("value-never-seen", at(where, "in"))
+    told = "'Nowhere 0', 'Nowhere 1', 'Nowhere 2' and 297 more of 302 texts were never seen in attribute city"
+    assert what == told
+
+
+def test_a_few_unseen_among_very_many_are_told_one_by_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("segflow.lint.data", "segflow.segments.one_of"):
+        monkeypatch.setattr(f"{module}.FEW", 0)
+    where = {"attribute": "city", "in": ["London", "Pariss", "Paris"]}
+    assert [what for rule, _, what in found(world, where) if rule == "value-never-seen"] == [
+        "'Pariss' was never seen in attribute city (did you mean Paris?)"
+    ]
+
+
+def test_missing_values_of_very_many(world: World) -> None:
+    where = {"attribute": "city", "not_in": ["London", "Paris", *(f"Nowhere {n}" for n in range(300))]}
+    [what] = [what for rule, _, what in found(world, where) if rule == "missing-values"]
+    assert what == "5 of 20 contacts have no city and match not_in London, Paris, Nowhere 0 and 299 more"

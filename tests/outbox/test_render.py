@@ -16,7 +16,7 @@ from segflow.outbox.render import Renderer, RenderError
 
 from .conftest import AS_OF, planned
 
-ANA = {"contact_id": "c1", "name": "Ana <b>", "city": None, "items": 3, "born": datetime(2000, 1, 2)}
+ANA = {"contact_id": "c1", "name": "Ana <b>", "city": None, "town": None, "items": 3, "born": datetime(2000, 1, 2)}
 
 
 def render(tmp_path: Path, channel: str, content: dict[str, Any]) -> Any:
@@ -80,6 +80,14 @@ GOOD = {
     "missing with default": ("{{ contact.city | default('there') }}", "there"),
     "missing in if": ("{% if contact.city %}x{% else %}no city{% endif %}", "no city"),
     "missing compared": ("{{ contact.city == 'London' }}", "False"),
+    "missing compared with missing": ("{{ contact.city == contact.town }} {{ contact.city != contact.town }}",
+                                      "False True"),
+    "missing compared with itself": ("{{ contact.city == contact.city }} {{ contact.city in [contact.town] }}",
+                                     "False False"),
+    "missing is not": ("{{ contact.city != 'London' }} {{ contact.city is defined }}", "True False"),
+    "attribute by a filter": ("{{ contact | attr('name') }} {{ [contact] | map(attribute='items') | list }}",
+                              "Ana <b> [3]"),
+    "whether there is a contact": ("{% if contact %}yes{% endif %}", "yes"),
     "attribute named like a method": ("{{ contact.items + 1 }}", "4"),
     "time": ("{{ contact.born.strftime('%d.%m.') }} {{ enrollment.enrolled_at.isoformat() }}",
              "02.01. 2026-03-01T09:00:00+00:00"),
@@ -101,6 +109,23 @@ BAD = {
     "missing in loop": ("{% for c in contact.city %}{% endfor %}", "contact.city is missing"),
     "missing compared by size": ("{{ contact.city < 3 }}", "contact.city is missing"),
     "unknown": ("{{ contact.nam }}", "contact has no attribute nam (did you mean name?)"),
+    "unknown with default": ("{{ contact.nam | default('x') }}", "contact has no attribute nam (did you mean name?)"),
+    "unknown by a computed name": (
+        "{% set k = 'na' %}{{ contact[k ~ 'm'] | default('x') }}",
+        "contact has no attribute nam (did you mean name?)",
+    ),
+    "unknown in a filter": (
+        "{{ contact | attr('nam') | default('x') }}",
+        "contact has no attribute nam (did you mean name?)",
+    ),
+    "unknown in a map": (
+        "{{ [contact] | map(attribute='nam', default='x') | list }}",
+        "contact has no attribute nam (did you mean name?)",
+    ),
+    "unknown but defined": ("{{ contact.nam is defined }}", "contact has no attribute nam (did you mean name?)"),
+    "the whole contact": ("{{ contact }}", "contact is no value: name an attribute"),
+    "a loop over the contact": ("{% for c in contact %}{% endfor %}", "contact is no value: name an attribute"),
+    "something in the contact": ("{{ 'name' in contact }}", "contact is no value: name an attribute"),
     "unknown in if": ("{% if contact.nam %}{% endif %}", "contact has no attribute nam"),
     "unknown name": ("{{ kontact.name }}", "'kontact' is undefined"),
     "syntax": ("a\n{% if %}", "flow welcome, step hello, text, line 2: Expected an expression"),

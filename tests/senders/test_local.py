@@ -60,6 +60,16 @@ def test_a_mailbox_that_cannot_be_written_is_a_configuration_error(tmp_path: Pat
         sender.send(MESSAGES["sms"])
 
 
+def test_a_mailbox_holds_an_address_with_other_letters_as_it_is(tmp_path: Path) -> None:
+    message = Email(**COMMON, to="jörg@bücher.example", subject="Hi", text="Hello")
+    with MailboxSender("mailbox", tmp_path, "Zoë <zoë@shop.example.com>") as sender:
+        sender.send(message)
+    [file] = tmp_path.rglob("*.eml")
+    lines = file.read_bytes().decode().split("\r\n")
+    assert "To: jörg@xn--bcher-kva.example" in lines
+    assert "From: =?utf-8?q?Zo=C3=AB?= <zoë@shop.example.com>" in lines
+
+
 def test_console_prints_one_line_whatever_the_message_holds(capsys: pytest.CaptureFixture[str]) -> None:
     with ConsoleSender("console") as sender:
         sender.send(Sms(**COMMON, to="+442079460018", text="a\nb\x1b[31m é"))

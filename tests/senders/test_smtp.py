@@ -86,6 +86,41 @@ def test_a_sharp_s_in_the_domain_of_the_sender_stays_a_letter() -> None:
     assert inbox.envelopes[0].mail_from == "hello@xn--strae-oqa.example"
 
 
+UTF8 = {
+    "to": ({"to": "jörg@bücher.example"}, "shop@shop.example.com", "jörg@xn--bcher-kva.example"),
+    "from": ({"sender_address": "Zoë <zoë@bücher.example>"}, "zoë@xn--bcher-kva.example", "ana@shop.example.com"),
+    "reply to": ({"reply_to": "zoë@bücher.example"}, "shop@shop.example.com", "ana@shop.example.com"),
+}
+
+
+@pytest.mark.parametrize(("changes", "mail_from", "to"), UTF8.values(), ids=UTF8)
+def test_an_address_with_other_letters_goes_to_a_server_that_takes_it(
+    changes: dict[str, str], mail_from: str, to: str
+) -> None:
+    with smtp_server(enable_SMTPUTF8=True) as (inbox, port), sender(port) as smtp:
+        smtp.send(mail(**changes))
+        smtp.send(mail(message_id="m2"))
+    first, second = inbox.envelopes
+    assert (first.mail_from, first.rcpt_tos, first.smtp_utf8) == (mail_from, [to], True)
+    assert (second.mail_from, second.smtp_utf8) == ("shop@shop.example.com", False)
+    got = email.message_from_bytes(first.content, policy=email.policy.SMTPUTF8)
+    assert got["To"] == to
+    assert got["From"].addresses[0].addr_spec.encode("ascii", "surrogateescape").decode() == mail_from
+    assert got["From"].addresses[0].display_name == ("Zoë" if "zoë" in mail_from else "Shop")
+    if "reply_to" in changes:
+        assert got["Reply-To"] == "zoë@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("changes", [changes for changes, *_ in UTF8.values()], ids=list(UTF8))
+def test_an_address_with_other_letters_is_kept_from_a_server_that_does_not_take_it(changes: dict[str, str]) -> None:
+    with smtp_server(enable_SMTPUTF8=False) as (inbox, port), sender(port) as smtp:
+        with pytest.raises(PermanentError, match="does not offer SMTPUTF8"):
+            smtp.send(mail(**changes))
+        smtp.send(mail(message_id="m2"))
+    assert [one.mail_from for one in inbox.envelopes] == ["shop@shop.example.com"]
+    assert len({id(session) for session in inbox.sessions}) == 1
+
+
 def test_what_arrives() -> None:
     text = "line one\n.dot\n..dots\nFrom here\nGrüße " + "x" * 2000
     with smtp_server() as (inbox, port), sender(port) as smtp:

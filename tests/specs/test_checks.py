@@ -393,6 +393,9 @@ SETTINGS_CASES = {
     "default sender": ("default_senders: {email: mial}", "1:26: there is no sender mial; senders are set up in segflow.yml"),
     "allowlist": ("delivery: {mode: test}", "1:18: mode test sends to the allowlist only, and there is none: give delivery.allowlist"),
     "mode": ("delivery: {mode: tset}", "1:18: mode cannot be the text 'tset': expected simulate, test or live (did you mean test?)"),
+    "allowed domain": ("delivery: {mode: test, allowlist: [ana@a.example, '*@m\u00fcl ler.example']}", "1:51: '*@m\u00fcl ler.example' names no domain: Codepoint U+0020 at position 4 of 'm\u00fcl ler' not allowed"),
+    "sender's from": ("senders: {m: {type: mailbox, from: 'Ana <ana@>'}}", "1:36: 'Ana <ana@>' is not an address: write Name <name@example.com>"),
+    "sender's from, its domain": ("senders: {m: {type: mailbox, from: ana@xn--zzzzzzzz999.example}}", "1:36: 'ana@xn--zzzzzzzz999.example' is not an address: write Name <name@example.com>"),
     "export column": ("exports: {columns: [contact_id, emial]}", "1:33: there is no attribute emial (did you mean email?)"),
     "export segment": ("exports: {segments: [tee]}", "1:22: there is no segment tee (did you mean tea?)"),
     "export format": ("exports: {format: json}", "1:19: format cannot be the text 'json': expected csv, parquet or jsonl (did you mean jsonl?)"),
@@ -427,3 +430,13 @@ def test_settings(tmp_path: Path, settings: str, expected: str) -> None:
 @pytest.mark.parametrize("cadence", ["*/15 0-6 1,15 * mon-fri", "0 0 * jan-mar/2 7", "5 4 * * sun"])
 def test_schedules_that_are_fine(tmp_path: Path, cadence: str) -> None:
     assert messages(tmp_path, settings=f"cadence: '{cadence}'\n") == []
+
+
+@pytest.mark.parametrize(("number", "told"), [(4, 4), (5, 4), (30_000, 4)])
+def test_a_mistake_in_all_of_a_list_is_told_a_few_times(tmp_path: Path, number: int, told: int) -> None:
+    codes = "".join(f"\n    - {1000 + n}" for n in range(number))
+    found = messages(tmp_path, segments__x=f"where:\n  attribute: city\n  in:\n    - tea{codes}\n")
+    assert len(found) == told
+    assert found[0] == "x.yml:5:7: city takes a text (in quotes), not the number 1000: put it in quotes, '1000'"
+    more = f"x.yml:8:7: {number - 3:,} more of these {number + 1:,} values are wrong in this way"
+    assert (found[-1] == more) is (number > 4)

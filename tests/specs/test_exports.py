@@ -13,11 +13,13 @@ from tests.specs.helpers import messages, project
 
 EVERYONE = "where: {everyone: true}\n"
 PLANS: dict[str, tuple[str, str, ExportPlan | None]] = {
-    "the project's": ("", "", ExportPlan("tea", "exports", ("contact_id",), "csv", "tick", ("members",))),
-    "changed for all": ("exports: {format: parquet, every: day, only: [entered]}", "", ExportPlan("tea", "exports", ("contact_id",), "parquet", "day", ("entered",))),
-    "changed for one": ("exports: {format: parquet, every: day}", "export: {path: ~/crm, format: jsonl, only: exited, columns: [contact_id, exited_at]}", ExportPlan("tea", "~/crm", ("contact_id", "exited_at"), "jsonl", "day", ("exited",))),
+    "the project's": ("", "", ExportPlan("tea", "exports", ("contact_id",), "csv", True, "tick", ("members",))),
+    "changed for all": ("exports: {format: parquet, every: day, only: [entered]}", "", ExportPlan("tea", "exports", ("contact_id",), "parquet", True, "day", ("entered",))),
+    "changed for one": ("exports: {format: parquet, every: day}", "export: {path: ~/crm, format: jsonl, only: exited, columns: [contact_id, exited_at]}", ExportPlan("tea", "~/crm", ("contact_id", "exited_at"), "jsonl", True, "day", ("exited",))),
+    "without its guard": ("exports: {formula_guard: false}", "", ExportPlan("tea", "exports", ("contact_id",), "csv", False, "tick", ("members",))),
+    "without the guard for one": ("", "export: {formula_guard: false}", ExportPlan("tea", "exports", ("contact_id",), "csv", False, "tick", ("members",))),
     "not chosen": ("exports: {segments: []}", "", None),
-    "chosen by itself": ("exports: {segments: []}", "export: {every: month}", ExportPlan("tea", "exports", ("contact_id",), "csv", "month", ("members",))),
+    "chosen by itself": ("exports: {segments: []}", "export: {every: month}", ExportPlan("tea", "exports", ("contact_id",), "csv", True, "month", ("members",))),
 }  # fmt: skip
 
 
@@ -30,8 +32,10 @@ def test_plans(tmp_path: Path, settings: str, own: str, expected: ExportPlan | N
 
 
 WRONG: dict[str, tuple[str, str]] = {
-    "key": ("export: {folder: x}", "tea.yml:2:10: unknown key folder; known here: path, columns, format, every, only"),
+    "key": ("export: {folder: x}", "tea.yml:2:10: unknown key folder; known here: path, columns, format, every, only, formula_guard"),
     "format": ("export: {format: xlsx}", "tea.yml:2:18: format cannot be the text 'xlsx': expected csv, parquet or jsonl"),
+    "guard": ("export: {formula_guard: maybe}", "tea.yml:2:25: formula_guard must be true or false, not the text 'maybe'"),
+    "misspelt guard": ("export: {formula_gard: false}", "tea.yml:2:10: unknown key formula_gard (did you mean formula_guard?)"),
     "column": ("export: {columns: [contact_id, emial]}", "tea.yml:2:32: there is no attribute emial (did you mean email?)"),
     "column twice": ("export: {columns: [city, city]}", "tea.yml:2:26: city is given twice"),
     "column of other rows": ("export: {columns: [contact_id, cause]}", "tea.yml:2:32: cause goes with only: entered, not with members"),
@@ -61,6 +65,8 @@ def test_places_in_a_sql_segment(tmp_path: Path) -> None:
 
 
 def test_a_file_leaves_out_what_its_rows_cannot_have() -> None:
-    plan = ExportPlan("tea", "x", ("contact_id", "exited_at", "city", "cause"), "csv", "tick", ("entered", "exited"))
+    plan = ExportPlan(
+        "tea", "x", ("contact_id", "exited_at", "city", "cause"), "csv", True, "tick", ("entered", "exited")
+    )
     assert plan.columns_of("entered", ["city"]) == ("contact_id", "city", "cause")
     assert plan.columns_of("exited", ["city"]) == ("contact_id", "exited_at", "city", "cause")

@@ -274,6 +274,8 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "list_contains not": (w.list_contains(texts("a", "b"), text("c")), False),
     "list_overlaps": (w.list_overlaps(texts("a", "b"), [text("c"), text("b")]), True),
     "list_overlaps not": (w.list_overlaps(texts("a", "b"), [text("c")]), False),
+    "json_list": (w.json_list(text('["a", "\\u0007é"]'), exp.DataType.build("text")), ["a", "\aé"]),
+    "json_list of numbers": (w.json_list(text('["1", "-2"]'), exp.DataType.build("bigint")), [1, -2]),
     "a word in a word": (w.list_contains(w.list_lower(texts("A")), w.lower(text("A"))), True),
 }
 
@@ -286,7 +288,7 @@ def words_of_python() -> set[str]:
 def test_every_word_has_a_form_and_a_meaning() -> None:
     made_of_others = {"local_day"}
     assert words_of_python() - made_of_others == w.Words.__abstractmethods__
-    rows = {"average", "first_by", "list_rows"}
+    rows = {"average", "first_by", "list_rows", "list_items"}
     assert {name.split(",")[0].split(":")[0].split(" ")[0] for name in MEANINGS} - {"a"} == words_of_python() - rows
 
 
@@ -318,6 +320,11 @@ def test_list_rows(warehouse: Warehouse) -> None:
         "(select 'b' as x) as t"
     )
     assert [row["found"] for row in warehouse.rows(query)] == ["a", "b", None]
+
+
+def test_list_items(warehouse: Warehouse) -> None:
+    items = w.list_items(w.list_of_text(text('["a", "b", "a"]')))
+    assert [row["found"] for row in warehouse.rows(exp.select(items.as_("found")))] == ["a", "b", "a"]
 
 
 def test_a_query_keeps_its_words(engine: Engine) -> None:

@@ -123,6 +123,13 @@ class DuckDBWords(Words):
     def list_rows(self, *values: exp.Expr) -> exp.Expr:
         return exp.Explode(this=exp.Array(expressions=list(values)))
 
+    def list_items(self, values: exp.Expr) -> exp.Expr:
+        return exp.Explode(this=values)
+
+    def json_list(self, document: exp.Expr, kind: exp.DataType) -> exp.Expr:
+        values = exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[kind], nested=True)
+        return exp.Cast(this=exp.Cast(this=document, to=_type("JSON")), to=values)
+
     def first_by(self, value: exp.Expr, where: exp.Expr, *order: exp.Expr) -> exp.Expr:
         first = exp.First(this=exp.Order(this=value, expressions=list(order)))
         if isinstance(where, exp.Boolean) and where.this:
