@@ -84,7 +84,7 @@ GOOD: dict[str, tuple[str, Rows]] = {
         "contact_id,city\n'+491,'=Rome\n''-5,'tis\n' +1,''\n",
         [{"contact_id": "+491", "city": "=Rome"}, {"contact_id": "'-5", "city": "'tis"}, {"contact_id": "' +1", "city": "''"}],
     ),
-    "a guarded number": ("contact_id,age\na,'-5\n", [{"contact_id": "a", "age": "-5.0"}]),
+    "a guarded number": ("contact_id,age\na,'-5\n", [{"contact_id": "a", "age": "-5"}]),
     "a line sep=": ("sep=;\ncontact_id;city\na;Rome, Italy\n", [{"contact_id": "a", "city": "Rome, Italy"}]),
     "a line sep= of Windows, with a mark": ("\ufeffSEP=,\r\ncontact_id,city\r\na,Rome; x\r\n", [{"contact_id": "a", "city": "Rome; x"}]),
     "a line sep= in quotes": ('"sep=;";\ncontact_id;city\na;Rome\n', [{"contact_id": "a", "city": "Rome"}]),
