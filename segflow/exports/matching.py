@@ -46,7 +46,7 @@ def stage_matching(
     as they were after `tick`, attributes as they are now. Raises RunError when it cannot be evaluated.
     """
     check_contacts(warehouse)
-    zone = ZoneInfo(specs.settings.time_zone)
+    zone = specs.settings.zone
     node = hoist(simplify(Resolver(specs.catalog, zone).condition(condition)))
     keys = segment_keys(warehouse, specs.segments)
     stage_wanted(warehouse, [Wanted(name, keys.get(name, name)) for name in sorted(references(node))])

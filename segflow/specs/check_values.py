@@ -16,6 +16,7 @@ from segflow.specs.operators import TEXT_OPERATORS, Anniversary, NumberTest, Oth
 from segflow.specs.spec_file import Loc
 from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
 from segflow.warehouse.engines import pattern_problem
+from segflow.zones import UTC_ZONE
 
 _ORDERED = ("number", "integer", "date", "timestamp", "text")
 _DAYS = ("before", "after", "on")
@@ -194,7 +195,7 @@ def check_span(say: Say, span: Duration, loc: Loc, *, whole_days: bool = False) 
 def always_longer(span: Duration, other: Duration) -> bool:
     """True when `span` is the longer one wherever in the calendar it ends: 1 month against 30 days is not."""
     try:
-        return all(span.before(end) < other.before(end) for end in _MONTH_ENDS)
+        return all(span.before(end, UTC_ZONE) < other.before(end, UTC_ZONE) for end in _MONTH_ENDS)
     except (OverflowError, ValueError):
         return False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -162,7 +163,7 @@ class World:
         since = _aware(last["since"]) if last is not None and last["value"] == text else self.as_of
         checks = {"gt": "before", "gte": "to", "lt": "after", "lte": "from"}
         for name, span in spec.bounds():
-            border = span.before(self.as_of)
+            border = self.step(self.as_of, span, -1)
             fine = {"before": since < border, "to": since <= border, "after": since > border, "from": since >= border}
             if not fine[checks[name]]:
                 return False
@@ -303,15 +304,15 @@ class World:
             ends = [self.as_of, self.as_of]
             for end, steps in ((0, k), (1, k + 1)):
                 if steps:
-                    ends[end] = Duration.parse(f"{steps} {name}").before(self.as_of)
+                    ends[end] = self.step(self.as_of, Duration.parse(f"{steps} {name}"), -1)
             if at is not None and ends[1] < at <= ends[0]:
                 return k
         return None
 
     def turned(self, name: str, span: Duration, times: list[datetime]) -> bool:
         """Windows of one span: the last one, the one before it, and all that was before both."""
-        border = span.before(self.as_of)
-        earlier = Duration(span.months * 2, span.seconds * 2, "").before(self.as_of)
+        border = self.step(self.as_of, span, -1)
+        earlier = self.step(self.as_of, Duration(span.months * 2, span.seconds * 2, ""), -1)
         last = any(border < at for at in times)
         middle = any(earlier < at <= border for at in times)
         if name == "stopped":
@@ -319,10 +320,10 @@ class World:
         return last and not middle and any(at <= earlier for at in times)
 
     def in_window(self, spec: Any, at: datetime | None) -> bool:
-        if spec.within_last is not None and not (at is not None and spec.within_last.before(self.as_of) < at):
+        if spec.within_last is not None and not (at is not None and self.step(self.as_of, spec.within_last, -1) < at):
             return False
         if spec.not_within_last is not None:
-            return at is not None and at <= spec.not_within_last.before(self.as_of)
+            return at is not None and at <= self.step(self.as_of, spec.not_within_last, -1)
         if spec.since is not None and (at is None or at < self.instant(spec.since)):
             return False
         return spec.until is None or (at is not None and at < self.instant(spec.until))
@@ -423,7 +424,7 @@ class World:
     def instant(self, text: str) -> datetime:
         """A bare date is the start of that day in the project's zone; a time without an offset is UTC."""
         if len(text) == 10:
-            return datetime.combine(date.fromisoformat(text), datetime.min.time(), self.zone).astimezone(UTC)
+            return self.midnight(date.fromisoformat(text))
         found = datetime.fromisoformat(text)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
@@ -432,11 +433,38 @@ class World:
 
     def _near(self, value: Any, kind: str, span: Duration, forward: bool) -> bool:
         """(as_of - span, as_of], or (as_of, as_of + span]; with days of the project's zone for dates."""
-        now: Any = self.as_of
         if kind == "date":
-            now = datetime.combine(self._today(), datetime.min.time())
-            value = datetime.combine(value, datetime.min.time())
-        return bool(now < value <= span.after(now)) if forward else bool(span.before(now) < value <= now)
+            today = self._today()
+            ahead, back = (_months_on(today, sign * span.months) for sign in (1, -1))
+            days = timedelta(days=span.seconds // 86400)
+            return today < value <= ahead + days if forward else back - days < value <= today
+        now = self.as_of
+        return bool(now < value <= self.step(now, span, 1)) if forward else bool(self.step(now, span, -1) < value <= now)
+
+    def step(self, moment: datetime, span: Duration, sign: int) -> datetime:
+        """A span later or earlier: months on the clocks of the zone, everything else on a stopwatch."""
+        if span.months:
+            shown = moment.astimezone(self.zone)
+            day = _months_on(shown.date(), sign * span.months)
+            moment = self.shows(datetime.combine(day, shown.time().replace(fold=0)))
+        return moment + timedelta(seconds=sign * span.seconds)
+
+    def shows(self, clock: datetime) -> datetime:
+        """The first instant at which clocks of the zone show at least `clock`, after they showed less."""
+        guess = clock.replace(tzinfo=UTC)
+        offsets = {(guess + timedelta(hours=h)).astimezone(self.zone).utcoffset() for h in range(-48, 49, 6)}
+        found = [guess - offset for offset in offsets if offset is not None]
+        exact = [one for one in found if one.astimezone(self.zone).replace(tzinfo=None) == clock]
+        if exact:
+            return min(exact)
+        moment = min(found).replace(second=0, microsecond=0)
+        while moment.astimezone(self.zone).replace(tzinfo=None) < clock:
+            moment += timedelta(minutes=1)
+        return moment
+
+    def midnight(self, day: date) -> datetime:
+        """When a day of the zone begins."""
+        return self.shows(datetime.combine(day, datetime.min.time()))
 
     def _calendar(self, value: Any, kind: str, name: str, text: str) -> bool:
         if kind == "timestamp" and len(text) > 10:
@@ -450,15 +478,23 @@ class World:
     def _anniversary(self, value: Any, kind: str, operand: Any) -> bool:
         born = value.astimezone(self.zone).date() if kind == "timestamp" else value
         today = self._today()
-        midnight = datetime.combine(today, datetime.min.time())
-        span = timedelta(days=1) if operand == "today" else operand.within_next.after(midnight) - midnight
-        for offset in range(span.days):
+        end = today + timedelta(days=1)
+        if operand != "today":
+            span = operand.within_next
+            end = _months_on(today, span.months) + timedelta(days=span.seconds // 86400)
+        for offset in range((end - today).days):
             day = today + timedelta(days=offset)
             leap = day.year % 4 == 0 and (day.year % 100 != 0 or day.year % 400 == 0)
             kept = (2, 28) if (born.month, born.day) == (2, 29) and not leap else (born.month, born.day)
             if kept == (day.month, day.day):
                 return True
         return False
+
+
+def _months_on(day: date, months: int) -> date:
+    """So many months later, on the month's last day where it is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _cell(value: Any, kind: str) -> Any:
