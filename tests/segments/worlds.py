@@ -17,6 +17,7 @@ from tests.segments.worlds_catalog import (
     FLOWS,
     FROM_SQL,
     LABELS,
+    LOCAL_MOMENTS,
     MOMENTS,
     NUMBERS,
     PREFIXES,
@@ -34,8 +35,9 @@ class Maker:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        self.as_of = self.random.choice(MOMENTS)
         self.zone = ZoneInfo(self.random.choice(ZONES))
+        local = [moment.replace(tzinfo=self.zone).astimezone(UTC) for moment in LOCAL_MOMENTS]
+        self.as_of = self.random.choice((*MOMENTS, *local))
 
     def _one(self, *values: Any) -> Any:
         return self.random.choice(values)
@@ -60,8 +62,13 @@ class Maker:
             relativedelta(hours=12),
         )
         sign = self._one(1, -1, -1, -1)
-        found = base + sign * self._one(*steps) + timedelta(microseconds=self._one(-1, 0, 0, 1))
-        return found.replace(tzinfo=None)
+        step = sign * self._one(*steps)
+        if self._one(True, False):  # on the clocks of the zone, where it may be twice or not at all
+            clock = base.astimezone(self.zone).replace(tzinfo=None) + step
+            found = clock.replace(tzinfo=self.zone, fold=self._one(0, 1)).astimezone(UTC)
+        else:
+            found = base + step
+        return (found + timedelta(microseconds=self._one(-1, 0, 0, 1))).replace(tzinfo=None)
 
     def day(self) -> date:
         ahead = self.as_of.astimezone(self.zone).date() + timedelta(days=self._one(-1, 0, 1, 6, 7, 29, 30, 31))
