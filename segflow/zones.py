@@ -108,7 +108,9 @@ def _listed(name: str) -> list[datetime]:
     start = 44 + times * 5 + types * 6 + names + leap * 8 + isstd + isut
     (number,) = struct.unpack(">l", data[start + 32 : start + 36])
     seconds = struct.unpack(f">{number}q", data[start + 44 : start + 44 + number * 8])
-    return [_EPOCH + timedelta(seconds=one) for one in seconds if -60_000_000_000 < one < (LAST - _EPOCH).total_seconds()]
+    return [
+        _EPOCH + timedelta(seconds=one) for one in seconds if -60_000_000_000 < one < (LAST - _EPOCH).total_seconds()
+    ]
 
 
 def _by_rule(listed: Sequence[datetime], zone: ZoneInfo) -> list[datetime]:

@@ -17,7 +17,14 @@ from segflow.durations import Duration
 from segflow.zones import LAST, day_start, known_zone, offsets, to_local, to_utc, zone_names, zone_of
 
 ENGINE = Path(__file__).parents[1] / "segflow"
-ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu", "Africa/Casablanca")
+ZONES = (
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+    "Africa/Casablanca",
+)
 
 LOCAL = {
     "winter": ("Europe/Berlin", "2026-01-31 00:00", "2026-01-30 23:00"),
@@ -78,7 +85,9 @@ def test_months_are_steps_on_the_clocks_of_the_zone(zone: str, start: str, span:
     assert moved == datetime.fromisoformat(end).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize("name", [*ZONES, "UTC", "America/Havana", "America/Winnipeg", "America/Vancouver", "Etc/GMT+12"])
+@pytest.mark.parametrize(
+    "name", [*ZONES, "UTC", "America/Havana", "America/Winnipeg", "America/Vancouver", "Etc/GMT+12"]
+)
 def test_the_offsets_of_a_zone_are_those_that_it_has(name: str) -> None:
     zone, found = zone_of(name), offsets(name)
     starts = [at for at, _ in found]

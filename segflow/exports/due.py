@@ -106,7 +106,7 @@ def period(as_of: datetime, every: Period, zone: ZoneInfo, week: Unit = "week") 
     if every == "hour":
         # Of two hours with the same name, when clocks go back, each is one.
         local = as_of.astimezone(zone)
-        return (local.replace(minute=0, second=0, microsecond=0, tzinfo=None) - (local.utcoffset() or timedelta())).replace(
-            tzinfo=UTC
-        )
+        return (
+            local.replace(minute=0, second=0, microsecond=0, tzinfo=None) - (local.utcoffset() or timedelta())
+        ).replace(tzinfo=UTC)
     return day_start(unit_start(local_date(as_of, zone), week if every == "week" else every), zone)

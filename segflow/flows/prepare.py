@@ -112,7 +112,12 @@ def step_table(compiled: Compiled, as_of: datetime) -> pa.Table:
             values = asdict(row)
             if row.channel is not None and row.sender is None:
                 values["sender"] = getattr(compiled.specs.settings.default_senders, row.channel)
-            rows.append({**values, "due_before": _before(wait, as_of, compiled.zone, flow) if wait and not wait.months else None})
+            rows.append(
+                {
+                    **values,
+                    "due_before": _before(wait, as_of, compiled.zone, flow) if wait and not wait.months else None,
+                }
+            )
     return pa.Table.from_pylist(rows, schema=STEPS)
 
 
@@ -156,9 +161,13 @@ def reentry_table(compiled: Compiled, crossed_at: datetime) -> pa.Table:
     for flow, named in compiled.specs.flows.items():
         match named.spec.reentry:
             case f.AfterExit(after_exit=span):
-                rows.append({"flow": flow, "rule": "after_exit", "bound": _before(span, crossed_at, compiled.zone, flow)})
+                rows.append(
+                    {"flow": flow, "rule": "after_exit", "bound": _before(span, crossed_at, compiled.zone, flow)}
+                )
             case f.AfterEntry(after_entry=span):
-                rows.append({"flow": flow, "rule": "after_entry", "bound": _before(span, crossed_at, compiled.zone, flow)})
+                rows.append(
+                    {"flow": flow, "rule": "after_entry", "bound": _before(span, crossed_at, compiled.zone, flow)}
+                )
             case rule:
                 rows.append({"flow": flow, "rule": rule, "bound": None})
     return pa.Table.from_pylist(rows, schema=REENTRY)

@@ -93,7 +93,7 @@ def _read(attributes: list[str], catalog: Catalog) -> exp.Query:
 
 def _value(text: exp.Expr, kind: ValueType) -> exp.Expr:
     if kind == "timestamp":
-        return words.utc_time(text)
+        return words.time_of_text(text)
     value = typed(text, kind)
     if kind == "number":
         return case_when(words.finite(value), value.copy())

@@ -263,7 +263,7 @@ def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
     if attribute.type in ("integer", "list_of_text"):
         return typed(exp.Paren(this=text), attribute.type)
     if attribute.type == "timestamp":
-        return words.utc_time(exp.Paren(this=text))
+        return words.time_of_text(exp.Paren(this=text))
     return words.try_cast(exp.Paren(this=text), data_type(attribute.type))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from segflow.specs.types import ValueType
-from segflow.warehouse.words import MARK, list_of_text, try_cast
+from segflow.warehouse.words import MARK, list_of_text, try_cast, utc_day, utc_time
 
 SQL_TYPES: dict[ValueType, str] = {
     "text": "VARCHAR",
@@ -105,6 +105,10 @@ def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
         return list_of_text(expression)
     if kind == "text":
         return exp.Cast(this=expression, to=data_type(kind))
+    if kind == "timestamp":
+        return utc_time(expression)
+    if kind == "date":
+        return utc_day(expression)
     return try_cast(expression, data_type(kind))
 
 

@@ -439,7 +439,9 @@ class World:
             days = timedelta(days=span.seconds // 86400)
             return today < value <= ahead + days if forward else back - days < value <= today
         now = self.as_of
-        return bool(now < value <= self.step(now, span, 1)) if forward else bool(self.step(now, span, -1) < value <= now)
+        return (
+            bool(now < value <= self.step(now, span, 1)) if forward else bool(self.step(now, span, -1) < value <= now)
+        )
 
     def step(self, moment: datetime, span: Duration, sign: int) -> datetime:
         """A span later or earlier: months on the clocks of the zone, everything else on a stopwatch."""

@@ -83,7 +83,10 @@ LITERALS = {
     ),
     "a week of the calendar": (Bound("instant", unit="week"), "CAST('2026-03-22 23:00:00' AS TIMESTAMP)"),
     "a week that begins on Sunday": (Bound("date", unit="sunday week"), "CAST('2026-03-29' AS DATE)"),
-    "the end of a day of 23 hours": (Bound("instant", unit="day", number=1), "CAST('2026-03-29 22:00:00' AS TIMESTAMP)"),
+    "the end of a day of 23 hours": (
+        Bound("instant", unit="day", number=1),
+        "CAST('2026-03-29 22:00:00' AS TIMESTAMP)",
+    ),
     "the quarter before": (Bound("date", unit="quarter", number=-1), "CAST('2025-10-01' AS DATE)"),
     "the day of a month ago": (
         Bound("instant", Duration.parse("1 month"), unit="day"),

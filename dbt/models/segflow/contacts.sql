@@ -93,12 +93,12 @@ SELECT
     CAST(source.city AS TEXT) AS city,
     CAST(source.country AS TEXT) AS country,
     CAST(source.time_zone AS TEXT) AS time_zone,
-    TRY_CAST(source.birthday AS DATE) AS birthday,
+    CASE TYPEOF(source.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(source.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(source.birthday AS DATE) END AS birthday,
     TRY_CAST(source.email_subscribed AS BOOLEAN) AS email_subscribed,
     TRY_CAST(source.sms_subscribed AS BOOLEAN) AS sms_subscribed,
     CAST(source.signup_source AS TEXT) AS signup_source,
     CAST(written.care_level AS TEXT) AS care_level,
-    TRY_CAST(source.signed_up_at AS TIMESTAMP) AS signed_up_at,
+    CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END AS signed_up_at,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_contacts') }} AS source
 LEFT JOIN written
@@ -106,8 +106,8 @@ LEFT JOIN written
 WHERE
     source.contact_id IS NOT NULL
     AND (
-        TRY_CAST(source.signed_up_at AS TIMESTAMP) <= {{ bound('as_of') }}
-        OR TRY_CAST(source.signed_up_at AS TIMESTAMP) IS NULL
+        CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+        OR CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END IS NULL
     )
 UNION ALL
 SELECT
@@ -119,12 +119,15 @@ SELECT
     CAST(imported.city AS TEXT) AS city,
     CAST(imported.country AS TEXT) AS country,
     CAST(imported.time_zone AS TEXT) AS time_zone,
-    TRY_CAST(imported.birthday AS DATE) AS birthday,
+    CASE TYPEOF(imported.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(imported.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(imported.birthday AS DATE) END AS birthday,
     TRY_CAST(imported.email_subscribed AS BOOLEAN) AS email_subscribed,
     TRY_CAST(imported.sms_subscribed AS BOOLEAN) AS sms_subscribed,
     CAST(imported.signup_source AS TEXT) AS signup_source,
     CAST(written.care_level AS TEXT) AS care_level,
-    coalesce(TRY_CAST(imported.signed_up_at AS TIMESTAMP), TRY_CAST(imported._joined_at AS TIMESTAMP)) AS signed_up_at,
+    coalesce(
+        CASE TYPEOF(imported.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported.signed_up_at AS TIMESTAMP) END,
+        CASE TYPEOF(imported._joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported._joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported._joined_at AS TIMESTAMP) END
+    ) AS signed_up_at,
     {{ tick_id() }} AS tick_id
 FROM imported
 LEFT JOIN written
@@ -136,8 +139,8 @@ LEFT JOIN (
     WHERE
         source.contact_id IS NOT NULL
         AND (
-            TRY_CAST(source.signed_up_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST(source.signed_up_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END IS NULL
         )
 ) AS known
     ON imported.contact_id = known.contact_id

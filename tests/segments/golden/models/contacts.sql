@@ -93,8 +93,8 @@ SELECT
     END AS children,
     list_filter(TRY_CAST(TRY_CAST(source.hobbies AS JSON) AS TEXT[]), LAMBDA item : item IS NOT NULL) AS hobbies,
     TRY_CAST(source."Is VIP" AS BOOLEAN) AS vip,
-    TRY_CAST(source.birthday AS DATE) AS birthday,
-    TRY_CAST(source.last_seen_at AS TIMESTAMP) AS seen,
+    CASE TYPEOF(source.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(source.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(source.birthday AS DATE) END AS birthday,
+    CASE TYPEOF(source.last_seen_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.last_seen_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.last_seen_at AS TIMESTAMP) END AS seen,
     CAST(written.level AS TEXT) AS level,
     CASE
         WHEN written.has_score = 1
@@ -108,8 +108,8 @@ LEFT JOIN written
 WHERE
     source.person_id IS NOT NULL
     AND (
-        TRY_CAST(source.joined_at AS TIMESTAMP) <= {{ bound('as_of') }}
-        OR TRY_CAST(source.joined_at AS TIMESTAMP) IS NULL
+        CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+        OR CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END IS NULL
     )
 UNION ALL
 SELECT
@@ -123,8 +123,8 @@ SELECT
     END AS children,
     list_filter(TRY_CAST(TRY_CAST(imported.hobbies AS JSON) AS TEXT[]), LAMBDA item : item IS NOT NULL) AS hobbies,
     TRY_CAST(imported.vip AS BOOLEAN) AS vip,
-    TRY_CAST(imported.birthday AS DATE) AS birthday,
-    TRY_CAST(imported.seen AS TIMESTAMP) AS seen,
+    CASE TYPEOF(imported.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(imported.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(imported.birthday AS DATE) END AS birthday,
+    CASE TYPEOF(imported.seen) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported.seen AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported.seen AS TIMESTAMP) END AS seen,
     CAST(written.level AS TEXT) AS level,
     TRY_CAST(written.score AS DOUBLE) AS score,
     {{ tick_id() }} AS tick_id
@@ -138,8 +138,8 @@ LEFT JOIN (
     WHERE
         source.person_id IS NOT NULL
         AND (
-            TRY_CAST(source.joined_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST(source.joined_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END IS NULL
         )
 ) AS known
     ON imported.contact_id = known.contact_id

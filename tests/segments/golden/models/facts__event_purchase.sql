@@ -27,7 +27,7 @@
 WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
-        TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
+        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
         TRY_CAST((
             TRY_CAST(properties AS JSON) ->> '$.amount'
         ) AS DOUBLE) AS amount,
@@ -36,14 +36,22 @@ WITH rows_seen AS (
         TRY_CAST((
             TRY_CAST(properties AS JSON) ->> '$.gift'
         ) AS BOOLEAN) AS gift,
-        TRY_CAST((
-            TRY_CAST(properties AS JSON) ->> '$."the \"moment\""'
-        ) AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS moment
+        CASE
+            WHEN regexp_matches((
+                TRY_CAST(properties AS JSON) ->> '$."the \"moment\""'
+            ), ':.*([zZ]|[+-]\d\d(:?\d\d){0,2})\s*$')
+            THEN TRY_CAST((
+                TRY_CAST(properties AS JSON) ->> '$."the \"moment\""'
+            ) AS TIMESTAMPTZ) AT TIME ZONE 'UTC'
+            ELSE TRY_CAST((
+                TRY_CAST(properties AS JSON) ->> '$."the \"moment\""'
+            ) AS TIMESTAMP)
+        END AS moment
     FROM {{ ref('stg_events') }} AS events
     WHERE
         event_name = 'purchase'
         AND contact_id IS NOT NULL
-        AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

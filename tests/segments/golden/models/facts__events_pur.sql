@@ -9,7 +9,7 @@
 WITH rows_seen AS (
     SELECT
         CAST(contact_id AS TEXT) AS contact_id,
-        TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
+        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
         TRY_CAST((
             TRY_CAST(properties AS JSON) ->> '$.amount'
         ) AS DOUBLE) AS amount
@@ -17,7 +17,7 @@ WITH rows_seen AS (
     WHERE
         event_name = 'purchase'
         AND contact_id IS NOT NULL
-        AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
