@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
@@ -47,7 +46,7 @@ def stage_matching(
     """
     check_contacts(warehouse)
     zone = specs.settings.zone
-    node = hoist(simplify(Resolver(specs.catalog, zone).condition(condition)))
+    node = hoist(simplify(Resolver(specs.catalog, zone, specs.settings.week_starts).condition(condition)))
     keys = segment_keys(warehouse, specs.segments)
     stage_wanted(warehouse, [Wanted(name, keys.get(name, name)) for name in sorted(references(node))])
     warehouse.stage(_MEMBERS, members_query(tick.tick_id, past=past))

@@ -58,6 +58,11 @@ class Bound:
         return origin if self.shift is None else f"{origin} {'+' if self.forward else '-'} {self.span}"
 
     @property
+    def moves(self) -> bool:
+        """Is it `as_of` or today, shifted?"""
+        return self.shift is not None and self.unit is None
+
+    @property
     def span(self) -> str:
         """The shift in one spelling per meaning: `12 months` is `1 year`. Bounds that are equal must have equal keys,
         or a generated model asks for a key that the tick does not supply."""

@@ -144,7 +144,7 @@ class Compiled:
 def compile_project(specs: Specs) -> Compiled:
     """Run all passes. Raises SpecError when a .sql segment leaves its allowlist."""
     _check_sql_segments(specs)
-    resolver = Resolver(specs.catalog, specs.settings.zone)
+    resolver = Resolver(specs.catalog, specs.settings.zone, specs.settings.week_starts)
 
     def tree(condition: Condition) -> Node:
         return hoist(simplify(resolver.condition(condition)))

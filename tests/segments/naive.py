@@ -45,6 +45,7 @@ class World:
     deliveries: list[Row] = field(default_factory=list)
     message_events: list[Row] = field(default_factory=list)
     """What became of messages: message_id, flow, step, channel, contact_id, at, and outcome or kind."""
+    week_starts: str = "monday"
     segments: dict[str, Any] = field(default_factory=dict)
     """Segment -> condition, or a function of a contact's attributes for a `.sql` one."""
 
@@ -324,9 +325,36 @@ class World:
             return False
         if spec.not_within_last is not None:
             return at is not None and at <= self.step(self.as_of, spec.not_within_last, -1)
+        if spec.within is not None:
+            return at is not None and self.in_period(spec.within, at)
         if spec.since is not None and (at is None or at < self.instant(spec.since)):
             return False
         return spec.until is None or (at is not None and at < self.instant(spec.until))
+
+    def in_period(self, period: Any, value: datetime | date) -> bool:
+        """Does the day of `value` lie in a part of the calendar? Counted in periods since year 1."""
+        day = value.astimezone(self.zone).date() if isinstance(value, datetime) else value
+        if period.this is not None:
+            unit, first, last = period.this, 0, 0
+        elif period.last is not None:
+            unit, first, last = period.last.unit, -period.last.number, -1
+        else:
+            unit, first, last = period.next.unit, 1, period.next.number
+        return first <= self._number(day, unit) - self._number(self._today(), unit) <= last
+
+    def _number(self, day: date, unit: str) -> int:
+        months = day.year * 12 + day.month - 1
+        # 1 January of year 1 was a Monday, and has ordinal 1.
+        weeks = (day.toordinal() - {"monday": 1, "sunday": 7, "saturday": 6}[self.week_starts]) // 7
+        return {"day": day.toordinal(), "week": weeks, "month": months, "quarter": months // 3, "year": day.year}[unit]
+
+    def _near_day(self, text: Any) -> date | None:
+        """`today`, `{ago: 2 days}`: a day counted from today."""
+        if isinstance(text, str):
+            number = {"yesterday": -1, "today": 0, "tomorrow": 1}.get(text)
+            return None if number is None else self._today() + timedelta(days=number)
+        span, sign = (text.ago, -1) if text.ago is not None else (text.ahead, 1)
+        return _months_on(self._today(), sign * span.months) + timedelta(days=sign * span.seconds // 86400)
 
     def row_holds(self, spec: Any, row: Row, types: dict[str, Attribute]) -> bool:
         match spec:
@@ -351,7 +379,7 @@ class World:
             negative = name in ("is_not", "not_contains")
             found = self._against(value, kind, o.NEGATIVE_OF.get(name, name), operand, attributes, spec.ignore_case)
             return found is not negative
-        if name in ("is_not", "not_in", "not_contains", "not_within_last", "is_not_set"):
+        if name in ("is_not", "not_in", "not_contains", "not_within_last", "not_within", "is_not_set"):
             return not self._positive(value, kind, o.NEGATIVE_OF[name], operand, spec.ignore_case)
         return self._positive(value, kind, name, operand, spec.ignore_case)
 
@@ -379,6 +407,8 @@ class World:
             return re.search(operand, value, re.IGNORECASE if fold else 0) is not None
         if name in ("within_last", "within_next"):
             return self._near(value, kind, operand, name == "within_next")
+        if name == "within":
+            return self.in_period(operand, value)
         if name == "anniversary":
             return self._anniversary(value, kind, operand)
         if name in ("before", "after", "on"):
@@ -421,8 +451,11 @@ class World:
             return date.fromisoformat(value)
         return self.instant(value) if kind == "timestamp" else value
 
-    def instant(self, text: str) -> datetime:
+    def instant(self, text: Any) -> datetime:
         """A bare date is the start of that day in the project's zone; a time without an offset is UTC."""
+        near = self._near_day(text)
+        if near is not None:
+            return self.midnight(near)
         if len(text) == 10:
             return self.midnight(date.fromisoformat(text))
         found = datetime.fromisoformat(text)
@@ -468,8 +501,11 @@ class World:
         """When a day of the zone begins."""
         return self.shows(datetime.combine(day, datetime.min.time()))
 
-    def _calendar(self, value: Any, kind: str, name: str, text: str) -> bool:
-        if kind == "timestamp" and len(text) > 10:
+    def _calendar(self, value: Any, kind: str, name: str, text: Any) -> bool:
+        near = self._near_day(text)
+        if near is not None:
+            value, day = value.astimezone(self.zone).date() if kind == "timestamp" else value, near
+        elif kind == "timestamp" and len(text) > 10:
             value, day = value, self.instant(text)
         else:
             # a day of the project's zone: before it, after all of it, somewhere in it
