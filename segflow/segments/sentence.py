@@ -215,7 +215,7 @@ def _bounds(test: o.NumberTest) -> str:
 
 def _period(period: Period) -> str:
     if period.this is not None:
-        return "today" if period.this == "day" else f"this {period.this}"
+        return f"this {'calendar ' if period.this == 'day' else ''}{period.this}"
     which, units = ("last", period.last) if period.last is not None else ("next", period.next)
     assert units is not None
     # Whole ones: the last 7 calendar days end with yesterday.

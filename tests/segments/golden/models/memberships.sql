@@ -30,6 +30,10 @@ WITH depth_0 AS (
                 OR facts__contact.birthday_over_today_birthday_to_today_14_day_847e7a
                 OR facts__contact.birthday_anniversary_anniversaries_1_day_e95afa
                 OR facts__contact.birthday_anniversary_anniversaries_7_days_9d4d7d
+                OR facts__contact.birthday_is_today_1_day_177f7e
+                OR facts__contact.birthday_under_today_1_month_7f6079
+                OR facts__contact.birthday_from_first_day_of_quarter_birthday_3d9af7
+                OR NOT coalesce(facts__contact.birthday_from_first_day_of_week_1_birthday_u_b6ccc7, FALSE)
             ),
             FALSE
         ) AS in_date_operators,
@@ -85,6 +89,9 @@ WITH depth_0 AS (
         coalesce(facts__event_purchase.count_18186b, 0) >= 1
         AND coalesce(facts__event_purchase.count_in_30_days_456a8b, 0) = 0
         AND coalesce(facts__event_purchase.count_before_3_months_6a6e57, 0) >= 2
+        AND coalesce(facts__event_purchase.count_at_from_start_of_month_600349, 0) >= 1
+        AND coalesce(facts__event_purchase.count_at_from_start_of_day_7_at_under_start_d7078d, 0) = 0
+        AND coalesce(facts__event_purchase.count_at_from_start_of_day_14_at_under_start_e4f381, 0) >= 1
         AND coalesce(facts__event_purchase.count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353, 0) >= 1
         AND coalesce(facts__event_purchase.count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353, 0) <= 3
         AND coalesce(facts__event_purchase.count_at_from_2026_01_01_09_00_00_00_00_643ba9, 0) > 1
@@ -213,6 +220,9 @@ WITH depth_0 AS (
                 OR contacts.seen >= CAST('2026-06-30 23:00:00' AS TIMESTAMP)
                 OR facts__contact.seen_over_as_of_1_day_seen_to_as_of_ccfdc2
                 OR NOT coalesce(facts__contact.seen_over_as_of_1_day_seen_to_as_of_ccfdc2, FALSE)
+                OR facts__contact.seen_under_start_of_day_2_4ae8b8
+                OR facts__contact.seen_from_start_of_day_of_today_1_month_seen_4912e1
+                OR facts__contact.seen_from_start_of_week_1_seen_under_start_o_4120cd
                 OR facts__contact.seen_anniversary_anniversaries_1_day_europe_878f85
             ),
             FALSE
