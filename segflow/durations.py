@@ -54,7 +54,7 @@ class Duration:
         return cls(number * _CALENDAR.get(unit, 0), number * _EXACT.get(unit, 0), clean)
 
     def before(self, instant: datetime, zone: ZoneInfo) -> datetime:
-        """The instant that lies this span before `instant`. Raises OverflowError or ValueError beyond year 1."""
+        """The instant this span before `instant`. Raises OverflowError or ValueError beyond year 1."""
         return self._moved(instant, zone, -1)
 
     def after(self, instant: datetime, zone: ZoneInfo) -> datetime:
@@ -62,7 +62,7 @@ class Duration:
         return self._moved(instant, zone, 1)
 
     def day_before(self, day: date) -> date:
-        """The day that lies this span, of whole days, before `day`. Raises OverflowError or ValueError beyond year 1."""
+        """The day this span, of whole days, before `day`. Raises OverflowError or ValueError beyond year 1."""
         return day - relativedelta(months=self.months) - timedelta(seconds=self.seconds)
 
     def day_after(self, day: date) -> date:

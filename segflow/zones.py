@@ -86,8 +86,8 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
 
 @lru_cache(maxsize=512)
 def offsets(name: str) -> Sequence[tuple[datetime, timedelta]]:
-    """The changes of a zone's offset up to `LAST`, in order: since when (UTC, without zone), and what clocks are ahead of
-    UTC from then on. The first holds since ever."""
+    """The changes of a zone's offset up to `LAST`, in order: since when (UTC, without zone), and what clocks are
+    ahead of UTC from then on. The first holds since ever."""
     zone = zone_of(name)
     found = [(datetime.min, _offset_at(datetime(1800, 1, 1), zone))]
     listed = _listed(name)

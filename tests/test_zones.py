@@ -1,4 +1,4 @@
-"""Time zones: from the package alone, local times that are there twice or not at all, calendar steps, the list of offsets."""
+"""Time zones: from the package alone, local times that are there twice or not at all, steps, the list of offsets."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ class Verdict:
 
 
 def moments(now: datetime, zone: ZoneInfo) -> list[Moment]:
-    """When a condition is looked at: now, both ends of each of the next 36 months, and far later. What is false at all of them
-    stays so: windows move, and months are not equally long."""
+    """When a condition is looked at: now, both ends of each of the next 36 months, and far later. What is false at
+    all of them stays so: windows move, and months are not equally long."""
     first = unit_start(local_date(now, zone), "month")
     # The last day of each month and the first: a week can lie in two months.
     ends = [

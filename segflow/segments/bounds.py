@@ -139,8 +139,8 @@ def week_unit(first: WeekDay) -> Unit:
 
 
 def unit_start(day: date, unit: Unit, number: int = 0) -> date:
-    """The first day of the unit that holds `day`, or of the one `number` units later. Raises OverflowError or ValueError
-    beyond the calendar."""
+    """The first day of the unit that holds `day`, or of the one `number` units later. Raises OverflowError or
+    ValueError beyond the calendar."""
     if unit in _MONTHS:
         size = _MONTHS[unit]
         months = (day.year * 12 + day.month - 1) // size * size + number * size

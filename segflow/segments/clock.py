@@ -1,5 +1,5 @@
-"""Local time in SQL. The offsets of a zone are written into the query: every engine's own table of zones has another age,
-and some take the second of two hours of the same name where Python takes the first."""
+"""Local time in SQL. The offsets of a zone are written into the query: each engine's own table of zones has another
+age, and some take the second of two hours of the same name where Python takes the first."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ class Units:
 
 
 class Period(SpecModel):
-    """`within: {this: week}`, `{last: month}`, `{next: 7 days}`: whole days, weeks, ... of the calendar in the project's
-    zone. `last` and `next` leave out the one that is now."""
+    """`within: {this: week}`, `{last: month}`, `{next: 7 days}`: whole days, weeks, ... of the calendar, in the
+    project's zone. `last` and `next` leave out the one that is now."""
 
     this: CalendarUnit | None = None
     last: Units | None = None

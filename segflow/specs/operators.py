@@ -264,7 +264,8 @@ class Added(Test):
     """`added: {within_last: 7 days}`, `added: {since: enrollment}`"""
 
     since: Moment | None = None
-    """An ISO date or time or a day like `{ago: 2 days}`, included; inside a flow also `enrollment`, `last_tick` or the id of a step."""
+    """An ISO date or time or a day like `{ago: 2 days}`, included;
+    inside a flow also `enrollment`, `last_tick` or the id of a step."""
 
     @model_validator(mode="after")
     def _check(self) -> Added:

@@ -23,7 +23,8 @@ class Windows(SpecModel):
     within: Period | None = None
     """A part of the calendar, in the project's zone: `{this: week}`, `{last: 7 days}`."""
     since: Moment | None = None
-    """An ISO date or time or a day like `{ago: 2 days}`, included; inside a flow also `enrollment`, `last_tick` or the id of a step."""
+    """An ISO date or time or a day like `{ago: 2 days}`, included;
+    inside a flow also `enrollment`, `last_tick` or the id of a step."""
     until: Moment | None = None
     """An ISO date or time or a day like `yesterday`, excluded."""
 

@@ -82,8 +82,8 @@ class Engine(ABC):
 
     @abstractmethod
     def dbt_session(self) -> None:
-        """dbt is at work in this process, or starting: let its sessions be in UTC. Called with each of its events, so it
-        has to be quick; raises InputError when dbt's profile asks for another zone."""
+        """dbt is at work in this process, or starting: let its sessions be in UTC. Called with each of its events, so
+        it has to be quick; raises InputError when dbt's profile asks for another zone."""
 
     @abstractmethod
     def dbt_release(self) -> None:

@@ -109,8 +109,9 @@ def try_cast(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
 
 def utc_time(value: exp.Expr) -> exp.Expr:
     """The instant that a value of any type stands for, in UTC and without zone, whatever the session's zone is: of a
-    column with a zone that instant, of a day its midnight, all else as it is. A text may name an offset only where it is
-    read by `time_of_text`. Null for what is no time. A filter on a column of times still reaches the scan."""
+    column with a zone that instant, of a day its midnight, all else as it is. A text may name an offset only
+    where it is read by `time_of_text`. Null for what is no time. A filter on a column of times still reaches
+    the scan."""
     return _word("utc_time", value)
 
 

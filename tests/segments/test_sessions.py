@@ -84,7 +84,7 @@ def test_a_time_means_the_same_in_every_session(value: str, session: str, tmp_pa
         run(f"set TimeZone = '{session}'")
         engine = Engine(warehouse, make_specs(catalog(), RULES, "Europe/Berlin"), AS_OF)
         engine.build()
-        assert engine.memberships() == dict.fromkeys(RULES, {"ana"})
+        assert engine.memberships() == {name: {"ana"} for name in RULES}
 
 
 @pytest.mark.parametrize("value", ["timestamp '2026-03-01 03:00:00'", "timestamptz '2026-03-01 03:00:00+00'"])

@@ -504,7 +504,9 @@ class Maker:
         if leaf == "message":
             return self.message()
         if leaf in ("list", "tag"):
-            test = self._one({"since": self._one(self.written("timestamp"), self.near_day())}, *[self.test("timestamp")] * 3)
+            test = self._one(
+                {"since": self._one(self.written("timestamp"), self.near_day())}, *[self.test("timestamp")] * 3
+            )
             added = {"added": test} if leaf == "list" and self._one(True, False) else {}
             return {**self._one({leaf: self._one(*LABELS, "nobody's")}, {f"any_{leaf}": True}), **added}
         if leaf == "segment":

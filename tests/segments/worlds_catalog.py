@@ -127,8 +127,8 @@ TOLD = ("delivered", "clicked", "bounced", "replied", "complained", "unsubscribe
 PREFIXES = ("visit", "review", "c", "")
 LABELS = ("news", "it's", "{% raw %}")
 ZONES = (
-    "UTC", "Europe/London", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Australia/Lord_Howe", "Pacific/Apia",
-    "Asia/Kathmandu", "America/Winnipeg",
+    "UTC", "Europe/London", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Australia/Lord_Howe",
+    "Pacific/Apia", "Asia/Kathmandu", "America/Winnipeg",
 )  # fmt: skip
 LOCAL_MOMENTS = (
     # On the clocks of the zone; clocks are changed in Berlin and on Lord Howe Island, and Apia has left out a day.
