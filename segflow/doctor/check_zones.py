@@ -37,7 +37,7 @@ def time_zones(examined: ExaminedWorkspace) -> Checked:
         f"{examined.engine.title} has other offsets than tzdata {version()} for {named}",
         f"from {first:%Y-%m-%d} on, AT TIME ZONE in .sql segments and in your own queries shows another local time "
         "there; conditions and flows go by tzdata",
-        "write no AT TIME ZONE about these zones, join segflow.time_zones instead",
+        "do without AT TIME ZONE for these zones: conditions need none, your own queries can join segflow.time_zones",
     )
     return Checked("time zones", says, [finding])
 
