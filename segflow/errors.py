@@ -122,9 +122,15 @@ class ConfigurationError(SendError):
 
 def did_you_mean(wrong: str, known: Sequence[str]) -> str:
     """Return ` (did you mean X?)` for the closest of `known`, or an empty string when nothing is near."""
+    near = nearest(wrong, known)
+    return f" (did you mean {near}?)" if near is not None else ""
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str | None:
+    """The closest of `known`, None when nothing is near."""
     lowered = {name.lower(): name for name in known}
     near = difflib.get_close_matches(wrong.lower(), lowered, n=1, cutoff=0.6)
-    return f" (did you mean {lowered[near[0]]}?)" if near else ""
+    return lowered[near[0]] if near else None
 
 
 def relative(path: Path, root: Path) -> str:

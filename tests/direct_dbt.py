@@ -126,7 +126,7 @@ class DirectDbt:
         # Like dbt: what is there under the name goes, whatever it is.
         with contextlib.suppress(duckdb.CatalogException):
             connection.execute(f'DROP {other} IF EXISTS "{schema}"."{name}"')
-        connection.execute(f'CREATE OR REPLACE {what} "{schema}"."{name}" AS {query.sql(dialect="duckdb")}')
+        connection.execute(f'CREATE OR REPLACE {what} "{schema}"."{name}" AS {DuckDBWords().sql(query)}')
 
     def _parents(self, name: str, code: Mapping[str, str]) -> list[str]:
         return [parent for parent in _REF.findall(code[name]) if parent in code]

@@ -19,5 +19,6 @@ def keep_history(context: TickContext, broken: Collection[str] = ()) -> None:
     names = [name for name in history_attributes(context.compiled.columns) if f"{CONTACTS}.{name}" not in broken]
     if not names:
         return
-    query = context.fill(union_all([new_values(name) for name in names]))
+    attributes = context.compiled.specs.catalog.contacts.attributes
+    query = context.fill(union_all([new_values(name, attributes[name].type) for name in names]))
     context.warehouse.append(HISTORY, context.tick_id, query)

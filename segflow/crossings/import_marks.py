@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF
 from segflow.segments.membership_models import model_contacts
-from segflow.segments.sql import all_of, bound_call, col, named, ref, select, typed
+from segflow.segments.sql import all_of, bound_call, col, id_text, named, ref, select, typed
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import relation
 from segflow.warehouse.sqlfile import literal, load_query
@@ -29,12 +29,12 @@ def mark(context: TickContext) -> None:
         conditions: list[exp.Expr] = [
             exp.GT(this=at, expression=literal(before)),
             exp.LTE(this=at.copy(), expression=bound_call(AS_OF.key)),
-            exp.Is(this=typed(col(source.contact), "text"), expression=exp.Not(this=exp.null())),
+            exp.Is(this=id_text(col(source.contact)), expression=exp.Not(this=exp.null())),
             # Unknown is no: what must not be sent cannot be called back.
             exp.Not(this=exp.Coalesce(this=said_yes, expressions=[exp.false()])),
         ]
         batch = typed(col(source.batch) if source.batch else exp.null(), "text")
-        projections = [named(typed(col(source.contact), "text"), "contact_id"), named(batch, "import_id")]
+        projections = [named(id_text(col(source.contact)), "contact_id"), named(batch, "import_id")]
         loaded = select(projections, ref(source.model, "batches"), all_of(conditions)).distinct()
         query = exp.union(query, context.fill(loaded), distinct=False)
     warehouse.append("import_marks", tick_id, query)

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from segflow.errors import InputError, did_you_mean
 from segflow.explain.candidates import moments_of_change
-from segflow.explain.evidence import asked_by, bucket_of, facts_asked, lookup
+from segflow.explain.evidence import Asked, asked_by, bucket_of, facts_asked, lookup
 from segflow.explain.look import NO_HISTORY, context_at, limited, members_query, moment_of, opened
 from segflow.explain.one_segment import compile_one
 from segflow.explain.places import Place, place_of
@@ -21,7 +21,8 @@ from segflow.segments.attribute_history import new_values
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.nodes import Member, Node, Value, facts_of
 from segflow.segments.resolve import Resolver
-from segflow.segments.sql import col, named, typed
+from segflow.segments.sql import col, id_text, named
+from segflow.segments.stored import stored
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
@@ -148,13 +149,15 @@ class Judge:
         catalog, contact = self._replay.catalog, self._replay.contact
         asked = {key: asked_by(node, catalog) for key, node in leaves.items()}
         facts = {column.fact: column for one in asked.values() for column in facts_asked(one)}
+        # By number: words for people are too long for a name, and two of them may differ in case alone.
+        places = {(key, name): f"value {number}" for number, (key, name) in enumerate(_pairs(asked))}
         [row] = self._replay.values(
             [as_of],
             [],
             lambda columns: {
                 "contact_id": columns.value(_ID),
                 **{
-                    f"{key}: {name}": expression
+                    places[key, name]: expression
                     for key, one in asked.items()
                     for name, expression in lookup(one, columns).items()
                 },
@@ -162,7 +165,7 @@ class Judge:
             facts.values(),
         )
         return {
-            key: _told({name: row[f"{key}: {name}"] for name in asked[key]}) | bucket_of(node, contact)
+            key: _told({name: row[places[key, name]] for name in asked[key]}) | bucket_of(node, contact)
             for key, node in leaves.items()
         }
 
@@ -177,8 +180,10 @@ class Judge:
                 if isinstance(rule, bool) or not self._follows_from_time(rule, as_of):
                     return False
         held = {fact.source.name for fact in facts_of(node) if fact.source.kind == "held"}
+        attributes = self._replay.catalog.contacts.attributes
         mine = exp.EQ(this=col("contact_id", CONTACTS), expression=exp.Literal.string(self._replay.contact))
-        return not any(self._replay.at(as_of, new_values(name).where(mine)) for name in sorted(held))
+        changes = (new_values(name, attributes[name].type) for name in sorted(held))
+        return not any(self._replay.at(as_of, change.where(mine)) for change in changes)
 
     def _truths_later(self, leaves: Mapping[str, Node], as_of: datetime, zone: ZoneInfo) -> list[dict[str, Any]]:
         self.known_to = _END
@@ -193,6 +198,10 @@ class Judge:
         except InputError:  # A bound that leaves the calendar: nothing is said about then.
             self.known_to = as_of
             return []
+
+
+def _pairs(asked: Mapping[str, Asked]) -> list[tuple[str, str]]:
+    return [(key, name) for key, one in asked.items() for name in one]
 
 
 def _told(found: dict[str, Any]) -> dict[str, Any]:
@@ -222,7 +231,7 @@ def _members(context: TickContext, contact: str) -> dict[str, Node | bool]:
 def _not_there(workspace: Workspace, warehouse: Warehouse, replay: Replay, as_of: datetime) -> str:
     """Why there is no such contact."""
     contact, spec = replay.contact, replay.catalog.contacts
-    key = typed(col(spec.key), "text")
+    key = id_text(col(spec.key))
     rows = exp.select(key.as_("contact_id")).from_(replay.rows(spec.model))
     if warehouse.query(rows.where(exp.EQ(this=key.copy(), expression=exp.Literal.string(contact)))).num_rows:
         return f"contact {contact} is not there yet at {as_of:%Y-%m-%d %H:%M:%S} UTC: {spec.created_at} is later"
@@ -244,12 +253,12 @@ def _owner(workspace: Workspace, warehouse: Warehouse, replay: Replay) -> str | 
     spec = replay.catalog.contacts
     channels = [channel for channel in (spec.channels.email, spec.channels.sms) if channel is not None]
     addresses = {channel.address: spec.attributes[channel.address] for channel in channels}
-    columns = [one.column or name for name, one in addresses.items() if one.written_by != "flows"]
-    if not columns:
+    found_in = [stored(name, one) for name, one in addresses.items() if one.written_by != "flows"]
+    if not found_in:
         return None
     given = exp.Literal.string(replay.contact.lower())
-    mine = [exp.EQ(this=words.lower(typed(col(name), "text")), expression=given.copy()) for name in columns]
-    rows = exp.select(typed(col(spec.key), "text").as_("contact_id")).from_(workspace.models.relation(spec.model))
+    mine = [exp.EQ(this=words.lower(address), expression=given.copy()) for address in found_in]
+    rows = exp.select(id_text(col(spec.key)).as_("contact_id")).from_(workspace.models.relation(spec.model))
     found = warehouse.scalar(rows.where(exp.or_(*mine)).order_by("contact_id").limit(1))
     return None if found is None else str(found)
 

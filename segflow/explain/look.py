@@ -64,10 +64,14 @@ def look(workspace: Workspace, specs: Specs, segment: str, as_of: datetime | Non
         started = time.perf_counter()
         node = compiled.segments[segment].node
         shown = columns_of(node, compiled.columns) if node is not None else _named(compiled, segment)
+        # By number: words for people are too long for a name, and two of them may differ in case alone.
+        places = {f"value {number}": name for number, name in enumerate(shown)}
+        columns = dict(zip(places, shown.values(), strict=True))
         with limited(warehouse, compiled):
-            warehouse.stage(_FOUND, _with_columns(members, compiled, segment, shown))
+            warehouse.stage(_FOUND, _with_columns(members, compiled, segment, columns))
         numbers = _numbers(warehouse, segment)
-        sample = warehouse.rows(_sample(list(shown), segment, limit))
+        rows = warehouse.rows(_sample(list(places), segment, limit))
+        sample = [{places.get(name, name): value for name, value in row.items()} for row in rows]
         exiting = [] if ad_hoc else warehouse.query(_exiting(segment, limit)).column("contact_id").to_pylist()
         seconds = time.perf_counter() - started
         notes = [] if ad_hoc else _notes(warehouse, segment, last)

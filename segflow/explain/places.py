@@ -87,7 +87,7 @@ class _Maker:
         return self._leaf(words or f"found by the query of {file}", Member(name))
 
     def condition(self, spec: Any, deeper: bool) -> Place:
-        words = own_words(spec)
+        words = own_words(spec, self.specs.catalog.event_texts())
         match spec:
             case c.All():
                 return Place(words, "all", [self.condition(item, deeper) for item in spec.all])

@@ -21,10 +21,12 @@ from segflow.segments.facts import FactColumn, by_model, collect
 from segflow.segments.membership_models import CONTACTS, contacts_query
 from segflow.segments.nodes import Fact, Member, Node
 from segflow.segments.predicate import Columns, two_valued
-from segflow.segments.sql import BOUND, REF, TICK_ID, col, ident, is_not_null, left_join, named, select, typed
+from segflow.segments.sql import BOUND, REF, TICK_ID, col, id_text, ident, is_not_null, left_join, named, select, typed
+from segflow.segments.stored import stored
 from segflow.specs.catalog import Catalog
 from segflow.warehouse import words
-from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.base import Warehouse, python_rows, relation
+from segflow.warehouse.names import whole
 from segflow.warehouse.tables import TABLES
 
 Resolve = Callable[[str], exp.Table]
@@ -102,7 +104,7 @@ class Replay:
         updates = exp.union(ledgers[0], ledgers[1], distinct=False)
         if spec.written_by == "flows":
             return updates
-        now = exp.select(typed(col(spec.column or attribute), spec.type).as_("value"))
+        now = exp.select(stored(attribute, spec).as_("value"))
         return exp.union(now.from_(self.rows(self.catalog.contacts.model)), updates, distinct=False)
 
     def _columns(self, columns: Mapping[Fact, FactColumn]) -> Columns:
@@ -134,7 +136,7 @@ class Replay:
     def _at(self, moments: Sequence[datetime], query: exp.Select) -> list[dict[str, Any]]:
         if not moments:
             return []
-        rows: list[dict[str, Any]] = self._table(self._moments(moments, query), query).to_pylist()
+        rows = python_rows(self._table(self._moments(moments, query), query))
         return rows
 
     def _table(self, moments: pa.Table, query: exp.Select) -> pa.Table:
@@ -188,7 +190,7 @@ class Replay:
             else:
                 source, mine = self._resolve(model), self._mine(model)
             rows = exp.select("*").from_(source).where(exp.or_(*mine))
-            self._copied[model] = self._warehouse.stage(f"one__{model}", rows)
+            self._copied[model] = self._warehouse.stage(whole(f"one__{model}"), rows)
         return self._copied[model]
 
     def _mine(self, model: str) -> list[exp.Expr]:
@@ -214,7 +216,7 @@ class Replay:
         return exp.In(this=col(own.link), query=keys.subquery())
 
     def _is_contact(self, column: str) -> exp.Expr:
-        return exp.EQ(this=typed(col(column), "text"), expression=exp.Literal.string(self.contact))
+        return exp.EQ(this=id_text(col(column)), expression=exp.Literal.string(self.contact))
 
 
 def _is_call(node: exp.Expr, name: str) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.exports.rows import Order, json_lines, own_types, rows_query
-from segflow.exports.write import ROWS_AT_ONCE
+from segflow.exports.rows import Order, json_lines, own_types, plain_numbers, rows_query
+from segflow.exports.write import NUMBER, ROWS_AT_ONCE
 from segflow.specs.exports import Format, Kind
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse
@@ -28,8 +28,15 @@ def fetch(
     """The schema that the file has, and the rows: KEY, then that schema. See `rows_query`."""
     attributes = specs.catalog.contacts.attributes
     query = rows_query(base, columns, list(attributes), matching=matching, order=order)
+    types = own_types(only) | {name: attribute.type for name, attribute in attributes.items()}
+    numbers = [name for name in columns if types[name] == "number"]
     if file_format == "jsonl":
-        types = own_types(only) | {name: attribute.type for name, attribute in attributes.items()}
         query = json_lines(query, [(name, types[name]) for name in columns])
-    schema = warehouse.query(query.copy().limit(0)).schema
-    return schema.remove(0), warehouse.batches(query, ROWS_AT_ONCE)
+    else:
+        query = plain_numbers(query, numbers, as_text=file_format == "csv")
+    schema = warehouse.query(query.copy().limit(0)).schema.remove(0)
+    if file_format == "csv":
+        for name in numbers:
+            place = schema.get_field_index(name)
+            schema = schema.set(place, schema.field(place).with_metadata(NUMBER))
+    return schema, warehouse.batches(query, ROWS_AT_ONCE)

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from segflow.history.members import entered_query, exited_query, members_query
 from segflow.segments.compiler import CONTACTS
-from segflow.segments.sql import case_when, col, named
+from segflow.segments.sql import col, named
 from segflow.specs.exports import OWN_COLUMNS, Kind
 from segflow.specs.types import ValueType
 from segflow.warehouse import words
@@ -69,7 +69,7 @@ def rows_query(
 def json_lines(query: exp.Select, columns: Sequence[tuple[str, ValueType | None]]) -> exp.Select:
     """(KEY, line) in place of the columns: a JSON object each, with its line break. `columns`: name, and the type.
 
-    Times are ISO with Z; a number that JSON cannot say (infinite, not a number) is null.
+    Times are ISO with Z; a number is written as briefly as it can be.
     """
     values = {alias.alias: alias.this for alias in query.expressions}
     fields = []
@@ -78,10 +78,19 @@ def json_lines(query: exp.Select, columns: Sequence[tuple[str, ValueType | None]
         if kind == "timestamp":
             value = words.iso_time(value)
         elif kind == "number":
-            value = case_when(words.finite(value), value.copy())
+            value = exp.Cast(this=words.text(value), to=exp.DataType(this=exp.DataType.Type.JSON, nested=False))
         fields.append((name, value))
     as_text = exp.DPipe(this=words.json_line(fields), expression=exp.Chr(expressions=[exp.Literal.number(10)]))
     return query.select(named(values[KEY], KEY), named(as_text, "line"), append=False)
+
+
+def plain_numbers(query: exp.Select, numbers: Sequence[str], *, as_text: bool) -> exp.Select:
+    """The query with these columns as brief texts, for CSV, or as doubles, which is what readers of Parquet expect."""
+    double = exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False)
+    for alias in query.expressions:
+        if alias.alias in numbers:
+            alias.set("this", words.text(alias.this) if as_text else exp.Cast(this=alias.this, to=double.copy()))
+    return query
 
 
 def reads_contacts(columns: Sequence[str], attributes: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,9 @@ ROWS_AT_ONCE = 100_000
 # full-width forms for the same signs.
 _FORMULA = r"^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
 
+NUMBER = {b"segflow": b"number"}
+"""The metadata of a column of texts that are numbers: none of them is a formula."""
+
 Write = Callable[[pa.RecordBatch], None]
 
 
@@ -32,10 +35,11 @@ def writer(file_format: Format, path: Path, schema: pa.Schema) -> Iterator[Write
 @contextmanager
 def _csv(path: Path, schema: pa.Schema) -> Iterator[Write]:
     """UTF-8, header, quotes where needed, empty cells for missing values, formulas neutralised."""
-    cells = neutralised(schema.empty_table()).schema
+    numbers = frozenset(field.name for field in schema if field.metadata == NUMBER)
+    cells = neutralised(schema.empty_table(), numbers).schema
     options = csv.WriteOptions(include_header=True, quoting_style="needed")
     with csv.CSVWriter(path, cells, write_options=options) as file:
-        yield lambda batch: file.write_table(neutralised(pa.Table.from_batches([batch])))
+        yield lambda batch: file.write_table(neutralised(pa.Table.from_batches([batch]), numbers))
 
 
 @contextmanager
@@ -50,12 +54,15 @@ def _lines(path: Path, schema: pa.Schema) -> Iterator[Write]:
         yield lambda batch: file.writelines(batch.column(0).to_pylist())
 
 
-def neutralised(table: pa.Table) -> pa.Table:
+def neutralised(table: pa.Table, numbers: Collection[str] = ()) -> pa.Table:
     """The table with a leading apostrophe before every text that a spreadsheet would run as a formula.
 
-    A list becomes one text with commas."""
+    A list becomes one text with commas. The texts of `numbers` are left alone: -5 is no formula."""
     columns = []
-    for column in table.columns:
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if name in numbers:
+            columns.append(column)
+            continue
         if pa.types.is_list(column.type):
             column = pc.binary_join(column, ", ")
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):

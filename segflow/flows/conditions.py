@@ -21,6 +21,7 @@ from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sql import col, ident, named, ref, typed
 from segflow.specs.catalog import Catalog
 from segflow.warehouse.base import relation
+from segflow.warehouse.names import whole
 
 SUBJECTS = "subjects"
 
@@ -57,7 +58,7 @@ class Conditions:
         columns = Columns(
             value=lambda value: col(value.name, CONTACTS),
             fact=lambda fact: own.get(fact) or col(self.columns[fact].column, self.columns[fact].model),
-            member=lambda segment: _is_set(col("contact_id", f"member_{segment}")),
+            member=lambda segment: _is_set(col("contact_id", _member(segment))),
             crossed=_crossed,
         )
         case = exp.Case(this=col("condition", SUBJECTS))
@@ -71,10 +72,10 @@ class Conditions:
             key = self.keys.get(found.segment, found.segment)
             of_segment = exp.column("segment_key").eq(exp.Literal.string(key))
             if isinstance(found, Member):
-                alias = f"member_{found.segment}"
+                alias = _member(found.segment)
                 rows = exp.select("contact_id").from_(relation("segment_members")).where(of_segment)
             else:
-                alias = f"{found.kind}_{found.segment}"
+                alias = _crossing(found)
                 table, at = (
                     ("segment_entries", "entered_at") if found.kind == "enters" else ("segment_exits", "exited_at")
                 )
@@ -95,7 +96,7 @@ class Conditions:
             grouped.setdefault(fact.model, []).append(fact)
         own: dict[Fact, exp.Expr] = {}
         for model, facts in sorted(grouped.items()):
-            alias = f"own_{model}"
+            alias = whole(f"own_{model}")
             base = row_query(facts, self.catalog)
             asked = sorted({anchor for fact in facts for anchor in anchors(fact.where)}, key=lambda one: one.column)
             once = self._enrolled(asked)
@@ -149,8 +150,16 @@ def _values(base: exp.Select) -> list[exp.Expr]:
     return [col(name, "found") for name in base.named_selects if name != "contact_id"]
 
 
+def _member(segment: str) -> str:
+    return whole(f"member_{segment}")
+
+
+def _crossing(node: Crossed) -> str:
+    return whole(f"{node.kind}_{node.segment}")
+
+
 def _crossed(node: Crossed) -> exp.Expr:
-    later = exp.GT(this=col("last_at", f"{node.kind}_{node.segment}"), expression=col("enrolled_at", SUBJECTS))
+    later = exp.GT(this=col("last_at", _crossing(node)), expression=col("enrolled_at", SUBJECTS))
     return exp.Coalesce(this=later, expressions=[exp.false()])
 
 

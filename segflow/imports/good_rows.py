@@ -14,7 +14,7 @@ from segflow.imports.columns import CONTACT
 from segflow.imports.import_files import Given, Refused
 from segflow.outbox.addresses import InvalidAddressError, normal
 from segflow.segments.compiler import CONTACTS
-from segflow.segments.sql import case_when, col, is_not_null, is_null, named, select, typed, union_all
+from segflow.segments.sql import col, is_not_null, is_null, named, select, typed, union_all
 from segflow.specs.catalog import Catalog
 from segflow.specs.types import ValueType
 from segflow.warehouse import words
@@ -84,20 +84,14 @@ def _trimmed(names: list[str]) -> exp.Query:
 
 def _read(attributes: list[str], catalog: Catalog) -> exp.Query:
     """line, contact_id, and each attribute as the text of its value; null where it is none of its type."""
-    cells = [
-        named(exp.cast(_value(col(name), catalog.contacts.attributes[name].type), "VARCHAR"), name)
-        for name in attributes
-    ]
+    cells = [named(words.text(_value(col(name), catalog.contacts.attributes[name].type)), name) for name in attributes]
     return exp.select("line", CONTACT, *cells).from_("temp.trimmed")
 
 
 def _value(text: exp.Expr, kind: ValueType) -> exp.Expr:
     if kind == "timestamp":
         return words.time_of_text(text)
-    value = typed(text, kind)
-    if kind == "number":
-        return case_when(words.finite(value), value.copy())
-    return value
+    return typed(text, kind)
 
 
 def _faults(warehouse: Warehouse, attributes: list[str], catalog: Catalog) -> exp.Query:

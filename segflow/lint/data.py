@@ -18,7 +18,7 @@ from segflow.segments.nodes import Source, Value
 from segflow.segments.sql import col, is_not_null, named, ref, select, text_literal, typed
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
-from segflow.warehouse.base import relation
+from segflow.warehouse.base import python_rows, relation
 
 LIMIT = Duration.parse("10 seconds")
 """A query that runs longer is stopped, and what it would have told is left out."""
@@ -80,12 +80,37 @@ class Data:
         return None if found is None or len(found) >= _NAMES else [row["found"] for row in found]
 
     def event_names(self, event: str) -> list[str]:
-        """The names of events in the model that should hold `event`."""
+        """What the model that should hold `event` calls its events, less those that the catalog gives to others."""
         found = self.compiled.specs.catalog.event(event)
         if found is None or found[0].name is None:
             return []
+        source = found[0]
         column = typed(col(found[0].name), "text")
-        return self._names(select([named(column, "found")], ref(found[0].model, "events")), f"event {event}")
+        names = self._names(select([named(column, "found")], ref(source.model, "events")), f"event {event}")
+        return [name for name in names if name is not None and name not in map(source.text, source.kinds())]
+
+    def event_text(self, event: str) -> str:
+        """What the catalog says that the data calls an event."""
+        return self.compiled.specs.catalog.event_texts().get(event, event)
+
+    def path(self, source: Source, value: Value) -> tuple[str, ...]:
+        """Where the catalog says that a value is kept; of several events, where the first has it."""
+        catalog = self.compiled.specs.catalog
+        if source == CONTACT:
+            attributes = catalog.contacts.attributes
+        elif source.kind == "object":
+            attributes = catalog.objects[value.owner or source.name].fields
+        else:
+            events = catalog.events_named(source.name) if source.kind == "events" else {}
+            found = next(iter(events.values()), None) or catalog.event(source.name)
+            assert found is not None, source
+            attributes = found[1]
+        return attributes[value.name].path(value.name)
+
+    def words(self, source: Source) -> str:
+        """A source in words, with what the data calls it."""
+        text = self.compiled.specs.catalog.event_texts().get(source.name) if source.kind == "event" else None
+        return source_words(source) + (f" ('{text}')" if text is not None else "")
 
     def first(self, source: Source) -> tuple[str, datetime] | None:
         """(model, time): the earliest row of the models that a source reads; None when they have none, or no times."""
@@ -151,5 +176,4 @@ class Data:
             told = f"{what}: {found}"
             self.skipped += [told] if told not in self.skipped else []
             return None
-        rows: list[dict[str, Any]] = found.to_pylist()
-        return rows
+        return python_rows(found)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from segflow.errors import InputError, did_you_mean
+from segflow.errors import InputError, did_you_mean, nearest
 from segflow.lint.data import Data, Seen
 from segflow.lint.findings import Report
-from segflow.lint.uses import CONTACT, LabelUse, RowsUse, Use, ValueUse, source_words, uses
+from segflow.lint.uses import CONTACT, LabelUse, RowsUse, Use, ValueUse, uses
 from segflow.segments.bounds import Bound
 from segflow.segments.nodes import Source
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.check_conditions import children
+from segflow.specs.event_names import as_type, spelt_like
 from segflow.specs.flow import AddToListStep
 from segflow.specs.segment import NamedSegment, SegmentSpec
 
@@ -49,21 +50,29 @@ def _folds(use: ValueUse) -> bool:
 def _no_rows(report: Report, data: Data, source: Source, found: Sequence[Use]) -> None:
     if source == CONTACT:
         return  # nobody has anything then, and that is no fault of a condition
-    near = ""
-    if source.kind == "event":
-        near = did_you_mean(source.name, [name for name in data.event_names(source.name) if name != source.name])
+    near, do = "", "mend the name in the catalog, or the model"
+    names = data.event_names(source.name) if source.kind == "event" else []
+    text = spelt_like(source.name, names) or nearest(data.event_text(source.name), names)
+    if text is not None:
+        near, do = f"; the data has '{text}'", f"write {as_type(source.name, text)} in the catalog, or mend the model"
+    elif 0 < len(names) <= 12:
+        near = f"; the data has {', '.join(sorted(names))}"
     for use in found:
         if isinstance(use, RowsUse):
-            what = f"no row of {source_words(source)} was ever seen{near}"
-            report.add(use.segment, "never-seen", use.loc, what, "mend the name in the catalog, or the model")
+            report.add(use.segment, "never-seen", use.loc, f"no row of {data.words(source)} was ever seen{near}", do)
 
 
 def _value(report: Report, data: Data, use: ValueUse, seen: Seen) -> None:
     by_flows = use.source == CONTACT and _written_by_flows(data, use)
     if not seen.set[use.value]:
         if not by_flows:
-            what = f"{use.what} is always missing"
-            report.add(use.segment, "always-missing", use.loc, what, "mend its column in the catalog, or the model")
+            path = data.path(use.source, use.value)
+            at = f": nothing lies at [{', '.join(path)}]" if len(path) > 1 else ""
+            word = "path" if at else "column"
+            what, do = f"{use.what} is always missing{at}", f"mend its {word} in the catalog, or the model"
+            if at and use.value.type != "list_of_text":
+                do += "; with a list on the way its type is list_of_text"
+            report.add(use.segment, "always-missing", use.loc, what, do)
         return
     if use.source == CONTACT and use.test is not None:
         _missing(report, use, use.test, seen)

@@ -32,6 +32,7 @@ from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
+from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.models import ModelResult
@@ -301,7 +302,7 @@ def _keep_views(work: _Build) -> None:
     """Bring the views of YAML segments up to date; only those whose SQL changed are touched."""
     warehouse = work.warehouse
     stored = {r["segment"]: r["fingerprint"] for r in warehouse.rows(exp.select("*").from_(relation("segment_views")))}
-    wanted = {name: _mark(work, text) for name, text in work.compiled.views.items() if name not in work.report.stale}
+    wanted = {n: _mark(work, n, text) for n, text in work.compiled.views.items() if n not in work.report.stale}
     kept = {name: mark for name, mark in stored.items() if name in work.report.stale}
     if stored == {**kept, **wanted}:
         return
@@ -309,6 +310,8 @@ def _keep_views(work: _Build) -> None:
     for name in (name for level in levels(work.compiled.graph) for name in level if name in wanted):
         if stored.get(name) != wanted[name]:
             warehouse.create_view(segment_model(name), work.context.fill(work.compiled.views[name]))
+            if not _plain(name):
+                warehouse.drop_view(f"{SEGMENT_MODEL}{name}")  # as builds before called it
             crash_point("views.created")
     for name in set(stored) - set(wanted) - set(kept):
         warehouse.drop_view(segment_model(name))
@@ -319,10 +322,16 @@ def _keep_views(work: _Build) -> None:
     crash_point("views.recorded")
 
 
-def _mark(work: _Build, text: str) -> str:
+def _mark(work: _Build, segment: str, text: str) -> str:
     """A view with a bound of its own (`last: {property: day, within_last: ...}`) is another view in every tick."""
     moment = work.context.as_of.isoformat() if bound_keys(text) else ""
-    return hashlib.sha256(f"{moment}{text}".encode()).hexdigest()
+    model = "" if _plain(segment) else segment_model(segment)
+    return hashlib.sha256(f"{moment}{model}{text}".encode()).hexdigest()
+
+
+def _plain(segment: str) -> bool:
+    """Is the view called by the whole id?"""
+    return segment_model(segment) == f"{SEGMENT_MODEL}{segment}"
 
 
 def _status(results: dict[str, ModelResult], model: str) -> str:

@@ -21,7 +21,7 @@ from segflow.segments.facts import column_name
 from segflow.segments.membership_models import CONTACTS
 from segflow.segments.nodes import ROW_AT, Fact, Followed, Source, Value, facts_of
 from segflow.segments.sql import col, typed
-from segflow.specs.catalog import Catalog
+from segflow.specs.catalog import Attribute, Catalog
 from segflow.specs.spec_file import SpecFile, read_spec_file
 from segflow.specs.types import ValueType
 from segflow.ticks.context import TickContext
@@ -44,6 +44,8 @@ class Column:
     kind: ValueType | None
     role: str
     loc: tuple[str | int, ...] = field(compare=False)
+    keys: tuple[str, ...] = ()
+    """The path inside of it; the column then holds JSON or a struct."""
 
 
 class UserModels:
@@ -115,6 +117,10 @@ class UserModels:
     def _judge(self, column: Column) -> str | None:
         schema = self._schema(column.model)
         actual = _field_type(schema, column.name) if schema is not None else None
+        if actual is not None and (known := _fields_there(actual, column.keys)) is not None:
+            path = ", ".join((column.name, *column.keys))
+            near = f"; it has {', '.join(known)}" if known else ""
+            return f"model {column.model} has nothing at [{path}] ({self._role(column)}){near}"
         if actual is None or column.kind is None or _always_fits(actual, column.kind):
             return None
         value = col(column.name, "looked_at")
@@ -182,7 +188,13 @@ def attribute_column(compiled: Compiled, name: str) -> list[Column]:
     if attribute.written_by == "flows":
         return []
     loc = ("contacts", "attributes", name)
-    return [Column(contacts.model, attribute.column or name, attribute.type, f"attribute {name}", loc)]
+    return [_kept_in(contacts.model, name, attribute, f"attribute {name}", loc)]
+
+
+def _kept_in(model: str, name: str, attribute: Attribute, role: str, loc: tuple[str | int, ...]) -> Column:
+    """The column of an attribute, property or field. Inside of a column that a path leads on in, any type will do."""
+    column, *keys = attribute.path(name)
+    return Column(model, column, None if keys else attribute.type, role, loc, tuple(keys))
 
 
 def contact_columns(compiled: Compiled) -> list[Column]:
@@ -236,7 +248,8 @@ def _row_columns(catalog: Catalog, source: Source, values: list[Value]) -> list[
 
 def _event_columns(catalog: Catalog, event: str, needed: list[Value]) -> list[Column]:
     number, spec = next((n, s) for n, s in enumerate(catalog.events) if event in s.kinds())
-    at, of = ("events", number), f"of event {event}"
+    at: tuple[str | int, ...] = ("events", number)
+    of = f"of event {event}"
     columns = [
         Column(spec.model, spec.contact, None, f"the contact {of}", (*at, "contact")),
         Column(spec.model, spec.at, "timestamp", f"the time {of}", (*at, "at")),
@@ -249,11 +262,10 @@ def _event_columns(catalog: Catalog, event: str, needed: list[Value]) -> list[Co
             *columns,
             Column(spec.model, spec.payload.column, None, f"the payload {of}", (*at, "payload", "column")),
         ]
-    place = ("properties",) if spec.event is not None else ("types", event)
     for value in needed:
         attribute = spec.kinds()[event][value.name]
-        role, loc = f"property {value.name} {of}", (*at, *place, value.name)
-        columns.append(Column(spec.model, attribute.column or value.name, attribute.type, role, loc))
+        role, loc = f"property {value.name} {of}", (*at, *spec.place(event), value.name)
+        columns.append(_kept_in(spec.model, value.name, attribute, role, loc))
     return columns
 
 
@@ -275,7 +287,7 @@ def _object_columns(catalog: Catalog, name: str, needed: list[Value]) -> list[Co
         spec, role = catalog.objects[owner], f"field {value.name} of object {owner}"
         attribute = spec.fields[value.name]
         place: tuple[str, ...] = ("objects", owner, "fields", value.name)
-        columns.append(Column(spec.model, attribute.column or value.name, attribute.type, role, place))
+        columns.append(_kept_in(spec.model, value.name, attribute, role, place))
     return columns
 
 
@@ -340,6 +352,20 @@ def _is_set(value: exp.Expr) -> exp.Expr:
 
 def _field_type(schema: pa.Schema, name: str) -> pa.DataType | None:
     return next((found.type for found in schema if found.name.lower() == name.lower()), None)
+
+
+def _fields_there(kind: pa.DataType, keys: tuple[str, ...]) -> list[str] | None:
+    """The fields that a struct has in place of one of `keys`; None when it may have all of them."""
+    for key in keys:
+        while pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            kind = kind.value_type
+        if not isinstance(kind, pa.StructType):
+            return [] if pa.types.is_primitive(kind) else None
+        names = [field.name for field in kind]
+        if key not in names:
+            return names
+        kind = kind.field(key).type
+    return None
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import jinja2
@@ -41,6 +42,8 @@ class Environment(SandboxedEnvironment):
         for name, position in (("center", 1), ("indent", 1)):
             self.filters[name] = _narrow(self.filters[name], position)
         self.filters["format"] = _checked_format
+        # json.dumps takes no decimals.
+        self.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": _as_json}
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if isinstance(obj, str) and attr in _PADDING:
@@ -91,6 +94,12 @@ def _narrow(padding: Callable[..., Any], position: int) -> Callable[..., Any]:
         return padding(*arguments, **named)
 
     return checked
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
 
 
 def _checked_format(value: str, *arguments: Any, **named: Any) -> str:

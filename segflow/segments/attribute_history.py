@@ -7,13 +7,15 @@ now, so that what is read here is right in the very tick that changes it, before
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF
 from segflow.segments.nodes import Fact
 from segflow.segments.sql import bound_call, col, left_join, named, ref, select, typed, union_all
+from segflow.specs.catalog import Attribute
+from segflow.specs.types import NUMBERS, ValueType
 
 HISTORY = "attribute_history"
 _LAST = "last_known"
@@ -24,13 +26,13 @@ def history_attributes(facts: Iterable[Fact]) -> list[str]:
     return sorted({fact.source.name for fact in facts if fact.source.kind == "held"})
 
 
-def held_rows(attributes: Sequence[str]) -> exp.Query:
+def held_rows(attributes: Mapping[str, Attribute]) -> exp.Query:
     """(contact_id, name, at): since when each contact has had its present value of each attribute."""
-    return union_all([_held(name) for name in attributes])
+    return union_all([_held(name, attribute.type) for name, attribute in attributes.items()])
 
 
-def new_values(attribute: str) -> exp.Select:
-    """(contact_id, attribute, value, since): the rows that the history lacks at `as_of`."""
+def new_values(attribute: str, kind: ValueType) -> exp.Select:
+    """(contact_id, attribute, value, since): the rows that the history lacks at `as_of`. `kind`: the attribute's."""
     projections = [
         col("contact_id", "contacts"),
         named(exp.Literal.string(attribute), "attribute"),
@@ -38,11 +40,13 @@ def new_values(attribute: str) -> exp.Select:
         named(bound_call(AS_OF.key), "since"),
     ]
     query = _with_last(select(projections, ref("contacts", "contacts")), attribute)
-    return query.where(exp.Not(this=_unchanged(attribute)))
+    return query.where(exp.Not(this=_unchanged(attribute, kind)))
 
 
-def _held(attribute: str) -> exp.Select:
-    since = exp.Case(ifs=[exp.If(this=_unchanged(attribute), true=col("since", _LAST))], default=bound_call(AS_OF.key))
+def _held(attribute: str, kind: ValueType) -> exp.Select:
+    since = exp.Case(
+        ifs=[exp.If(this=_unchanged(attribute, kind), true=col("since", _LAST))], default=bound_call(AS_OF.key)
+    )
     projections = [
         col("contact_id", "contacts"),
         named(exp.Literal.string(attribute), "name"),
@@ -70,9 +74,14 @@ def _with_last(query: exp.Select, attribute: str) -> exp.Select:
     return left_join(query, ranked.subquery(_LAST), exp.and_(same, col("newest", _LAST).eq(1)))
 
 
-def _unchanged(attribute: str) -> exp.Expr:
+def _unchanged(attribute: str, kind: ValueType) -> exp.Expr:
     known = exp.Not(this=exp.Is(this=col("contact_id", _LAST), expression=exp.null()))
-    return exp.Paren(this=exp.and_(known, exp.NullSafeEQ(this=col("value", _LAST), expression=_present(attribute))))
+    if kind in NUMBERS:
+        # Older builds wrote 2.0 where this one writes 2: it is the same number, and no change.
+        same = exp.NullSafeEQ(this=typed(col("value", _LAST), kind), expression=col(attribute, "contacts"))
+    else:
+        same = exp.NullSafeEQ(this=col("value", _LAST), expression=_present(attribute))
+    return exp.Paren(this=exp.and_(known, same))
 
 
 def _present(attribute: str) -> exp.Expr:

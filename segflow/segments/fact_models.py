@@ -27,7 +27,7 @@ from segflow.segments.sql import (
     case_when,
     col,
     cte,
-    data_type,
+    id_text,
     ident,
     is_not_null,
     is_null,
@@ -35,12 +35,15 @@ from segflow.segments.sql import (
     newest,
     ref,
     select,
+    text_literal,
     tick_id_call,
     typed,
     union_all,
 )
+from segflow.segments.stored import in_payload, stored
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 from segflow.warehouse import words
+from segflow.warehouse.names import whole
 
 ROWS = "rows_seen"
 _AS_OF = AS_OF.key
@@ -57,11 +60,11 @@ def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
     if source.kind == "contact":
         return _contact_facts(columns)
     if source.kind == "held":
-        base: exp.Query = held_rows(history_attributes(facts))
+        base: exp.Query = held_rows({name: catalog.contacts.attributes[name] for name in history_attributes(facts)})
     else:
         base = row_query(facts, catalog)
     projections = [named(aggregate(column.fact), column.column) for column in columns]
-    contact = named(typed(col("contact_id"), "text"), "contact_id")
+    contact = named(id_text(col("contact_id")), "contact_id")
     query = select([contact, *projections, tick_id_call()], exp.Table(this=ident(ROWS)))
     query.set("group", exp.Group(expressions=[col("contact_id")]))
     return cte(query, ROWS, base)
@@ -140,7 +143,9 @@ def aggregate(fact: Fact) -> exp.Expr:
     chosen = measure if unconditional else case_when(where, measure)
     if fact.aggregate == "count_distinct":
         return exp.Count(this=exp.Distinct(expressions=[chosen]))
-    function = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}[fact.aggregate]
+    if fact.aggregate == "avg":
+        return words.average(chosen)
+    function = {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}[fact.aggregate]
     return function(this=chosen)
 
 
@@ -161,10 +166,10 @@ def row_column(value: Value) -> str:
     """The column of `ROWS` that holds a property or field; the row's own time and contact keep their names. No
     property has a blank or a dot in its name."""
     if value.owner:
-        return f"{value.owner}.{value.name}"
+        return whole(f"{value.owner}.{value.name}")
     if value.name.startswith("@"):
-        return value.name.removeprefix("@")
-    return f"{value.name}_value" if _TAKEN.fullmatch(value.name) else value.name
+        return whole(value.name.removeprefix("@"))
+    return whole(f"{value.name}_value") if _TAKEN.fullmatch(value.name) else value.name
 
 
 ROW_COLUMNS = Columns(value=lambda value: col(row_column(value)), anchor=lambda anchor: col(anchor.column))
@@ -182,7 +187,7 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
     if source.model is not None:
         rows = (
             exp.select(
-                named(typed(col(source.contact), "text"), "contact_id"),
+                named(id_text(col(source.contact)), "contact_id"),
                 named(typed(col(source.name), "text"), "name"),
                 named(exp.true(), "present"),
                 named(typed(col(source.added_at) if source.added_at else exp.null(), "timestamp"), "at"),
@@ -213,14 +218,14 @@ def _contact_facts(columns: Sequence[FactColumn]) -> exp.Select:
 
 def _all_event_rows(prefix: str, needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
     """The rows of several events: one scan for those that keep what is needed in the same columns of one model."""
-    groups: dict[tuple[str, ...], set[str]] = {}
+    groups: dict[tuple[object, ...], set[str]] = {}
     for name, (source, properties) in catalog.events_named(prefix).items():
-        columns = (properties[value.name].column or value.name for value in needed)
-        groups.setdefault((str(catalog.events.index(source)), *columns), set()).add(name)
+        paths = (properties[value.name].path(value.name) for value in needed)
+        groups.setdefault((catalog.events.index(source), *paths), set()).add(name)
     parts = [_event_rows(names, needed, lower, catalog) for names in groups.values()]
     for part in parts:
         # The models may keep ids in different types.
-        part.expressions[0].set("this", typed(part.expressions[0].this, "text"))
+        part.expressions[0].set("this", id_text(part.expressions[0].this))
     if len(parts) == 1:
         return parts[0]
     names = ["contact_id", "at", *(row_column(value) for value in needed)]
@@ -235,7 +240,7 @@ def _event_rows(names: set[str], needed: list[Value], lower: exp.Expr | None, ca
     at = typed(col(source.at), "timestamp")
     conditions: list[exp.Expr] = []
     if source.name is not None:
-        texts: list[exp.Expr] = [exp.Literal.string(name) for name in sorted(names)]
+        texts = [text_literal(text) for text in sorted(map(source.text, names))]
         name = col(source.name)
         conditions.append(
             exp.EQ(this=name, expression=texts[0]) if len(texts) == 1 else exp.In(this=name, expressions=texts)
@@ -250,21 +255,7 @@ def _event_rows(names: set[str], needed: list[Value], lower: exp.Expr | None, ca
 
 
 def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
-    key = attribute.column or name
-    if source.payload is None:
-        return typed(col(key), attribute.type)
-    if source.payload.format == "struct":
-        # With the table's name in front: `events.amount` alone would be a column of the table, not a field.
-        return typed(exp.Dot(this=col(source.payload.column, "events"), expression=ident(key)), attribute.type)
-    # JSON promises neither form nor types: a payload that is none, and a value of the wrong type, count as missing.
-    text = words.json_text(col(source.payload.column), key)
-    if attribute.type == "text":
-        return text
-    if attribute.type in ("integer", "list_of_text"):
-        return typed(exp.Paren(this=text), attribute.type)
-    if attribute.type == "timestamp":
-        return words.time_of_text(exp.Paren(this=text))
-    return words.try_cast(exp.Paren(this=text), data_type(attribute.type))
+    return stored(name, attribute) if source.payload is None else in_payload(name, attribute, source.payload, "events")
 
 
 def visible(time: exp.Expr) -> exp.Expr:
@@ -282,10 +273,7 @@ def _object_rows(source: Source, needed: list[Value], lower: exp.Expr | None, ca
     last, top = path[-1]
     contact = col("contact_id", _CONTACT) if top.contacts_by else col(top.link, last)
     values = [
-        named(
-            typed(col(catalog.objects[owner].fields[value.name].column or value.name, owner), value.type),
-            row_column(value),
-        )
+        named(stored(value.name, catalog.objects[owner].fields[value.name], owner), row_column(value))
         for value in needed
         for owner in (value.owner or name,)
     ]

@@ -31,6 +31,7 @@ from segflow.segments.nodes import (
     facts_of,
 )
 from segflow.segments.normal import normal
+from segflow.warehouse.names import LONGEST
 
 _LABEL = {"gt": "over", "gte": "from", "lt": "under", "lte": "to", "eq": "is", "in": "in"}
 
@@ -96,7 +97,8 @@ def column_name(fact: Fact, digits: int = 6) -> str:
     if fact.measure is not None:
         words.append(fact.measure.name)
     words += _words(fact.where)
-    slug = re.sub(r"[^a-z0-9]+", "_", " ".join(word for word in words if word).lower()).strip("_")[:44].strip("_")
+    slug = re.sub(r"[^a-z0-9]+", "_", " ".join(word for word in words if word).lower()).strip("_")
+    slug = slug[: min(44, LONGEST - 1 - digits)].strip("_")
     digest = hashlib.sha256(describe(fact).encode()).hexdigest()[:digits]
     return f"{slug}_{digest}" if slug else digest
 

@@ -10,6 +10,7 @@ import yaml
 from segflow.crashpoints import crash_point
 from segflow.files import cannot_write, replacing
 from segflow.segments.compiler import GENERATED, Compiled
+from segflow.segments.emit import value_macros
 from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS, segment_model
 from segflow.warehouse.tables import SCHEMA, TABLES
 
@@ -28,6 +29,7 @@ def generated_files(compiled: Compiled) -> dict[Path, str]:
     macros = Path("dbt/macros/segflow")
     for source in resources.files("segflow.warehouse").joinpath("dbt_project/macros").iterdir():
         files[macros / source.name] = source.read_text(encoding="utf-8")
+    files[macros / "segflow_values.sql"] = value_macros(compiled.words)
     return files
 
 

@@ -15,9 +15,9 @@ from sqlglot import exp
 
 from segflow.segments.nodes import Compare, Fact, Followed, Node, Source, Sql, Value, bounds_of, describe
 from segflow.segments.normal import normal
-from segflow.segments.sql_segment import PREFIX
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 from segflow.specs.sql_allowlist import REF_PREFIX, parse_sql
+from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.warehouse.engines import WRITTEN_IN
 
 _MEANING = 1
@@ -42,8 +42,10 @@ def sql_fingerprint(sql: str, catalog: Catalog, segments: Mapping[str, str]) -> 
         read |= {*_contacts(catalog), *_named(query, catalog)}
     for table in query.find_all(exp.Table):
         model = table.name.removeprefix(REF_PREFIX)
-        if model != table.name and model.startswith(PREFIX):
-            table.set("this", exp.to_identifier(f"{REF_PREFIX}{PREFIX}{segments[model.removeprefix(PREFIX)]}"))
+        if model != table.name and model.startswith(SEGMENT_MODEL):
+            table.set(
+                "this", exp.to_identifier(f"{REF_PREFIX}{SEGMENT_MODEL}{segments[model.removeprefix(SEGMENT_MODEL)]}")
+            )
     return _hash([query.sql(WRITTEN_IN, comments=False), *sorted(read)])
 
 
@@ -98,7 +100,9 @@ def _source(source: Source, catalog: Catalog) -> Iterator[str]:
     if source.kind in ("event", "events"):
         for event, (spec, _) in _events(source, catalog).items():
             payload = (spec.payload.column, spec.payload.format) if spec.payload is not None else ()
-            yield _said("event", event, spec.model, spec.contact, spec.at, spec.name, *payload)
+            # Only a text of its own: to say what was so before makes no other rule.
+            text = [f"is {spec.text(event)}"] if spec.text(event) != event else []
+            yield _said("event", event, spec.model, spec.contact, spec.at, spec.name, *payload, *text)
     elif source.kind == "object":
         for name, hop in catalog.object_path(source.name):
             yield _said("object", name, hop.model, hop.key, hop.belongs_to, hop.via, hop.contacts_by, hop.created_at)
@@ -120,9 +124,10 @@ def _attribute(name: str, catalog: Catalog) -> str:
     return _said("attribute", name, *_kept(name, attribute), attribute.written_by)
 
 
-def _kept(name: str, attribute: Attribute) -> tuple[str, str]:
-    return attribute.type, attribute.column or name
+def _kept(name: str, attribute: Attribute) -> tuple[str, str | list[str]]:
+    path = attribute.path(name)
+    return attribute.type, path[0] if len(path) == 1 else list(path)
 
 
-def _said(*words: str | None) -> str:
+def _said(*words: str | list[str] | None) -> str:
     return json.dumps(words)

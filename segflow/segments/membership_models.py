@@ -18,6 +18,7 @@ from segflow.segments.sql import (
     case_when,
     col,
     cte,
+    id_text,
     ident,
     is_not_null,
     is_null,
@@ -30,8 +31,11 @@ from segflow.segments.sql import (
     typed,
     union_all,
 )
+from segflow.segments.stored import stored
 from segflow.specs.catalog import Catalog, Contacts
+from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.warehouse import words
+from segflow.warehouse.names import whole
 
 CONTACTS = "contacts"
 MEMBERSHIPS = "memberships"
@@ -41,7 +45,7 @@ _JOINED = "_joined_at"
 
 def segment_model(segment: str) -> str:
     """The dbt model of a segment; also the name of its relation in schema `segflow`."""
-    return f"segment__{segment}"
+    return whole(f"{SEGMENT_MODEL}{segment}")
 
 
 def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query:
@@ -55,17 +59,16 @@ def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query
     of_model: list[exp.Expr] = [named(_key(spec), "contact_id")]
     of_import: list[exp.Expr] = [named(col("contact_id", "imported"), "contact_id")]
     for name, attribute in spec.attributes.items():
-        readable = exp.null() if name in missing else col(attribute.column or name, "source")
-        value: exp.Expr = typed(readable, attribute.type)
+        value = typed(exp.null(), attribute.type) if name in missing else stored(name, attribute, "source")
         given: exp.Expr = typed(exp.null() if name in missing else col(name, "imported"), attribute.type)
         if name in written:
             given = typed(col(name, "written"), attribute.type)
             if attribute.written_by == "both":
-                has = exp.EQ(this=col(f"has_{name}", "written"), expression=exp.Literal.number(1))
+                has = exp.EQ(this=col(_has(name), "written"), expression=exp.Literal.number(1))
                 value = exp.Case(ifs=[exp.If(this=has, true=given.copy())], default=value)
             else:
                 value = given.copy()
-        elif spec.created_at and (attribute.column or name) == spec.created_at and name not in missing:
+        elif spec.created_at and attribute.path(name) == (spec.created_at,) and name not in missing:
             given = exp.Coalesce(this=given, expressions=[typed(col(_JOINED, "imported"), attribute.type)])
         of_model.append(named(value, name))
         of_import.append(named(given, name))
@@ -95,7 +98,7 @@ def model_contacts(catalog: Catalog) -> exp.Select:
 
 
 def _key(spec: Contacts) -> exp.Expr:
-    return typed(col(spec.key, "source"), "text")
+    return id_text(col(spec.key, "source"))
 
 
 def _exists(spec: Contacts) -> exp.Expr:
@@ -184,8 +187,9 @@ def _carried_columns(
     No other column has a dot in its name."""
 
     def carry(table: str, name: str) -> exp.Expr:
-        carried[f"{table}.{name}"] = col(name, table)
-        return col(f"{table}.{name}")
+        column = whole(f"{table}.{name}")
+        carried[column] = col(name, table)
+        return col(column)
 
     def member(segment: str) -> exp.Expr:
         if segment in earlier:
@@ -211,7 +215,7 @@ def _long(segments: Sequence[str], table: str) -> exp.Select:
 
 def _flag(segment: str) -> str:
     """The boolean column of a segment. The prefix keeps a segment called `contact_id` apart from the contact's id."""
-    return f"in_{segment}"
+    return whole(f"in_{segment}")
 
 
 def contact_columns(columns: Mapping[Fact, FactColumn], member: object = None) -> Columns:
@@ -240,7 +244,8 @@ def _members(node: Node) -> set[str]:
 
 
 def _written(names: list[str]) -> exp.Select:
-    """The last value that a flow or an import gave each attribute: contact_id, and NAME and has_NAME per attribute.
+    """The last value that a flow or an import gave each attribute: contact_id, and per attribute NAME and whether
+    it was given any.
 
     Where both did it in one tick the flow's counts: it acted on what the import had brought.
     """
@@ -249,7 +254,7 @@ def _written(names: list[str]) -> exp.Select:
         mine = col("name").eq(exp.Literal.string(name))
         projections.append(named(exp.Max(this=exp.Case(ifs=[exp.If(this=mine, true=col("value"))])), name))
         one = exp.Case(ifs=[exp.If(this=mine.copy(), true=exp.Literal.number(1))])
-        projections.append(named(exp.Max(this=one), f"has_{name}"))
+        projections.append(named(exp.Max(this=one), _has(name)))
     values = [col("contact_id"), col("name"), col("value")]
     updates = overlay_rows("attribute", values)
     ranked = exp.select(exp.Star(), newest(["contact_id", "name"], ["at", "rank", "hop"]).as_("newest")).from_(
@@ -261,6 +266,10 @@ def _written(names: list[str]) -> exp.Select:
         .where(col("newest").eq(1))
         .group_by(col("contact_id"))
     )
+
+
+def _has(attribute: str) -> str:
+    return whole(f"has_{attribute}")
 
 
 def _imported(names: list[str]) -> exp.Select:

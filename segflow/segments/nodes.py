@@ -14,6 +14,7 @@ from typing import Literal
 from segflow.durations import Duration
 from segflow.segments.bounds import Bound
 from segflow.specs.types import ValueType
+from segflow.warehouse.names import whole
 
 Operator = Literal[
     "eq", "in", "lt", "lte", "gt", "gte", "contains", "starts_with", "ends_with", "matches", "is_set", "anniversary"
@@ -84,7 +85,7 @@ class Anchor:
     def column(self) -> str:
         """The column that holds it in a query over rows. No property has a blank in its name."""
         names = {"enrollment": "enrolled at", "last_tick": "last tick", "id": "enrollment id", "visit": "this visit"}
-        return names.get(self.of) or f"took {self.step}"
+        return names.get(self.of) or whole(f"took {self.step}")
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,15 @@ class Source:
     @property
     def model(self) -> str:
         """The fact model that holds the facts of this source, those that need a sequence excepted."""
+        return whole(self._model)
+
+    @property
+    def sequence_model(self) -> str:
+        """The fact model that holds the facts that need a sequence."""
+        return whole(self._model.replace("facts__event", "facts__sequence", 1))
+
+    @property
+    def _model(self) -> str:
         if self.kind == "events":
             return f"facts__events_{self.name}" if self.name else "facts__events"
         if self.kind in ("event", "object", "message"):
@@ -174,7 +184,7 @@ class Fact:
     def model(self) -> str:
         """The fact model that holds it. Sequences sort all their rows, which plain facts should not pay for."""
         if any(isinstance(node, Followed) for node in self.where.walk()):
-            return self.source.model.replace("facts__event", "facts__sequence", 1)
+            return self.source.sequence_model
         return self.source.model
 
     @property

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from segflow.numbers import plain_text
 from segflow.segments.bounds import Bound, date_literal, timestamp_literal
 from segflow.segments.clock import local_day, local_time
 from segflow.segments.nodes import (
@@ -220,7 +221,7 @@ def _operand(operand: Operand, columns: Columns) -> exp.Expr:
         case Constant(bool() as value, _):
             return exp.true() if value else exp.false()
         case Constant(value, "number" | "integer"):
-            return exp.Literal.number(repr(value))
+            return exp.Literal.number(plain_text(value))  # type: ignore[arg-type]
         case Constant(value, _):
             return text_literal(str(value))
     raise TypeError(f"not an operand: {operand!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -105,20 +105,16 @@ class GivenRows:
         given = {name: value for name, value in row.items() if name != "event"}
         found = self._plain(given, words)
         if source.name is not None:
-            found[source.name] = row["event"]
+            found[source.name] = source.text(str(row["event"]))
         if source.payload is not None:
-            inside = {words[name].column: (words[name], value) for name, value in given.items() if words[name].inside}
-            if source.payload.format == "json":
-                values = {key: self._json(value, word.kind) for key, (word, value) in inside.items()}
-                found[source.payload.column] = json.dumps(values)
-            else:
-                fields = self._types[source.model][source.payload.column]
-                assert isinstance(fields, pa.StructType)
-                structured = {key: self._value(value, word.kind) for key, (word, value) in inside.items()}
-                found[source.payload.column] = {
-                    key: _text(value) if fields.field(key).type == pa.string() else value
-                    for key, value in structured.items()
-                }
+            inside = [(words[name], value) for name, value in given.items() if words[name].inside]
+            is_json = source.payload.format == "json"
+            values: dict[str, Any] = {}
+            for word, value in inside:
+                told = self._json(value, word.kind) if is_json else self._value(value, word.kind)
+                _put(values, (word.column or "", *word.keys), told)
+            kind = self._types[source.model][source.payload.column]
+            found[source.payload.column] = json.dumps(values) if is_json else _fitting(values, kind)
         return found
 
     def _objects(self) -> None:
@@ -158,8 +154,11 @@ class GivenRows:
         for name, value in row.items():
             word = words[name]
             if word.column is not None and not word.inside:
-                found[word.column] = self._value(value, word.kind)
-        return found
+                if word.keys:
+                    _put(found, (word.column, *word.keys), self._json(value, word.kind))
+                else:
+                    found[word.column] = self._value(value, word.kind)
+        return {column: json.dumps(value) if isinstance(value, dict) else value for column, value in found.items()}
 
     def _update(self, kind: str, contact: str, name: str, value: str, at: str | None) -> None:
         when = self._time(at) if at is not None else self.as_of.replace(tzinfo=None)
@@ -184,12 +183,36 @@ def _payload_type(source: EventSource) -> pa.DataType:
     assert source.payload is not None
     if source.payload.format == "json":
         return pa.string()
-    kinds: dict[str, pa.DataType] = {}
+    kinds: dict[tuple[str, ...], pa.DataType] = {}
     for properties in source.kinds().values():
         for name, attribute in properties.items():
-            key, kind = attribute.column or name, _ARROW[attribute.type]
-            kinds[key] = kind if kinds.get(key, kind) == kind else pa.string()
-    return pa.struct(list(kinds.items()))
+            path, kind = attribute.path(name), _ARROW[attribute.type]
+            kinds[path] = kind if kinds.get(path, kind) == kind else pa.string()
+    tree: dict[str, Any] = {}
+    for path, kind in sorted(kinds.items()):  # what lies inside of another comes after it
+        _put(tree, path, kind)
+    return _struct(tree)
+
+
+def _struct(tree: dict[str, Any]) -> pa.DataType:
+    return pa.struct([(key, _struct(kind) if isinstance(kind, dict) else kind) for key, kind in tree.items()])
+
+
+def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Set the value at the end of a path of keys."""
+    *steps, last = path
+    for step in steps:
+        if not isinstance(tree.get(step), dict):
+            tree[step] = {}
+        tree = tree[step]
+    tree[last] = value
+
+
+def _fitting(value: Any, kind: pa.DataType | None) -> Any:
+    """A value of a struct, in which a field that several types share holds texts."""
+    if isinstance(value, dict) and isinstance(kind, pa.StructType):
+        return {key: _fitting(inner, kind.field(key).type) for key, inner in value.items()}
+    return _text(value) if kind == pa.string() else value
 
 
 def _guessed(values: list[Any]) -> ValueType:

@@ -29,6 +29,7 @@ from segflow.specs.segment_tests import SegmentTest
 from segflow.specs.sql_file import read_segment_file
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engines import scratch, words
+from segflow.warehouse.names import whole
 
 _GIVEN = "given"
 """The schema of the rows. No relation of the engine or the user is there."""
@@ -181,7 +182,7 @@ def _given(model: str) -> exp.Table:
 
 
 def _model(segment: str) -> str:
-    return f"members_of__{segment}"
+    return whole(f"members_of__{segment}")
 
 
 def _is(contacts: tuple[str, ...]) -> str:

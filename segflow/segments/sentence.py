@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from segflow.durations import Duration
@@ -44,27 +45,36 @@ _NODE_WORDS = {
 }  # fmt: skip
 
 
-def sentence(condition: Any) -> list[str]:
-    """A condition on contacts as lines of words, nested by indentation."""
+_AS_THEY_ARE: Mapping[str, str] = {}
+
+
+def sentence(condition: Any, texts: Mapping[str, str] = _AS_THEY_ARE) -> list[str]:
+    """A condition on contacts as lines of words, nested by indentation. `texts`: event -> what the data calls it, where
+    that is something else; it is shown beside the event."""
     for kind, (attribute, words) in _GROUP.items():
         if isinstance(condition, kind):
             lines = [words]
             for item in getattr(condition, attribute):
-                inner = sentence(item)
+                inner = sentence(item, texts)
                 lines += [f"- {inner[0]}", *(f"  {line}" for line in inner[1:])]
             return lines
     if isinstance(condition, c.Not):
-        inner = sentence(condition.not_)
+        inner = sentence(condition.not_, texts)
         return [f"not: {inner[0]}", *inner[1:]]
-    return [_leaf(condition)]
+    return [_leaf(condition, texts)]
 
 
-def own_words(condition: Any) -> str:
+def own_words(condition: Any, texts: Mapping[str, str] = _AS_THEY_ARE) -> str:
     """A condition without those that it holds: the first line of its sentence."""
-    return "not" if isinstance(condition, c.Not) else sentence(condition)[0]
+    return "not" if isinstance(condition, c.Not) else sentence(condition, texts)[0]
 
 
-def _leaf(condition: Any) -> str:
+def event_words(event: str, texts: Mapping[str, str]) -> str:
+    """An event with what the data calls it, where that is something else."""
+    return f"{event} ('{texts[event]}')" if event in texts else event
+
+
+def _leaf(condition: Any, texts: Mapping[str, str] = _AS_THEY_ARE) -> str:
     match condition:
         case c.AttributeCondition(attribute=name) if condition.held_for is not None:
             words = {"gt": "more than", "gte": "at least", "lt": "less than", "lte": "at most"}
@@ -74,11 +84,11 @@ def _leaf(condition: Any) -> str:
             owner = condition.of if isinstance(condition, c.FieldCondition) else None
             return _test(f"{owner} {name}" if owner else name, condition)
         case c.EventCondition():
-            return _rows(condition.event, condition)
+            return _rows(event_words(condition.event, texts), condition, texts)
         case c.EventPrefixCondition():
-            return _rows(f"{condition.event_prefix}* events", condition)
+            return _rows(f"{condition.event_prefix}* events", condition, texts)
         case c.AnyEventCondition():
-            return _rows("any event", condition)
+            return _rows("any event", condition, texts)
         case c.ObjectCondition():
             return _rows(condition.object, condition)
         case c.MessageCondition():
@@ -129,9 +139,9 @@ def _test(subject: str, test: o.Test) -> str:
     return f"{subject} {_WORDS[name]} {words}{suffix}"
 
 
-def _rows(noun: str, condition: Any) -> str:
+def _rows(noun: str, condition: Any, texts: Mapping[str, str] = _AS_THEY_ARE) -> str:
     where = f" where {_inline(condition.where)}" if condition.where is not None else ""
-    return _aggregate(f"{noun}{where}{_window(condition)}{_sequence(condition)}", condition)
+    return _aggregate(f"{noun}{where}{_window(condition)}{_sequence(condition, texts)}", condition)
 
 
 def _aggregate(rows: str, condition: Any) -> str:
@@ -164,14 +174,15 @@ def _messages(condition: c.MessageCondition) -> str:
     return _aggregate(f"{words} {condition.message}{_window(condition)}", condition)
 
 
-def _sequence(condition: Any) -> str:
+def _sequence(condition: Any, texts: Mapping[str, str]) -> str:
     """What followed, and what did not."""
     words = ""
     for key, start in (("followed_by", "followed by"), ("not_followed_by", "not followed by")):
         following = getattr(condition, key, None)
         if following is not None:
             where = f" where {_inline(following.where)}" if following.where is not None else ""
-            words += f", {start} {following.event}{where} within {following.within}{_sequence(following)}"
+            what = f"{event_words(following.event, texts)}{where} within {following.within}"
+            words += f", {start} {what}{_sequence(following, texts)}"
     return words
 
 

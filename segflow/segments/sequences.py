@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from segflow.segments.sql import case_when, col, named, select, typed, union_all
+from segflow.segments.sql import case_when, col, id_text, named, select, union_all
 
 _KIND = "row kind"
 """0 for the rows themselves, 1, 2, ... for those that may follow. No property has a blank in its name."""
@@ -45,7 +45,7 @@ def with_next(rows: exp.Select, columns: Sequence[str], following: Mapping[str, 
 
 
 def _part(query: exp.Select, values: Sequence[exp.Expr], columns: Sequence[str], kind: int) -> exp.Select:
-    contact = named(typed(col("contact_id"), "text"), "contact_id")
+    contact = named(id_text(col("contact_id")), "contact_id")
     own = [named(value, name) for value, name in zip(values, columns, strict=True)]
     number = named(exp.Literal.number(kind), _KIND)
     return select([contact, col("at"), *own, number], query.subquery(f"rows_{kind}", copy=False))

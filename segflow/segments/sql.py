@@ -8,17 +8,22 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from segflow.specs.types import ValueType
-from segflow.warehouse.words import MARK, list_of_text, try_cast, utc_day, utc_time
+from segflow.warehouse import words
+from segflow.warehouse.words import MARK
 
 SQL_TYPES: dict[ValueType, str] = {
     "text": "VARCHAR",
-    "number": "DOUBLE",
+    "number": "DECIMAL",
     "integer": "BIGINT",
     "boolean": "BOOLEAN",
     "date": "DATE",
     "timestamp": "TIMESTAMP",
     "list_of_text": "ARRAY",
 }
+
+NUMBER_DIGITS, NUMBER_PLACES = 38, 12
+"""Of a decimal that holds a number: digits in all, and those after the point."""
+_DOUBLE = exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False)
 
 _SAFE = re.compile(r"^[a-z_][a-z0-9_]*$")
 # Reserved in at least one of the engines that dbt runs on; quoting more than needed costs only looks.
@@ -96,20 +101,32 @@ def left_join(query: exp.Select, table: exp.Expr, on: exp.Expr) -> exp.Select:
 def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
     """A value of the user's as `kind`. One that cannot be read as that is missing, as if the source had none: a single
     wrong cell would fail the model, and with it every segment that needs it. Every value has a text."""
+    if isinstance(expression, exp.Null):
+        return exp.Cast(this=expression, to=data_type(kind))
     if kind == "integer":
         # A cast would round a fraction; here it is a wrong value, and missing.
-        whole = try_cast(expression, data_type(kind))
-        exact = exp.EQ(this=try_cast(expression.copy(), data_type("number")), expression=whole)
+        whole = words.try_cast(expression, data_type(kind))
+        exact = exp.EQ(this=words.try_cast(expression.copy(), _DOUBLE.copy()), expression=whole)
         return case_when(exact, whole.copy())
-    if kind == "list_of_text":
-        return list_of_text(expression)
-    if kind == "text":
-        return exp.Cast(this=expression, to=data_type(kind))
-    if kind == "timestamp":
-        return utc_time(expression)
-    if kind == "date":
-        return utc_day(expression)
-    return try_cast(expression, data_type(kind))
+    match kind:
+        case "list_of_text":
+            return words.list_of_text(expression)
+        case "number":
+            return words.number(expression)
+        case "boolean":
+            return words.boolean(expression)
+        case "text":
+            return words.text(expression)
+        case "timestamp":
+            return words.utc_time(expression)
+        case "date":
+            return words.utc_day(expression)
+    return words.try_cast(expression, data_type(kind))
+
+
+def id_text(expression: exp.Expr) -> exp.Expr:
+    """The id of a contact or an object as text. As it is: two ways to write an id are two ids."""
+    return exp.Cast(this=expression, to=data_type("text"))
 
 
 def literal(text: str, kind: ValueType) -> exp.Cast:
@@ -122,6 +139,9 @@ def data_type(kind: ValueType) -> exp.DataType:
     in a compilation of hundreds of segments."""
     if kind == "list_of_text":
         return exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[data_type("text")], nested=True)
+    if kind == "number":
+        size = [exp.DataTypeParam(this=exp.Literal.number(digits)) for digits in (NUMBER_DIGITS, NUMBER_PLACES)]
+        return exp.DataType(this=exp.DataType.Type.DECIMAL, expressions=size, nested=False)
     return exp.DataType(this=exp.DataType.Type[SQL_TYPES[kind]], nested=False)
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 
 from segflow.segments.emit import TABLE, indent, model_text
+from segflow.segments.membership_models import segment_model
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
-from segflow.specs.sql_file import REF, references
+from segflow.specs.sql_file import REF, SEGMENT_MODEL, references
 
-PREFIX = "segment__"
 _AS_OF = re.compile(r"\{\{-?\s*as_of\(\s*\)\s*-?\}\}")
 _TRAILING = re.compile(r"[;\s]+\Z")
 
 
 def sql_references(sql: str) -> set[str]:
     """The segments that a query refers to by `{{ ref('segment__ID') }}`."""
-    return {model[len(PREFIX) :] for model, _, _ in references(sql) if model.startswith(PREFIX)}
+    return {model[len(SEGMENT_MODEL) :] for model, _, _ in references(sql) if model.startswith(SEGMENT_MODEL)}
 
 
 def sql_text(sql: str) -> str:
@@ -25,7 +25,7 @@ def sql_text(sql: str) -> str:
     """
     query = _TRAILING.sub("", sql.strip())
     # One spelling of the two calls: whoever fills in or inlines a text looks for just that.
-    query = REF.sub(lambda match: f"{{{{ ref('{match.group(1) or match.group(2)}') }}}}", query)
+    query = REF.sub(lambda match: f"{{{{ ref('{_model(match.group(1) or match.group(2))}') }}}}", query)
     query = _AS_OF.sub("{{ as_of() }}", query)
     return (
         f"with written as (\n{indent(query)}\n)\n"
@@ -34,6 +34,13 @@ def sql_text(sql: str) -> str:
         "inner join {{ ref('contacts') }} as contacts\n"
         "    on contacts.contact_id = cast(written.contact_id as varchar)"
     )
+
+
+def _model(written: str) -> str:
+    """A model as it is called, which for a segment with a long id is not quite as it is written."""
+    if written.startswith(SEGMENT_MODEL):
+        return segment_model(written.removeprefix(SEGMENT_MODEL))
+    return written
 
 
 def sql_model_text(segment: NamedSegment, generated: str) -> str:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Discriminator, Field, PlainValidator, StringConstraints, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.specs.types import ColumnName, Identifier, ModelName, SpecModel, ValueType
+from segflow.specs.types import ColumnName, ColumnPath, Identifier, ModelName, SpecModel, ValueType
+
+EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+"""What the data calls an event: any text."""
 
 
 class Attribute(SpecModel):
     """A typed value of a contact, event or object. `email: text` is short for `email: {type: text}`."""
 
     type: ValueType
-    column: ColumnName | None = None
-    """The column (or the JSON key) that holds it; the attribute's own name when left out."""
+    column: ColumnPath | None = None
+    """The column (or the JSON key) that holds it, or a path like `[address, city]`: the column, and the keys that lead
+    to the value in its JSON or struct; in a payload, keys alone. The attribute's own name when left out."""
     description: str | None = None
     written_by: Literal["source", "flows", "both"] = "source"
     """Contacts only. `source`: the model's column is the truth. `flows`: there is no column, `update_contact` steps
     write it. `both`: a value that a flow wrote hides the column's."""
+
+    def path(self, name: str) -> tuple[str, ...]:
+        """Where attribute `name` is kept: the column or key, and the keys inside of it, if any."""
+        if isinstance(self.column, list):
+            return tuple(self.column)
+        return (self.column or name,)
 
     @model_validator(mode="before")
     @classmethod
@@ -57,6 +68,44 @@ class Payload(SpecModel):
     format: Literal["json", "struct"]
 
 
+class EventType(SpecModel):
+    """`order_completed: {is: Order Completed, properties: {amount: number}}`: an event that the data calls otherwise
+    than conditions do. Where the two are the same, the properties alone will do."""
+
+    is_: EventText | None = Field(default=None, alias="is")
+    """What the column with the event's name holds; the name that conditions use when left out."""
+    properties: dict[Identifier, Attribute] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_beside(cls, value: Any) -> Any:
+        beside = [key for key in value if key not in ("is", "properties")] if isinstance(value, dict) else []
+        if beside:
+            message = "{given} stands beside is: or properties:, where properties go under properties:, like {like}"
+            like = f"properties: {{{beside[0]}: {value[beside[0]]}}}"
+            raise PydanticCustomError("event_type", message, {"given": str(beside[0]), "like": like})
+        return value
+
+
+def _event_shape(value: Any) -> str:
+    """Is it an EventType, or are these the properties? A property may be called `is` or `properties`, too."""
+    if isinstance(value, EventType):
+        return "<type>"
+    if isinstance(value, dict):
+        said, inside = value.get("is"), value.get("properties")
+        if said is not None and not isinstance(said, dict) and said not in get_args(ValueType):
+            return "<type>"
+        if isinstance(inside, dict) and inside.get("type") not in get_args(ValueType):
+            return "<type>"
+    return "<properties>"
+
+
+class EventPrefix(SpecModel):
+    """`cart: {is: cart.}`: the events whose names in the data begin so."""
+
+    is_: EventText = Field(alias="is")
+
+
 class EventSource(SpecModel):
     """A dbt model with one row per event: either one `event`, or several kinds told apart by column `name`."""
 
@@ -66,7 +115,15 @@ class EventSource(SpecModel):
     event: Identifier | None = None
     properties: dict[Identifier, Attribute] = Field(default_factory=dict)
     name: ColumnName | None = None
-    types: dict[Identifier, dict[Identifier, Attribute]] = Field(default_factory=dict)
+    types: dict[
+        Identifier,
+        Annotated[
+            Annotated[dict[Identifier, Attribute], Tag("<properties>")] | Annotated[EventType, Tag("<type>")],
+            Discriminator(_event_shape),
+        ],
+    ] = Field(default_factory=dict)
+    """The events by the names that conditions use: their properties, or `{is: Order Completed, properties: ...}` where
+    the column holds another text."""
     payload: Payload | None = None
     """Left out: each property is a column of its own."""
 
@@ -87,7 +144,20 @@ class EventSource(SpecModel):
 
     def kinds(self) -> dict[str, dict[str, Attribute]]:
         """The events of this source: name -> properties."""
-        return {self.event: self.properties} if self.event is not None else dict(self.types)
+        if self.event is not None:
+            return {self.event: self.properties}
+        return {name: kind.properties if isinstance(kind, EventType) else kind for name, kind in self.types.items()}
+
+    def text(self, event: str) -> str:
+        """What the data calls one of these events."""
+        kind = self.types.get(event)
+        return (kind.is_ if isinstance(kind, EventType) else None) or event
+
+    def place(self, event: str) -> tuple[str, ...]:
+        """Where the properties of an event stand in the file, below the source."""
+        if self.event is not None:
+            return ("properties",)
+        return ("types", event, "properties") if isinstance(self.types[event], EventType) else ("types", event)
 
 
 class ObjectSpec(SpecModel):
@@ -162,6 +232,9 @@ class ImportSource(SpecModel):
 class Catalog(SpecModel):
     contacts: Contacts
     events: list[EventSource] = Field(default_factory=list)
+    event_prefixes: dict[Identifier, EventPrefix] = Field(default_factory=dict)
+    """What `event_prefix` of a condition stands for, where the data's names begin with another text. Without an entry
+    it means the events of this catalog whose own names begin so."""
     objects: dict[Identifier, ObjectSpec] = Field(default_factory=dict)
     lists: LabelSource = LabelSource()
     tags: LabelSource = LabelSource()
@@ -176,13 +249,19 @@ class Catalog(SpecModel):
         return None
 
     def events_named(self, prefix: str) -> dict[str, tuple[EventSource, dict[str, Attribute]]]:
-        """The events whose names begin with `prefix`, with their sources and properties."""
+        """The events that an `event_prefix` stands for, with their sources and properties; all for an empty one."""
+        spec = self.event_prefixes.get(prefix)
         return {
             name: (source, properties)
             for source in self.events
             for name, properties in source.kinds().items()
-            if name.startswith(prefix)
+            if (name.startswith(prefix) if spec is None else source.text(name).startswith(spec.is_))
         }
+
+    def event_texts(self) -> Mapping[str, str]:
+        """Event -> what the data calls it, of those that it calls otherwise."""
+        texts = {name: source.text(name) for source in self.events for name in source.kinds()}
+        return {name: text for name, text in texts.items() if text != name}
 
     def shared_properties(self, prefix: str) -> dict[str, Attribute]:
         """The properties that all events whose names begin with `prefix` have, with one type."""

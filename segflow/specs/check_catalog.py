@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.catalog import Attribute, Catalog, EventSource
 from segflow.specs.dbt_files import model_names
 from segflow.specs.loaded import Loaded, Reporter
 
@@ -16,6 +16,7 @@ def check_catalog(loaded: Loaded) -> None:
         say = Reporter(loaded, FILE)
         _contacts(say, loaded.catalog)
         _events(say, loaded.catalog)
+        _prefixes(say, loaded.catalog)
         _objects(say, loaded.catalog)
         _models(say, loaded.catalog, model_names(loaded.root / "dbt"))
 
@@ -44,6 +45,7 @@ def _contacts(say: Reporter, catalog: Catalog) -> None:
                 f"{name} is {RESERVED[name]}; an attribute needs another name",
                 key=True,
             )
+    _paths(say, contacts.attributes, ("contacts", "attributes"))
     for name in contacts.attributes:
         attribute = contacts.attributes[name]
         if attribute.written_by == "flows" and attribute.column is not None:
@@ -81,11 +83,39 @@ def _events(say: Reporter, catalog: Catalog) -> None:
                     loc, f"event {name} is there already, in source {seen[name] + 1}; an event has one source", key=True
                 )
             seen.setdefault(name, index)
-            inside = (*at, "properties") if source.event is not None else (*at, "types", name)
-            _source_only(say, properties, inside, "events")
+            _source_only(say, properties, (*at, *source.place(name)), "events")
+            if source.payload is None or source.payload.format == "struct":
+                _paths(say, properties, (*at, *source.place(name)))
+        _texts(say, source, at)
         if source.payload is not None and source.payload.column in (source.contact, source.at, source.name):
             message = f"{source.payload.column} is the contact, time or name column; properties need one of their own"
             say((*at, "payload", "column"), message)
+
+
+def _paths(say: Reporter, attributes: dict[str, Attribute], loc: tuple[str | int, ...]) -> None:
+    """What leads into a column begins with one; only a payload's keys may be empty."""
+    for name, attribute in attributes.items():
+        if not attribute.path(name)[0]:
+            say((*loc, name, "column"), "the path begins with the name of a column, which is empty here")
+
+
+def _texts(say: Reporter, source: EventSource, at: tuple[str | int, ...]) -> None:
+    """Of two events that the data calls alike, nobody could say which one a row is."""
+    seen: dict[str, str] = {}
+    for name in source.types:
+        text = source.text(name)
+        if (other := seen.setdefault(text, name)) != name:
+            # At what says it: either may be the one that has its text from its name.
+            loc = (*at, "types", name, "is") if text != name else (*at, "types", other, "is")
+            say(loc, f"events {other} and {name} are both called '{text}' in the data; a row can only be one of them")
+
+
+def _prefixes(say: Reporter, catalog: Catalog) -> None:
+    for name, spec in catalog.event_prefixes.items():
+        if not catalog.events_named(name):
+            texts = [source.text(event) for source in catalog.events for event in source.kinds()]
+            known = ", ".join(texts) or "none"
+            say(("event_prefixes", name, "is"), f"no event's name in the data begins with '{spec.is_}'; known: {known}")
 
 
 def _source_only(say: Reporter, attributes: dict[str, Attribute], loc: tuple[str | int, ...], what: str) -> None:
@@ -99,6 +129,7 @@ def _objects(say: Reporter, catalog: Catalog) -> None:
     for name, spec in catalog.objects.items():
         loc = ("objects", name)
         _source_only(say, spec.fields, (*loc, "fields"), "objects")
+        _paths(say, spec.fields, (*loc, "fields"))
         if spec.contacts_by is not None:
             _key_attribute(say, catalog, spec.contacts_by, (*loc, "contacts_by"))
         if name == "contact":

@@ -14,6 +14,7 @@ from segflow.specs.catalog import Attribute, Catalog, LabelSource
 from segflow.specs.check_messages import check_message
 from segflow.specs.check_values import check_bounds, check_span, check_test
 from segflow.specs.check_windows import Moments, check_since, check_window
+from segflow.specs.event_names import no_event, no_prefix
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
 from segflow.specs.spec_file import Loc
@@ -61,7 +62,7 @@ class ConditionChecker:
             case c.EventCondition():
                 found = self.catalog.event(condition.event)
                 if found is None:
-                    self.say.unknown((*loc, "event"), "event", condition.event, self.catalog.event_names())
+                    self.say((*loc, "event"), no_event(self.catalog, condition.event))
                     check_window(self.say, condition, loc, self.moments)
                 else:
                     self._rows(condition, loc, "event", condition.event, found[1], timed=True)
@@ -117,9 +118,8 @@ class ConditionChecker:
         self, condition: c.EventPrefixCondition | c.AnyEventCondition, prefix: str, name: str, at: Loc, loc: Loc
     ) -> None:
         if not self.catalog.events_named(prefix):
-            known = ", ".join(sorted(self.catalog.event_names())) or "none"
-            begins = f" whose name begins with {prefix}" if prefix else ""
-            self.say(at, f"the catalog has no event{begins}; known: {known}")
+            if prefix not in self.catalog.event_prefixes:  # the catalog's check has said so
+                self.say(at, no_prefix(self.catalog, prefix) if prefix else "the catalog has no event; known: none")
             check_window(self.say, condition, loc, self.moments)
         else:
             self._rows(condition, loc, "event", name, self.catalog.shared_properties(prefix), timed=True)
@@ -127,7 +127,7 @@ class ConditionChecker:
     def _following(self, spec: c.Following, loc: Loc) -> None:
         found = self.catalog.event(spec.event)
         if found is None:
-            self.say.unknown((*loc, "event"), "event", spec.event, self.catalog.event_names())
+            self.say((*loc, "event"), no_event(self.catalog, spec.event))
         elif spec.where is not None:
             self._property(spec.where, (*loc, "where"), "event", spec.event, found[1])
         check_span(self.say, spec.within, (*loc, "within"))

@@ -11,6 +11,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import check_label
 from segflow.specs.check_values import check_literal, instant
 from segflow.specs.dbt_files import CONTACTS
+from segflow.specs.event_names import no_event
 from segflow.specs.issues import kind_of
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.row_words import Word, contact_words, event_words, link_word, model_columns, object_words
@@ -92,7 +93,7 @@ class _Check:
         if self._without(row, ("contact_id", "event", "at"), at):
             return
         if not isinstance(event, str) or self.catalog.event(event) is None:
-            self.say.unknown((*self.loc, *at, "event"), "event", str(event), self.catalog.event_names())
+            self.say((*self.loc, *at, "event"), no_event(self.catalog, str(event)))
             return
         rest = {name: value for name, value in row.items() if name != "event"}
         self._row(rest, event_words(self.catalog, event), at, "property")
@@ -186,17 +187,21 @@ class _Check:
         return found
 
     def _row(self, row: Row, words: Mapping[str, Word], at: tuple[str | int, ...], what: str) -> None:
-        columns: dict[str, str] = {}
+        columns: dict[tuple[str, ...], str] = {}
         for name, value in row.items():
             place: Loc = (*self.loc, *at, name)
             word = words.get(name)
             if word is None:
                 self._unknown(place, what, list(words))
                 continue
-            if word.column is not None and not word.inside:
-                other = columns.setdefault(word.column, name)
-                if row[other] != value:
+            if word.column is not None:
+                path = (word.column, *word.keys)
+                other = columns.setdefault(path, name)
+                if row[other] != value and not word.inside:
                     self.say(place, f"{name} and {other} are the same column, {word.column}; give one of them")
+                for longer, inner in columns.items():
+                    if longer != path and (longer[: len(path)] == path or path[: len(longer)] == longer):
+                        self.say(place, f"{name} and {inner} lie one inside the other; give one of them")
             self._value(value, word.kind, place)
 
     def _unknown(self, place: Loc, what: str, known: Sequence[str]) -> None:

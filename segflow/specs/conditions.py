@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
 from segflow.specs.operators import Added, HeldFor, MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
-from segflow.specs.types import Identifier, Number, SpecModel
+from segflow.specs.types import EventName, Identifier, Number, SpecModel
 from segflow.specs.windows import Windows
 
 
@@ -149,7 +149,7 @@ class Following(SpecModel):
     """`followed_by: {event: purchase, within: 2 days}`: a later event, at most that long after. It may be followed in
     turn."""
 
-    event: Identifier
+    event: EventName
     where: PropertyNode | None = None
     within: Duration
     followed_by: Following | None = None
@@ -169,13 +169,14 @@ class EventRows(_Rows):
 class EventCondition(EventRows):
     """`{event: purchase, within_last: 30 days, count: {gte: 2}}`"""
 
-    event: Identifier
+    event: EventName
 
 
 class EventPrefixCondition(EventRows):
-    """`{event_prefix: shop_, within_last: 30 days}`: the events of the catalog whose names begin so."""
+    """`{event_prefix: shop_, within_last: 30 days}`: the events of the catalog whose names begin so, or those of an
+    entry of its `event_prefixes`."""
 
-    event_prefix: Identifier
+    event_prefix: EventName
 
 
 class AnyEventCondition(EventRows):

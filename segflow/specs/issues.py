@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from segflow.errors import Issue, did_you_mean
 from segflow.specs.catalog import Attribute
 from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS
+from segflow.specs.event_names import as_type, proposal
 from segflow.specs.flow import STEP_KEYS, Wait
 from segflow.specs.operators import NumberTest
 from segflow.specs.repair import repaired
@@ -142,7 +143,10 @@ def _issue(source: SpecFile, model: type[BaseModel], error: ErrorDetails) -> Iss
     if kind == "missing":
         return source.issue(at, _missing(name, loc))
     if name == "[key]":
-        return source.issue(at, _text_problem(kind, str(loc[-2]), error.get("ctx", {})), key=True)
+        told = _text_problem(kind, str(loc[-2]), error.get("ctx", {}))
+        if loc[-3:-2] == ("types",) and (called := proposal(str(loc[-2]))):
+            told = f"'{shorten(str(loc[-2]))}' is no name for conditions: write {as_type(called, str(loc[-2]))}"
+        return source.issue(at, told, key=True)
     if kind == "sender" and isinstance(given, dict):
         return _wrong_sender(source, at, given)
     if kind in _CHOICES or kind == "condition":
@@ -286,9 +290,8 @@ def _text_problem(kind: str, given: str, context: Mapping[str, Any], name: str =
 
 def name_rule(given: str) -> str:
     """What an Identifier may look like, with a proposal made from `given` where there is one."""
-    proposal = "".join(char if char.isascii() and char.isalnum() else "_" for char in given.lower()).strip("_")
-    proposal = proposal.lstrip("0123456789_")[:60]
-    hint = f" (did you mean {proposal}?)" if proposal and proposal != given else ""
+    better = proposal(given)
+    hint = f" (did you mean {better}?)" if better and better != given else ""
     return f"use lower-case letters, digits and _, starting with a letter{hint}"
 
 

@@ -18,6 +18,8 @@ class Word:
     kind: ValueType | None
     inside: bool = False
     """A key inside the payload column, not a column of its own."""
+    keys: tuple[str, ...] = ()
+    """The path inside of the column or key, which then holds an object."""
 
 
 def contact_words(catalog: Catalog) -> dict[str, Word]:
@@ -27,8 +29,7 @@ def contact_words(catalog: Catalog) -> dict[str, Word]:
     if contacts.created_at is not None:
         words["created_at"] = Word(contacts.created_at, "timestamp")
     for name, attribute in contacts.attributes.items():
-        column = None if attribute.written_by == "flows" else attribute.column or name
-        words[name] = Word(column, attribute.type)
+        words[name] = _word(name, attribute) if attribute.written_by != "flows" else Word(None, attribute.type)
     return words
 
 
@@ -74,11 +75,12 @@ def label_words(source: LabelSource) -> dict[str, Word]:
 
 def model_columns(catalog: Catalog) -> dict[str, dict[str, ValueType | None]]:
     """The columns that the catalog names, by model: column -> type; None for a key. A column that it gives several
-    types holds texts. A payload column has type text."""
+    types holds texts. A payload column, and one in which a path leads on, has type text."""
     named: list[tuple[str, str, ValueType | None]] = []
 
     def add(model: str, words: Iterable[Word]) -> None:
-        named.extend((model, word.column, word.kind) for word in words if word.column is not None and not word.inside)
+        of_columns = [(word.column, "text" if word.keys else word.kind) for word in words if not word.inside]
+        named.extend((model, column, kind) for column, kind in of_columns if column is not None)
 
     add(catalog.contacts.model, contact_words(catalog).values())
     for source in catalog.events:
@@ -99,4 +101,9 @@ def model_columns(catalog: Catalog) -> dict[str, dict[str, ValueType | None]]:
 
 
 def _values(attributes: Mapping[str, Attribute], *, inside: bool = False) -> dict[str, Word]:
-    return {name: Word(attribute.column or name, attribute.type, inside) for name, attribute in attributes.items()}
+    return {name: _word(name, attribute, inside=inside) for name, attribute in attributes.items()}
+
+
+def _word(name: str, attribute: Attribute, *, inside: bool = False) -> Word:
+    column, *keys = attribute.path(name)
+    return Word(column, attribute.type, inside, tuple(keys))

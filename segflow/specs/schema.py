@@ -155,6 +155,8 @@ def _friendly(node: Any, key: str = "", holder: str = "") -> Any:
         if keys is not None:
             result.pop("oneOf")
             result |= _by_key(chosen, keys)
+        elif "discriminator" not in result:
+            result["anyOf"] = result.pop("oneOf")  # an empty mapping is each of several shapes
     return result
 
 

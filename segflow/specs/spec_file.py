@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from segflow.errors import Issue
+from segflow.numbers import number_problem
 
 MAX_DEPTH = 64
 MAX_COPIES = 20_000
@@ -231,6 +232,9 @@ class _Builder:
             number = int(text, 0) if len(text) <= 24 else 2**64
         elif _FLOAT.fullmatch(text):
             number = float(text)
+            if math.isfinite(number) and (problem := number_problem(text)) is not None:
+                self.report(place, f"'{text[:30]}' {problem}")
+                return 0
         elif _NOT_FINITE.fullmatch(text):
             number = math.inf
         else:

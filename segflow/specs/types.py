@@ -7,10 +7,14 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
+    Field,
     PlainValidator,
     StringConstraints,
+    Tag,
 )
 from pydantic_core import PydanticCustomError
 
@@ -37,7 +41,22 @@ Scalar = Annotated[bool | int | float | str, PlainValidator(_scalar, json_schema
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 """Ids of segments, flows and steps; they become file, table and column names."""
 
-ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+EventName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+"""An event, or what events begin with, in a condition. Any text: the catalog knows what was meant by one that is no
+Identifier."""
+
+# Such a character would not reach the warehouse as it is: generated SQL is text that Jinja reads.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ue000]")
+
+
+def _one_line(value: str) -> str:
+    if _CONTROL.search(value):
+        raise PydanticCustomError("column", "'{given}' has a line break or another control character", {"given": value})
+    return value
+
+
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_one_line)]
+_Key = Annotated[str, StringConstraints(max_length=255), AfterValidator(_one_line)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMGT])(i?)B\s*$", re.IGNORECASE)
@@ -76,6 +95,18 @@ def by_kind(value: Any) -> str | None:
         (BaseModel, "<mapping>"),
     )
     return next((tag for kind, tag in kinds if isinstance(value, kind)), None)
+
+
+ColumnPath = Annotated[
+    Annotated[ColumnName, Tag("<text>")] | Annotated[Annotated[list[_Key], Field(min_length=1)], Tag("<list>")],
+    Discriminator(
+        by_kind,
+        custom_error_type="column",
+        custom_error_message="column must be the name of a column, or the path to a value inside of one, like "
+        "[address, city]",
+    ),
+]
+"""A column (or the key of a payload), or the path of keys that leads to a value inside of it."""
 
 
 def parse_instant(text: str) -> datetime:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from typing import Any, Self
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from sqlglot import exp
 
 from segflow.durations import Duration
 from segflow.errors import RunError
+from segflow.numbers import shown
 from segflow.warehouse.tables import SCHEMA, TABLES, Table
 from segflow.warehouse.words import Words
 
@@ -160,14 +162,16 @@ class Warehouse(ABC):
         """Release the connection, so that other processes may write."""
 
     def rows(self, sql: exp.Expr) -> list[dict[str, Any]]:
-        """The rows of a small result, as dictionaries."""
-        found: list[dict[str, Any]] = self.query(sql).to_pylist()
-        return found
+        """The rows of a small result, as dictionaries. See `python_rows`."""
+        return python_rows(self.query(sql))
 
     def scalar(self, sql: exp.Expr) -> Any:
         """The first column of the first row, or None when there is no row."""
         table = self.query(sql)
-        return table.column(0)[0].as_py() if table.num_rows else None
+        if not table.num_rows:
+            return None
+        value = table.column(0)[0].as_py()
+        return shown(value) if isinstance(value, Decimal) else value
 
     def count(self, table: str) -> int:
         """How many rows a table of the engine has."""
@@ -187,3 +191,13 @@ class Warehouse(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def python_rows(table: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:
+    """Rows as dictionaries. A decimal is an int when it is whole, and a Number otherwise."""
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for name in (field.name for field in table.schema if pa.types.is_decimal(field.type)):
+        for row in rows:
+            if row[name] is not None:
+                row[name] = shown(row[name])
+    return rows

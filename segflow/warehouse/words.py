@@ -46,8 +46,23 @@ class Words(ABC):
             node.replace(form)
         return tree
 
+    @staticmethod
+    def macro(node: exp.Expr) -> str | None:
+        """The macro that says a node of a tree in generated models, where it is one of `VALUES`."""
+        name = str(node.this) if isinstance(node, exp.Anonymous) else ""
+        macro = f"segflow_{name.removeprefix(_WORD)}"
+        return macro if name.startswith(_WORD) and macro in VALUES else None
+
     @abstractmethod
     def try_cast(self, value: exp.Expr, kind: exp.DataType) -> exp.Expr: ...
+    @abstractmethod
+    def number(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def boolean(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def text(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def average(self, numbers: exp.Expr) -> exp.Expr: ...
     @abstractmethod
     def utc_time(self, value: exp.Expr) -> exp.Expr: ...
     @abstractmethod
@@ -81,7 +96,11 @@ class Words(ABC):
     @abstractmethod
     def row_hash(self, *texts: exp.Expr) -> exp.Expr: ...
     @abstractmethod
-    def json_text(self, document: exp.Expr, key: exp.Literal) -> exp.Expr: ...
+    def json_text(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
+    @abstractmethod
+    def json_plain(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
+    @abstractmethod
+    def json_texts(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
     @abstractmethod
     def json_line(self, *fields: exp.Expr) -> exp.Expr: ...
     @abstractmethod
@@ -105,6 +124,30 @@ def _word(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 def try_cast(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     """`value` as `kind`; null where it cannot be read as that. Never an error."""
     return _word("try_cast", value, kind)
+
+
+def number(value: exp.Expr) -> exp.Expr:
+    """A value of any type as DECIMAL(38, 12): decimals, whole numbers and texts of numbers as they are, a double as its
+    shortest decimal text; finer digits are rounded, and beyond 10^20 it is 10^20. NaN, infinity and what is no number
+    are null."""
+    return _word("number", value)
+
+
+def boolean(value: exp.Expr) -> exp.Expr:
+    """A value of any type as true or false; blanks around a text do not matter. Null for any other."""
+    return _word("boolean", value)
+
+
+def text(value: exp.Expr) -> exp.Expr:
+    """A value of any type as text; a number as briefly as it can be written: 2 for 2.0 and 2.00. Null for NaN and
+    infinity."""
+    return _word("text", value)
+
+
+def average(numbers: exp.Expr) -> exp.Expr:
+    """An aggregate: the average of DECIMAL(38, 12), with a 13th place that says on which side of the first 12 the rest
+    of the quotient lies. A number of 12 places is over, under or equal to it exactly when it is so to the quotient."""
+    return _word("average", numbers)
 
 
 def utc_time(value: exp.Expr) -> exp.Expr:
@@ -191,9 +234,22 @@ def row_hash(*texts: exp.Expr) -> exp.Expr:
     return _word("row_hash", *texts)
 
 
-def json_text(document: exp.Expr, key: str) -> exp.Expr:
-    """The value of a key of a JSON object, as text; null where there is none or the document is no JSON."""
-    return _word("json_text", document, exp.Literal.string(key))
+def json_text(document: exp.Expr, *keys: str) -> exp.Expr:
+    """The value that keys of JSON objects lead to, as text; null where there is none, where something on the way is no
+    object, or the document is neither JSON nor a struct. A key is just that: nothing in it is a pattern or a position
+    in a list."""
+    return _word("json_text", document, *map(exp.Literal.string, keys))
+
+
+def json_plain(document: exp.Expr, *keys: str) -> exp.Expr:
+    """As `json_text`; a number as briefly as it can be written: 2 for 2.0."""
+    return _word("json_plain", document, *map(exp.Literal.string, keys))
+
+
+def json_texts(document: exp.Expr, *keys: str) -> exp.Expr:
+    """The list of all texts that keys lead to, where a list on the way, and at its end, stands for all of its elements;
+    one text is a list of one, nothing an empty list. Numbers are written as briefly as they can be."""
+    return _word("json_texts", document, *map(exp.Literal.string, keys))
 
 
 def json_line(fields: Sequence[tuple[str, exp.Expr]]) -> exp.Expr:
@@ -203,7 +259,8 @@ def json_line(fields: Sequence[tuple[str, exp.Expr]]) -> exp.Expr:
 
 
 def list_of_text(value: exp.Expr) -> exp.Expr:
-    """A list of texts from a list, or from the text of a JSON array; its nulls are left out. Null for any other."""
+    """A list of texts from a list, or from the text of a JSON array; its nulls are left out, and numbers are written as
+    briefly as they can be. Null for any other."""
     return _word("list_of_text", value)
 
 
@@ -234,3 +291,6 @@ def first_by(value: exp.Expr, order: Sequence[exp.Ordered], where: exp.Expr | No
 
 CALLED = {"row_hash": row_hash}
 """The words that the engine's `.sql` files may call by name."""
+
+VALUES = {"segflow_number": number, "segflow_boolean": boolean, "segflow_text": text, "segflow_average": average}
+"""The words that generated models call by name, as macros: their forms are long."""

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from segflow.cli.main import main
 from segflow.lint.lint import examine, lint
@@ -76,8 +78,8 @@ CASES: dict[str, tuple[Any, str, str | None, str]] = {
     "unknown text of a property": ({"event": "purchase", "where": {"property": "category", "is": "te"}}, "value-never-seen", "te", "'te' was never seen in property category of event purchase (did you mean tea?)"),
     "unknown last text": ({"event": "purchase", "last": {"property": "category", "is": "te"}}, "value-never-seen", "te", "'te' was never seen in property category of event purchase (did you mean tea?)"),
     "known property": ({"event": "purchase", "where": {"property": "category", "is": "tea"}, "sum": {"property": "amount", "gt": 5}}, "", None, ""),
-    "event with another spelling": ({"event": "visit"}, "never-seen", "visit", "no row of event visit was ever seen (did you mean Visit?)"),
-    "event that must follow": ({"event": "purchase", "followed_by": {"event": "visit", "within": "1 day"}}, "never-seen", "visit", "no row of event visit was ever seen (did you mean Visit?)"),
+    "event with another spelling": ({"event": "visit"}, "never-seen", "visit", "no row of event visit was ever seen; the data has 'Visit'"),
+    "event that must follow": ({"event": "purchase", "followed_by": {"event": "visit", "within": "1 day"}}, "never-seen", "visit", "no row of event visit was ever seen; the data has 'Visit'"),
     "any event": ({"any_event": True}, "", None, ""),
     "window longer than the data": ({"event": "purchase", "within_last": "1 year"}, "window-longer-than-data", "1 year", "this looks 1 year back, and the first row of model stg_events is 90 days old"),
     "twice a window": ({"event": "purchase", "stopped": "60 days"}, "window-longer-than-data", "60 days", "this looks 2 x 60 days back, and the first row of model stg_events is 90 days old"),
@@ -94,6 +96,21 @@ CASES: dict[str, tuple[Any, str, str | None, str]] = {
 def test_data(world: World, where: Any, rule: str, word: str | None, what: str) -> None:
     expected = [(rule, at(where, word), what)] if word is not None else []
     assert found(world, where) == expected
+
+
+def test_the_advice_about_an_event_is_one_that_can_be_followed(world: World) -> None:
+    path = world.root / "segment_specs/catalog.yml"
+    before = path.read_text(encoding="utf-8")
+    world.segment("s", {"where": {"event": "visit"}})
+    (finding,) = [one for one in examine(world.project, ["s"]).findings if one.rule == "never-seen"]
+    entry = re.fullmatch(r"write (.+) in the catalog, or mend the model", finding.do)
+    assert entry is not None
+    catalog = yaml.safe_load(before)
+    catalog["events"][0]["types"] |= yaml.safe_load(entry[1])
+    path.write_text(yaml.safe_dump(catalog), encoding="utf-8")
+    world.project.reload()
+    assert [one.rule for one in examine(world.project, ["s"]).findings if one.rule == "never-seen"] == []
+    path.write_text(before, encoding="utf-8")
 
 
 def test_sizes(world: World) -> None:

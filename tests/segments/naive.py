@@ -13,6 +13,7 @@ from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -68,7 +69,7 @@ class World:
             mine = [u for u in self._updates("attribute", contact) if u["name"] == name]
             if mine:
                 return _from_text(max(mine, key=lambda u: (u["at"], u["hop"]))["value"], attribute.type)
-        return None if attribute.written_by == "flows" else _cell(row[attribute.column or name], attribute.type)
+        return None if attribute.written_by == "flows" else _kept(row, name, attribute)
 
     def _updates(self, kind: str, contact: str) -> list[Row]:
         return [
@@ -131,7 +132,13 @@ class World:
                 return self.aggregate(spec, list(self.event_rows(spec.event, contact)), self.event_types(spec.event))
             case c.EventPrefixCondition() | c.AnyEventCondition():
                 prefix = spec.event_prefix if isinstance(spec, c.EventPrefixCondition) else ""
-                names = [name for name in self.catalog.event_names() if name.startswith(prefix)]
+                begins = self.catalog.event_prefixes.get(prefix)
+                names = [
+                    name
+                    for source in self.catalog.events
+                    for name in source.kinds()
+                    if (name.startswith(prefix) if begins is None else source.text(name).startswith(begins.is_))
+                ]
                 happened = [row for name in names for row in self.event_rows(name, contact)]
                 return self.aggregate(spec, happened, self.event_types(names[0]))
             case c.ObjectCondition():
@@ -161,7 +168,10 @@ class World:
         mine = [row for row in mine if _aware(row["since"]) < self.as_of]
         last = max(mine, key=lambda row: row["since"]) if mine else None
         text = str(value).lower() if isinstance(value, bool) else None if value is None else str(value)
-        since = _aware(last["since"]) if last is not None and last["value"] == text else self.as_of
+        kept = last["value"] if last is not None else None
+        if self.catalog.contacts.attributes[attribute].type == "number":
+            text, kept = value, _from_text(kept, "number")
+        since = _aware(last["since"]) if last is not None and kept == text else self.as_of
         checks = {"gt": "before", "gte": "to", "lt": "after", "lte": "from"}
         for name, span in spec.bounds():
             border = self.step(self.as_of, span, -1)
@@ -212,7 +222,9 @@ class World:
         for row in self.tables[source.model]:
             if row[source.contact] is None or str(row[source.contact]) != contact or row[source.at] is None:
                 continue
-            if (source.name is not None and row[source.name] != name) or _aware(row[source.at]) > self.as_of:
+            if (source.name is not None and row[source.name] != source.text(name)) or _aware(
+                row[source.at]
+            ) > self.as_of:
                 continue
             yield _aware(row[source.at]), {p: _property(source, p, a, row) for p, a in properties.items()}
 
@@ -239,11 +251,9 @@ class World:
                 continue
             own = path[0][1]
             at = _aware(row[own.created_at]) if own.created_at else None
-            values = {name: _cell(row[field.column or name], field.type) for name, field in own.fields.items()}
+            values = {name: _kept(row, name, field) for name, field in own.fields.items()}
             for (owner, above), found in zip(path[1:], owners[1:], strict=True):
-                values |= {
-                    f"{owner}.{n}": _cell(found[field.column or n], field.type) for n, field in above.fields.items()
-                }
+                values |= {f"{owner}.{n}": _kept(found, n, field) for n, field in above.fields.items()}
             yield at, values
 
     def aggregate(self, spec: Any, rows: list[tuple[datetime | None, Row]], types: dict[str, Attribute]) -> bool:
@@ -266,7 +276,7 @@ class World:
         if name == "count_distinct":
             return _in_bounds(len(set(values)), test)
         if name == "avg":
-            return bool(values) and _in_bounds(sum(values) / len(values), test)
+            return bool(values) and _in_bounds(sum(map(Fraction, values)) / len(values), test)
         if name in ("min", "max"):
             value = {"min": min, "max": max}[name](values) if values else None
             return self.test(value, types[measured].type, test)
@@ -449,6 +459,8 @@ class World:
     def read(self, value: Any, kind: str) -> Any:
         if kind == "date":
             return date.fromisoformat(value)
+        if kind in ("number", "integer"):
+            return Decimal(repr(value))
         return self.instant(value) if kind == "timestamp" else value
 
     def instant(self, text: Any) -> datetime:
@@ -535,8 +547,36 @@ def _months_on(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
+def _kept(row: Row, name: str, attribute: Attribute) -> Any:
+    """What a column holds, or what lies at the end of a path into it."""
+    if isinstance(attribute.column, list):
+        column, *keys = attribute.column
+        return _inside(row[column], keys, attribute.type)
+    return _cell(row[attribute.column or name], attribute.type)
+
+
+def _inside(document: Any, keys: list[str], kind: str) -> Any:
+    try:
+        found = [json.loads(document) if isinstance(document, str) else document]
+    except ValueError:
+        found = []
+    many = kind == "list_of_text"
+    for key in keys:
+        found = [one for value in found for one in (value if many and isinstance(value, list) else [value])]
+        found = [value[key] for value in found if isinstance(value, dict) and key in value]
+    found = [one for value in found for one in (value if many and isinstance(value, list) else [value])]
+    texts = [text for one in found if one is not None and (text := _label(one)) is not None]
+    return texts if many else _from_text(texts[0], kind) if texts else None
+
+
 def _cell(value: Any, kind: str) -> Any:
     """What a column holds, as `kind`."""
+    if isinstance(value, (float, Decimal)):
+        # A double is its shortest text; what is no number is missing.
+        exact = Decimal(repr(value)) if isinstance(value, float) else value
+        value = exact if exact.is_finite() else None
+        if kind == "text" and value is not None:
+            return _brief(value)
     if kind == "integer" and value is not None:
         return int(value) if value == int(value) else None
     if kind == "list_of_text" and value is not None:
@@ -544,29 +584,47 @@ def _cell(value: Any, kind: str) -> Any:
     return _aware(value)
 
 
+def _brief(value: Decimal) -> str:
+    """A number in as few characters as it takes, without an exponent."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _label(value: Any) -> str | None:
+    """The text of something in JSON."""
+    if isinstance(value, float):
+        found: str | None = _cell(value, "text")
+        return found
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _list(text: str) -> list[str] | None:
     """The texts of a JSON array; None when it is none."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return None
     if not isinstance(found, list):
         return None
-    return [one if isinstance(one, str) else json.dumps(one) for one in found if one is not None]
+    return [text for one in found if one is not None and (text := _label(one)) is not None]
 
 
 def _aware(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
-def _in_bounds(value: float, test: o.NumberTest) -> bool:
+def _in_bounds(value: int | Decimal | Fraction, test: o.NumberTest) -> bool:
+    def exact(bound: float) -> Fraction:
+        return Fraction(repr(bound))
+
+    value = Fraction(value)
     checks = [
-        test.is_ is None or value == test.is_,
-        test.gt is None or value > test.gt,
-        test.gte is None or value >= test.gte,
-        test.lt is None or value < test.lt,
-        test.lte is None or value <= test.lte,
-        test.between is None or test.between[0] <= value <= test.between[1],
+        test.is_ is None or value == exact(test.is_),
+        test.gt is None or value > exact(test.gt),
+        test.gte is None or value >= exact(test.gte),
+        test.lt is None or value < exact(test.lt),
+        test.lte is None or value <= exact(test.lte),
+        test.between is None or exact(test.between[0]) <= value <= exact(test.between[1]),
     ]
     return all(checks)
 
@@ -583,9 +641,11 @@ def _at_the_end(name: str, rows: list[tuple[datetime | None, Any]]) -> Any:
 
 
 def _property(source: Any, name: str, attribute: Attribute, row: Row) -> Any:
-    key = attribute.column or name
     if source.payload is None:
-        return _cell(row[key], attribute.type)
+        return _kept(row, name, attribute)
+    if isinstance(attribute.column, list):
+        return _inside(row[source.payload.column], attribute.column, attribute.type)
+    key = attribute.column or name
     payload = row[source.payload.column]
     if source.payload.format == "struct":
         return _cell(payload[key], attribute.type) if payload is not None else None
@@ -596,7 +656,7 @@ def _property(source: Any, name: str, attribute: Attribute, row: Row) -> Any:
     if value is None:
         return None
     if attribute.type == "text":
-        return value if isinstance(value, str) else json.dumps(value)
+        return _label(value)
     return _from_text(value if isinstance(value, str) else json.dumps(value), attribute.type)
 
 
@@ -610,12 +670,12 @@ def _from_text(text: str | None, kind: str) -> Any:
         if kind == "integer":
             return _cell(float(text), kind)
         if kind == "number":
-            return float(text)
+            return _cell(Decimal(text.strip()), kind)
         if kind == "boolean":
-            return {"true": True, "false": False}.get(text)
+            return {"true": True, "false": False}.get(text.strip())
         if kind == "date":
             return date.fromisoformat(text)
         found = datetime.fromisoformat(text)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return None

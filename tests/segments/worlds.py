@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,8 +20,10 @@ from tests.segments.worlds_catalog import (
     LABELS,
     LOCAL_MOMENTS,
     MOMENTS,
+    NO_NUMBERS,
     NUMBERS,
     PREFIXES,
+    SHOP,
     SPANS,
     TEXTS,
     TOLD,
@@ -76,6 +79,10 @@ class Maker:
         birthday = ahead.replace(year=2000)
         return self._one(self.moment().date(), self.moment().date(), birthday, birthday, date(2000, 2, 29))
 
+    def double(self) -> float:
+        """What a column of doubles may hold."""
+        return self._one(*NUMBERS, *NUMBERS, *NO_NUMBERS)
+
     def value(self, kind: str) -> Any:
         match kind:
             case "text":
@@ -92,18 +99,33 @@ class Maker:
                 return [self._maybe(self._one(*TEXTS)) for _ in range(self._one(0, 1, 1, 2, 3))]
         return self.moment()
 
+    def home(self) -> str | None:
+        """JSON to go into by a path, with a list and without one where a pet is."""
+        pets = [{"toys": self._one("ball", None, ["ball", "it's", None], [])}, self._one({}, 5, None, {"toys": "x"})]
+        home = {
+            "the street": self._one({"0": self._one(*TEXTS, None)}, ["no"], "no", None),
+            "floor": self._one(1, 2, 2.5, "7", None),
+            "pets": self._one(pets, pets[0], None),
+        }
+        return self._one(None, "{broken", "[]", *[json.dumps(home)] * 9)
+
     def payload(self) -> str | None:
         values: Row = {
-            'the "category"': self._one(*TEXTS, None, 5, True),
-            "amount": self._one(*NUMBERS, None, "7", "many"),
+            'the "category"': self._one(*TEXTS, None, 5, 2.0, 0.3, 1e17, True),
+            "amount": self._one(*NUMBERS, *NUMBERS, None, "7", " 0.10", "many", *NO_NUMBERS),
             "pieces": self._one(1, 2, 2.5, 7.0, None, "2", "few"),
-            "labels": self._one(self.value("list_of_text"), None, "London", [1, "x"], {}),
-            "gift": self._one(True, False, None, "true", "perhaps"),
+            "labels": self._one(self.value("list_of_text"), None, "London", [1, 2.0, "2.0", "x"], {}),
+            "gift": self._one(True, False, None, " true ", "perhaps"),
             "day": self._one(self.day().isoformat(), None, "soon"),
             "moment": self.moment().isoformat() + self._one("", "Z", "+02:00", "-05:30"),
             "contact_id": self._one(*TEXTS),
             "at": self._one(*NUMBERS),
             "at_value": self._one(*NUMBERS),
+            "lines": self._one(
+                {"*": {"": self._one(*TEXTS)}, "the sku": self._one(*TEXTS)},
+                [{"the sku": self._one(*TEXTS)}, {"the sku": [self._one(*TEXTS)]}, {"other": 1}],
+                None,
+            ),
         }
         kept = {key: value for key, value in values.items() if self.random.random() < 0.85}
         return self._one(None, "{broken", "[]", *([json.dumps(kept)] * 12))
@@ -123,16 +145,17 @@ class Maker:
                     "Person No": key,
                     "joined": self._maybe(self.moment()),
                     "city": self._maybe(self.value("text")),
-                    "age": self._maybe(self.value("number")),
+                    "age": self._maybe(self.double()),
                     "is vip": self._maybe(self.value("boolean")),
                     "birthday": self._maybe(self.day()),
                     "seen": self._maybe(self.moment()),
-                    "score": self._maybe(self.value("number")),
-                    "town": self._maybe(self.value("text")),
-                    "children": self._maybe(self.value("number")),
+                    "score": self._maybe(self.double()),
+                    "town": self._maybe(self.double()),
+                    "children": self._maybe(self.double()),
                     "hobbies": self._maybe(self.value("list_of_text")),
                     "wishes": self._one(json.dumps(self.value("list_of_text")), None, "5", "broken", '{"a": 1}'),
                     "company": self._one(None, "", "1", "2", "3", "x"),
+                    "home": self.home(),
                 }
                 for key in [*people, None, None]
             ],
@@ -140,9 +163,7 @@ class Maker:
                 {
                     "person": person(),
                     "happened": self._maybe(self.moment()),
-                    "kind": self._one(
-                        "purchase", "purchase", "purchase", "visit", "visit_shop", "review_click", "other", None
-                    ),
+                    "kind": self._one("purchase", "purchase", "purchase", "visit", SHOP, "review_click", "other", None),
                     "payload": self.payload(),
                 }
                 for _ in range(60)
@@ -154,7 +175,7 @@ class Maker:
                     "events": self._maybe(
                         {
                             "topic": self._maybe(self.value("text")),
-                            "minutes": self._maybe(self.value("number")),
+                            "minutes": self._maybe(self.double()),
                             "End": self._maybe(self.moment()),
                         }
                     ),
@@ -165,9 +186,9 @@ class Maker:
                 {
                     "contact_id": text(person()),
                     "written": self._maybe(self.moment()),
-                    "stars": self._maybe(self.value("number")),
+                    "stars": self._maybe(self.double()),
                     "words": self._maybe(self.value("text")),
-                    "order": self._maybe(self.value("number")),
+                    "order": self._maybe(self.double()),
                     "public": self._maybe(self.value("boolean")),
                 }
                 for _ in range(25)
@@ -178,7 +199,7 @@ class Maker:
                     "person": person(),
                     "placed": self._maybe(self.moment()),
                     "status": self._maybe(self.value("text")),
-                    "total": self._maybe(self.value("number")),
+                    "total": self._maybe(Decimal(repr(self.value("number")))),
                     "due": self._maybe(self.day()),
                 }
                 for number in range(25)
@@ -187,8 +208,8 @@ class Maker:
                 {
                     "no": number,
                     "order_no": self._maybe(self.random.randrange(28)),
-                    "sku": self._maybe(self.value("text")),
-                    "qty": self._maybe(self.value("number")),
+                    "sku": self._maybe(self.double()),
+                    "qty": self._maybe(self.double()),
                 }
                 for number in range(40)
             ],
@@ -198,12 +219,12 @@ class Maker:
                     "item_no": self._maybe(self.random.randrange(45)),
                     "sent": self._maybe(self.moment()),
                     "carrier": self._maybe(self.value("text")),
-                    "weight": self._maybe(self.value("number")),
+                    "weight": self._maybe(self.double()),
                 }
                 for number in range(30)
             ],
             "companies": [
-                {"no": number, "founded": self._maybe(self.moment()), "size": self._maybe(self.value("number"))}
+                {"no": number, "founded": self._maybe(self.moment()), "size": self._maybe(self.double())}
                 for number in (1, 2, 4)
             ],
             "plans": [
@@ -212,7 +233,7 @@ class Maker:
                     "company_no": self._one(1, 2, 3, 4, None),
                     "booked": self._maybe(self.moment()),
                     "level": self._maybe(self.value("text")),
-                    "price": self._maybe(self.value("number")),
+                    "price": self._maybe(Decimal(repr(self.value("number")))),
                 }
                 for number in range(12)
             ],

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from segflow.specs.catalog import Catalog
 
+SHOP = "Visited; {{ 'the shop' }}"
+"""What the data calls event visit_shop."""
 CATALOG = Catalog.model_validate(
     {
         "contacts": {
@@ -30,6 +32,9 @@ CATALOG = Catalog.model_validate(
                 "level": {"type": "text", "written_by": "flows"},
                 "score": {"type": "number", "written_by": "both"},
                 "company": "text",
+                "street": {"type": "text", "column": ["home", "the street", "0"]},
+                "floor": {"type": "integer", "column": ["home", "floor"]},
+                "toys": {"type": "list_of_text", "column": ["home", "pets", "toys"]},
             },
             "channels": {"email": {"address": "city", "consent": "vip"}},
         },
@@ -47,11 +52,16 @@ CATALOG = Catalog.model_validate(
                         "gift": "boolean",
                         "labels": "list_of_text",
                         "pieces": "integer",
+                        "skus": {"type": "list_of_text", "column": ["lines", "the sku"]},
+                        "coupon": {"type": "text", "column": ["lines", "*", ""]},
                         "day": "date",
                         "moment": "timestamp",
                     },
                     "visit": {"contact_id": "text", "at": "number", "at_value": "number"},
-                    "visit_shop": {"contact_id": {"type": "text", "column": 'the "category"'}, "at": "number"},
+                    "visit_shop": {
+                        "is": SHOP,
+                        "properties": {"contact_id": {"type": "text", "column": 'the "category"'}, "at": "number"},
+                    },
                     "review_click": {"stars": {"type": "number", "column": "amount"}, "words": "number"},
                 },
             },
@@ -113,8 +123,10 @@ CATALOG = Catalog.model_validate(
     }
 )
 
-TEXTS = ("London", "london", "Lond", "", "Bath's {{ x }}", "São Paulo")
-NUMBERS = (-1.5, 0.0, 1.0, 2.0, 2.5, 7.0)
+TEXTS = ("London", "london", "Lond", "", "Bath's {{ x }}", "São Paulo", "2", "0.3")
+NUMBERS = (-1.5, 0.0, 0.1, 0.2, 0.3, 1.0, 2.0, 2.5, 7.0, 12345.67)
+"""Three of them add up in decimals, and do not in doubles."""
+NO_NUMBERS = (float("nan"), float("inf"), float("-inf"))
 SPANS = ("1 second", "12 hours", "24 hours", "1 day", "7 days", "30 days", "1 month", "3 months", "1 year", "12 months")
 WHOLE_SPANS = ("1 day", "7 days", "30 days", "1 month", "1 quarter", "1 year", "400 days")
 FLOWS = (
@@ -169,11 +181,12 @@ SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("birthday", pa.date32()),
         ("seen", _TIME),
         ("score", pa.float64()),
-        ("town", pa.string()),
+        ("town", pa.float64()),
         ("children", pa.float64()),
         ("hobbies", pa.list_(pa.string())),
         ("wishes", pa.string()),
         ("company", pa.string()),
+        ("home", pa.string()),
     ],
     "clicks": [("person", pa.int64()), ("happened", _TIME), ("kind", pa.string()), ("payload", pa.string())],
     "calls": [
@@ -194,10 +207,10 @@ SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("person", pa.int64()),
         ("placed", _TIME),
         ("status", pa.string()),
-        ("total", pa.float64()),
+        ("total", pa.decimal128(9, 2)),
         ("due", pa.date32()),
     ],
-    "items": [("no", pa.int64()), ("order_no", pa.int64()), ("sku", pa.string()), ("qty", pa.float64())],
+    "items": [("no", pa.int64()), ("order_no", pa.int64()), ("sku", pa.float32()), ("qty", pa.float32())],
     "parcels": [
         ("no", pa.int64()),
         ("item_no", pa.int64()),
@@ -211,7 +224,7 @@ SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("company_no", pa.int64()),
         ("booked", _TIME),
         ("level", pa.string()),
-        ("price", pa.float64()),
+        ("price", pa.decimal128(38, 4)),
     ],
     "list_rows": [("person", pa.string()), ("list", pa.string()), ("added", _TIME)],
     "tag_rows": [("person", pa.int64()), ("tag", pa.string())],

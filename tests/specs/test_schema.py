@@ -93,8 +93,23 @@ def test_they_are_schemas() -> None:
         assert schema["title"].startswith("segflow ")
 
 
+EVENTS = """\
+contacts:
+  model: stg_contacts
+  attributes: {town: {type: text, column: [address, "", city]}, zip: {type: text, column: z}}
+events:
+  - model: stg_events
+    name: event_name
+    types:
+      visit: {}
+      bought: {amount: number}
+      order_completed: {is: Order Completed, properties: {amount: {type: number, column: amt}}}
+      page: {is: $pageview}
+event_prefixes: {cart: {is: cart.}}
+"""
 EXAMPLES = [
-    ("catalog", CATALOG), ("segment", SEGMENT), ("flow", FLOW), ("segment", BIG_SEGMENT), ("flow", BIG_FLOW),
+    ("catalog", CATALOG), ("catalog", EVENTS),
+    ("segment", SEGMENT), ("flow", FLOW), ("segment", BIG_SEGMENT), ("flow", BIG_FLOW),
     ("settings", SETTINGS),
 ]  # fmt: skip
 
@@ -137,6 +152,9 @@ TYPOS: dict[str, tuple[str, str]] = {
     "trigger": ("flow", FLOW.replace("enters", "enter")),
     "step": ("flow", FLOW.replace("send_email", "send_emial")),
     "no id": ("flow", FLOW.replace("id: hello, ", "")),
+    "text of an event": ("catalog", EVENTS.replace("{is: $page", "{iss: $page")),
+    "path of a column": ("catalog", EVENTS.replace("[address, ", "[5, ")),
+    "text of a prefix": ("catalog", EVENTS.replace("{is: cart.", "{iss: cart.")),
     "type": ("catalog", CATALOG.replace("city: text", "city: txt")),
     "rule of lint": ("segment", "where: {tag: vip}\nlint: {ignore: [same-rul]}\n"),
     "key of lint": ("segment", "where: {tag: vip}\nlint: {ignored: [same-rule]}\n"),

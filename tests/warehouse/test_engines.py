@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +128,28 @@ def texts(*values: str) -> exp.Expr:
     return exp.Array(expressions=[text(value) for value in values])
 
 
+KEYS = [
+    "a.b",
+    'a"b',
+    "*",
+    "0",
+    "",
+    "$",
+    "$.a",
+    "a[0]",
+    "[#-1]",
+    "#",
+    "~",
+    "/",
+    "~1",
+    "a/b",
+    "it's",
+    "é",
+    "A b",
+    "-",
+    "a\\b",
+]
+"""Keys of JSON objects that mean something to a path expression of some engine."""
 INTEGER = exp.DataType.build("BIGINT")
 MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "try_cast": (w.try_cast(text("12"), INTEGER), 12),
@@ -148,6 +173,45 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "later": (w.later(time("2026-03-28 12:00:00"), exp.Literal.number(86400)), datetime(2026, 3, 29, 12)),
     "later, back": (w.later(time("2026-03-28 12:00:00"), exp.Literal.number(-1)), datetime(2026, 3, 28, 11, 59, 59)),
     "engine_clock": (w.engine_clock(time("2026-01-31 23:30:00"), text("Europe/Berlin")), datetime(2026, 2, 1, 0, 30)),
+    "number": (w.number(text(" 12.50 ")), Decimal("12.5")),
+    "number of a decimal": (w.number(exp.cast(text("0.10"), "DECIMAL(9, 2)")), Decimal("0.1")),
+    "number of a double": (w.number(number(12345.678901234567)), Decimal("12345.678901234567")),
+    "number of a double with few digits": (w.number(number(1234567.1)), Decimal("1234567.1")),
+    "number of a large double": (w.number(number(1.7e15)), 17 * 10**14),
+    "number of a larger double": (w.number(number(-1e300)), -(10**20)),
+    "number of a float": (w.number(exp.cast(text("0.1"), "FLOAT")), Decimal("0.1")),
+    "number of nan": (w.number(number(float("nan"))), None),
+    "number of infinity": (w.number(number(float("inf"))), None),
+    "number of the text of infinity": (w.number(text("Infinity")), None),
+    "number of a whole number": (w.number(exp.cast(text("9223372036854775807"), "BIGINT")), 2**63 - 1),
+    "number of a long whole number": (w.number(exp.cast(text("9" * 20), "DECIMAL(38, 0)")), 10**20 - 1),
+    "number of a longer whole number": (w.number(exp.cast(text("9" * 30), "DECIMAL(38, 0)")), 10**20),
+    "number of a fine decimal": (
+        w.number(exp.cast(text("1.1234567890125"), "DECIMAL(38, 18)")),
+        Decimal("1.123456789013"),
+    ),
+    "number of a long text": (w.number(text("-12345.6789012345675")), Decimal("-12345.678901234568")),
+    "number of a longer text": (w.number(text("12345678901234567890.5")), Decimal("12345678901234567890.5")),
+    "number of a text with an exponent": (w.number(text("1.5e3")), 1500),
+    "number of a text too long": (w.number(text("9" * 40)), 10**20),
+    "number of a boolean": (w.number(exp.true()), 1),
+    "number of a day": (w.number(exp.cast(text("2026-01-31"), "DATE")), None),
+    "number of a word": (w.number(text("twelve")), None),
+    "boolean": (w.boolean(text(" true\n")), True),
+    "boolean of a number": (w.boolean(exp.cast(text("0"), "BIGINT")), False),
+    "boolean of nan": (w.boolean(number(float("nan"))), None),
+    "boolean of a word": (w.boolean(text("maybe")), None),
+    "text": (w.text(text(" 2.0 ")), " 2.0 "),
+    "text of a double": (w.text(number(2.0)), "2"),
+    "text of a double with a fraction": (w.text(number(0.1)), "0.1"),
+    "text of a large double": (w.text(number(1.5e17)), "150000000000000000"),
+    "text of a small double": (w.text(number(-0.0000015)), "-0.0000015"),
+    "text of zero": (w.text(number(-0.0)), "0"),
+    "text of nan": (w.text(number(float("nan"))), None),
+    "text of a decimal": (w.text(exp.cast(text("2.50"), "DECIMAL(9, 2)")), "2.5"),
+    "text of a whole decimal": (w.text(exp.cast(text("100.00"), "DECIMAL(9, 2)")), "100"),
+    "text of a decimal without places": (w.text(exp.cast(text("100"), "DECIMAL(9, 0)")), "100"),
+    "text of a day": (w.text(exp.cast(text("2026-01-31"), "DATE")), "2026-01-31"),
     "iso_time": (w.iso_time(time("2026-01-31 12:00:00.5")), "2026-01-31T12:00:00.500000Z"),
     "microseconds_between": (
         w.microseconds_between(time("2026-01-31 12:00:00"), time("2026-01-31 12:00:01.000001")),
@@ -177,6 +241,45 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "json_text of a number": (w.json_text(text('{"n": 1}'), "n"), "1"),
     "json_text without the key": (w.json_text(text('{"n": 1}'), "m"), None),
     "json_text of no JSON": (w.json_text(text("tea"), "n"), None),
+    "json_text by a path": (w.json_text(text('{"a": {"b": {"c": "tea"}}}'), "a", "b", "c"), "tea"),
+    "json_text of a struct": (w.json_text(parse_one("{'a': {'b': 'tea'}}", dialect="duckdb"), "a", "b"), "tea"),
+    "json_text through a list": (w.json_text(text('{"a": [{"b": "tea"}]}'), "a", "b"), None),
+    "json_text through a text": (w.json_text(text('{"a": "b"}'), "a", "b"), None),
+    **{f"json_text: key {key!r}": (w.json_text(text(json.dumps({key: "tea", "b": "no"})), key), "tea") for key in KEYS},
+    **{
+        f"json_text: key {key!r} on a path": (
+            w.json_text(text(json.dumps({"x": {key: {"0": {key: "tea"}, "y": "no"}}})), "x", key, "0", key),
+            "tea",
+        )
+        for key in KEYS
+    },
+    **{
+        f"json_text: key {key!r} is no place in a list": (w.json_text(text('{"x": ["no"]}'), "x", key), None)
+        for key in KEYS
+    },
+    "json_texts": (
+        w.json_texts(text('{"a": [{"b": "x"}, {"b": ["y", null, 1]}, {}, 5, null]}'), "a", "b"),
+        ["x", "y", "1"],
+    ),
+    "json_texts of one": (w.json_texts(text('{"a": {"b": "x"}}'), "a", "b"), ["x"]),
+    "json_texts of a list": (w.json_texts(text('[{"b": "x"}, {"b": "y"}]'), "b"), ["x", "y"]),
+    "json_texts of structs": (w.json_texts(parse_one("[{'b': 'x'}, {'b': 'y'}]", dialect="duckdb"), "b"), ["x", "y"]),
+    "json_texts of nothing": (w.json_texts(text('{"a": 1}'), "b"), []),
+    "json_texts of no JSON": (w.json_texts(text("tea"), "b"), []),
+    "json_texts of null": (w.json_texts(text(None), "b"), []),
+    **{
+        f"json_texts: key {key!r}": (w.json_texts(text(json.dumps([{key: "tea", "b": "no"}, ["no"]])), key), ["tea"])
+        for key in KEYS
+    },
+    "json_plain": (w.json_plain(text('{"a": {"n": 2.0}}'), "a", "n"), "2"),
+    "json_plain of a large number": (w.json_plain(text('{"n": 1.5e17}'), "n"), "150000000000000000"),
+    "json_plain of a fraction": (w.json_plain(text('{"n": 2.50}'), "n"), "2.5"),
+    "json_plain of a text": (w.json_plain(text('{"n": "2.0"}'), "n"), "2.0"),
+    "json_plain of nan": (w.json_plain(text('{"n": NaN}'), "n"), None),
+    "list_of_text of numbers": (
+        w.list_of_text(text('["2.0", 2.0, 2, 1e3, null, true]')),
+        ["2.0", "2", "2", "1000", "true"],
+    ),
     "json_line": (
         w.json_line([("a", text("x")), ("b", exp.Literal.number(1)), ("c", text(None))]),
         '{"a":"x","b":1,"c":null}',
@@ -199,7 +302,7 @@ def words_of_python() -> set[str]:
 
 def test_every_word_has_a_form_and_a_meaning() -> None:
     assert words_of_python() == w.Words.__abstractmethods__
-    rows = {"first_by", "list_rows"}
+    rows = {"average", "first_by", "list_rows"}
     assert {name.split(",")[0].split(":")[0].split(" ")[0] for name in MEANINGS} - {"a"} == words_of_python() - rows
 
 
@@ -240,3 +343,20 @@ def test_a_query_keeps_its_words(engine: Engine) -> None:
     assert engine.words.sql(query) == engine.words.sql(query)
     assert engine.words.sql(shared).count("LOWER(LOWER(") == 2
     assert w.MARK in query.sql()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "1, 2", "1, 1, 2", "2, 2, 1", "-1, -1, -2", "0", "0.000000000001, 0, 0", "12345678.9, 0.1, 7",
+        "10000000000000.01, 10000000000000.02, 10000000000000.02", "99999999999999999999.5, 1, 1",
+    ],
+)  # fmt: skip
+def test_an_average_lies_where_its_quotient_does(warehouse: Warehouse, values: str) -> None:
+    numbers = [Fraction(value) for value in values.split(", ")]
+    quotient = sum(numbers, Fraction(0)) / len(numbers)
+    rows = parse_one(f"select unnest([{values}]::decimal(38, 12)[]) as x", dialect="duckdb")
+    found = warehouse.scalar(exp.select(w.average(exp.column("x")).as_("found")).from_(rows.subquery("r")))  # type: ignore[attr-defined]
+    lower = Fraction(quotient * 10**12 // 1, 10**12)
+    for bound in (lower - Fraction(1, 10**12), lower, lower + Fraction(1, 10**12)):
+        assert (Fraction(found) > bound, Fraction(found) == bound) == (quotient > bound, quotient == bound)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from sqlglot import exp
 
+from segflow.warehouse.duckdb import values
 from segflow.warehouse.words import Words
 
 _UTC = exp.Literal.string("UTC")
 _OFFSET = exp.Literal.string(r":.*([zZ]|[+-]\d\d(:?\d\d){0,2})\s*$")
+_ARRAY = exp.Literal.string("ARRAY")
 _ISO = exp.Literal.string("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -18,6 +23,18 @@ class DuckDBWords(Words):
 
     def try_cast(self, value: exp.Expr, kind: exp.DataType) -> exp.Expr:
         return exp.TryCast(this=value, to=kind)
+
+    def number(self, value: exp.Expr) -> exp.Expr:
+        return values.number(value)
+
+    def boolean(self, value: exp.Expr) -> exp.Expr:
+        return values.boolean(value)
+
+    def text(self, value: exp.Expr) -> exp.Expr:
+        return values.text(value)
+
+    def average(self, numbers: exp.Expr) -> exp.Expr:
+        return values.average(numbers)
 
     def utc_time(self, value: exp.Expr) -> exp.Expr:
         return self._by_type(value, _at_utc(value), "TIMESTAMP")
@@ -85,11 +102,27 @@ class DuckDBWords(Words):
         joined = exp.ConcatWs(expressions=[exp.Literal.string("|"), *texts], safe=True, coalesce=True)
         return exp.MD5(this=joined)
 
-    def json_text(self, document: exp.Expr, key: exp.Literal) -> exp.Expr:
+    def json_text(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
         # A document that is no JSON counts as missing.
-        payload = exp.TryCast(this=document, to=_type("JSON"))
-        path = exp.JSONPath(expressions=[exp.JSONPathRoot(), exp.JSONPathKey(this=key.this)])
-        return exp.JSONExtractScalar(this=payload, expression=path, only_json_types=False)
+        found: exp.Expr = exp.TryCast(this=document, to=_type("JSON"))
+        *steps, last = _paths([str(key.this) for key in keys])
+        for step in steps:
+            found = exp.Paren(this=exp.JSONExtract(this=found, expression=step, only_json_types=False))
+        return exp.JSONExtractScalar(this=found, expression=last, only_json_types=False)
+
+    def json_plain(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
+        text = self.json_text(document, *keys)
+        part = exp.JSONExtract(this=text.this.copy(), expression=text.args["expression"].copy(), only_json_types=False)
+        return values.numeral(part, exp.Paren(this=text))
+
+    def json_texts(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
+        found: exp.Expr = exp.Array(expressions=[exp.TryCast(this=document, to=_type("JSON"))])
+        for key in keys:
+            [path] = _paths([str(key.this)])
+            step = exp.JSONExtract(this=_ITEM.copy(), expression=path, only_json_types=False)
+            found = _each(_elements(found), step)
+        text = exp.JSONExtractScalar(this=_ITEM.copy(), expression=exp.Literal.string("$"), only_json_types=False)
+        return _present(_each(_elements(found), values.numeral(_ITEM.copy(), exp.Paren(this=text))))
 
     def json_line(self, *fields: exp.Expr) -> exp.Expr:
         line = exp.Anonymous(this="to_json", expressions=[exp.Struct(expressions=list(fields))])
@@ -97,17 +130,13 @@ class DuckDBWords(Words):
 
     def list_of_text(self, value: exp.Expr) -> exp.Expr:
         # A column of lists, or of JSON texts: both become JSON and then a list.
-        texts = exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[_type("VARCHAR")], nested=True)
-        item = exp.Identifier(this="item", quoted=False)
-        present = exp.Is(this=item, expression=exp.Not(this=exp.null()))
         json = exp.TryCast(this=value, to=_type("JSON"))
-        return exp.ArrayFilter(
-            this=exp.TryCast(this=json, to=texts), expression=exp.Lambda(this=present, expressions=[item.copy()])
-        )
+        text = exp.JSONExtractScalar(this=_ITEM.copy(), expression=exp.Literal.string("$"), only_json_types=False)
+        each = _each(exp.TryCast(this=json, to=_list_of("JSON")), values.numeral(_ITEM.copy(), exp.Paren(this=text)))
+        return _present(values.texts(json.copy(), each))
 
     def list_lower(self, texts: exp.Expr) -> exp.Expr:
-        item = exp.Identifier(this="item", quoted=False)
-        return exp.Transform(this=texts, expression=exp.Lambda(this=exp.Lower(this=item), expressions=[item.copy()]))
+        return _each(texts, exp.Lower(this=_ITEM.copy()))
 
     def list_contains(self, values: exp.Expr, value: exp.Expr) -> exp.Expr:
         return exp.ArrayContains(this=values, expression=value)
@@ -123,6 +152,49 @@ class DuckDBWords(Words):
         if isinstance(where, exp.Boolean) and where.this:
             return first
         return exp.Filter(this=first, expression=exp.Where(this=where))
+
+
+_ITEM = exp.Identifier(this="item", quoted=False)
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+def _paths(keys: Sequence[str]) -> list[exp.Expr]:
+    """The paths that lead from one key to the next, taken one after the other; one in all cases but a rare one."""
+    if all(_PLAIN.fullmatch(key) for key in keys):
+        return [exp.JSONPath(expressions=[exp.JSONPathRoot(), *(exp.JSONPathKey(this=key) for key in keys)])]
+    if any(key.isdigit() for key in keys):
+        # To a pointer a number is a position in a list, too; to a quoted path it is a key.
+        return [
+            exp.Literal.string(f'$."{key}"') if key.isdigit() else exp.Literal.string(_pointer([key])) for key in keys
+        ]
+    # A quoted path would take `*` for all keys, and has no form for the empty one.
+    return [exp.Literal.string(_pointer(keys))]
+
+
+def _pointer(keys: Sequence[str]) -> str:
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def _elements(values: exp.Expr) -> exp.Expr:
+    """A list of JSON values in which a value that is a list stands for its elements."""
+    is_list = exp.EQ(this=exp.Anonymous(this="json_type", expressions=[_ITEM.copy()]), expression=_ARRAY.copy())
+    opened = exp.TryCast(this=_ITEM.copy(), to=_list_of("JSON"))
+    whole = exp.Array(expressions=[_ITEM.copy()])
+    return exp.Flatten(this=_each(values, exp.Case(ifs=[exp.If(this=is_list, true=opened)], default=whole)))
+
+
+def _each(values: exp.Expr, item: exp.Expr) -> exp.Expr:
+    return exp.Transform(this=values, expression=exp.Lambda(this=item, expressions=[_ITEM.copy()]))
+
+
+def _present(values: exp.Expr) -> exp.Expr:
+    """A list without its nulls."""
+    present = exp.Is(this=_ITEM.copy(), expression=exp.Not(this=exp.null()))
+    return exp.ArrayFilter(this=values, expression=exp.Lambda(this=present, expressions=[_ITEM.copy()]))
+
+
+def _list_of(name: str) -> exp.DataType:
+    return exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[_type(name)], nested=True)
 
 
 def _type(name: str) -> exp.DataType:

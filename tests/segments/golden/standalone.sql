@@ -11,7 +11,7 @@ with facts__lists as (
             FROM (
                 SELECT
                     CAST(contact_id AS TEXT) AS contact_id,
-                    CAST(list_name AS TEXT) AS name,
+                    {{ segflow_text('list_name') }} AS name,
                     TRUE AS present,
                     CASE TYPEOF(added_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(added_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(added_at AS TIMESTAMP) END AS "at",
                     0 AS rank,
@@ -88,9 +88,9 @@ facts__tags as (
             FROM (
                 SELECT
                     CAST(contact_id AS TEXT) AS contact_id,
-                    CAST(tag AS TEXT) AS name,
+                    {{ segflow_text('tag') }} AS name,
                     TRUE AS present,
-                    TRY_CAST(NULL AS TIMESTAMP) AS "at",
+                    CAST(NULL AS TIMESTAMP) AS "at",
                     0 AS rank,
                     0 AS hop
                 FROM {{ ref('stg_tags') }} AS members

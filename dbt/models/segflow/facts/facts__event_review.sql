@@ -10,9 +10,7 @@ WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
         CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
-        TRY_CAST((
-            TRY_CAST(properties AS JSON) ->> '$.rating'
-        ) AS DOUBLE) AS rating
+        {{ segflow_number("(TRY_CAST(properties AS JSON) ->> '$.rating')") }} AS rating
     FROM {{ ref('stg_events') }} AS events
     WHERE
         event_name = 'review'

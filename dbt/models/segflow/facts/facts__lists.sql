@@ -21,7 +21,7 @@ WITH rows_seen AS (
         FROM (
             SELECT
                 CAST(contact_id AS TEXT) AS contact_id,
-                CAST(list_name AS TEXT) AS name,
+                {{ segflow_text('list_name') }} AS name,
                 TRUE AS present,
                 CASE TYPEOF(added_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(added_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(added_at AS TIMESTAMP) END AS "at",
                 0 AS rank,

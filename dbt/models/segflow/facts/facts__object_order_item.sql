@@ -10,10 +10,10 @@
 WITH rows_seen AS (
     SELECT
         "order".contact_id AS contact_id,
-        TRY_CAST(NULL AS TIMESTAMP) AS "at",
-        TRY_CAST(order_item.amount AS DOUBLE) AS amount,
-        CAST(order_item.category AS TEXT) AS category,
-        TRY_CAST(order_item.quantity AS DOUBLE) AS quantity
+        CAST(NULL AS TIMESTAMP) AS "at",
+        {{ segflow_number('order_item.amount') }} AS amount,
+        {{ segflow_text('order_item.category') }} AS category,
+        {{ segflow_number('order_item.quantity') }} AS quantity
     FROM {{ ref('stg_order_items') }} AS order_item
     INNER JOIN {{ ref('stg_orders') }} AS "order"
         ON order_item.order_id = "order".order_id

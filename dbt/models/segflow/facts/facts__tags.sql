@@ -20,7 +20,7 @@ WITH rows_seen AS (
         FROM (
             SELECT
                 CAST(contact_id AS TEXT) AS contact_id,
-                CAST(tag AS TEXT) AS name,
+                {{ segflow_text('tag') }} AS name,
                 TRUE AS present,
                 CASE TYPEOF(added_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(added_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(added_at AS TIMESTAMP) END AS "at",
                 0 AS rank,

@@ -10,8 +10,8 @@ WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
         CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END AS "at",
-        TRY_CAST(events.events.minutes AS DOUBLE) AS minutes,
-        CAST(events.events."order" AS TEXT) AS "order"
+        {{ segflow_number('events.events.minutes') }} AS minutes,
+        {{ segflow_text('events.events."order"') }} AS "order"
     FROM {{ ref('stg_calls') }} AS events
     WHERE
         contact_id IS NOT NULL

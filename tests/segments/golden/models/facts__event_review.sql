@@ -11,7 +11,7 @@ WITH rows_seen AS (
     SELECT
         author AS contact_id,
         CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
-        TRY_CAST(stars AS DOUBLE) AS stars
+        {{ segflow_number('stars') }} AS stars
     FROM {{ ref('stg_reviews') }} AS events
     WHERE
         author IS NOT NULL
@@ -20,7 +20,7 @@ WITH rows_seen AS (
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
-    avg(CASE WHEN "at" > {{ bound('as_of - 1 month') }} THEN stars END) AS avg_stars_in_1_month_f1346d,
+    {{ segflow_average('CASE WHEN "at" > ' ~ bound('as_of - 1 month') ~ ' THEN stars END') }} AS avg_stars_in_1_month_f1346d,
     count(CASE WHEN "at" > {{ bound('as_of - 90 days') }} THEN 1 END) AS count_in_90_days_53351e,
     {{ tick_id() }} AS tick_id
 FROM rows_seen

@@ -10,9 +10,7 @@ WITH rows_seen AS (
     SELECT
         CAST(contact_id AS TEXT) AS contact_id,
         CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
-        TRY_CAST((
-            TRY_CAST(properties AS JSON) ->> '$.amount'
-        ) AS DOUBLE) AS amount
+        {{ segflow_number("(TRY_CAST(properties AS JSON) ->> '$.amount')") }} AS amount
     FROM {{ ref('stg_events') }} AS events
     WHERE
         event_name = 'purchase'

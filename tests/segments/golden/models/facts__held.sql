@@ -13,8 +13,7 @@ WITH rows_seen AS (
         'city' AS name,
         CASE
             WHEN (
-                NOT last_known.contact_id IS NULL
-                AND last_known.value IS NOT DISTINCT FROM CAST(contacts.city AS TEXT)
+                NOT last_known.contact_id IS NULL AND last_known.value IS NOT DISTINCT FROM {{ segflow_text('contacts.city') }}
             )
             THEN last_known.since
             ELSE {{ bound('as_of') }}
@@ -37,8 +36,7 @@ WITH rows_seen AS (
         'vip' AS name,
         CASE
             WHEN (
-                NOT last_known.contact_id IS NULL
-                AND last_known.value IS NOT DISTINCT FROM CAST(contacts.vip AS TEXT)
+                NOT last_known.contact_id IS NULL AND last_known.value IS NOT DISTINCT FROM {{ segflow_text('contacts.vip') }}
             )
             THEN last_known.since
             ELSE {{ bound('as_of') }}

@@ -11,10 +11,10 @@
 WITH rows_seen AS (
     SELECT
         "order".person_id AS contact_id,
-        TRY_CAST(NULL AS TIMESTAMP) AS "at",
-        CAST("order".status AS TEXT) AS "order.status",
-        TRY_CAST(item.qty AS DOUBLE) AS qty,
-        CAST(item.sku AS TEXT) AS sku
+        CAST(NULL AS TIMESTAMP) AS "at",
+        {{ segflow_text('"order".status') }} AS "order.status",
+        {{ segflow_number('item.qty') }} AS qty,
+        {{ segflow_text('item.sku') }} AS sku
     FROM {{ ref('stg_items') }} AS item
     INNER JOIN {{ ref('stg_orders') }} AS "order"
         ON item.order_id = "order".order_id

@@ -10,12 +10,12 @@ WITH rows_seen AS (
     SELECT
         contact.contact_id AS contact_id,
         CASE TYPEOF(plan.booked_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(plan.booked_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(plan.booked_at AS TIMESTAMP) END AS "at",
-        TRY_CAST(company.size AS DOUBLE) AS "company.size"
+        {{ segflow_number('company.size') }} AS "company.size"
     FROM {{ ref('stg_plans') }} AS plan
     INNER JOIN {{ ref('stg_companies') }} AS company
         ON plan.company_no = company.no
     INNER JOIN {{ ref('contacts') }} AS contact
-        ON contact.city = CAST(company.no AS TEXT)
+        ON contact.city = {{ segflow_text('company.no') }}
     WHERE
         contact.contact_id IS NOT NULL
         AND (

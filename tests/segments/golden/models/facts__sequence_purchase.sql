@@ -43,9 +43,7 @@ WITH rows_seen AS (
                     SELECT
                         contact_id AS contact_id,
                         CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
-                        TRY_CAST((
-                            TRY_CAST(properties AS JSON) ->> '$.gift'
-                        ) AS BOOLEAN) AS gift
+                        {{ segflow_boolean("(TRY_CAST(properties AS JSON) ->> '$.gift')") }} AS gift
                     FROM {{ ref('stg_events') }} AS events
                     WHERE
                         event_name = 'purchase'
@@ -73,7 +71,7 @@ WITH rows_seen AS (
                     SELECT
                         author AS contact_id,
                         CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
-                        TRY_CAST(stars AS DOUBLE) AS stars
+                        {{ segflow_number('stars') }} AS stars
                     FROM {{ ref('stg_reviews') }} AS events
                     WHERE
                         author IS NOT NULL

@@ -22,9 +22,9 @@ WITH rows_seen AS (
         FROM (
             SELECT
                 CAST(contact_id AS TEXT) AS contact_id,
-                CAST(tag AS TEXT) AS name,
+                {{ segflow_text('tag') }} AS name,
                 TRUE AS present,
-                TRY_CAST(NULL AS TIMESTAMP) AS "at",
+                CAST(NULL AS TIMESTAMP) AS "at",
                 0 AS rank,
                 0 AS hop
             FROM {{ ref('stg_tags') }} AS members

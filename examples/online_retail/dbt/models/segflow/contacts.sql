@@ -39,7 +39,7 @@ WITH imported AS (
 )
 SELECT
     CAST(source.customer_id AS TEXT) AS contact_id,
-    CAST(source.country AS TEXT) AS country,
+    {{ segflow_text('source.country') }} AS country,
     CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END AS created_at,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_customers') }} AS source
@@ -52,7 +52,7 @@ WHERE
 UNION ALL
 SELECT
     imported.contact_id AS contact_id,
-    CAST(imported.country AS TEXT) AS country,
+    {{ segflow_text('imported.country') }} AS country,
     coalesce(
         CASE TYPEOF(imported.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported.created_at AS TIMESTAMP) END,
         CASE TYPEOF(imported._joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported._joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported._joined_at AS TIMESTAMP) END

@@ -10,7 +10,7 @@ WITH rows_seen AS (
     SELECT
         customer_id AS contact_id,
         CASE TYPEOF(purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(purchased_at AS TIMESTAMP) END AS "at",
-        CAST(description AS TEXT) AS description
+        {{ segflow_text('description') }} AS description
     FROM {{ ref('stg_purchases') }} AS events
     WHERE
         customer_id IS NOT NULL

@@ -10,7 +10,7 @@ WITH rows_seen AS (
     SELECT
         invoice.customer_id AS contact_id,
         CASE TYPEOF(invoice.invoiced_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(invoice.invoiced_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(invoice.invoiced_at AS TIMESTAMP) END AS "at",
-        TRY_CAST(invoice.total AS DOUBLE) AS total
+        {{ segflow_number('invoice.total') }} AS total
     FROM {{ ref('stg_invoices') }} AS invoice
     WHERE
         invoice.customer_id IS NOT NULL

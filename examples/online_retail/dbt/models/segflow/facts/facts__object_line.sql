@@ -10,7 +10,7 @@ WITH rows_seen AS (
     SELECT
         invoice.customer_id AS contact_id,
         CASE TYPEOF(line.purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(line.purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(line.purchased_at AS TIMESTAMP) END AS "at",
-        TRY_CAST(line.quantity AS DOUBLE) AS quantity
+        {{ segflow_number('line.quantity') }} AS quantity
     FROM {{ ref('stg_purchases') }} AS line
     INNER JOIN {{ ref('stg_invoices') }} AS invoice
         ON line.invoice_no = invoice.invoice_no
