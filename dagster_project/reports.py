@@ -108,6 +108,7 @@ def _build(step: Step) -> dict[AssetKey, Facts]:
             "rows": report.contacts,
             "dagster/row_count": report.contacts,
             "null_ids_dropped": report.null_contacts,
+            **({"unknown_time_zones": report.unknown_zones} if report.unknown_zones else {}),
         }
     }
     broken = step.run.faults().parts

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
+
+from segflow.zones import to_local, to_utc
 
 _EXACT = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _CALENDAR = {"month": 1, "quarter": 3, "year": 12}
@@ -18,7 +21,8 @@ DURATION_PATTERN = r"^\s*\d+\s+(second|minute|hour|day|week|month|quarter|year)s
 
 
 class Duration:
-    """A span written as `30 days`. Seconds to weeks are exact; months, quarters and years are calendar steps.
+    """A span written as `30 days`. Seconds to weeks are exact; months, quarters and years are calendar steps on
+    the clocks of a zone: from 1 March, 00:00, a month leads back to 1 February, 00:00, there.
 
     A calendar step that lands on a day that the month does not have goes to the month's last day
     (31 March - 1 month = 28 or 29 February), as Postgres and dateutil do.
@@ -49,13 +53,29 @@ class Duration:
             raise PydanticCustomError("duration", "'{given}' is too long a duration", {"given": clean})
         return cls(number * _CALENDAR.get(unit, 0), number * _EXACT.get(unit, 0), clean)
 
-    def before(self, instant: datetime) -> datetime:
-        """The instant that lies this span before `instant`. Raises OverflowError beyond year 1."""
-        return instant - relativedelta(months=self.months) - timedelta(seconds=self.seconds)
+    def before(self, instant: datetime, zone: ZoneInfo) -> datetime:
+        """The instant this span before `instant`. Raises OverflowError or ValueError beyond year 1."""
+        return self._moved(instant, zone, -1)
 
-    def after(self, instant: datetime) -> datetime:
-        """The instant that lies this span after `instant`. Raises OverflowError beyond year 9999."""
-        return instant + relativedelta(months=self.months) + timedelta(seconds=self.seconds)
+    def after(self, instant: datetime, zone: ZoneInfo) -> datetime:
+        """The instant that lies this span after `instant`. Raises OverflowError or ValueError beyond year 9999."""
+        return self._moved(instant, zone, 1)
+
+    def day_before(self, day: date) -> date:
+        """The day this span, of whole days, before `day`. Raises OverflowError or ValueError beyond year 1."""
+        return day - relativedelta(months=self.months) - timedelta(seconds=self.seconds)
+
+    def day_after(self, day: date) -> date:
+        """The day that lies this span after `day`. Raises OverflowError or ValueError beyond year 9999."""
+        return day + relativedelta(months=self.months) + timedelta(seconds=self.seconds)
+
+    def _moved(self, instant: datetime, zone: ZoneInfo, sign: int) -> datetime:
+        """In UTC, with a zone if `instant` (UTC, too) has one."""
+        if self.months:
+            local = to_local(instant, zone) + sign * relativedelta(months=self.months)
+            moved = to_utc(local, zone)
+            instant = moved if instant.tzinfo is not None else moved.replace(tzinfo=None)
+        return instant + sign * timedelta(seconds=self.seconds)
 
     def times(self, number: int) -> Duration:
         """This span `number` times over."""

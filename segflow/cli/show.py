@@ -52,6 +52,7 @@ def report_data(report: TickReport) -> dict[str, Any]:
         "already_done": report.already_done,
         "contacts": report.contacts,
         "null_contacts": report.null_contacts,
+        "unknown_zones": report.unknown_zones,
         "imports": [vars(one) for one in report.imports],
         "segments": [vars(one) for one in report.segments],
         "flows": [vars(one) for one in report.flows],
@@ -73,6 +74,11 @@ def tick_report(report: TickReport, root: Path) -> None:
     out.print(f"[bold]Tick {report.tick_id}[/bold] {verb}: {seen}")
     if report.null_contacts:
         out.print(f"{report.null_contacts:,} rows without a contact id were left out", style="yellow")
+    if report.unknown_zones:
+        named = ", ".join(list(report.unknown_zones)[:5]) + (", ..." if len(report.unknown_zones) > 5 else "")
+        number = sum(report.unknown_zones.values())
+        told = f"{number:,} contacts have a time zone that is none, and get the project's: {named}"
+        out.print(told, style="yellow", markup=False)
     for one in report.imports:
         answer = "" if one.trigger_flows else "; no flow reacts"
         out.print(f"Imported {one.file}: {one.changed:,} of {one.rows:,} contacts changed{answer}", markup=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from segflow.doctor import check_files, check_ledgers, check_specs, check_store, check_warehouse
+from segflow.doctor import check_files, check_ledgers, check_specs, check_store, check_warehouse, check_zones
 from segflow.doctor.findings import Checked, Finding, SkipCheck
 from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import SegflowError
@@ -23,6 +23,7 @@ CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
     "tick": check_warehouse.tick,
     "generations": check_warehouse.generations,
     "ledgers": check_ledgers.ledgers,
+    "time zones": check_zones.time_zones,
     "leftovers": check_files.leftovers,
     "disk": check_files.disk,
 }
@@ -35,6 +36,7 @@ NEEDS = {
     "tick": "warehouse",
     "generations": "warehouse",
     "ledgers": "warehouse",
+    "time zones": "warehouse",
 }
 """Check -> the check before it without which it has nothing to look at."""
 

@@ -7,6 +7,7 @@ needed do no harm; one that is missing would make a prediction wrong.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlglot import exp
 
 from segflow.explain.replay import Replay
-from segflow.segments.bounds import Bound
+from segflow.segments.bounds import Bound, unit_start
 from segflow.segments.fact_models import row_values, source_rows
 from segflow.segments.nodes import (
     ROW_AT,
@@ -28,6 +29,7 @@ from segflow.segments.nodes import (
     followed,
 )
 from segflow.segments.sql import col
+from segflow.zones import day_start, local_date, offsets, to_local, to_utc
 
 _TICK = timedelta(microseconds=1)
 _SLACK = 4
@@ -104,43 +106,79 @@ def _select_all(query: exp.Query) -> exp.Select:
 def _passes(time: datetime | date, bound: Bound, as_of: datetime, zone: ZoneInfo) -> set[datetime]:
     """The moments around which `bound` passes `time`."""
     try:
+        day = local_date(time, zone) if isinstance(time, datetime) else time
         if bound.kind == "anniversaries":
-            return set(_anniversaries(time, bound, as_of, zone))
+            return set(_anniversaries(day, bound, as_of, zone))
+        if bound.unit is not None:
+            return set(_units(day, bound, zone))
         if isinstance(time, datetime) and bound.kind == "instant":
-            return set(_instants(time, bound))
-        day = time.astimezone(zone).date() if isinstance(time, datetime) else time
-        reverse = datetime(day.year, day.month, day.day)
-        if bound.shift is not None:
-            reverse = bound.shift.before(reverse) if bound.forward else bound.shift.after(reverse)
-        return set(_midnights(reverse.date(), zone))
+            return set(_instants(time, bound, zone))
+        return set(_midnights(_back(day, bound), zone))
     except (OverflowError, ValueError):
         return set()  # Beyond the calendar, where no tick comes.
 
 
-def _instants(time: datetime, bound: Bound) -> Iterator[datetime]:
+def _back(day: date, bound: Bound) -> date:
+    """The day that the shift of `bound` leads to `day` from, as far as months allow."""
+    if bound.shift is None:
+        return day
+    return bound.shift.day_before(day) if bound.forward else bound.shift.day_after(day)
+
+
+def _instants(time: datetime, bound: Bound, zone: ZoneInfo) -> Iterator[datetime]:
     shift = bound.shift
     if shift is None:
         yield time
         return
-    reverse = shift.before(time) if bound.forward else shift.after(time)
+    reverse = shift.before(time, zone) if bound.forward else shift.after(time, zone)
     yield reverse
-    if shift.months:
+    if not shift.months:
+        return
+    # Where clocks are changed, at either end, calendar steps jump.
+    near = timedelta(days=_SLACK)
+    yield from _changes(reverse - near, reverse + near, zone)
+    changed = _changes(time - timedelta(days=1), time + timedelta(days=1), zone)
+    clocks = {to_local(time, zone), *(to_local(at - _TICK, zone) + _TICK for at in changed)}
+    midnight = to_local(time, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    for clock in {*clocks, midnight}:
         for offset in range(-_SLACK, _SLACK + 1):
-            yield reverse + timedelta(days=offset)
-            yield (reverse + timedelta(days=offset)).replace(hour=0, minute=0, second=0, microsecond=0)
+            day = to_local(reverse, zone).date() + timedelta(days=offset)
+            shown = datetime.combine(day, clock.time())
+            yield to_utc(shown, zone)
+            yield shown.replace(tzinfo=zone, fold=1).astimezone(UTC)
 
 
-def _anniversaries(time: datetime | date, bound: Bound, as_of: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+def _changes(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
+    """When the clocks of a zone are changed in [start, end]."""
+    changes = offsets(zone.key)
+    first, last = (one.astimezone(UTC).replace(tzinfo=None) for one in (start, end))
+    found = changes[bisect_left(changes, first, key=_since) : bisect_right(changes, last, key=_since)]
+    return [at.replace(tzinfo=UTC) for at, _ in found]
+
+
+def _since(change: tuple[datetime, timedelta]) -> datetime:
+    return change[0]
+
+
+def _units(day: date, bound: Bound, zone: ZoneInfo) -> Iterator[datetime]:
+    assert bound.unit is not None
+    for number in range(-1, 3):
+        first = unit_start(day, bound.unit, number - bound.number)
+        if bound.shift is None:
+            yield day_start(first, zone)
+        else:
+            yield from _midnights(_back(first, bound), zone)
+
+
+def _anniversaries(born: date, bound: Bound, as_of: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     assert bound.shift is not None
-    born = time.astimezone(zone).date() if isinstance(time, datetime) else time
     for year in range(as_of.year - 1, as_of.year + 3):
         # 29 February has its day on the 28th in other years; the slack covers the difference.
-        day = datetime(year, born.month, min(born.day, 28)) + timedelta(days=max(born.day - 28, 0))
-        yield from _midnights(day.date(), zone)
-        yield from _midnights(bound.shift.before(day).date(), zone)
+        day = date(year, born.month, min(born.day, 28)) + timedelta(days=max(born.day - 28, 0))
+        yield from _midnights(day, zone)
+        yield from _midnights(bound.shift.day_before(day), zone)
 
 
 def _midnights(day: date, zone: ZoneInfo) -> Iterator[datetime]:
     for offset in range(-_SLACK, _SLACK + 1):
-        near = day + timedelta(days=offset)
-        yield datetime(near.year, near.month, near.day, tzinfo=zone).astimezone(UTC)
+        yield day_start(day + timedelta(days=offset), zone)

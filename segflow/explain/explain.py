@@ -95,7 +95,7 @@ def explain(workspace: Workspace, segment: str, contact: str, as_of: datetime | 
         )
         if not replay.values([moment], [], lambda _: {"contact_id": col("contact_id", CONTACTS)}):
             raise InputError(_not_there(workspace, warehouse, replay, moment))
-        place = place_of(compiled.specs, segment, Resolver(catalog, zone))
+        place = place_of(compiled.specs, segment, Resolver(catalog, zone, compiled.specs.settings.week_starts))
         judge = Judge(replay, place, moment, zone)
         last = ticks.last(warehouse)
         return Explanation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,11 +13,13 @@ from sqlglot import exp
 
 from segflow.crossings.names import current_names
 from segflow.history.members import Wanted
+from segflow.segments.bounds import Unit, unit_start, week_unit
 from segflow.specs.exports import ExportPlan, Kind, Period
 from segflow.specs.project import Specs
 from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.tables import arrow_schema
+from segflow.zones import day_start, local_date
 
 LEDGER = "segment_exports"
 
@@ -55,14 +57,15 @@ def due(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Due]:
     plans = specs.exports()
     keys = current_names(warehouse, tick_id)
     reached = _reached(warehouse, tick_id)
-    zone = ZoneInfo(specs.settings.time_zone)
+    zone, week = specs.settings.zone, week_unit(specs.settings.week_starts)
     as_of = ticks.as_of_of(tick_id)
     found = []
     for plan in plans:
         key = keys.get(plan.segment, plan.segment)
         for only in plan.only:
             last = reached.get((key, only))
-            if last is None or period(ticks.as_of_of(last), plan.every, zone) != period(as_of, plan.every, zone):
+            ticked = [period(one, plan.every, zone, week) for one in (ticks.as_of_of(last), as_of)] if last else []
+            if last is None or ticked[0] != ticked[1]:
                 found.append(Due(plan, only, Wanted(plan.segment, key, last)))
     return found
 
@@ -95,14 +98,15 @@ def _reached(warehouse: Warehouse, tick_id: str) -> dict[tuple[str, Kind], str]:
     return {(row["segment_key"], row["kind"]): row["tick_id"] for row in rows}
 
 
-def period(as_of: datetime, every: Period, zone: ZoneInfo) -> datetime:
-    """When the period that holds `as_of` began, on the clocks of `zone`. Every tick is a period of its own."""
+def period(as_of: datetime, every: Period, zone: ZoneInfo, week: Unit = "week") -> datetime:
+    """When the period that holds `as_of` began: an hour, or days, on the clocks of `zone`; `week` says how weeks begin.
+    Every tick is a period of its own."""
     if every == "tick":
         return as_of
     if every == "hour":
         # Of two hours with the same name, when clocks go back, each is one.
-        return as_of.replace(minute=0, second=0, microsecond=0)
-    day = as_of.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    if every == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if every == "month" else day
+        local = as_of.astimezone(zone)
+        return (
+            local.replace(minute=0, second=0, microsecond=0, tzinfo=None) - (local.utcoffset() or timedelta())
+        ).replace(tzinfo=UTC)
+    return day_start(unit_start(local_date(as_of, zone), week if every == "week" else every), zone)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
@@ -46,8 +45,8 @@ def stage_matching(
     as they were after `tick`, attributes as they are now. Raises RunError when it cannot be evaluated.
     """
     check_contacts(warehouse)
-    zone = ZoneInfo(specs.settings.time_zone)
-    node = hoist(simplify(Resolver(specs.catalog, zone).condition(condition)))
+    zone = specs.settings.zone
+    node = hoist(simplify(Resolver(specs.catalog, zone, specs.settings.week_starts).condition(condition)))
     keys = segment_keys(warehouse, specs.segments)
     stage_wanted(warehouse, [Wanted(name, keys.get(name, name)) for name in sorted(references(node))])
     warehouse.stage(_MEMBERS, members_query(tick.tick_id, past=past))

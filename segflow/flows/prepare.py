@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from sqlglot import exp
@@ -124,7 +125,12 @@ def step_table(compiled: Compiled, as_of: datetime) -> pa.Table:
             values = asdict(row)
             if row.channel is not None and row.sender is None:
                 values["sender"] = getattr(compiled.specs.settings.default_senders, row.channel)
-            rows.append({**values, "due_before": _before(wait, as_of, flow) if wait and not wait.months else None})
+            rows.append(
+                {
+                    **values,
+                    "due_before": _before(wait, as_of, compiled.zone, flow) if wait and not wait.months else None,
+                }
+            )
     return pa.Table.from_pylist(rows, schema=STEPS)
 
 
@@ -141,11 +147,12 @@ def calendar_waits_over(context: TickContext) -> pa.Table:
         if isinstance(step, f.WaitStep) and step.wait.for_.months
     }
     over: list[dict[str, Any]] = []
+    zone = context.compiled.zone
     if spans:
         standing = exp.select("flow", "step", "since").distinct().from_("temp.positions")
         for row in context.warehouse.rows(standing):
             span = spans.get((row["flow"], row["step"]))
-            if span is not None and span.after(row["since"]) <= context.as_of.replace(tzinfo=None):
+            if span is not None and span.after(row["since"], zone) <= context.as_of.replace(tzinfo=None):
                 over.append(row)
     schema = pa.schema([("flow", pa.string()), ("step", pa.string()), ("since", pa.timestamp("us"))])
     return pa.Table.from_pylist(over, schema=schema)
@@ -167,9 +174,13 @@ def reentry_table(compiled: Compiled, crossed_at: datetime) -> pa.Table:
     for flow, named in compiled.specs.flows.items():
         match named.spec.reentry:
             case f.AfterExit(after_exit=span):
-                rows.append({"flow": flow, "rule": "after_exit", "bound": _before(span, crossed_at, flow)})
+                rows.append(
+                    {"flow": flow, "rule": "after_exit", "bound": _before(span, crossed_at, compiled.zone, flow)}
+                )
             case f.AfterEntry(after_entry=span):
-                rows.append({"flow": flow, "rule": "after_entry", "bound": _before(span, crossed_at, flow)})
+                rows.append(
+                    {"flow": flow, "rule": "after_entry", "bound": _before(span, crossed_at, compiled.zone, flow)}
+                )
             case rule:
                 rows.append({"flow": flow, "rule": rule, "bound": None})
     return pa.Table.from_pylist(rows, schema=REENTRY)
@@ -262,8 +273,8 @@ def _edge(edge: Any) -> tuple[str, str]:
     return ("enters", edge.enters) if hasattr(edge, "enters") else ("exits", edge.exits)
 
 
-def _before(span: Duration, as_of: datetime, what: str) -> datetime:
+def _before(span: Duration, as_of: datetime, zone: ZoneInfo, what: str) -> datetime:
     try:
-        return span.before(as_of).replace(tzinfo=None)
+        return span.before(as_of, zone).replace(tzinfo=None)
     except (OverflowError, ValueError) as error:
         raise InputError(f"{what}: {span} before {as_of.isoformat()} leaves the calendar") from error

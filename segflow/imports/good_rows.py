@@ -16,11 +16,11 @@ from segflow.outbox.addresses import InvalidAddressError, normal
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.sql import col, is_not_null, is_null, named, select, typed, union_all
 from segflow.specs.catalog import Catalog
-from segflow.specs.check_settings import known_zone
 from segflow.specs.types import ValueType
 from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import load_query
+from segflow.zones import known_zone
 
 _SQL = Path(__file__).parent / "sql"
 _WRONG: dict[ValueType, str] = {
@@ -90,7 +90,7 @@ def _read(attributes: list[str], catalog: Catalog) -> exp.Query:
 
 def _value(text: exp.Expr, kind: ValueType) -> exp.Expr:
     if kind == "timestamp":
-        return words.utc_time(text)
+        return words.time_of_text(text)
     return typed(text, kind)
 
 

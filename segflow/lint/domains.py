@@ -33,11 +33,8 @@ class Moment:
         match operand:
             case Constant(value):
                 return value
-            case Bound("instant"):
-                return operand.instant(self.as_of)
-            case Bound("date"):
-                today = self.as_of.astimezone(self.zone).date()
-                return Bound("instant", operand.shift, operand.forward).instant(_midnight(today)).date()
+            case Bound("instant" | "date"):
+                return operand.value(self.as_of, self.zone)
             case Bound() | Anchor() | Value():
                 return None
         raise TypeError(f"not an operand: {operand!r}")
@@ -178,7 +175,3 @@ def narrow(domain: Domain, node: Compare, positive: bool, moment: Moment) -> Non
 def counts(subject: Subject) -> bool:
     """Is it a plain number of rows?"""
     return isinstance(subject, Fact) and subject.aggregate == "count"
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day)

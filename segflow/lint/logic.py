@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import combinations, product
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 
 from segflow.lint.domains import BUCKET, Domain, Moment, counts, narrow, start
+from segflow.segments.bounds import unit_start
 from segflow.segments.nodes import And, Bucket, Compare, Const, Constant, Fact, Node, Not, Or, Subject, Value
 from segflow.segments.normal import normal
+from segflow.zones import day_start, local_date
 
 Literal = tuple[Node, bool]
 """A leaf, and whether it or its complement is asked for."""
@@ -35,10 +37,13 @@ class Verdict:
 
 
 def moments(now: datetime, zone: ZoneInfo) -> list[Moment]:
-    """When a condition is looked at: now, each of the next 36 months' ends, and far later. What is false at all of them
-    stays so: windows move, and months are not equally long."""
-    first = datetime(now.year, now.month, 1, tzinfo=UTC)
-    ends = [first + relativedelta(months=months, days=-1) for months in range(1, 37)]
+    """When a condition is looked at: now, both ends of each of the next 36 months, and far later. What is false at
+    all of them stays so: windows move, and months are not equally long."""
+    first = unit_start(local_date(now, zone), "month")
+    # The last day of each month and the first: a week can lie in two months.
+    ends = [
+        day_start(first + relativedelta(months=months, days=days), zone) for months in range(1, 37) for days in (-1, 0)
+    ]
     later = [now + relativedelta(years=years) for years in (10, 30)]
     return [Moment(one, zone) for one in (now, *(end for end in ends if end > now), *later)]
 

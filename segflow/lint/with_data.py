@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from segflow.errors import InputError, did_you_mean, nearest
 from segflow.lint.data import Data, Seen
@@ -134,9 +135,10 @@ def _windows(report: Report, data: Data, found: Sequence[RowsUse]) -> None:
         model, time = first
         begin = time.replace(tzinfo=data.context.as_of.tzinfo)
         try:
-            back = Bound("instant", use.span).instant(data.context.as_of)
+            back = Bound("instant", use.span).value(data.context.as_of, data.compiled.zone)
         except InputError:
             continue  # longer than any calendar: the tick says so
+        assert isinstance(back, datetime)
         if back < begin <= data.context.as_of:
             days = (data.context.as_of - begin).days
             what = f"this looks {use.span} back, and the first row of model {model} is {days:,} days old"

@@ -128,7 +128,7 @@ class UserModels:
         given = exp.func("nullif", exp.Trim(this=text.copy()), exp.Literal.string(""))
         read = typed(value.copy(), column.kind)
         unread = exp.and_(_is_set(given.copy()), exp.Is(this=read.copy(), expression=exp.null()))
-        shifted = exp.NEQ(this=words.utc_time(text.copy()), expression=read.copy())
+        shifted = exp.NEQ(this=words.time_of_text(text.copy()), expression=read.copy())
         shown = exp.Min(this=text.copy())
         query = exp.select(
             exp.Count(this=given).as_("given"),

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from segflow.crashpoints import crash_point
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
@@ -69,6 +70,7 @@ class Drain:
         tick: Tick,
         checks: SendChecks,
         settings: DeliverySettings,
+        zone: ZoneInfo,
         patience: float,
     ) -> None:
         """`name`: the queue, `used`: the name of the sender that takes it (the mailbox in mode simulate).
@@ -77,7 +79,7 @@ class Drain:
         """
         self._name, self._sender, self._used = name, sender, used
         self._store, self._lease, self._tick = store, lease, tick
-        self._checks, self._settings = checks, settings
+        self._checks, self._settings, self._zone = checks, settings, zone
         # A simulated, repeatable sender may be handed a batch at a time: a crash costs only the work. Any other is
         # handed one message at a time, each announced in the store before, so that a crash leaves one in doubt.
         self._by_batch = sender.simulated and sender.idempotent
@@ -116,7 +118,7 @@ class Drain:
 
     def _work_off(self, batch: list[ClaimedMessage]) -> None:
         """Bring every message of the batch to an outcome, or put it back. Whatever happens, the store is told."""
-        late = None if self._sender.simulated else self._settings.max_lateness.before(self._clock())
+        late = None if self._sender.simulated else self._settings.max_lateness.before(self._clock(), self._zone)
         settled: list[Outcome] = []
         left = {row.message_id: row for row in batch}
 

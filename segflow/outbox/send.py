@@ -89,6 +89,7 @@ def send_outbox(
                 tick=tick,
                 checks=checks,
                 settings=delivery,
+                zone=specs.settings.zone,
                 patience=patience,
             )
             done = drain.run()

@@ -9,6 +9,7 @@ from segflow.ticks import ledger as ticks
 from segflow.ticks import record
 from segflow.warehouse.ledgers import Compacted, LedgerFiles
 from segflow.workspace import Workspace
+from segflow.zones import UTC_ZONE
 
 
 def compact(project: Workspace, older_than: Duration) -> list[Compacted]:
@@ -22,7 +23,7 @@ def compact(project: Workspace, older_than: Duration) -> list[Compacted]:
         if last is None:
             return []
         try:
-            before = older_than.before(last.as_of)
+            before = older_than.before(last.as_of, UTC_ZONE)
         except (OverflowError, ValueError) as error:
             raise InputError(f"{older_than} before {last.as_of.isoformat()} leaves the calendar") from error
         return LedgerFiles(project.ledgers_path).compact(ticks.tick_id_of(before))

@@ -12,8 +12,8 @@ from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
 REPLAYED = ("contact_state", "segment_members", "segment_state", "flow_positions", "flow_waiting")
-"""The states that are made from ledgers. `suppressions` is the delivery store's; `segment_views` and `build_faults`
-are about the models that are built, and made with them."""
+"""The states that are made from ledgers. `suppressions` is the delivery store's; `segment_views`, `build_faults` and
+`time_zones` are about the models that are built, and made with them."""
 
 
 def replayed(state: str, last: TickRow) -> exp.Query:

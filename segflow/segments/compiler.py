@@ -82,7 +82,7 @@ class Compiled:
 
     @property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.specs.settings.time_zone)
+        return self.specs.settings.zone
 
     @cached_property
     def generated(self) -> frozenset[str]:
@@ -143,7 +143,7 @@ class Compiled:
 def compile_project(specs: Specs) -> Compiled:
     """Run all passes. Raises SpecError when a .sql segment leaves its allowlist."""
     _check_sql_segments(specs)
-    resolver = Resolver(specs.catalog, ZoneInfo(specs.settings.time_zone))
+    resolver = Resolver(specs.catalog, specs.settings.zone, specs.settings.week_starts)
 
     def tree(condition: Condition) -> Node:
         return hoist(simplify(resolver.condition(condition)))
@@ -269,7 +269,7 @@ class _Standalone:
 
 
 def _fingerprints(specs: Specs, yaml: Mapping[str, Node], graph: Mapping[str, set[str]]) -> dict[str, str]:
-    zone = ZoneInfo(specs.settings.time_zone)
+    zone = specs.settings.zone
     found: dict[str, str] = {}
     for name in (name for level in levels(graph) for name in level):
         spec = specs.segments[name].spec

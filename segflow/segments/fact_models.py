@@ -311,25 +311,20 @@ def row_values(where: Node) -> Iterable[Value]:
 
 def _earliest(facts: list[Fact]) -> exp.Expr | None:
     """The lower bound that all facts share, or None when one of them looks at all of the past."""
-    spans: list[Bound] = []
+    lowest: list[Bound] = []
     for fact in facts:
         lows = [
             operand
             for item in _items(fact.where)
-            if isinstance(item, Compare) and item.operator == "gt" and item.subject == ROW_AT
+            if isinstance(item, Compare) and item.operator in ("gt", "gte") and item.subject == ROW_AT
             for operand in item.operands
-            if isinstance(operand, Bound) and operand.shift is not None
+            if isinstance(operand, Bound) and operand != AS_OF
         ]
         if not lows:
             return None
-        spans.append(lows[0])
+        lowest.append(lows[0])
     # A month has 28 to 31 days: the widest is known only when even its shortest form covers all others.
-    days = [(_days(span, 28), _days(span, 31), span) for span in spans]
+    days = [(*bound.days_back(), bound) for bound in lowest]
     shortest, _, widest = max(days, key=lambda item: item[0])
     covers = all(longest <= shortest or other == widest for _, longest, other in days)
     return bound_call(widest.key) if covers else None
-
-
-def _days(bound: Bound, month: int) -> float:
-    assert bound.shift is not None
-    return bound.shift.months * month + bound.shift.seconds / 86400

@@ -112,7 +112,7 @@ def _words(node: Node) -> list[str]:
         case Followed(source, where):
             return ["then", source.name, *_words(where)]
         case Compare(Value() as value, operator, operands):
-            if value == ROW_AT and operands and isinstance(operands[0], Bound) and operands[0].shift is not None:
+            if value == ROW_AT and operands and isinstance(operands[0], Bound) and operands[0].moves:
                 return ["in" if operator in ("gt", "gte") else "before", operands[0].span]
             if value.owner:
                 value = Value("row", f"{value.owner} {value.name}", value.type)

@@ -27,7 +27,8 @@ _MEANING = 1
 def yaml_fingerprint(node: Node, catalog: Catalog, zone: ZoneInfo, segments: Mapping[str, str]) -> str:
     """The fingerprint of a YAML segment; `segments` has those of the segments that it refers to."""
     read = set(_read(node, None, catalog))
-    if any(bound.kind != "instant" for bound in bounds_of(node)):
+    # Not for months alone: they were steps of UTC once, and no rule of then should look edited.
+    if any(bound.kind != "instant" or bound.unit is not None for bound in bounds_of(node)):
         read.add(f"zone {zone.key}")
     return _hash([describe(normal(node, segments.__getitem__)), *_contacts(catalog), *sorted(read)])
 

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from segflow.numbers import plain_text
 from segflow.segments.bounds import Bound, date_literal, timestamp_literal
+from segflow.segments.clock import local_day, local_time
 from segflow.segments.nodes import (
     ROW_AT,
     Anchor,
@@ -134,7 +135,8 @@ def _compare(node: Compare, columns: Columns) -> exp.Expr:
     if node.operator == "anniversary":
         days, *zone = node.operands
         for name in zone:
-            subject = words.local_time(subject, _operand(name, columns))
+            assert isinstance(name, Constant)
+            subject = local_time(subject, str(name.value))
         month, day = (exp.Extract(this=exp.Var(this=part), expression=subject.copy()) for part in ("month", "day"))
         number = exp.Add(this=exp.Mul(this=month, expression=exp.Literal.number(100)), expression=day)
         return exp.In(this=exp.Paren(this=number), expressions=[_operand(days, columns)])
@@ -190,7 +192,7 @@ def _value(value: Value, columns: Columns) -> exp.Expr:
     if value.day_in is None:
         return column
     # A time is on the day that the project's calendar says, not on UTC's.
-    return words.local_day(column, exp.Literal.string(value.day_in))
+    return local_day(column, value.day_in)
 
 
 def _compare_list(node: Compare, columns: Columns) -> exp.Expr:

@@ -24,6 +24,7 @@ from segflow.segments.nodes import (
 )
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
+from segflow.specs.calendar import Period
 
 _GROUP: dict[type[Any], tuple[str, str]] = {
     c.All: ("all", "all of"),
@@ -35,7 +36,8 @@ _WORDS = {
     "lt": "is under", "lte": "is at most", "contains": "contains", "not_contains": "does not contain",
     "starts_with": "starts with", "ends_with": "ends with", "matches": "matches", "before": "is before",
     "after": "is after", "on": "is on", "within_last": "lies in the last",
-    "not_within_last": "does not lie in the last", "within_next": "lies in the next",
+    "not_within_last": "does not lie in the last", "within_next": "lies in the next", "within": "lies in",
+    "not_within": "does not lie in",
 }  # fmt: skip
 _NODE_WORDS = {
     "eq": "is", "in": "is one of", "gt": "over", "gte": "at least", "lt": "under", "lte": "at most",
@@ -215,6 +217,8 @@ def _window(condition: Any) -> str:
         return f" in the last {condition.within_last}"
     if condition.not_within_last is not None:
         return f" longer ago than {condition.not_within_last}"
+    if condition.within is not None:
+        return f" in {_period(condition.within)}"
     words = f" since {condition.since}" if condition.since is not None else ""
     return words + (f" until {condition.until}" if condition.until is not None else "")
 
@@ -230,7 +234,20 @@ def _bounds(test: o.NumberTest) -> str:
     return " and ".join(words)
 
 
+def _period(period: Period) -> str:
+    if period.this is not None:
+        return f"this {'calendar ' if period.this == 'day' else ''}{period.this}"
+    which, units = ("last", period.last) if period.last is not None else ("next", period.next)
+    assert units is not None
+    # Whole ones: the last 7 calendar days end with yesterday.
+    if units.number == 1:
+        return f"the {which} calendar {units.unit}"
+    return f"the {which} {units.number} calendar {units.unit}s"
+
+
 def _value(value: Any) -> str:
+    if isinstance(value, Period):
+        return _period(value)
     if isinstance(value, o.OtherAttribute):
         return value.attribute
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -287,7 +304,7 @@ def node_words(node: Node) -> str:
         case Compare():
             subject = node.subject
             first = node.operands[0] if node.operands else None
-            if subject == ROW_AT and isinstance(first, Bound) and first.shift is not None:
+            if subject == ROW_AT and isinstance(first, Bound) and first.moves:
                 return f"{'in the last' if node.operator in ('gt', 'gte') else 'longer ago than'} {first.span}"
             name = _value_words(subject) if isinstance(subject, Value) else fact_sentence(subject)
             if node.operator == "is_set":

@@ -117,6 +117,10 @@ def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
             return words.boolean(expression)
         case "text":
             return words.text(expression)
+        case "timestamp":
+            return words.utc_time(expression)
+        case "date":
+            return words.utc_day(expression)
     return words.try_cast(expression, data_type(kind))
 
 

@@ -27,7 +27,9 @@ def in_payload(name: str, attribute: Attribute, payload: Payload, table: str) ->
         for key in keys:
             value = exp.Dot(this=value, expression=ident(key))
         # A cast of a text to a timestamp would pass over its offset, and nobody looks at the types of fields.
-        return words.utc_time(typed(value, "text")) if attribute.type == "timestamp" else typed(value, attribute.type)
+        return (
+            words.time_of_text(typed(value, "text")) if attribute.type == "timestamp" else typed(value, attribute.type)
+        )
     if len(keys) > 1:
         return _found(col(payload.column, table if payload.format == "struct" else None), keys, attribute.type)
     return _read(col(payload.column), keys, attribute.type)
@@ -48,5 +50,5 @@ def _read(document: exp.Expr, keys: Sequence[str], kind: ValueType) -> exp.Expr:
         return words.json_plain(document, *keys)
     text = words.json_text(document, *keys)
     if kind == "timestamp":
-        return words.utc_time(exp.Paren(this=text))
+        return words.time_of_text(exp.Paren(this=text))
     return typed(exp.Paren(this=text), kind)

@@ -185,6 +185,7 @@ class ConditionChecker:
             for key in (
                 "within_last",
                 "not_within_last",
+                "within",
                 "since",
                 "until",
                 *c.AGGREGATES[c.AGGREGATES.index("first") :],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo, available_timezones
 
 from segflow.errors import did_you_mean
 from segflow.messages import CHANNELS, ascii_domain, is_address
 from segflow.specs.check_exports import check_export_settings
 from segflow.specs.check_values import check_span
 from segflow.specs.loaded import Loaded, Reporter
+from segflow.zones import known_zone, zone_names
 
 FILE = "segflow.yml"
 
@@ -31,7 +31,7 @@ def check_settings(loaded: Loaded) -> None:
     """Check `loaded.settings`; the defaults pass."""
     say, settings = Reporter(loaded, FILE), loaded.settings
     if not known_zone(settings.time_zone):
-        hint = did_you_mean(settings.time_zone, sorted(available_timezones())) or "; write one like Europe/Berlin"
+        hint = did_you_mean(settings.time_zone, zone_names()) or "; write one like Europe/Berlin"
         say(("time_zone",), f"there is no time zone {settings.time_zone}{hint}")
     if problem := cron_problem(settings.cadence):
         say(("cadence",), f"'{settings.cadence}' is not a cron schedule: {problem}")
@@ -73,17 +73,6 @@ def check_sender(say: Reporter, name: str, channel: str, loc: tuple[str | int, .
     elif channel not in senders[name].channels:
         kind, takes = senders[name].type, ", ".join(senders[name].channels)
         say(loc, f"sender {name} (type {kind}) takes {takes}, not {channel}")
-
-
-def known_zone(name: str) -> bool:
-    """True for an IANA time zone."""
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError, below
-        return False
-    except KeyError:
-        return False
-    return True
 
 
 def cron_problem(text: str) -> str | None:

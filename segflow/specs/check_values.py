@@ -10,15 +10,18 @@ from typing import Any, Protocol
 
 from segflow.durations import Duration
 from segflow.errors import did_you_mean
+from segflow.specs.calendar import DAYS, Near
 from segflow.specs.catalog import Attribute
 from segflow.specs.issues import kind_of, shorten
 from segflow.specs.operators import TEXT_OPERATORS, Anniversary, NumberTest, OtherAttribute, Test
 from segflow.specs.spec_file import Loc
 from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
 from segflow.warehouse.engines import pattern_problem
+from segflow.zones import UTC_ZONE
 
 _ORDERED = ("number", "integer", "date", "timestamp", "text")
 _DAYS = ("before", "after", "on")
+_PERIODS = ("within", "not_within")
 _SPANS = ("within_last", "not_within_last", "within_next")
 _TOLD = 3
 """So many wrong values of one list are told one by one."""
@@ -76,7 +79,14 @@ def check_test(
     elif operator == "anniversary":
         if isinstance(operand, Anniversary):
             check_span(say, operand.within_next, (*at, "within_next"), whole_days=True)
-    elif operator not in ("is_set", "is_not_set", *TEXT_OPERATORS):
+    elif isinstance(operand, Near):
+        check_near(say, operand, at)
+    elif operator in _DAYS and not fits(operand, "date" if operator == "on" else kind):
+        if operand not in DAYS:
+            near = did_you_mean(operand, list(DAYS))
+            known = f"{_EXAMPLES['date' if operator == 'on' else kind]}, today, or a day like {{ago: 2 days}}"
+            say(at, f"{what} takes {known}, not {kind_of(operand)}{near}")
+    elif operator not in ("is_set", "is_not_set", *_PERIODS, *TEXT_OPERATORS):
         check_literal(say, operand, "date" if operator == "on" else kind, at, what)
 
 
@@ -125,7 +135,7 @@ def _fits(operator: str, kind: ValueType) -> bool:
         return kind == "text"
     if operator in ("gt", "gte", "lt", "lte", "between"):
         return kind in _ORDERED
-    if operator in (*_DAYS, *_SPANS, "anniversary"):
+    if operator in (*_DAYS, *_SPANS, *_PERIODS, "anniversary"):
         return kind in ("date", "timestamp")
     return True
 
@@ -138,6 +148,17 @@ def _instead(operator: str, kind: ValueType) -> str:
     if kind == "list_of_text":
         return "; write contains: (one text) or in: (any of several)"
     return ""
+
+
+def check_near(say: Say, day: Near, loc: Loc) -> None:
+    """A day is counted from today in whole days."""
+    key = "ago" if day.ago is not None else "ahead"
+    span = day.span
+    if not span.whole_days or not (span.months or span.seconds):
+        instead = f"not_within_last: {span}" if key == "ago" else f"within_next: {span}"
+        say((*loc, key), f"{key} counts whole days, weeks, months or years; for a time of day write {instead}")
+    else:
+        check_span(say, span, (*loc, key))
 
 
 def check_literal(say: Say, value: Any, kind: ValueType, loc: Loc, what: str) -> bool:
@@ -207,7 +228,7 @@ def check_span(say: Say, span: Duration, loc: Loc, *, whole_days: bool = False) 
 def always_longer(span: Duration, other: Duration) -> bool:
     """True when `span` is the longer one wherever in the calendar it ends: 1 month against 30 days is not."""
     try:
-        return all(span.before(end) < other.before(end) for end in _MONTH_ENDS)
+        return all(span.before(end, UTC_ZONE) < other.before(end, UTC_ZONE) for end in _MONTH_ENDS)
     except (OverflowError, ValueError):
         return False
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segflow.errors import did_you_mean
-from segflow.specs.check_values import always_longer, check_span, instant
+from segflow.specs.calendar import DAYS, Near
+from segflow.specs.check_values import always_longer, check_near, check_span, instant
 from segflow.specs.issues import shorten
 from segflow.specs.loaded import Reporter
 from segflow.specs.spec_file import Loc
@@ -36,34 +37,49 @@ def check_window(say: Reporter, condition: Windows, loc: Loc, moments: Moments) 
     if longer is not None and shorter is not None and not always_longer(longer, shorter):
         message = f"the window is empty: within_last {longer} must be longer than not_within_last {shorter}"
         say((*loc, "within_last"), message)
+    if condition.within is not None and condition.within.next is not None:
+        say(
+            (*loc, "within", "next"),
+            "nothing later than now is ever seen, so there is nothing in it: write this: or last:",
+        )
     if condition.since is not None:
         check_since(say, condition.since, (*loc, "since"), moments)
     if condition.until is not None:
         _until(say, condition.until, (*loc, "until"))
-    start, end = instant(condition.since or ""), instant(condition.until or "")
+    start, end = (instant(text) if isinstance(text, str) else None for text in (condition.since, condition.until))
     if start is not None and end is not None and start >= end:
         say((*loc, "until"), f"the window is empty: until {condition.until} is not after since {condition.since}")
 
 
-def check_since(say: Reporter, text: str, loc: Loc, moments: Moments) -> None:
+def check_since(say: Reporter, text: str | Near, loc: Loc, moments: Moments) -> None:
     """Check what `since`, which stands at `loc`, names."""
-    if instant(text) is not None:
+    if isinstance(text, Near):
+        check_near(say, text, loc)
+        return
+    if text in DAYS or instant(text) is not None:
         return
     if not _WORD.fullmatch(text):
         extra = " (or enrollment, last_tick or a step's id, in a flow)"
         say(loc, f"since takes a date or time like 2026-01-31T09:00:00Z{extra}, not '{shorten(text)}'")
+    elif not moments.enrollment and (near := did_you_mean(text, list(DAYS))):
+        say(loc, f"since: there is no day {text}{near}")
     elif not moments.enrollment:
         say(loc, f"since: {text} is about an enrollment: {moments.why}")
     elif text not in (ENROLLMENT, LAST_TICK, *moments.steps):
-        hint = did_you_mean(text, [ENROLLMENT, LAST_TICK, *moments.steps])
+        hint = did_you_mean(text, [ENROLLMENT, LAST_TICK, *DAYS, *moments.steps])
         known = "write a date, enrollment, last_tick or a step's id"
         say(loc, f"since: there is no step {text} in this flow{hint}; {known}")
 
 
-def _until(say: Reporter, text: str, loc: Loc) -> None:
-    if instant(text) is not None:
+def _until(say: Reporter, text: str | Near, loc: Loc) -> None:
+    if isinstance(text, Near):
+        check_near(say, text, loc)
+        return
+    if text in DAYS or instant(text) is not None:
         return
     if text == ENROLLMENT:
         say(loc, "until takes a date or time; what happened before the enrollment cannot be asked yet")
     else:
-        say(loc, f"until takes a date or time like 2026-01-31T09:00:00Z, not '{shorten(text)}'")
+        near = did_you_mean(text, list(DAYS))
+        known = "a date or time like 2026-01-31T09:00:00Z, or a day like {ago: 2 days} or yesterday"
+        say(loc, f"until takes {known}, not '{shorten(text)}'{near}")

@@ -9,16 +9,17 @@ from pydantic import Discriminator, Field, PlainSerializer, PlainValidator, Tag,
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
+from segflow.specs.calendar import Near, Period
 from segflow.specs.types import Identifier, Number, Scalar, SpecModel, by_kind
 
 TEXT_OPERATORS = ("contains", "not_contains", "starts_with", "ends_with", "matches")
 OPERATORS = (
     "is", "is_not", "in", "not_in", "gt", "gte", "lt", "lte", "between", *TEXT_OPERATORS, "is_set", "is_not_set",
-    "before", "after", "on", "within_last", "not_within_last", "within_next", "anniversary",
+    "before", "after", "on", "within", "not_within", "within_last", "not_within_last", "within_next", "anniversary",
 )  # fmt: skip
 NEGATIVE_OF = {
     "is_not": "is", "not_in": "in", "not_contains": "contains", "not_within_last": "within_last",
-    "is_not_set": "is_set",
+    "not_within": "within", "is_not_set": "is_set",
 }  # fmt: skip
 """Each is the exact complement: true wherever the other is false, missing values included."""
 
@@ -67,6 +68,39 @@ TextOperand = Annotated[
 ]
 
 
+def _day(value: Any) -> Any:
+    """A date or time, the name of a day, a day counted from today, or the attribute that holds one."""
+    if isinstance(value, Near):
+        return value
+    if isinstance(value, dict) and set(value) & set(Near.model_fields):
+        return Near.model_validate(value)
+    if isinstance(value, dict) and list(value) != ["attribute"]:
+        raise PydanticCustomError(
+            "operand", "expected a date, a day like {ago: 2 days}, or an attribute to compare with: {attribute: NAME}"
+        )
+    return _or_attribute(value, str)
+
+
+def _since(value: Any) -> Any:
+    """The same without attributes."""
+    if isinstance(value, dict) and not set(value) & set(Near.model_fields):
+        raise PydanticCustomError("operand", "expected a date or time, or a day like {ago: 2 days}")
+    return _day(value)
+
+
+def _plain_day(value: Any) -> Any:
+    return value.model_dump(exclude_unset=True) if isinstance(value, Near) else _plain(value)
+
+
+DayOperand = Annotated[
+    str | Near | OtherAttribute,
+    PlainValidator(_day, json_schema_input_type=str | Near | OtherAttribute),
+    PlainSerializer(_plain_day),
+]
+Moment = Annotated[str | Near, PlainValidator(_since, json_schema_input_type=str | Near), PlainSerializer(_plain_day)]
+"""What `since` and `until` take."""
+
+
 class Anniversary(SpecModel):
     """The day and month of a date come round within the next span, today included. 29 February counts as 28
     in years that have none."""
@@ -95,9 +129,12 @@ class Test(SpecModel):
     """A regular expression that some part of the text must match."""
     is_set: bool | None = None
     is_not_set: Literal[True] | None = None
-    before: TextOperand | None = None
-    after: TextOperand | None = None
-    on: TextOperand | None = None
+    before: DayOperand | None = None
+    after: DayOperand | None = None
+    on: DayOperand | None = None
+    within: Period | None = None
+    """A part of the calendar, in the project's zone."""
+    not_within: Period | None = None
     within_last: Duration | None = None
     not_within_last: Duration | None = None
     within_next: Duration | None = None
@@ -226,8 +263,9 @@ class TimeTest(Test):
 class Added(Test):
     """`added: {within_last: 7 days}`, `added: {since: enrollment}`"""
 
-    since: str | None = None
-    """An ISO date or time, included; inside a flow also `enrollment`, `last_tick` or the id of a step."""
+    since: Moment | None = None
+    """An ISO date or time or a day like `{ago: 2 days}`, included;
+    inside a flow also `enrollment`, `last_tick` or the id of a step."""
 
     @model_validator(mode="after")
     def _check(self) -> Added:

@@ -4,6 +4,7 @@ every text value."""
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -12,6 +13,7 @@ from segflow.specs.exports import ExportSettings
 from segflow.specs.guards import Guards
 from segflow.specs.sender_settings import ConsoleSender, MailboxSender, SenderSettings
 from segflow.specs.types import Identifier, MemorySize, SpecModel
+from segflow.zones import zone_of
 
 
 class WarehouseSettings(SpecModel):
@@ -57,7 +59,9 @@ class DefaultSenders(SpecModel):
 class Settings(SpecModel):
     name: Identifier = "segflow"
     time_zone: str = "UTC"
-    """Dates in specs are days of this zone."""
+    """Dates in specs are days of this zone, and months, weeks and days of the calendar are its own."""
+    week_starts: Literal["monday", "sunday", "saturday"] = "monday"
+    """The first day of a week."""
     cadence: str = "0 0 * * *"
     """The schedule of the Dagster job, as cron."""
     warehouse: WarehouseSettings = WarehouseSettings()
@@ -69,6 +73,11 @@ class Settings(SpecModel):
     exports: ExportSettings = Field(default_factory=ExportSettings)
     guards: Guards = Guards()
     """How much may change in one tick before a person has to look at it."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The project's time zone. Raises ValueError where `time_zone` is none, which is refused when it is loaded."""
+        return zone_of(self.time_zone)
 
     def all_senders(self) -> dict[str, SenderSettings]:
         """The senders by name, the two that are always there included."""

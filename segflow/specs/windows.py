@@ -6,6 +6,8 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
+from segflow.specs.calendar import Period
+from segflow.specs.operators import Moment
 from segflow.specs.types import SpecModel
 
 ENROLLMENT = "enrollment"
@@ -18,10 +20,13 @@ class Windows(SpecModel):
     within_last: Duration | None = None
     not_within_last: Duration | None = None
     """Longer ago than this; with `within_last`, which must be longer, between the two."""
-    since: str | None = None
-    """An ISO date or time, included; inside a flow also `enrollment`, `last_tick` or the id of a step."""
-    until: str | None = None
-    """An ISO date or time, excluded."""
+    within: Period | None = None
+    """A part of the calendar, in the project's zone: `{this: week}`, `{last: 7 days}`."""
+    since: Moment | None = None
+    """An ISO date or time or a day like `{ago: 2 days}`, included;
+    inside a flow also `enrollment`, `last_tick` or the id of a step."""
+    until: Moment | None = None
+    """An ISO date or time or a day like `yesterday`, excluded."""
 
     @model_validator(mode="after")
     def _one_window(self) -> Windows:
@@ -34,5 +39,5 @@ class Windows(SpecModel):
 
     def windows(self) -> list[str]:
         """The window's keys that are given."""
-        keys = ("within_last", "not_within_last", "since", "until")
+        keys = ("within_last", "not_within_last", "within", "since", "until")
         return [name for name in keys if getattr(self, name) is not None]

@@ -10,6 +10,7 @@ import pyarrow as pa
 from segflow.crossings.segment_guards import contacts_lost
 from segflow.errors import ContactsLostError
 from segflow.models.build import BuildReport, build
+from segflow.models.time_zones import ZonesInUse, write_time_zones, zones_in_use
 from segflow.specs.guards import guard_of
 from segflow.stages.tick_run import TickRun
 from segflow.workspace import Workspace
@@ -40,6 +41,7 @@ def _build(run: TickRun, stage: str) -> None:
     project.write_models()
     with run.open() as context:
         found = build(context)
+        zones = zones_in_use(context)
     run.report.dbt_seconds = found.dbt_seconds
     run.row = run.row.with_(
         contacts=found.contacts,
@@ -56,7 +58,8 @@ def _build(run: TickRun, stage: str) -> None:
                 "and mend it, or, if it is right: segflow release --contacts. Then run segflow tick again: it goes on "
                 "with this tick."
             )
-        context.warehouse.replace("build_faults", _faults(found, run.row.tick_id))
+        context.warehouse.replace("build_faults", _faults(found, zones, run.row.tick_id))
+        write_time_zones(context.warehouse, zones.zones)
         run.book("contacts", released, set())
 
 
@@ -65,9 +68,11 @@ def _text_hash(project: Workspace) -> str:
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
-def _faults(found: BuildReport, tick_id: str) -> pa.Table:
+def _faults(found: BuildReport, zones: ZonesInUse, tick_id: str) -> pa.Table:
     rows = [{"kind": "segment", "name": name, "reason": why} for name, why in sorted(found.stale.items())]
     rows += [{"kind": "part", "name": name, "reason": why} for name, why in sorted(found.broken.items())]
     rows += [{"kind": "model", "name": name, "reason": why} for name, why in sorted(found.failed.items())]
+    # A text that is no zone, and how many contacts have it.
+    rows += [{"kind": "zone", "name": name, "reason": str(number)} for name, number in zones.unknown.items()]
     schema = pa.schema([(name, pa.string()) for name in ("tick_id", "kind", "name", "reason")])
     return pa.Table.from_pylist([{"tick_id": tick_id, **row} for row in rows], schema=schema)

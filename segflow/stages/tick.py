@@ -94,6 +94,7 @@ def describe(run: TickRun) -> TickReport:
     """Fill the report of a tick from the warehouse, as far as the tick has come."""
     report = run.report
     report.contacts, report.null_contacts = run.row.contacts or 0, run.row.null_contacts or 0
+    report.unknown_zones = run.unknown_zones()
     with run.project.warehouse() as warehouse:
         report.imports = import_results(warehouse, run.row.tick_id)
         report.segments = segment_results(warehouse, run.row.tick_id)

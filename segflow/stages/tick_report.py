@@ -22,6 +22,8 @@ class TickReport:
     already_done: bool = False
     contacts: int = 0
     null_contacts: int = 0
+    unknown_zones: dict[str, int] = field(default_factory=dict)
+    """What contacts have for a time zone that is none: text -> how many contacts. They get the project's."""
     imports: list[ImportResult] = field(default_factory=list)
     segments: list[SegmentResult] = field(default_factory=list)
     flows: list[FlowResult] = field(default_factory=list)

@@ -67,6 +67,10 @@ class TickRun:
         """The dbt models that the build of this tick could not build: model -> reason."""
         return self._build_faults("model")
 
+    def unknown_zones(self) -> dict[str, int]:
+        """What contacts have for a time zone that is none: text -> how many contacts."""
+        return {name: int(number) for name, number in self._build_faults("zone").items()}
+
     def _build_faults(self, kind: str) -> dict[str, str]:
         mine = [
             exp.column(name).eq(exp.Literal.string(v)) for name, v in (("tick_id", self.row.tick_id), ("kind", kind))

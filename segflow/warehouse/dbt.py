@@ -22,7 +22,7 @@ from sqlglot import exp
 
 from segflow.crashpoints import armed, crash_point
 from segflow.durations import Duration
-from segflow.errors import RunError
+from segflow.errors import InputError, RunError
 from segflow.files import reason
 from segflow.interrupts import interrupt_later
 from segflow.warehouse.base import too_long
@@ -180,10 +180,10 @@ class DbtProject:
         flags += ["--no-send-anonymous-usage-stats", "--log-path", str(self.directory / "logs")]
         logging.getLogger("dbt").setLevel(logging.CRITICAL)
         try:
-            result = dbtRunner(manifest=manifest, callbacks=_callbacks()).invoke(args + flags)
+            result = dbtRunner(manifest=manifest, callbacks=_callbacks(self._engine)).invoke(args + flags)
         finally:
             self._engine.dbt_release()
-        if isinstance(result.exception, KeyboardInterrupt):
+        if isinstance(result.exception, (KeyboardInterrupt, InputError)):
             # dbt hands it over as if it were a failure of its own; the tick has to stop, not to mend.
             raise result.exception
         return result
@@ -225,8 +225,12 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _callbacks() -> list[Callable[[Any], None]]:
-    """In tests that kill, a crash point before and after each model; otherwise nothing that dbt would call."""
+def _callbacks(engine: Engine) -> list[Callable[[Any], None]]:
+    """What dbt calls with each of its events: its sessions are set up as soon as it has read its profile; and in tests
+    that kill, there is a crash point before and after each model."""
+
+    def prepare(_: Any) -> None:
+        engine.dbt_session()
 
     def told(event: Any) -> None:
         if event.info.name == "NodeStart":
@@ -234,7 +238,7 @@ def _callbacks() -> list[Callable[[Any], None]]:
         elif event.info.name == "NodeFinished":
             crash_point("dbt.model_done")
 
-    return [told] if armed() else []
+    return [prepare, told] if armed() else [prepare]
 
 
 def _settles(node: Any) -> bool:

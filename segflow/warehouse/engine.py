@@ -81,6 +81,11 @@ class Engine(ABC):
         """The environment variables that a dbt profile may ask for."""
 
     @abstractmethod
+    def dbt_session(self) -> None:
+        """dbt is at work in this process, or starting: let its sessions be in UTC. Called with each of its events, so
+        it has to be quick; raises InputError when dbt's profile asks for another zone."""
+
+    @abstractmethod
     def dbt_release(self) -> None:
         """dbt has run in this process: let go of what its adapter keeps open, if that locks others out."""
 

@@ -80,6 +80,11 @@ TABLES: dict[str, Table] = {
             stage="cross",
         ),
         _table("segment_views", "segment VARCHAR, fingerprint VARCHAR", ledger=False),
+        _table(
+            "time_zones",
+            "zone VARCHAR, starts_at TIMESTAMP, offset_seconds BIGINT, tzdata VARCHAR",
+            ledger=False,
+        ),
         _table("build_faults", "tick_id VARCHAR, kind VARCHAR, name VARCHAR, reason VARCHAR", ledger=False),
         _table("contact_state", "contact_id VARCHAR, gone_at TIMESTAMP", ledger=False),
         _table(

@@ -64,9 +64,15 @@ class Words(ABC):
     @abstractmethod
     def average(self, numbers: exp.Expr) -> exp.Expr: ...
     @abstractmethod
-    def utc_time(self, text: exp.Expr) -> exp.Expr: ...
+    def utc_time(self, value: exp.Expr) -> exp.Expr: ...
     @abstractmethod
-    def local_time(self, time: exp.Expr, zone: exp.Expr) -> exp.Expr: ...
+    def utc_day(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def time_of_text(self, text: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def later(self, time: exp.Expr, seconds: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def engine_clock(self, time: exp.Expr, zone: exp.Expr) -> exp.Expr: ...
     @abstractmethod
     def iso_time(self, time: exp.Expr) -> exp.Expr: ...
     @abstractmethod
@@ -148,19 +154,33 @@ def average(numbers: exp.Expr) -> exp.Expr:
     return _word("average", numbers)
 
 
-def utc_time(text: exp.Expr) -> exp.Expr:
+def utc_time(value: exp.Expr) -> exp.Expr:
+    """The instant that a value of any type stands for, in UTC and without zone, whatever the session's zone is: of a
+    column with a zone that instant, of a day its midnight, all else as it is. A text may name an offset only
+    where it is read by `time_of_text`. Null for what is no time. A filter on a column of times still reaches
+    the scan."""
+    return _word("utc_time", value)
+
+
+def utc_day(value: exp.Expr) -> exp.Expr:
+    """The day that a value of any type stands for, an instant with a zone in UTC. Null for what is none."""
+    return _word("utc_day", value)
+
+
+def time_of_text(text: exp.Expr) -> exp.Expr:
     """The instant that a text names, in UTC and without zone; a text without an offset is UTC. Null for any other."""
-    return _word("utc_time", text)
+    return _word("time_of_text", text)
 
 
-def local_time(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
-    """What the clocks of `zone` show at a UTC time. `zone` is a text."""
-    return _word("local_time", time, zone)
+def later(time: exp.Expr, seconds: exp.Expr) -> exp.Expr:
+    """A time so many seconds later, or earlier for a negative number; without zones, so every day has 24 hours."""
+    return _word("later", time, seconds)
 
 
-def local_day(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
-    """The day of `zone` that a UTC time lies on."""
-    return exp.Cast(this=local_time(time, zone), to=exp.DataType(this=exp.DataType.Type.DATE, nested=False))
+def engine_clock(time: exp.Expr, zone: exp.Expr) -> exp.Expr:
+    """What the clocks of `zone` show at a UTC time in the engine's own opinion. Its table of zones has an age of its
+    own: only `doctor` asks, all else goes by `segflow.zones`."""
+    return _word("engine_clock", time, zone)
 
 
 def iso_time(time: exp.Expr) -> exp.Expr:

@@ -60,7 +60,7 @@ def check(warehouse: DuckDBWarehouse, seed: int) -> tuple[int, int]:
     load(warehouse, world)
     chosen = chance.sample([rule for rule in rules.values() if not isinstance(rule, str)], 5)
     rules["whole"] = {"any": [*chosen, {"not": {"segment": chance.choice(sorted(rules))}}]}
-    compiled = compile_project(specs := make_specs(CATALOG, rules, maker.zone.key))
+    compiled = compile_project(specs := make_specs(CATALOG, rules, maker.zone.key, maker.week_starts))
     world.segments = {
         name: (lambda row: row["city"] == "London") if isinstance(rule, str) else READ.validate_python(rule)
         for name, rule in rules.items()
@@ -75,7 +75,7 @@ def check(warehouse: DuckDBWarehouse, seed: int) -> tuple[int, int]:
         return exp.table_(model, db="raw", quoted=True)
 
     replay = Replay(warehouse, CATALOG, maker.zone, contact, resolve, members)
-    whole = place_of(specs, "whole", Resolver(CATALOG, maker.zone))
+    whole = place_of(specs, "whole", Resolver(CATALOG, maker.zone, specs.settings.week_starts))
     judge = Judge(replay, whole, maker.as_of, maker.zone)
     changing, number = 0, 0
     for place, condition in parts(whole, world.segments["whole"]):

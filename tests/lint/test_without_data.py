@@ -65,6 +65,11 @@ ALWAYS: dict[str, tuple[bool | None, str]] = {
     "last and next": (False, "all: [{attribute: seen, within_last: 3 days}, {attribute: seen, within_next: 3 days}]"),
     "windows apart": (False, "all: [{attribute: seen, within_last: 30 days}, {attribute: seen, not_within_last: 1 month}, {attribute: seen, within_last: 4 weeks}, {attribute: seen, is_set: true}]"),
     "not always apart": (None, "all: [{attribute: seen, within_last: 1 month}, {attribute: seen, not_within_last: 30 days}]"),
+    "this week and the last": (False, "all: [{attribute: seen, within: {this: week}}, {attribute: seen, within: {last: week}}]"),
+    "this week and the last month": (None, "all: [{attribute: seen, within: {this: week}}, {attribute: seen, within: {last: month}}]"),
+    "today and the last 7 days": (False, "all: [{attribute: seen, on: today}, {attribute: seen, within: {last: 7 days}}]"),
+    "this month and another quarter": (False, "all: [{attribute: born, within: {this: month}}, {attribute: born, not_within: {this: quarter}}]"),
+    "a day or the others": (True, "any: [{attribute: born, before: {ago: 2 days}}, {attribute: born, on: {ago: 2 days}}, {attribute: born, after: {ago: 2 days}}, {attribute: born, is_not_set: true}]"),
     "a date that is over": (False, "all: [{attribute: seen, before: 2025-01-01}, {attribute: seen, within_last: 1 year}]"),
     "a date that is to come": (None, "all: [{attribute: seen, after: 2027-01-01}, {attribute: seen, within_last: 1 year}]"),
     # counts

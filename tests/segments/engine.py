@@ -21,14 +21,14 @@ from segflow.warehouse.base import relation
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
-def make_specs(catalog: Catalog, segments: dict[str, Any], zone: str = "UTC") -> Specs:
+def make_specs(catalog: Catalog, segments: dict[str, Any], zone: str = "UTC", week: str = "monday") -> Specs:
     """A project of these segments: id -> condition (a mapping), or the query of a `.sql` one."""
     named = {}
     for name, rule in sorted(segments.items()):
         suffix = "sql" if isinstance(rule, str) else "yml"
         spec = SqlSegmentSpec(sql=rule) if isinstance(rule, str) else SegmentSpec.model_validate({"where": rule})
         named[name] = NamedSegment(id=name, file=f"segment_specs/{name}.{suffix}", spec=spec)
-    settings = Settings.model_validate({"time_zone": zone})
+    settings = Settings.model_validate({"time_zone": zone, "week_starts": week})
     return Specs(Path("project"), settings, catalog, named)
 
 

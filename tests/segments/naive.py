@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -45,6 +46,7 @@ class World:
     deliveries: list[Row] = field(default_factory=list)
     message_events: list[Row] = field(default_factory=list)
     """What became of messages: message_id, flow, step, channel, contact_id, at, and outcome or kind."""
+    week_starts: str = "monday"
     segments: dict[str, Any] = field(default_factory=dict)
     """Segment -> condition, or a function of a contact's attributes for a `.sql` one."""
 
@@ -172,7 +174,7 @@ class World:
         since = _aware(last["since"]) if last is not None and kept == text else self.as_of
         checks = {"gt": "before", "gte": "to", "lt": "after", "lte": "from"}
         for name, span in spec.bounds():
-            border = span.before(self.as_of)
+            border = self.step(self.as_of, span, -1)
             fine = {"before": since < border, "to": since <= border, "after": since > border, "from": since >= border}
             if not fine[checks[name]]:
                 return False
@@ -313,15 +315,15 @@ class World:
             ends = [self.as_of, self.as_of]
             for end, steps in ((0, k), (1, k + 1)):
                 if steps:
-                    ends[end] = Duration.parse(f"{steps} {name}").before(self.as_of)
+                    ends[end] = self.step(self.as_of, Duration.parse(f"{steps} {name}"), -1)
             if at is not None and ends[1] < at <= ends[0]:
                 return k
         return None
 
     def turned(self, name: str, span: Duration, times: list[datetime]) -> bool:
         """Windows of one span: the last one, the one before it, and all that was before both."""
-        border = span.before(self.as_of)
-        earlier = Duration(span.months * 2, span.seconds * 2, "").before(self.as_of)
+        border = self.step(self.as_of, span, -1)
+        earlier = self.step(self.as_of, Duration(span.months * 2, span.seconds * 2, ""), -1)
         last = any(border < at for at in times)
         middle = any(earlier < at <= border for at in times)
         if name == "stopped":
@@ -329,13 +331,40 @@ class World:
         return last and not middle and any(at <= earlier for at in times)
 
     def in_window(self, spec: Any, at: datetime | None) -> bool:
-        if spec.within_last is not None and not (at is not None and spec.within_last.before(self.as_of) < at):
+        if spec.within_last is not None and not (at is not None and self.step(self.as_of, spec.within_last, -1) < at):
             return False
         if spec.not_within_last is not None:
-            return at is not None and at <= spec.not_within_last.before(self.as_of)
+            return at is not None and at <= self.step(self.as_of, spec.not_within_last, -1)
+        if spec.within is not None:
+            return at is not None and self.in_period(spec.within, at)
         if spec.since is not None and (at is None or at < self.instant(spec.since)):
             return False
         return spec.until is None or (at is not None and at < self.instant(spec.until))
+
+    def in_period(self, period: Any, value: datetime | date) -> bool:
+        """Does the day of `value` lie in a part of the calendar? Counted in periods since year 1."""
+        day = value.astimezone(self.zone).date() if isinstance(value, datetime) else value
+        if period.this is not None:
+            unit, first, last = period.this, 0, 0
+        elif period.last is not None:
+            unit, first, last = period.last.unit, -period.last.number, -1
+        else:
+            unit, first, last = period.next.unit, 1, period.next.number
+        return first <= self._number(day, unit) - self._number(self._today(), unit) <= last
+
+    def _number(self, day: date, unit: str) -> int:
+        months = day.year * 12 + day.month - 1
+        # 1 January of year 1 was a Monday, and has ordinal 1.
+        weeks = (day.toordinal() - {"monday": 1, "sunday": 7, "saturday": 6}[self.week_starts]) // 7
+        return {"day": day.toordinal(), "week": weeks, "month": months, "quarter": months // 3, "year": day.year}[unit]
+
+    def _near_day(self, text: Any) -> date | None:
+        """`today`, `{ago: 2 days}`: a day counted from today."""
+        if isinstance(text, str):
+            number = {"yesterday": -1, "today": 0, "tomorrow": 1}.get(text)
+            return None if number is None else self._today() + timedelta(days=number)
+        span, sign = (text.ago, -1) if text.ago is not None else (text.ahead, 1)
+        return _months_on(self._today(), sign * span.months) + timedelta(days=sign * span.seconds // 86400)
 
     def row_holds(self, spec: Any, row: Row, types: dict[str, Attribute]) -> bool:
         match spec:
@@ -360,7 +389,7 @@ class World:
             negative = name in ("is_not", "not_contains")
             found = self._against(value, kind, o.NEGATIVE_OF.get(name, name), operand, attributes, spec.ignore_case)
             return found is not negative
-        if name in ("is_not", "not_in", "not_contains", "not_within_last", "is_not_set"):
+        if name in ("is_not", "not_in", "not_contains", "not_within_last", "not_within", "is_not_set"):
             return not self._positive(value, kind, o.NEGATIVE_OF[name], operand, spec.ignore_case)
         return self._positive(value, kind, name, operand, spec.ignore_case)
 
@@ -388,6 +417,8 @@ class World:
             return re.search(operand, value, re.IGNORECASE if fold else 0) is not None
         if name in ("within_last", "within_next"):
             return self._near(value, kind, operand, name == "within_next")
+        if name == "within":
+            return self.in_period(operand, value)
         if name == "anniversary":
             return self._anniversary(value, kind, operand)
         if name in ("before", "after", "on"):
@@ -432,10 +463,13 @@ class World:
             return Decimal(repr(value))
         return self.instant(value) if kind == "timestamp" else value
 
-    def instant(self, text: str) -> datetime:
+    def instant(self, text: Any) -> datetime:
         """A bare date is the start of that day in the project's zone; a time without an offset is UTC."""
+        near = self._near_day(text)
+        if near is not None:
+            return self.midnight(near)
         if len(text) == 10:
-            return datetime.combine(date.fromisoformat(text), datetime.min.time(), self.zone).astimezone(UTC)
+            return self.midnight(date.fromisoformat(text))
         found = datetime.fromisoformat(text)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
@@ -444,14 +478,46 @@ class World:
 
     def _near(self, value: Any, kind: str, span: Duration, forward: bool) -> bool:
         """(as_of - span, as_of], or (as_of, as_of + span]; with days of the project's zone for dates."""
-        now: Any = self.as_of
         if kind == "date":
-            now = datetime.combine(self._today(), datetime.min.time())
-            value = datetime.combine(value, datetime.min.time())
-        return bool(now < value <= span.after(now)) if forward else bool(span.before(now) < value <= now)
+            today = self._today()
+            ahead, back = (_months_on(today, sign * span.months) for sign in (1, -1))
+            days = timedelta(days=span.seconds // 86400)
+            return today < value <= ahead + days if forward else back - days < value <= today
+        now = self.as_of
+        return (
+            bool(now < value <= self.step(now, span, 1)) if forward else bool(self.step(now, span, -1) < value <= now)
+        )
 
-    def _calendar(self, value: Any, kind: str, name: str, text: str) -> bool:
-        if kind == "timestamp" and len(text) > 10:
+    def step(self, moment: datetime, span: Duration, sign: int) -> datetime:
+        """A span later or earlier: months on the clocks of the zone, everything else on a stopwatch."""
+        if span.months:
+            shown = moment.astimezone(self.zone)
+            day = _months_on(shown.date(), sign * span.months)
+            moment = self.shows(datetime.combine(day, shown.time().replace(fold=0)))
+        return moment + timedelta(seconds=sign * span.seconds)
+
+    def shows(self, clock: datetime) -> datetime:
+        """The first instant at which clocks of the zone show at least `clock`, after they showed less."""
+        guess = clock.replace(tzinfo=UTC)
+        offsets = {(guess + timedelta(hours=h)).astimezone(self.zone).utcoffset() for h in range(-48, 49, 6)}
+        found = [guess - offset for offset in offsets if offset is not None]
+        exact = [one for one in found if one.astimezone(self.zone).replace(tzinfo=None) == clock]
+        if exact:
+            return min(exact)
+        moment = min(found).replace(second=0, microsecond=0)
+        while moment.astimezone(self.zone).replace(tzinfo=None) < clock:
+            moment += timedelta(minutes=1)
+        return moment
+
+    def midnight(self, day: date) -> datetime:
+        """When a day of the zone begins."""
+        return self.shows(datetime.combine(day, datetime.min.time()))
+
+    def _calendar(self, value: Any, kind: str, name: str, text: Any) -> bool:
+        near = self._near_day(text)
+        if near is not None:
+            value, day = value.astimezone(self.zone).date() if kind == "timestamp" else value, near
+        elif kind == "timestamp" and len(text) > 10:
             value, day = value, self.instant(text)
         else:
             # a day of the project's zone: before it, after all of it, somewhere in it
@@ -462,15 +528,23 @@ class World:
     def _anniversary(self, value: Any, kind: str, operand: Any) -> bool:
         born = value.astimezone(self.zone).date() if kind == "timestamp" else value
         today = self._today()
-        midnight = datetime.combine(today, datetime.min.time())
-        span = timedelta(days=1) if operand == "today" else operand.within_next.after(midnight) - midnight
-        for offset in range(span.days):
+        end = today + timedelta(days=1)
+        if operand != "today":
+            span = operand.within_next
+            end = _months_on(today, span.months) + timedelta(days=span.seconds // 86400)
+        for offset in range((end - today).days):
             day = today + timedelta(days=offset)
             leap = day.year % 4 == 0 and (day.year % 100 != 0 or day.year % 400 == 0)
             kept = (2, 28) if (born.month, born.day) == (2, 29) and not leap else (born.month, born.day)
             if kept == (day.month, day.day):
                 return True
         return False
+
+
+def _months_on(day: date, months: int) -> date:
+    """So many months later, on the month's last day where it is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _kept(row: Row, name: str, attribute: Attribute) -> Any:

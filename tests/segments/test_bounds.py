@@ -20,7 +20,16 @@ UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 durations = st.builds(
     lambda number, unit: Duration.parse(f"{number} {unit}s"), st.integers(1, 400), st.sampled_from(UNITS)
 )
+UNITS_OF_THE_CALENDAR = ("day", "week", "sunday week", "saturday week", "month", "quarter", "year")
 bounds = st.one_of(
+    st.builds(
+        Bound,
+        st.sampled_from(["instant", "date"]),
+        st.none() | durations,
+        st.just(False),
+        st.sampled_from(UNITS_OF_THE_CALENDAR),
+        st.integers(-40, 40),
+    ),
     st.builds(Bound, st.sampled_from(["instant", "date"]), st.none() | durations),
     st.builds(Bound, st.sampled_from(["instant", "date"]), durations, st.booleans()),
     st.builds(Bound, st.just("anniversaries"), durations),
@@ -32,8 +41,8 @@ moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.
 def test_a_duration_is_what_dateutil_calls_it(number: int, unit: str, moment: datetime) -> None:
     span = Duration.parse(f"{number} {unit}")
     step = relativedelta(months=3 * number) if unit == "quarter" else relativedelta(**{f"{unit}s": number})
-    assert span.before(moment) == moment - step
-    assert span.after(moment) == moment + step
+    assert span.before(moment, ZoneInfo("UTC")) == moment - step
+    assert span.after(moment, ZoneInfo("UTC")) == moment + step
 
 
 @given(bounds)
@@ -68,9 +77,24 @@ LITERALS = {
         Bound("instant", Duration.parse("1 day")),
         "CAST('2026-03-27 23:30:00' AS TIMESTAMP)",
     ),
-    "a month back goes to the last day": (
-        Bound("instant", Duration.parse("1 month")),
-        "CAST('2026-02-28 23:30:00' AS TIMESTAMP)",
+    "a month back goes to the last day on the clocks of the zone": (
+        Bound("instant", Duration.parse("1 month")),  # from 29 March, 00:30, to 28 February, 00:30
+        "CAST('2026-02-27 23:30:00' AS TIMESTAMP)",
+    ),
+    "a week of the calendar": (Bound("instant", unit="week"), "CAST('2026-03-22 23:00:00' AS TIMESTAMP)"),
+    "a week that begins on Sunday": (Bound("date", unit="sunday week"), "CAST('2026-03-29' AS DATE)"),
+    "the end of a day of 23 hours": (
+        Bound("instant", unit="day", number=1),
+        "CAST('2026-03-29 22:00:00' AS TIMESTAMP)",
+    ),
+    "the quarter before": (Bound("date", unit="quarter", number=-1), "CAST('2025-10-01' AS DATE)"),
+    "the day of a month ago": (
+        Bound("instant", Duration.parse("1 month"), unit="day"),
+        "CAST('2026-02-27 23:00:00' AS TIMESTAMP)",
+    ),
+    "and the day after it": (
+        Bound("instant", Duration.parse("1 month"), unit="day", number=1),
+        "CAST('2026-02-28 23:00:00' AS TIMESTAMP)",
     ),
     "today is a day of the zone": (Bound("date"), "CAST('2026-03-29' AS DATE)"),
     "days ahead": (Bound("date", Duration.parse("1 week"), forward=True), "CAST('2026-04-05' AS DATE)"),

@@ -14,7 +14,8 @@ from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import Engine, load_table, make_specs
 
 AS_OF = datetime(2024, 3, 31, 10, 0, tzinfo=UTC)
-"""The day on which clocks go forward in Berlin; a month before it is 29 February, the last day of that month."""
+"""The day on which clocks go forward in Berlin; a month before it is 29 February, the last day of that month, at the same
+hour there, which is another one of UTC."""
 TICK = timedelta(microseconds=1)
 ATTRIBUTES = {
     "city": "text", "town": "text", "age": "number", "children": "integer", "vip": "boolean", "born": "date",
@@ -54,8 +55,8 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "week": {"born": date(2024, 3, 24)},
     "now": {"seen": at("2024-03-31T10:00:00")},
     "future": {"seen": at("2024-03-31T10:00:00", 1)},
-    "month_in": {"seen": at("2024-02-29T10:00:00", 1)},
-    "month_out": {"seen": at("2024-02-29T10:00:00")},
+    "month_in": {"seen": at("2024-02-29T11:00:00", 1)},
+    "month_out": {"seen": at("2024-02-29T11:00:00")},
     "month_after": {"seen": at("2024-04-30T10:00:00")},
     "month_beyond": {"seen": at("2024-04-30T10:00:00", 1)},
     "day_before": {"seen": at("2024-03-30T23:00:00", -1)},
@@ -132,10 +133,31 @@ CASES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "time on a day of 23 hours": ({"attribute": "seen", "on": "2024-03-31"}, {"now", "future", "day_first", "day_last"}),
     "time before a day": ({"attribute": "seen", "before": "2024-03-31"}, {"month_in", "month_out", "day_before"}),
     "time after a day": ({"attribute": "seen", "after": "2024-03-31"}, {"month_after", "month_beyond", "day_after"}),
-    "time before a time": ({"attribute": "seen", "before": "2024-02-29T11:00:00+01:00"}, set()),
-    "time before a time, later": ({"attribute": "seen", "before": "2024-02-29T10:00:00.000001"}, {"month_out"}),
+    "time before a time": ({"attribute": "seen", "before": "2024-02-29T12:00:00+01:00"}, set()),
+    "time before a time, later": ({"attribute": "seen", "before": "2024-02-29T11:00:00.000001"}, {"month_out"}),
     "time gte": ({"attribute": "seen", "gte": "2024-04-30T10:00:00Z"}, {"month_after", "month_beyond"}),
     "time anniversary on a local day": ({"attribute": "seen", "anniversary": "today"}, {"now", "future", "day_first", "day_last"}),
+    "date on today": ({"attribute": "born", "on": "today"}, {"new"}),
+    "date on a day ago": ({"attribute": "born", "on": {"ago": "1 week"}}, {"week"}),
+    "date before a day ago": ({"attribute": "born", "before": {"ago": "6 days"}}, {"leapling", "today", "tomorrow", "week"}),
+    "date after yesterday": ({"attribute": "born", "after": "yesterday"}, {"new"}),
+    "date within this month": ({"attribute": "born", "within": {"this": "month"}}, {"new", "week"}),
+    "date within this week": ({"attribute": "born", "within": {"this": "week"}}, {"new"}),
+    "date within the last week": ({"attribute": "born", "within": {"last": "week"}}, {"week"}),
+    "date within the last 7 days": ({"attribute": "born", "within": {"last": "7 days"}}, {"week"}),
+    "date not_within the last 6 days": ({"attribute": "born", "not_within": {"last": "6 days"}}, EVERYBODY),
+    "time on today, of 23 hours": ({"attribute": "seen", "on": "today"}, {"now", "future", "day_first", "day_last"}),
+    "time on tomorrow": ({"attribute": "seen", "on": "tomorrow"}, {"day_after"}),
+    "time on the day of a month ago": ({"attribute": "seen", "on": {"ago": "1 month"}}, {"month_in", "month_out"}),
+    "time before yesterday": ({"attribute": "seen", "before": "yesterday"}, {"month_in", "month_out"}),
+    "time after today": ({"attribute": "seen", "after": "today"}, {"month_after", "month_beyond", "day_after"}),
+    "time on a month ahead": ({"attribute": "seen", "on": {"ahead": "1 month"}}, {"month_after", "month_beyond"}),
+    "time within this day": ({"attribute": "seen", "within": {"this": "day"}}, {"now", "future", "day_first", "day_last"}),
+    "time within this quarter": ({"attribute": "seen", "within": {"this": "quarter"}}, but("month_after", "month_beyond", "day_after") & TIMES),
+    "time within the last month": ({"attribute": "seen", "within": {"last": "month"}}, {"month_in", "month_out"}),
+    "time within the last week": ({"attribute": "seen", "within": {"last": "week"}}, set()),
+    "time within the next 30 days": ({"attribute": "seen", "within": {"next": "30 days"}}, {"month_after", "month_beyond", "day_after"}),
+    "time not_within this year": ({"attribute": "seen", "not_within": {"this": "year"}}, EVERYBODY - TIMES),
     "time is_not_set": ({"attribute": "seen", "is_not_set": True}, EVERYBODY - TIMES),
     "list contains": ({"attribute": "hobbies", "contains": "chess"}, {"both"}),
     "list contains, any case": ({"attribute": "hobbies", "contains": "CHESS", "ignore_case": True}, {"chess", "both"}),

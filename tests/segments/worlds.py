@@ -18,6 +18,7 @@ from tests.segments.worlds_catalog import (
     FLOWS,
     FROM_SQL,
     LABELS,
+    LOCAL_MOMENTS,
     MOMENTS,
     NO_NUMBERS,
     NUMBERS,
@@ -37,8 +38,10 @@ class Maker:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        self.as_of = self.random.choice(MOMENTS)
         self.zone = ZoneInfo(self.random.choice(ZONES))
+        self.week_starts = self.random.choice(("monday", "sunday", "saturday"))
+        local = [moment.replace(tzinfo=self.zone).astimezone(UTC) for moment in LOCAL_MOMENTS]
+        self.as_of = self.random.choice((*MOMENTS, *local))
 
     def _one(self, *values: Any) -> Any:
         return self.random.choice(values)
@@ -63,8 +66,13 @@ class Maker:
             relativedelta(hours=12),
         )
         sign = self._one(1, -1, -1, -1)
-        found = base + sign * self._one(*steps) + timedelta(microseconds=self._one(-1, 0, 0, 1))
-        return found.replace(tzinfo=None)
+        step = sign * self._one(*steps)
+        if self._one(True, False):  # on the clocks of the zone, where it may be twice or not at all
+            clock = base.astimezone(self.zone).replace(tzinfo=None) + step
+            found = clock.replace(tzinfo=self.zone, fold=self._one(0, 1)).astimezone(UTC)
+        else:
+            found = base + step
+        return (found + timedelta(microseconds=self._one(-1, 0, 0, 1))).replace(tzinfo=None)
 
     def day(self) -> date:
         ahead = self.as_of.astimezone(self.zone).date() + timedelta(days=self._one(-1, 0, 1, 6, 7, 29, 30, 31))
@@ -236,6 +244,7 @@ class Maker:
             "tag_rows": [{"person": person(), "tag": self._one(*LABELS, None)} for _ in range(10)],
         }
         world = World(CATALOG, self.zone, self.as_of, tables, self._updates(people), expressions=EXPRESSIONS)
+        world.week_starts = self.week_starts
         world.deliveries = [{**self._message(), "outcome": self._one("sent", "sent", "skipped")} for _ in range(40)]
         kinds = ("opened", "opened", "opened", *TOLD)
         world.message_events = [{**self._message(), "kind": self._one(*kinds)} for _ in range(80)]
@@ -295,6 +304,7 @@ class Maker:
             operators += ["contains", "not_contains", "starts_with", "ends_with", "matches"]
         if kind in ("date", "timestamp"):
             operators += ["before", "after", "on", "within_last", "not_within_last", "within_next", "anniversary"] * 2
+            operators += ["within", "not_within", "within"]
         name = self._one(*operators)
         match name:
             case "in" | "not_in":
@@ -310,6 +320,10 @@ class Maker:
                 return {name: self._one("^Lon", "o.d", "'s", "x|ã", "^$"), "ignore_case": self._one(True, False)}
             case "within_last" | "not_within_last" | "within_next":
                 return {name: self._one(*(WHOLE_SPANS if kind == "date" else SPANS))}
+            case "within" | "not_within":
+                return {name: self.period_of_calendar("this", "last", "last", "next")}
+            case "before" | "after" | "on" if self._one(True, False):
+                return {name: self.near_day()}
             case "anniversary":
                 return {name: self._one("today", *({"within_next": span} for span in WHOLE_SPANS))}
             case "on":
@@ -320,6 +334,27 @@ class Maker:
             and self._one(True, False, False)
         )
         return {name: self.written(kind)} | ({"ignore_case": True} if fold else {})
+
+    def period_of_calendar(self, *names: str) -> Row:
+        """A part of the calendar: `{this: week}`, `{last: 7 days}`."""
+        name, unit = self._one(*names), self._one("day", "week", "month", "quarter", "year")
+        return {name: unit if name == "this" else self._one(unit, f"{self._one(1, 2, 7)} {unit}s")}
+
+    def near_day(self) -> Any:
+        """A day counted from today."""
+        named = self._one("today", "yesterday", "tomorrow")
+        return self._one(named, {self._one("ago", "ago", "ahead"): self._one(*WHOLE_SPANS)})
+
+    def window(self) -> Row:
+        """A window of rows or messages, or none."""
+        name = self._one("within_last", "not_within_last", "since", "until", "within", "within", None, None)
+        if name is None:
+            return {}
+        if name == "within":
+            return {name: self.period_of_calendar("this", "last", "last")}
+        if name.endswith("last"):
+            return {name: self._one(*SPANS)}
+        return {name: self._one(self.written("timestamp"), self.near_day())}
 
     def bounds(self, *, counts: bool) -> Row:
         value = self._one(0, 1, 2, 3) if counts else self._one(*NUMBERS, 4)
@@ -337,9 +372,7 @@ class Maker:
             spec[key] = place[key]
         if self._one(True, False, False):
             return spec | self._one(self.period(), {self._one("first_time", "last_time"): self.test("timestamp")})
-        window = self._one("within_last", "not_within_last", "since", "until", None, None)
-        if window is not None:
-            spec[window] = self._one(*SPANS) if window.endswith("last") else self.written("timestamp")
+        spec |= self.window()
         return spec | self._one({}, {"count": 0}, {"count": self.bounds(counts=True)})
 
     def rows(self, kind: str, name: str) -> Row:
@@ -361,7 +394,7 @@ class Maker:
         )  # fmt: skip
         if aggregate == "period":
             return spec | (self.period() if timed else {})
-        windows = ("within_last", "not_within_last", "both", "since", "between", None, None)
+        windows = ("within_last", "not_within_last", "both", "since", "between", "within", "within", "near", None, None)
         window = self._one(*windows) if timed else None
         if window == "both":
             spec |= self._one(
@@ -371,6 +404,10 @@ class Maker:
             )
         elif window in ("within_last", "not_within_last"):
             spec[window] = self._one(*SPANS)
+        elif window == "within":
+            spec[window] = self.period_of_calendar("this", "last", "last")
+        elif window == "near":
+            spec[self._one("since", "until")] = self.near_day()
         elif window is not None:
             since, until = sorted([self.written("timestamp"), self.written("timestamp")])
             spec |= {"since": since} if window == "since" else {"since": since[:10], "until": until[:10]}
@@ -488,7 +525,9 @@ class Maker:
         if leaf == "message":
             return self.message()
         if leaf in ("list", "tag"):
-            test = self._one({"since": self.written("timestamp")}, *[self.test("timestamp")] * 3)
+            test = self._one(
+                {"since": self._one(self.written("timestamp"), self.near_day())}, *[self.test("timestamp")] * 3
+            )
             added = {"added": test} if leaf == "list" and self._one(True, False) else {}
             return {**self._one({leaf: self._one(*LABELS, "nobody's")}, {f"any_{leaf}": True}), **added}
         if leaf == "segment":

@@ -138,7 +138,21 @@ TOLD = ("delivered", "clicked", "bounced", "replied", "complained", "unsubscribe
 """What providers tell about messages, besides that they were opened."""
 PREFIXES = ("visit", "review", "c", "")
 LABELS = ("news", "it's", "{% raw %}")
-ZONES = ("UTC", "Europe/London", "America/New_York", "Pacific/Auckland")
+ZONES = (
+    "UTC", "Europe/London", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Australia/Lord_Howe",
+    "Pacific/Apia", "Asia/Kathmandu", "America/Winnipeg",
+)  # fmt: skip
+LOCAL_MOMENTS = (
+    # On the clocks of the zone; clocks are changed in Berlin and on Lord Howe Island, and Apia has left out a day.
+    datetime(2026, 3, 1),
+    datetime(2026, 3, 29, 3),
+    datetime(2026, 4, 29, 2, 30),
+    datetime(2026, 10, 25, 2, 30),
+    datetime(2026, 11, 25, 2, 15),
+    datetime(2026, 11, 4, 2, 15),
+    datetime(2012, 1, 30, 12),
+    datetime(2027, 1, 1),
+)
 MOMENTS = (
     datetime(2026, 3, 30, 0, 30, tzinfo=UTC),  # the day after clocks went forward in London, before midnight elsewhere
     datetime(2024, 2, 29, 12, 0, tzinfo=UTC),

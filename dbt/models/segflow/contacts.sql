@@ -86,19 +86,19 @@ WITH written AS (
 )
 SELECT
     CAST(source.contact_id AS TEXT) AS contact_id,
-    CAST(source.email AS TEXT) AS email,
-    CAST(source.phone AS TEXT) AS phone,
-    CAST(source.first_name AS TEXT) AS first_name,
-    CAST(source.last_name AS TEXT) AS last_name,
-    CAST(source.city AS TEXT) AS city,
-    CAST(source.country AS TEXT) AS country,
-    CAST(source.time_zone AS TEXT) AS time_zone,
-    TRY_CAST(source.birthday AS DATE) AS birthday,
-    TRY_CAST(source.email_subscribed AS BOOLEAN) AS email_subscribed,
-    TRY_CAST(source.sms_subscribed AS BOOLEAN) AS sms_subscribed,
-    CAST(source.signup_source AS TEXT) AS signup_source,
-    CAST(written.care_level AS TEXT) AS care_level,
-    TRY_CAST(source.signed_up_at AS TIMESTAMP) AS signed_up_at,
+    {{ segflow_text('source.email') }} AS email,
+    {{ segflow_text('source.phone') }} AS phone,
+    {{ segflow_text('source.first_name') }} AS first_name,
+    {{ segflow_text('source.last_name') }} AS last_name,
+    {{ segflow_text('source.city') }} AS city,
+    {{ segflow_text('source.country') }} AS country,
+    {{ segflow_text('source.time_zone') }} AS time_zone,
+    CASE TYPEOF(source.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(source.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(source.birthday AS DATE) END AS birthday,
+    {{ segflow_boolean('source.email_subscribed') }} AS email_subscribed,
+    {{ segflow_boolean('source.sms_subscribed') }} AS sms_subscribed,
+    {{ segflow_text('source.signup_source') }} AS signup_source,
+    {{ segflow_text('written.care_level') }} AS care_level,
+    CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END AS signed_up_at,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_contacts') }} AS source
 LEFT JOIN written
@@ -106,25 +106,28 @@ LEFT JOIN written
 WHERE
     source.contact_id IS NOT NULL
     AND (
-        TRY_CAST(source.signed_up_at AS TIMESTAMP) <= {{ bound('as_of') }}
-        OR TRY_CAST(source.signed_up_at AS TIMESTAMP) IS NULL
+        CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+        OR CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END IS NULL
     )
 UNION ALL
 SELECT
     imported.contact_id AS contact_id,
-    CAST(imported.email AS TEXT) AS email,
-    CAST(imported.phone AS TEXT) AS phone,
-    CAST(imported.first_name AS TEXT) AS first_name,
-    CAST(imported.last_name AS TEXT) AS last_name,
-    CAST(imported.city AS TEXT) AS city,
-    CAST(imported.country AS TEXT) AS country,
-    CAST(imported.time_zone AS TEXT) AS time_zone,
-    TRY_CAST(imported.birthday AS DATE) AS birthday,
-    TRY_CAST(imported.email_subscribed AS BOOLEAN) AS email_subscribed,
-    TRY_CAST(imported.sms_subscribed AS BOOLEAN) AS sms_subscribed,
-    CAST(imported.signup_source AS TEXT) AS signup_source,
-    CAST(written.care_level AS TEXT) AS care_level,
-    coalesce(TRY_CAST(imported.signed_up_at AS TIMESTAMP), TRY_CAST(imported._joined_at AS TIMESTAMP)) AS signed_up_at,
+    {{ segflow_text('imported.email') }} AS email,
+    {{ segflow_text('imported.phone') }} AS phone,
+    {{ segflow_text('imported.first_name') }} AS first_name,
+    {{ segflow_text('imported.last_name') }} AS last_name,
+    {{ segflow_text('imported.city') }} AS city,
+    {{ segflow_text('imported.country') }} AS country,
+    {{ segflow_text('imported.time_zone') }} AS time_zone,
+    CASE TYPEOF(imported.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(imported.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(imported.birthday AS DATE) END AS birthday,
+    {{ segflow_boolean('imported.email_subscribed') }} AS email_subscribed,
+    {{ segflow_boolean('imported.sms_subscribed') }} AS sms_subscribed,
+    {{ segflow_text('imported.signup_source') }} AS signup_source,
+    {{ segflow_text('written.care_level') }} AS care_level,
+    coalesce(
+        CASE TYPEOF(imported.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported.signed_up_at AS TIMESTAMP) END,
+        CASE TYPEOF(imported._joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported._joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported._joined_at AS TIMESTAMP) END
+    ) AS signed_up_at,
     {{ tick_id() }} AS tick_id
 FROM imported
 LEFT JOIN written
@@ -136,8 +139,8 @@ LEFT JOIN (
     WHERE
         source.contact_id IS NOT NULL
         AND (
-            TRY_CAST(source.signed_up_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST(source.signed_up_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END IS NULL
         )
 ) AS known
     ON imported.contact_id = known.contact_id

@@ -13,6 +13,7 @@ from segflow.files import sync
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.duckdb.errors import made_by, plain_message
 from segflow.warehouse.duckdb.rehearsal import rehearse
+from segflow.warehouse.duckdb.sessions import use_utc
 from segflow.warehouse.duckdb.verify import damage
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.warehouse.duckdb.watchdog import time_limits
@@ -77,6 +78,9 @@ class DuckDBEngine(Engine):
 
     def dbt_environment(self) -> Mapping[str, str]:
         return {"SEGFLOW_WAREHOUSE": str(self._path.resolve())}
+
+    def dbt_session(self) -> None:
+        use_utc()
 
     def dbt_release(self) -> None:
         # dbt keeps the file open after a run, which locks every other process out of it.

@@ -11,6 +11,7 @@ from segflow.warehouse.duckdb import values
 from segflow.warehouse.words import Words
 
 _UTC = exp.Literal.string("UTC")
+_OFFSET = exp.Literal.string(r":.*([zZ]|[+-]\d\d(:?\d\d){0,2})\s*$")
 _ARRAY = exp.Literal.string("ARRAY")
 _ISO = exp.Literal.string("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -35,12 +36,35 @@ class DuckDBWords(Words):
     def average(self, numbers: exp.Expr) -> exp.Expr:
         return values.average(numbers)
 
-    def utc_time(self, text: exp.Expr) -> exp.Expr:
-        # A cast of text to a timestamp without zone ignores the offset that the text names.
-        instant = exp.TryCast(this=text, to=_type("TIMESTAMPTZ"))
-        return exp.AtTimeZone(this=instant, zone=_UTC.copy())
+    def utc_time(self, value: exp.Expr) -> exp.Expr:
+        return self._by_type(value, _at_utc(value), "TIMESTAMP")
 
-    def local_time(self, time: exp.Expr, zone: exp.Expr) -> exp.Expr:
+    def utc_day(self, value: exp.Expr) -> exp.Expr:
+        return self._by_type(value, exp.Cast(this=_at_utc(value), to=_type("DATE")), "DATE")
+
+    def _by_type(self, value: exp.Expr, zoned: exp.Expr, plain: str) -> exp.Expr:
+        # The type of a column is known when the query is bound: the form that it does not need costs nothing, and
+        # keeps no filter from the scan. On one line, because each time of a model is written so.
+        other = exp.TryCast(this=value.copy(), to=_type(plain))
+        if isinstance(value, exp.Null):
+            return other
+        ifs = [exp.If(this=exp.Literal.string("TIMESTAMP WITH TIME ZONE"), true=zoned)]
+        case = exp.Case(this=exp.func("typeof", value.copy()), ifs=ifs, default=other)
+        return exp.Var(this=case.sql(dialect=self.dialect))
+
+    def time_of_text(self, text: exp.Expr) -> exp.Expr:
+        # A cast to a timestamp without zone ignores the offset that a text names, one to a timestamp with zone takes
+        # the session's where it names none.
+        zoned = exp.RegexpLike(this=text, expression=_OFFSET.copy())
+        plain = exp.TryCast(this=text.copy(), to=_type("TIMESTAMP"))
+        return exp.Case(ifs=[exp.If(this=zoned, true=_at_utc(text))], default=plain)
+
+    def later(self, time: exp.Expr, seconds: exp.Expr) -> exp.Expr:
+        # On one line, however long: the changes of a zone would fill the pages of a generated model.
+        told = exp.Var(this=seconds.sql(dialect=self.dialect))
+        return exp.Add(this=time, expression=exp.Anonymous(this="to_seconds", expressions=[told]))
+
+    def engine_clock(self, time: exp.Expr, zone: exp.Expr) -> exp.Expr:
         return exp.AtTimeZone(this=exp.AtTimeZone(this=time, zone=_UTC.copy()), zone=zone)
 
     def iso_time(self, time: exp.Expr) -> exp.Expr:
@@ -183,3 +207,7 @@ def _list_of(name: str) -> exp.DataType:
 def _type(name: str) -> exp.DataType:
     # By hand: asking sqlglot to parse the name of a type is what took longest in a compilation.
     return exp.DataType(this=exp.DataType.Type[name], nested=False)
+
+
+def _at_utc(value: exp.Expr) -> exp.Expr:
+    return exp.AtTimeZone(this=exp.TryCast(this=value.copy(), to=_type("TIMESTAMPTZ")), zone=_UTC.copy())

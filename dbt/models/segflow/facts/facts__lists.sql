@@ -21,16 +21,17 @@ WITH rows_seen AS (
         FROM (
             SELECT
                 CAST(contact_id AS TEXT) AS contact_id,
-                CAST(list_name AS TEXT) AS name,
+                {{ segflow_text('list_name') }} AS name,
                 TRUE AS present,
-                TRY_CAST(added_at AS TIMESTAMP) AS "at",
+                CASE TYPEOF(added_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(added_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(added_at AS TIMESTAMP) END AS "at",
                 0 AS rank,
                 0 AS hop
             FROM {{ ref('stg_list_members') }} AS members
             WHERE
                 contact_id IS NOT NULL
                 AND (
-                    TRY_CAST(added_at AS TIMESTAMP) <= {{ bound('as_of') }} OR TRY_CAST(added_at AS TIMESTAMP) IS NULL
+                    CASE TYPEOF(added_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(added_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(added_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+                    OR CASE TYPEOF(added_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(added_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(added_at AS TIMESTAMP) END IS NULL
                 )
             UNION ALL
             SELECT

@@ -12,15 +12,15 @@
 WITH rows_seen AS (
     SELECT
         "order".contact_id AS contact_id,
-        TRY_CAST("order".ordered_at AS TIMESTAMP) AS "at",
-        CAST("order".status AS TEXT) AS status,
-        TRY_CAST("order".total_gbp AS DOUBLE) AS total_gbp
+        CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END AS "at",
+        {{ segflow_text('"order".status') }} AS status,
+        {{ segflow_number('"order".total_gbp') }} AS total_gbp
     FROM {{ ref('stg_orders') }} AS "order"
     WHERE
         "order".contact_id IS NOT NULL
         AND (
-            TRY_CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST("order".ordered_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END IS NULL
         )
 )
 SELECT

@@ -10,18 +10,18 @@
 WITH rows_seen AS (
     SELECT
         "order".contact_id AS contact_id,
-        TRY_CAST(NULL AS TIMESTAMP) AS "at",
-        TRY_CAST(order_item.amount AS DOUBLE) AS amount,
-        CAST(order_item.category AS TEXT) AS category,
-        TRY_CAST(order_item.quantity AS DOUBLE) AS quantity
+        CAST(NULL AS TIMESTAMP) AS "at",
+        {{ segflow_number('order_item.amount') }} AS amount,
+        {{ segflow_text('order_item.category') }} AS category,
+        {{ segflow_number('order_item.quantity') }} AS quantity
     FROM {{ ref('stg_order_items') }} AS order_item
     INNER JOIN {{ ref('stg_orders') }} AS "order"
         ON order_item.order_id = "order".order_id
     WHERE
         "order".contact_id IS NOT NULL
         AND (
-            TRY_CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST("order".ordered_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END IS NULL
         )
 )
 SELECT

@@ -14,6 +14,11 @@
         {{ adapter.drop_relation(existing) }}
     {%- endif -%}
 
+    {#- A tick has seen to it; whoever runs dbt by hand may have a profile without a zone, on a machine with another. -#}
+    {%- if not var("segflow", {}) -%}
+        {% do run_query("set TimeZone = 'UTC'") %}
+    {%- endif -%}
+
     {% call statement('main') -%}
         create or replace table {{ relation }} as (
             {{ sql }}

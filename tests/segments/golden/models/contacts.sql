@@ -172,8 +172,8 @@ SELECT
         LAMBDA item : item IS NOT NULL
     ) AS hobbies,
     {{ segflow_boolean('source."Is VIP"') }} AS vip,
-    TRY_CAST(source.birthday AS DATE) AS birthday,
-    TRY_CAST(source.last_seen_at AS TIMESTAMP) AS seen,
+    CASE TYPEOF(source.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(source.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(source.birthday AS DATE) END AS birthday,
+    CASE TYPEOF(source.last_seen_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.last_seen_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.last_seen_at AS TIMESTAMP) END AS seen,
     {{ segflow_text('written.level') }} AS level,
     CASE WHEN written.has_score = 1 THEN {{ segflow_number('written.score') }} ELSE {{ segflow_number('source.score') }} END AS score,
     {{ tick_id() }} AS tick_id
@@ -183,8 +183,8 @@ LEFT JOIN written
 WHERE
     source.person_id IS NOT NULL
     AND (
-        TRY_CAST(source.joined_at AS TIMESTAMP) <= {{ bound('as_of') }}
-        OR TRY_CAST(source.joined_at AS TIMESTAMP) IS NULL
+        CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+        OR CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END IS NULL
     )
 UNION ALL
 SELECT
@@ -277,8 +277,8 @@ SELECT
         LAMBDA item : item IS NOT NULL
     ) AS hobbies,
     {{ segflow_boolean('imported.vip') }} AS vip,
-    TRY_CAST(imported.birthday AS DATE) AS birthday,
-    TRY_CAST(imported.seen AS TIMESTAMP) AS seen,
+    CASE TYPEOF(imported.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(imported.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(imported.birthday AS DATE) END AS birthday,
+    CASE TYPEOF(imported.seen) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported.seen AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported.seen AS TIMESTAMP) END AS seen,
     {{ segflow_text('written.level') }} AS level,
     {{ segflow_number('written.score') }} AS score,
     {{ tick_id() }} AS tick_id
@@ -292,8 +292,8 @@ LEFT JOIN (
     WHERE
         source.person_id IS NOT NULL
         AND (
-            TRY_CAST(source.joined_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST(source.joined_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END IS NULL
         )
 ) AS known
     ON imported.contact_id = known.contact_id

@@ -8,6 +8,9 @@
 -- count_18186b: count of all rows
 -- count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353: count where at at least 2026-01-01 00:00:00+00:00 and at under 2026-03-29 00:00:00+00:00
 -- count_at_from_2026_01_01_09_00_00_00_00_643ba9: count where at at least 2026-01-01 09:00:00+00:00
+-- count_at_from_start_of_day_14_at_under_start_e4f381: count where at at least start of day - 14 and at under start of day
+-- count_at_from_start_of_day_7_at_under_start_d7078d: count where at at least start of day - 7 and at under start of day
+-- count_at_from_start_of_month_600349: count where at at least start of month
 -- count_before_3_months_6a6e57: count where longer ago than 3 months
 -- count_category_contains_tea_moment_from_2026_ca24e1: count where category contains tea and moment at least 2026-01-02 00:00:00+00:00 and not (at is here) and (amount at least 10 or gift is true)
 -- count_distinct_category_94fc8d: count distinct of category of all rows
@@ -27,7 +30,7 @@
 WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
-        TRY_CAST(occurred_at AS TIMESTAMP) AS "at",
+        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
         {{ segflow_number("(TRY_CAST(properties AS JSON) ->> '$.amount')") }} AS amount,
         CASE
             WHEN (
@@ -175,14 +178,22 @@ WITH rows_seen AS (
             )
         END AS category,
         {{ segflow_boolean("(TRY_CAST(properties AS JSON) ->> '$.gift')") }} AS gift,
-        TRY_CAST((
-            TRY_CAST(properties AS JSON) ->> '/the "moment"'
-        ) AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS moment
+        CASE
+            WHEN regexp_matches((
+                TRY_CAST(properties AS JSON) ->> '/the "moment"'
+            ), ':.*([zZ]|[+-]\d\d(:?\d\d){0,2})\s*$')
+            THEN TRY_CAST((
+                TRY_CAST(properties AS JSON) ->> '/the "moment"'
+            ) AS TIMESTAMPTZ) AT TIME ZONE 'UTC'
+            ELSE TRY_CAST((
+                TRY_CAST(properties AS JSON) ->> '/the "moment"'
+            ) AS TIMESTAMP)
+        END AS moment
     FROM {{ ref('stg_events') }} AS events
     WHERE
         event_name = 'purchase'
         AND contact_id IS NOT NULL
-        AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
@@ -195,6 +206,9 @@ SELECT
         END
     ) AS count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353,
     count(CASE WHEN "at" >= CAST('2026-01-01 09:00:00' AS TIMESTAMP) THEN 1 END) AS count_at_from_2026_01_01_09_00_00_00_00_643ba9,
+    count(CASE WHEN "at" >= {{ bound('start of day - 14') }} AND "at" < {{ bound('start of day') }} THEN 1 END) AS count_at_from_start_of_day_14_at_under_start_e4f381,
+    count(CASE WHEN "at" >= {{ bound('start of day - 7') }} AND "at" < {{ bound('start of day') }} THEN 1 END) AS count_at_from_start_of_day_7_at_under_start_d7078d,
+    count(CASE WHEN "at" >= {{ bound('start of month') }} THEN 1 END) AS count_at_from_start_of_month_600349,
     count(CASE WHEN "at" <= {{ bound('as_of - 3 months') }} THEN 1 END) AS count_before_3_months_6a6e57,
     count(
         CASE

@@ -13,31 +13,31 @@ WITH rows_seen AS (
     FROM (
         SELECT
             CAST(contact_id AS TEXT) AS contact_id,
-            TRY_CAST(occurred_at AS TIMESTAMP) AS "at"
+            CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at"
         FROM {{ ref('stg_events') }} AS events
         WHERE
             event_name = 'purchase'
             AND contact_id IS NOT NULL
-            AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            AND TRY_CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 30 days') }}
+            AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END >= {{ bound('as_of - 30 days') }}
         UNION ALL
         SELECT
             CAST(contact_id AS TEXT) AS contact_id,
-            TRY_CAST(called_at AS TIMESTAMP) AS "at"
+            CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END AS "at"
         FROM {{ ref('stg_calls') }} AS events
         WHERE
             contact_id IS NOT NULL
-            AND TRY_CAST(called_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            AND TRY_CAST(called_at AS TIMESTAMP) >= {{ bound('as_of - 30 days') }}
+            AND CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            AND CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END >= {{ bound('as_of - 30 days') }}
         UNION ALL
         SELECT
             CAST(author AS TEXT) AS contact_id,
-            TRY_CAST(occurred_at AS TIMESTAMP) AS "at"
+            CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at"
         FROM {{ ref('stg_reviews') }} AS events
         WHERE
             author IS NOT NULL
-            AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            AND TRY_CAST(occurred_at AS TIMESTAMP) >= {{ bound('as_of - 30 days') }}
+            AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END >= {{ bound('as_of - 30 days') }}
     ) AS events
 )
 SELECT

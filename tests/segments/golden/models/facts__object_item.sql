@@ -21,8 +21,8 @@ WITH rows_seen AS (
     WHERE
         "order".person_id IS NOT NULL
         AND (
-            TRY_CAST("order".ordered_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST("order".ordered_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END IS NULL
         )
 )
 SELECT

@@ -9,7 +9,7 @@
 WITH rows_seen AS (
     SELECT
         contact.contact_id AS contact_id,
-        TRY_CAST(plan.booked_at AS TIMESTAMP) AS "at",
+        CASE TYPEOF(plan.booked_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(plan.booked_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(plan.booked_at AS TIMESTAMP) END AS "at",
         {{ segflow_number('company.size') }} AS "company.size"
     FROM {{ ref('stg_plans') }} AS plan
     INNER JOIN {{ ref('stg_companies') }} AS company
@@ -19,8 +19,8 @@ WITH rows_seen AS (
     WHERE
         contact.contact_id IS NOT NULL
         AND (
-            TRY_CAST(plan.booked_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST(plan.booked_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF(plan.booked_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(plan.booked_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(plan.booked_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF(plan.booked_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(plan.booked_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(plan.booked_at AS TIMESTAMP) END IS NULL
         )
 )
 SELECT

@@ -32,10 +32,11 @@ WITH rows_seen AS (
                 FROM (
                     SELECT
                         contact_id AS contact_id,
-                        TRY_CAST(called_at AS TIMESTAMP) AS "at"
+                        CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END AS "at"
                     FROM {{ ref('stg_calls') }} AS events
                     WHERE
-                        contact_id IS NOT NULL AND TRY_CAST(called_at AS TIMESTAMP) <= {{ bound('as_of') }}
+                        contact_id IS NOT NULL
+                        AND CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END <= {{ bound('as_of') }}
                 ) AS earlier
                 WHERE
                     TRUE
@@ -75,12 +76,12 @@ WITH rows_seen AS (
                                 FROM (
                                     SELECT
                                         contact_id AS contact_id,
-                                        TRY_CAST(occurred_at AS TIMESTAMP) AS "at"
+                                        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at"
                                     FROM {{ ref('stg_events') }} AS events
                                     WHERE
                                         event_name = 'purchase'
                                         AND contact_id IS NOT NULL
-                                        AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+                                        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
                                 ) AS earlier
                                 WHERE
                                     TRUE
@@ -97,10 +98,11 @@ WITH rows_seen AS (
                                 FROM (
                                     SELECT
                                         author AS contact_id,
-                                        TRY_CAST(occurred_at AS TIMESTAMP) AS "at"
+                                        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at"
                                     FROM {{ ref('stg_reviews') }} AS events
                                     WHERE
-                                        author IS NOT NULL AND TRY_CAST(occurred_at AS TIMESTAMP) <= {{ bound('as_of') }}
+                                        author IS NOT NULL
+                                        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
                                 ) AS later
                                 WHERE
                                     TRUE

@@ -7,6 +7,9 @@
 --   - at least 1 x purchase
 --   - exactly 0 x purchase in the last 30 days
 --   - at least 2 x purchase longer ago than 3 months
+--   - at least 1 x purchase in this month
+--   - exactly 0 x purchase in the last 7 calendar days
+--   - at least 1 x purchase since 2 weeks ago until today
 --   - between 1 and 3 x purchase since 2026-01-01 until 2026-03-29
 --   - over 1 and under 5 x purchase since 2026-01-01T09:00:00Z
 
@@ -19,6 +22,9 @@ WHERE
     coalesce(facts__event_purchase.count_18186b, 0) >= 1
     AND coalesce(facts__event_purchase.count_in_30_days_456a8b, 0) = 0
     AND coalesce(facts__event_purchase.count_before_3_months_6a6e57, 0) >= 2
+    AND coalesce(facts__event_purchase.count_at_from_start_of_month_600349, 0) >= 1
+    AND coalesce(facts__event_purchase.count_at_from_start_of_day_7_at_under_start_d7078d, 0) = 0
+    AND coalesce(facts__event_purchase.count_at_from_start_of_day_14_at_under_start_e4f381, 0) >= 1
     AND coalesce(facts__event_purchase.count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353, 0) >= 1
     AND coalesce(facts__event_purchase.count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353, 0) <= 3
     AND coalesce(facts__event_purchase.count_at_from_2026_01_01_09_00_00_00_00_643ba9, 0) > 1

@@ -39,21 +39,24 @@ WITH imported AS (
 )
 SELECT
     CAST(source.customer_id AS TEXT) AS contact_id,
-    CAST(source.country AS TEXT) AS country,
-    TRY_CAST(source.created_at AS TIMESTAMP) AS created_at,
+    {{ segflow_text('source.country') }} AS country,
+    CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END AS created_at,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_customers') }} AS source
 WHERE
     source.customer_id IS NOT NULL
     AND (
-        TRY_CAST(source.created_at AS TIMESTAMP) <= {{ bound('as_of') }}
-        OR TRY_CAST(source.created_at AS TIMESTAMP) IS NULL
+        CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+        OR CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END IS NULL
     )
 UNION ALL
 SELECT
     imported.contact_id AS contact_id,
-    CAST(imported.country AS TEXT) AS country,
-    coalesce(TRY_CAST(imported.created_at AS TIMESTAMP), TRY_CAST(imported._joined_at AS TIMESTAMP)) AS created_at,
+    {{ segflow_text('imported.country') }} AS country,
+    coalesce(
+        CASE TYPEOF(imported.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported.created_at AS TIMESTAMP) END,
+        CASE TYPEOF(imported._joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported._joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported._joined_at AS TIMESTAMP) END
+    ) AS created_at,
     {{ tick_id() }} AS tick_id
 FROM imported
 LEFT JOIN (
@@ -63,8 +66,8 @@ LEFT JOIN (
     WHERE
         source.customer_id IS NOT NULL
         AND (
-            TRY_CAST(source.created_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST(source.created_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END IS NULL
         )
 ) AS known
     ON imported.contact_id = known.contact_id

@@ -9,16 +9,16 @@
 WITH rows_seen AS (
     SELECT
         invoice.customer_id AS contact_id,
-        TRY_CAST(invoice.invoiced_at AS TIMESTAMP) AS "at",
-        TRY_CAST(invoice.total AS DOUBLE) AS total
+        CASE TYPEOF(invoice.invoiced_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(invoice.invoiced_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(invoice.invoiced_at AS TIMESTAMP) END AS "at",
+        {{ segflow_number('invoice.total') }} AS total
     FROM {{ ref('stg_invoices') }} AS invoice
     WHERE
         invoice.customer_id IS NOT NULL
         AND (
-            TRY_CAST(invoice.invoiced_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST(invoice.invoiced_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF(invoice.invoiced_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(invoice.invoiced_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(invoice.invoiced_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF(invoice.invoiced_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(invoice.invoiced_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(invoice.invoiced_at AS TIMESTAMP) END IS NULL
         )
-        AND TRY_CAST(invoice.invoiced_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
+        AND CASE TYPEOF(invoice.invoiced_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(invoice.invoiced_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(invoice.invoiced_at AS TIMESTAMP) END >= {{ bound('as_of - 90 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

@@ -9,22 +9,22 @@
 WITH rows_seen AS (
     SELECT
         invoice.customer_id AS contact_id,
-        TRY_CAST(line.purchased_at AS TIMESTAMP) AS "at",
-        TRY_CAST(line.quantity AS DOUBLE) AS quantity
+        CASE TYPEOF(line.purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(line.purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(line.purchased_at AS TIMESTAMP) END AS "at",
+        {{ segflow_number('line.quantity') }} AS quantity
     FROM {{ ref('stg_purchases') }} AS line
     INNER JOIN {{ ref('stg_invoices') }} AS invoice
         ON line.invoice_no = invoice.invoice_no
     WHERE
         invoice.customer_id IS NOT NULL
         AND (
-            TRY_CAST(line.purchased_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST(line.purchased_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF(line.purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(line.purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(line.purchased_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF(line.purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(line.purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(line.purchased_at AS TIMESTAMP) END IS NULL
         )
         AND (
-            TRY_CAST(invoice.invoiced_at AS TIMESTAMP) <= {{ bound('as_of') }}
-            OR TRY_CAST(invoice.invoiced_at AS TIMESTAMP) IS NULL
+            CASE TYPEOF(invoice.invoiced_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(invoice.invoiced_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(invoice.invoiced_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+            OR CASE TYPEOF(invoice.invoiced_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(invoice.invoiced_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(invoice.invoiced_at AS TIMESTAMP) END IS NULL
         )
-        AND TRY_CAST(line.purchased_at AS TIMESTAMP) >= {{ bound('as_of - 90 days') }}
+        AND CASE TYPEOF(line.purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(line.purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(line.purchased_at AS TIMESTAMP) END >= {{ bound('as_of - 90 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
