@@ -43,9 +43,23 @@ def _csv(path: Path, schema: pa.Schema, formula_guard: bool) -> Iterator[Write]:
     def cells(table: pa.Table) -> pa.Table:
         return as_cells(table, formula_guard=formula_guard, numbers=numbers)
 
-    options = csv.WriteOptions(include_header=True, quoting_style="needed")
-    with csv.CSVWriter(path, cells(schema.empty_table()).schema, write_options=options) as file:
-        yield lambda batch: file.write_table(cells(pa.Table.from_batches([batch])))
+    with path.open("wb") as file:
+
+        def write(table: pa.Table, header: bool) -> None:
+            table = cells(table)
+            for name in numbers:
+                place = table.schema.get_field_index(name)
+                table = table.set_column(place, name, _bare(table.column(name)))
+            csv.write_csv(table, file, csv.WriteOptions(include_header=header, quoting_style="needed"))
+
+        write(schema.empty_table(), True)
+        yield lambda batch: write(pa.Table.from_batches([batch]), False)
+
+
+def _bare(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The texts of numbers as doubles, which are written without quotes, where doubles say the same in all of them."""
+    doubles = pc.cast(texts, pa.float64())
+    return doubles if pc.cast(doubles, pa.string()).equals(texts) else texts
 
 
 @contextmanager

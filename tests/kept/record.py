@@ -147,7 +147,8 @@ def _plain(value: Any) -> Any:
         )
         return _HASH.sub(r"\1", value)
     if isinstance(value, Decimal):
-        return str(value)
+        # A number was a double in older builds; it is the same number.
+        return str(value) if value.as_tuple().exponent == 0 else float(value)
     return tuple(map(_plain, value)) if isinstance(value, list) else value
 
 
