@@ -230,7 +230,7 @@ CASES = [
     ),
     Case(
         "lists know contacts by number",
-        r"column contact_id of model stg_lists writes contact ids in another way \(30\.0\)",
+        r"column contact_id of model stg_lists \(.*\) holds ids as DOUBLE: .* Cast it to BIGINT",
         {"readers"},
         "alter table raw.lists alter contact_id type double",
     ),

@@ -53,15 +53,30 @@ def held_segments(context: TickContext, judged: list[Judged], released: Collecti
 
 
 def contacts_lost(warehouse: Warehouse, guard: ContactsLostGuard | None) -> str | None:
-    """Why too many contacts are missing from the present build; None when they are not."""
-    if guard is None:
-        return None
+    """Why the contacts that are missing from the present build stop the tick; None when they do not: their ids are
+    written another way, or they are too many for the guard, which may be off."""
     (found,) = warehouse.rows(load_query(_SQL / "contacts_lost.sql"))
     known, lost = found["known"], found["lost"]
-    if known < guard.of_at_least or lost * 100 <= guard.percent * known:
+    if lost and (fault := _ids_rewritten(warehouse, lost)):
+        return fault
+    if guard is None or known < guard.of_at_least or lost * 100 <= guard.percent * known:
         return None
     share = f"{_percent(lost, known)}, the guard allows {guard.percent:g}%"
     return f"{lost:,} of {known:,} contacts are missing ({share})"
+
+
+def _ids_rewritten(warehouse: Warehouse, lost: int) -> str | None:
+    """Are half or more of the `lost` contacts here under ids that differ in the way of writing alone? In words.
+
+    They would be gone, and come again as new contacts who are welcomed once more.
+    """
+    (found,) = warehouse.rows(load_query(_SQL / "rewritten_ids.sql"))
+    if not found["times"] or found["times"] * 2 < lost:
+        return None
+    return (
+        f"the contacts' ids are written another way than in the tick before: {found['old']} is {found['new']} now "
+        f"({found['times']:,} of {lost:,} contacts that are missing). They are the same people; write the ids as before"
+    )
 
 
 def _guards(compiled: Compiled, segment: str) -> tuple[ExitsGuard | None, EntriesGuard | None]:

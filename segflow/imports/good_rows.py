@@ -77,7 +77,7 @@ def _trimmed(names: list[str]) -> exp.Query:
     """Every value as a text without blanks around it; nothing is null."""
     cells = []
     for name in names:
-        text = exp.Trim(this=exp.cast(exp.column(name, quoted=True), "VARCHAR"))
+        text = exp.Trim(this=words.text(exp.column(name, quoted=True)))
         cells.append(named(exp.func("nullif", text, exp.Literal.string("")), name))
     return exp.select("line", *cells).from_("temp.given")
 
@@ -138,7 +138,7 @@ def _fault(ordinal: int, name: str, where: exp.Expr, why: str | exp.Expr) -> exp
 
 def _owned(ordinal: int, name: str, model: str) -> exp.Select:
     """Values that the model does not have, of contacts that it has: they would be lost without a word."""
-    theirs = exp.cast(exp.column(name, table="of_model", quoted=True), "VARCHAR")
+    theirs = words.text(exp.column(name, table="of_model", quoted=True))
     other = exp.NullSafeNEQ(this=col(name, "read"), expression=theirs)
     where = exp.and_(is_not_null(col(name, "read")), other)
     shown = exp.Coalesce(this=theirs.copy(), expressions=[exp.Literal.string("none")])

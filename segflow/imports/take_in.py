@@ -18,6 +18,7 @@ from segflow.segments.fact_models import label_rows
 from segflow.segments.membership_models import model_contacts
 from segflow.segments.sql import col, named, select, union_all
 from segflow.ticks.context import TickContext
+from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import load_query
 
@@ -127,7 +128,7 @@ def _long(names: Sequence[str], table: exp.Table, more: Any) -> exp.Query:
     """A row per value that is not missing."""
     rows = []
     for name in names or ["contact_id"]:
-        value = exp.cast(exp.column(name, quoted=True), "VARCHAR")
+        value = words.text(exp.column(name, quoted=True))
         projections = [col("contact_id"), named(exp.Literal.string(name), "name"), named(value, "value"), *more(name)]
         is_set = exp.Not(this=exp.Is(this=exp.column(name, quoted=True), expression=exp.null()))
         rows.append(select(projections, table.copy(), is_set if names else exp.false()))

@@ -46,6 +46,8 @@ class Column:
     loc: tuple[str | int, ...] = field(compare=False)
     keys: tuple[str, ...] = ()
     """The path inside of it; the column then holds JSON or a struct."""
+    is_id: bool = False
+    """Does it hold the ids of contacts or objects?"""
 
 
 class UserModels:
@@ -121,6 +123,12 @@ class UserModels:
             path = ", ".join((column.name, *column.keys))
             near = f"; it has {', '.join(known)}" if known else ""
             return f"model {column.model} has nothing at [{path}] ({self._role(column)}){near}"
+        if column.is_id and actual is not None and pa.types.is_floating(actual):
+            return (
+                f"column {column.name} of model {column.model} ({self._role(column)}) holds ids as "
+                f"{_sql_name(actual)}: beyond 2^53 several of them would be one, and 1001 is written 1001.0. Cast it to BIGINT in the model, "
+                "or to VARCHAR where segflow has already ticked with such ids, so that they stay as they are"
+            )
         if actual is None or column.kind is None or _always_fits(actual, column.kind):
             return None
         value = col(column.name, "looked_at")
@@ -200,7 +208,7 @@ def _kept_in(model: str, name: str, attribute: Attribute, role: str, loc: tuple[
 def contact_columns(compiled: Compiled) -> list[Column]:
     """Without these there are no contacts: the key, and the time that says who exists."""
     contacts = compiled.specs.catalog.contacts
-    columns = [Column(contacts.model, contacts.key, None, "the contacts' key", ("contacts", "key"))]
+    columns = [Column(contacts.model, contacts.key, None, "the contacts' key", ("contacts", "key"), is_id=True)]
     if contacts.created_at:
         role = "the contacts' created_at"
         columns.append(Column(contacts.model, contacts.created_at, "timestamp", role, ("contacts", "created_at")))
@@ -213,7 +221,7 @@ def import_columns(compiled: Compiled) -> list[Column]:
     if source is None:
         return []
     columns = [
-        Column(source.model, source.contact, None, "the contact of imports", ("imports", "contact")),
+        Column(source.model, source.contact, None, "the contact of imports", ("imports", "contact"), is_id=True),
         Column(source.model, source.imported_at, "timestamp", "the time of imports", ("imports", "imported_at")),
     ]
     if isinstance(source.trigger_flows, str):
@@ -251,7 +259,7 @@ def _event_columns(catalog: Catalog, event: str, needed: list[Value]) -> list[Co
     at: tuple[str | int, ...] = ("events", number)
     of = f"of event {event}"
     columns = [
-        Column(spec.model, spec.contact, None, f"the contact {of}", (*at, "contact")),
+        Column(spec.model, spec.contact, None, f"the contact {of}", (*at, "contact"), is_id=True),
         Column(spec.model, spec.at, "timestamp", f"the time {of}", (*at, "at")),
     ]
     if spec.name is not None:
@@ -276,8 +284,8 @@ def _object_columns(catalog: Catalog, name: str, needed: list[Value]) -> list[Co
         loc, last = ("objects", hop), hop == path[-1][0]
         if spec.via is not None:
             role = f"the contact of object {hop}" if last else f"the link of object {hop}"
-            columns.append(Column(spec.model, spec.via, None, role, (*loc, "via")))
-        columns.append(Column(spec.model, spec.key, None, f"the key of object {hop}", (*loc, "key")))
+            columns.append(Column(spec.model, spec.via, None, role, (*loc, "via"), is_id=True))
+        columns.append(Column(spec.model, spec.key, None, f"the key of object {hop}", (*loc, "key"), is_id=True))
         if spec.created_at:
             columns.append(
                 Column(spec.model, spec.created_at, "timestamp", f"created_at of object {hop}", (*loc, "created_at"))
@@ -296,7 +304,7 @@ def _label_columns(catalog: Catalog, kind: str) -> list[Column]:
     if labels.model is None:
         return []
     columns = [
-        Column(labels.model, labels.contact, None, f"the contact of {key}", (key, "contact")),
+        Column(labels.model, labels.contact, None, f"the contact of {key}", (key, "contact"), is_id=True),
         Column(labels.model, labels.name, None, f"the name of {key}", (key, "name")),
     ]
     if labels.added_at:
@@ -344,6 +352,10 @@ def silent_faults(context: TickContext, broken: Mapping[str, str]) -> dict[str, 
         if fault is not None:
             faults[name] = fault
     return faults
+
+
+def _sql_name(kind: pa.DataType) -> str:
+    return "DOUBLE" if kind == pa.float64() else "FLOAT"
 
 
 def _is_set(value: exp.Expr) -> exp.Expr:

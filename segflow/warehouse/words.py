@@ -7,7 +7,7 @@ own form in its place. No node classes of our own: sqlglot's compiled build refu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -61,6 +61,8 @@ class Words(ABC):
     def boolean(self, value: exp.Expr) -> exp.Expr: ...
     @abstractmethod
     def text(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def plain_id(self, text: exp.Expr) -> exp.Expr: ...
     @abstractmethod
     def average(self, numbers: exp.Expr) -> exp.Expr: ...
     @abstractmethod
@@ -146,6 +148,12 @@ def text(value: exp.Expr) -> exp.Expr:
     """A value of any type as text; a number as briefly as it can be written: 2 for 2.0 and 2.00. Null for NaN and
     infinity."""
     return _word("text", value)
+
+
+def plain_id(text: exp.Expr) -> exp.Expr:
+    """What is left of an id without the way in which it is written: `1001` of `1001`, `01001`, `1001.0`, ` 1,001` and
+    `1.001e3`; a UUID without hyphens and braces, in lower case. Two ids of which the same is left are likely one."""
+    return _word("plain_id", text)
 
 
 def average(numbers: exp.Expr) -> exp.Expr:
@@ -303,7 +311,7 @@ def first_by(value: exp.Expr, order: Sequence[exp.Ordered], where: exp.Expr | No
     return _word("first_by", value, where if where is not None else exp.true(), *order)
 
 
-CALLED = {"row_hash": row_hash}
+CALLED: dict[str, Callable[..., exp.Expr]] = {"row_hash": row_hash, "plain_id": plain_id}
 """The words that the engine's `.sql` files may call by name."""
 
 VALUES = {"segflow_number": number, "segflow_boolean": boolean, "segflow_text": text, "segflow_average": average}

@@ -153,6 +153,26 @@ KEYS = [
 INTEGER = exp.DataType.build("BIGINT")
 MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "try_cast": (w.try_cast(text("12"), INTEGER), 12),
+    **{
+        f"plain_id: of {written!r}": (w.plain_id(text(written)), left)
+        for written, left in {
+            "1001": "1001",
+            "001001": "1001",
+            " 1001 ": "1001",
+            "1001.0": "1001",
+            "1001.00": "1001",
+            "1,001": "1001",
+            "+1001": "1001",
+            '"1001"': "1001",
+            "1e+16": "10000000000000000",
+            "cus_A1-9": "cusa19",
+            "{550E8400-E29B-41D4-A716-446655440000}": "550e8400e29b41d4a716446655440000",
+            "Ana@Example.com": "anaexamplecom",
+            "Zoë": "zoë",
+            "1001.5": "10015",
+            "000": "",
+        }.items()
+    },
     "try_cast of another": (w.try_cast(text("twelve"), INTEGER), None),
     "utc_time of a text": (w.utc_time(text(" 2026-01-31T12:00:00 ")), datetime(2026, 1, 31, 12)),
     "utc_time of an instant": (w.utc_time(zoned("2026-01-31 12:00:00+02:00")), datetime(2026, 1, 31, 10)),

@@ -1,9 +1,8 @@
--- The unknown ids that belong to a contact once that is left out, and a pair to show.
+-- The unknown ids that belong to a contact once the way of writing is left out, and a pair to show.
 with pairs as (
     select unknown.id as here, contacts.contact_id as there
     from temp.unknown_ids as unknown
-    inner join segflow.contacts as contacts
-        on ltrim(regexp_replace(lower(contacts.contact_id), '\.0$|[-_{}\s]', '', 'g'), '0') = unknown.plain
+    inner join segflow.contacts as contacts on plain_id(contacts.contact_id) = unknown.plain
     where unknown.plain <> ''
 )
 

@@ -33,6 +33,9 @@ class DuckDBWords(Words):
     def text(self, value: exp.Expr) -> exp.Expr:
         return values.text(value)
 
+    def plain_id(self, text: exp.Expr) -> exp.Expr:
+        return values.plain_id(text)
+
     def average(self, numbers: exp.Expr) -> exp.Expr:
         return values.average(numbers)
 

@@ -40,6 +40,11 @@ def numeral(part: exp.Expr, text: exp.Expr) -> exp.Expr:
     return _form("numeral", part=part, text=text, brief=brief)
 
 
+def plain_id(value: exp.Expr) -> exp.Expr:
+    """What is left of an id, a text, without the way in which it is written."""
+    return _form("plain_id", value=value)
+
+
 def texts(array: exp.Expr, each: exp.Expr) -> exp.Expr:
     """The texts of a JSON `array`; `each` makes them one by one."""
     return _form("texts", array=array, each=each)
