@@ -74,7 +74,7 @@ def number_problem(text: str) -> str | None:
     value = Decimal(text)
     if abs(value) > LARGEST:
         return "is not a number that can be compared; put it in quotes to make it text"
-    if value != round(value, PLACES):
+    if int(_ALL_DIGITS.normalize(value).as_tuple().exponent) < -PLACES:
         return f"has more than {PLACES} digits after the point, which no number is compared by"
     if Decimal(repr(float(text))) != value:
         return "has too many digits: at most 15 are kept of a number with a fraction"

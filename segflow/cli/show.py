@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -24,7 +25,7 @@ out = Console(highlight=False)
 
 def as_json(value: Any) -> None:
     """Print `value` as JSON on stdout: times in ISO form, paths as text."""
-    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    print(json.dumps(_finite(value), default=_plain, ensure_ascii=False, indent=2))
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str | None = None) -> None:
@@ -131,6 +132,15 @@ def _cell(value: Any) -> str:
 def relative(path: Path, root: Path) -> Path:
     """`path` as people in the project's folder write it."""
     return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def _finite(value: Any) -> Any:
+    """The same without NaN and infinities, which JSON cannot say."""
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:

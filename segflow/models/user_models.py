@@ -126,8 +126,9 @@ class UserModels:
         if column.is_id and actual is not None and pa.types.is_floating(actual):
             return (
                 f"column {column.name} of model {column.model} ({self._role(column)}) holds ids as "
-                f"{_sql_name(actual)}: beyond 2^53 several of them would be one, and 1001 is written 1001.0. Cast it to BIGINT in the model, "
-                "or to VARCHAR where segflow has already ticked with such ids, so that they stay as they are"
+                f"{_sql_name(actual)}: beyond 2^53 several of them would be one, and 1001 is written 1001.0. Cast it "
+                "to BIGINT in the model, or to VARCHAR where segflow has already ticked with such ids, so that they "
+                "stay as they are"
             )
         if actual is None or column.kind is None or _always_fits(actual, column.kind):
             return None
