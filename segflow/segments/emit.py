@@ -7,6 +7,7 @@ The text is the one form in which compiled SQL is kept (in files and in `segment
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,8 +41,8 @@ _FILL_BOUND = re.compile(r"\{\{\s*bound\('([^']*)'\)\s*\}\}")
 _ANY_BOUND = re.compile(r"\bbound\('([^']*)'\)")
 _FILL_AS_OF = re.compile(r"\{\{\s*as_of\(\)\s*\}\}")
 _FILL_TICK = re.compile(r"\{\{\s*tick_id\(\)\s*\}\}")
-_PIECE = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|bound\('([^']*)'\)""")
-_FILL_VALUE = re.compile(rf"\{{\{{\s*(segflow_\w+)\(((?:{_PIECE.pattern}|\s*~\s*)+)\)\s*\}}\}}")
+_PIECE = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|bound\('([^']*)'\)|(,)""")
+_FILL_VALUE = re.compile(rf"\{{\{{\s*(segflow_\w+)\(((?:{_PIECE.pattern}|\s*[~,]\s*)+)\)\s*\}}\}}")
 _FILL_BRACES = re.compile(r"\{\{ '(\{[{%#])' \}\}")
 
 
@@ -65,9 +66,9 @@ def _value_calls(query: exp.Expr, words: Words) -> tuple[exp.Expr, list[str]]:
     found = [(node, macro) for node in query.find_all(exp.Anonymous) if (macro := words.macro(node))]
     calls: list[str] = []
     for node, macro in found:
-        (value,) = node.expressions
         node.replace(exp.Identifier(this=f"{_VALUE}{len(calls)}_", quoted=False))
-        calls.append(f"{{{{ {macro}({_jinja_text(words.sql(value))}) }}}}")
+        arguments = ", ".join(_jinja_text(words.sql(value)) for value in node.expressions)
+        calls.append(f"{{{{ {macro}({arguments}) }}}}")
     return query, calls
 
 
@@ -86,10 +87,14 @@ def value_macros(words: Words) -> str:
     """The dbt macros that read values as the engine does."""
     macros = [f"{{#- {GENERATED_MACROS} -#}}"]
     for name, word in VALUES.items():
-        form = words.sql(word(exp.Identifier(this=_VALUE, quoted=False)), pretty=True, pad=4, indent=4)
-        text = _JINJA.sub(lambda match: f"{{{{ '{match.group(0)}' }}}}", form).replace(_VALUE, "{{ value }}")
+        given = list(inspect.signature(word).parameters)
+        form = word(*(exp.Identifier(this=f"{_VALUE}{one}", quoted=False) for one in given))
+        text = words.sql(form, pretty=True, pad=4, indent=4)
+        text = _JINJA.sub(lambda match: f"{{{{ '{match.group(0)}' }}}}", text)
+        for one in given:
+            text = text.replace(f"{_VALUE}{one}", f"{{{{ {one} }}}}")
         doc = " ".join((word.__doc__ or "").split())
-        macros.append(f"{{#- {doc} -#}}\n{{%- macro {name}(value) -%}}\n{text}\n{{%- endmacro -%}}")
+        macros.append(f"{{#- {doc} -#}}\n{{%- macro {name}({', '.join(given)}) -%}}\n{text}\n{{%- endmacro -%}}")
     return "\n\n".join(macros) + "\n"
 
 
@@ -192,8 +197,8 @@ class Filling:
 
     def _pieces(self, pieces: str) -> str:
         return "".join(
-            ast.literal_eval(piece.group(1)) if piece.group(1) else self._bound(piece.group(2))
-            for piece in _PIECE.finditer(pieces)
+            ast.literal_eval(text) if text else self._bound(key) if key else comma
+            for text, key, comma in _PIECE.findall(pieces)
         )
 
     def _table(self, table: exp.Table) -> str:

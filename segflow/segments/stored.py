@@ -47,7 +47,7 @@ def _read(document: exp.Expr, keys: Sequence[str], kind: ValueType) -> exp.Expr:
     """A value of a document as its type. JSON promises neither form nor types: a document that is none, and a value of
     the wrong type, count as missing."""
     if kind == "text":
-        return words.json_plain(document, *keys)
+        return words.numeral(words.json_text(document, *keys), words.json_part(document.copy(), *keys))
     text = words.json_text(document, *keys)
     if kind == "timestamp":
         return words.time_of_text(exp.Paren(this=text))

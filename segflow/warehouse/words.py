@@ -100,7 +100,9 @@ class Words(ABC):
     @abstractmethod
     def json_text(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
     @abstractmethod
-    def json_plain(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
+    def json_part(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
+    @abstractmethod
+    def numeral(self, text: exp.Expr, part: exp.Expr) -> exp.Expr: ...
     @abstractmethod
     def json_texts(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr: ...
     @abstractmethod
@@ -253,9 +255,14 @@ def json_text(document: exp.Expr, *keys: str) -> exp.Expr:
     return _word("json_text", document, *map(exp.Literal.string, keys))
 
 
-def json_plain(document: exp.Expr, *keys: str) -> exp.Expr:
-    """As `json_text`; a number as briefly as it can be written: 2 for 2.0."""
-    return _word("json_plain", document, *map(exp.Literal.string, keys))
+def json_part(document: exp.Expr, *keys: str) -> exp.Expr:
+    """As `json_text`, as JSON."""
+    return _word("json_part", document, *map(exp.Literal.string, keys))
+
+
+def numeral(text: exp.Expr, part: exp.Expr) -> exp.Expr:
+    """The text of a part of a JSON document; a number as briefly as it can be written: 2 for 2.0."""
+    return _word("numeral", text, part)
 
 
 def json_texts(document: exp.Expr, *keys: str) -> exp.Expr:
@@ -314,5 +321,8 @@ def first_by(value: exp.Expr, order: Sequence[exp.Ordered], where: exp.Expr | No
 CALLED: dict[str, Callable[..., exp.Expr]] = {"row_hash": row_hash, "plain_id": plain_id}
 """The words that the engine's `.sql` files may call by name."""
 
-VALUES = {"segflow_number": number, "segflow_boolean": boolean, "segflow_text": text, "segflow_average": average}
+VALUES: dict[str, Callable[..., exp.Expr]] = {
+    f"segflow_{word.__name__}": word
+    for word in (number, boolean, text, average, utc_time, utc_day, list_of_text, numeral)
+}
 """The words that generated models call by name, as macros: their forms are long."""

@@ -150,6 +150,12 @@ KEYS = [
     "a\\b",
 ]
 """Keys of JSON objects that mean something to a path expression of some engine."""
+
+
+def numeral(document: str) -> exp.Expr:
+    return w.numeral(w.json_text(text(document), "n"), w.json_part(text(document), "n"))
+
+
 INTEGER = exp.DataType.build("BIGINT")
 MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "try_cast": (w.try_cast(text("12"), INTEGER), 12),
@@ -291,11 +297,12 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
         f"json_texts: key {key!r}": (w.json_texts(text(json.dumps([{key: "tea", "b": "no"}, ["no"]])), key), ["tea"])
         for key in KEYS
     },
-    "json_plain": (w.json_plain(text('{"a": {"n": 2.0}}'), "a", "n"), "2"),
-    "json_plain of a large number": (w.json_plain(text('{"n": 1.5e17}'), "n"), "150000000000000000"),
-    "json_plain of a fraction": (w.json_plain(text('{"n": 2.50}'), "n"), "2.5"),
-    "json_plain of a text": (w.json_plain(text('{"n": "2.0"}'), "n"), "2.0"),
-    "json_plain of nan": (w.json_plain(text('{"n": NaN}'), "n"), None),
+    "json_part": (w.json_part(text('{"a": {"n": ["x"]}}'), "a", "n"), '["x"]'),
+    "numeral": (numeral('{"n": 2.0}'), "2"),
+    "numeral of a large number": (numeral('{"n": 1.5e17}'), "150000000000000000"),
+    "numeral of a fraction": (numeral('{"n": 2.50}'), "2.5"),
+    "numeral of a text": (numeral('{"n": "2.0"}'), "2.0"),
+    "numeral of nan": (numeral('{"n": NaN}'), None),
     "list_of_text of numbers": (
         w.list_of_text(text('["2.0", 2.0, 2, 1e3, null, true]')),
         ["2.0", "2", "2", "1000", "true"],

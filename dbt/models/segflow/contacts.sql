@@ -93,21 +93,19 @@ SELECT
     {{ segflow_text('source.city') }} AS city,
     {{ segflow_text('source.country') }} AS country,
     {{ segflow_text('source.time_zone') }} AS time_zone,
-    CASE TYPEOF(source.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(source.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(source.birthday AS DATE) END AS birthday,
+    {{ segflow_utc_day('source.birthday') }} AS birthday,
     {{ segflow_boolean('source.email_subscribed') }} AS email_subscribed,
     {{ segflow_boolean('source.sms_subscribed') }} AS sms_subscribed,
     {{ segflow_text('source.signup_source') }} AS signup_source,
     {{ segflow_text('written.care_level') }} AS care_level,
-    CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END AS signed_up_at,
+    {{ segflow_utc_time('source.signed_up_at') }} AS signed_up_at,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_contacts') }} AS source
 LEFT JOIN written
     ON CAST(source.contact_id AS TEXT) = written.contact_id
 WHERE
-    source.contact_id IS NOT NULL
-    AND (
-        CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-        OR CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END IS NULL
+    source.contact_id IS NOT NULL AND (
+        {{ segflow_utc_time('source.signed_up_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('source.signed_up_at') }} IS NULL
     )
 UNION ALL
 SELECT
@@ -119,15 +117,12 @@ SELECT
     {{ segflow_text('imported.city') }} AS city,
     {{ segflow_text('imported.country') }} AS country,
     {{ segflow_text('imported.time_zone') }} AS time_zone,
-    CASE TYPEOF(imported.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(imported.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(imported.birthday AS DATE) END AS birthday,
+    {{ segflow_utc_day('imported.birthday') }} AS birthday,
     {{ segflow_boolean('imported.email_subscribed') }} AS email_subscribed,
     {{ segflow_boolean('imported.sms_subscribed') }} AS sms_subscribed,
     {{ segflow_text('imported.signup_source') }} AS signup_source,
     {{ segflow_text('written.care_level') }} AS care_level,
-    coalesce(
-        CASE TYPEOF(imported.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported.signed_up_at AS TIMESTAMP) END,
-        CASE TYPEOF(imported._joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported._joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported._joined_at AS TIMESTAMP) END
-    ) AS signed_up_at,
+    coalesce({{ segflow_utc_time('imported.signed_up_at') }}, {{ segflow_utc_time('imported._joined_at') }}) AS signed_up_at,
     {{ tick_id() }} AS tick_id
 FROM imported
 LEFT JOIN written
@@ -137,10 +132,8 @@ LEFT JOIN (
         CAST(source.contact_id AS TEXT) AS contact_id
     FROM {{ ref('stg_contacts') }} AS source
     WHERE
-        source.contact_id IS NOT NULL
-        AND (
-            CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            OR CASE TYPEOF(source.signed_up_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.signed_up_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.signed_up_at AS TIMESTAMP) END IS NULL
+        source.contact_id IS NOT NULL AND (
+            {{ segflow_utc_time('source.signed_up_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('source.signed_up_at') }} IS NULL
         )
 ) AS known
     ON imported.contact_id = known.contact_id

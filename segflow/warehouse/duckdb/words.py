@@ -113,10 +113,12 @@ class DuckDBWords(Words):
             found = exp.Paren(this=exp.JSONExtract(this=found, expression=step, only_json_types=False))
         return exp.JSONExtractScalar(this=found, expression=last, only_json_types=False)
 
-    def json_plain(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
+    def json_part(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
         text = self.json_text(document, *keys)
-        part = exp.JSONExtract(this=text.this.copy(), expression=text.args["expression"].copy(), only_json_types=False)
-        return values.numeral(part, exp.Paren(this=text))
+        return exp.JSONExtract(this=text.this, expression=text.args["expression"], only_json_types=False)
+
+    def numeral(self, text: exp.Expr, part: exp.Expr) -> exp.Expr:
+        return values.numeral(part, text)
 
     def json_texts(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
         found: exp.Expr = exp.Array(expressions=[exp.TryCast(this=document, to=_type("JSON"))])

@@ -13,15 +13,13 @@ with facts__lists as (
                     CAST(contact_id AS TEXT) AS contact_id,
                     {{ segflow_text('list_name') }} AS name,
                     TRUE AS present,
-                    CASE TYPEOF(added_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(added_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(added_at AS TIMESTAMP) END AS "at",
+                    {{ segflow_utc_time('added_at') }} AS "at",
                     0 AS rank,
                     0 AS hop
                 FROM {{ ref('stg_lists') }} AS members
                 WHERE
-                    contact_id IS NOT NULL
-                    AND (
-                        CASE TYPEOF(added_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(added_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(added_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-                        OR CASE TYPEOF(added_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(added_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(added_at AS TIMESTAMP) END IS NULL
+                    contact_id IS NOT NULL AND (
+                        {{ segflow_utc_time('added_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('added_at') }} IS NULL
                     )
                 UNION ALL
                 SELECT

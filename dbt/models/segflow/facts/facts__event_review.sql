@@ -9,14 +9,14 @@
 WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
-        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
+        {{ segflow_utc_time('occurred_at') }} AS "at",
         {{ segflow_number("(TRY_CAST(properties AS JSON) ->> '$.rating')") }} AS rating
     FROM {{ ref('stg_events') }} AS events
     WHERE
         event_name = 'review'
         AND contact_id IS NOT NULL
-        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END >= {{ bound('as_of - 2 months') }}
+        AND {{ segflow_utc_time('occurred_at') }} <= {{ bound('as_of') }}
+        AND {{ segflow_utc_time('occurred_at') }} >= {{ bound('as_of - 2 months') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

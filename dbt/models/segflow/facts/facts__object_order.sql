@@ -12,15 +12,13 @@
 WITH rows_seen AS (
     SELECT
         "order".contact_id AS contact_id,
-        CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END AS "at",
+        {{ segflow_utc_time('"order".ordered_at') }} AS "at",
         {{ segflow_text('"order".status') }} AS status,
         {{ segflow_number('"order".total_gbp') }} AS total_gbp
     FROM {{ ref('stg_orders') }} AS "order"
     WHERE
-        "order".contact_id IS NOT NULL
-        AND (
-            CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            OR CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END IS NULL
+        "order".contact_id IS NOT NULL AND (
+            {{ segflow_utc_time('"order".ordered_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('"order".ordered_at') }} IS NULL
         )
 )
 SELECT

@@ -18,10 +18,8 @@ WITH rows_seen AS (
     INNER JOIN {{ ref('stg_orders') }} AS "order"
         ON order_item.order_id = "order".order_id
     WHERE
-        "order".contact_id IS NOT NULL
-        AND (
-            CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            OR CASE TYPEOF("order".ordered_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST("order".ordered_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST("order".ordered_at AS TIMESTAMP) END IS NULL
+        "order".contact_id IS NOT NULL AND (
+            {{ segflow_utc_time('"order".ordered_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('"order".ordered_at') }} IS NULL
         )
 )
 SELECT

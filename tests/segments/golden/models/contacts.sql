@@ -91,89 +91,10 @@ SELECT
         WHEN TRY_CAST(source.children AS DOUBLE) = TRY_CAST(source.children AS BIGINT)
         THEN TRY_CAST(source.children AS BIGINT)
     END AS children,
-    list_filter(
-        CASE
-            WHEN regexp_matches(CAST(TRY_CAST(source.hobbies AS JSON) AS TEXT), '[0-9][.eE]|NaN|Infinity')
-            THEN list_transform(
-                TRY_CAST(TRY_CAST(source.hobbies AS JSON) AS JSON[]),
-                LAMBDA item : CASE
-                    WHEN (
-                        suffix((
-                            item ->> '$'
-                        ), '.0')
-                        OR contains((
-                            item ->> '$'
-                        ), 'e+')
-                        OR contains((
-                            item ->> '$'
-                        ), 'e-')
-                        OR (
-                            item ->> '$'
-                        ) IN ('NaN', 'Infinity', '-Infinity', 'nan', 'inf', '-inf')
-                    )
-                    AND json_type((
-                        item
-                    )) = 'DOUBLE'
-                    THEN CASE
-                        WHEN typeof(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE)) IN ('DOUBLE', 'FLOAT')
-                        THEN CASE
-                            WHEN NOT isfinite(TRY_CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS DOUBLE))
-                            THEN NULL
-                            WHEN TRY_CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS DOUBLE) = 0
-                            THEN '0'
-                            WHEN CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS TEXT) LIKE '%.0'
-                            THEN left(CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS TEXT), -2)
-                            WHEN CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS TEXT) LIKE '%e%'
-                            AND abs(TRY_CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS DOUBLE)) < 1e20
-                            THEN rtrim(
-                                rtrim(CAST(TRY_CAST(CAST(TRY_CAST((
-                                    item ->> '$'
-                                ) AS DOUBLE) AS TEXT) AS DECIMAL(38, 12)) AS TEXT), '0'),
-                                '.'
-                            )
-                            ELSE CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS TEXT)
-                        END
-                        WHEN typeof(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE)) LIKE 'DECIMAL(%'
-                        AND contains(CAST(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE) AS TEXT), '.')
-                        THEN rtrim(rtrim(CAST(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE) AS TEXT), '0'), '.')
-                        ELSE CAST(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE) AS TEXT)
-                    END
-                    ELSE (
-                        item ->> '$'
-                    )
-                END
-            )
-            ELSE TRY_CAST(TRY_CAST(source.hobbies AS JSON) AS TEXT[])
-        END,
-        LAMBDA item : item IS NOT NULL
-    ) AS hobbies,
+    {{ segflow_list_of_text('source.hobbies') }} AS hobbies,
     {{ segflow_boolean('source."Is VIP"') }} AS vip,
-    CASE TYPEOF(source.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(source.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(source.birthday AS DATE) END AS birthday,
-    CASE TYPEOF(source.last_seen_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.last_seen_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.last_seen_at AS TIMESTAMP) END AS seen,
+    {{ segflow_utc_day('source.birthday') }} AS birthday,
+    {{ segflow_utc_time('source.last_seen_at') }} AS seen,
     {{ segflow_text('written.level') }} AS level,
     CASE WHEN written.has_score = 1 THEN {{ segflow_number('written.score') }} ELSE {{ segflow_number('source.score') }} END AS score,
     {{ tick_id() }} AS tick_id
@@ -181,10 +102,8 @@ FROM {{ ref('stg_people') }} AS source
 LEFT JOIN written
     ON CAST(source.person_id AS TEXT) = written.contact_id
 WHERE
-    source.person_id IS NOT NULL
-    AND (
-        CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-        OR CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END IS NULL
+    source.person_id IS NOT NULL AND (
+        {{ segflow_utc_time('source.joined_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('source.joined_at') }} IS NULL
     )
 UNION ALL
 SELECT
@@ -196,89 +115,10 @@ SELECT
         WHEN TRY_CAST(imported.children AS DOUBLE) = TRY_CAST(imported.children AS BIGINT)
         THEN TRY_CAST(imported.children AS BIGINT)
     END AS children,
-    list_filter(
-        CASE
-            WHEN regexp_matches(CAST(TRY_CAST(imported.hobbies AS JSON) AS TEXT), '[0-9][.eE]|NaN|Infinity')
-            THEN list_transform(
-                TRY_CAST(TRY_CAST(imported.hobbies AS JSON) AS JSON[]),
-                LAMBDA item : CASE
-                    WHEN (
-                        suffix((
-                            item ->> '$'
-                        ), '.0')
-                        OR contains((
-                            item ->> '$'
-                        ), 'e+')
-                        OR contains((
-                            item ->> '$'
-                        ), 'e-')
-                        OR (
-                            item ->> '$'
-                        ) IN ('NaN', 'Infinity', '-Infinity', 'nan', 'inf', '-inf')
-                    )
-                    AND json_type((
-                        item
-                    )) = 'DOUBLE'
-                    THEN CASE
-                        WHEN typeof(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE)) IN ('DOUBLE', 'FLOAT')
-                        THEN CASE
-                            WHEN NOT isfinite(TRY_CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS DOUBLE))
-                            THEN NULL
-                            WHEN TRY_CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS DOUBLE) = 0
-                            THEN '0'
-                            WHEN CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS TEXT) LIKE '%.0'
-                            THEN left(CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS TEXT), -2)
-                            WHEN CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS TEXT) LIKE '%e%'
-                            AND abs(TRY_CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS DOUBLE)) < 1e20
-                            THEN rtrim(
-                                rtrim(CAST(TRY_CAST(CAST(TRY_CAST((
-                                    item ->> '$'
-                                ) AS DOUBLE) AS TEXT) AS DECIMAL(38, 12)) AS TEXT), '0'),
-                                '.'
-                            )
-                            ELSE CAST(TRY_CAST((
-                                item ->> '$'
-                            ) AS DOUBLE) AS TEXT)
-                        END
-                        WHEN typeof(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE)) LIKE 'DECIMAL(%'
-                        AND contains(CAST(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE) AS TEXT), '.')
-                        THEN rtrim(rtrim(CAST(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE) AS TEXT), '0'), '.')
-                        ELSE CAST(TRY_CAST((
-                            item ->> '$'
-                        ) AS DOUBLE) AS TEXT)
-                    END
-                    ELSE (
-                        item ->> '$'
-                    )
-                END
-            )
-            ELSE TRY_CAST(TRY_CAST(imported.hobbies AS JSON) AS TEXT[])
-        END,
-        LAMBDA item : item IS NOT NULL
-    ) AS hobbies,
+    {{ segflow_list_of_text('imported.hobbies') }} AS hobbies,
     {{ segflow_boolean('imported.vip') }} AS vip,
-    CASE TYPEOF(imported.birthday) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST(imported.birthday AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST(imported.birthday AS DATE) END AS birthday,
-    CASE TYPEOF(imported.seen) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported.seen AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported.seen AS TIMESTAMP) END AS seen,
+    {{ segflow_utc_day('imported.birthday') }} AS birthday,
+    {{ segflow_utc_time('imported.seen') }} AS seen,
     {{ segflow_text('written.level') }} AS level,
     {{ segflow_number('written.score') }} AS score,
     {{ tick_id() }} AS tick_id
@@ -290,10 +130,8 @@ LEFT JOIN (
         CAST(source.person_id AS TEXT) AS contact_id
     FROM {{ ref('stg_people') }} AS source
     WHERE
-        source.person_id IS NOT NULL
-        AND (
-            CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            OR CASE TYPEOF(source.joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.joined_at AS TIMESTAMP) END IS NULL
+        source.person_id IS NOT NULL AND (
+            {{ segflow_utc_time('source.joined_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('source.joined_at') }} IS NULL
         )
 ) AS known
     ON imported.contact_id = known.contact_id

@@ -9,13 +9,12 @@
 WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
-        CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END AS "at",
+        {{ segflow_utc_time('called_at') }} AS "at",
         {{ segflow_number('events.events.minutes') }} AS minutes,
         {{ segflow_text('events.events."order"') }} AS "order"
     FROM {{ ref('stg_calls') }} AS events
     WHERE
-        contact_id IS NOT NULL
-        AND CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+        contact_id IS NOT NULL AND {{ segflow_utc_time('called_at') }} <= {{ bound('as_of') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

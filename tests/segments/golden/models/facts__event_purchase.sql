@@ -30,153 +30,10 @@
 WITH rows_seen AS (
     SELECT
         contact_id AS contact_id,
-        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
+        {{ segflow_utc_time('occurred_at') }} AS "at",
         {{ segflow_number("(TRY_CAST(properties AS JSON) ->> '$.amount')") }} AS amount,
-        CASE
-            WHEN (
-                suffix((
-                    TRY_CAST(properties AS JSON) ->> '$.at'
-                ), '.0')
-                OR contains((
-                    TRY_CAST(properties AS JSON) ->> '$.at'
-                ), 'e+')
-                OR contains((
-                    TRY_CAST(properties AS JSON) ->> '$.at'
-                ), 'e-')
-                OR (
-                    TRY_CAST(properties AS JSON) ->> '$.at'
-                ) IN ('NaN', 'Infinity', '-Infinity', 'nan', 'inf', '-inf')
-            )
-            AND json_type(TRY_CAST(properties AS JSON) -> '$.at') = 'DOUBLE'
-            THEN CASE
-                WHEN typeof(TRY_CAST((
-                    TRY_CAST(properties AS JSON) ->> '$.at'
-                ) AS DOUBLE)) IN ('DOUBLE', 'FLOAT')
-                THEN CASE
-                    WHEN NOT isfinite(TRY_CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.at'
-                    ) AS DOUBLE) AS DOUBLE))
-                    THEN NULL
-                    WHEN TRY_CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.at'
-                    ) AS DOUBLE) AS DOUBLE) = 0
-                    THEN '0'
-                    WHEN CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.at'
-                    ) AS DOUBLE) AS TEXT) LIKE '%.0'
-                    THEN left(CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.at'
-                    ) AS DOUBLE) AS TEXT), -2)
-                    WHEN CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.at'
-                    ) AS DOUBLE) AS TEXT) LIKE '%e%'
-                    AND abs(TRY_CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.at'
-                    ) AS DOUBLE) AS DOUBLE)) < 1e20
-                    THEN rtrim(
-                        rtrim(
-                            CAST(TRY_CAST(CAST(TRY_CAST((
-                                TRY_CAST(properties AS JSON) ->> '$.at'
-                            ) AS DOUBLE) AS TEXT) AS DECIMAL(38, 12)) AS TEXT),
-                            '0'
-                        ),
-                        '.'
-                    )
-                    ELSE CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.at'
-                    ) AS DOUBLE) AS TEXT)
-                END
-                WHEN typeof(TRY_CAST((
-                    TRY_CAST(properties AS JSON) ->> '$.at'
-                ) AS DOUBLE)) LIKE 'DECIMAL(%'
-                AND contains(CAST(TRY_CAST((
-                    TRY_CAST(properties AS JSON) ->> '$.at'
-                ) AS DOUBLE) AS TEXT), '.')
-                THEN rtrim(rtrim(CAST(TRY_CAST((
-                    TRY_CAST(properties AS JSON) ->> '$.at'
-                ) AS DOUBLE) AS TEXT), '0'), '.')
-                ELSE CAST(TRY_CAST((
-                    TRY_CAST(properties AS JSON) ->> '$.at'
-                ) AS DOUBLE) AS TEXT)
-            END
-            ELSE (
-                TRY_CAST(properties AS JSON) ->> '$.at'
-            )
-        END AS at_value,
-        CASE
-            WHEN (
-                suffix((
-                    TRY_CAST(properties AS JSON) ->> '$.category'
-                ), '.0')
-                OR contains((
-                    TRY_CAST(properties AS JSON) ->> '$.category'
-                ), 'e+')
-                OR contains((
-                    TRY_CAST(properties AS JSON) ->> '$.category'
-                ), 'e-')
-                OR (
-                    TRY_CAST(properties AS JSON) ->> '$.category'
-                ) IN ('NaN', 'Infinity', '-Infinity', 'nan', 'inf', '-inf')
-            )
-            AND json_type(TRY_CAST(properties AS JSON) -> '$.category') = 'DOUBLE'
-            THEN CASE
-                WHEN typeof(TRY_CAST((
-                    TRY_CAST(properties AS JSON) ->> '$.category'
-                ) AS DOUBLE)) IN ('DOUBLE', 'FLOAT')
-                THEN CASE
-                    WHEN NOT isfinite(TRY_CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.category'
-                    ) AS DOUBLE) AS DOUBLE))
-                    THEN NULL
-                    WHEN TRY_CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.category'
-                    ) AS DOUBLE) AS DOUBLE) = 0
-                    THEN '0'
-                    WHEN CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.category'
-                    ) AS DOUBLE) AS TEXT) LIKE '%.0'
-                    THEN left(CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.category'
-                    ) AS DOUBLE) AS TEXT), -2)
-                    WHEN CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.category'
-                    ) AS DOUBLE) AS TEXT) LIKE '%e%'
-                    AND abs(TRY_CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.category'
-                    ) AS DOUBLE) AS DOUBLE)) < 1e20
-                    THEN rtrim(
-                        rtrim(
-                            CAST(TRY_CAST(CAST(TRY_CAST((
-                                TRY_CAST(properties AS JSON) ->> '$.category'
-                            ) AS DOUBLE) AS TEXT) AS DECIMAL(38, 12)) AS TEXT),
-                            '0'
-                        ),
-                        '.'
-                    )
-                    ELSE CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.category'
-                    ) AS DOUBLE) AS TEXT)
-                END
-                WHEN typeof(TRY_CAST((
-                    TRY_CAST(properties AS JSON) ->> '$.category'
-                ) AS DOUBLE)) LIKE 'DECIMAL(%'
-                AND contains(CAST(TRY_CAST((
-                    TRY_CAST(properties AS JSON) ->> '$.category'
-                ) AS DOUBLE) AS TEXT), '.')
-                THEN rtrim(
-                    rtrim(CAST(TRY_CAST((
-                        TRY_CAST(properties AS JSON) ->> '$.category'
-                    ) AS DOUBLE) AS TEXT), '0'),
-                    '.'
-                )
-                ELSE CAST(TRY_CAST((
-                    TRY_CAST(properties AS JSON) ->> '$.category'
-                ) AS DOUBLE) AS TEXT)
-            END
-            ELSE (
-                TRY_CAST(properties AS JSON) ->> '$.category'
-            )
-        END AS category,
+        {{ segflow_numeral("TRY_CAST(properties AS JSON) ->> '$.at'", "TRY_CAST(properties AS JSON) -> '$.at'") }} AS at_value,
+        {{ segflow_numeral("TRY_CAST(properties AS JSON) ->> '$.category'", "TRY_CAST(properties AS JSON) -> '$.category'") }} AS category,
         {{ segflow_boolean("(TRY_CAST(properties AS JSON) ->> '$.gift')") }} AS gift,
         CASE
             WHEN regexp_matches((
@@ -191,9 +48,7 @@ WITH rows_seen AS (
         END AS moment
     FROM {{ ref('stg_events') }} AS events
     WHERE
-        event_name = 'purchase'
-        AND contact_id IS NOT NULL
-        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+        event_name = 'purchase' AND contact_id IS NOT NULL AND {{ segflow_utc_time('occurred_at') }} <= {{ bound('as_of') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

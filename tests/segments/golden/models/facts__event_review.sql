@@ -10,13 +10,11 @@
 WITH rows_seen AS (
     SELECT
         author AS contact_id,
-        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
+        {{ segflow_utc_time('occurred_at') }} AS "at",
         {{ segflow_number('stars') }} AS stars
     FROM {{ ref('stg_reviews') }} AS events
     WHERE
-        author IS NOT NULL
-        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END >= {{ bound('as_of - 90 days') }}
+        author IS NOT NULL AND {{ segflow_utc_time('occurred_at') }} <= {{ bound('as_of') }} AND {{ segflow_utc_time('occurred_at') }} >= {{ bound('as_of - 90 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

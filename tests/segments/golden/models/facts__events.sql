@@ -13,31 +13,27 @@ WITH rows_seen AS (
     FROM (
         SELECT
             CAST(contact_id AS TEXT) AS contact_id,
-            CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at"
+            {{ segflow_utc_time('occurred_at') }} AS "at"
         FROM {{ ref('stg_events') }} AS events
         WHERE
             event_name = 'purchase'
             AND contact_id IS NOT NULL
-            AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END >= {{ bound('as_of - 30 days') }}
+            AND {{ segflow_utc_time('occurred_at') }} <= {{ bound('as_of') }}
+            AND {{ segflow_utc_time('occurred_at') }} >= {{ bound('as_of - 30 days') }}
         UNION ALL
         SELECT
             CAST(contact_id AS TEXT) AS contact_id,
-            CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END AS "at"
+            {{ segflow_utc_time('called_at') }} AS "at"
         FROM {{ ref('stg_calls') }} AS events
         WHERE
-            contact_id IS NOT NULL
-            AND CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            AND CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END >= {{ bound('as_of - 30 days') }}
+            contact_id IS NOT NULL AND {{ segflow_utc_time('called_at') }} <= {{ bound('as_of') }} AND {{ segflow_utc_time('called_at') }} >= {{ bound('as_of - 30 days') }}
         UNION ALL
         SELECT
             CAST(author AS TEXT) AS contact_id,
-            CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at"
+            {{ segflow_utc_time('occurred_at') }} AS "at"
         FROM {{ ref('stg_reviews') }} AS events
         WHERE
-            author IS NOT NULL
-            AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END >= {{ bound('as_of - 30 days') }}
+            author IS NOT NULL AND {{ segflow_utc_time('occurred_at') }} <= {{ bound('as_of') }} AND {{ segflow_utc_time('occurred_at') }} >= {{ bound('as_of - 30 days') }}
     ) AS events
 )
 SELECT

@@ -9,13 +9,11 @@
 WITH rows_seen AS (
     SELECT
         CAST(contact_id AS TEXT) AS contact_id,
-        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at",
+        {{ segflow_utc_time('occurred_at') }} AS "at",
         {{ segflow_number("(TRY_CAST(properties AS JSON) ->> '$.amount')") }} AS amount
     FROM {{ ref('stg_events') }} AS events
     WHERE
-        event_name = 'purchase'
-        AND contact_id IS NOT NULL
-        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+        event_name = 'purchase' AND contact_id IS NOT NULL AND {{ segflow_utc_time('occurred_at') }} <= {{ bound('as_of') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

@@ -9,7 +9,7 @@
 WITH rows_seen AS (
     SELECT
         contact.contact_id AS contact_id,
-        CASE TYPEOF(plan.booked_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(plan.booked_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(plan.booked_at AS TIMESTAMP) END AS "at",
+        {{ segflow_utc_time('plan.booked_at') }} AS "at",
         {{ segflow_number('company.size') }} AS "company.size"
     FROM {{ ref('stg_plans') }} AS plan
     INNER JOIN {{ ref('stg_companies') }} AS company
@@ -17,10 +17,8 @@ WITH rows_seen AS (
     INNER JOIN {{ ref('contacts') }} AS contact
         ON contact.city = {{ segflow_text('company.no') }}
     WHERE
-        contact.contact_id IS NOT NULL
-        AND (
-            CASE TYPEOF(plan.booked_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(plan.booked_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(plan.booked_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            OR CASE TYPEOF(plan.booked_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(plan.booked_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(plan.booked_at AS TIMESTAMP) END IS NULL
+        contact.contact_id IS NOT NULL AND (
+            {{ segflow_utc_time('plan.booked_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('plan.booked_at') }} IS NULL
         )
 )
 SELECT

@@ -32,11 +32,10 @@ WITH rows_seen AS (
                 FROM (
                     SELECT
                         contact_id AS contact_id,
-                        CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END AS "at"
+                        {{ segflow_utc_time('called_at') }} AS "at"
                     FROM {{ ref('stg_calls') }} AS events
                     WHERE
-                        contact_id IS NOT NULL
-                        AND CASE TYPEOF(called_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(called_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(called_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+                        contact_id IS NOT NULL AND {{ segflow_utc_time('called_at') }} <= {{ bound('as_of') }}
                 ) AS earlier
                 WHERE
                     TRUE
@@ -76,12 +75,10 @@ WITH rows_seen AS (
                                 FROM (
                                     SELECT
                                         contact_id AS contact_id,
-                                        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at"
+                                        {{ segflow_utc_time('occurred_at') }} AS "at"
                                     FROM {{ ref('stg_events') }} AS events
                                     WHERE
-                                        event_name = 'purchase'
-                                        AND contact_id IS NOT NULL
-                                        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+                                        event_name = 'purchase' AND contact_id IS NOT NULL AND {{ segflow_utc_time('occurred_at') }} <= {{ bound('as_of') }}
                                 ) AS earlier
                                 WHERE
                                     TRUE
@@ -98,11 +95,10 @@ WITH rows_seen AS (
                                 FROM (
                                     SELECT
                                         author AS contact_id,
-                                        CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END AS "at"
+                                        {{ segflow_utc_time('occurred_at') }} AS "at"
                                     FROM {{ ref('stg_reviews') }} AS events
                                     WHERE
-                                        author IS NOT NULL
-                                        AND CASE TYPEOF(occurred_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(occurred_at AS TIMESTAMP) END <= {{ bound('as_of') }}
+                                        author IS NOT NULL AND {{ segflow_utc_time('occurred_at') }} <= {{ bound('as_of') }}
                                 ) AS later
                                 WHERE
                                     TRUE

@@ -60,7 +60,10 @@ CASE
         THEN (
             CAST(TRY_CAST(SPLIT_PART(CAST(TRY_CAST(CAST({{ value }} AS TEXT) AS DOUBLE) AS TEXT), '.', 1) AS BIGINT) AS DECIMAL(38, 12)) + CAST((
                 TRY_CAST(RPAD(
-                    LEFT(SPLIT_PART(CAST(TRY_CAST(CAST({{ value }} AS TEXT) AS DOUBLE) AS TEXT), '.', 2), 13),
+                    LEFT(
+                        SPLIT_PART(CAST(TRY_CAST(CAST({{ value }} AS TEXT) AS DOUBLE) AS TEXT), '.', 2),
+                        13
+                    ),
                     13,
                     '0'
                 ) AS BIGINT) + 5
@@ -99,7 +102,10 @@ CASE
             THEN (
                 CAST(TRY_CAST(SPLIT_PART(CAST(TRY_CAST(CAST({{ value }} AS TEXT) AS DOUBLE) AS TEXT), '.', 1) AS BIGINT) AS DECIMAL(38, 12)) + CAST((
                     TRY_CAST(RPAD(
-                        LEFT(SPLIT_PART(CAST(TRY_CAST(CAST({{ value }} AS TEXT) AS DOUBLE) AS TEXT), '.', 2), 13),
+                        LEFT(
+                            SPLIT_PART(CAST(TRY_CAST(CAST({{ value }} AS TEXT) AS DOUBLE) AS TEXT), '.', 2),
+                            13
+                        ),
                         13,
                         '0'
                     ) AS BIGINT) + 5
@@ -194,44 +200,192 @@ END
 {%- endmacro -%}
 
 {#- An aggregate: the average of DECIMAL(38, 12), with a 13th place that says on which side of the first 12 the rest of the quotient lies. A number of 12 places is over, under or equal to it exactly when it is so to the quotient. -#}
-{%- macro segflow_average(value) -%}
+{%- macro segflow_average(numbers) -%}
 CAST((
     TRY_CAST((
-        SUM({{ value }})
+        SUM({{ numbers }})
     ) / NULLIF(COUNT((
-        {{ value }}
+        {{ numbers }}
     )), 0) AS DECIMAL(38, 12)) + TRY_CAST((
         (
-            SUM({{ value }}) - TRY_CAST((
-                SUM({{ value }})
+            SUM({{ numbers }}) - TRY_CAST((
+                SUM({{ numbers }})
             ) / NULLIF(COUNT((
-                {{ value }}
-            )), 0) AS DECIMAL(38, 12)) * COUNT({{ value }})
+                {{ numbers }}
+            )), 0) AS DECIMAL(38, 12)) * COUNT({{ numbers }})
         )
     ) / NULLIF(COUNT((
-        {{ value }}
+        {{ numbers }}
     )), 0) AS DECIMAL(38, 12))
 ) AS DECIMAL(38, 13)) + CAST(SIGN(
     SUM((
-        {{ value }}
+        {{ numbers }}
     )) - (
         TRY_CAST((
-            SUM({{ value }})
+            SUM({{ numbers }})
         ) / NULLIF(COUNT((
-            {{ value }}
+            {{ numbers }}
         )), 0) AS DECIMAL(38, 12)) + TRY_CAST((
             (
-                SUM({{ value }}) - TRY_CAST((
-                    SUM({{ value }})
+                SUM({{ numbers }}) - TRY_CAST((
+                    SUM({{ numbers }})
                 ) / NULLIF(COUNT((
-                    {{ value }}
-                )), 0) AS DECIMAL(38, 12)) * COUNT({{ value }})
+                    {{ numbers }}
+                )), 0) AS DECIMAL(38, 12)) * COUNT({{ numbers }})
             )
         ) / NULLIF(COUNT((
-            {{ value }}
+            {{ numbers }}
         )), 0) AS DECIMAL(38, 12))
     ) * COUNT((
-        {{ value }}
+        {{ numbers }}
     ))
 ) * 0.0000000000001 AS DECIMAL(38, 13))
+{%- endmacro -%}
+
+{#- The instant that a value of any type stands for, in UTC and without zone, whatever the session's zone is: of a column with a zone that instant, of a day its midnight, all else as it is. A text may name an offset only where it is read by `time_of_text`. Null for what is no time. A filter on a column of times still reaches the scan. -#}
+{%- macro segflow_utc_time(value) -%}
+CASE TYPEOF({{ value }}) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST({{ value }} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST({{ value }} AS TIMESTAMP) END
+{%- endmacro -%}
+
+{#- The day that a value of any type stands for, an instant with a zone in UTC. Null for what is none. -#}
+{%- macro segflow_utc_day(value) -%}
+CASE TYPEOF({{ value }}) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST({{ value }} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST({{ value }} AS DATE) END
+{%- endmacro -%}
+
+{#- A list of texts from a list, or from the text of a JSON array; its nulls are left out, and numbers are written as briefly as they can be. Null for any other. -#}
+{%- macro segflow_list_of_text(value) -%}
+LIST_FILTER(
+    CASE
+        WHEN REGEXP_MATCHES(CAST(TRY_CAST({{ value }} AS JSON) AS TEXT), '[0-9][.eE]|NaN|Infinity')
+        THEN LIST_TRANSFORM(
+            TRY_CAST(TRY_CAST({{ value }} AS JSON) AS JSON[]),
+            LAMBDA item : CASE
+                WHEN (
+                    SUFFIX((
+                        item ->> '$'
+                    ), '.0')
+                    OR CONTAINS((
+                        item ->> '$'
+                    ), 'e+')
+                    OR CONTAINS((
+                        item ->> '$'
+                    ), 'e-')
+                    OR (
+                        item ->> '$'
+                    ) IN ('NaN', 'Infinity', '-Infinity', 'nan', 'inf', '-inf')
+                )
+                AND JSON_TYPE((
+                    item
+                )) = 'DOUBLE'
+                THEN CASE
+                    WHEN TYPEOF(TRY_CAST((
+                        item ->> '$'
+                    ) AS DOUBLE)) IN ('DOUBLE', 'FLOAT')
+                    THEN CASE
+                        WHEN NOT ISFINITE(TRY_CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS DOUBLE))
+                        THEN NULL
+                        WHEN TRY_CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS DOUBLE) = 0
+                        THEN '0'
+                        WHEN CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT) LIKE '%.0'
+                        THEN LEFT(CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT), -2)
+                        WHEN CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT) LIKE '%e%'
+                        AND ABS(TRY_CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS DOUBLE)) < 1e20
+                        THEN RTRIM(
+                            RTRIM(
+                                CAST(TRY_CAST(CAST(TRY_CAST((
+                                    item ->> '$'
+                                ) AS DOUBLE) AS TEXT) AS DECIMAL(38, 12)) AS TEXT),
+                                '0'
+                            ),
+                            '.'
+                        )
+                        ELSE CAST(TRY_CAST((
+                            item ->> '$'
+                        ) AS DOUBLE) AS TEXT)
+                    END
+                    WHEN TYPEOF(TRY_CAST((
+                        item ->> '$'
+                    ) AS DOUBLE)) LIKE 'DECIMAL(%'
+                    AND CONTAINS(CAST(TRY_CAST((
+                        item ->> '$'
+                    ) AS DOUBLE) AS TEXT), '.')
+                    THEN RTRIM(RTRIM(CAST(TRY_CAST((
+                        item ->> '$'
+                    ) AS DOUBLE) AS TEXT), '0'), '.')
+                    ELSE CAST(TRY_CAST((
+                        item ->> '$'
+                    ) AS DOUBLE) AS TEXT)
+                END
+                ELSE (
+                    item ->> '$'
+                )
+            END
+        )
+        ELSE TRY_CAST(TRY_CAST({{ value }} AS JSON) AS TEXT[])
+    END,
+    LAMBDA item : item IS NOT NULL
+)
+{%- endmacro -%}
+
+{#- The text of a part of a JSON document; a number as briefly as it can be written: 2 for 2.0. -#}
+{%- macro segflow_numeral(text, part) -%}
+CASE
+    WHEN (
+        SUFFIX((
+            {{ text }}
+        ), '.0')
+        OR CONTAINS((
+            {{ text }}
+        ), 'e+')
+        OR CONTAINS((
+            {{ text }}
+        ), 'e-')
+        OR (
+            {{ text }}
+        ) IN ('NaN', 'Infinity', '-Infinity', 'nan', 'inf', '-inf')
+    )
+    AND JSON_TYPE((
+        {{ part }}
+    )) = 'DOUBLE'
+    THEN CASE
+        WHEN TYPEOF(TRY_CAST({{ text }} AS DOUBLE)) IN ('DOUBLE', 'FLOAT')
+        THEN CASE
+            WHEN NOT ISFINITE(TRY_CAST(TRY_CAST({{ text }} AS DOUBLE) AS DOUBLE))
+            THEN NULL
+            WHEN TRY_CAST(TRY_CAST({{ text }} AS DOUBLE) AS DOUBLE) = 0
+            THEN '0'
+            WHEN CAST(TRY_CAST({{ text }} AS DOUBLE) AS TEXT) LIKE '%.0'
+            THEN LEFT(CAST(TRY_CAST({{ text }} AS DOUBLE) AS TEXT), -2)
+            WHEN CAST(TRY_CAST({{ text }} AS DOUBLE) AS TEXT) LIKE '%e%'
+            AND ABS(TRY_CAST(TRY_CAST({{ text }} AS DOUBLE) AS DOUBLE)) < 1e20
+            THEN RTRIM(
+                RTRIM(
+                    CAST(TRY_CAST(CAST(TRY_CAST({{ text }} AS DOUBLE) AS TEXT) AS DECIMAL(38, 12)) AS TEXT),
+                    '0'
+                ),
+                '.'
+            )
+            ELSE CAST(TRY_CAST({{ text }} AS DOUBLE) AS TEXT)
+        END
+        WHEN TYPEOF(TRY_CAST({{ text }} AS DOUBLE)) LIKE 'DECIMAL(%'
+        AND CONTAINS(CAST(TRY_CAST({{ text }} AS DOUBLE) AS TEXT), '.')
+        THEN RTRIM(RTRIM(CAST(TRY_CAST({{ text }} AS DOUBLE) AS TEXT), '0'), '.')
+        ELSE CAST(TRY_CAST({{ text }} AS DOUBLE) AS TEXT)
+    END
+    ELSE (
+        {{ text }}
+    )
+END
 {%- endmacro -%}

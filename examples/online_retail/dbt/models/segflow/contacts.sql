@@ -40,23 +40,18 @@ WITH imported AS (
 SELECT
     CAST(source.customer_id AS TEXT) AS contact_id,
     {{ segflow_text('source.country') }} AS country,
-    CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END AS created_at,
+    {{ segflow_utc_time('source.created_at') }} AS created_at,
     {{ tick_id() }} AS tick_id
 FROM {{ ref('stg_customers') }} AS source
 WHERE
-    source.customer_id IS NOT NULL
-    AND (
-        CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-        OR CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END IS NULL
+    source.customer_id IS NOT NULL AND (
+        {{ segflow_utc_time('source.created_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('source.created_at') }} IS NULL
     )
 UNION ALL
 SELECT
     imported.contact_id AS contact_id,
     {{ segflow_text('imported.country') }} AS country,
-    coalesce(
-        CASE TYPEOF(imported.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported.created_at AS TIMESTAMP) END,
-        CASE TYPEOF(imported._joined_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(imported._joined_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(imported._joined_at AS TIMESTAMP) END
-    ) AS created_at,
+    coalesce({{ segflow_utc_time('imported.created_at') }}, {{ segflow_utc_time('imported._joined_at') }}) AS created_at,
     {{ tick_id() }} AS tick_id
 FROM imported
 LEFT JOIN (
@@ -64,10 +59,8 @@ LEFT JOIN (
         CAST(source.customer_id AS TEXT) AS contact_id
     FROM {{ ref('stg_customers') }} AS source
     WHERE
-        source.customer_id IS NOT NULL
-        AND (
-            CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            OR CASE TYPEOF(source.created_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(source.created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(source.created_at AS TIMESTAMP) END IS NULL
+        source.customer_id IS NOT NULL AND (
+            {{ segflow_utc_time('source.created_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('source.created_at') }} IS NULL
         )
 ) AS known
     ON imported.contact_id = known.contact_id

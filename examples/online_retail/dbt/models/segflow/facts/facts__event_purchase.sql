@@ -9,13 +9,11 @@
 WITH rows_seen AS (
     SELECT
         customer_id AS contact_id,
-        CASE TYPEOF(purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(purchased_at AS TIMESTAMP) END AS "at",
+        {{ segflow_utc_time('purchased_at') }} AS "at",
         {{ segflow_text('description') }} AS description
     FROM {{ ref('stg_purchases') }} AS events
     WHERE
-        customer_id IS NOT NULL
-        AND CASE TYPEOF(purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(purchased_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-        AND CASE TYPEOF(purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(purchased_at AS TIMESTAMP) END >= {{ bound('as_of - 90 days') }}
+        customer_id IS NOT NULL AND {{ segflow_utc_time('purchased_at') }} <= {{ bound('as_of') }} AND {{ segflow_utc_time('purchased_at') }} >= {{ bound('as_of - 90 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,

@@ -9,7 +9,7 @@
 WITH rows_seen AS (
     SELECT
         invoice.customer_id AS contact_id,
-        CASE TYPEOF(line.purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(line.purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(line.purchased_at AS TIMESTAMP) END AS "at",
+        {{ segflow_utc_time('line.purchased_at') }} AS "at",
         {{ segflow_number('line.quantity') }} AS quantity
     FROM {{ ref('stg_purchases') }} AS line
     INNER JOIN {{ ref('stg_invoices') }} AS invoice
@@ -17,14 +17,12 @@ WITH rows_seen AS (
     WHERE
         invoice.customer_id IS NOT NULL
         AND (
-            CASE TYPEOF(line.purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(line.purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(line.purchased_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            OR CASE TYPEOF(line.purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(line.purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(line.purchased_at AS TIMESTAMP) END IS NULL
+            {{ segflow_utc_time('line.purchased_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('line.purchased_at') }} IS NULL
         )
         AND (
-            CASE TYPEOF(invoice.invoiced_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(invoice.invoiced_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(invoice.invoiced_at AS TIMESTAMP) END <= {{ bound('as_of') }}
-            OR CASE TYPEOF(invoice.invoiced_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(invoice.invoiced_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(invoice.invoiced_at AS TIMESTAMP) END IS NULL
+            {{ segflow_utc_time('invoice.invoiced_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('invoice.invoiced_at') }} IS NULL
         )
-        AND CASE TYPEOF(line.purchased_at) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST(line.purchased_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST(line.purchased_at AS TIMESTAMP) END >= {{ bound('as_of - 90 days') }}
+        AND {{ segflow_utc_time('line.purchased_at') }} >= {{ bound('as_of - 90 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
