@@ -170,6 +170,14 @@ def test_a_number_that_the_model_has_already_is_no_other_one(world: World, age: 
     assert world.rows("FROM segflow.import_marks") == []
 
 
+def test_a_text_over_a_number_is_brief_in_an_import_too(world: World) -> None:
+    rows = pa.table({"contact_id": ["cyd", "dan"], "stage": [2.0, 2.5], "city": [float("nan"), 10115.0]})
+    assert world.project.import_contacts(rows, trigger_flows=False).refused == []
+    world.tick(day(1))
+    assert contact(world, "cyd") == {"contact_id": "cyd", "stage": "2"}
+    assert contact(world, "dan") == {"contact_id": "dan", "stage": "2.5", "city": "10115"}
+
+
 def test_a_flow_that_writes_after_an_import_wins_and_an_import_after_a_flow_wins(world: World) -> None:
     step = {"id": "mark", "update_contact": {"score": 7}}
     world.flow("mark", {"status": "active", "trigger": {"enters": "guests"}, "steps": [step]})
