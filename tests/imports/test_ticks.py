@@ -178,6 +178,18 @@ def test_a_text_over_a_number_is_brief_in_an_import_too(world: World) -> None:
     assert contact(world, "dan") == {"contact_id": "dan", "stage": "2.5", "city": "10115"}
 
 
+@pytest.mark.parametrize(
+    ("row", "back"), [({"city": None}, []), ({"score": 1}, ["bob enters told returned"])], ids=["an id", "a value"]
+)
+def test_who_is_gone_is_brought_back_by_a_value_alone(world: World, row: dict[str, Any], back: list[str]) -> None:
+    world.rows_of("contacts", MODEL[:1])
+    world.tick(day(1))
+    assert crossings(world, 1) == ["bob exits romans gone"]
+    imported(world, {"contact_id": "bob", **row}, yes=True)
+    world.tick(day(2))
+    assert crossings(world, 2) == back
+
+
 def test_a_flow_that_writes_after_an_import_wins_and_an_import_after_a_flow_wins(world: World) -> None:
     step = {"id": "mark", "update_contact": {"score": 7}}
     world.flow("mark", {"status": "active", "trigger": {"enters": "guests"}, "steps": [step]})
