@@ -322,8 +322,9 @@ class Naive:
             self.known.add(one)
             for contact, city, score in one.rows:
                 before = self._contacts(scene).get(contact)
-                changed = before is None
-                if before is None:
+                # Nothing but an id brings nobody back who is gone: that is how a segment is frozen.
+                changed = before is None and (contact not in self.seen or (city, score) != (None, None))
+                if changed:
                     self.imported[contact] = None
                 if city is not None and contact not in scene.model and (before or {}).get("city") != city:
                     self.imported[contact], changed = city, True

@@ -16,7 +16,9 @@ from segflow.errors import RunError
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.fact_models import label_rows
 from segflow.segments.membership_models import model_contacts
-from segflow.segments.sql import col, named, select, union_all
+from segflow.segments.sql import col, named, select, typed, union_all
+from segflow.specs.catalog import Attribute
+from segflow.specs.types import NUMBERS
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
@@ -114,21 +116,28 @@ def _values(compiled: Compiled, warehouse: Warehouse) -> exp.Query:
     attributes = compiled.specs.catalog.contacts.attributes
     of_source = {name for name, attribute in attributes.items() if attribute.written_by == "source"}
     names = [name for name in _columns(warehouse, exp.to_table("temp.import_rows")) if name != "contact_id"]
-    return _long(names, exp.to_table("temp.import_rows"), lambda name: [named(_flag(name in of_source), "of_source")])
+    return _long(
+        names, exp.to_table("temp.import_rows"), attributes, lambda name: [named(_flag(name in of_source), "of_source")]
+    )
 
 
 def _present(compiled: Compiled, warehouse: Warehouse) -> exp.Query:
     """(contact_id, name, value) of the same contacts and attributes as they are without the import."""
     given = _columns(warehouse, exp.to_table("temp.import_rows"))
     names = [name for name in _columns(warehouse, relation(CONTACTS)) if name in given and name != "contact_id"]
-    return load_query(_SQL / "present.sql").with_("present", as_=_long(names, relation(CONTACTS), lambda _: []))
+    present = _long(names, relation(CONTACTS), compiled.specs.catalog.contacts.attributes, lambda _: [])
+    return load_query(_SQL / "present.sql").with_("present", as_=present)
 
 
-def _long(names: Sequence[str], table: exp.Table, more: Any) -> exp.Query:
-    """A row per value that is not missing."""
+def _long(names: Sequence[str], table: exp.Table, attributes: Mapping[str, Attribute], more: Any) -> exp.Query:
+    """A row per value that is not missing. One value has one text: that of a contact is compared with what is given."""
     rows = []
     for name in names or ["contact_id"]:
-        value = words.text(exp.column(name, quoted=True))
+        value: exp.Expr = exp.column(name, quoted=True)
+        if name in attributes and attributes[name].type in NUMBERS:
+            # Rows that waited since an earlier version may say 2.0 for 2.
+            value = typed(value, attributes[name].type)
+        value = words.text(value)
         projections = [col("contact_id"), named(exp.Literal.string(name), "name"), named(value, "value"), *more(name)]
         is_set = exp.Not(this=exp.Is(this=exp.column(name, quoted=True), expression=exp.null()))
         rows.append(select(projections, table.copy(), is_set if names else exp.false()))

@@ -152,6 +152,44 @@ def test_a_value_that_only_the_model_writes_is_refused_where_it_has_another(worl
     assert done.rows == 1
 
 
+@pytest.mark.parametrize("age", ["30", "30.0", "3e1", "30.5", "-0.25"])
+def test_a_number_that_the_model_has_already_is_no_other_one(world: World, age: str) -> None:
+    """However it is written: the row is good, marks nobody, and the crossing of the same tick is one of data."""
+    world.segment("young", {"where": {"attribute": "age", "lt": 40}})
+    world.rows_of("contacts", [MODEL[0], {**MODEL[1], "age": 50}])
+    world.run("ALTER TABLE raw.contacts ALTER age TYPE DOUBLE")
+    world.tick(day(1))
+    world.run(f"UPDATE raw.contacts SET age = {age} WHERE contact_id = 'ana'")
+    world.tick(day(2))
+    imported(world, {"contact_id": "ana", "age": age})
+    world.run(f"UPDATE raw.contacts SET age = {age}, score = 1 WHERE contact_id = 'bob'")
+    imported(world, {"contact_id": "bob", "score": "1.00"})
+    report = world.tick(day(3))
+    assert [one.changed for one in report.imports] == [0, 0]
+    assert crossings(world, 3) == ["bob enters told data!", "bob enters young data!"]
+    assert world.rows("FROM segflow.import_marks") == []
+
+
+def test_a_text_over_a_number_is_brief_in_an_import_too(world: World) -> None:
+    rows = pa.table({"contact_id": ["cyd", "dan"], "stage": [2.0, 2.5], "city": [float("nan"), 10115.0]})
+    assert world.project.import_contacts(rows, trigger_flows=False).refused == []
+    world.tick(day(1))
+    assert contact(world, "cyd") == {"contact_id": "cyd", "stage": "2"}
+    assert contact(world, "dan") == {"contact_id": "dan", "stage": "2.5", "city": "10115"}
+
+
+@pytest.mark.parametrize(
+    ("row", "back"), [({"city": None}, []), ({"score": 1}, ["bob enters told returned"])], ids=["an id", "a value"]
+)
+def test_who_is_gone_is_brought_back_by_a_value_alone(world: World, row: dict[str, Any], back: list[str]) -> None:
+    world.rows_of("contacts", MODEL[:1])
+    world.tick(day(1))
+    assert crossings(world, 1) == ["bob exits romans gone"]
+    imported(world, {"contact_id": "bob", **row}, yes=True)
+    world.tick(day(2))
+    assert crossings(world, 2) == back
+
+
 def test_a_flow_that_writes_after_an_import_wins_and_an_import_after_a_flow_wins(world: World) -> None:
     step = {"id": "mark", "update_contact": {"score": 7}}
     world.flow("mark", {"status": "active", "trigger": {"enters": "guests"}, "steps": [step]})
