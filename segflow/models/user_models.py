@@ -15,6 +15,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.errors import RunError, WarehouseError, did_you_mean
+from segflow.models.column_types import always_fits, is_number, is_text
 from segflow.models.unix_columns import Told
 from segflow.segments.compiler import Compiled
 from segflow.segments.fact_models import row_values
@@ -135,7 +136,7 @@ class UserModels:
                 "to BIGINT in the model, or to VARCHAR where segflow has already ticked with such ids, so that they "
                 "stay as they are"
             )
-        if actual is None or column.kind is None or _always_fits(actual, column.kind, column.unix):
+        if actual is None or column.kind is None or always_fits(actual, column.kind, column.unix):
             return None
         value = col(column.name, "looked_at")
         text = exp.cast(value.copy(), "VARCHAR")
@@ -149,7 +150,7 @@ class UserModels:
             exp.Count(this=read).as_("read"),
             exp.Filter(this=shown, expression=exp.Where(this=unread)).as_("wrong"),
             exp.Filter(this=shown.copy(), expression=exp.Where(this=shifted)).as_("zoned")
-            if column.kind == "timestamp" and column.unix is None and _is_text(actual)
+            if column.kind == "timestamp" and column.unix is None and is_text(actual)
             else exp.null().as_("zoned"),
             times.newest(read),
         )
@@ -183,7 +184,7 @@ class UserModels:
         actual = _field_type(schema, column.name) if schema is not None else None
         if actual is None:
             return None
-        return "numbers" if _is_number(actual) else "texts" if _is_text(actual) else None
+        return "numbers" if is_number(actual) else "texts" if is_text(actual) else None
 
     def _role(self, column: Column) -> str:
         if self._places is None:
@@ -386,26 +387,3 @@ def _fields_there(kind: pa.DataType, keys: tuple[str, ...]) -> list[str] | None:
             return names
         kind = kind.field(key).type
     return None
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _always_fits(actual: pa.DataType, wanted: ValueType, unix: Unix | None) -> bool:
-    """Can every value of this type be read as `wanted`?"""
-    if unix is not None:
-        return bool(pa.types.is_null(actual))
-    if wanted == "text" or pa.types.is_null(actual):
-        return True
-    if wanted == "list_of_text":
-        return bool(pa.types.is_list(actual))
-    if wanted == "integer":
-        return bool(pa.types.is_integer(actual) or pa.types.is_boolean(actual))
-    if wanted in ("number", "boolean"):
-        return _is_number(actual) or bool(pa.types.is_boolean(actual))
-    return bool(pa.types.is_date(actual) or pa.types.is_timestamp(actual))
