@@ -11,16 +11,20 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+import sqlglot
 import yaml
 from pydantic import BaseModel
+from sqlglot import exp
 
 from segflow.errors import SpecError
-from segflow.specs.catalog import Attribute
+from segflow.specs.catalog import Attribute, TimeColumn
 from segflow.specs.conditions import CONDITION_MODELS, PROPERTY_MODELS
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.specs.spec_file import parse_spec_file
+from segflow.warehouse import words
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.engines import words as engine_words
 from tests.segments.engine import Engine
 from tests.segments.naive import World
 
@@ -97,6 +101,25 @@ def test_every_example_is_evaluated(specs: Specs, tmp_path: Path) -> None:
     assert found == {name: world.members(rule) for name, rule in rules.items()}
 
 
+UNIX_TIMES = re.findall(r"^\| `\w+: (\{.*?unix.*?\})` \| `(.*?)` \| `?(missing|[0-9TZ:.-]+)", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("said", "number", "time"), UNIX_TIMES)
+def test_times_that_are_numbers(said: str, number: str, time: str) -> None:
+    read = words.UNIX[_read(said)["unix"]][0](sqlglot.parse_one(number, dialect="duckdb"))
+    sql = engine_words().sql(exp.select(read))
+    [(found,)] = duckdb.sql(sql).fetchall()
+    assert found == (None if time == "missing" else datetime.fromisoformat(time).replace(tzinfo=None))
+
+
+def test_the_table_of_times_is_read() -> None:
+    assert len(UNIX_TIMES) == 5
+
+
+def _time(time: TimeColumn | None) -> dict[str, str]:
+    return {} if time is None else {time.column: "TIMESTAMP" if time.unix is None else "BIGINT"}
+
+
 def _tables(specs: Specs) -> dict[str, dict[str, str]]:
     """The user's models as the catalog describes them."""
     catalog = specs.catalog
@@ -105,19 +128,19 @@ def _tables(specs: Specs) -> dict[str, dict[str, str]]:
     def add(model: str, names: dict[str | None, str], attributes: dict[str, Attribute]) -> None:
         columns = tables.setdefault(model, {})
         columns.update({name: kind for name, kind in names.items() if name is not None})
-        columns.update({a.column or name: _COLUMNS[a.type] for name, a in attributes.items()})
+        columns.update({a.column or name: "BIGINT" if a.unix else _COLUMNS[a.type] for name, a in attributes.items()})
 
     contacts = catalog.contacts
-    add(contacts.model, {contacts.key: "VARCHAR", contacts.created_at: "TIMESTAMP"}, contacts.attributes)
+    add(contacts.model, {contacts.key: "VARCHAR", **_time(contacts.created_at)}, contacts.attributes)
     for source in catalog.events:
         assert source.payload is not None
-        names: dict[str | None, str] = {source.contact: "VARCHAR", source.at: "TIMESTAMP", source.name: "VARCHAR"}
+        names: dict[str | None, str] = {source.contact: "VARCHAR", **_time(source.at), source.name: "VARCHAR"}
         add(source.model, {**names, source.payload.column: "VARCHAR"}, {})
     for spec in catalog.objects.values():
-        add(spec.model, {spec.key: "VARCHAR", spec.via: "VARCHAR", spec.created_at: "TIMESTAMP"}, spec.fields)
+        add(spec.model, {spec.key: "VARCHAR", spec.via: "VARCHAR", **_time(spec.created_at)}, spec.fields)
     for label in (catalog.lists, catalog.tags):
         assert label.model is not None
-        add(label.model, {label.contact: "VARCHAR", label.name: "VARCHAR", label.added_at: "TIMESTAMP"}, {})
+        add(label.model, {label.contact: "VARCHAR", label.name: "VARCHAR", **_time(label.added_at)}, {})
     return tables
 
 

@@ -16,7 +16,7 @@ from segflow.warehouse.models import Models
 from segflow.warehouse.words import Words
 
 _MAPPING = {"model", "key", "created_at"}
-_ATTRIBUTE = {"type", "column", "written_by"}
+_ATTRIBUTE = {"type", "column", "unix", "written_by"}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from sqlglot import exp
 from segflow.segments.bounds import AS_OF
 from segflow.segments.membership_models import model_contacts
 from segflow.segments.sql import all_of, bound_call, col, id_text, named, ref, select, typed
+from segflow.segments.stored import moment
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import relation
 from segflow.warehouse.sqlfile import literal, load_query
@@ -24,7 +25,7 @@ def mark(context: TickContext) -> None:
     source = context.compiled.specs.catalog.imports
     before = warehouse.scalar(load_query(_SQL / "tick_before.sql", tick_id=tick_id))
     if source is not None and source.trigger_flows is not True and before is not None:
-        at = typed(col(source.imported_at), "timestamp")
+        at = moment(source.imported_at)
         said_yes = typed(col(str(source.trigger_flows)), "boolean") if source.trigger_flows else exp.false()
         conditions: list[exp.Expr] = [
             exp.GT(this=at, expression=literal(before)),

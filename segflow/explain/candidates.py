@@ -28,7 +28,9 @@ from segflow.segments.nodes import (
     bounds_of,
     followed,
 )
-from segflow.segments.sql import col
+from segflow.segments.sql import col, named
+from segflow.segments.stored import moment
+from segflow.specs.catalog import TimeColumn
 from segflow.zones import day_start, local_date, offsets, to_local, to_utc
 
 _TICK = timedelta(microseconds=1)
@@ -42,7 +44,7 @@ def moments_of_change(replay: Replay, nodes: Iterable[Node], as_of: datetime, zo
     found = set(updated)
     contacts = replay.catalog.contacts
     if contacts.created_at:
-        found |= _times(replay, exp.select(col(contacts.created_at)).from_(replay.rows(contacts.model)))
+        found |= _made(replay, contacts.created_at, contacts.model)
     read: dict[Source, tuple[set[Value], set[Bound]]] = {}
     for node in nodes:
         for below in node.walk():
@@ -85,18 +87,22 @@ def _seen(
         labels = catalog.lists if source.kind == "list" else catalog.tags
         if labels.model is None or labels.added_at is None:
             return updated, set()
-        return updated | _times(replay, exp.select(col(labels.added_at)).from_(replay.rows(labels.model))), set()
+        return updated | _made(replay, labels.added_at, labels.model), set()
     rows = replay.times(source_rows(source, [], sorted(values, key=repr), None, catalog))
     seen = {time for time in rows if isinstance(time, datetime)}
     if source.kind == "object":
         for _, spec in catalog.object_path(source.name):
             if spec.created_at:
-                seen |= _times(replay, exp.select(col(spec.created_at)).from_(replay.rows(spec.model)))
+                seen |= _made(replay, spec.created_at, spec.model)
     return seen, rows
 
 
 def _times(replay: Replay, query: exp.Select) -> set[datetime]:
     return {time for time in replay.times(query) if isinstance(time, datetime)}
+
+
+def _made(replay: Replay, time: TimeColumn, model: str) -> set[datetime]:
+    return _times(replay, exp.select(named(moment(time), "at")).from_(replay.rows(model)))
 
 
 def _select_all(query: exp.Query) -> exp.Select:

@@ -236,7 +236,8 @@ def _not_there(workspace: Workspace, warehouse: Warehouse, replay: Replay, as_of
     key = id_text(col(spec.key))
     rows = exp.select(key.as_("contact_id")).from_(replay.rows(spec.model))
     if warehouse.query(rows.where(exp.EQ(this=key.copy(), expression=exp.Literal.string(contact)))).num_rows:
-        return f"contact {contact} is not there yet at {as_of:%Y-%m-%d %H:%M:%S} UTC: {spec.created_at} is later"
+        made = spec.created_at.column if spec.created_at is not None else "its time"
+        return f"contact {contact} is not there yet at {as_of:%Y-%m-%d %H:%M:%S} UTC: {made} is later"
     gone = exp.select("gone_at").from_(relation("contact_state")).where(_equal("contact_id", contact))
     if (at := warehouse.scalar(gone)) is not None:
         return f"contact {contact} is gone from model {spec.model}; the tick of {at:%Y-%m-%d %H:%M} UTC missed it first"

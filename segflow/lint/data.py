@@ -17,6 +17,8 @@ from segflow.segments.membership_models import contacts_query
 from segflow.segments.nodes import Constant, Source, Value
 from segflow.segments.one_of import FEW, is_in, rows_of
 from segflow.segments.sql import col, ident, is_not_null, named, ref, select, text_literal, typed
+from segflow.segments.stored import in_payload, moment, stored
+from segflow.specs.unix_times import remedy
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
 from segflow.warehouse.base import python_rows, relation
@@ -128,6 +130,48 @@ class Data:
             attributes = found[1]
         return attributes[value.name].path(value.name)
 
+    def time_remedy(self, source: Source) -> str | None:
+        """What to write in the catalog where no row of an event has a time, because times are numbers in the data."""
+        found = self.compiled.specs.catalog.event(source.name) if source.kind == "event" else None
+        if found is None:
+            return None
+        model, at = found[0].model, found[0].at
+        number = words.number(col(at.column, "looked_at"))
+        columns = [named(exp.Count(this=moment(at, "looked_at")), "read"), named(_largest(number), "largest")]
+        rows = self._ask(select(columns, ref(model, "looked_at")), f"model {model}")
+        if not rows or rows[0]["read"] or rows[0]["largest"] is None:
+            return None
+        return remedy("timestamp", at.unix, rows[0]["largest"], f"at: {{column: {at.column}")
+
+    def number_remedy(self, source: Source, value: Value) -> str | None:
+        """What to write in the catalog for a time that is missing everywhere, because it is a number in the data."""
+        if value.type not in ("timestamp", "date"):
+            return None
+        catalog = self.compiled.specs.catalog
+        payload, where = None, None
+        if source == CONTACT:
+            model, attribute = catalog.contacts.model, catalog.contacts.attributes[value.name]
+        elif source.kind == "object":
+            spec = catalog.objects[value.owner or source.name]
+            model, attribute = spec.model, spec.fields[value.name]
+        else:
+            event = next(iter(catalog.events_named(source.name))) if source.kind == "events" else source.name
+            found = catalog.event(event)
+            assert found is not None, source
+            model, payload, attribute = found[0].model, found[0].payload, found[1][value.name]
+            if found[0].name is not None:
+                where = exp.EQ(this=col(found[0].name, "looked_at"), expression=text_literal(found[0].text(event)))
+        plain = attribute.model_copy(update={"type": "number", "unix": None})
+        number = (
+            stored(value.name, plain, "looked_at")
+            if payload is None
+            else in_payload(value.name, plain, payload, "looked_at")
+        )
+        rows = self._ask(select([named(_largest(number), "largest")], ref(model, "looked_at"), where), f"model {model}")
+        if not rows or rows[0]["largest"] is None:
+            return None
+        return remedy(value.type, attribute.unix, rows[0]["largest"], None)
+
     def words(self, source: Source) -> str:
         """A source in words, with what the data calls it."""
         text = self.compiled.specs.catalog.event_texts().get(source.name) if source.kind == "event" else None
@@ -147,9 +191,7 @@ class Data:
         times: list[tuple[datetime, str]] = []
         for model, column in sorted(places, key=str):
             if column is not None:
-                query = select(
-                    [named(exp.Min(this=typed(col(column), "timestamp")), "at")], ref(model, "rows_of_model")
-                )
+                query = select([named(exp.Min(this=moment(column)), "at")], ref(model, "rows_of_model"))
                 rows = self._ask(query, f"model {model}")
                 times += [(row["at"], model) for row in rows or [] if row["at"] is not None]
         return (min(times)[1], min(times)[0]) if times else None
@@ -198,3 +240,7 @@ class Data:
             self.skipped += [told] if told not in self.skipped else []
             return None
         return python_rows(found)
+
+
+def _largest(number: exp.Expr) -> exp.Expr:
+    return exp.Max(this=exp.Abs(this=number))

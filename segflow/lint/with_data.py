@@ -58,6 +58,7 @@ def _no_rows(report: Report, data: Data, source: Source, found: Sequence[Use]) -
         near, do = f"; the data has '{text}'", f"write {as_type(source.name, text)} in the catalog, or mend the model"
     elif 0 < len(names) <= 12:
         near = f"; the data has {', '.join(sorted(names))}"
+    do = data.time_remedy(source) or do
     for use in found:
         if isinstance(use, RowsUse):
             report.add(use.segment, "never-seen", use.loc, f"no row of {data.words(source)} was ever seen{near}", do)
@@ -71,6 +72,7 @@ def _value(report: Report, data: Data, use: ValueUse, seen: Seen) -> None:
             at = f": nothing lies at [{', '.join(path)}]" if len(path) > 1 else ""
             word = "path" if at else "column"
             what, do = f"{use.what} is always missing{at}", f"mend its {word} in the catalog, or the model"
+            do = data.number_remedy(use.source, use.value) or do
             if at and use.value.type != "list_of_text":
                 do += "; with a list on the way its type is list_of_text"
             report.add(use.segment, "always-missing", use.loc, what, do)

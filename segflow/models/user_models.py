@@ -15,13 +15,15 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.errors import RunError, WarehouseError, did_you_mean
+from segflow.models.column_types import always_fits, is_number, is_text
+from segflow.models.unix_columns import Told
 from segflow.segments.compiler import Compiled
 from segflow.segments.fact_models import row_values
 from segflow.segments.facts import column_name
 from segflow.segments.membership_models import CONTACTS
 from segflow.segments.nodes import ROW_AT, Fact, Followed, Source, Value, facts_of
 from segflow.segments.sql import col, typed
-from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.catalog import Attribute, Catalog, TimeColumn, Unix
 from segflow.specs.spec_file import SpecFile, read_spec_file
 from segflow.specs.types import ValueType
 from segflow.ticks.context import TickContext
@@ -48,6 +50,10 @@ class Column:
     """The path inside of it; the column then holds JSON or a struct."""
     is_id: bool = False
     """Does it hold the ids of contacts or objects?"""
+    unix: Unix | None = None
+    """What a timestamp is a number of."""
+    time: str | None = field(default=None, compare=False)
+    """How the catalog names the time of a row, up to `unix`."""
 
 
 class UserModels:
@@ -130,22 +136,23 @@ class UserModels:
                 "to BIGINT in the model, or to VARCHAR where segflow has already ticked with such ids, so that they "
                 "stay as they are"
             )
-        if actual is None or column.kind is None or _always_fits(actual, column.kind):
+        if actual is None or column.kind is None or always_fits(actual, column.kind, column.unix):
             return None
         value = col(column.name, "looked_at")
         text = exp.cast(value.copy(), "VARCHAR")
         given = exp.func("nullif", exp.Trim(this=text.copy()), exp.Literal.string(""))
-        read = typed(value.copy(), column.kind)
+        read = typed(value.copy(), column.kind, column.unix)
         unread = exp.and_(_is_set(given.copy()), exp.Is(this=read.copy(), expression=exp.null()))
         shifted = exp.NEQ(this=words.time_of_text(text.copy()), expression=read.copy())
-        shown = exp.Min(this=text.copy())
+        shown, times = exp.Min(this=text.copy()), Told(column.kind, column.unix, column.time)
         query = exp.select(
             exp.Count(this=given).as_("given"),
             exp.Count(this=read).as_("read"),
             exp.Filter(this=shown, expression=exp.Where(this=unread)).as_("wrong"),
             exp.Filter(this=shown.copy(), expression=exp.Where(this=shifted)).as_("zoned")
-            if column.kind == "timestamp" and _is_text(actual)
+            if column.kind == "timestamp" and column.unix is None and is_text(actual)
             else exp.null().as_("zoned"),
+            times.newest(read),
         )
         rows = exp.select(col(column.name)).from_(self._resolve(column.model)).limit(_ROWS_LOOKED_AT)
         try:
@@ -159,11 +166,9 @@ class UserModels:
                 "to TIMESTAMPTZ in the model"
             )
         if found["given"] and not found["read"]:
-            return (
-                f"{what} is to be a {column.kind}, and none of its values is one, for example {found['wrong']}: mend "
-                "the model, or the type in the catalog"
-            )
-        return None
+            return f"{what} {times.unread(column.name, rows.subquery('seen'), found['wrong'], self._warehouse)}"
+        fault = times.early(found["newest"])
+        return f"{what} {fault}" if fault else None
 
     def _schema(self, model: str) -> pa.Schema | None:
         if model not in self._schemas:
@@ -179,7 +184,7 @@ class UserModels:
         actual = _field_type(schema, column.name) if schema is not None else None
         if actual is None:
             return None
-        return "numbers" if _is_number(actual) else "texts" if _is_text(actual) else None
+        return "numbers" if is_number(actual) else "texts" if is_text(actual) else None
 
     def _role(self, column: Column) -> str:
         if self._places is None:
@@ -203,7 +208,12 @@ def attribute_column(compiled: Compiled, name: str) -> list[Column]:
 def _kept_in(model: str, name: str, attribute: Attribute, role: str, loc: tuple[str | int, ...]) -> Column:
     """The column of an attribute, property or field. Inside of a column that a path leads on in, any type will do."""
     column, *keys = attribute.path(name)
-    return Column(model, column, None if keys else attribute.type, role, loc, tuple(keys))
+    return Column(model, column, None if keys else attribute.type, role, loc, tuple(keys), unix=attribute.unix)
+
+
+def _time(model: str, time: TimeColumn, role: str, loc: tuple[str | int, ...]) -> Column:
+    how = f"{loc[-1]}: {{column: {time.column}"
+    return Column(model, time.column, "timestamp", role, loc, unix=time.unix, time=how)
 
 
 def contact_columns(compiled: Compiled) -> list[Column]:
@@ -212,7 +222,7 @@ def contact_columns(compiled: Compiled) -> list[Column]:
     columns = [Column(contacts.model, contacts.key, None, "the contacts' key", ("contacts", "key"), is_id=True)]
     if contacts.created_at:
         role = "the contacts' created_at"
-        columns.append(Column(contacts.model, contacts.created_at, "timestamp", role, ("contacts", "created_at")))
+        columns.append(_time(contacts.model, contacts.created_at, role, ("contacts", "created_at")))
     return columns
 
 
@@ -223,7 +233,7 @@ def import_columns(compiled: Compiled) -> list[Column]:
         return []
     columns = [
         Column(source.model, source.contact, None, "the contact of imports", ("imports", "contact"), is_id=True),
-        Column(source.model, source.imported_at, "timestamp", "the time of imports", ("imports", "imported_at")),
+        _time(source.model, source.imported_at, "the time of imports", ("imports", "imported_at")),
     ]
     if isinstance(source.trigger_flows, str):
         role, loc = "whether imports trigger flows", ("imports", "trigger_flows")
@@ -261,7 +271,7 @@ def _event_columns(catalog: Catalog, event: str, needed: list[Value]) -> list[Co
     of = f"of event {event}"
     columns = [
         Column(spec.model, spec.contact, None, f"the contact {of}", (*at, "contact"), is_id=True),
-        Column(spec.model, spec.at, "timestamp", f"the time {of}", (*at, "at")),
+        _time(spec.model, spec.at, f"the time {of}", (*at, "at")),
     ]
     if spec.name is not None:
         columns.append(Column(spec.model, spec.name, None, f"the name {of}", (*at, "name")))
@@ -288,9 +298,7 @@ def _object_columns(catalog: Catalog, name: str, needed: list[Value]) -> list[Co
             columns.append(Column(spec.model, spec.via, None, role, (*loc, "via"), is_id=True))
         columns.append(Column(spec.model, spec.key, None, f"the key of object {hop}", (*loc, "key"), is_id=True))
         if spec.created_at:
-            columns.append(
-                Column(spec.model, spec.created_at, "timestamp", f"created_at of object {hop}", (*loc, "created_at"))
-            )
+            columns.append(_time(spec.model, spec.created_at, f"created_at of object {hop}", (*loc, "created_at")))
     for value in needed:
         owner = value.owner or name
         spec, role = catalog.objects[owner], f"field {value.name} of object {owner}"
@@ -309,7 +317,7 @@ def _label_columns(catalog: Catalog, kind: str) -> list[Column]:
         Column(labels.model, labels.name, None, f"the name of {key}", (key, "name")),
     ]
     if labels.added_at:
-        columns.append(Column(labels.model, labels.added_at, "timestamp", f"added_at of {key}", (key, "added_at")))
+        columns.append(_time(labels.model, labels.added_at, f"added_at of {key}", (key, "added_at")))
     return columns
 
 
@@ -379,24 +387,3 @@ def _fields_there(kind: pa.DataType, keys: tuple[str, ...]) -> list[str] | None:
             return names
         kind = kind.field(key).type
     return None
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _always_fits(actual: pa.DataType, wanted: ValueType) -> bool:
-    """Can every value of this type be read as `wanted`?"""
-    if wanted == "text" or pa.types.is_null(actual):
-        return True
-    if wanted == "list_of_text":
-        return bool(pa.types.is_list(actual))
-    if wanted == "integer":
-        return bool(pa.types.is_integer(actual) or pa.types.is_boolean(actual))
-    if wanted in ("number", "boolean"):
-        return _is_number(actual) or bool(pa.types.is_boolean(actual))
-    return bool(pa.types.is_date(actual) or pa.types.is_timestamp(actual))

@@ -40,8 +40,8 @@ from segflow.segments.sql import (
     typed,
     union_all,
 )
-from segflow.segments.stored import in_payload, stored
-from segflow.specs.catalog import Attribute, Catalog, EventSource
+from segflow.segments.stored import in_payload, moment, stored
+from segflow.specs.catalog import Attribute, Catalog, EventSource, TimeColumn
 from segflow.warehouse import words
 from segflow.warehouse.names import whole
 
@@ -190,7 +190,7 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
                 named(id_text(col(source.contact)), "contact_id"),
                 named(typed(col(source.name), "text"), "name"),
                 named(exp.true(), "present"),
-                named(typed(col(source.added_at) if source.added_at else exp.null(), "timestamp"), "at"),
+                named(moment(source.added_at), "at"),
                 named(exp.Literal.number(0), "rank"),
                 named(exp.Literal.number(0), "hop"),
             )
@@ -198,7 +198,7 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
             .where(is_not_null(col(source.contact)))
         )
         if source.added_at:
-            rows = rows.where(visible(col(source.added_at)))
+            rows = rows.where(visible(moment(source.added_at)))
         changes = exp.union(rows, changes, distinct=False)
     ranked = exp.select(exp.Star(), newest(["contact_id", "name"], ["at", "rank", "hop"]).as_("newest")).from_(
         changes.subquery("changes")
@@ -220,8 +220,8 @@ def _all_event_rows(prefix: str, needed: list[Value], lower: exp.Expr | None, ca
     """The rows of several events: one scan for those that keep what is needed in the same columns of one model."""
     groups: dict[tuple[object, ...], set[str]] = {}
     for name, (source, properties) in catalog.events_named(prefix).items():
-        paths = (properties[value.name].path(value.name) for value in needed)
-        groups.setdefault((catalog.events.index(source), *paths), set()).add(name)
+        kept = ((properties[value.name].path(value.name), properties[value.name].unix) for value in needed)
+        groups.setdefault((catalog.events.index(source), *kept), set()).add(name)
     parts = [_event_rows(names, needed, lower, catalog) for names in groups.values()]
     for part in parts:
         # The models may keep ids in different types.
@@ -237,7 +237,7 @@ def _event_rows(names: set[str], needed: list[Value], lower: exp.Expr | None, ca
     found = catalog.event(min(names))
     assert found is not None, names
     source, properties = found
-    at = typed(col(source.at), "timestamp")
+    at = moment(source.at)
     conditions: list[exp.Expr] = []
     if source.name is not None:
         texts = [text_literal(text) for text in sorted(map(source.text, names))]
@@ -248,7 +248,7 @@ def _event_rows(names: set[str], needed: list[Value], lower: exp.Expr | None, ca
     conditions.append(is_not_null(col(source.contact)))
     conditions.append(exp.LTE(this=at, expression=bound_call(_AS_OF)))
     if lower is not None:
-        conditions.append(exp.GTE(this=at.copy(), expression=lower))
+        conditions += _since(source.at, None, at, lower)
     values = [named(_property(source, value.name, properties[value.name]), row_column(value)) for value in needed]
     projections = [named(col(source.contact), "contact_id"), named(at.copy(), "at"), *values]
     return select(projections, ref(source.model, "events"), all_of(conditions))
@@ -259,17 +259,25 @@ def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
 
 
 def visible(time: exp.Expr) -> exp.Expr:
-    """Is a row that was made at `time` there at `as_of`? One whose time is unknown is."""
-    instant = typed(time, "timestamp")
-    made = exp.LTE(this=instant, expression=bound_call(_AS_OF))
-    return exp.Paren(this=exp.Or(this=made, expression=is_null(instant.copy())))
+    """Is a row that was made at `time`, an instant, there at `as_of`? One whose time is unknown is."""
+    made = exp.LTE(this=time, expression=bound_call(_AS_OF))
+    return exp.Paren(this=exp.Or(this=made, expression=is_null(time.copy())))
+
+
+def _since(time: TimeColumn, table: str | None, instant: exp.Expr, lower: exp.Expr) -> list[exp.Expr]:
+    """The conditions that `instant`, what `time` stands for, is not before `lower`. Only the first of two that are
+    about a unix time reaches the scan; it lets more rows pass."""
+    conditions: list[exp.Expr] = []
+    if time.unix is not None:
+        conditions.append(words.unix_reaches(col(time.column, table), lower.copy(), words.UNIX[time.unix][1]))
+    return [*conditions, exp.GTE(this=instant.copy(), expression=lower)]
 
 
 def _object_rows(source: Source, needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
     name = source.name
     path = catalog.object_path(name)
     own = path[0][1]
-    created = typed(col(own.created_at, name) if own.created_at else exp.null(), "timestamp")
+    created = moment(own.created_at, name)
     last, top = path[-1]
     contact = col("contact_id", _CONTACT) if top.contacts_by else col(top.link, last)
     values = [
@@ -278,8 +286,10 @@ def _object_rows(source: Source, needed: list[Value], lower: exp.Expr | None, ca
         for owner in (value.owner or name,)
     ]
     conditions: list[exp.Expr] = [is_not_null(contact.copy())]
-    conditions += [visible(col(spec.created_at, hop)) for hop, spec in path if spec.created_at]
-    if lower is not None:
+    conditions += [visible(moment(spec.created_at, hop)) for hop, spec in path if spec.created_at]
+    if lower is not None and own.created_at is not None:
+        conditions += _since(own.created_at, name, created, lower)
+    elif lower is not None:
         conditions.append(exp.GTE(this=created.copy(), expression=lower))
     projections = [named(contact, "contact_id"), named(created, "at"), *values]
     query = select(projections, ref(own.model, name), all_of(conditions))

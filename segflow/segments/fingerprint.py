@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from segflow.segments.nodes import Compare, Fact, Followed, Node, Source, Sql, Value, bounds_of, describe
 from segflow.segments.normal import normal
-from segflow.specs.catalog import Attribute, Catalog, EventSource
+from segflow.specs.catalog import Attribute, Catalog, EventSource, TimeColumn
 from segflow.specs.sql_allowlist import REF_PREFIX, parse_sql
 from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.warehouse.engines import WRITTEN_IN
@@ -55,7 +55,7 @@ def _hash(parts: list[str]) -> str:
 
 def _contacts(catalog: Catalog) -> list[str]:
     contacts = catalog.contacts
-    return [_said("contacts", contacts.model, contacts.key, contacts.created_at)]
+    return [_said("contacts", contacts.model, contacts.key, _time(contacts.created_at))]
 
 
 def _named(query: exp.Expr, catalog: Catalog) -> Iterator[str]:
@@ -102,14 +102,15 @@ def _source(source: Source, catalog: Catalog) -> Iterator[str]:
             payload = (spec.payload.column, spec.payload.format) if spec.payload is not None else ()
             # Only a text of its own: to say what was so before makes no other rule.
             text = [f"is {spec.text(event)}"] if spec.text(event) != event else []
-            yield _said("event", event, spec.model, spec.contact, spec.at, spec.name, *payload, *text)
+            yield _said("event", event, spec.model, spec.contact, _time(spec.at), spec.name, *payload, *text)
     elif source.kind == "object":
         for name, hop in catalog.object_path(source.name):
-            yield _said("object", name, hop.model, hop.key, hop.belongs_to, hop.via, hop.contacts_by, hop.created_at)
+            made = _time(hop.created_at)
+            yield _said("object", name, hop.model, hop.key, hop.belongs_to, hop.via, hop.contacts_by, made)
             yield from [_attribute(hop.contacts_by, catalog)] if hop.contacts_by is not None else []
     elif source.kind in ("list", "tag"):
         labels = catalog.lists if source.kind == "list" else catalog.tags
-        yield _said(source.kind, labels.model, labels.contact, labels.name, labels.added_at)
+        yield _said(source.kind, labels.model, labels.contact, labels.name, _time(labels.added_at))
     elif source.kind == "held":
         yield _attribute(source.name, catalog)
 
@@ -124,9 +125,16 @@ def _attribute(name: str, catalog: Catalog) -> str:
     return _said("attribute", name, *_kept(name, attribute), attribute.written_by)
 
 
-def _kept(name: str, attribute: Attribute) -> tuple[str, str | list[str]]:
+def _kept(name: str, attribute: Attribute) -> tuple[str | list[str], ...]:
     path = attribute.path(name)
-    return attribute.type, path[0] if len(path) == 1 else list(path)
+    unix = [f"unix {attribute.unix}"] if attribute.unix is not None else []
+    return attribute.type, path[0] if len(path) == 1 else list(path), *unix
+
+
+def _time(time: TimeColumn | None) -> str | list[str] | None:
+    if time is None or time.unix is None:
+        return time.column if time is not None else None
+    return [time.column, f"unix {time.unix}"]
 
 
 def _said(*words: str | list[str] | None) -> str:

@@ -31,7 +31,7 @@ from segflow.segments.sql import (
     typed,
     union_all,
 )
-from segflow.segments.stored import stored
+from segflow.segments.stored import moment, stored
 from segflow.specs.catalog import Catalog, Contacts
 from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.warehouse import words
@@ -68,7 +68,7 @@ def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query
                 value = exp.Case(ifs=[exp.If(this=has, true=given.copy())], default=value)
             else:
                 value = given.copy()
-        elif spec.created_at and attribute.path(name) == (spec.created_at,) and name not in missing:
+        elif spec.created_at and attribute.path(name) == (spec.created_at.column,) and name not in missing:
             given = exp.Coalesce(this=given, expressions=[typed(col(_JOINED, "imported"), attribute.type)])
         of_model.append(named(value, name))
         of_import.append(named(given, name))
@@ -103,7 +103,7 @@ def _key(spec: Contacts) -> exp.Expr:
 
 def _exists(spec: Contacts) -> exp.Expr:
     conditions = [is_not_null(col(spec.key, "source"))]
-    conditions += [visible(col(spec.created_at, "source"))] if spec.created_at else []
+    conditions += [visible(moment(spec.created_at, "source"))] if spec.created_at else []
     return all_of(conditions)
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from segflow.segments.resolve import Resolver
-from segflow.specs.catalog import Catalog, EventSource
+from segflow.specs.catalog import Catalog, EventSource, Unix
 from segflow.specs.row_words import Word, contact_words, event_words, label_words, model_columns, object_words
 from segflow.specs.segment_tests import LabelRow, Row, SegmentTest
 from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
 from segflow.warehouse.tables import arrow_schema
+from segflow.warehouse.words import UNIX
 
 _ARROW: dict[ValueType, pa.DataType] = {
     "text": pa.string(),
@@ -26,6 +27,7 @@ _ARROW: dict[ValueType, pa.DataType] = {
     "timestamp": pa.timestamp("us"),
     "list_of_text": pa.list_(pa.string()),
 }
+_UNIX_BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class GivenRows:
@@ -111,7 +113,7 @@ class GivenRows:
             is_json = source.payload.format == "json"
             values: dict[str, Any] = {}
             for word, value in inside:
-                told = self._json(value, word.kind) if is_json else self._value(value, word.kind)
+                told = self._json(value, word) if is_json else self._of_word(value, word)
                 _put(values, (word.column or "", *word.keys), told)
             kind = self._types[source.model][source.payload.column]
             found[source.payload.column] = json.dumps(values) if is_json else _fitting(values, kind)
@@ -155,9 +157,9 @@ class GivenRows:
             word = words[name]
             if word.column is not None and not word.inside:
                 if word.keys:
-                    _put(found, (word.column, *word.keys), self._json(value, word.kind))
+                    _put(found, (word.column, *word.keys), self._json(value, word))
                 else:
-                    found[word.column] = self._value(value, word.kind)
+                    found[word.column] = self._of_word(value, word)
         return {column: json.dumps(value) if isinstance(value, dict) else value for column, value in found.items()}
 
     def _update(self, kind: str, contact: str, name: str, value: str, at: str | None) -> None:
@@ -172,8 +174,18 @@ class GivenRows:
             return constant.astimezone(UTC).replace(tzinfo=None)
         return float(constant) if kind == "number" else constant  # type: ignore[arg-type]
 
-    def _json(self, value: Any, kind: ValueType | None) -> Any:
-        return self._resolver.instant(value).isoformat() if kind == "timestamp" else value
+    def _of_word(self, value: Any, word: Word) -> Any:
+        return self._value(value, word.kind) if word.unix is None else self._number(value, word.unix)
+
+    def _json(self, value: Any, word: Word) -> Any:
+        if word.unix is not None:
+            return self._number(value, word.unix)
+        return self._resolver.instant(value).isoformat() if word.kind == "timestamp" else value
+
+    def _number(self, value: Any, unix: Unix) -> float:
+        """A time as the number that the model would have: a double has digits enough for microseconds."""
+        microseconds = (self._resolver.instant(value) - _UNIX_BEGIN) // timedelta(microseconds=1)
+        return microseconds / UNIX[unix][1]
 
     def _time(self, text: str) -> datetime:
         return self._resolver.instant(text).astimezone(UTC).replace(tzinfo=None)
@@ -186,7 +198,7 @@ def _payload_type(source: EventSource) -> pa.DataType:
     kinds: dict[tuple[str, ...], pa.DataType] = {}
     for properties in source.kinds().values():
         for name, attribute in properties.items():
-            path, kind = attribute.path(name), _ARROW[attribute.type]
+            path, kind = attribute.path(name), _ARROW["number" if attribute.unix is not None else attribute.type]
             kinds[path] = kind if kinds.get(path, kind) == kind else pa.string()
     tree: dict[str, Any] = {}
     for path, kind in sorted(kinds.items()):  # what lies inside of another comes after it

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from segflow.specs.catalog import Unix
 from segflow.specs.types import ValueType
 from segflow.warehouse import words
 from segflow.warehouse.words import MARK
@@ -98,9 +99,12 @@ def left_join(query: exp.Select, table: exp.Expr, on: exp.Expr) -> exp.Select:
     return query
 
 
-def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
-    """A value of the user's as `kind`. One that cannot be read as that is missing, as if the source had none: a single
-    wrong cell would fail the model, and with it every segment that needs it. Every value has a text."""
+def typed(expression: exp.Expr, kind: ValueType, unix: Unix | None = None) -> exp.Expr:
+    """A value of the user's as `kind`; `unix`: what a timestamp is a number of, where it is kept as one.
+
+    One that cannot be read as that is missing, as if the source had none: a single wrong cell would fail the model, and
+    with it every segment that needs it. Every value has a text.
+    """
     if isinstance(expression, exp.Null):
         return exp.Cast(this=expression, to=data_type(kind))
     if kind == "integer":
@@ -118,7 +122,7 @@ def typed(expression: exp.Expr, kind: ValueType) -> exp.Expr:
         case "text":
             return words.text(expression)
         case "timestamp":
-            return words.utc_time(expression)
+            return words.utc_time(expression) if unix is None else words.UNIX[unix][0](expression)
         case "date":
             return words.utc_day(expression)
     return words.try_cast(expression, data_type(kind))

@@ -5,13 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Discriminator, Field, PlainValidator, StringConstraints, Tag, model_validator
+from pydantic import Discriminator, Field, PlainValidator, StringConstraints, Tag, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.specs.types import ColumnName, ColumnPath, Identifier, ModelName, SpecModel, ValueType
 
 EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 """What the data calls an event: any text."""
+
+
+Unix = Literal["seconds", "milliseconds"]
+"""What a time is a number of, counted from 1970-01-01 00:00 UTC."""
+
+
+class TimeColumn(SpecModel):
+    """The column with a row's time. `at: occurred_at` is short for `at: {column: occurred_at}`."""
+
+    column: ColumnName
+    unix: Unix | None = None
+    """Given where the column holds numbers, counted from 1970-01-01 00:00 UTC: seconds or milliseconds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"column": value} if isinstance(value, str) else value
+
+    @model_serializer
+    def _as_written(self) -> str | dict[str, str]:
+        return self.column if self.unix is None else {"column": self.column, "unix": self.unix}
 
 
 class Attribute(SpecModel):
@@ -21,6 +42,8 @@ class Attribute(SpecModel):
     column: ColumnPath | None = None
     """The column (or the JSON key) that holds it, or a path like `[address, city]`: the column, and the keys that lead
     to the value in its JSON or struct; in a payload, keys alone. The attribute's own name when left out."""
+    unix: Unix | None = None
+    """Of a timestamp that the source keeps as a number, counted from 1970-01-01 00:00 UTC: seconds or milliseconds."""
     description: str | None = None
     written_by: Literal["source", "flows", "both"] = "source"
     """Contacts only. `source`: the model's column is the truth. `flows`: there is no column, `update_contact` steps
@@ -53,7 +76,7 @@ class Channels(SpecModel):
 class Contacts(SpecModel):
     model: ModelName
     key: ColumnName = "contact_id"
-    created_at: ColumnName | None = None
+    created_at: TimeColumn | None = None
     """Rows created after `as_of` are invisible."""
     time_zone: Identifier | None = None
     """The attribute that holds the contact's IANA time zone."""
@@ -111,7 +134,7 @@ class EventSource(SpecModel):
 
     model: ModelName
     contact: ColumnName = "contact_id"
-    at: ColumnName = "occurred_at"
+    at: TimeColumn = TimeColumn(column="occurred_at")
     event: Identifier | None = None
     properties: dict[Identifier, Attribute] = Field(default_factory=dict)
     name: ColumnName | None = None
@@ -171,7 +194,7 @@ class ObjectSpec(SpecModel):
     belongs_to: Identifier = "contact"
     via: ColumnName | None = None
     contacts_by: Identifier | None = None
-    created_at: ColumnName | None = None
+    created_at: TimeColumn | None = None
     fields: dict[Identifier, Attribute] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -201,7 +224,7 @@ class LabelSource(SpecModel):
     model: ModelName | None = None
     contact: ColumnName = "contact_id"
     name: ColumnName = "name"
-    added_at: ColumnName | None = None
+    added_at: TimeColumn | None = None
     names: list[str] = Field(default_factory=list)
     """The names that exist; when given, any other name in a spec is an error."""
 
@@ -221,7 +244,7 @@ class ImportSource(SpecModel):
 
     model: ModelName
     contact: ColumnName = "contact_id"
-    imported_at: ColumnName = "imported_at"
+    imported_at: TimeColumn = TimeColumn(column="imported_at")
     """When the batch was loaded: it counts for the first tick whose `as_of` is not earlier."""
     trigger_flows: Annotated[bool | str, PlainValidator(_yes_or_column, json_schema_input_type=bool | str)]
     """true or false for all batches, or the column that says it; where that is missing, it says no."""

@@ -46,6 +46,7 @@ def _contacts(say: Reporter, catalog: Catalog) -> None:
                 key=True,
             )
     _paths(say, contacts.attributes, ("contacts", "attributes"))
+    _unix(say, contacts.attributes, ("contacts", "attributes"))
     for name in contacts.attributes:
         attribute = contacts.attributes[name]
         if attribute.written_by == "flows" and attribute.column is not None:
@@ -84,10 +85,11 @@ def _events(say: Reporter, catalog: Catalog) -> None:
                 )
             seen.setdefault(name, index)
             _source_only(say, properties, (*at, *source.place(name)), "events")
+            _unix(say, properties, (*at, *source.place(name)))
             if source.payload is None or source.payload.format == "struct":
                 _paths(say, properties, (*at, *source.place(name)))
         _texts(say, source, at)
-        if source.payload is not None and source.payload.column in (source.contact, source.at, source.name):
+        if source.payload is not None and source.payload.column in (source.contact, source.at.column, source.name):
             message = f"{source.payload.column} is the contact, time or name column; properties need one of their own"
             say((*at, "payload", "column"), message)
 
@@ -97,6 +99,16 @@ def _paths(say: Reporter, attributes: dict[str, Attribute], loc: tuple[str | int
     for name, attribute in attributes.items():
         if not attribute.path(name)[0]:
             say((*loc, name, "column"), "the path begins with the name of a column, which is empty here")
+
+
+def _unix(say: Reporter, attributes: dict[str, Attribute], loc: tuple[str | int, ...]) -> None:
+    for name, attribute in attributes.items():
+        at = (*loc, name, "unix")
+        if attribute.unix is not None and attribute.type != "timestamp":
+            message = f"unix goes with type: timestamp, and the type of {name} is {attribute.type}"
+            say(at, f"{message}; change it, or remove unix", key=True)
+        elif attribute.unix is not None and attribute.written_by == "flows":
+            say(at, "flows write times as texts like 2026-01-31T09:00:00Z; remove unix", key=True)
 
 
 def _texts(say: Reporter, source: EventSource, at: tuple[str | int, ...]) -> None:
@@ -130,6 +142,7 @@ def _objects(say: Reporter, catalog: Catalog) -> None:
         loc = ("objects", name)
         _source_only(say, spec.fields, (*loc, "fields"), "objects")
         _paths(say, spec.fields, (*loc, "fields"))
+        _unix(say, spec.fields, (*loc, "fields"))
         if spec.contacts_by is not None:
             _key_attribute(say, catalog, spec.contacts_by, (*loc, "contacts_by"))
         if name == "contact":

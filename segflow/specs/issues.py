@@ -10,7 +10,7 @@ from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from segflow.errors import Issue, did_you_mean
-from segflow.specs.catalog import Attribute
+from segflow.specs.catalog import Attribute, TimeColumn
 from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS
 from segflow.specs.event_names import as_type, proposal
 from segflow.specs.flow import STEP_KEYS, Wait
@@ -270,6 +270,8 @@ def _wrong_shape(name: str, annotation: Any, given: Any) -> str:
         return f"{name} must be a duration like 3 days, not {kind_of(given)}"
     if found is Attribute:
         return f"{name} must be a type ({', '.join(get_args(ValueType))}), not {kind_of(given)}"
+    if found is TimeColumn:
+        return f"{name} must be a column, or {{column: ..., unix: seconds}} (or milliseconds), not {kind_of(given)}"
     if found is NumberTest:
         return f"{name} must be a number or bounds like {{gte: 1}}, not {kind_of(given)}"
     keys = f" with keys like {', '.join(known_keys(found)[:4])}" if found else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from segflow.specs.catalog import Attribute, Catalog, LabelSource
+from segflow.specs.catalog import Attribute, Catalog, LabelSource, TimeColumn, Unix
 from segflow.specs.types import ValueType
 
 
@@ -20,6 +20,8 @@ class Word:
     """A key inside the payload column, not a column of its own."""
     keys: tuple[str, ...] = ()
     """The path inside of the column or key, which then holds an object."""
+    unix: Unix | None = None
+    """Of a timestamp that is kept as a number."""
 
 
 def contact_words(catalog: Catalog) -> dict[str, Word]:
@@ -27,7 +29,7 @@ def contact_words(catalog: Catalog) -> dict[str, Word]:
     contacts = catalog.contacts
     words = {"contact_id": Word(contacts.key, None)}
     if contacts.created_at is not None:
-        words["created_at"] = Word(contacts.created_at, "timestamp")
+        words["created_at"] = _time(contacts.created_at)
     for name, attribute in contacts.attributes.items():
         words[name] = _word(name, attribute) if attribute.written_by != "flows" else Word(None, attribute.type)
     return words
@@ -39,7 +41,7 @@ def event_words(catalog: Catalog, event: str) -> dict[str, Word]:
     assert found is not None, event
     source, properties = found
     inside = source.payload is not None
-    words = {"contact_id": Word(source.contact, None), "at": Word(source.at, "timestamp")}
+    words = {"contact_id": Word(source.contact, None), "at": _time(source.at)}
     for name, word in _values(properties, inside=inside).items():
         if name != "event":
             words.setdefault(name, word)
@@ -52,7 +54,7 @@ def object_words(catalog: Catalog, name: str) -> dict[str, Word]:
     spec = catalog.objects[name]
     words = {spec.key: Word(spec.key, None)}
     if spec.created_at is not None:
-        words["created_at"] = Word(spec.created_at, "timestamp")
+        words["created_at"] = _time(spec.created_at)
     words |= _values(spec.fields)
     if spec.via is not None:
         words[link_word(catalog, name)] = Word(spec.via, None)
@@ -69,17 +71,18 @@ def label_words(source: LabelSource) -> dict[str, Word]:
     """What a row of a list or tag says. Without a model, flows are what it was written by."""
     words = {"contact_id": Word(source.contact, None), "name": Word(source.name, "text")}
     if source.added_at is not None:
-        words["added_at"] = Word(source.added_at, "timestamp")
+        words["added_at"] = _time(source.added_at)
     return words
 
 
 def model_columns(catalog: Catalog) -> dict[str, dict[str, ValueType | None]]:
     """The columns that the catalog names, by model: column -> type; None for a key. A column that it gives several
-    types holds texts. A payload column, and one in which a path leads on, has type text."""
+    types holds texts. A payload column, and one in which a path leads on, has type text; one of unix times holds
+    numbers."""
     named: list[tuple[str, str, ValueType | None]] = []
 
     def add(model: str, words: Iterable[Word]) -> None:
-        of_columns = [(word.column, "text" if word.keys else word.kind) for word in words if not word.inside]
+        of_columns = [(word.column, _kind(word)) for word in words if not word.inside]
         named.extend((model, column, kind) for column, kind in of_columns if column is not None)
 
     add(catalog.contacts.model, contact_words(catalog).values())
@@ -104,6 +107,14 @@ def _values(attributes: Mapping[str, Attribute], *, inside: bool = False) -> dic
     return {name: _word(name, attribute, inside=inside) for name, attribute in attributes.items()}
 
 
+def _kind(word: Word) -> ValueType | None:
+    return "text" if word.keys else "number" if word.unix is not None else word.kind
+
+
+def _time(time: TimeColumn) -> Word:
+    return Word(time.column, "timestamp", unix=time.unix)
+
+
 def _word(name: str, attribute: Attribute, *, inside: bool = False) -> Word:
     column, *keys = attribute.path(name)
-    return Word(column, attribute.type, inside, tuple(keys))
+    return Word(column, attribute.type, inside, tuple(keys), attribute.unix)

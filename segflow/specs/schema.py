@@ -51,6 +51,7 @@ _FILES: dict[str, tuple[type[BaseModel], str, str]] = {
 }
 _SHORT_FORMS: dict[str, dict[str, Any]] = {
     "Attribute": {"enum": list(get_args(ValueType))},
+    "TimeColumn": {"type": "string", "minLength": 1, "maxLength": 255},
     "NumberTest": {"type": "number"},
     "Wait": {"type": "string", "pattern": DURATION_PATTERN},
 }

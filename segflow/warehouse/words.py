@@ -70,6 +70,12 @@ class Words(ABC):
     @abstractmethod
     def utc_day(self, value: exp.Expr) -> exp.Expr: ...
     @abstractmethod
+    def unix_seconds(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def unix_milliseconds(self, value: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
+    def unix_reaches(self, value: exp.Expr, time: exp.Expr, microseconds: exp.Expr) -> exp.Expr: ...
+    @abstractmethod
     def time_of_text(self, text: exp.Expr) -> exp.Expr: ...
     @abstractmethod
     def later(self, time: exp.Expr, seconds: exp.Expr) -> exp.Expr: ...
@@ -175,6 +181,23 @@ def utc_time(value: exp.Expr) -> exp.Expr:
 def utc_day(value: exp.Expr) -> exp.Expr:
     """The day that a value of any type stands for, an instant with a zone in UTC. Null for what is none."""
     return _word("utc_day", value)
+
+
+def unix_seconds(value: exp.Expr) -> exp.Expr:
+    """The time, in UTC and without zone, that a value of any type stands for as a number of seconds since 1970, to the
+    microsecond. Null for what is no number, for true and false, and outside of the years 1 to 9999."""
+    return _word("unix_seconds", value)
+
+
+def unix_milliseconds(value: exp.Expr) -> exp.Expr:
+    """As `unix_seconds`, of milliseconds."""
+    return _word("unix_milliseconds", value)
+
+
+def unix_reaches(value: exp.Expr, time: exp.Expr, microseconds: int) -> exp.Expr:
+    """A filter that reaches the scan, for what is then filtered by its time: false only for a number of so many
+    microseconds since 1970 that is earlier than `time`. True wherever that cannot be told from the number alone."""
+    return _word("unix_reaches", value, time, exp.Literal.number(microseconds))
 
 
 def time_of_text(text: exp.Expr) -> exp.Expr:
@@ -323,6 +346,20 @@ CALLED: dict[str, Callable[..., exp.Expr]] = {"row_hash": row_hash, "plain_id": 
 
 VALUES: dict[str, Callable[..., exp.Expr]] = {
     f"segflow_{word.__name__}": word
-    for word in (number, boolean, text, average, utc_time, utc_day, list_of_text, numeral)
+    for word in (
+        number,
+        boolean,
+        text,
+        average,
+        utc_time,
+        utc_day,
+        unix_seconds,
+        unix_milliseconds,
+        list_of_text,
+        numeral,
+    )
 }
 """The words that generated models call by name, as macros: their forms are long."""
+
+UNIX = {"seconds": (unix_seconds, 1_000_000), "milliseconds": (unix_milliseconds, 1_000)}
+"""What a time may be a number of: the word that reads it, and its microseconds."""

@@ -40,14 +40,18 @@ def test_the_catalog_names_columns_that_the_models_have(warehouse: Path) -> None
     catalog = Catalog.model_validate(yaml.safe_load((ROOT / "segment_specs" / "catalog.yml").read_text("utf-8")))
     contacts = catalog.contacts
     attributes = {name for name, attribute in contacts.attributes.items() if attribute.written_by != "flows"}
-    wanted = {contacts.model: {contacts.key, *attributes, contacts.created_at}}
+    assert contacts.created_at is not None
+    wanted = {contacts.model: {contacts.key, *attributes, contacts.created_at.column}}
     for source in catalog.events:
-        wanted[source.model] = {source.contact, source.at, source.name, source.payload and source.payload.column}
+        payload = source.payload and source.payload.column
+        wanted[source.model] = {source.contact, source.at.column, source.name, payload}
     for spec in catalog.objects.values():
-        wanted[spec.model] = {spec.key, *spec.fields} | ({spec.via, spec.created_at} - {None})
+        wanted[spec.model] = {spec.key, *spec.fields} | (
+            {spec.via, spec.created_at and spec.created_at.column} - {None}
+        )
     for labels in (catalog.lists, catalog.tags):
         assert labels.model is not None
-        wanted[labels.model] = {labels.contact, labels.name, labels.added_at}
+        wanted[labels.model] = {labels.contact, labels.name, labels.added_at and labels.added_at.column}
     with duckdb.connect(str(warehouse)) as connection:
         for model, columns in wanted.items():
             have = {row[0] for row in connection.execute(f"describe staging.{model}").fetchall()}

@@ -82,6 +82,19 @@ def test_batches_since_the_tick_before_that_said_no(world: World) -> None:
     world.check_replay()
 
 
+@pytest.mark.parametrize("unit", ["seconds", "milliseconds"])
+def test_the_time_of_a_batch_as_a_number(world: World, unit: str) -> None:
+    described(world, imported_at={"column": "loaded_at", "unix": unit})
+    loaded(world, ("c0", 1, 0, "false"), ("c3", 0, 0, "false"), ("c4", 1, 1, "false"))
+    scale = 1 if unit == "seconds" else 1000
+    world.run(
+        "CREATE OR REPLACE TABLE raw.imports AS SELECT * REPLACE "
+        f"(CAST(epoch(loaded_at) AS BIGINT) * {scale} AS loaded_at) FROM raw.imports"
+    )
+    causes = {line.split()[0]: line.split()[-1] for line in moved(world, 1)}
+    assert {name for name, cause in causes.items() if cause == "import"} == {"c0"}
+
+
 @pytest.mark.parametrize(("answer", "cause"), [(False, "import"), (True, "data!")])
 def test_one_answer_for_all_and_no_batch(world: World, answer: bool, cause: str) -> None:
     described(world, trigger_flows=answer, batch=None)

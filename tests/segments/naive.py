@@ -55,7 +55,7 @@ class World:
         spec = self.catalog.contacts
         found = {}
         for row in self.tables[spec.model]:
-            created = row[spec.created_at] if spec.created_at else None
+            created = row[spec.created_at.column] if spec.created_at else None
             if row[spec.key] is None or (created is not None and _aware(created) > self.as_of):
                 continue
             contact = str(row[spec.key])
@@ -195,7 +195,7 @@ class World:
         for row in self.tables[source.model] if source.model else []:
             if str(row[source.contact]) != contact or row[source.name] != name:
                 continue
-            added = _aware(row[source.added_at]) if source.added_at else None
+            added = _aware(row[source.added_at.column]) if source.added_at else None
             if added is None or added <= self.as_of:
                 changes.append((added or long_ago, 0, 0, True))
         for update in self._updates(kind, contact):
@@ -220,13 +220,13 @@ class World:
         assert found is not None
         source, properties = found
         for row in self.tables[source.model]:
-            if row[source.contact] is None or str(row[source.contact]) != contact or row[source.at] is None:
+            if row[source.contact] is None or str(row[source.contact]) != contact or row[source.at.column] is None:
                 continue
             if (source.name is not None and row[source.name] != source.text(name)) or _aware(
-                row[source.at]
+                row[source.at.column]
             ) > self.as_of:
                 continue
-            yield _aware(row[source.at]), {p: _property(source, p, a, row) for p, a in properties.items()}
+            yield _aware(row[source.at.column]), {p: _property(source, p, a, row) for p, a in properties.items()}
 
     def object_rows(self, name: str, contact: str) -> Iterable[tuple[datetime | None, Row]]:
         path = self.catalog.object_path(name)
@@ -246,11 +246,11 @@ class World:
                     continue
             elif str(owners[-1][top.via]) != contact:
                 continue
-            times = [r[s.created_at] for r, (_, s) in zip(owners, path, strict=True) if s.created_at]
+            times = [r[s.created_at.column] for r, (_, s) in zip(owners, path, strict=True) if s.created_at]
             if any(time is not None and _aware(time) > self.as_of for time in times):
                 continue
             own = path[0][1]
-            at = _aware(row[own.created_at]) if own.created_at else None
+            at = _aware(row[own.created_at.column]) if own.created_at else None
             values = {name: _kept(row, name, field) for name, field in own.fields.items()}
             for (owner, above), found in zip(path[1:], owners[1:], strict=True):
                 values |= {f"{owner}.{n}": _kept(found, n, field) for n, field in above.fields.items()}

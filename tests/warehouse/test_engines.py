@@ -116,6 +116,10 @@ def number(value: float) -> exp.Expr:
     return exp.cast(exp.Literal.string(str(value)), "DOUBLE")
 
 
+def integer(value: int) -> exp.Expr:
+    return exp.cast(exp.Literal.string(str(value)), "BIGINT")
+
+
 def time(value: str) -> exp.Expr:
     return exp.cast(exp.Literal.string(value), "TIMESTAMP")
 
@@ -189,6 +193,61 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "utc_day of a time": (w.utc_day(time("2026-01-31 23:30:00")), date(2026, 1, 31)),
     "utc_day of a text": (w.utc_day(text(" 2026-01-31 ")), date(2026, 1, 31)),
     "utc_day of another": (w.utc_day(text("today")), None),
+    "unix_seconds": (w.unix_seconds(integer(1_769_860_800)), datetime(2026, 1, 31, 12)),
+    "unix_seconds before 1970": (w.unix_seconds(integer(-1)), datetime(1969, 12, 31, 23, 59, 59)),
+    "unix_seconds of a short integer": (w.unix_seconds(exp.cast(text("86400"), "INTEGER")), datetime(1970, 1, 2)),
+    "unix_seconds: the first": (w.unix_seconds(integer(-62_135_596_800)), datetime(1, 1, 1)),
+    "unix_seconds: before the first": (w.unix_seconds(integer(-62_135_596_801)), None),
+    "unix_seconds: the last": (w.unix_seconds(integer(253_402_300_799)), datetime(9999, 12, 31, 23, 59, 59)),
+    "unix_seconds: after the last": (w.unix_seconds(integer(253_402_300_800)), None),
+    "unix_seconds beyond all bounds": (w.unix_seconds(integer(2**63 - 1)), None),
+    "unix_seconds of a longer integer": (w.unix_seconds(exp.cast(text("9" * 38), "HUGEINT")), None),
+    "unix_seconds of a double": (
+        w.unix_seconds(number(1769860800.123457)),
+        datetime(2026, 1, 31, 12, 0, 0, 123_457),
+    ),
+    "unix_seconds of a decimal": (
+        w.unix_seconds(exp.cast(text("1769860800.1234569"), "DECIMAL(20, 7)")),
+        datetime(2026, 1, 31, 12, 0, 0, 123_457),
+    ),
+    "unix_seconds of a decimal before 1970": (
+        w.unix_seconds(exp.cast(text("-0.0000011"), "DECIMAL(20, 7)")),
+        datetime(1969, 12, 31, 23, 59, 59, 999_999),
+    ),
+    "unix_seconds: the last of decimals": (
+        w.unix_seconds(text("253402300799.999999")),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999),
+    ),
+    "unix_seconds: after the last of decimals": (w.unix_seconds(text("253402300800")), None),
+    "unix_seconds of a text": (w.unix_seconds(text(" 1769860800 ")), datetime(2026, 1, 31, 12)),
+    "unix_seconds of an exponent": (w.unix_seconds(text("1.7698608e9")), datetime(2026, 1, 31, 12)),
+    "unix_seconds of a large double": (w.unix_seconds(number(1e300)), None),
+    "unix_seconds of nan": (w.unix_seconds(number(float("nan"))), None),
+    "unix_seconds of infinity": (w.unix_seconds(number(float("-inf"))), None),
+    "unix_seconds of a word": (w.unix_seconds(text("noon")), None),
+    "unix_seconds of a time": (w.unix_seconds(time("2026-01-31 12:00:00")), None),
+    "unix_seconds of the text of a time": (w.unix_seconds(text("2026-01-31T12:00:00Z")), None),
+    "unix_seconds of a boolean": (w.unix_seconds(exp.true()), None),
+    "unix_seconds of null": (w.unix_seconds(text(None)), None),
+    "unix_milliseconds": (w.unix_milliseconds(integer(1_769_860_800_001)), datetime(2026, 1, 31, 12, 0, 0, 1_000)),
+    "unix_milliseconds before 1970": (w.unix_milliseconds(integer(-1)), datetime(1969, 12, 31, 23, 59, 59, 999_000)),
+    "unix_milliseconds: before the first": (w.unix_milliseconds(integer(-62_135_596_800_001)), None),
+    "unix_milliseconds: the last": (
+        w.unix_milliseconds(integer(253_402_300_799_999)),
+        datetime(9999, 12, 31, 23, 59, 59, 999_000),
+    ),
+    "unix_milliseconds: after the last": (w.unix_milliseconds(integer(253_402_300_800_000)), None),
+    "unix_milliseconds of a fraction": (
+        w.unix_milliseconds(text("1769860800000.25")),
+        datetime(2026, 1, 31, 12, 0, 0, 250),
+    ),
+    "unix_milliseconds of nan": (w.unix_milliseconds(number(float("nan"))), None),
+    "unix_reaches": (w.unix_reaches(integer(1_769_860_800_000), time("2026-01-31 12:00:00"), 1_000), True),
+    "unix_reaches not": (w.unix_reaches(integer(1_769_860_799), time("2026-01-31 12:00:00"), 1_000_000), False),
+    "unix_reaches before 1970": (w.unix_reaches(integer(-1), time("1969-12-31 23:59:58.5"), 1_000_000), True),
+    "unix_reaches not, before 1970": (w.unix_reaches(integer(-3), time("1969-12-31 23:59:58"), 1_000_000), False),
+    "unix_reaches of a text": (w.unix_reaches(text("0"), time("2026-01-31 12:00:00"), 1_000), True),
+    "unix_reaches of a time": (w.unix_reaches(time("2000-01-01"), time("2026-01-31 12:00:00"), 1_000), True),
     "time_of_text": (w.time_of_text(text("2026-01-31T12:00:00+02:00")), datetime(2026, 1, 31, 10)),
     "time_of_text, Z": (w.time_of_text(text("2026-01-31T12:00:00.5Z")), datetime(2026, 1, 31, 12, 0, 0, 500_000)),
     "time_of_text, a short offset": (w.time_of_text(text("2026-01-31 12:00:00-03")), datetime(2026, 1, 31, 15)),

@@ -252,6 +252,50 @@ CASE TYPEOF({{ value }}) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST({{ value 
 CASE TYPEOF({{ value }}) WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(TRY_CAST({{ value }} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS DATE) ELSE TRY_CAST({{ value }} AS DATE) END
 {%- endmacro -%}
 
+{#- The time, in UTC and without zone, that a value of any type stands for as a number of seconds since 1970, to the microsecond. Null for what is no number, for true and false, and outside of the years 1 to 9999. -#}
+{%- macro segflow_unix_seconds(value) -%}
+MAKE_TIMESTAMP(
+    CASE
+        WHEN TYPEOF((
+            {{ value }}
+        )) IN ('INTEGER', 'UINTEGER', 'BIGINT', 'UBIGINT', 'HUGEINT')
+        THEN CASE
+            WHEN TRY_CAST((
+                {{ value }}
+            ) AS BIGINT) BETWEEN -62135596800000000 // 1000000 AND 253402300799999999 // 1000000
+            THEN TRY_CAST((
+                {{ value }}
+            ) AS BIGINT)
+        END * 1000000
+        WHEN TRY_CAST(CAST({{ value }} AS TEXT) AS DECIMAL(18, 6)) >= -62135596800000000 // 1000000
+        AND TRY_CAST(CAST({{ value }} AS TEXT) AS DECIMAL(18, 6)) < 253402300800000000 // 1000000
+        THEN CAST(CAST(TRY_CAST(CAST({{ value }} AS TEXT) AS DECIMAL(18, 6)) AS DECIMAL(38, 6)) * 1000000 AS BIGINT)
+    END
+)
+{%- endmacro -%}
+
+{#- As `unix_seconds`, of milliseconds. -#}
+{%- macro segflow_unix_milliseconds(value) -%}
+MAKE_TIMESTAMP(
+    CASE
+        WHEN TYPEOF((
+            {{ value }}
+        )) IN ('INTEGER', 'UINTEGER', 'BIGINT', 'UBIGINT', 'HUGEINT')
+        THEN CASE
+            WHEN TRY_CAST((
+                {{ value }}
+            ) AS BIGINT) BETWEEN -62135596800000000 // 1000 AND 253402300799999999 // 1000
+            THEN TRY_CAST((
+                {{ value }}
+            ) AS BIGINT)
+        END * 1000
+        WHEN TRY_CAST(CAST({{ value }} AS TEXT) AS DECIMAL(18, 3)) >= -62135596800000000 // 1000
+        AND TRY_CAST(CAST({{ value }} AS TEXT) AS DECIMAL(18, 3)) < 253402300800000000 // 1000
+        THEN CAST(CAST(TRY_CAST(CAST({{ value }} AS TEXT) AS DECIMAL(18, 3)) AS DECIMAL(38, 6)) * 1000 AS BIGINT)
+    END
+)
+{%- endmacro -%}
+
 {#- A list of texts from a list, or from the text of a JSON array; its nulls are left out, and numbers are written as briefly as they can be. Null for any other. -#}
 {%- macro segflow_list_of_text(value) -%}
 LIST_FILTER(

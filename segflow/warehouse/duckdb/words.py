@@ -55,6 +55,16 @@ class DuckDBWords(Words):
         case = exp.Case(this=exp.func("typeof", value.copy()), ifs=ifs, default=other)
         return exp.Var(this=case.sql(dialect=self.dialect))
 
+    def unix_seconds(self, value: exp.Expr) -> exp.Expr:
+        return values.unix_time(value, 1_000_000)
+
+    def unix_milliseconds(self, value: exp.Expr) -> exp.Expr:
+        return values.unix_time(value, 1_000)
+
+    def unix_reaches(self, value: exp.Expr, time: exp.Expr, microseconds: exp.Expr) -> exp.Expr:
+        # On one line: it is beside the point of a generated model.
+        return exp.Var(this=values.unix_reaches(value, time, microseconds).sql(dialect=self.dialect))
+
     def time_of_text(self, text: exp.Expr) -> exp.Expr:
         # A cast to a timestamp without zone ignores the offset that a text names, one to a timestamp with zone takes
         # the session's where it names none.

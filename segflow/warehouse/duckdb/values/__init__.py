@@ -34,6 +34,21 @@ def text(value: exp.Expr) -> exp.Expr:
     return _form("text", value=value)
 
 
+def unix_time(value: exp.Expr, microseconds: int) -> exp.Expr:
+    """`value`, a number of so many microseconds since 1970, as TIMESTAMP."""
+    # A double by its shortest text. With 18 digits, of which those after the point are microseconds, all times of the
+    # calendar have room, and DuckDB reads no text as a longer decimal as fast.
+    size = [exp.DataTypeParam(this=exp.Literal.number(digits)) for digits in (18, len(str(microseconds)) - 1)]
+    decimal = exp.DataType(this=exp.DataType.Type.DECIMAL, expressions=size, nested=False)
+    read = exp.TryCast(this=_cast(value, "VARCHAR"), to=decimal)
+    return _form("unix_time", value=value, unit=exp.Literal.number(microseconds), number=read)
+
+
+def unix_reaches(value: exp.Expr, time: exp.Expr, microseconds: exp.Expr) -> exp.Expr:
+    """False only where `value`, a number of so many microseconds since 1970, is earlier than `time`."""
+    return _form("unix_reaches", value=value, time=time, unit=microseconds)
+
+
 def numeral(part: exp.Expr, text: exp.Expr) -> exp.Expr:
     """`text` of a part of a JSON document, a number as `text()` writes it."""
     brief = _form("text", value=_try_cast(text, "DOUBLE"))
