@@ -137,10 +137,12 @@ CASE
     WHEN TYPEOF((
         {{ value }}
     )) = 'VARCHAR'
-    THEN TRY_CAST(TRIM(CAST((
-        {{ value }}
-    ) AS TEXT), ' 	
-') AS BOOLEAN)
+    THEN TRY_CAST(TRIM(
+        CAST((
+            {{ value }}
+        ) AS TEXT),
+        CONCAT(' ', CHR(9), CHR(10), CHR(11), CHR(12), CHR(13))
+    ) AS BOOLEAN)
     ELSE TRY_CAST((
         {{ value }}
     ) AS BOOLEAN)

@@ -9,7 +9,6 @@ import sqlglot
 from sqlglot import exp
 
 _FOLDER = Path(__file__).parent
-_BLANKS = " \t\n\v\f\r"
 
 
 def number(value: exp.Expr) -> exp.Expr:
@@ -26,7 +25,7 @@ def number(value: exp.Expr) -> exp.Expr:
 
 def boolean(value: exp.Expr) -> exp.Expr:
     """`value` as BOOLEAN."""
-    return _form("boolean", value=value, blanks=exp.Literal.string(_BLANKS))
+    return _form("boolean", value=value)
 
 
 def text(value: exp.Expr) -> exp.Expr:
