@@ -16,6 +16,9 @@ _ALL_DIGITS = Context(prec=100)
 """The usual context rounds to 28 digits, which is less than the warehouse keeps."""
 
 
+_FINEST = Decimal(1).scaleb(-PLACES)
+
+
 class Number(Decimal):
     """A decimal number that is shown as people write it (`0.8`, `0.0000001`) and reckons with floats, each of which
     counts as its shortest text, so that `{{ contact.balance * 1.19 }}` is what a calculator says."""
@@ -64,8 +67,9 @@ def plain_text(value: Decimal | float) -> str:
 
 
 def shown(value: Decimal) -> int | Number:
-    """What a decimal of the warehouse is in Python: an int when it is whole, which is what most numbers are."""
-    exact = plain(value)
+    """What a decimal of the warehouse is in Python: an int when it is whole, which is what most numbers are. An average
+    has one place more in the warehouse, which is a sign and no digit, and is rounded away."""
+    exact = plain(_ALL_DIGITS.quantize(value, _FINEST))
     return int(exact) if exact == exact.to_integral_value() else Number(exact)
 
 

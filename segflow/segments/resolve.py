@@ -8,12 +8,12 @@ so a lookup that fails here is a bug and raises KeyError.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from segflow.durations import Duration
-from segflow.segments.bounds import AS_OF, Bound, BoundKind, Unit, WeekDay, day_bounds, week_unit
+from segflow.segments.bounds import Bound, WeekDay
+from segflow.segments.days import Days
 from segflow.segments.nodes import (
     ROW_AT,
     TRUE,
@@ -41,10 +41,10 @@ from segflow.segments.nodes import (
 )
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
-from segflow.specs.calendar import DAYS, Near, Period
+from segflow.specs.calendar import DAYS, Near
 from segflow.specs.catalog import Attribute, Catalog
 from segflow.specs.sql_expression import column_names, parse_expression
-from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
+from segflow.specs.types import NUMBERS, ValueType, parse_date
 from segflow.specs.windows import ENROLLMENT, LAST_TICK
 from segflow.warehouse.engines import WRITTEN_IN
 
@@ -61,7 +61,7 @@ class Resolver:
 
     def __init__(self, catalog: Catalog, zone: ZoneInfo, week_starts: WeekDay = "monday") -> None:
         self.catalog, self.zone = catalog, zone
-        self._week = week_unit(week_starts)
+        self.days = Days(zone, week_starts)
 
     def condition(self, spec: Any) -> Node:
         """The tree of any condition model of `specs.conditions`."""
@@ -149,11 +149,11 @@ class Resolver:
             low, high = (self.constant(value, kind) for value in operand)
             return And((compare("gte", low), compare("lte", high)))
         if name == "within":
-            return And(tuple(self._period(subject, kind, operand)))
+            return And(tuple(self.days.period(subject, kind, operand)))
         if name in ("before", "after", "on"):
-            return self._calendar(subject, kind, name, operand)
+            return self.days.around(subject, kind, name, operand)
         if name in ("within_last", "within_next"):
-            return self._moving(subject, kind, operand, forward=name == "within_next")
+            return self.days.moving(subject, kind, operand, forward=name == "within_next")
         if name == "anniversary":
             span = Duration.parse("1 day") if operand == "today" else operand.within_next
             zone = [Constant(self.zone.key, "text")] if kind == "timestamp" and self.zone.key != "UTC" else []
@@ -177,76 +177,11 @@ class Resolver:
         if kind == "date":
             return Constant(parse_date(value), kind)
         if kind == "timestamp":
-            return Constant(self.instant(value), kind)
+            return Constant(self.days.instant(value), kind)
         if kind in NUMBERS:
             whole = not isinstance(value, float) or value.is_integer()
             return Constant(int(value) if whole else float(value), kind)
         return Constant(value, kind)
-
-    def instant(self, text: str) -> datetime:
-        """An ISO time; a bare date is that day's start in the project's zone."""
-        try:
-            return day_bounds(date.fromisoformat(text), self.zone)[0]
-        except ValueError:
-            return parse_instant(text)
-
-    def _period(self, subject: Subject, kind: ValueType, period: Period) -> list[Node]:
-        """From the beginning of a part of the calendar to before its end."""
-        named, first, following = period.range()
-        unit: Unit = self._week if named == "week" else named
-        of: BoundKind = "date" if kind == "date" else "instant"
-        start, end = (Bound(of, unit=unit, number=number) for number in (first, following))
-        return [Compare(subject, "gte", (start,)), Compare(subject, "lt", (end,))]
-
-    def _day_near(self, day: str | Near) -> tuple[Bound, Bound, Bound]:
-        """A day counted from today: the date, the instant at which it begins, and that at which the next one does."""
-        if isinstance(day, Near) and day.span.months:
-            span, forward = day.span, day.ahead is not None
-            starts = (Bound("instant", span, forward, "day", number) for number in (0, 1))
-            return Bound("date", span, forward), *starts  # type: ignore[return-value]
-        if isinstance(day, Near):
-            number = day.span.seconds // 86400 * (1 if day.ahead is not None else -1)
-        else:
-            number = DAYS[day]
-        span = Duration(0, abs(number) * 86400, "")
-        date_of = Bound("date", span, forward=number > 0) if number else Bound("date")
-        return date_of, Bound("instant", unit="day", number=number), Bound("instant", unit="day", number=number + 1)
-
-    def _calendar(self, subject: Subject, kind: ValueType, name: str, text: str | Near) -> Node:
-        first: Operand
-        following: Operand
-        if isinstance(text, Near) or text in DAYS:
-            day, first, following = self._day_near(text)
-            if kind == "date":
-                turned: dict[str, Operator] = {"before": "lt", "after": "gt", "on": "eq"}
-                return Compare(subject, turned[name], (day,))
-            return self._around(subject, name, first, following)
-        if kind == "date":
-            operator: Operator = {"before": "lt", "after": "gt", "on": "eq"}[name]  # type: ignore[assignment]
-            return Compare(subject, operator, (self.constant(text, kind),))
-        try:
-            start, end = day_bounds(date.fromisoformat(text), self.zone)
-        except ValueError:
-            instant = Constant(parse_instant(text), kind)
-            operator = {"before": "lt", "after": "gt", "on": "eq"}[name]  # type: ignore[assignment]
-            return Compare(subject, operator, (instant,))
-        return self._around(subject, name, Constant(start, kind), Constant(end, kind))
-
-    @staticmethod
-    def _around(subject: Subject, name: str, first: Operand, following: Operand) -> Node:
-        """Before, after or on a day that goes from `first` to before `following`."""
-        if name == "before":
-            return Compare(subject, "lt", (first,))
-        if name == "after":
-            return Compare(subject, "gte", (following,))
-        return And((Compare(subject, "gte", (first,)), Compare(subject, "lt", (following,))))
-
-    @staticmethod
-    def _moving(subject: Subject, kind: ValueType, span: Duration, forward: bool) -> Node:
-        origin = Bound("date") if kind == "date" else AS_OF
-        shifted = Bound(origin.kind, span, forward)
-        low, high = (origin, shifted) if forward else (shifted, origin)
-        return And((Compare(subject, "gt", (low,)), Compare(subject, "lte", (high,))))
 
     def _label(self, kind: Literal["list", "tag"], name: str | None, spec: c.Label) -> Node:
         subject = Value("row", "name", "text")
@@ -344,26 +279,20 @@ class Resolver:
         if spec.not_within_last is not None:
             found.append(Compare(ROW_AT, "lte", (Bound("instant", spec.not_within_last),)))
         if spec.within is not None:
-            inside = self._period(ROW_AT, "timestamp", spec.within)
+            inside = self.days.period(ROW_AT, "timestamp", spec.within)
             # What is now ends later than any row that is seen.
             found += inside[:1] if spec.within.this is not None else inside
         found += self._since(spec.since)
         if spec.until is not None:
-            found.append(Compare(ROW_AT, "lt", (self._moment(spec.until),)))
+            found.append(Compare(ROW_AT, "lt", (self.days.moment(spec.until),)))
         return found
-
-    def _moment(self, text: str | Near) -> Operand:
-        """The instant that `since` or `until` names; of a day its beginning."""
-        if isinstance(text, Near) or text in DAYS:
-            return self._day_near(text)[1]
-        return Constant(self.instant(text), "timestamp")
 
     def _since(self, text: str | Near | None) -> list[Node]:
         anchor = self._anchor(text)
         if anchor is not None:
             # Open, unlike `since: DATE`: what lies at that tick's as_of was already seen by that tick.
             return [Compare(ROW_AT, "gt", (anchor,))]
-        return [] if text is None else [Compare(ROW_AT, "gte", (self._moment(text),))]
+        return [] if text is None else [Compare(ROW_AT, "gte", (self.days.moment(text),))]
 
     @staticmethod
     def _anchor(since: str | Near | None) -> Anchor | None:

@@ -36,7 +36,7 @@ class GivenRows:
     def __init__(self, catalog: Catalog, zone: ZoneInfo, test: SegmentTest) -> None:
         self.catalog, self.test = catalog, test
         self._resolver = Resolver(catalog, zone)
-        self.as_of = self._resolver.instant(test.as_of)
+        self.as_of = self._resolver.days.instant(test.as_of)
         self._types: dict[str, dict[str, pa.DataType | None]] = {
             model: {column: _ARROW[kind] if kind is not None else None for column, kind in columns.items()}
             for model, columns in model_columns(catalog).items()
@@ -180,15 +180,15 @@ class GivenRows:
     def _json(self, value: Any, word: Word) -> Any:
         if word.unix is not None:
             return self._number(value, word.unix)
-        return self._resolver.instant(value).isoformat() if word.kind == "timestamp" else value
+        return self._resolver.days.instant(value).isoformat() if word.kind == "timestamp" else value
 
     def _number(self, value: Any, unix: Unix) -> float:
         """A time as the number that the model would have: a double has digits enough for microseconds."""
-        microseconds = (self._resolver.instant(value) - _UNIX_BEGIN) // timedelta(microseconds=1)
+        microseconds = (self._resolver.days.instant(value) - _UNIX_BEGIN) // timedelta(microseconds=1)
         return microseconds / UNIX[unix][1]
 
     def _time(self, text: str) -> datetime:
-        return self._resolver.instant(text).astimezone(UTC).replace(tzinfo=None)
+        return self._resolver.days.instant(text).astimezone(UTC).replace(tzinfo=None)
 
 
 def _payload_type(source: EventSource) -> pa.DataType:

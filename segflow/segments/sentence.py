@@ -282,7 +282,7 @@ def fact_title(fact: Fact) -> str:
         words = "count"
     else:
         words = fact.aggregate.replace("_", " ") + (f" of {fact.measure.name}" if fact.measure is not None else "")
-    plain = where.startswith(("in the last ", "longer ago than "))
+    plain = where.startswith(("in the last ", "longer ago than ", "from ", "before "))
     return f"{noun} {words}" + ("" if where == "everyone" else f" {where}" if plain else f" where {where}")
 
 
@@ -306,6 +306,9 @@ def node_words(node: Node) -> str:
             first = node.operands[0] if node.operands else None
             if subject == ROW_AT and isinstance(first, Bound) and first.moves:
                 return f"{'in the last' if node.operator in ('gt', 'gte') else 'longer ago than'} {first.span}"
+            if subject == ROW_AT and node.operator in ("gte", "lt"):
+                words = _operand_words(first).replace("start of", "the start of")
+                return f"from {words} on" if node.operator == "gte" else f"before {words}"
             name = _value_words(subject) if isinstance(subject, Value) else fact_sentence(subject)
             if node.operator == "is_set":
                 return f"{name} is set"

@@ -56,6 +56,8 @@ def check_since(say: Reporter, text: str | Near, loc: Loc, moments: Moments) -> 
     if isinstance(text, Near):
         check_near(say, text, loc)
         return
+    if text in (*DAYS, ENROLLMENT, LAST_TICK) and text in moments.steps:
+        say(loc, f"since: {text} has a meaning of its own, and is a step of this flow, too; give the step another id")
     if text in DAYS or instant(text) is not None:
         return
     if not _WORD.fullmatch(text):

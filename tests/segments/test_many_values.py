@@ -68,7 +68,7 @@ def test_the_same_members(found: dict[str, set[str]], name: str) -> None:
     assert found[f"case_{list(CASES).index(name)}"] == CASES[name][1]
 
 
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_any_condition_means_the_same_when_its_values_are_joined(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -265,6 +265,16 @@ steps:
     ]
 
 
+@pytest.mark.parametrize("word", ["today", "yesterday", "enrollment", "last_tick"])
+def test_since_asks_for_one_thing(tmp_path: Path, word: str) -> None:
+    wait = f"steps: [{{id: {word}, wait: 1 day}}, {{id: b, wait: 1 day}}]"
+    flow = f"trigger: {{enters: tea}}\nexit_when: [{{event: purchase, since: {word}}}]\n{wait}\n"
+    assert messages(tmp_path, flows__x=flow) == [
+        f"x.yml:2:38: since: {word} has a meaning of its own, and is a step of this flow, too; give the step another id"
+    ]
+    assert messages(tmp_path, flows__x=flow.replace(f"since: {word}", "since: b")) == []
+
+
 def test_steps_that_nobody_reaches(tmp_path: Path) -> None:
     flow = """\
 trigger: {any: [{enters: tea}, {exits: tee}, {enters: tea}]}

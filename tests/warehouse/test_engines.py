@@ -449,7 +449,9 @@ def test_an_average_lies_where_its_quotient_does(warehouse: Warehouse, values: s
     numbers = [Fraction(value) for value in values.split(", ")]
     quotient = sum(numbers, Fraction(0)) / len(numbers)
     rows = parse_one(f"select unnest([{values}]::decimal(38, 12)[]) as x", dialect="duckdb")
-    found = warehouse.scalar(exp.select(w.average(exp.column("x")).as_("found")).from_(rows.subquery("r")))  # type: ignore[attr-defined]
+    average = exp.select(w.average(exp.column("x")).as_("found")).from_(rows.subquery("r"))  # type: ignore[attr-defined]
+    found = warehouse.query(average).column(0)[0].as_py()
+    assert Fraction(warehouse.scalar(average)) == Fraction(round(quotient * 10**12), 10**12)
     lower = Fraction(quotient * 10**12 // 1, 10**12)
     for bound in (lower - Fraction(1, 10**12), lower, lower + Fraction(1, 10**12)):
         assert (Fraction(found) > bound, Fraction(found) == bound) == (quotient > bound, quotient == bound)

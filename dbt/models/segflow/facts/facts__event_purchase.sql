@@ -7,7 +7,7 @@
 -- avg_amount_426a1a: avg of amount of all rows
 -- count_18186b: count of all rows
 -- count_category_ends_with_tea_category_is_ool_d5eb3c: count where (category ends with tea or category is Oolong) and in the last 3 months
--- count_category_is_gifts_at_from_2025_11_15_0_126843: count where category is Gifts and at at least 2025-11-15 00:00:00+00:00 and at under 2025-12-25 00:00:00+00:00
+-- count_category_is_gifts_at_from_2025_11_15_0_126843: count where category is Gifts and from 2025-11-15 00:00:00+00:00 on and before 2025-12-25 00:00:00+00:00
 -- count_category_is_green_tea_e12edd: count where category is Green tea
 -- count_in_14_days_a335dc: count where in the last 14 days
 -- count_in_2_days_bb9869: count where in the last 2 days

@@ -6,11 +6,11 @@
 --
 -- avg_amount_426a1a: avg of amount of all rows
 -- count_18186b: count of all rows
--- count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353: count where at at least 2026-01-01 00:00:00+00:00 and at under 2026-03-29 00:00:00+00:00
--- count_at_from_2026_01_01_09_00_00_00_00_643ba9: count where at at least 2026-01-01 09:00:00+00:00
--- count_at_from_start_of_day_14_at_under_start_e4f381: count where at at least start of day - 14 and at under start of day
--- count_at_from_start_of_day_7_at_under_start_d7078d: count where at at least start of day - 7 and at under start of day
--- count_at_from_start_of_month_600349: count where at at least start of month
+-- count_at_from_2026_01_01_00_00_00_00_00_at_u_ebb353: count where from 2026-01-01 00:00:00+00:00 on and before 2026-03-29 00:00:00+00:00
+-- count_at_from_2026_01_01_09_00_00_00_00_643ba9: count where from 2026-01-01 09:00:00+00:00 on
+-- count_at_from_start_of_day_14_at_under_start_e4f381: count where from the start of day - 14 on and before the start of day
+-- count_at_from_start_of_day_7_at_under_start_d7078d: count where from the start of day - 7 on and before the start of day
+-- count_at_from_start_of_month_600349: count where from the start of month on
 -- count_before_3_months_6a6e57: count where longer ago than 3 months
 -- count_category_contains_tea_moment_from_2026_ca24e1: count where category contains tea and moment at least 2026-01-02 00:00:00+00:00 and not (at is here) and (amount at least 10 or gift is true)
 -- count_distinct_category_94fc8d: count distinct of category of all rows

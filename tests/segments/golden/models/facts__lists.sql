@@ -5,9 +5,9 @@
 -- One row per contact that has any; the lists that conditions ask for.
 --
 -- name_is_newsletter_2b448d: name is newsletter
--- name_is_newsletter_at_from_2026_03_29_00_00_08400f: name is newsletter and at at least 2026-03-29 00:00:00+00:00
+-- name_is_newsletter_at_from_2026_03_29_00_00_08400f: name is newsletter and from 2026-03-29 00:00:00+00:00 on
 -- name_is_newsletter_in_7_days_at_to_as_of_b6ea49: name is newsletter and in the last 7 days and at at most as_of
--- name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc: name is set and at at least 2026-03-29 00:00:00+00:00 and at under 2026-03-29 23:00:00+00:00
+-- name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc: name is set and from 2026-03-29 00:00:00+00:00 on and before 2026-03-29 23:00:00+00:00
 
 WITH rows_seen AS (
     SELECT

@@ -4,7 +4,7 @@
 --
 -- One row per contact that has any; the messages that were sent.
 --
--- count_distinct_message_id_flow_is_welcome_st_ad17b1: count distinct of message_id where flow is welcome and step is hello and at at least 2022-06-30 23:00:00+00:00 and at under 2022-09-30 23:00:00+00:00
+-- count_distinct_message_id_flow_is_welcome_st_ad17b1: count distinct of message_id where flow is welcome and step is hello and from 2022-06-30 23:00:00+00:00 on and before 2022-09-30 23:00:00+00:00
 
 WITH rows_seen AS (
     SELECT
