@@ -14,19 +14,18 @@ LARGEST = 10**20
 
 _ALL_DIGITS = Context(prec=100)
 """The usual context rounds to 28 digits, which is less than the warehouse keeps."""
-
-
 _FINEST = Decimal(1).scaleb(-PLACES)
 
 
 class Number(Decimal):
-    """A decimal number that is shown as people write it (`0.8`, `0.0000001`) and reckons with floats, each of which
-    counts as its shortest text, so that `{{ contact.balance * 1.19 }}` is what a calculator says."""
+    """A decimal number that is shown as people write it (`0.8`, `0.0000001`), and reckons and compares with floats, each
+    of which counts as its shortest text, so that `{{ contact.balance * 1.19 }}` is what a calculator says."""
 
     def __str__(self) -> str:
         return format(plain(self), "f") if self.is_finite() else super().__str__()
 
     __repr__ = __str__
+    __hash__ = Decimal.__hash__
 
     def __neg__(self) -> Number:
         return Number(super().__neg__())
@@ -52,6 +51,8 @@ def _reckoning(name: str) -> Callable[[Number, Any], Any]:
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
     for _method in (f"__{_name}__", f"__r{_name}__"):
         setattr(Number, _method, _reckoning(_method))
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Number, f"__{_name}__", _reckoning(f"__{_name}__"))
 
 
 def plain(value: Decimal | float) -> Decimal:

@@ -82,6 +82,8 @@ def test_one_value_everywhere(world: World) -> None:
         ("{{ x | tojson }}", "0.8"),
         ("{{ (-x) | abs }}", "0.8"),
         ("{{ x > 0.7 }}", "True"),
+        ("{{ x == 0.8 and x >= 0.8 and 0.8 >= x and not x != 0.8 }}", "True"),
+        ("{{ x < 0.8 or 0.8 < x }}", "False"),
         ("{{ tiny }}", "0.0000001"),
         ("{{ whole }}", "100"),
     ],
