@@ -18,8 +18,8 @@ _FINEST = Decimal(1).scaleb(-PLACES)
 
 
 class Number(Decimal):
-    """A decimal number that is shown as people write it (`0.8`, `0.0000001`), and reckons and compares with floats, each
-    of which counts as its shortest text, so that `{{ contact.balance * 1.19 }}` is what a calculator says."""
+    """A decimal number that is shown as people write it (`0.8`, `0.0000001`), and reckons and compares with floats,
+    each of which counts as its shortest text, so that `{{ contact.balance * 1.19 }}` is what a calculator says."""
 
     def __str__(self) -> str:
         return format(plain(self), "f") if self.is_finite() else super().__str__()
