@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, load_query
 from segflow.warehouse.tables import TABLES
+from segflow.zones import local_date
 
 _SQL = Path(__file__).parent / "sql"
 TAKEN = (
@@ -309,8 +310,9 @@ class _Advance:
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         taken = self._query("nothing_taken")
         arrived = self._query("standing")
+        today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
         for hop in range(longest + 1):
-            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone)
+            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone, today=today)
             moving.ctes[0].set("this", arrived)
             w.stage("moving", moving)
             self._satisfied(self._query("arm_subjects"), asked)

@@ -12,6 +12,7 @@ from segflow.specs.check_steps import TEMPLATES, StepChecks
 from segflow.specs.check_values import check_span
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Loaded, Reporter
+from segflow.specs.skip_after import SkipField
 from segflow.specs.spec_file import Loc
 from segflow.specs.steps import Step, walk
 from segflow.specs.templates import check_template, template_names
@@ -71,6 +72,8 @@ class _Flow:
             check_span(self.say, self.spec.reentry.after_exit, ("reentry", "after_exit"))
         elif isinstance(self.spec.reentry, f.AfterEntry):
             check_span(self.say, self.spec.reentry.after_entry, ("reentry", "after_entry"))
+        if self.spec.window is not None:
+            self.checks.timezone(self.spec.window.timezone, ("window", "timezone"))
         for index, condition in enumerate(self.spec.exit_when):
             self.inside.check(condition, ("exit_when", index))
         first: dict[str, tuple[str | int, ...]] = {}
@@ -80,6 +83,7 @@ class _Flow:
                 self.say((*loc, "id"), f"step id {step.id} is there already, on line {line}; each step needs its own")
             first.setdefault(step.id, loc)
             step.check(self.checks, loc)
+            self._skip_after(step, (*loc, "skip_after"))
             for arm in step.arms():
                 if arm.condition is not None:
                     self.inside.check(arm.condition, (*loc, *arm.condition_at))
@@ -102,6 +106,14 @@ class _Flow:
             words = ", ".join(dict.fromkeys(one.word for one in self.spec.triggers()))
             message = f"include_members offers the members of segments that trigger with enters; here is only {words}"
             self.say(("include_members",), message, key=True)
+
+    def _skip_after(self, step: Step, loc: Loc) -> None:
+        if not isinstance(step.skip_after, SkipField):
+            return
+        if step.skip_after.attribute is not None:
+            self.checks.date_attribute(step.skip_after.attribute, (*loc, "attribute"))
+        else:
+            self.checks.trigger_field(step.skip_after.trigger or "", (*loc, "trigger"))
 
     def _reachable(self, steps: Sequence[Step], loc: Loc) -> bool:
         """Report what stands after the end of every path; True when some path gets past `steps`."""
