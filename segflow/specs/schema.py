@@ -35,7 +35,7 @@ from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_
 from segflow.specs.flow import STEP_KEYS, FlowSpec
 from segflow.specs.segment import SegmentSpec
 from segflow.specs.settings import Settings
-from segflow.specs.triggers import TRIGGER_MODELS, crossing
+from segflow.specs.triggers import TRIGGER_MODELS, broadcast, crossing, dates, level, manual
 from segflow.specs.types import SpecModel, ValueType
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -60,7 +60,7 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
     catalog, conditions, operators, flow, exports, guards, lint_rules, segment, segment_tests, sender_settings,
-    settings, triggers, crossing,
+    settings, triggers, broadcast, crossing, dates, level, manual,
 )  # fmt: skip
 """Where the models are."""
 
