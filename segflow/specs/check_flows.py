@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from segflow.errors import did_you_mean
 from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_segment
 from segflow.specs.check_steps import TEMPLATES, StepChecks
 from segflow.specs.check_values import check_span
+from segflow.specs.clock_times import CONTACT_ZONE
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.skip_after import SkipField
@@ -18,6 +20,8 @@ from segflow.specs.steps import Step, walk
 from segflow.specs.templates import check_template, template_names
 from segflow.specs.triggers import AnyTrigger, TriggerModel
 from segflow.specs.triggers.crossing import EntersTrigger
+from segflow.specs.triggers.manual import ManualTrigger
+from segflow.zones import known_zone, zone_names
 
 
 def check_flows(loaded: Loaded) -> None:
@@ -53,6 +57,17 @@ class _TriggerCheck:
 
     def segment(self, name: str, loc: Loc) -> None:
         check_segment(self.say, name, loc)
+
+    def zone(self, name: str | None, loc: Loc) -> None:
+        if name == CONTACT_ZONE:
+            if self.catalog.contacts.time_zone is None:
+                self.say(loc, "the catalog does not say which zone contacts are in: give contacts.time_zone")
+        elif name is not None and not known_zone(name):
+            near = did_you_mean(name, [CONTACT_ZONE, *zone_names()])
+            self.say(loc, f"there is no time zone {name}{near or '; write one like Europe/Berlin, or contact'}")
+
+    def unknown(self, loc: Loc, kind: str, name: str, known: Sequence[str]) -> None:
+        self.say.unknown(loc, kind, name, known)
 
 
 class _Flow:
@@ -96,6 +111,9 @@ class _Flow:
         for index, one in enumerate(self.spec.triggers()):
             loc: tuple[str | int, ...] = ("trigger", "any", index) if several else ("trigger",)
             one.check(check, loc)
+            if several and isinstance(one, ManualTrigger):
+                told = "manual: true stands alone: contacts can be enrolled by hand whatever the trigger"
+                self.say((*loc, one.word), told, key=True)
             if one in seen:
                 self.say((*loc, one.word), f"{one.told()} is given twice")
             seen.append(one)

@@ -1,0 +1,150 @@
+"""`date: birthday`: a date of the contact's own comes, or comes round."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Discriminator, GetCoreSchemaHandler, GetJsonSchemaHandler, Tag
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
+
+from segflow.durations import Duration
+from segflow.specs.clock_times import TimeOfDay, written_time
+from segflow.specs.spec_file import Loc
+from segflow.specs.triggers.base import TriggerCheck, TriggerModel
+from segflow.specs.types import Identifier, SpecModel, by_kind
+
+_OFFSET = re.compile(r"^\s*(-)?\s*(.*)$", re.DOTALL)
+_OFFSET_PATTERN = r"^\s*-?\s*\d+\s+(day|week|month|quarter|year)s?\s*$"
+
+
+class Offset:
+    """`-7 days`: before the date; `2 weeks`: after it."""
+
+    __slots__ = ("before", "span")
+
+    def __init__(self, span: Duration, before: bool) -> None:
+        self.span, self.before = span, before
+
+    @classmethod
+    def parse(cls, value: Any) -> Offset:
+        """Raises PydanticCustomError."""
+        if isinstance(value, Offset):
+            return value
+        match = _OFFSET.match(value) if isinstance(value, str) else None
+        if match is None:
+            raise PydanticCustomError("offset", "'{given}' is no offset: write it like -7 days", {"given": str(value)})
+        span = Duration.parse(match.group(2))
+        if not span.whole_days:
+            raise PydanticCustomError(
+                "offset",
+                "'{given}' is no offset: a date is moved by days, weeks, months or years; the time of the day is at:",
+                {"given": str(value)},
+            )
+        return cls(span, match.group(1) is not None)
+
+    def moved(self, day: date) -> date:
+        """The day that is due for a date. Raises OverflowError or ValueError beyond the calendar."""
+        return self.span.day_before(day) if self.before else self.span.day_after(day)
+
+    def __str__(self) -> str:
+        return f"-{self.span}" if self.before else str(self.span)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Offset) and (self.span, self.before) == (other.span, other.before)
+
+    def __hash__(self) -> int:
+        return hash((self.span, self.before))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "pattern": _OFFSET_PATTERN, "examples": ["-7 days"]}
+
+
+NO_OFFSET = Offset(Duration(0, 0, "0 days"), before=False)
+
+
+class ObjectField(SpecModel):
+    """A field of the contact's rows of an object, each of them for itself."""
+
+    object: Identifier
+    field: Identifier
+
+
+class DateTrigger(TriggerModel):
+    """Offers a contact when its date, moved by `offset`, has come to the time `at`; once for each date."""
+
+    word: ClassVar[str] = "date"
+
+    date: Annotated[
+        Annotated[Identifier, Tag("<text>")] | Annotated[ObjectField, Tag("<mapping>")],
+        Discriminator(
+            by_kind,
+            custom_error_type="date",
+            custom_error_message="date must be an attribute, or {object: subscription, field: renews_on}",
+        ),
+    ]
+    """An attribute that is a date or a timestamp, or a field of an object."""
+    offset: Offset = NO_OFFSET
+    """So long after the date; with a minus, before it."""
+    at: TimeOfDay = time()
+    timezone: str | None = None
+    """An IANA zone, or `contact` for that of each contact; default: the project's."""
+    repeat: Literal["once", "yearly"] = "once"
+    """`yearly`: also in each year after it. 29 February counts as 28 in years that have none."""
+    segment: Identifier | None = None
+    """Only its members at that time."""
+
+    def check(self, check: TriggerCheck, loc: Loc) -> None:
+        if self.segment is not None:
+            check.segment(self.segment, (*loc, "segment"))
+        check.zone(self.timezone, (*loc, "timezone"))
+        if isinstance(self.date, ObjectField):
+            self._check_field(self.date, check, (*loc, "date"))
+            return
+        attributes = check.catalog.contacts.attributes
+        if self.date not in attributes:
+            dates = [name for name, one in attributes.items() if one.type in ("date", "timestamp")]
+            check.unknown((*loc, "date"), "attribute", self.date, dates)
+        elif attributes[self.date].type not in ("date", "timestamp"):
+            check(
+                (*loc, "date"),
+                f"{self.date} is a {attributes[self.date].type}: a date trigger needs a date or timestamp",
+            )
+
+    @staticmethod
+    def _check_field(named: ObjectField, check: TriggerCheck, loc: Loc) -> None:
+        found = check.catalog.objects.get(named.object)
+        if found is None:
+            check.unknown((*loc, "object"), "object", named.object, list(check.catalog.objects))
+            return
+        if named.field not in found.fields:
+            check.unknown((*loc, "field"), "field", named.field, list(found.fields))
+        elif found.fields[named.field].type not in ("date", "timestamp"):
+            kind = found.fields[named.field].type
+            check((*loc, "field"), f"{named.field} is a {kind}: a date trigger needs a date or timestamp")
+
+    def name(self) -> str:
+        """What date it is about: `birthday`, `subscription.renews_on`."""
+        return f"{self.date.object}.{self.date.field}" if isinstance(self.date, ObjectField) else self.date
+
+    def told(self) -> str:
+        moved = "" if self.offset == NO_OFFSET else f" {self.offset}"
+        also = ", yearly" if self.repeat == "yearly" else ""
+        return f"date {self.name()}{moved} at {written_time(self.at)}{also}"
+
+    def segment_read(self) -> str | None:
+        return self.segment
+
+    def attributes_read(self) -> set[str]:
+        return set() if isinstance(self.date, ObjectField) else {self.date}
