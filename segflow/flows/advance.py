@@ -182,6 +182,7 @@ class _Advance:
         themselves, and the build did not try these."""
         w = self.warehouse
         w.stage("subjects", self._query("no_subjects"))
+        w.stage("origins", self._query("no_origins"))
         found = {}
         for flow in (row["flow"] for row in flows if row["status"] == "active"):
             keys = [f"{flow}/{place}" for place in self.compiled.conditions[flow]]
@@ -214,12 +215,16 @@ class _Advance:
                     found[flow] = f"{model.replace('facts__', '').replace('_', ' ', 1)}: {tried}"
         return found
 
-    def _satisfied(self, subjects: exp.Query, keys: list[str]) -> None:
-        """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold."""
+    def _satisfied(self, subjects: exp.Query, keys: list[str], came_by: str = "enrolled_by") -> None:
+        """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold. `came_by`: the
+        query that knows what triggered them."""
         if keys:
             self.warehouse.stage("subjects", subjects)
         # The facts of all conditions are joined: not worth it for nobody.
         someone = keys and self._count("temp.subjects")
+        if someone and self.conditions.asks_origins(keys):
+            self.warehouse.stage("came_by", self._query(came_by))
+            self.warehouse.stage("origins", self._query("origins"))
         answers = self.conditions.satisfied(keys) if someone else pa.Table.from_pylist([], schema=_ANSWERS)
         self.warehouse.stage("answers", answers)
 
@@ -253,7 +258,7 @@ class _Advance:
             if not self._count("temp.candidates"):
                 continue
             w.stage("reentry", prepare.reentry_table(self.compiled, crossed_at))
-            self._satisfied(self._query("where_subjects"), keys)
+            self._satisfied(self._query("where_subjects"), keys, "offered_by")
             w.stage("decisions", self._query("decisions"))
             w.stage("enrolled", self._query("enrolled"))
             w.stage("started", _all("started", exp.select("*").from_("temp.enrolled")))

@@ -39,8 +39,9 @@ from segflow.segments.resolve import Resolver
 from segflow.segments.sentence import event_words, fact_sentence, sentence
 from segflow.segments.simplify import simplify
 from segflow.segments.sql_segment import sql_model_text, sql_references, sql_text
+from segflow.specs.check_origins import event_properties
 from segflow.specs.conditions import Condition
-from segflow.specs.flow import BranchStep
+from segflow.specs.flow import BranchStep, NamedFlow
 from segflow.specs.project import Specs
 from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
 from segflow.specs.sql_allowlist import check_sql
@@ -143,13 +144,9 @@ class Compiled:
 def compile_project(specs: Specs) -> Compiled:
     """Run all passes. Raises SpecError when a .sql segment leaves its allowlist."""
     _check_sql_segments(specs)
-    resolver = Resolver(specs.catalog, specs.settings.zone, specs.settings.week_starts)
-
-    def tree(condition: Condition) -> Node:
-        return hoist(simplify(resolver.condition(condition)))
-
+    tree = _trees(specs)
     yaml = {s.id: tree(s.spec.where) for s in specs.segments.values() if isinstance(s.spec, SegmentSpec)}
-    conditions = {flow: _flow_conditions(specs, flow, tree) for flow in specs.flows}
+    conditions = {flow.id: _flow_conditions(specs, flow.id, _trees(specs, flow)) for flow in specs.flows.values()}
     flow_nodes = [node for found in conditions.values() for node in found.values()]
     columns = collect([*yaml.values(), *flow_nodes])
     graph = {name: references(node) for name, node in yaml.items()}
@@ -220,6 +217,13 @@ def _check_sql_segments(specs: Specs) -> None:
     ]
     if issues:
         raise SpecError(issues)
+
+
+def _trees(specs: Specs, flow: NamedFlow | None = None) -> Callable[[Condition], Node]:
+    """What makes trees of conditions; `flow`: the one that they stand in."""
+    properties = event_properties(flow.spec, specs.catalog) if flow is not None else {}
+    resolver = Resolver(specs.catalog, specs.settings.zone, specs.settings.week_starts, properties)
+    return lambda condition: hoist(simplify(resolver.condition(condition)))
 
 
 def _flow_conditions(specs: Specs, flow: str, tree: Callable[[Condition], Node]) -> dict[str, Node]:

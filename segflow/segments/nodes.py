@@ -90,9 +90,10 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Value:
-    """A column of the contact, or of the row that a fact looks at. `at` is the row's own time."""
+    """A column of the contact, or of the row that a fact looks at. `at` is the row's own time. In flows also a property
+    of the event that enrolled the contact (`trigger`), and something of the crossing or the enrollment."""
 
-    of: Literal["contact", "row"]
+    of: Literal["contact", "row", "trigger", "crossing", "enrollment"]
     name: str
     type: ValueType
     owner: str = ""

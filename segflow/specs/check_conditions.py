@@ -12,11 +12,13 @@ from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog, LabelSource
 from segflow.specs.check_messages import check_message
+from segflow.specs.check_origins import check_origin
 from segflow.specs.check_values import check_bounds, check_span, check_test
 from segflow.specs.check_windows import Moments, check_since, check_window
 from segflow.specs.event_names import no_event, no_prefix
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
+from segflow.specs.origins import CrossingCondition, EnrollmentCondition, TriggerCondition
 from segflow.specs.spec_file import Loc
 from segflow.specs.sql_expression import check_expression
 from segflow.specs.types import NUMBERS, ValueType
@@ -35,12 +37,12 @@ class ConditionChecker:
     enrollment: bool
     why: str = ""
     flow: NamedFlow | None = None
-    """The flow whose conditions these are."""
+    """The flow whose conditions these are, also where no enrollment is there yet."""
 
     @property
     def moments(self) -> Moments:
         """What `since` may name besides dates."""
-        steps = [step.id for step in self.flow.spec.walk()] if self.flow is not None else []
+        steps = [step.id for step in self.flow.spec.walk()] if self.flow is not None and self.enrollment else []
         return Moments(self.enrollment, self.why, steps)
 
     def check(self, condition: Condition, loc: Loc) -> None:
@@ -113,6 +115,8 @@ class ConditionChecker:
                 check_segment(self.say, segment, (*loc, word))
                 if not self.enrollment:
                     self.say((*loc, word), f"{word} is about an enrollment: {self.why}", key=True)
+            case TriggerCondition() | CrossingCondition() | EnrollmentCondition():
+                check_origin(self.say, self.catalog, condition, loc, self.flow, self.enrollment, self.why)
 
     def _events(
         self, condition: c.EventPrefixCondition | c.AnyEventCondition, prefix: str, name: str, at: Loc, loc: Loc

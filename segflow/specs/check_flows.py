@@ -65,7 +65,8 @@ class _Flow:
         self._include_members()
         if self.spec.where is not None:
             why = "when where is looked at there is none yet; use exit_when or a branch"
-            ConditionChecker(self.say, self.catalog, enrollment=False, why=why).check(self.spec.where, ("where",))
+            before = ConditionChecker(self.say, self.catalog, enrollment=False, why=why, flow=self.flow)
+            before.check(self.spec.where, ("where",))
         if isinstance(self.spec.reentry, f.AfterExit):
             check_span(self.say, self.spec.reentry.after_exit, ("reentry", "after_exit"))
         elif isinstance(self.spec.reentry, f.AfterEntry):

@@ -24,6 +24,7 @@ from segflow.specs import (
     guards,
     lint_rules,
     operators,
+    origins,
     segment,
     segment_tests,
     sender_settings,
@@ -57,7 +58,7 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 }
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
-    catalog, conditions, operators, flow, exports, guards, lint_rules, segment, segment_tests, sender_settings,
+    catalog, conditions, operators, flow, exports, guards, lint_rules, origins, segment, segment_tests, sender_settings,
     settings,
 )  # fmt: skip
 """Where the models are."""
