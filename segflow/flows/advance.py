@@ -21,6 +21,7 @@ from segflow.flows import prepare
 from segflow.flows.conditions import Conditions
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
+from segflow.outbox.origins import origins_query
 from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
@@ -224,7 +225,7 @@ class _Advance:
         someone = keys and self._count("temp.subjects")
         if someone and self.conditions.asks_origins(keys):
             self.warehouse.stage("came_by", self._query(came_by))
-            self.warehouse.stage("origins", self._query("origins"))
+            self.warehouse.stage("origins", origins_query())
         answers = self.conditions.satisfied(keys) if someone else pa.Table.from_pylist([], schema=_ANSWERS)
         self.warehouse.stage("answers", answers)
 

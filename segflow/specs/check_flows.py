@@ -11,12 +11,14 @@ from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label, check_segment
 from segflow.specs.check_messages import CHANNELS
+from segflow.specs.check_origins import triggered
 from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
 from segflow.specs.conditions import Enters
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.spec_file import Loc
+from segflow.specs.template_names import Triggered
 from segflow.specs.templates import check_template, check_text, read_template, template_names
 
 TEMPLATES = "flow_specs/templates"
@@ -32,9 +34,26 @@ def check_flows(loaded: Loaded) -> None:
     folder = loaded.root / TEMPLATES
     of_drafts = _templates(loaded, drafts=True) - _templates(loaded, drafts=False)
     for name in template_names(folder):
-        found = check_template(folder, name, TEMPLATES, loaded.catalog.contacts.attributes)
-        # What only drafts use may be unfinished as they are.
-        (loaded.warnings if name in of_drafts else loaded.issues).extend(found)
+        attributes = loaded.catalog.contacts.attributes
+        for known in _triggered(loaded, loaded.catalog, name):
+            found = check_template(folder, name, TEMPLATES, attributes, known)
+            # What only drafts use may be unfinished as they are.
+            issues = loaded.warnings if name in of_drafts else loaded.issues
+            issues += [issue for issue in found if issue not in issues]
+
+
+def _triggered(loaded: Loaded, catalog: Catalog, template: str) -> list[Triggered]:
+    """What can have triggered the messages of a template: of each flow that uses it, once."""
+    found: dict[tuple[object, ...], Triggered] = {}
+    for flow in loaded.flows.values():
+        contents = (getattr(step, key, None) for step in flow.spec.walk() for key in CHANNELS)
+        if any(getattr(content, "template", None) == template for content in contents):
+            one = triggered(flow, catalog, f"flow {flow.id}, which uses this template")
+            found.setdefault((one.properties, one.crossing, one.segment), one)
+    if found:
+        return list(found.values())
+    names = frozenset(name for _, properties in catalog.events_named("").values() for name in properties)
+    return [Triggered(names, flow="a flow")]
 
 
 def _templates(loaded: Loaded, *, drafts: bool) -> set[str]:
@@ -58,6 +77,7 @@ class _Flow:
     def __init__(self, say: Reporter, catalog: Catalog, flow: NamedFlow) -> None:
         self.say, self.catalog, self.flow = say, catalog, flow
         self.spec: FlowSpec = flow.spec
+        self.triggered = triggered(flow, catalog)
         self.inside = ConditionChecker(say, catalog, enrollment=True, flow=flow)
 
     def check(self) -> None:
@@ -201,7 +221,9 @@ class _Flow:
                 continue
             place = source.place((*loc, key if last is None else last))
             attributes = self.catalog.contacts.attributes
-            self.say.loaded.issues += check_text(text, self.flow.file, place, attributes, whole_lines=False)
+            self.say.loaded.issues += check_text(
+                text, self.flow.file, place, attributes, self.triggered, whole_lines=False
+            )
 
     def _update(self, values: dict[str, Any], loc: tuple[str | int, ...]) -> None:
         attributes = self.catalog.contacts.attributes

@@ -22,6 +22,7 @@ from segflow.specs.origins import (
     TriggerCondition,
 )
 from segflow.specs.spec_file import Loc
+from segflow.specs.template_names import OF_EVENT, Triggered
 
 Origin = TriggerCondition | CrossingCondition | EnrollmentCondition
 _COMPARED = ("is", "is_not", "in", "not_in")
@@ -42,6 +43,19 @@ def event_properties(spec: FlowSpec, catalog: Catalog) -> dict[str, Attribute]:
             if found.setdefault(name, attribute).type != attribute.type:
                 mixed.add(name)
     return {name: attribute for name, attribute in found.items() if name not in mixed}
+
+
+def event_names(spec: FlowSpec, catalog: Catalog) -> frozenset[str]:
+    """What some event that triggers a flow has: its properties, `name` and `at`."""
+    found = (catalog.event(event) for event in triggering_events(spec))
+    return frozenset({*OF_EVENT, *(name for one in found if one is not None for name in one[1])})
+
+
+def triggered(flow: NamedFlow, catalog: Catalog, words: str = "this flow") -> Triggered:
+    """What templates of a flow can know of its trigger. `words`: what messages call the flow."""
+    names = event_names(flow.spec, catalog) if triggering_events(flow.spec) else None
+    crossing = bool(flow.spec.edges())
+    return Triggered(names, crossing, crossing, words)
 
 
 def check_origin(

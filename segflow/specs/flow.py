@@ -237,6 +237,22 @@ def _walk(steps: list[Any]) -> Iterator[Any]:
             yield from _walk(step.branch.else_)
 
 
+def following_steps(spec: FlowSpec) -> dict[str, str | None]:
+    """The step that comes after each one; None where there is none. Of a branch it is what follows both of its arms."""
+    found: dict[str, str | None] = {}
+
+    def link(steps: list[Any], after: str | None) -> None:
+        for step in reversed(steps):
+            found[step.id] = after
+            if isinstance(step, BranchStep):
+                link(step.branch.then, after)
+                link(step.branch.else_, after)
+            after = step.id
+
+    link(spec.steps, None)
+    return found
+
+
 class NamedFlow(SpecModel):
     """A flow with the id and the place that its file gives it."""
 
