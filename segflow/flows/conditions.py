@@ -19,8 +19,8 @@ from segflow.segments.membership_models import CONTACTS, join_facts
 from segflow.segments.nodes import Anchor, Compare, Crossed, Fact, Member, Node, Value, anchors, facts_of
 from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sql import col, ident, named, ref, typed
-from segflow.segments.stored import in_payload
-from segflow.specs.catalog import Attribute, Catalog, Payload
+from segflow.segments.stored import in_json
+from segflow.specs.catalog import Catalog
 from segflow.warehouse.base import relation
 from segflow.warehouse.names import whole
 
@@ -28,8 +28,6 @@ SUBJECTS = "subjects"
 ORIGINS = "origins"
 """How the subjects came in: subject_id, trigger_data (JSON, of an event that did it), kind, segment, cause and
 entry_number of the crossing that did it."""
-PROPERTIES = "properties"
-"""Where `trigger_data` has the event's properties."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +160,7 @@ def _from_origins(node: Node) -> bool:
 
 def _value(value: Value) -> exp.Expr:
     if value.of == "trigger":
-        kept = Attribute.model_validate({"type": value.type, "column": [PROPERTIES, value.name]})
-        return in_payload(value.name, kept, Payload(column="trigger_data", format="json"), ORIGINS)
+        return in_json(col("trigger_data", ORIGINS), value.name, value.type)
     if value.of == "contact":
         return col(value.name, CONTACTS)
     return col(value.name, ORIGINS if value.of == "crossing" else SUBJECTS)

@@ -13,13 +13,12 @@ from sqlglot import exp
 
 from segflow.numbers import shown
 from segflow.specs.catalog import Catalog
+from segflow.specs.origins import AT, EVENT
 from segflow.specs.types import NUMBERS, ValueType, parse_instant
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
-EVENT, AT, ID = "@event", "@at", "@id"
-"""The keys of `trigger_data` that are no property: no property has such a name."""
 
 
 def origins_query() -> exp.Query:

@@ -13,6 +13,8 @@ CROSSING_TYPES: dict[str, ValueType] = {"cause": "text", "entry_number": "intege
 ENROLLMENT_TYPES: dict[str, ValueType] = {"visit": "integer", "enrolled_at": "timestamp"}
 CAUSES = ("data", "baseline", "definition", "import", "returned", "gone", "deleted")
 KINDS = ("enters", "exits")
+EVENT, AT = "@event", "@at"
+"""The keys of an enrollment's `trigger_data` that are no property of the event: no property has such a name."""
 ORIGIN_KEYS = ("trigger", "crossing", "enrollment")
 assert set(CROSSING_TYPES) == set(get_args(CrossingField))
 assert set(ENROLLMENT_TYPES) == set(get_args(EnrollmentField))
