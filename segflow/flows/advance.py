@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,24 @@ from segflow.flows import prepare
 from segflow.flows.conditions import Conditions
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
+from segflow.flows.triggers import Tick, Triggers, Work
 from segflow.outbox.origins import origins_query
 from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
+from segflow.segments.event_rows import all_values
 from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns
 from segflow.segments.nodes import Sql, facts_of
 from segflow.segments.predicate import predicate
 from segflow.segments.sql import col, ref
+from segflow.specs.check_origins import triggering_events
 from segflow.specs.flow import BranchStep
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, load_query
+from segflow.warehouse.tables import TABLES
 
 _SQL = Path(__file__).parent / "sql"
 _ANSWERS = pa.schema([("subject_id", pa.string()), ("condition", pa.string())])
@@ -114,9 +118,9 @@ class _Advance:
             return set()
         check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
-        prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
+        self.triggers = Triggers(Work(self.context, flows, self.keys))
+        prepare.hold(flows, {**self._unanswerable(flows), **self.triggers.faults(), **unreadable})
         w.stage("steps", prepare.step_table(self.compiled, self.as_of))
-        w.stage("edges", prepare.edge_table(self.compiled, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         w.stage("updates", prepare.update_table(self.compiled))
         self.offering = stage_offers(self.context, flows, self.keys, retriggers)
@@ -134,8 +138,10 @@ class _Advance:
         w = self.warehouse
         self.changed, self.ended = False, 0
         w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
-        w.stage("positions", exp.select("*").from_(relation("flow_positions")))
-        w.stage("waiting", exp.select("*").from_(relation("flow_waiting")))
+        # A warehouse of an earlier version has the later columns elsewhere, and rows are put below each other.
+        for staged in ("positions", "waiting"):
+            columns = TABLES[f"flow_{staged}"].columns
+            w.stage(staged, exp.select(*columns).from_(relation(f"flow_{staged}")))
         active = [row["flow"] for row in flows if row["status"] == "active"]
 
         w.stage("started", self._query("nothing_started"))
@@ -200,6 +206,7 @@ class _Advance:
     def unreadable(self) -> dict[str, str]:
         """flow -> why its conditions fail on the values that are there."""
         found: dict[str, str] = {}
+        catalog = self.compiled.specs.catalog
         for flow, named in self.compiled.conditions.items():
             for node in (below for tree in named.values() for below in tree.walk() if isinstance(below, Sql)):
                 asked = exp.select(exp.Max(this=col("contact_id", CONTACTS))).from_(ref(CONTACTS, CONTACTS))
@@ -208,13 +215,21 @@ class _Advance:
                     found[flow] = f"{self.compiled.specs.flows[flow].file}: {tried}"
             own = [fact for node in named.values() for fact in facts_of(node) if fact.per_enrollment]
             for model in sorted({fact.model for fact in own}):
-                rows = row_query([fact for fact in own if fact.model == model], self.compiled.specs.catalog)
-                largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
-                looked_at = exp.select(*largest).from_(rows.subquery("looked_at"))
-                tried = self.warehouse.attempt(self.context.fill(looked_at))
-                if isinstance(tried, str):
+                tried = self._tried(row_query([fact for fact in own if fact.model == model], catalog))
+                if tried is not None:
                     found[flow] = f"{model.replace('facts__', '').replace('_', ' ', 1)}: {tried}"
+            for event in triggering_events(self.compiled.specs.flows[flow].spec):
+                tried = self._tried(all_values(event, catalog))
+                if tried is not None:
+                    found[flow] = f"event {event}: {tried}"
         return found
+
+    def _tried(self, rows: exp.Select) -> str | None:
+        """Why rows cannot be read; all of them are."""
+        largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
+        looked_at = exp.select(*largest).from_(rows.subquery("looked_at"))
+        tried = self.warehouse.attempt(self.context.fill(looked_at))
+        return tried if isinstance(tried, str) else None
 
     def _satisfied(self, subjects: exp.Query, keys: list[str], came_by: str = "enrolled_by") -> None:
         """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold. `came_by`: the
@@ -252,13 +267,12 @@ class _Advance:
             w.stage("waiting", self._query("waiting_of_flows"))
         keys = [f"{flow}/where" for flow in active if "where" in self.compiled.conditions[flow]]
         pending = self._pending_ticks(flows)
-        for crossing_tick, crossed_at in pending:
-            last = crossing_tick == self.tick_id
-            offered = self._query("candidates", crossing_tick=crossing_tick, crossed_at=crossed_at, with_waiting=last)
-            w.stage("candidates", offered)
+        self.triggers.stage()
+        for tick in pending:
+            w.stage("candidates", self.triggers.candidates(tick))
             if not self._count("temp.candidates"):
                 continue
-            w.stage("reentry", prepare.reentry_table(self.compiled, crossed_at))
+            w.stage("reentry", prepare.reentry_table(self.compiled, tick.as_of))
             self._satisfied(self._query("where_subjects"), keys, "offered_by")
             w.stage("decisions", self._query("decisions"))
             w.stage("enrolled", self._query("enrolled"))
@@ -267,11 +281,11 @@ class _Advance:
                 self._stand(_all("positions", exp.select("*").from_("temp.enrolled")))
             w.stage("dropped", _all("dropped", self._query("dropped")))
             if self._waits():
-                w.stage("waiting", self._query("waiting", with_waiting=last))
+                w.stage("waiting", self._query("waiting", with_waiting=tick.present))
         if not self._count("temp.started"):
             return
         if len(pending) > 1:
-            w.stage("ended", _all("ended", self._query("pushed_out", from_tick=pending[0][0])))
+            w.stage("ended", _all("ended", self._query("pushed_out", from_tick=pending[0].tick_id)))
             self._keep_only_active()
         self._end_by_condition(active, only_new=True)
 
@@ -280,7 +294,7 @@ class _Advance:
         told = exp.select(exp.Count(this=exp.Star())).from_("temp.decisions").where("decision = 'wait'")
         return bool(self._count("temp.waiting") or self.warehouse.scalar(told))
 
-    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[tuple[str, datetime]]:
+    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[Tick]:
         """The ticks whose crossings some flow has not consumed yet, in order; the present one is the last."""
         oldest = min((str(row["consumed_to"]) for row in flows if row["status"] in ("active", "paused")), default=None)
         if oldest is None:
@@ -292,7 +306,10 @@ class _Advance:
             .where(exp.column("tick_id") <= exp.Literal.string(self.tick_id))
             .order_by("tick_id")
         )
-        return [(row["tick_id"], row["as_of"].replace(tzinfo=UTC)) for row in self.warehouse.rows(pending)]
+        return [
+            Tick(row["tick_id"], row["as_of"].replace(tzinfo=UTC), row["tick_id"] == self.tick_id)
+            for row in self.warehouse.rows(pending)
+        ]
 
     def _move(self, active: list[str]) -> None:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
@@ -327,11 +344,12 @@ class _Advance:
         w = self.warehouse
         starts = exp.select(
             "enrollment_id", "flow", "flow_version", "contact_id", "enrolled_at", "trigger_segment", "trigger_kind",
-            "crossing_tick",
+            "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
         if self.offering:
             w.append("flow_offers", self.tick_id, self._query("flow_offers"))
+        self.triggers.record()
         w.append("flow_enrollment_ends", self.tick_id, _all("ended", self._query("finished")))
         w.append("flow_journal", self.tick_id, _all("dropped", self._query("journal")))
         w.append("outbox", self.tick_id, self._query("outbox"))

@@ -12,7 +12,7 @@ from segflow.segments.fact_models import row_column, source_rows
 from segflow.segments.nodes import TRUE, Node, Source, Value
 from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sql import col, id_text, named, text_literal
-from segflow.specs.catalog import Catalog
+from segflow.specs.catalog import Catalog, EventSource
 from segflow.specs.origins import AT, EVENT
 from segflow.specs.types import ValueType
 from segflow.warehouse import words
@@ -21,6 +21,11 @@ SEEN = "seen"
 WATCHED = "watched"
 _ID = "event id"
 _OF_SEEN = Columns(value=lambda value: col(row_column(value), SEEN))
+
+
+def all_values(event: str, catalog: Catalog) -> exp.Select:
+    """All rows of an event with all that the catalog says of them, and its id as `event id` where it has one."""
+    return _rows(event, None, catalog)
 
 
 def triggering_rows(
@@ -32,13 +37,8 @@ def triggering_rows(
     `watchers`: FLOW/ORDINAL -> what its trigger asks of a row. `watched`: the relation with flow, ordinal, event and
     watcher (FLOW/ORDINAL) of each, and `later_than`, the moment after which its rows count.
     """
-    found = catalog.event(event)
-    assert found is not None, event
-    source, properties = found
-    values = [Value("row", name, attribute.type) for name, attribute in properties.items()]
-    rows = source_rows(Source("event", event), [TRUE], values, timestamp_literal(since), catalog)
-    if source.id is not None:
-        rows = rows.select(named(id_text(col(source.id)), _ID))
+    source, values = _described(event, catalog)
+    rows = _rows(event, timestamp_literal(since), catalog)
     contact, at = id_text(col("contact_id", SEEN)), col("at", SEEN)
     kept = [(value.name, _kept(col(row_column(value), SEEN), value.type)) for value in values]
     told = words.json_line(kept) if kept else exp.Literal.string("{}")
@@ -67,6 +67,19 @@ def triggering_rows(
         asks.set("this", col("watcher", WATCHED))
         query = query.where(asks.else_(exp.true()))
     return query
+
+
+def _described(event: str, catalog: Catalog) -> tuple[EventSource, list[Value]]:
+    found = catalog.event(event)
+    assert found is not None, event
+    source, properties = found
+    return source, [Value("row", name, attribute.type) for name, attribute in properties.items()]
+
+
+def _rows(event: str, lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
+    source, values = _described(event, catalog)
+    rows = source_rows(Source("event", event), [TRUE], values, lower, catalog)
+    return rows if source.id is None else rows.select(named(id_text(col(source.id)), _ID))
 
 
 def _kept(value: exp.Expr, kind: ValueType) -> exp.Expr:

@@ -141,6 +141,12 @@ class Resolver:
                 return self.test(Value("enrollment", name, ENROLLMENT_TYPES[name]), spec)
         raise TypeError(f"not a condition: {spec!r}")
 
+    def of_event(self, event: str, where: c.PropertyNode) -> Node:
+        """The tree of a condition on the rows of an event."""
+        found = self.catalog.event(event)
+        assert found is not None, event
+        return self._row_condition(where, found[1])
+
     def test(self, subject: Subject, spec: o.Test) -> Node:
         """One operator of `spec` applied to `subject`."""
         name, operand = spec.operator()

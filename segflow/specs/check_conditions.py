@@ -118,6 +118,14 @@ class ConditionChecker:
             case TriggerCondition() | CrossingCondition() | EnrollmentCondition():
                 check_origin(self.say, self.catalog, condition, loc, self.flow, self.enrollment, self.why)
 
+    def rows_of_event(self, event: str, where: c.PropertyNode | None, loc: Loc) -> None:
+        """Check that there is an event, at `loc`, and what is asked of its rows."""
+        found = self.catalog.event(event)
+        if found is None:
+            self.say((*loc, "event"), no_event(self.catalog, event))
+        elif where is not None:
+            self._property(where, (*loc, "where"), "event", event, found[1])
+
     def _events(
         self, condition: c.EventPrefixCondition | c.AnyEventCondition, prefix: str, name: str, at: Loc, loc: Loc
     ) -> None:
@@ -129,11 +137,7 @@ class ConditionChecker:
             self._rows(condition, loc, "event", name, self.catalog.shared_properties(prefix), timed=True)
 
     def _following(self, spec: c.Following, loc: Loc) -> None:
-        found = self.catalog.event(spec.event)
-        if found is None:
-            self.say((*loc, "event"), no_event(self.catalog, spec.event))
-        elif spec.where is not None:
-            self._property(spec.where, (*loc, "where"), "event", spec.event, found[1])
+        self.rows_of_event(spec.event, spec.where, loc)
         check_span(self.say, spec.within, (*loc, "within"))
         if spec.within.months:
             message = f"within takes an exact time like 30 days, not {spec.within}: months are not equally long"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from segflow.errors import did_you_mean
@@ -14,12 +15,14 @@ from segflow.specs.check_messages import CHANNELS
 from segflow.specs.check_origins import triggered
 from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
-from segflow.specs.conditions import Enters
+from segflow.specs.conditions import PropertyNode
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.spec_file import Loc
 from segflow.specs.template_names import Triggered
 from segflow.specs.templates import check_template, check_text, read_template, template_names
+from segflow.specs.triggers import AnyTrigger, TriggerModel
+from segflow.specs.triggers.crossing import EntersTrigger
 
 TEMPLATES = "flow_specs/templates"
 Step = Any
@@ -73,6 +76,23 @@ def walk(steps: list[Step], loc: Loc) -> Iterator[tuple[Step, tuple[str | int, .
             yield from walk(step.branch.else_, (*at, "branch", "else"))
 
 
+@dataclass(frozen=True)
+class _TriggerCheck:
+    """What `triggers.base.TriggerCheck` asks for."""
+
+    say: Reporter
+    catalog: Catalog
+
+    def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None:
+        self.say(loc, message, key=key)
+
+    def segment(self, name: str, loc: Loc) -> None:
+        check_segment(self.say, name, loc)
+
+    def event(self, name: str, where: PropertyNode | None, loc: Loc) -> None:
+        ConditionChecker(self.say, self.catalog, enrollment=False).rows_of_event(name, where, loc)
+
+
 class _Flow:
     def __init__(self, say: Reporter, catalog: Catalog, flow: NamedFlow) -> None:
         self.say, self.catalog, self.flow = say, catalog, flow
@@ -103,20 +123,21 @@ class _Flow:
         self._reachable(self.spec.steps, ("steps",))
 
     def _trigger(self) -> None:
-        several = isinstance(self.spec.trigger, f.AnyEdge)
-        seen: set[tuple[str, str]] = set()
-        for index, edge in enumerate(self.spec.edges()):
-            loc: Loc = ("trigger", "any", index) if several else ("trigger",)
-            word, segment = ("enters", edge.enters) if isinstance(edge, Enters) else ("exits", edge.exits)
-            check_segment(self.say, segment, (*loc, word))
-            if (word, segment) in seen:
-                self.say((*loc, word), f"{word} {segment} is given twice")
-            seen.add((word, segment))
+        several = isinstance(self.spec.trigger, AnyTrigger)
+        check = _TriggerCheck(self.say, self.catalog)
+        seen: list[TriggerModel] = []
+        for index, one in enumerate(self.spec.triggers()):
+            loc: tuple[str | int, ...] = ("trigger", "any", index) if several else ("trigger",)
+            one.check(check, loc)
+            if one in seen:
+                self.say((*loc, one.word), f"{one.told()} is given twice")
+            seen.append(one)
 
     def _include_members(self) -> None:
         """Whoever is outside of a segment need not have left it: only members can be taken in later."""
-        if self.spec.include_members and not any(isinstance(edge, Enters) for edge in self.spec.edges()):
-            message = "include_members offers the members of segments that trigger with enters; here is only exits"
+        if self.spec.include_members and not any(isinstance(one, EntersTrigger) for one in self.spec.triggers()):
+            words = ", ".join(dict.fromkeys(one.word for one in self.spec.triggers()))
+            message = f"include_members offers the members of segments that trigger with enters; here is only {words}"
             self.say(("include_members",), message, key=True)
 
     def _reachable(self, steps: list[Step], loc: Loc) -> bool:

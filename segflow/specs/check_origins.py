@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from segflow.errors import did_you_mean
 from segflow.specs.catalog import Attribute, Catalog
 from segflow.specs.check_values import check_test
-from segflow.specs.conditions import Enters
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Reporter
 from segflow.specs.operators import Test
@@ -23,6 +22,8 @@ from segflow.specs.origins import (
 )
 from segflow.specs.spec_file import Loc
 from segflow.specs.template_names import OF_EVENT, Triggered
+from segflow.specs.triggers.crossing import EntersTrigger, ExitsTrigger
+from segflow.specs.triggers.event import EventTrigger
 
 Origin = TriggerCondition | CrossingCondition | EnrollmentCondition
 _COMPARED = ("is", "is_not", "in", "not_in")
@@ -30,7 +31,7 @@ _COMPARED = ("is", "is_not", "in", "not_in")
 
 def triggering_events(spec: FlowSpec) -> list[str]:
     """The events that trigger a flow."""
-    return []
+    return list(dict.fromkeys(one.event for one in spec.triggers() if isinstance(one, EventTrigger)))
 
 
 def event_properties(spec: FlowSpec, catalog: Catalog) -> dict[str, Attribute]:
@@ -54,8 +55,7 @@ def event_names(spec: FlowSpec, catalog: Catalog) -> frozenset[str]:
 def triggered(flow: NamedFlow, catalog: Catalog, words: str = "this flow") -> Triggered:
     """What templates of a flow can know of its trigger. `words`: what messages call the flow."""
     names = event_names(flow.spec, catalog) if triggering_events(flow.spec) else None
-    crossing = bool(flow.spec.edges())
-    return Triggered(names, crossing, crossing, words)
+    return Triggered(names, bool(_crossed(flow.spec)), bool(flow.spec.trigger_segments()), words)
 
 
 def check_origin(
@@ -71,13 +71,13 @@ def check_origin(
         check_test(say, condition, ENROLLMENT_TYPES[asked], loc, asked, others)
     elif isinstance(condition, TriggerCondition):
         _trigger(say, catalog, condition, loc, flow.spec)
-    elif not flow.spec.edges():
+    elif not _crossed(flow.spec):
         message = "crossing is about the crossing that enrolled the contact; no segment triggers this flow"
         say((*loc, key), message, key=True)
     else:
         name = condition.crossing
         check_test(say, condition, CROSSING_TYPES[name], loc, name, others)
-        known: dict[str, Sequence[str]] = {"cause": CAUSES, "kind": KINDS, "segment": _segments(flow.spec)}
+        known: dict[str, Sequence[str]] = {"cause": CAUSES, "kind": KINDS, "segment": _crossed(flow.spec)}
         if name in known:
             _words(say, condition, loc, name, known[name])
 
@@ -100,8 +100,10 @@ def _trigger(say: Reporter, catalog: Catalog, condition: TriggerCondition, loc: 
             say.unknown(at, f"property of {which} called", name, list(properties))
 
 
-def _segments(spec: FlowSpec) -> list[str]:
-    return [edge.enters if isinstance(edge, Enters) else edge.exits for edge in spec.edges()]
+def _crossed(spec: FlowSpec) -> list[str]:
+    """The segments whose crossings trigger a flow."""
+    crossed = (one for one in spec.triggers() if isinstance(one, (EntersTrigger, ExitsTrigger)))
+    return list(dict.fromkeys(one.segment_read() for one in crossed))
 
 
 def _words(say: Reporter, condition: Test, loc: Loc, name: str, known: Sequence[str]) -> None:
@@ -113,7 +115,7 @@ def _words(say: Reporter, condition: Test, loc: Loc, name: str, known: Sequence[
     for index, value in enumerate(values):
         if isinstance(value, str) and value not in known:
             at = (*loc, operator, index) if isinstance(operand, list) else (*loc, operator)
-            told = list(dict.fromkeys(known))
+            told = list(known)
             if name == "segment":
                 near = did_you_mean(value, told) or f"; those that do: {', '.join(told)}"
                 say(at, f"no crossing of segment {value} triggers this flow{near}")

@@ -9,32 +9,10 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
-from segflow.specs.conditions import Condition, Enters, Exits, _key_of
+from segflow.specs.conditions import Condition, _key_of
 from segflow.specs.guards import FlowGuards
+from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
 from segflow.specs.types import Identifier, Scalar, SpecModel, by_kind
-
-Edge = Annotated[
-    Annotated[Enters, Tag("<enters>")] | Annotated[Exits, Tag("<exits>")],
-    Discriminator(
-        _key_of(("enters", "exits")),
-        custom_error_type="trigger",
-        custom_error_message="not a trigger: expected enters: SEGMENT or exits: SEGMENT",
-    ),
-]
-
-
-class AnyEdge(SpecModel):
-    any: Annotated[list[Edge], Field(min_length=1)]
-
-
-Trigger = Annotated[
-    Annotated[Enters, Tag("<enters>")] | Annotated[Exits, Tag("<exits>")] | Annotated[AnyEdge, Tag("<any>")],
-    Discriminator(
-        _key_of(("enters", "exits", "any")),
-        custom_error_type="trigger",
-        custom_error_message="not a trigger: expected exactly one of enters, exits, any",
-    ),
-]
 
 
 class AfterExit(SpecModel):
@@ -220,9 +198,13 @@ class FlowSpec(SpecModel):
     """What differs from the guards of segflow.yml."""
     steps: Annotated[list[Step], Field(min_length=1)]
 
-    def edges(self) -> list[Enters | Exits]:
-        """The crossings that trigger this flow."""
-        return list(self.trigger.any) if isinstance(self.trigger, AnyEdge) else [self.trigger]
+    def triggers(self) -> list[TriggerModel]:
+        """What triggers this flow, in the order of the file."""
+        return list(self.trigger.any) if isinstance(self.trigger, AnyTrigger) else [self.trigger]
+
+    def trigger_segments(self) -> set[str]:
+        """The segments that its triggers are about."""
+        return {segment for one in self.triggers() if (segment := one.segment_read()) is not None}
 
     def walk(self) -> Iterator[_Step]:
         """Every step, branches included, in the order in which the file has them."""

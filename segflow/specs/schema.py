@@ -29,12 +29,14 @@ from segflow.specs import (
     segment_tests,
     sender_settings,
     settings,
+    triggers,
 )
 from segflow.specs.catalog import Catalog
 from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_MODELS
 from segflow.specs.flow import STEP_KEYS, FlowSpec
 from segflow.specs.segment import SegmentSpec
 from segflow.specs.settings import Settings
+from segflow.specs.triggers import TRIGGER_MODELS, crossing, event
 from segflow.specs.types import SpecModel, ValueType
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -59,7 +61,7 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
     catalog, conditions, operators, flow, exports, guards, lint_rules, origins, segment, segment_tests, sender_settings,
-    settings,
+    settings, triggers, crossing, event,
 )  # fmt: skip
 """Where the models are."""
 
@@ -166,7 +168,7 @@ _CONDITIONS: tuple[dict[str, type[BaseModel]], ...] = (CONDITION_MODELS, PROPERT
 _KEYS_BY_MODEL: dict[str, str] = {
     **{model.__name__: tag.strip("<>") for models in _CONDITIONS for tag, model in models.items()},
     **{f"{''.join(word.title() for word in key.split('_'))}Step": key for key in STEP_KEYS},
-    "AnyEdge": "any",
+    **{model.__name__: key for key, model in TRIGGER_MODELS.items()},
     "AfterExit": "after_exit",
     "AfterEntry": "after_entry",
 }
