@@ -21,6 +21,7 @@ from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sql import col, ident, named, ref, typed
 from segflow.segments.stored import in_json
 from segflow.specs.catalog import Catalog
+from segflow.specs.origins import AT
 from segflow.warehouse.base import relation
 from segflow.warehouse.names import whole
 
@@ -74,7 +75,10 @@ class Conditions:
 
     def asks_origins(self, keys: Sequence[str]) -> bool:
         """Does any condition look at how its subject came in? `temp.origins` must be there then."""
-        return any(_from_origins(node) for key in keys for node in self.nodes[key].walk())
+        nodes = [self.nodes[key] for key in keys]
+        return any(_from_origins(below) for node in nodes for below in node.walk()) or any(
+            anchor.of == "trigger" for node in nodes for fact in facts_of(node) for anchor in anchors(fact.where)
+        )
 
     def _join_members(self, query: exp.Select, nodes: list[Node]) -> exp.Select:
         below = {found for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
@@ -136,6 +140,8 @@ class Conditions:
                     )
                 )
                 query = query.join(_taken(anchor.step).subquery(ident(anchor.column)), on=on, join_type="left")
+            elif anchor.of == "trigger":
+                query = query.join(_origins(), on=_same_subject(ORIGINS), join_type="left")
         return query.select(*(named(self._moment(anchor), anchor.column) for anchor in asked))
 
     def _moment(self, anchor: Anchor) -> exp.Expr:
@@ -143,6 +149,10 @@ class Conditions:
             return col("at", anchor.column)
         if anchor.of == "last_tick":
             return typed(exp.null(), "timestamp") if self.last_tick is None else timestamp_literal(self.last_tick)
+        if anchor.of == "trigger":
+            happened = in_json(col("trigger_data", ORIGINS), AT, "timestamp")
+            # Of several triggers some are no events: these happened when they were seen.
+            return exp.Coalesce(this=happened, expressions=[col("enrolled_at", SUBJECTS)])
         return col({"enrollment": "enrolled_at", "id": "subject_id", "visit": "visit"}[anchor.of], SUBJECTS)
 
 

@@ -53,7 +53,7 @@ from segflow.specs.origins import (
 )
 from segflow.specs.sql_expression import column_names, parse_expression
 from segflow.specs.types import NUMBERS, ValueType, parse_date
-from segflow.specs.windows import ENROLLMENT, LAST_TICK
+from segflow.specs.windows import ENROLLMENT, LAST_TICK, TRIGGER
 from segflow.warehouse.engines import WRITTEN_IN
 
 _POSITIVE: dict[str, Operator] = {
@@ -330,6 +330,8 @@ class Resolver:
             return Anchor()
         if since == LAST_TICK:
             return Anchor("last_tick")
+        if since == TRIGGER:
+            return Anchor("trigger")
         return Anchor("step", since) if since is not None and since[:1].isalpha() else None
 
     def _messages(self, spec: c.MessageCondition) -> Node:

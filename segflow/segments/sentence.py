@@ -340,8 +340,8 @@ def _operand_words(operand: object) -> str:
         case Anchor("step", step):
             return f"step {step}"
         case Anchor(of):
-            words = {"enrollment": "the enrollment", "last_tick": "the last tick", "id": "this one", "visit": "this"}
-            return words[of]
+            words = {"enrollment": "the enrollment", "trigger": "the trigger", "last_tick": "the last tick"}
+            return {**words, "id": "this one", "visit": "this"}[of]
         case Constant(value, _):
             return _value(value)
     return str(operand)

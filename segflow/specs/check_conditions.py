@@ -12,7 +12,7 @@ from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog, LabelSource
 from segflow.specs.check_messages import check_message
-from segflow.specs.check_origins import check_origin
+from segflow.specs.check_origins import check_origin, triggering_events
 from segflow.specs.check_values import check_bounds, check_span, check_test
 from segflow.specs.check_windows import Moments, check_since, check_window
 from segflow.specs.event_names import no_event, no_prefix
@@ -43,7 +43,8 @@ class ConditionChecker:
     def moments(self) -> Moments:
         """What `since` may name besides dates."""
         steps = [step.id for step in self.flow.spec.walk()] if self.flow is not None and self.enrollment else []
-        return Moments(self.enrollment, self.why, steps)
+        event = self.flow is not None and bool(triggering_events(self.flow.spec))
+        return Moments(self.enrollment, self.why, steps, event)
 
     def check(self, condition: Condition, loc: Loc) -> None:
         """Check `condition`, which stands at `loc`, and all that it holds."""
