@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 from pydantic import Discriminator, Field, Tag
 
-from segflow.specs.conditions import _key_of
+from segflow.specs.conditions import key_of
 from segflow.specs.triggers.base import TriggerModel
 from segflow.specs.triggers.crossing import EntersTrigger, ExitsTrigger
 from segflow.specs.triggers.event import EventTrigger
@@ -24,7 +24,7 @@ TRIGGER_KEYS = (*SINGLE_KEYS, "any")
 Single = Annotated[
     _Singles,
     Discriminator(
-        _key_of(SINGLE_KEYS),
+        key_of(SINGLE_KEYS),
         custom_error_type="trigger",
         custom_error_message="not a trigger: expected exactly one of " + ", ".join(SINGLE_KEYS),
     ),
@@ -40,7 +40,7 @@ class AnyTrigger(SpecModel):
 Trigger = Annotated[
     _Singles | Annotated[AnyTrigger, Tag("<any>")],
     Discriminator(
-        _key_of(TRIGGER_KEYS),
+        key_of(TRIGGER_KEYS),
         custom_error_type="trigger",
         custom_error_message="not a trigger: expected exactly one of " + ", ".join(TRIGGER_KEYS),
     ),
