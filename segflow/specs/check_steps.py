@@ -11,6 +11,7 @@ from segflow.errors import did_you_mean
 from segflow.messages import Channel
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label
+from segflow.specs.check_origins import triggered
 from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
 from segflow.specs.flow import NamedFlow
@@ -125,4 +126,6 @@ class StepChecks:
     def _text(self, text: str, loc: Loc) -> None:
         place = self.say.loaded.files[self.of.file].place(loc)
         attributes = self.catalog.contacts.attributes
-        self.say.loaded.issues += check_text(text, self.of.file, place, attributes, whole_lines=False)
+        self.say.loaded.issues += check_text(
+            text, self.of.file, place, attributes, triggered(self.of, self.catalog), whole_lines=False
+        )
