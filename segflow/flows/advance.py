@@ -358,6 +358,7 @@ class _Advance:
             "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
+        self.triggers.record()
         offers = [*([self._query("flow_offers")] if self.offering else []), *self.triggers.offers()]
         if offers:
             w.append("flow_offers", self.tick_id, _union(offers))

@@ -122,7 +122,8 @@ class Scenario:
         if tick.get("crossings") != "any":
             assert self._crossings(this) == sorted(tick.get("crossings", [])), f"crossings of {where}"
         if tick.get("messages") != "any":
-            assert self._messages(this) == sorted(tick.get("messages", [])), f"messages of {where}"
+            planned = self._messages(this)
+            assert planned == sorted(tick.get("messages", [])), f"messages of {where}: {planned}"
         if "sizes" in tick:
             sizes = {one.segment: one.members for one in report.segments}
             assert {name: sizes.get(name) for name in tick["sizes"]} == tick["sizes"], f"sizes of {where}"
@@ -133,7 +134,8 @@ class Scenario:
         if "flows_at" in tick:
             assert self._places(set(tick["flows_at"])) == tick["flows_at"], f"enrollments after {where}"
         if tick.get("journal", "any") != "any":
-            assert self._journal(this) == sorted(tick["journal"]), f"journal of {where}"
+            found = self._journal(this)
+            assert found == sorted(tick["journal"]), f"journal of {where}: {found}"
         if "updates" in tick:
             assert self._updates(this) == sorted(tick["updates"]), f"updates of {where}"
         faults = {
