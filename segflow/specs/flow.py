@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag
 from segflow.durations import Duration
 from segflow.specs.conditions import Condition, key_of
 from segflow.specs.guards import FlowGuards
+from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
 from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
 from segflow.specs.types import Identifier, SpecModel
@@ -54,6 +55,8 @@ class FlowSpec(SpecModel):
     where: Condition | None = None
     reentry: Reentry = "never"
     exit_when: list[Condition] = Field(default_factory=list)
+    window: SendWindow | None = None
+    """When its messages to contacts may go out; a step may have its own."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
     steps: Annotated[list[AnyStep], Field(min_length=1)]

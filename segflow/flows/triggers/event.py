@@ -20,11 +20,13 @@ from sqlglot import exp
 
 from segflow.errors import RunError
 from segflow.flows.triggers.kind import Kind, Tick, Work
-from segflow.segments.event_rows import triggering_rows
-from segflow.segments.sql import union_all
+from segflow.segments.event_rows import all_values, triggering_rows
+from segflow.segments.sql import col, union_all
 from segflow.specs.catalog import Catalog
+from segflow.specs.triggers import TriggerModel
 from segflow.specs.triggers.event import EventTrigger
 from segflow.ticks import ledger as ticks
+from segflow.ticks.context import TickContext
 from segflow.warehouse.base import relation
 from segflow.warehouse.sqlfile import load_query
 
@@ -42,18 +44,19 @@ class Event(Kind):
     def __init__(self) -> None:
         self._new: list[dict[str, Any]] = []
 
-    def faults(self, work: Work) -> Mapping[str, str]:
-        watched = self._watch(work)
-        if not watched or self._fault(work, watched) is None:
-            return {}
-        flows = sorted({one["flow"] for one in watched})
-        found = {flow: self._fault(work, [one for one in watched if one["flow"] == flow]) for flow in flows}
-        return {flow: fault for flow, fault in found.items() if fault is not None}
+    def rows_read(self, one: TriggerModel) -> str:
+        assert isinstance(one, EventTrigger)
+        return one.event
 
-    @staticmethod
-    def _fault(work: Work, watched: list[dict[str, Any]]) -> str | None:
+    def faults(self, context: TickContext, one: TriggerModel, *, read: bool) -> str | None:
+        assert isinstance(one, EventTrigger)
+        rows = all_values(one.event, context.compiled.specs.catalog)
+        if read:
+            largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
+            tried = context.warehouse.attempt(context.fill(exp.select(*largest).from_(rows.subquery("looked_at"))))
+            return tried if isinstance(tried, str) else None
         try:
-            return work.context.warehouse.bind(work.context.fill(_rows(work, watched)))
+            return context.warehouse.bind(context.fill(rows))
         except RunError as error:
             return str(error)
 
