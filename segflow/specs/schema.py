@@ -25,6 +25,7 @@ from segflow.specs import (
     guards,
     lint_rules,
     operators,
+    origins,
     segment,
     segment_tests,
     sender_settings,
@@ -59,7 +60,7 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 }
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
-    catalog, conditions, operators, flow, exports, guards, lint_rules, segment, segment_tests, sender_settings,
+    catalog, conditions, operators, flow, exports, guards, lint_rules, origins, segment, segment_tests, sender_settings,
     settings,
     *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
     *{sys.modules[model.__module__]: None for model in TRIGGER_MODELS.values()},

@@ -114,6 +114,18 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "flow_events",
+            "flow VARCHAR, event VARCHAR, event_id VARCHAR, contact_id VARCHAR, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "flow_event_triggers",
+            "flow VARCHAR, fingerprint VARCHAR, since TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
             "flow_enrollment_starts",
             "enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, contact_id VARCHAR, enrolled_at TIMESTAMP, "
             "trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, trigger_data VARCHAR, "

@@ -109,7 +109,7 @@ class Scenario:
             else:
                 self.data["contacts"][name] = {**self.data["contacts"].get(name, {"contact_id": name}), **values}
         for event in told.get("events", []):
-            known = {key: event[key] for key in ("contact_id", "at", "name")}
+            known = {key: event[key] for key in ("contact_id", "at", "name", "id") if key in event}
             rest = {key: value for key, value in event.items() if key not in known}
             self.data["events"].append({**known, "properties": json.dumps(rest)})
         for name, contacts in told.get("leave_list", {}).items():
@@ -190,7 +190,7 @@ class Scenario:
         return sorted(
             f"{row['contact_id']} {row['flow']}"
             + (f".{row['step']} {row['action']}" if row["step"] else f" {row['action']} {row['detail'].split()[0]}")
-            + (f" {row['detail']}" if row["action"] == "branch" else "")
+            + (f" {row['detail']}" if row["action"] in ("branch", "switch", "split") else "")
             for row in rows
         )
 
