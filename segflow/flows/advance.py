@@ -72,8 +72,8 @@ def advance(
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
     A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
-    reason). `retriggers` are what people offer to flows again. Returns the flows that are held. Raises
-    StaleGenerationError when facts were built for another tick.
+    reason). `retriggers` are what people offer to flows again, or enroll by hand. Returns the flows that are held.
+    Raises StaleGenerationError when facts were built for another tick.
     """
     return _Advance(context).run(faults, released, unreadable or {}, retriggers)
 
