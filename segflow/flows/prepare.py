@@ -124,7 +124,7 @@ def step_table(compiled: Compiled, as_of: datetime) -> pa.Table:
             wait = waits.get(row.step)
             values = asdict(row)
             if row.channel is not None and row.sender is None:
-                values["sender"] = getattr(compiled.specs.settings.default_senders, row.channel)
+                values["sender"] = compiled.specs.settings.default_senders.of(row.channel)
             rows.append(
                 {
                     **values,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +11,11 @@ from typing import Any, NoReturn
 import jinja2
 
 from segflow.errors import SegflowError, did_you_mean
-from segflow.messages import AnyMessage, Email, Sms, WebhookCall
+from segflow.messages import AnyMessage
+from segflow.outbox.contents import WRITERS, Filler, RenderError, Way, always, ways_of
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
 from segflow.specs.templates import Template, load_template
-
-
-class RenderError(SegflowError):
-    """The message cannot be written; the text names the template, the line and the variable."""
 
 
 @dataclass(frozen=True)
@@ -58,29 +54,43 @@ class _Text:
         raise RenderError(f"{place}: {said}") from error
 
 
-Filler = Callable[[Mapping[str, Any]], Any]
-"""Takes the context, gives the filled text or structure."""
-
-
 class Renderer:
     """Renders planned messages. Keeps compiled texts, so make one per send stage."""
 
-    def __init__(self, template_dir: Path, descriptions: Mapping[str, str | None]) -> None:
-        """`descriptions`: flow id -> description, for `{{ flow.description }}`."""
+    def __init__(
+        self,
+        template_dir: Path,
+        descriptions: Mapping[str, str | None],
+        footer: str = "",
+        owners: Mapping[str, Mapping[str, str | None]] | None = None,
+    ) -> None:
+        """`descriptions`: flow id -> description, for `{{ flow.description }}`. `footer`: what marketing SMS end with.
+        `owners`: `flow` and `segment`, each id -> owner."""
         options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
         self._plain = Environment(autoescape=False, **options)
         self._html = Environment(autoescape=True, **options)
-        self._template_dir = template_dir
-        self._descriptions = descriptions
+        self._template_dir, self._footer = template_dir, footer
+        self._descriptions, self._owners = descriptions, owners or {}
         self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
+        self._texts: dict[tuple[str, str], Filler] = {}
 
-    def render(self, row: PlannedMessage, contact: Mapping[str, Any], address: str, as_of: datetime) -> AnyMessage:
+    def render(
+        self,
+        row: PlannedMessage,
+        contact: Mapping[str, Any],
+        address: str,
+        as_of: datetime,
+        way: Way | None = None,
+        coupons: Mapping[str, str] | None = None,
+    ) -> AnyMessage:
         """The message for one contact. `contact`: attribute -> value, `contact_id` included; None is missing.
 
-        `address` is not used for webhooks. Raises RenderError.
+        `address` is used on channels that reach the contact. `way` is one of the message's own, the first one when
+        left out. `coupons`: step -> code, of this enrollment. Raises RenderError.
         """
-        context = self._context(row, contact, as_of)
-        body = {name: fill(context) for name, fill in self._fillers(row).items()}
+        way = way or ways_of(row.channel, row.content).ways[0]
+        context = self._context(row, contact, as_of, coupons or {})
+        body = {name: fill(context) for name, fill in self._fillers(row, way).items()}
         common: dict[str, Any] = {
             "message_id": row.message_id,
             "contact_id": row.contact_id,
@@ -88,23 +98,18 @@ class Renderer:
             "step": row.step,
             "planned_at": row.planned_at,
         }
-        if row.channel == "email":
-            subject = " ".join(str(body["subject"]).split())
-            return Email(
-                **common,
-                to=address,
-                subject=subject,
-                text=body.get("text"),
-                html=body.get("html"),
-                sender_address=body.get("from"),
-                reply_to=body.get("reply_to"),
-            )
-        if row.channel == "sms":
-            return Sms(**common, to=address, text=str(body["text"]).strip())
-        url = str(body["url"]).strip()
-        return WebhookCall(**common, url=url, method=body["method"], headers=body["headers"], body=body.get("body"))
+        return WRITERS[way.channel].message(common, address, body)  # type: ignore[index]
 
-    def _context(self, row: PlannedMessage, contact: Mapping[str, Any], as_of: datetime) -> dict[str, Any]:
+    def fill(self, text: str, part: str, row: PlannedMessage, contact: Mapping[str, Any], as_of: datetime) -> str:
+        """One text, filled for one contact, where there is no message of it. `part` is what errors call it."""
+        place = f"flow {row.flow}, step {row.step}, {part}"
+        if (place, text) not in self._texts:
+            self._texts[place, text] = self.compile_text(text, place)
+        return str(self._texts[place, text](self._context(row, contact, as_of, {})))
+
+    def _context(
+        self, row: PlannedMessage, contact: Mapping[str, Any], as_of: datetime, coupons: Mapping[str, str]
+    ) -> dict[str, Any]:
         return {
             "contact": _Contact({name: _value(name, value) for name, value in contact.items()}),
             "flow": {"id": row.flow, "description": self._descriptions.get(row.flow)},
@@ -112,55 +117,27 @@ class Renderer:
             "enrollment": {"id": row.enrollment_id, "enrolled_at": row.enrolled_at},
             "step": row.step,
             "as_of": as_of,
+            "coupons": _Coupons(coupons),
+            # Not for templates: `to: segment_owner`.
+            "owners": {
+                "flow": self._owners.get("flow", {}).get(row.flow),
+                "segment": self._owners.get("segment", {}).get(row.trigger_segment or ""),
+            },
         }
 
-    def _fillers(self, row: PlannedMessage) -> dict[str, Filler]:
+    def _fillers(self, row: PlannedMessage, way: Way) -> dict[str, Filler]:
         # The content is the same text for all messages of one step of one version, and the key of what is compiled.
         place = f"flow {row.flow}, step {row.step}"
-        key = (place, row.channel, row.content)
+        key = (place, way.channel, row.content)
         if key not in self._compiled:
-            content = {name: value for name, value in json.loads(row.content).items() if value is not None}
-            self._compiled[key] = self._compile(place, row.channel, content)
+            content = {name: value for name, value in way.content.items() if value is not None}
+            compile_ = WRITERS[way.channel].compile  # type: ignore[index]
+            self._compiled[key] = compile_(content, _Texts(self, place, self._footer, self._template_dir))
         return self._compiled[key]
 
-    def _compile(self, place: str, channel: str, content: dict[str, Any]) -> dict[str, Filler]:
-        if channel == "webhook":
-            return {
-                "url": self._text(content["url"], f"{place}, url"),
-                "method": _always(content.get("method", "POST")),
-                "headers": self._structure(content.get("headers", {}), f"{place}, headers"),
-                "body": self._structure(content.get("body"), f"{place}, body"),
-            }
-        name = content.get("template")
-        if name is None:
-            texts = Template(text=content.get("text"), html=content.get("html"))
-            labels = {part: f"{place}, {part}" for part in ("subject", "text", "html")}
-        else:
-            try:
-                texts = load_template(self._template_dir, name)
-            except SegflowError as error:
-                raise RenderError(str(error)) from error
-            labels = {"subject": f"template {name}, subject", "text": f"{name}.txt", "html": f"{name}.html"}
-        fillers: dict[str, Filler] = {}
-        if texts.text is not None:
-            fillers["text"] = self._text(texts.text, labels["text"], texts.text_line)
-        if channel == "sms":
-            if "text" not in fillers:
-                raise RenderError(f"{place}: template {name} has no .txt file, which an SMS needs")
-            return fillers
-        if texts.html is not None:
-            fillers["html"] = self._text(texts.html, labels["html"], texts.html_line, self._html)
-        if not fillers:
-            raise RenderError(f"{place}: there is neither text nor html")
-        subject = content.get("subject") or texts.subject
-        if not subject:
-            raise RenderError(f"{place}: there is no subject, neither in the step nor in the template")
-        fillers["subject"] = self._text(subject, labels["subject"])
-        reply_to = content.get("reply_to") or texts.reply_to
-        return fillers | {"from": _always(content.get("from")), "reply_to": _always(reply_to)}
-
-    def _text(self, source: str, label: str, first_line: int = 1, environment: Environment | None = None) -> Filler:
-        environment = environment or self._plain
+    def compile_text(self, source: str, label: str, first_line: int = 1, *, html: bool = False) -> Filler:
+        """A template as a function of its context. `label` is what errors call it, `first_line` where it starts."""
+        environment = self._html if html else self._plain
         try:
             code = environment.compile(source, name=label, filename=label)
         except jinja2.TemplateSyntaxError as error:
@@ -168,17 +145,69 @@ class Renderer:
         template = environment.template_class.from_code(environment, code, environment.make_globals(None))
         return _Text(label, template, first_line).fill
 
-    def _structure(self, value: Any, label: str) -> Filler:
+
+@dataclass(frozen=True)
+class _Texts:
+    """Compiles the texts of one step."""
+
+    renderer: Renderer
+    place: str
+    footer: str
+    template_dir: Path
+
+    def text(self, source: str, part: str) -> Filler:
+        return self.renderer.compile_text(source, f"{self.place}, {part}")
+
+    def structure(self, value: Any, part: str) -> Filler:
         """A JSON value of which every text is a template."""
         if isinstance(value, str):
-            return self._text(value, label)
+            return self.text(value, part)
         if isinstance(value, dict):
-            parts = {name: self._structure(part, f"{label}.{name}") for name, part in value.items()}
+            parts = {name: self.structure(inner, f"{part}.{name}") for name, inner in value.items()}
             return lambda context: {name: fill(context) for name, fill in parts.items()}
         if isinstance(value, list):
-            items = [self._structure(part, f"{label}[{number}]") for number, part in enumerate(value)]
+            items = [self.structure(inner, f"{part}[{number}]") for number, inner in enumerate(value)]
             return lambda context: [fill(context) for fill in items]
-        return _always(value)
+        return always(value)
+
+    def parts(self, content: Mapping[str, Any]) -> dict[str, Filler]:
+        name = content.get("template")
+        if name is None:
+            texts = Template(text=content.get("text"), html=content.get("html"))
+            labels = {part: f"{self.place}, {part}" for part in ("subject", "text", "html")}
+        else:
+            try:
+                texts = load_template(self.template_dir, name)
+            except SegflowError as error:
+                raise RenderError(str(error)) from error
+            labels = {"subject": f"template {name}, subject", "text": f"{name}.txt", "html": f"{name}.html"}
+        fillers: dict[str, Filler] = {"reply_to": always(content.get("reply_to") or texts.reply_to)}
+        if texts.text is not None:
+            fillers["text"] = self.renderer.compile_text(texts.text, labels["text"], texts.text_line)
+        if texts.html is not None:
+            fillers["html"] = self.renderer.compile_text(texts.html, labels["html"], texts.html_line, html=True)
+        if subject := content.get("subject") or texts.subject:
+            fillers["subject"] = self.renderer.compile_text(subject, labels["subject"])
+        return fillers
+
+
+class _Coupons:
+    """The codes that the enrollment has claimed, by step."""
+
+    __slots__ = ("_codes",)
+
+    def __init__(self, codes: Mapping[str, str]) -> None:
+        self._codes = codes
+
+    def __getitem__(self, step: str) -> str:
+        if step in self._codes:
+            return self._codes[step]
+        raise jinja2.UndefinedError(f"step {step} has claimed no coupon for this enrollment")
+
+    def __getattr__(self, step: str) -> str:
+        if step.startswith("_"):
+            raise AttributeError(step)
+        return self[step]
 
 
 class _Contact:
@@ -216,7 +245,3 @@ def _value(name: str, value: Any) -> Any:
         hint = f"write {{{{ contact.{name} | default('...') }}}} for such contacts"
         return Missing(f"contact.{name} is missing; {hint}", name=name)
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-
-
-def _always(value: Any) -> Filler:
-    return lambda _: value

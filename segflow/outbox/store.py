@@ -173,6 +173,23 @@ class DeliveryStore(MessageQueries):
                 [{"id": m.message_id, "next": max(until, m.due_at) if until else m.due_at} for m in claimed],
             )
 
+    def go_elsewhere(self, lease: Lease, moved: Sequence[tuple[ClaimedMessage, str, str]]) -> None:
+        """Put claimed messages that were not handed over into other queues, due as before: (message, channel,
+        sender)."""
+        if not moved:
+            return
+        with self._database.write("elsewhere") as connection:
+            self.leases.check_in(connection, lease)
+            connection.execute(
+                _put_back()
+                .values(channel=bindparam("new_channel"), sender=bindparam("new_sender"))
+                .where(messages.c.message_id == bindparam("id"), messages.c.status == "claimed"),
+                [
+                    {"id": one.message_id, "next": one.due_at, "new_channel": channel, "new_sender": sender}
+                    for one, channel, sender in moved
+                ],
+            )
+
     def recover(self, lease: Lease, tick_id: str | None, at: datetime) -> int:
         """Judge the claims that a dead process left. Only the lease's holder claims, so all that are left are such.
 

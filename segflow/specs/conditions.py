@@ -12,6 +12,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
+from segflow.messages import Channel, ContactChannel
 from segflow.specs.operators import Added, HeldFor, MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
 from segflow.specs.types import EventName, Identifier, Number, SpecModel
 from segflow.specs.windows import Windows
@@ -193,7 +194,6 @@ class ObjectCondition(_Rows):
 
 
 MessageKind = Literal["sent", "delivered", "opened", "clicked", "bounced", "replied", "complained", "unsubscribed"]
-Channel = Literal["email", "sms", "webhook"]
 
 
 class MessageCondition(_Times):
@@ -274,7 +274,7 @@ class BucketCondition(SpecModel):
 class ConsentCondition(SpecModel):
     """The contact may be messaged on the channel: its consent attribute is true."""
 
-    consent: Literal["email", "sms"]
+    consent: ContactChannel
 
 
 class SegmentCondition(SpecModel):
