@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, fun
 
 from segflow.errors import LeaseLostError
 from segflow.outbox.addresses import comparable
+from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
 from segflow.outbox.imports import Imports
@@ -48,6 +49,7 @@ class DeliveryStore(MessageQueries):
         self.retriggers = Retriggers(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
+        self.coupons = Coupons(self._database, self.leases)
 
     @classmethod
     def open(cls, setting: str, root: Path) -> DeliveryStore:
@@ -64,6 +66,10 @@ class DeliveryStore(MessageQueries):
     def insert_or_ignore(self, table: Table) -> Insert:
         """An INSERT for `writing` that leaves rows alone whose key is there."""
         return self._database.insert_or_ignore(table)
+
+    def adopt_coupons(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take over rows of the warehouse's `coupon_claims` in a transaction of `writing`."""
+        adopt_claims(connection, self._database, rows)
 
     def insert_new(self, lease: Lease, rows: Sequence[Mapping[str, Any]]) -> int:
         """Take over rows of the warehouse's `outbox`; those with a known message_id are left alone.

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from segflow.durations import Duration
+from segflow.specs.coupons import CouponPool
 from segflow.specs.exports import ExportSettings
 from segflow.specs.guards import Guards
 from segflow.specs.sender_settings import ConsoleSender, MailboxSender, SenderSettings
@@ -82,6 +83,8 @@ class Settings(SpecModel):
     """`mailbox` and `console` are always there; naming them again changes their settings."""
     default_senders: DefaultSenders = DefaultSenders()
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    coupons: dict[Identifier, CouponPool] = Field(default_factory=dict)
+    """The pools of coupon codes. When some are named, a step cannot take codes from another one."""
     guards: Guards = Guards()
     """How much may change in one tick before a person has to look at it."""
 
