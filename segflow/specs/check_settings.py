@@ -75,6 +75,8 @@ def check_sender(say: Reporter, name: str, channel: str, loc: tuple[str | int, .
     elif channel not in senders[name].channels:
         kind, takes = senders[name].type, ", ".join(senders[name].channels)
         say(loc, f"sender {name} (type {kind}) takes {takes}, not {channel}")
+    elif (why := senders[name].refusal(channel)) is not None:
+        say(loc, f"sender {name} {why}")
 
 
 def cron_problem(text: str) -> str | None:
