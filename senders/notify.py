@@ -11,6 +11,10 @@ from segflow.messages import AnyMessage, Notify, Receipt, is_address
 from segflow.senders.base import Sender
 
 
+def _silence(_: logging.LogRecord) -> bool:
+    return False
+
+
 class NotifySender(Sender):
     """Finds the URLs of whom a message is for, and lets apprise call them.
 
@@ -35,10 +39,7 @@ class NotifySender(Sender):
 
     def open(self) -> None:
         # What it logs may hold a part of a URL, and URLs hold secrets; what matters is in the outcome.
-        logger = logging.getLogger("apprise")
-        logger.propagate = False
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())
+        logging.getLogger("apprise").addFilter(_silence)
 
     def send(self, message: AnyMessage) -> Receipt:
         from apprise import Apprise

@@ -21,6 +21,7 @@ from segflow.flows import prepare
 from segflow.flows.conditions import Conditions
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
+from segflow.flows.steps_now import stage_steps, stage_times
 from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
@@ -28,14 +29,20 @@ from segflow.segments.membership_models import contact_columns
 from segflow.segments.nodes import Sql, facts_of
 from segflow.segments.predicate import predicate
 from segflow.segments.sql import col, ref
-from segflow.specs.flow import BranchStep
+from segflow.specs.steps.base import place_of
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, load_query
+from segflow.warehouse.tables import TABLES
 
 _SQL = Path(__file__).parent / "sql"
+TAKEN = (
+    *TABLES["flow_positions"].columns, "action", "detail", "channel", "sender", "content", "next_step", "end_reason",
+    "hop",
+)  # fmt: skip
+"""What is kept of each step taken."""
 _ANSWERS = pa.schema([("subject_id", pa.string()), ("condition", pa.string())])
 
 
@@ -114,10 +121,9 @@ class _Advance:
         check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
-        w.stage("steps", prepare.step_table(self.compiled, self.as_of))
+        stage_steps(self.compiled, w)
         w.stage("edges", prepare.edge_table(self.compiled, self.keys))
         w.stage("segment_names", self._query("segment_names"))
-        w.stage("updates", prepare.update_table(self.compiled))
         self.offering = stage_offers(self.context, flows, self.keys, retriggers)
         self._decide(flows)
         over = held_flows(self.compiled, w, flows, released)
@@ -144,7 +150,7 @@ class _Advance:
         self._survive_edits()
         self._end_by_condition(active)
         self._enroll(flows, active)
-        self._move(active)
+        self._move(flows)
 
     def _query(self, name: str, **parameters: Parameter) -> exp.Query:
         return load_query(_SQL / f"{name}.sql", as_of=self.as_of, tick_id=self.tick_id, **parameters)
@@ -288,34 +294,44 @@ class _Advance:
         )
         return [(row["tick_id"], row["as_of"].replace(tzinfo=UTC)) for row in self.warehouse.rows(pending)]
 
-    def _move(self, active: list[str]) -> None:
+    def _move(self, flows: list[dict[str, Any]]) -> None:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
         w = self.warehouse
-        branches = [
-            f"{flow}/{step.id}"
-            for flow in active
-            for step in self.compiled.specs.flows[flow].spec.walk()
-            if isinstance(step, BranchStep)
-        ]
+        asked = self._arm_conditions(flows)
         w.stage("reordered", prepare.reordered(self.compiled, w))
         w.stage("passed", self._query("passed"))
-        w.stage("calendar_waits_over", prepare.calendar_waits_over(self.context))
-        w.stage("moving", self._query("moving"))
+        stage_times(self.context, flows)
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         taken = self._query("nothing_taken")
+        arrived = self._query("standing")
         for hop in range(longest + 1):
-            self._satisfied(self._query("branch_subjects"), branches)
+            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone)
+            moving.ctes[0].set("this", arrived)
+            w.stage("moving", moving)
+            self._satisfied(self._query("arm_subjects"), asked)
+            w.stage("chosen", self._query("chosen"))
             w.stage("due", self._query("due", hop=hop))
             if not self._count("temp.due"):
                 break
-            kept = w.stage(f"taken_{hop}", exp.select("*").from_("temp.due"))
+            kept = w.stage(f"taken_{hop}", exp.select(*TAKEN).from_("temp.due"))
             taken = exp.union(taken, exp.select("*").from_(kept), distinct=False)
-            w.stage("moving", self._query("moved"))
+            arrived = self._query("moved")
         else:
             raise RunError("a flow moved further than it has steps; this is a bug of segflow")
         w.stage("taken", taken)
         if self._count("temp.taken"):
             self._stand(self._query("positions_after_moves"))
+
+    def _arm_conditions(self, flows: list[dict[str, Any]]) -> list[str]:
+        """The keys of the conditions that decide on ways, of the active flows."""
+        active = {row["flow"] for row in flows if row["status"] == "active"}
+        return [
+            f"{flow}/{place_of(step, arm)}"
+            for flow in sorted(active)
+            for step in self.compiled.specs.flows[flow].spec.walk()
+            for arm in step.arms()
+            if arm.condition is not None
+        ]
 
     def _record(self, flows: list[dict[str, Any]]) -> None:
         w = self.warehouse

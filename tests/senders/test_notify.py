@@ -89,7 +89,7 @@ def test_refused_before_anything_is_sent(message: Any, options: Any, error: type
 def test_secrets_of_urls_reach_neither_errors_nor_logs(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="apprise")
     with http_server(status(403)) as server, pytest.raises(TransientError) as raised:
         NotifySender("people", people={"manager": url(server, "hush-hush")}).send(note())
     said = capsys.readouterr()
