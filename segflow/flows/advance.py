@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from segflow.flows.conditions import Conditions
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.flows.steps_now import stage_steps, stage_times
+from segflow.flows.triggers import Tick, Triggers, Work
 from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
@@ -122,7 +123,7 @@ class _Advance:
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
-        w.stage("edges", prepare.edge_table(self.compiled, self.keys))
+        self.triggers = Triggers(Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         self.offering = stage_offers(self.context, flows, self.keys, retriggers)
         self._decide(flows)
@@ -139,8 +140,10 @@ class _Advance:
         w = self.warehouse
         self.changed, self.ended = False, 0
         w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
-        w.stage("positions", exp.select("*").from_(relation("flow_positions")))
-        w.stage("waiting", exp.select("*").from_(relation("flow_waiting")))
+        # A warehouse of an earlier version has the later columns elsewhere, and rows are put below each other.
+        for staged in ("positions", "waiting"):
+            columns = TABLES[f"flow_{staged}"].columns
+            w.stage(staged, exp.select(*columns).from_(relation(f"flow_{staged}")))
         active = [row["flow"] for row in flows if row["status"] == "active"]
 
         w.stage("started", self._query("nothing_started"))
@@ -252,13 +255,12 @@ class _Advance:
             w.stage("waiting", self._query("waiting_of_flows"))
         keys = [f"{flow}/where" for flow in active if "where" in self.compiled.conditions[flow]]
         pending = self._pending_ticks(flows)
-        for crossing_tick, crossed_at in pending:
-            last = crossing_tick == self.tick_id
-            offered = self._query("candidates", crossing_tick=crossing_tick, crossed_at=crossed_at, with_waiting=last)
-            w.stage("candidates", offered)
+        self.triggers.stage()
+        for tick in pending:
+            w.stage("candidates", self.triggers.candidates(tick))
             if not self._count("temp.candidates"):
                 continue
-            w.stage("reentry", prepare.reentry_table(self.compiled, crossed_at))
+            w.stage("reentry", prepare.reentry_table(self.compiled, tick.as_of))
             self._satisfied(self._query("where_subjects"), keys)
             w.stage("decisions", self._query("decisions"))
             w.stage("enrolled", self._query("enrolled"))
@@ -267,11 +269,11 @@ class _Advance:
                 self._stand(_all("positions", exp.select("*").from_("temp.enrolled")))
             w.stage("dropped", _all("dropped", self._query("dropped")))
             if self._waits():
-                w.stage("waiting", self._query("waiting", with_waiting=last))
+                w.stage("waiting", self._query("waiting", with_waiting=tick.present))
         if not self._count("temp.started"):
             return
         if len(pending) > 1:
-            w.stage("ended", _all("ended", self._query("pushed_out", from_tick=pending[0][0])))
+            w.stage("ended", _all("ended", self._query("pushed_out", from_tick=pending[0].tick_id)))
             self._keep_only_active()
         self._end_by_condition(active, only_new=True)
 
@@ -280,7 +282,7 @@ class _Advance:
         told = exp.select(exp.Count(this=exp.Star())).from_("temp.decisions").where("decision = 'wait'")
         return bool(self._count("temp.waiting") or self.warehouse.scalar(told))
 
-    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[tuple[str, datetime]]:
+    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[Tick]:
         """The ticks whose crossings some flow has not consumed yet, in order; the present one is the last."""
         oldest = min((str(row["consumed_to"]) for row in flows if row["status"] in ("active", "paused")), default=None)
         if oldest is None:
@@ -292,7 +294,10 @@ class _Advance:
             .where(exp.column("tick_id") <= exp.Literal.string(self.tick_id))
             .order_by("tick_id")
         )
-        return [(row["tick_id"], row["as_of"].replace(tzinfo=UTC)) for row in self.warehouse.rows(pending)]
+        return [
+            Tick(row["tick_id"], row["as_of"].replace(tzinfo=UTC), row["tick_id"] == self.tick_id)
+            for row in self.warehouse.rows(pending)
+        ]
 
     def _move(self, flows: list[dict[str, Any]]) -> None:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
@@ -337,11 +342,12 @@ class _Advance:
         w = self.warehouse
         starts = exp.select(
             "enrollment_id", "flow", "flow_version", "contact_id", "enrolled_at", "trigger_segment", "trigger_kind",
-            "crossing_tick",
+            "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
         if self.offering:
             w.append("flow_offers", self.tick_id, self._query("flow_offers"))
+        self.triggers.record()
         w.append("flow_enrollment_ends", self.tick_id, _all("ended", self._query("finished")))
         w.append("flow_journal", self.tick_id, _all("dropped", self._query("journal")))
         w.append("outbox", self.tick_id, self._query("outbox"))

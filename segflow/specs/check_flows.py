@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_segment
 from segflow.specs.check_steps import TEMPLATES, StepChecks
 from segflow.specs.check_values import check_span
-from segflow.specs.conditions import Enters
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.spec_file import Loc
 from segflow.specs.steps import Step, walk
 from segflow.specs.templates import check_template, template_names
+from segflow.specs.triggers import AnyTrigger, TriggerModel
+from segflow.specs.triggers.crossing import EntersTrigger
 
 
 def check_flows(loaded: Loaded) -> None:
@@ -36,6 +38,20 @@ def _templates(loaded: Loaded, *, drafts: bool) -> set[str]:
     flows = (flow for flow in loaded.flows.values() if (flow.file in loaded.drafts) is drafts)
     contents = (step.body for flow in flows for step in flow.spec.walk() if step.sends is not None)
     return {name for content in contents if (name := getattr(content, "template", None)) is not None}
+
+
+@dataclass(frozen=True)
+class _TriggerCheck:
+    """What `triggers.base.TriggerCheck` asks for."""
+
+    say: Reporter
+    catalog: Catalog
+
+    def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None:
+        self.say(loc, message, key=key)
+
+    def segment(self, name: str, loc: Loc) -> None:
+        check_segment(self.say, name, loc)
 
 
 class _Flow:
@@ -70,20 +86,21 @@ class _Flow:
         self._reachable(self.spec.steps, ("steps",))
 
     def _trigger(self) -> None:
-        several = isinstance(self.spec.trigger, f.AnyEdge)
-        seen: set[tuple[str, str]] = set()
-        for index, edge in enumerate(self.spec.edges()):
-            loc: Loc = ("trigger", "any", index) if several else ("trigger",)
-            word, segment = ("enters", edge.enters) if isinstance(edge, Enters) else ("exits", edge.exits)
-            check_segment(self.say, segment, (*loc, word))
-            if (word, segment) in seen:
-                self.say((*loc, word), f"{word} {segment} is given twice")
-            seen.add((word, segment))
+        several = isinstance(self.spec.trigger, AnyTrigger)
+        check = _TriggerCheck(self.say, self.catalog)
+        seen: list[TriggerModel] = []
+        for index, one in enumerate(self.spec.triggers()):
+            loc: tuple[str | int, ...] = ("trigger", "any", index) if several else ("trigger",)
+            one.check(check, loc)
+            if one in seen:
+                self.say((*loc, one.word), f"{one.told()} is given twice")
+            seen.append(one)
 
     def _include_members(self) -> None:
         """Whoever is outside of a segment need not have left it: only members can be taken in later."""
-        if self.spec.include_members and not any(isinstance(edge, Enters) for edge in self.spec.edges()):
-            message = "include_members offers the members of segments that trigger with enters; here is only exits"
+        if self.spec.include_members and not any(isinstance(one, EntersTrigger) for one in self.spec.triggers()):
+            words = ", ".join(dict.fromkeys(one.word for one in self.spec.triggers()))
+            message = f"include_members offers the members of segments that trigger with enters; here is only {words}"
             self.say(("include_members",), message, key=True)
 
     def _reachable(self, steps: Sequence[Step], loc: Loc) -> bool:

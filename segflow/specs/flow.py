@@ -8,33 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from segflow.durations import Duration
-from segflow.specs.conditions import Condition, Enters, Exits, key_of
+from segflow.specs.conditions import Condition, key_of
 from segflow.specs.guards import FlowGuards
 from segflow.specs.steps import AnyStep, Step, walk
+from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
 from segflow.specs.types import Identifier, SpecModel
-
-Edge = Annotated[
-    Annotated[Enters, Tag("<enters>")] | Annotated[Exits, Tag("<exits>")],
-    Discriminator(
-        key_of(("enters", "exits")),
-        custom_error_type="trigger",
-        custom_error_message="not a trigger: expected enters: SEGMENT or exits: SEGMENT",
-    ),
-]
-
-
-class AnyEdge(SpecModel):
-    any: Annotated[list[Edge], Field(min_length=1)]
-
-
-Trigger = Annotated[
-    Annotated[Enters, Tag("<enters>")] | Annotated[Exits, Tag("<exits>")] | Annotated[AnyEdge, Tag("<any>")],
-    Discriminator(
-        key_of(("enters", "exits", "any")),
-        custom_error_type="trigger",
-        custom_error_message="not a trigger: expected exactly one of enters, exits, any",
-    ),
-]
 
 
 class AfterExit(SpecModel):
@@ -80,9 +58,13 @@ class FlowSpec(SpecModel):
     """What differs from the guards of segflow.yml."""
     steps: Annotated[list[AnyStep], Field(min_length=1)]
 
-    def edges(self) -> list[Enters | Exits]:
-        """The crossings that trigger this flow."""
-        return list(self.trigger.any) if isinstance(self.trigger, AnyEdge) else [self.trigger]
+    def triggers(self) -> list[TriggerModel]:
+        """What triggers this flow, in the order of the file."""
+        return list(self.trigger.any) if isinstance(self.trigger, AnyTrigger) else [self.trigger]
+
+    def trigger_segments(self) -> set[str]:
+        """The segments that its triggers are about."""
+        return {segment for one in self.triggers() if (segment := one.segment_read()) is not None}
 
     def walk(self) -> Iterator[Step]:
         """Every step, those inside of others included, in the order in which the file has them."""

@@ -18,6 +18,7 @@ from segflow.specs.repair import repaired
 from segflow.specs.sender_settings import SENDER_MODELS
 from segflow.specs.spec_file import Loc, SpecFile
 from segflow.specs.steps import STEP_KEYS
+from segflow.specs.triggers import TRIGGER_KEYS
 from segflow.specs.types import SpecModel, ValueType
 
 M = TypeVar("M", bound=BaseModel)
@@ -36,7 +37,7 @@ RENAMED = {"case_insensitive": "ignore_case"}
 _PROPERTY_KEYS = tuple(tag.strip("<>") for tag in PROPERTY_MODELS)
 _CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
     "step": ("a step", STEP_KEYS),
-    "trigger": ("a trigger", ("enters", "exits", "any")),
+    "trigger": ("a trigger", TRIGGER_KEYS),
     "reentry": ("a re-entry rule", ("after_exit", "after_entry")),
 }
 _KINDS = {
