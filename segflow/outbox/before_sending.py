@@ -120,6 +120,8 @@ class SendChecks:
         attribute = self._specs.catalog.contacts.default_channel
         liked = contact.get(attribute) if attribute is not None else None
         ways = told.of(str(liked).strip().casefold() if liked is not None else None)
+        if len(told.ways) > 1:
+            ways = [way for way in ways if way.channel not in CONTACT_CHANNELS or self._channel(way.channel)]
         if row.attempt > 1 and len(told.ways) > 1:
             return [way for way in told.ways if way.channel == row.channel]
         return ways

@@ -17,6 +17,10 @@ What must come of a tick, each as short texts:
     flows_at:  {hi: {ana: hello, bob: ended completed}} where each enrolled contact stands, or why the last one ended
     journal:   [ana hi.hello send_sms, ana hi dropped filter]   all of the tick
     updates:   [ana list news add]                      all of the tick
+    deliveries: [ana hi.hello sms sent]                 all of the tick, which sends then; `: REASON` behind it if any
+    texts:     ["ana hi.hello Hello"]                   what was sent: the text of each message but emails
+    tasks:     [ana hi.call ben 2026-03-05 Call Ana]    all of the tick: assignee, day and title
+    details:   [ana hi.code coupon SPRING-1]            the journal of the tick with its details, where it has any
     faults:    {segments: [old], held: [new], flows: [hi]}   stale segments, held segments, held flows
     unchanged: true                                     only ticks, sizes and exports have another row than before
 """
@@ -39,7 +43,8 @@ FOLDER = Path(__file__).parent
 EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 """The tables that have new rows after each tick."""
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
-EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged")
+EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged",
+            "deliveries", "texts", "tasks", "details")  # fmt: skip
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -79,14 +84,14 @@ class Scenario:
             if "between" in tick:
                 self._change(tick["between"])
             before = self.world.ledgers() if "unchanged" in tick else {}
-            report = self.tick(_instant(tick["at"]))
+            report = self.tick(_instant(tick["at"]), send="deliveries" in tick or "texts" in tick)
             self._check(f"tick {number} at {tick['at']}", tick, report, before)
             # A tick writes its ledger files once and no later one touches them: the last check sees those of all.
             self.world.check_replay(files=number == len(self.content["ticks"]))
 
-    def tick(self, at: datetime) -> TickReport:
+    def tick(self, at: datetime, *, send: bool = False) -> TickReport:
         """Run one tick."""
-        return self.world.tick(at)
+        return self.world.tick(at, send=send)
 
     def _change(self, told: dict[str, Any]) -> None:
         self.world.missing = set(told.get("missing_columns", []))
@@ -136,6 +141,13 @@ class Scenario:
             assert self._journal(this) == sorted(tick["journal"]), f"journal of {where}"
         if "updates" in tick:
             assert self._updates(this) == sorted(tick["updates"]), f"updates of {where}"
+        for name, found in (
+            ("deliveries", self._deliveries), ("texts", self._texts), ("tasks", self._tasks), ("details", self._details)
+        ):  # fmt: skip
+            if name in tick:
+                expected = sorted(tick[name])
+                got = found(this)
+                assert got == expected, f"{name} of {where}: {got}"
         faults = {
             "segments": sorted(one.segment for one in report.segments if one.status == "stale"),
             "held": sorted(one.segment for one in report.segments if one.status == "held"),
@@ -184,6 +196,34 @@ class Scenario:
     def _updates(self, this: str) -> list[str]:
         rows = self.world.rows(f"SELECT * FROM segflow.contact_updates WHERE {this}")
         return sorted(f"{row['contact_id']} {row['kind']} {row['name']} {row['value']}" for row in rows)
+
+    def _deliveries(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.deliveries WHERE {this}")
+        return sorted(
+            f"{row['contact_id']} {row['flow']}.{row['step']} {row['channel']} {row['outcome']}"
+            + (f": {row['reason']}" if row["reason"] else "")
+            for row in rows
+        )
+
+    def _texts(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.deliveries WHERE {this} AND provider_id LIKE '%.json'")
+        files = {path.name: path for path in self.world.root.glob(".segflow/mailbox/**/*.json")}
+        told = [(row, json.loads(files[row["provider_id"]].read_text(encoding="utf-8"))) for row in rows]
+        return sorted(f"{row['contact_id']} {row['flow']}.{row['step']} {one.get('text', '')}" for row, one in told)
+
+    def _tasks(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.tasks WHERE {this}")
+        return sorted(
+            f"{row['contact_id']} {row['flow']}.{row['step']} {row['assignee'] or 'nobody'} "
+            f"{row['due_at']:%Y-%m-%d} {row['title']}"
+            for row in rows
+        )
+
+    def _details(self, this: str) -> list[str]:
+        rows = self.world.rows(
+            f"SELECT * FROM segflow.flow_journal WHERE {this} AND detail IS NOT NULL AND step IS NOT NULL"
+        )
+        return sorted(f"{r['contact_id']} {r['flow']}.{r['step']} {r['action']} {r['detail']}" for r in rows)
 
 
 def _instant(value: Any) -> datetime:

@@ -59,9 +59,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Update:
-    """One change that a step makes to a contact: kind `list` (value add or remove) or `attribute` (its new value)."""
+    """One change that a step makes to a contact: kind `list` or `tag` (value add or remove) or `attribute` (its new
+    value)."""
 
-    kind: Literal["list", "attribute"]
+    kind: Literal["list", "tag", "attribute"]
     name: str
     value: str | None
 
@@ -168,6 +169,16 @@ class Step(SpecModel):
     def body(self) -> Any:
         """What stands at `key`."""
         return getattr(self, self.key)
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """The channels by which its message may go."""
+        return () if self.sends is None else (self.sends,)
+
+    @property
+    def templates(self) -> Sequence[str]:
+        """The template files that it reads, by name."""
+        return ()
 
     def check(self, checks: Checks, loc: Loc) -> None:
         """Report what is wrong with the step at `loc`. The conditions and steps of its arms are checked for it."""
