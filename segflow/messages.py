@@ -123,6 +123,11 @@ class WebhookCall(Message):
         return self.method
 
 
+SEGMENT_OWNER, FLOW_OWNER = "segment_owner", "flow_owner"
+OWNERS = (SEGMENT_OWNER, FLOW_OWNER)
+"""Whom a notification or a task may be for beside people: whoever the files say they belong to."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Notify(Message):
     """A few words to somebody of your own about a contact. `to` is a name that the sender knows, or an address."""

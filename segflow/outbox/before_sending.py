@@ -66,12 +66,7 @@ class SendChecks:
 
     def __init__(self, specs: Specs, warehouse: Warehouse, store: DeliveryStore, tick: Tick) -> None:
         self._specs, self._warehouse, self._store, self._tick = specs, warehouse, store, tick
-        descriptions = {flow.id: flow.spec.description for flow in specs.flows.values()}
-        owners = {
-            "flow": {flow.id: flow.spec.owner for flow in specs.flows.values()},
-            "segment": {name: segment.spec.owner for name, segment in specs.segments.items()},
-        }
-        self._renderer = Renderer(specs.template_dir, descriptions, specs.settings.delivery.opt_out_footer, owners)
+        self._renderer = Renderer.of(specs)
         self._any_coupons: bool | None = None
         self._coupons: Mapping[tuple[str, int], Mapping[str, str]] = {}
 

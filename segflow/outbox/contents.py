@@ -10,17 +10,15 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
+from segflow.durations import Duration
 from segflow.errors import SegflowError
-from segflow.messages import AnyMessage, Channel, Email, Notify, Sms, Task, WebhookCall, WhatsApp
+from segflow.messages import OWNERS, AnyMessage, Channel, Email, Notify, Sms, Task, WebhookCall, WhatsApp
 
 Filler = Callable[[Mapping[str, Any]], Any]
 """Takes the context, gives the filled text or structure."""
-SEGMENT_OWNER, FLOW_OWNER = "segment_owner", "flow_owner"
-OWNERS = (SEGMENT_OWNER, FLOW_OWNER)
-"""Whom `to:` and `assignee:` may name beside people: whoever the files say they belong to."""
 
 
 class RenderError(SegflowError):
@@ -79,6 +77,8 @@ class Texts(Protocol):
 
     @property
     def footer(self) -> str: ...
+    @property
+    def zone(self) -> ZoneInfo: ...
     def text(self, source: str, part: str) -> Filler: ...
     def structure(self, value: Any, part: str) -> Filler: ...
     def parts(self, content: Mapping[str, Any]) -> dict[str, Filler]:
@@ -188,13 +188,13 @@ def _webhook(common: dict[str, Any], _: str, body: Mapping[str, Any]) -> Webhook
 
 
 def _notify_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
-    fillers = {"to": _person(content["to"], "to", texts), "text": texts.text(content["text"], "text")}
+    fillers = {"to": person(content["to"], "to", texts), "text": texts.text(content["text"], "text")}
     if content.get("title") is not None:
         fillers["title"] = texts.text(content["title"], "title")
     return fillers
 
 
-def _person(name: str, part: str, texts: Texts) -> Filler:
+def person(name: str, part: str, texts: Texts) -> Filler:
     """A name, an address, a text that is filled, or whoever owns the flow or the segment that enrolled the contact."""
     if name not in OWNERS:
         return texts.text(name, part)
@@ -215,9 +215,14 @@ def _notify(common: dict[str, Any], _: str, body: Mapping[str, Any]) -> Notify:
 
 
 def _task_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
-    fillers = {"title": texts.text(content["title"], "title"), "due": always(content.get("due"))}
+    due = Duration.parse(content["due"]) if "due" in content else None
+    fillers = {
+        "title": texts.text(content["title"], "title"),
+        "due": always(due),
+        "zone": always(texts.zone),
+    }
     if content.get("assignee") is not None:
-        fillers["assignee"] = _person(content["assignee"], "assignee", texts)
+        fillers["assignee"] = person(content["assignee"], "assignee", texts)
     return fillers
 
 
@@ -227,7 +232,7 @@ def _task(common: dict[str, Any], _: str, body: Mapping[str, Any]) -> Task:
         **common,
         title=" ".join(str(body["title"]).split()),
         assignee=str(body["assignee"]).strip() if "assignee" in body else None,
-        due_at=datetime.fromisoformat(due) if due else None,
+        due_at=due.after(common["planned_at"], body["zone"]) if due else None,
     )
 
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import jinja2
 
 from segflow.errors import SegflowError, did_you_mean
 from segflow.messages import AnyMessage
-from segflow.outbox.contents import WRITERS, Filler, RenderError, Way, always, ways_of
+from segflow.outbox.contents import WRITERS, Filler, RenderError, Way, always, person, ways_of
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
+from segflow.specs.project import Specs
 from segflow.specs.templates import Template, load_template
+from segflow.zones import UTC_ZONE
 
 
 @dataclass(frozen=True)
@@ -63,16 +66,28 @@ class Renderer:
         descriptions: Mapping[str, str | None],
         footer: str = "",
         owners: Mapping[str, Mapping[str, str | None]] | None = None,
+        zone: ZoneInfo = UTC_ZONE,
     ) -> None:
         """`descriptions`: flow id -> description, for `{{ flow.description }}`. `footer`: what marketing SMS end with.
-        `owners`: `flow` and `segment`, each id -> owner."""
+        `owners`: `flow` and `segment`, each id -> owner. `zone`: the project's."""
         options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
         self._plain = Environment(autoescape=False, **options)
         self._html = Environment(autoescape=True, **options)
-        self._template_dir, self._footer = template_dir, footer
+        self._template_dir, self._footer, self._zone = template_dir, footer, zone
         self._descriptions, self._owners = descriptions, owners or {}
         self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
         self._texts: dict[tuple[str, str], Filler] = {}
+
+    @classmethod
+    def of(cls, specs: Specs) -> Renderer:
+        """The renderer of a project."""
+        descriptions = {flow.id: flow.spec.description for flow in specs.flows.values()}
+        owners = {
+            "flow": {flow.id: flow.spec.owner for flow in specs.flows.values()},
+            "segment": {name: segment.spec.owner for name, segment in specs.segments.items()},
+        }
+        settings = specs.settings
+        return cls(specs.template_dir, descriptions, settings.delivery.opt_out_footer, owners, settings.zone)
 
     def render(
         self,
@@ -104,7 +119,7 @@ class Renderer:
         """One text, filled for one contact, where there is no message of it. `part` is what errors call it."""
         place = f"flow {row.flow}, step {row.step}, {part}"
         if (place, text) not in self._texts:
-            self._texts[place, text] = self.compile_text(text, place)
+            self._texts[place, text] = person(text, part, self._texts_of(f"flow {row.flow}, step {row.step}"))
         return str(self._texts[place, text](self._context(row, contact, as_of, {})))
 
     def _context(
@@ -132,8 +147,11 @@ class Renderer:
         if key not in self._compiled:
             content = {name: value for name, value in way.content.items() if value is not None}
             compile_ = WRITERS[way.channel].compile  # type: ignore[index]
-            self._compiled[key] = compile_(content, _Texts(self, place, self._footer, self._template_dir))
+            self._compiled[key] = compile_(content, self._texts_of(place))
         return self._compiled[key]
+
+    def _texts_of(self, place: str) -> _Texts:
+        return _Texts(self, place, self._footer, self._template_dir, self._zone)
 
     def compile_text(self, source: str, label: str, first_line: int = 1, *, html: bool = False) -> Filler:
         """A template as a function of its context. `label` is what errors call it, `first_line` where it starts."""
@@ -154,6 +172,7 @@ class _Texts:
     place: str
     footer: str
     template_dir: Path
+    zone: ZoneInfo
 
     def text(self, source: str, part: str) -> Filler:
         return self.renderer.compile_text(source, f"{self.place}, {part}")

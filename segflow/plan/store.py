@@ -6,8 +6,10 @@ through to the real one. `store` is None where there is none yet.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
+from segflow.outbox.coupons import Claim
 from segflow.outbox.decisions import Kind
 from segflow.outbox.retriggers import Retrigger
 from segflow.outbox.store import DeliveryStore
@@ -20,7 +22,7 @@ class RehearsedStore:
         self._store = store
         self.decisions, self.retriggers = _Decisions(store), _Retriggers(store)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
-        self.imports = _Imports(store)
+        self.imports, self.coupons = _Imports(store), _Coupons(store)
 
     def adopt_decisions(self, *_: object) -> None:
         pass
@@ -70,6 +72,11 @@ class _MessageEvents(_Part):
 class _Imports(_Part):
     def adopt(self, *_: object) -> list[dict[str, Any]]:
         return self._store.imports.waiting() if self._store is not None else []
+
+
+class _Coupons(_Part):
+    def claim(self, _lease: object, _tick_id: str, claims: Collection[Claim]) -> dict[str, str]:
+        return self._store.coupons.preview(claims) if self._store is not None else {}
 
 
 class _Leases:

@@ -8,13 +8,14 @@ from typing import Any
 
 from segflow.durations import Duration
 from segflow.errors import did_you_mean
-from segflow.messages import CONTACT_CHANNELS, Channel
+from segflow.messages import CONTACT_CHANNELS, OWNERS, Channel, is_address
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label
 from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
+from segflow.specs.sender_settings import NotifySender
 from segflow.specs.spec_file import Loc
 from segflow.specs.templates import check_text, read_template, template_names
 from segflow.zones import known_zone, zone_names
@@ -88,6 +89,21 @@ class StepChecks:
             self.say(loc, message, key=True)
         if sender is not None:
             check_sender(self.say, sender, channel, (*loc, "sender"))
+
+    def coupon_pool(self, name: str, loc: Loc) -> None:
+        known = self.say.loaded.settings.coupons
+        if known and name not in known:
+            self.say.unknown(loc, "coupon pool", name, list(known), "pools are named in segflow.yml")
+
+    def person(self, name: str, sender: str | None, loc: Loc) -> None:
+        settings = self.say.loaded.settings
+        found = settings.all_senders().get(sender or settings.default_senders.notify)
+        if not isinstance(found, NotifySender) or name in found.people or name in OWNERS or "{{" in name:
+            return
+        if not is_address(name):
+            self.say.unknown(loc, "person", name, [*found.people, *OWNERS], "people are named at the sender")
+        elif found.email is None:
+            self.say(loc, f"the sender has no email: for addresses; name {name} among its people, or give it email:")
 
     def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:
         for key, text in texts.items():

@@ -25,8 +25,8 @@ M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
 NOT_BUILT = frozenset({
-    "archived", "caps", "create_task", "delete_contact", "every_day_at",
-    "holdout", "notify", "quiet_hours",
+    "archived", "caps", "delete_contact", "every_day_at",
+    "holdout", "quiet_hours",
     "renamed_from", "restart_when", "split", "switch", "until", "timeout", "timezone",
 })  # fmt: skip
 """Words of the design that are not built yet. Only looked at where they are not known: `until` is a window, too."""

@@ -123,7 +123,7 @@ def test_whatsapp_notify_and_task_reach_the_mailbox(world: World) -> None:
     contents = {
         "whatsapp": {"template": "hi", "language": "en_US", "variables": {"name": "{{ contact.name }}\n"}},
         "notify": {"to": "manager", "title": "About {{ contact.name }}", "text": "Call {{ contact.phone }}"},
-        "task": {"title": "Call {{ contact.name }}", "assignee": "ana@example.com", "due": "2026-03-04T09:00:00+00:00"},
+        "task": {"title": "Call {{ contact.name }}", "assignee": "ana@example.com", "due": "3 days"},
     }
     world.plan([planned(n, channel=channel, content=one) for n, (channel, one) in enumerate(contents.items(), 1)])
     assert world.send().outcomes == {"mailbox": {"sent": 3}}

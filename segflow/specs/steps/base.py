@@ -55,6 +55,10 @@ class Row:
     content: Mapping[str, Any] | None = None
     detail: str | None = None
     """What the journal says."""
+    coupon: str | None = None
+    """The pool of which it claims a code; the journal says which."""
+    task: Mapping[str, Any] | None = None
+    """What a person is to do: title, assignee, due (a span)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class Update:
     kind: Literal["list", "tag", "attribute"]
     name: str
     value: str | None
+    how: Literal["set", "add", "fill", "now"] = "set"
+    """add: `value` is added to what is there. fill: it is a template. now: the tick's time, for an attribute of one."""
 
 
 class Timing(Protocol):
@@ -139,6 +145,12 @@ class Checks(Protocol):
 
     def channel(self, channel: Channel, loc: Loc, sender: str | None) -> None:
         """Check that contacts can be reached there, and the sender."""
+
+    def coupon_pool(self, name: str, loc: Loc) -> None:
+        """Check the name of a pool of codes."""
+
+    def person(self, name: str, sender: str | None, loc: Loc) -> None:
+        """Check that the sender of notifications knows somebody."""
 
     def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:
         """Check templates that stand in the file, by the key below `loc`."""
