@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from sqlglot import exp
 
 from segflow.crossings.names import current_names
 from segflow.errors import RunError
-from segflow.flows import prepare
+from segflow.flows import prepare, triggers
 from segflow.flows.conditions import Conditions
 from segflow.flows.effects import Claimer, Effects
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.flows.steps_now import stage_steps, stage_times
-from segflow.flows.triggers import Tick, Triggers, Work
+from segflow.outbox.origins import origins_query
 from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
@@ -38,6 +38,7 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, load_query
 from segflow.warehouse.tables import TABLES
+from segflow.zones import local_date
 
 _SQL = Path(__file__).parent / "sql"
 TAKEN = (
@@ -124,10 +125,11 @@ class _Advance:
             return set()
         check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
-        prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
+        active = [row["flow"] for row in flows if row["status"] == "active"]
+        prepare.hold(flows, {**triggers.faults(self.context, active), **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
         self.effects.stage()
-        self.triggers = Triggers(Work(self.context, flows, self.keys))
+        self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         self.offering = stage_offers(self.context, flows, self.keys, retriggers)
         self._decide(flows)
@@ -195,6 +197,7 @@ class _Advance:
         themselves, and the build did not try these."""
         w = self.warehouse
         w.stage("subjects", self._query("no_subjects"))
+        w.stage("origins", self._query("no_origins"))
         found = {}
         for flow in (row["flow"] for row in flows if row["status"] == "active"):
             keys = [f"{flow}/{place}" for place in self.compiled.conditions[flow]]
@@ -210,7 +213,8 @@ class _Advance:
 
     def unreadable(self) -> dict[str, str]:
         """flow -> why its conditions fail on the values that are there."""
-        found: dict[str, str] = {}
+        found = triggers.faults(self.context, self.compiled.specs.flows, read=True)
+        catalog = self.compiled.specs.catalog
         for flow, named in self.compiled.conditions.items():
             for node in (below for tree in named.values() for below in tree.walk() if isinstance(below, Sql)):
                 asked = exp.select(exp.Max(this=col("contact_id", CONTACTS))).from_(ref(CONTACTS, CONTACTS))
@@ -219,20 +223,28 @@ class _Advance:
                     found[flow] = f"{self.compiled.specs.flows[flow].file}: {tried}"
             own = [fact for node in named.values() for fact in facts_of(node) if fact.per_enrollment]
             for model in sorted({fact.model for fact in own}):
-                rows = row_query([fact for fact in own if fact.model == model], self.compiled.specs.catalog)
-                largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
-                looked_at = exp.select(*largest).from_(rows.subquery("looked_at"))
-                tried = self.warehouse.attempt(self.context.fill(looked_at))
-                if isinstance(tried, str):
+                tried = self._tried(row_query([fact for fact in own if fact.model == model], catalog))
+                if tried is not None:
                     found[flow] = f"{model.replace('facts__', '').replace('_', ' ', 1)}: {tried}"
         return found
 
-    def _satisfied(self, subjects: exp.Query, keys: list[str]) -> None:
-        """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold."""
+    def _tried(self, rows: exp.Select) -> str | None:
+        """Why rows cannot be read; all of them are."""
+        largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
+        looked_at = exp.select(*largest).from_(rows.subquery("looked_at"))
+        tried = self.warehouse.attempt(self.context.fill(looked_at))
+        return tried if isinstance(tried, str) else None
+
+    def _satisfied(self, subjects: exp.Query, keys: list[str], came_by: str = "enrolled_by") -> None:
+        """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold. `came_by`: the
+        query that knows what triggered them."""
         if keys:
             self.warehouse.stage("subjects", subjects)
         # The facts of all conditions are joined: not worth it for nobody.
         someone = keys and self._count("temp.subjects")
+        if someone and self.conditions.asks_origins(keys):
+            self.warehouse.stage("came_by", self._query(came_by))
+            self.warehouse.stage("origins", origins_query())
         answers = self.conditions.satisfied(keys) if someone else pa.Table.from_pylist([], schema=_ANSWERS)
         self.warehouse.stage("answers", answers)
 
@@ -265,7 +277,7 @@ class _Advance:
             if not self._count("temp.candidates"):
                 continue
             w.stage("reentry", prepare.reentry_table(self.compiled, tick.as_of))
-            self._satisfied(self._query("where_subjects"), keys)
+            self._satisfied(self._query("where_subjects"), keys, "offered_by")
             w.stage("decisions", self._query("decisions"))
             w.stage("enrolled", self._query("enrolled"))
             w.stage("started", _all("started", exp.select("*").from_("temp.enrolled")))
@@ -286,7 +298,7 @@ class _Advance:
         told = exp.select(exp.Count(this=exp.Star())).from_("temp.decisions").where("decision = 'wait'")
         return bool(self._count("temp.waiting") or self.warehouse.scalar(told))
 
-    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[Tick]:
+    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[triggers.Tick]:
         """The ticks whose crossings some flow has not consumed yet, in order; the present one is the last."""
         oldest = min((str(row["consumed_to"]) for row in flows if row["status"] in ("active", "paused")), default=None)
         if oldest is None:
@@ -299,7 +311,7 @@ class _Advance:
             .order_by("tick_id")
         )
         return [
-            Tick(row["tick_id"], row["as_of"].replace(tzinfo=UTC), row["tick_id"] == self.tick_id)
+            triggers.Tick(row["tick_id"], row["as_of"].replace(tzinfo=UTC), row["tick_id"] == self.tick_id)
             for row in self.warehouse.rows(pending)
         ]
 
@@ -314,8 +326,9 @@ class _Advance:
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         taken = self._query("nothing_taken")
         arrived = self._query("standing")
+        today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
         for hop in range(longest + 1):
-            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone)
+            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone, today=today)
             moving.ctes[0].set("this", arrived)
             w.stage("moving", moving)
             self._satisfied(self._query("arm_subjects"), asked)
@@ -351,9 +364,9 @@ class _Advance:
             "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
-        if self.offering:
-            w.append("flow_offers", self.tick_id, self._query("flow_offers"))
-        self.triggers.record()
+        offers = [*([self._query("flow_offers")] if self.offering else []), *self.triggers.offers()]
+        if offers:
+            w.append("flow_offers", self.tick_id, _union(offers))
         w.append("flow_enrollment_ends", self.tick_id, _all("ended", self._query("finished")))
         w.append("flow_journal", self.tick_id, _all("dropped", self._query("journal")))
         w.append("outbox", self.tick_id, self._query("outbox"))
@@ -376,6 +389,15 @@ class _Advance:
         ]
         schema = pa.schema([(name, pa.string()) for name in ("flow", "status", "reason", "consumed_to")])
         w.append("flow_cursors", self.tick_id, pa.Table.from_pylist(cursors, schema=schema))
+
+
+def _union(queries: Sequence[exp.Query]) -> exp.Query:
+    # A query with CTEs of its own cannot stand in a union bare.
+    together: exp.Query = exp.select("*").from_(queries[0].subquery("part_0"))
+    for number, query in enumerate(queries[1:], start=1):
+        part = exp.select("*").from_(query.subquery(f"part_{number}"))
+        together = exp.union(together, part, distinct=False)
+    return together
 
 
 def _all(staged: str, more: exp.Query) -> exp.Query:

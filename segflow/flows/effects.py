@@ -22,8 +22,10 @@ from segflow.messages import OWNERS
 from segflow.numbers import LARGEST, PLACES
 from segflow.outbox.contents import RenderError
 from segflow.outbox.coupons import Claim
+from segflow.outbox.origins import origins_query
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.render import Renderer
+from segflow.outbox.surroundings import ORIGIN, Origin, Surroundings
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.sql import col, named, text_literal
 from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant
@@ -52,7 +54,9 @@ _FILLED = pa.schema(
 )
 _CLAIMS = pa.schema([(name, pa.string()) for name in ("claim_id", "code", "pool", "enrollment_id", "flow", "step")]
                     + [("visit", pa.int64()), ("contact_id", pa.string())])  # fmt: skip
-_OUTCOMES = pa.schema([(name, pa.string()) for name in ("enrollment_id", "detail", "failure")])
+_OUTCOMES = pa.schema([(name, pa.string()) for name in ("enrollment_id", "detail", "failure")] + [("ends", pa.bool_())])
+FAILED = "failed"
+"""The action of a step that did not do what it is for, and the end of an enrollment that its failure ends."""
 _AT_ONCE = 10_000
 
 Fill = tuple[str, str, ValueType | None]
@@ -71,7 +75,8 @@ class Effects:
         self._pools: list[dict[str, str]] = []
         self._tasks: list[dict[str, Any]] = []
         self._added: set[str] = set()
-        self._renderer: Renderer | None = None
+        self._renderer, self._surroundings = Renderer.of(self._specs), Surroundings(self._specs)
+        self._ending: set[tuple[str, str]] = set()
         self._filled: list[dict[str, Any]] = []
         self._claims: list[dict[str, Any]] = []
 
@@ -83,6 +88,8 @@ class Effects:
                 updates.append(self._update(row))
             for step in found.spec.walk():
                 row_of = step.row()
+                if step.ends_on_failure:
+                    self._ending.add((flow, step.id))
                 if row_of.coupon is not None:
                     self._pools.append({"flow": flow, "step": step.id, "pool": row_of.coupon})
                 if row_of.task is not None:
@@ -109,7 +116,7 @@ class Effects:
         """Do what the steps of `due` ask for each contact; in `due` each says then what came of it."""
         if not self._pools and not self._fills:
             return
-        outcomes: dict[str, dict[str, str]] = {}
+        outcomes: dict[str, dict[str, Any]] = {}
         if self._pools:
             self._claim_codes(outcomes)
         if self._fills:
@@ -162,7 +169,7 @@ class Effects:
             raise InputError(f"{flow}: {span} after {self._context.as_of.isoformat()} leaves the calendar") from error
         return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
 
-    def _claim_codes(self, outcomes: dict[str, dict[str, str]]) -> None:
+    def _claim_codes(self, outcomes: dict[str, dict[str, Any]]) -> None:
         rows = self._warehouse.rows(self._query("coupon_subjects"))
         if not rows or self._claim is None:
             return
@@ -171,51 +178,64 @@ class Effects:
         for row in rows:
             code = codes.get(row["claim_id"])
             if code is None:
-                outcomes[row["enrollment_id"]] = {"failure": f"no_coupon: pool {row['pool']} is empty"}
+                why = f"no_coupon: pool {row['pool']} is empty"
+                outcomes[row["enrollment_id"]] = self._failed(row["flow"], row["step"], why)
             else:
                 outcomes[row["enrollment_id"]] = {"detail": code}
                 self._claims.append({**row, "code": code})
 
-    def _fill_texts(self, outcomes: dict[str, dict[str, str]]) -> None:
+    def _failed(self, flow: str, step: str, why: str) -> dict[str, Any]:
+        return {"failure": why, "ends": (flow, step) in self._ending}
+
+    def _fill_texts(self, outcomes: dict[str, dict[str, Any]]) -> None:
         contact = exp.Column(this=exp.Star(), table=exp.to_identifier(CONTACTS))
         subjects = self._query("fill_subjects")
         query = exp.select("subjects.*", contact).from_(subjects.subquery("subjects"))
         same = exp.EQ(this=col("contact_id", CONTACTS), expression=col("_contact_id", "subjects"))
         query = query.join(exp.alias_(relation(CONTACTS), CONTACTS, table=True), on=same, join_type="left")
         missing = dict.fromkeys(self._attributes)
+        origins = self._origins()
         for batch in self._warehouse.batches(query, _AT_ONCE):
             for row in python_rows(pa.Table.from_batches([batch])):
                 own = {name: value for name, value in row.items() if not name.startswith("_")}
                 planned = _planned(row, self._context)
                 contact_values = {**missing, **own, "contact_id": row["_contact_id"]}
                 try:
-                    self._filled += self._parts(planned, contact_values)
+                    self._filled += self._parts(planned, contact_values, origins.get(planned.enrollment_id))
                 except RenderError as error:
-                    outcomes[planned.enrollment_id] = {"failure": f"template_error: {error}"}
+                    why = f"template_error: {error}"
+                    outcomes[planned.enrollment_id] = self._failed(planned.flow, planned.step, why)
 
-    def _parts(self, row: PlannedMessage, contact: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _parts(self, row: PlannedMessage, contact: Mapping[str, Any], origin: Origin | None) -> list[dict[str, Any]]:
+        known = self._surroundings.of(row, origin)
         found = []
         for part, text, kind in self._fills[row.flow, row.step]:
-            value = self._texts().fill(text, part, row, contact, self._context.as_of)
+            value = self._renderer.fill(text, part, row, contact, self._context.as_of, known)
             read = _read(value, kind, f"flow {row.flow}, step {row.step}, {part}") if kind is not None else value
             place = {"enrollment_id": row.enrollment_id, "step": row.step, "visit": row.visit, "part": part}
             found.append({**place, "value": read, "number": _number(read) if kind in NUMBERS else None})
         return found
 
-    def _texts(self) -> Renderer:
-        if self._renderer is None:
-            self._renderer = Renderer.of(self._specs)
-        return self._renderer
+    def _origins(self) -> dict[str, Origin]:
+        """enrollment -> how it came about, of the steps of this hop, where any text may ask."""
+        texts = [text for fills in self._fills.values() for _, text, _ in fills]
+        if not any(name in text for text in texts for name in ORIGIN):
+            return {}
+        self._warehouse.stage("came_by", self._query("due_came_by"))
+        return {row["subject_id"]: row for row in self._warehouse.rows(origins_query())}
 
     def _with_outcomes(self) -> exp.Query:
         """`due` with what came of each step: a code, or why it failed."""
         schema = self._warehouse.query(exp.select("*").from_("temp.due").limit(0)).schema
         failed = exp.Is(this=col("failure", "outcomes"), expression=exp.null()).not_()
         told = exp.Coalesce(this=col("failure", "outcomes"), expressions=[col("detail", "outcomes")])
+        ends = exp.and_(failed.copy(), col("ends", "outcomes"))
         others: dict[str, exp.Expr] = {
-            "action": exp.Case(ifs=[exp.If(this=failed, true=text_literal("failed"))], default=col("action", "due")),
+            "action": exp.Case(ifs=[_if(failed, text_literal(FAILED))], default=col("action", "due")),
             "detail": exp.Coalesce(this=told, expressions=[col("detail", "due")]),
-            "channel": exp.Case(ifs=[exp.If(this=failed.copy(), true=exp.null())], default=col("channel", "due")),
+            "next_step": exp.Case(ifs=[_if(ends, exp.null())], default=col("next_step", "due")),
+            "end_reason": exp.Case(ifs=[_if(ends.copy(), text_literal(FAILED))], default=col("end_reason", "due")),
+            "channel": exp.Case(ifs=[_if(failed.copy(), exp.null())], default=col("channel", "due")),
         }
         columns = [named(others.get(name, col(name, "due")), name) for name in schema.names]
         query = exp.select(*columns).from_(exp.alias_(exp.to_table("temp.due"), "due", table=True))
@@ -300,3 +320,7 @@ def claim_ids(context: TickContext) -> Sequence[str]:
     mine = exp.column("tick_id").eq(exp.Literal.string(context.tick_id))
     found = exp.select("claim_id").from_(relation("coupon_claims")).where(mine)
     return [row["claim_id"] for row in context.warehouse.rows(found)]
+
+
+def _if(condition: exp.Expr, then: exp.Expr) -> exp.If:
+    return exp.If(this=condition, true=then)

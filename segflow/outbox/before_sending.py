@@ -14,9 +14,11 @@ from sqlglot import exp
 from segflow.messages import CONTACT_CHANNELS, AnyMessage
 from segflow.outbox.addresses import InvalidAddressError, allowed, normal
 from segflow.outbox.contents import RenderError, Way, ways_of
+from segflow.outbox.origins import origins_of_batch
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.render import Renderer
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.surroundings import ORIGIN, Origin, Surroundings
 from segflow.specs.catalog import ChannelSpec
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
@@ -67,13 +69,17 @@ class SendChecks:
     def __init__(self, specs: Specs, warehouse: Warehouse, store: DeliveryStore, tick: Tick) -> None:
         self._specs, self._warehouse, self._store, self._tick = specs, warehouse, store, tick
         self._renderer = Renderer.of(specs)
+        self._surroundings = Surroundings(specs)
         self._any_coupons: bool | None = None
         self._coupons: Mapping[tuple[str, int], Mapping[str, str]] = {}
+        self._origins: Mapping[str, Origin] = {}
 
     def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None) -> list[Judged]:
         """Judge a batch, in its order. What was due before `late_before` is too late; None: nothing is."""
         contacts, ended = self._load(batch)
         self._coupons = self._load_coupons()
+        asked = any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch)
+        self._origins = origins_of_batch(self._warehouse) if asked else {}
         suppressed = self._suppressed(batch, contacts)
         return [
             self._judge(row, contacts.get(row.contact_id), ended.get(row.enrollment_id), suppressed, late_before)
@@ -152,7 +158,8 @@ class SendChecks:
             return Elsewhere(row, way.channel, sender)
         coupons = self._coupons.get((row.enrollment_id, row.visit))
         try:
-            message = self._renderer.render(row, contact, given, self._tick.as_of, way, coupons)
+            known = self._surroundings.of(row, self._origins.get(row.enrollment_id), coupons)
+            message = self._renderer.render(row, contact, given, self._tick.as_of, known, way)
         except RenderError as error:
             return Refused(row, "failed", f"template_error: {error}", given or None)
         address = given or message.address

@@ -201,8 +201,8 @@ def person(name: str, part: str, texts: Texts) -> Filler:
     word, place = name.partition("_")[0], texts.place
 
     def owner(context: Mapping[str, Any]) -> str:
-        found = context["owners"][word]
-        if not found:
+        found = context[word]["owner"]
+        if not isinstance(found, str):
             raise RenderError(f"{place}: {part} is the {word}'s owner, and the {word} has none: give it owner:")
         return str(found)
 

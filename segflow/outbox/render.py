@@ -17,6 +17,7 @@ from segflow.outbox.contents import WRITERS, Filler, RenderError, Way, always, p
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
 from segflow.specs.project import Specs
+from segflow.specs.template_names import CONTACT, COUPONS, EVENT, names_used
 from segflow.specs.templates import Template, load_template
 from segflow.zones import UTC_ZONE
 
@@ -60,34 +61,30 @@ class _Text:
 class Renderer:
     """Renders planned messages. Keeps compiled texts, so make one per send stage."""
 
-    def __init__(
-        self,
-        template_dir: Path,
-        descriptions: Mapping[str, str | None],
-        footer: str = "",
-        owners: Mapping[str, Mapping[str, str | None]] | None = None,
-        zone: ZoneInfo = UTC_ZONE,
-    ) -> None:
-        """`descriptions`: flow id -> description, for `{{ flow.description }}`. `footer`: what marketing SMS end with.
-        `owners`: `flow` and `segment`, each id -> owner. `zone`: the project's."""
+    def __init__(self, template_dir: Path, footer: str = "", zone: ZoneInfo = UTC_ZONE) -> None:
+        """`footer`: what marketing SMS end with. `zone`: the project's."""
         options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
         self._plain = Environment(autoescape=False, **options)
         self._html = Environment(autoescape=True, **options)
         self._template_dir, self._footer, self._zone = template_dir, footer, zone
-        self._descriptions, self._owners = descriptions, owners or {}
         self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
+        self._names: dict[tuple[str, str, str], frozenset[str]] = {}
         self._texts: dict[tuple[str, str], Filler] = {}
+        self._read: set[str] = set()
 
     @classmethod
     def of(cls, specs: Specs) -> Renderer:
         """The renderer of a project."""
-        descriptions = {flow.id: flow.spec.description for flow in specs.flows.values()}
-        owners = {
-            "flow": {flow.id: flow.spec.owner for flow in specs.flows.values()},
-            "segment": {name: segment.spec.owner for name, segment in specs.segments.items()},
-        }
-        settings = specs.settings
-        return cls(specs.template_dir, descriptions, settings.delivery.opt_out_footer, owners, settings.zone)
+        return cls(specs.template_dir, specs.settings.delivery.opt_out_footer, specs.settings.zone)
+
+    def names(self, row: PlannedMessage) -> frozenset[str]:
+        """The names that the templates of a message use, like `contact`; none when they cannot be read."""
+        way = _way_of(row)
+        try:
+            self._fillers(row, way)
+        except RenderError:
+            return frozenset()
+        return self._names[_key(row, way)]
 
     def render(
         self,
@@ -95,16 +92,17 @@ class Renderer:
         contact: Mapping[str, Any],
         address: str,
         as_of: datetime,
+        known: Mapping[str, Any],
         way: Way | None = None,
-        coupons: Mapping[str, str] | None = None,
     ) -> AnyMessage:
-        """The message for one contact. `contact`: attribute -> value, `contact_id` included; None is missing.
+        """The message for one contact. `contact`: attribute -> value, `contact_id` included; `known`: the other names
+        (see Surroundings.of). None is missing.
 
-        `address` is used on channels that reach the contact. `way` is one of the message's own, the first one when
-        left out. `coupons`: step -> code, of this enrollment. Raises RenderError.
+        `address` is used on channels that reach the contact. `way` is one of the message's own, that of its channel
+        when left out. Raises RenderError.
         """
-        way = way or ways_of(row.channel, row.content).ways[0]
-        context = self._context(row, contact, as_of, coupons or {})
+        way = way or _way_of(row)
+        context = _context(contact, as_of, known)
         body = {name: fill(context) for name, fill in self._fillers(row, way).items()}
         common: dict[str, Any] = {
             "message_id": row.message_id,
@@ -115,39 +113,29 @@ class Renderer:
         }
         return WRITERS[way.channel].message(common, address, body)  # type: ignore[index]
 
-    def fill(self, text: str, part: str, row: PlannedMessage, contact: Mapping[str, Any], as_of: datetime) -> str:
+    def fill(
+        self,
+        text: str,
+        part: str,
+        row: PlannedMessage,
+        contact: Mapping[str, Any],
+        as_of: datetime,
+        known: Mapping[str, Any],
+    ) -> str:
         """One text, filled for one contact, where there is no message of it. `part` is what errors call it."""
         place = f"flow {row.flow}, step {row.step}, {part}"
         if (place, text) not in self._texts:
             self._texts[place, text] = person(text, part, self._texts_of(f"flow {row.flow}, step {row.step}"))
-        return str(self._texts[place, text](self._context(row, contact, as_of, {})))
-
-    def _context(
-        self, row: PlannedMessage, contact: Mapping[str, Any], as_of: datetime, coupons: Mapping[str, str]
-    ) -> dict[str, Any]:
-        return {
-            "contact": _Contact({name: _value(name, value) for name, value in contact.items()}),
-            "flow": {"id": row.flow, "description": self._descriptions.get(row.flow)},
-            "segment": {"id": row.trigger_segment},
-            "enrollment": {"id": row.enrollment_id, "enrolled_at": row.enrolled_at},
-            "step": row.step,
-            "as_of": as_of,
-            "coupons": _Coupons(coupons),
-            # Not for templates: `to: segment_owner`.
-            "owners": {
-                "flow": self._owners.get("flow", {}).get(row.flow),
-                "segment": self._owners.get("segment", {}).get(row.trigger_segment or ""),
-            },
-        }
+        return str(self._texts[place, text](_context(contact, as_of, known)))
 
     def _fillers(self, row: PlannedMessage, way: Way) -> dict[str, Filler]:
-        # The content is the same text for all messages of one step of one version, and the key of what is compiled.
-        place = f"flow {row.flow}, step {row.step}"
-        key = (place, way.channel, row.content)
+        key = _key(row, way)
         if key not in self._compiled:
             content = {name: value for name, value in way.content.items() if value is not None}
             compile_ = WRITERS[way.channel].compile  # type: ignore[index]
-            self._compiled[key] = compile_(content, self._texts_of(place))
+            self._read = set()
+            self._compiled[key] = compile_(content, self._texts_of(key[0]))
+            self._names[key] = frozenset(self._read)
         return self._compiled[key]
 
     def _texts_of(self, place: str) -> _Texts:
@@ -157,9 +145,11 @@ class Renderer:
         """A template as a function of its context. `label` is what errors call it, `first_line` where it starts."""
         environment = self._html if html else self._plain
         try:
-            code = environment.compile(source, name=label, filename=label)
+            tree = environment.parse(source, name=label, filename=label)
+            code = environment.compile(tree, name=label, filename=label)
         except jinja2.TemplateSyntaxError as error:
             raise RenderError(f"{label}, line {error.lineno + first_line - 1}: {error.message}") from error
+        self._read |= names_used(tree)
         template = environment.template_class.from_code(environment, code, environment.make_globals(None))
         return _Text(label, template, first_line).fill
 
@@ -210,41 +200,23 @@ class _Texts:
         return fillers
 
 
-class _Coupons:
-    """The codes that the enrollment has claimed, by step."""
+class _Values:
+    """The contact's attributes, or the values of another name. Not a dict: `contact.items` must be an attribute and not
+    a method.
 
-    __slots__ = ("_codes",)
-
-    def __init__(self, codes: Mapping[str, str]) -> None:
-        self._codes = codes
-
-    def __getitem__(self, step: str) -> str:
-        if step in self._codes:
-            return self._codes[step]
-        raise jinja2.UndefinedError(f"step {step} has claimed no coupon for this enrollment")
-
-    def __getattr__(self, step: str) -> str:
-        if step.startswith("_"):
-            raise AttributeError(step)
-        return self[step]
-
-
-class _Contact:
-    """The contact's attributes. Not a dict: `contact.items` must be an attribute and not a method.
-
-    A name that the contact cannot have fails the message at once, before `default(...)` or `is defined` hide it.
+    A name that it cannot have fails the message at once, before `default(...)` or `is defined` hide it.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_named", "_values")
 
-    def __init__(self, values: dict[str, Any]) -> None:
-        self._values = values
+    def __init__(self, named: str, values: Mapping[str, Any]) -> None:
+        self._named, self._values = named, {name: _value(f"{named}.{name}", value) for name, value in values.items()}
 
     def __getitem__(self, name: str) -> Any:
         if name in self._values:
             return self._values[name]
-        known = list(self._values)
-        raise jinja2.UndefinedError(f"contact has no attribute {name}{did_you_mean(str(name), known)}")
+        near = did_you_mean(str(name), list(self._values))
+        raise jinja2.UndefinedError(f"{self._named} has no {_PARTS.get(self._named, 'part')} {name}{near}")
 
     def __getattr__(self, name: str) -> Any:
         """For the filter `attr`, which looks at no items. Names with underscores are Python's own."""
@@ -253,14 +225,39 @@ class _Contact:
         return self[name]
 
     def _whole(self, *_: object) -> NoReturn:
-        raise jinja2.UndefinedError("contact is no value: name an attribute, like contact.contact_id")
+        part = (
+            "an attribute, like contact.contact_id" if self._named == CONTACT else f"a part of it: {self._named}.NAME"
+        )
+        raise jinja2.UndefinedError(f"{self._named} is no value: name {part}")
 
     # Without these Python would print the object, and look for an end of the "sequence" that __getitem__ makes of it.
     __str__ = __iter__ = __contains__ = _whole
 
 
+_PARTS = {CONTACT: "attribute", EVENT: "property", COUPONS: "code of step"}
+
+
+def _context(contact: Mapping[str, Any], as_of: datetime, known: Mapping[str, Any]) -> dict[str, Any]:
+    context = {
+        name: _Values(name, value) if isinstance(value, Mapping) else _value(name, value)
+        for name, value in known.items()
+    }
+    return context | {CONTACT: _Values(CONTACT, contact), "as_of": as_of}
+
+
+def _key(row: PlannedMessage, way: Way) -> tuple[str, str, str]:
+    """The content is the same text for all messages of one step of one version, and the key of what is compiled."""
+    return f"flow {row.flow}, step {row.step}", way.channel, row.content
+
+
+def _way_of(row: PlannedMessage) -> Way:
+    """The way of the message's channel."""
+    ways = ways_of(row.channel, row.content).ways
+    return next((way for way in ways if way.channel == row.channel), ways[0])
+
+
 def _value(name: str, value: Any) -> Any:
     if value is None:
-        hint = f"write {{{{ contact.{name} | default('...') }}}} for such contacts"
-        return Missing(f"contact.{name} is missing; {hint}", name=name)
+        when = "for such contacts" if name.startswith(f"{CONTACT}.") else "where that may be"
+        return Missing(f"{name} is missing; write {{{{ {name} | default('...') }}}} {when}", name=name)
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value

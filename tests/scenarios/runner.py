@@ -20,6 +20,7 @@ What must come of a tick, each as short texts:
     deliveries: [ana hi.hello sms sent]                 all of the tick, which sends then; `: REASON` behind it if any
     texts:     ["ana hi.hello Hello"]                   what was sent: the text of each message but emails
     tasks:     [ana hi.call ben 2026-03-05 Call Ana]    all of the tick: assignee, day and title
+    warnings:  [pool is low]                            what the tick warns of
     details:   [ana hi.code coupon SPRING-1]            the journal of the tick with its details, where it has any
     faults:    {segments: [old], held: [new], flows: [hi]}   stale segments, held segments, held flows
     unchanged: true                                     only ticks, sizes and exports have another row than before
@@ -44,7 +45,7 @@ EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 """The tables that have new rows after each tick."""
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
 EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged",
-            "deliveries", "texts", "tasks", "details")  # fmt: skip
+            "deliveries", "texts", "tasks", "details", "warnings")  # fmt: skip
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -60,7 +61,7 @@ class Scenario:
     """One scenario at work."""
 
     def __init__(self, content: dict[str, Any], root: Path, *, real: bool = False) -> None:
-        unknown = set(content) - {*WORLD, "ticks", "settings"}
+        unknown = set(content) - {*WORLD, "ticks", "settings", "coupons"}
         assert not unknown, f"the scenario has unknown keys {unknown}"
         self.content = content
         self.world = World(root, real=real, settings=content.get("settings"))
@@ -70,7 +71,17 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release", "retrigger", "between", "leave_list", "import"}
+            unknown = set(tick) - {
+                *WORLD,
+                *EXPECTED,
+                "at",
+                "release",
+                "retrigger",
+                "coupons",
+                "between",
+                "leave_list",
+                "import",
+            }
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
                 self._change(tick)
@@ -79,6 +90,11 @@ class Scenario:
             asked = tick.get("retrigger", [])
             for one in asked if isinstance(asked, list) else [asked]:
                 self.world.project.retrigger(**one)
+            for pool, codes in {
+                **(self.content.get("coupons", {}) if number == 1 else {}),
+                **tick.get("coupons", {}),
+            }.items():
+                self.world.project.add_coupons(pool, codes)
             for told in tick.get("import", []):
                 self._import(**told)
             if "between" in tick:
@@ -101,7 +117,7 @@ class Scenario:
             else:
                 self.data["contacts"][name] = {**self.data["contacts"].get(name, {"contact_id": name}), **values}
         for event in told.get("events", []):
-            known = {key: event[key] for key in ("contact_id", "at", "name")}
+            known = {key: event[key] for key in ("contact_id", "at", "name", "id") if key in event}
             rest = {key: value for key, value in event.items() if key not in known}
             self.data["events"].append({**known, "properties": json.dumps(rest)})
         for name, contacts in told.get("leave_list", {}).items():
@@ -148,6 +164,8 @@ class Scenario:
                 expected = sorted(tick[name])
                 got = found(this)
                 assert got == expected, f"{name} of {where}: {got}"
+        if "warnings" in tick:
+            assert report.warnings == tick["warnings"], f"warnings of {where}"
         faults = {
             "segments": sorted(one.segment for one in report.segments if one.status == "stale"),
             "held": sorted(one.segment for one in report.segments if one.status == "held"),
@@ -189,7 +207,7 @@ class Scenario:
         return sorted(
             f"{row['contact_id']} {row['flow']}"
             + (f".{row['step']} {row['action']}" if row["step"] else f" {row['action']} {row['detail'].split()[0]}")
-            + (f" {row['detail']}" if row["action"] == "branch" else "")
+            + (f" {row['detail']}" if row["action"] in ("branch", "switch", "split") else "")
             for row in rows
         )
 

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef, Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from segflow.durations import Duration
 from segflow.messages import Channel
 from segflow.specs.catalog import Catalog
+from segflow.specs.send_window import SendWindow
+from segflow.specs.skip_after import SkipAfter
 from segflow.specs.spec_file import Loc
 from segflow.specs.types import Identifier, SpecModel
 
@@ -22,6 +24,43 @@ else:
     # The union is made of all files of this folder, when they are there.
     AnyStep = ForwardRef("_StepUnion")
 Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Dates up to `day` have come, and timestamps up to `moment`, both included."""
+
+    day: date
+    moment: datetime
+
+
+class Timing(Protocol):
+    """Since when somebody must stand at a step to be let go, or which moment of theirs must have come.
+
+    All of it is asked per zone, and never per contact. A timing whose `due` falls back where `since` rises, or that
+    spreads contacts, has no `since_to`: it is asked for each moment at which somebody came.
+    """
+
+    @property
+    def timezone(self) -> str | None:
+        """A zone's name, `contact` for that of each contact, None for the project's."""
+
+    @property
+    def attribute(self) -> str | None:
+        """The attribute of the contact whose value is the moment, if it is one."""
+
+    @property
+    def spread(self) -> Duration | None:
+        """Contacts are let go at a moment of their own within this span after `due`."""
+
+    def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
+        """Whoever stands there since then or earlier may go; None when nobody may."""
+
+    def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
+        """When those who came at `since` may go; None when `since_to` says it for all."""
+
+    def reached(self, as_of: datetime, zone: ZoneInfo) -> Reached | None:
+        """Which moments of contacts have come, where `attribute` has them."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +80,8 @@ class Arm:
     condition_at: Place = ()
     share: tuple[float, float] | None = None
     """From which to which part, between 0 and 1, of all contacts it is for."""
-    timed: bool = False
-    """Can be taken when the step's `timing` says so."""
+    timing: Timing | None = None
+    """When it can be taken; None: at once."""
     ends: str | None = None
 
 
@@ -71,35 +110,6 @@ class Update:
     value: str | None
     how: Literal["set", "add", "fill", "now"] = "set"
     """add: `value` is added to what is there. fill: it is a template. now: the tick's time, for an attribute of one."""
-
-
-class Timing(Protocol):
-    """Since when somebody must stand at a step to be let go, or which moment of theirs must have come.
-
-    All of it is asked per zone, and never per contact. A timing whose `due` falls back where `since` rises, or that
-    spreads contacts, has no `since_to`: it is asked for each moment at which somebody came.
-    """
-
-    @property
-    def timezone(self) -> str | None:
-        """A zone's name, `contact` for that of each contact, None for the project's."""
-
-    @property
-    def attribute(self) -> str | None:
-        """The attribute of the contact whose value is the moment, if it is one."""
-
-    @property
-    def spread(self) -> Duration | None:
-        """Contacts are let go at a moment of their own within this span after `due`."""
-
-    def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        """Whoever stands there since then or earlier may go; None when nobody may."""
-
-    def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
-        """When those who came at `since` may go; None when `since_to` says it for all."""
-
-    def moment_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        """Those whose moment lies there or earlier may go. A date counts as its midnight."""
 
 
 class Checks(Protocol):
@@ -134,6 +144,9 @@ class Checks(Protocol):
     def attribute(self, name: str, loc: Loc) -> bool:
         """Check that contacts have such an attribute."""
 
+    def date_attribute(self, name: str, loc: Loc) -> None:
+        """Check that contacts have such an attribute, and that it is a date or a timestamp."""
+
     def written_by_flows(self, name: str, loc: Loc) -> None:
         """Check that flows may write the attribute."""
 
@@ -167,6 +180,8 @@ class Step(SpecModel):
 
     id: Identifier
     description: str | None = None
+    skip_after: SkipAfter | None = None
+    """What comes later is passed by: a day, a time, `{trigger: FIELD}` or `{attribute: NAME}`."""
 
     key: ClassVar[str]
     """The word that names the kind, and the field that holds what it does."""
@@ -174,6 +189,8 @@ class Step(SpecModel):
     """Where the kind stands in messages and pages."""
     arms_at: ClassVar[tuple[Place, ...]] = ()
     """Where steps stand in it, as the file has them; `*` is any position of a list."""
+    asked_again: ClassVar[bool] = False
+    """Must a contact that an edit leads through it once more choose a way again? Others are passed by then."""
     sends: ClassVar[Channel | None] = None
     """The channel on which it plans a message."""
 
@@ -192,6 +209,11 @@ class Step(SpecModel):
         """The template files that it reads, by name."""
         return ()
 
+    @property
+    def ends_on_failure(self) -> bool:
+        """Those that may fail have a field `on_failure`: does the enrollment end then?"""
+        return getattr(self, "on_failure", "continue") == "end"
+
     def check(self, checks: Checks, loc: Loc) -> None:
         """Report what is wrong with the step at `loc`. The conditions and steps of its arms are checked for it."""
 
@@ -207,9 +229,9 @@ class Step(SpecModel):
         """What it changes about contacts."""
         return ()
 
-    def timing(self) -> Timing | None:
-        """When its timed arms may be taken."""
-        return None
+    def within(self, window: SendWindow | None) -> Step:
+        """The step in a flow with this window for what it sends to contacts."""
+        return self
 
     def words(self) -> str:
         """What it does, for pictures and pages."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import model_validator
 
@@ -31,6 +31,8 @@ class CouponStep(Step):
     order = 50
 
     coupon: Coupon
+    on_failure: Literal["continue", "end"] = "continue"
+    """`end`: the enrollment ends when the pool is empty."""
 
     def check(self, checks: Checks, loc: Loc) -> None:
         at = (*loc, "coupon", "pool")

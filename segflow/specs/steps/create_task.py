@@ -29,6 +29,7 @@ class CreateTaskStep(SendingStep):
     key = "create_task"
     order = 62
     sends = "task"
+    to_contact = False
 
     create_task: CreateTask
 

@@ -22,6 +22,7 @@ class NotifyStep(SendingStep):
     key = "notify"
     order = 60
     sends = "notify"
+    to_contact = False
 
     notify: Notify
 

@@ -111,6 +111,7 @@ class SendStep(ContactStep):
         if checks.catalog.contacts.default_channel is None and not send.fallback:
             message = "nothing says which channel: give fallback: here, or contacts.default_channel in the catalog"
             checks.problem(at, message, key=True)
+        self.check_window(checks, loc)
         checks.texts({"subject": send.subject, "text": send.text, "html": send.html}, at)
         check_email_addresses(send, checks, at)
         if send.whatsapp is not None:
