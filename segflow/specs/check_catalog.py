@@ -103,7 +103,7 @@ def _events(say: Reporter, catalog: Catalog) -> None:
                 f"{source.payload.column} is the contact, time, name or id column; properties need one of their own"
             )
             say((*at, "payload", "column"), message)
-        if source.id in (source.contact, source.at.column, source.name):
+        if source.id is not None and source.id in (source.contact, source.at.column, source.name):
             message = f"{source.id} is the contact, time or name column; an id is different in each row"
             say((*at, "id"), message)
         if source.late_by.months:

@@ -18,7 +18,8 @@ from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
 from segflow.specs.sender_settings import NotifySender
 from segflow.specs.spec_file import Loc
-from segflow.specs.templates import check_text, read_template, template_names
+from segflow.specs.steps.base import walk
+from segflow.specs.templates import check_text, coupons_of, read_template, template_names
 from segflow.zones import known_zone, zone_names
 
 TEMPLATES = "flow_specs/templates"
@@ -137,9 +138,28 @@ class StepChecks:
             known = template_names(folder)
             hint = did_you_mean(name, known) or f": {TEMPLATES}/ has neither {name}.txt nor {name}.html"
             self.say((*loc, "template"), f"there is no template {name}{hint}")
+        if template is not None:
+            for text in (template.subject, template.text, template.html):
+                self._coupons(text, (*loc, "template"))
         return template
 
+    def _coupons(self, text: str | None, loc: Loc) -> None:
+        """Report codes that no step has claimed before the one at `loc`."""
+        named = coupons_of(text)
+        if not named:
+            return
+        known: list[str] = []
+        for step, at in walk(self.of.spec.steps, ("steps",)):
+            if at == tuple(loc)[: len(at)] and not step.arms_at:
+                break
+            known += [step.id] if step.row().coupon is not None else []
+        for name in dict.fromkeys(named):
+            if name not in known:
+                near = did_you_mean(name, known) or ""
+                self.say(loc, f"coupons.{name}: no coupon step {name} comes before this one{near}")
+
     def _text(self, text: str, loc: Loc) -> None:
+        self._coupons(text, loc)
         place = self.say.loaded.files[self.of.file].place(loc)
         attributes = self.catalog.contacts.attributes
         self.say.loaded.issues += check_text(

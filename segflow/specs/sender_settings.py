@@ -97,7 +97,7 @@ class NotifySender(SenderModel):
     @model_validator(mode="after")
     def _to(self) -> NotifySender:
         if self.email is not None and "{to}" not in self.email:
-            raise PydanticCustomError("notify", "email: has no {{to}}, where the address goes")
+            raise PydanticCustomError("notify", "email: has no {place}, where the address goes", {"place": "{to}"})
         return self
 
 

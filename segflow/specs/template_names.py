@@ -75,6 +75,14 @@ def names_used(tree: nodes.Template) -> frozenset[str]:
     return frozenset(name.name for name in tree.find_all(nodes.Name) if name.name in CONTEXT)
 
 
+def coupons_used(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """(line, step) of each code that a template has: `coupons.STEP`."""
+    for access in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Filter)):
+        holder, field = _access(access)
+        if isinstance(holder, nodes.Name) and holder.name == COUPONS and field is not None:
+            yield access.lineno, field
+
+
 def name_problems(
     tree: nodes.Template, attributes: Collection[str], triggered: Triggered = ANYTHING
 ) -> Iterator[tuple[int, str]]:

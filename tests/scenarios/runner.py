@@ -71,17 +71,8 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            unknown = set(tick) - {
-                *WORLD,
-                *EXPECTED,
-                "at",
-                "release",
-                "retrigger",
-                "coupons",
-                "between",
-                "leave_list",
-                "import",
-            }
+            said = {"at", "release", "retrigger", "coupons", "between", "leave_list", "import"}
+            unknown = set(tick) - {*WORLD, *EXPECTED, *said}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
                 self._change(tick)
@@ -90,10 +81,8 @@ class Scenario:
             asked = tick.get("retrigger", [])
             for one in asked if isinstance(asked, list) else [asked]:
                 self.world.project.retrigger(**one)
-            for pool, codes in {
-                **(self.content.get("coupons", {}) if number == 1 else {}),
-                **tick.get("coupons", {}),
-            }.items():
+            pools = {**(self.content.get("coupons", {}) if number == 1 else {}), **tick.get("coupons", {})}
+            for pool, codes in pools.items():
                 self.world.project.add_coupons(pool, codes)
             for told in tick.get("import", []):
                 self._import(**told)

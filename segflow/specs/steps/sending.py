@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, cast
 from zoneinfo import ZoneInfo
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
@@ -20,7 +21,22 @@ from segflow.specs.steps.base import Arm, Checks, Reached, Row, Step
 from segflow.specs.types import Identifier, SpecModel, by_kind
 
 Category = Literal["marketing", "transactional"]
-SenderId = Annotated[str, StringConstraints(pattern=r"^(\+?[0-9]{3,15}|[A-Za-z0-9 ]{1,11})$")]
+
+
+def _matches(pattern: str, what: str) -> AfterValidator:
+    """A text of this form; `what` says which, for people."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise PydanticCustomError("form", "'{given}' is not {what}", {"given": value[:40], "what": what})
+        return value
+
+    return AfterValidator(check)
+
+
+SenderId = Annotated[
+    str, _matches(r"\+?[0-9]{3,15}|[A-Za-z0-9 ]{1,11}", "a sender: up to 11 letters and digits, or a number")
+]
 """What a phone shows as the sender: up to 11 letters and digits, or a number."""
 _NOT_CONTENT = {"sender", "category", "fallback"}
 
@@ -98,9 +114,9 @@ class SmsContent(SpecModel):
 class WhatsAppContent(SpecModel):
     """A template that WhatsApp has approved; its variables are filled here, by position or by name."""
 
-    template: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=512)]
+    template: Annotated[str, _matches(r"[a-z0-9_]{1,512}", "a name of WhatsApp's: lower-case letters, digits and _")]
     """Its name at WhatsApp."""
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(_[A-Z]{2,4})?$")]
+    language: Annotated[str, _matches(r"[a-z]{2,3}(_[A-Z]{2,4})?", "a language like en or en_US")]
     """The code as it was approved: `en_US` is not `en`."""
     variables: Annotated[
         Annotated[list[str], Tag("<list>")] | Annotated[dict[str, str], Tag("<mapping>")],
