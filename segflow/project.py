@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from segflow.history.listing import Listed
     from segflow.history.overlap import Overlap
     from segflow.history.timeline import History
+    from segflow.history.trace import Trace
     from segflow.imports.columns import Mapping
     from segflow.imports.import_contacts import Imported
     from segflow.lint.findings import Finding
@@ -160,6 +161,14 @@ class Project(Workspace):
             warehouse.ensure_tables()
             return history(warehouse, self.specs.segments, self.specs.settings.guards, segment, contact)
 
+    def trace(self, contact: str) -> Trace:
+        """One contact's crossings, enrollments, steps and messages, with the reasons. Raises InputError."""
+        from segflow.history.trace import trace
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return trace(warehouse, contact)
+
     def overlap(self, *segments: str, at: str | datetime | None = None) -> Overlap:
         """How many members segments share, now or as of the tick that `at` names. Raises InputError."""
         from segflow.history.overlap import overlap
@@ -252,6 +261,24 @@ class Project(Workspace):
         from segflow.decisions.retrigger import retrigger
 
         return retrigger(self, flow, segment, contacts, ignore_reentry, reason)
+
+    def pause(self, flow: str, reason: str | None = None) -> dict[str, Any]:
+        """Stop a flow at once, until `resume`. See `segflow.decisions.flow_switch`. Raises InputError."""
+        from segflow.decisions.flow_switch import pause
+
+        return pause(self, flow, reason)
+
+    def resume(self, flow: str, reason: str | None = None) -> dict[str, Any]:
+        """Let a flow go on that `pause` has stopped. Raises InputError."""
+        from segflow.decisions.flow_switch import resume
+
+        return resume(self, flow, reason)
+
+    def remove(self, flow: str, contacts: Sequence[str], reason: str | None = None) -> list[dict[str, Any]]:
+        """Let the next tick take contacts out of a flow. See `segflow.decisions.remove`. Raises InputError."""
+        from segflow.decisions.remove import remove
+
+        return remove(self, flow, contacts, reason)
 
     def import_contacts(
         self,

@@ -30,6 +30,7 @@ from segflow.cli.shared import Options
 from segflow.cli.stop_sending import stop_sending
 from segflow.cli.test import run_segment_tests
 from segflow.cli.tick import tick
+from segflow.cli.trace import trace
 from segflow.cli.ui import ui
 from segflow.cli.validate import validate
 from segflow.cli.vars import vars_
@@ -55,6 +56,7 @@ for command in (
     flows,
     history,
     overlap,
+    trace,
     export,
     freeze,
     release,

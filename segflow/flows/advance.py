@@ -36,6 +36,7 @@ from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, load_query
 
 _SQL = Path(__file__).parent / "sql"
+_REMOVED = pa.schema([("flow", pa.string()), ("contact_id", pa.string())])
 _ANSWERS = pa.schema([("subject_id", pa.string()), ("condition", pa.string())])
 
 
@@ -58,15 +59,18 @@ def advance(
     released: Collection[str] = (),
     unreadable: Mapping[str, str] | None = None,
     retriggers: Sequence[Retrigger] = (),
+    paused: Mapping[str, str] | None = None,
+    removed: Sequence[Mapping[str, Any]] = (),
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
     A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
-    reason). `retriggers` are what people offer to flows again. Returns the flows that are held. Raises
+    reason). `retriggers` are what people offer to flows again, `paused` the flows that they have paused, with the words
+    for it, `removed` (flow, contact_id, ...) whom they take out. Returns the flows that are held. Raises
     StaleGenerationError when facts were built for another tick.
     """
-    return _Advance(context).run(faults, released, unreadable or {}, retriggers)
+    return _Advance(context).run(faults, released, unreadable or {}, retriggers, paused or {}, removed)
 
 
 def unreadable(context: TickContext) -> dict[str, str]:
@@ -91,7 +95,7 @@ class _Advance:
         self.tick_id, self.as_of = context.tick_id, context.as_of
         before = ticks.previous(warehouse, self.tick_id)
         self.before = before.tick_id if before else ""
-        self.changed, self.ended, self.offering = False, 0, False
+        self.changed, self.ended, self.offering, self.removing = False, 0, False, False
         nodes = {f"{flow}/{place}": n for flow, found in compiled.conditions.items() for place, n in found.items()}
         last_tick = before.as_of if before else None
         self.keys = current_names(warehouse, self.tick_id)
@@ -104,9 +108,11 @@ class _Advance:
         released: Collection[str],
         unreadable: Mapping[str, str],
         retriggers: Sequence[Retrigger],
+        paused: Mapping[str, str],
+        removed: Sequence[Mapping[str, Any]],
     ) -> set[str]:
         w = self.warehouse
-        flows = prepare.flows_now(self.context, faults, self.before)
+        flows = prepare.flows_now(self.context, faults, self.before, paused)
         # What flows that are gone have left behind must go too.
         left = ("flow_positions", "flow_waiting")
         if not flows and not any(self._count(relation(table)) for table in left):
@@ -118,6 +124,8 @@ class _Advance:
         w.stage("edges", prepare.edge_table(self.compiled, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         w.stage("updates", prepare.update_table(self.compiled))
+        self.removing = bool(removed)
+        w.stage("removed", pa.Table.from_pylist([{k: one[k] for k in _REMOVED.names} for one in removed], _REMOVED))
         self.offering = stage_offers(self.context, flows, self.keys, retriggers)
         self._decide(flows)
         over = held_flows(self.compiled, w, flows, released)
@@ -140,6 +148,8 @@ class _Advance:
         w.stage("started", self._query("nothing_started"))
         w.stage("answers", pa.Table.from_pylist([], schema=_ANSWERS))
         w.stage("ended", self._query("pushed_out", from_tick=self.tick_id))
+        if self.removing:
+            w.stage("ended", _all("ended", self._query("removed_by_hand")))
         self._keep_only_active()
         self._survive_edits()
         self._end_by_condition(active)
@@ -243,13 +253,15 @@ class _Advance:
         w = self.warehouse
         w.stage("dropped", self._query("nothing_dropped"))
         if self._count("temp.waiting"):
+            w.stage("dropped", _all("dropped", self._query("shut_out")))
             w.stage("waiting", self._query("waiting_of_flows"))
         keys = [f"{flow}/where" for flow in active if "where" in self.compiled.conditions[flow]]
         pending = self._pending_ticks(flows)
+        draining = [row["flow"] for row in flows if row["drains"]]
         for crossing_tick, crossed_at in pending:
             last = crossing_tick == self.tick_id
             offered = self._query("candidates", crossing_tick=crossing_tick, crossed_at=crossed_at, with_waiting=last)
-            w.stage("candidates", offered)
+            w.stage("candidates", _not_of(draining, offered) if draining else offered)
             if not self._count("temp.candidates"):
                 continue
             w.stage("reentry", prepare.reentry_table(self.compiled, crossed_at))
@@ -339,7 +351,7 @@ class _Advance:
         cursors = [
             {
                 "flow": row["flow"],
-                "status": row["status"],
+                "status": "archived" if row["drains"] and row["status"] == "active" else row["status"],
                 "reason": row["reason"],
                 "consumed_to": row["consumed_to"] if row["status"] == "held" else self.tick_id,
             }
@@ -348,6 +360,12 @@ class _Advance:
         ]
         schema = pa.schema([(name, pa.string()) for name in ("flow", "status", "reason", "consumed_to")])
         w.append("flow_cursors", self.tick_id, pa.Table.from_pylist(cursors, schema=schema))
+
+
+def _not_of(flows: Sequence[str], candidates: exp.Query) -> exp.Query:
+    """Those who do not want into one of `flows`."""
+    others = exp.column("flow").isin(*flows).not_()
+    return exp.select("*").from_(candidates.subquery("offered")).where(others)
 
 
 def _all(staged: str, more: exp.Query) -> exp.Query:

@@ -32,6 +32,7 @@ FLOWS_NOW = pa.schema(
         ("consumed_to", pa.string()),
         ("first_step", pa.string()),
         ("has_where", pa.bool_()),
+        ("drains", pa.bool_()),
     ]
 )
 REENTRY = pa.schema([("flow", pa.string()), ("rule", pa.string()), ("bound", pa.timestamp("us"))])
@@ -43,19 +44,26 @@ STEPS = pa.schema(
     [(name, pa.int64() if name == "ordinal" else pa.string()) for name in StepRow.__dataclass_fields__]
     + [("due_before", pa.timestamp("us"))]
 )
+NO_RULE = ("status", "description", "owner", "guards", "renamed_from", "on_archive", "max_lateness", "allow_loop")
+"""What a flow says that makes no other version of it."""
 _VERSIONS = pa.schema(
     [("flow", pa.string()), ("flow_version", pa.int64()), ("fingerprint", pa.string()), ("spec", pa.string())]
 )
 _MOVES = pa.schema([("flow", pa.string()), ("step", pa.string()), ("next_step", pa.string())])
 
 
-def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[str, Any]]:
+def flows_now(
+    context: TickContext, faults: Faults, before: str, paused: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """One row per flow of the project. `before` is the id of the tick before: a new flow starts from there.
 
     A flow is `held` when a segment that it needs is stale or held, or a fact could not be evaluated: it stands still,
     takes in no one and keeps its cursor, so that nothing is lost and nothing is decided on old data. `faults.segments`
-    has words for each such segment that go on after its name.
+    has words for each such segment that go on after its name. `paused`: flow that a person has paused -> who.
+
+    One that drains (archived, and those inside go on) moves like an active one, and nobody is offered to it.
     """
+    paused = paused or {}
     compiled, warehouse = context.compiled, context.warehouse
     versions = _versions(warehouse)
     # Those of the tick before only: a flow that was away since does not catch up the ticks it has missed.
@@ -68,13 +76,17 @@ def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[st
         known = versions.get(flow, [])
         mark = fingerprint(spec)
         current = known[-1] if known and known[-1]["fingerprint"] == mark else None
-        reason = _held(flow, compiled, faults) if spec.status == "active" else None
+        pause = paused.get(flow) if spec.status == "active" else None
+        moves = pause is None and (spec.status == "active" or spec.drains)
+        reason = _held(flow, compiled, faults) if moves else None
+        status = "held" if reason else "paused" if pause else "active" if spec.drains else spec.status
         rows.append(
             {
                 "flow": flow,
                 "flow_version": current["flow_version"] if current else len(known) + 1,
-                "status": "held" if reason else spec.status,
-                "reason": reason,
+                "status": status,
+                "reason": reason or pause,
+                "drains": spec.drains,
                 "consumed_to": cursors.get(flow, before),
                 "first_step": spec.steps[0].id,
                 "has_where": spec.where is not None,
@@ -90,6 +102,7 @@ def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[st
             "consumed_to": cursors.get(flow, before),
             "first_step": None,
             "has_where": False,
+            "drains": False,
         }
         for flow in sorted(compiled.specs.unfinished & set(versions))
     ]
@@ -234,7 +247,7 @@ def _moved(stored: dict[str, Any], new: f.FlowSpec) -> bool:
 def fingerprint(spec: f.FlowSpec) -> str:
     """A hash of what a flow says; pausing and words for people do not change it."""
     told = json.loads(_dump(spec))
-    for key in ("status", "description", "owner", "guards"):
+    for key in NO_RULE:
         told.pop(key, None)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 

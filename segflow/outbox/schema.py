@@ -21,9 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 5
-"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. A store of an earlier version gets what it has
-not when it is opened."""
+SCHEMA_VERSION = 6
+"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `removals`. A store of an
+earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -201,6 +201,20 @@ retrigger_contacts = Table(
     Column("retrigger_id", Text, nullable=False),
     Column("contact_id", Words, nullable=False),
     PrimaryKeyConstraint("retrigger_id", "contact_id"),
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("flow", Text, nullable=False),
+    Column("contact_id", Words, nullable=False),
+    Column("reason", Words),
+    Column("decided_by", Words, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    # Null until a tick uses it.
+    Column("tick_id", Text),
+    Index("removals_tick", "tick_id"),
 )
 
 imports = Table(

@@ -19,7 +19,9 @@ from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.message_queries import MessageQueries
+from segflow.outbox.pauses import Pauses
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
+from segflow.outbox.removals import Removals
 from segflow.outbox.retriggers import Retriggers
 from segflow.outbox.schema import attempts, marks, messages, suppressions
 
@@ -46,6 +48,8 @@ class DeliveryStore(MessageQueries):
         self.leases = LeaseTable(self._database)
         self.decisions = Decisions(self._database, self.leases)
         self.retriggers = Retriggers(self._database, self.leases)
+        self.pauses = Pauses(self._database, self.leases)
+        self.removals = Removals(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
 

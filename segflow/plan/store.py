@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from segflow.outbox.decisions import Kind
+from segflow.outbox.pauses import Pause
 from segflow.outbox.retriggers import Retrigger
 from segflow.outbox.store import DeliveryStore
 
@@ -19,6 +20,7 @@ class RehearsedStore:
     def __init__(self, store: DeliveryStore | None) -> None:
         self._store = store
         self.decisions, self.retriggers = _Decisions(store), _Retriggers(store)
+        self.pauses, self.removals = _Pauses(store), _Removals(store)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
         self.imports = _Imports(store)
 
@@ -60,6 +62,19 @@ class _Decisions(_Part):
 class _Retriggers(_Part):
     def waiting(self, tick_id: str) -> list[Retrigger]:
         return self._store.retriggers.waiting(tick_id) if self._store is not None else []
+
+
+class _Pauses(_Part):
+    def now(self) -> dict[str, Pause]:
+        return self._store.pauses.now() if self._store is not None else {}
+
+    def unbooked(self) -> list[str]:
+        return []
+
+
+class _Removals(_Part):
+    def waiting(self, tick_id: str) -> list[dict[str, Any]]:
+        return self._store.removals.waiting(tick_id) if self._store is not None else []
 
 
 class _MessageEvents(_Part):

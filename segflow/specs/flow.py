@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
 from segflow.specs.conditions import Condition, Enters, Exits, _key_of
+from segflow.specs.earlier_names import EarlierNames, names_of
 from segflow.specs.guards import FlowGuards
 from segflow.specs.types import Identifier, Scalar, SpecModel, by_kind
 
@@ -209,11 +210,19 @@ class FlowSpec(SpecModel):
 
     description: str | None = None
     owner: str | None = None
-    status: Literal["draft", "active", "paused"] = "draft"
+    renamed_from: EarlierNames | None = None
+    """What the file was called before: enrollments, re-entry, numbers and history go on under the new name."""
+    status: Literal["draft", "active", "paused", "archived"] = "draft"
+    on_archive: Literal["end", "drain"] = "end"
+    """What `status: archived` means for those inside: all enrollments end, or they go on to their end."""
+    max_lateness: Duration | None = None
+    """After a pause, messages that were due longer ago are passed by; default: delivery.max_lateness."""
     trigger: Trigger
     include_members: bool = False
     """Is whoever is a member already when this flow is first active offered to it, once?"""
     where: Condition | None = None
+    allow_loop: bool = False
+    """Is it meant that steps of this flow, alone or with other flows, start it again for ever?"""
     reentry: Reentry = "never"
     exit_when: list[Condition] = Field(default_factory=list)
     guards: FlowGuards = FlowGuards()
@@ -223,6 +232,16 @@ class FlowSpec(SpecModel):
     def edges(self) -> list[Enters | Exits]:
         """The crossings that trigger this flow."""
         return list(self.trigger.any) if isinstance(self.trigger, AnyEdge) else [self.trigger]
+
+    @property
+    def earlier_names(self) -> list[str]:
+        """The names in `renamed_from`."""
+        return names_of(self.renamed_from)
+
+    @property
+    def drains(self) -> bool:
+        """Does it take in no one, while those inside go on?"""
+        return self.status == "archived" and self.on_archive == "drain"
 
     def walk(self) -> Iterator[_Step]:
         """Every step, branches included, in the order in which the file has them."""

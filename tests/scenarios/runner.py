@@ -5,7 +5,8 @@ A file holds scenarios by name. Each has the world at the start (`contacts`, `ev
 come of it; `leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may
 stand at the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a
 tick: `release: {segments: [old], flows: [hi]}`, and `retrigger: {flow: hi, segment: old, contacts: [ana],
-ignore_reentry: true}` or a list of such (all but the flow may be left out), and
+ignore_reentry: true}` or a list of such (all but the flow may be left out), `pause: {flow: hi, reason: wrong}`,
+`resume: {flow: hi}`, `remove: {flow: hi, contacts: [ana], reason: asked}`, and
 `import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair}]`; `between` is what changes after that.
 
 What must come of a tick, each as short texts:
@@ -39,6 +40,7 @@ FOLDER = Path(__file__).parent
 EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 """The tables that have new rows after each tick."""
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
+BY_HAND = ("pause", "resume", "remove")
 EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged")
 
 
@@ -65,7 +67,17 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release", "retrigger", "between", "leave_list", "import"}
+            unknown = set(tick) - {
+                *WORLD,
+                *EXPECTED,
+                "at",
+                "release",
+                "retrigger",
+                *BY_HAND,
+                "between",
+                "leave_list",
+                "import",
+            }
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
                 self._change(tick)
@@ -74,6 +86,9 @@ class Scenario:
             asked = tick.get("retrigger", [])
             for one in asked if isinstance(asked, list) else [asked]:
                 self.world.project.retrigger(**one)
+            for what in BY_HAND:
+                if what in tick:
+                    getattr(self.world.project, what)(**tick[what])
             for told in tick.get("import", []):
                 self._import(**told)
             if "between" in tick:

@@ -61,7 +61,7 @@ def test_conditions(tmp_path: Path, condition: str, expected: str) -> None:
 
 
 FLOWS = {
-    "status": ("status: activ", "1:9: status cannot be the text 'activ': expected draft, active or paused (did you mean active?)"),
+    "status": ("status: activ", "1:9: status cannot be the text 'activ': expected draft, active, paused or archived (did you mean active?)"),
     "archived": ("status: archived", "1:9: status: archived is not built yet"),
     "restart_when": ("restart_when: [{event: purchase}]", "1:1: restart_when is not built yet"),
     "reentry": ("reentry: sometimes", "1:10: reentry cannot be the text 'sometimes': expected never, always, after_exit: or after_entry:"),
