@@ -21,7 +21,7 @@ from segflow.dagster.keys import (
     sender_key,
     stage_key,
 )
-from segflow.flows.graph import step_rows
+from segflow.flows.graph import rows_of
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
 from segflow.segments.nodes import Crossed, Member, Node
 from segflow.specs.exports import ExportPlan
@@ -133,7 +133,7 @@ def _sender(name: str, compiled: Compiled) -> AssetSpec:
     flows = [
         flow
         for flow, named in compiled.specs.flows.items()
-        for row in step_rows(flow, named.spec)
+        for row in rows_of(flow, named.spec)[0]
         if row.channel is not None and (row.sender or getattr(defaults, row.channel)) == name
     ]
     kind = compiled.specs.settings.all_senders()[name].type

@@ -6,7 +6,7 @@ of statements over positions x steps x answers, whatever the number of flows or 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,25 +18,32 @@ from sqlglot import exp
 from segflow.crossings.names import current_names
 from segflow.errors import RunError
 from segflow.flows import prepare
+from segflow.flows.by_hand import ByHand
 from segflow.flows.conditions import Conditions
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
-from segflow.outbox.retriggers import Retrigger
+from segflow.flows.steps_now import stage_steps, stage_times
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns
 from segflow.segments.nodes import Sql, facts_of
 from segflow.segments.predicate import predicate
 from segflow.segments.sql import col, ref
-from segflow.specs.flow import BranchStep
+from segflow.specs.steps.base import place_of
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, load_query
+from segflow.warehouse.tables import TABLES
 
 _SQL = Path(__file__).parent / "sql"
 _REMOVED = pa.schema([("flow", pa.string()), ("contact_id", pa.string())])
+TAKEN = (
+    *TABLES["flow_positions"].columns, "action", "detail", "channel", "sender", "content", "next_step", "end_reason",
+    "hop",
+)  # fmt: skip
+"""What is kept of each step taken."""
 _ANSWERS = pa.schema([("subject_id", pa.string()), ("condition", pa.string())])
 
 
@@ -56,21 +63,16 @@ class FlowResult:
 def advance(
     context: TickContext,
     faults: Faults,
-    released: Collection[str] = (),
+    by_hand: ByHand | None = None,
     unreadable: Mapping[str, str] | None = None,
-    retriggers: Sequence[Retrigger] = (),
-    paused: Mapping[str, str] | None = None,
-    removed: Sequence[Mapping[str, Any]] = (),
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
-    A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
-    reason). `retriggers` are what people offer to flows again, `paused` the flows that they have paused, with the words
-    for it, `removed` (flow, contact_id, ...) whom they take out. Returns the flows that are held. Raises
-    StaleGenerationError when facts were built for another tick.
+    A flow that plans too many messages is held, unless it is released, and so is one of `unreadable` (flow ->
+    reason). Returns the flows that are held. Raises StaleGenerationError when facts were built for another tick.
     """
-    return _Advance(context).run(faults, released, unreadable or {}, retriggers, paused or {}, removed)
+    return _Advance(context).run(faults, by_hand or ByHand(), unreadable or {})
 
 
 def unreadable(context: TickContext) -> dict[str, str]:
@@ -102,17 +104,9 @@ class _Advance:
         catalog = compiled.specs.catalog
         self.conditions = Conditions(nodes, compiled.columns, catalog, context.fill, self.keys, last_tick)
 
-    def run(
-        self,
-        faults: Faults,
-        released: Collection[str],
-        unreadable: Mapping[str, str],
-        retriggers: Sequence[Retrigger],
-        paused: Mapping[str, str],
-        removed: Sequence[Mapping[str, Any]],
-    ) -> set[str]:
+    def run(self, faults: Faults, by_hand: ByHand, unreadable: Mapping[str, str]) -> set[str]:
         w = self.warehouse
-        flows = prepare.flows_now(self.context, faults, self.before, paused)
+        flows = prepare.flows_now(self.context, faults, self.before, by_hand.paused)
         # What flows that are gone have left behind must go too.
         left = ("flow_positions", "flow_waiting")
         if not flows and not any(self._count(relation(table)) for table in left):
@@ -120,15 +114,15 @@ class _Advance:
         check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
-        w.stage("steps", prepare.step_table(self.compiled, self.as_of))
+        stage_steps(self.compiled, w)
         w.stage("edges", prepare.edge_table(self.compiled, self.keys))
         w.stage("segment_names", self._query("segment_names"))
-        w.stage("updates", prepare.update_table(self.compiled))
-        self.removing = bool(removed)
-        w.stage("removed", pa.Table.from_pylist([{k: one[k] for k in _REMOVED.names} for one in removed], _REMOVED))
-        self.offering = stage_offers(self.context, flows, self.keys, retriggers)
+        self.removing = bool(by_hand.removed)
+        removed = [{name: one[name] for name in _REMOVED.names} for one in by_hand.removed]
+        w.stage("removed", pa.Table.from_pylist(removed, schema=_REMOVED))
+        self.offering = stage_offers(self.context, flows, self.keys, by_hand.retriggers)
         self._decide(flows)
-        over = held_flows(self.compiled, w, flows, released)
+        over = held_flows(self.compiled, w, flows, by_hand.released)
         if over:
             # Flows do not meddle with each other within a tick: the others come out as they did.
             prepare.hold(flows, over)
@@ -154,7 +148,7 @@ class _Advance:
         self._survive_edits()
         self._end_by_condition(active)
         self._enroll(flows, active)
-        self._move(active)
+        self._move(flows)
 
     def _query(self, name: str, **parameters: Parameter) -> exp.Query:
         return load_query(_SQL / f"{name}.sql", as_of=self.as_of, tick_id=self.tick_id, **parameters)
@@ -300,34 +294,44 @@ class _Advance:
         )
         return [(row["tick_id"], row["as_of"].replace(tzinfo=UTC)) for row in self.warehouse.rows(pending)]
 
-    def _move(self, active: list[str]) -> None:
+    def _move(self, flows: list[dict[str, Any]]) -> None:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
         w = self.warehouse
-        branches = [
-            f"{flow}/{step.id}"
-            for flow in active
-            for step in self.compiled.specs.flows[flow].spec.walk()
-            if isinstance(step, BranchStep)
-        ]
+        asked = self._arm_conditions(flows)
         w.stage("reordered", prepare.reordered(self.compiled, w))
         w.stage("passed", self._query("passed"))
-        w.stage("calendar_waits_over", prepare.calendar_waits_over(self.context))
-        w.stage("moving", self._query("moving"))
+        stage_times(self.context, flows)
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         taken = self._query("nothing_taken")
+        arrived = self._query("standing")
         for hop in range(longest + 1):
-            self._satisfied(self._query("branch_subjects"), branches)
+            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone)
+            moving.ctes[0].set("this", arrived)
+            w.stage("moving", moving)
+            self._satisfied(self._query("arm_subjects"), asked)
+            w.stage("chosen", self._query("chosen"))
             w.stage("due", self._query("due", hop=hop))
             if not self._count("temp.due"):
                 break
-            kept = w.stage(f"taken_{hop}", exp.select("*").from_("temp.due"))
+            kept = w.stage(f"taken_{hop}", exp.select(*TAKEN).from_("temp.due"))
             taken = exp.union(taken, exp.select("*").from_(kept), distinct=False)
-            w.stage("moving", self._query("moved"))
+            arrived = self._query("moved")
         else:
             raise RunError("a flow moved further than it has steps; this is a bug of segflow")
         w.stage("taken", taken)
         if self._count("temp.taken"):
             self._stand(self._query("positions_after_moves"))
+
+    def _arm_conditions(self, flows: list[dict[str, Any]]) -> list[str]:
+        """The keys of the conditions that decide on ways, of the active flows."""
+        active = {row["flow"] for row in flows if row["status"] == "active"}
+        return [
+            f"{flow}/{place_of(step, arm)}"
+            for flow in sorted(active)
+            for step in self.compiled.specs.flows[flow].spec.walk()
+            for arm in step.arms()
+            if arm.condition is not None
+        ]
 
     def _record(self, flows: list[dict[str, Any]]) -> None:
         w = self.warehouse

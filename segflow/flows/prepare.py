@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from sqlglot import exp
 
 from segflow.durations import Duration
 from segflow.errors import InputError
-from segflow.flows.graph import StepRow, UpdateRow, step_rows, surviving_step, update_rows
+from segflow.flows.graph import surviving_step
 from segflow.segments.compiler import Compiled, needs
 from segflow.segments.facts import own_parts
 from segflow.segments.nodes import Crossed, Member
@@ -33,16 +32,12 @@ FLOWS_NOW = pa.schema(
         ("first_step", pa.string()),
         ("has_where", pa.bool_()),
         ("drains", pa.bool_()),
+        ("late_before", pa.timestamp("us")),
     ]
 )
 REENTRY = pa.schema([("flow", pa.string()), ("rule", pa.string()), ("bound", pa.timestamp("us"))])
 EDGES = pa.schema(
     [(name, pa.int64() if name == "ordinal" else pa.string()) for name in ("flow", "kind", "segment_key", "ordinal")]
-)
-UPDATES = pa.schema([(name, pa.string()) for name in ("flow", "step", "kind", "name", "value")])
-STEPS = pa.schema(
-    [(name, pa.int64() if name == "ordinal" else pa.string()) for name in StepRow.__dataclass_fields__]
-    + [("due_before", pa.timestamp("us"))]
 )
 NO_RULE = ("status", "description", "owner", "guards", "renamed_from", "on_archive", "max_lateness", "allow_loop")
 """What a flow says that makes no other version of it."""
@@ -67,9 +62,12 @@ def flows_now(
     compiled, warehouse = context.compiled, context.warehouse
     versions = _versions(warehouse)
     # Those of the tick before only: a flow that was away since does not catch up the ticks it has missed.
-    last = exp.select("flow", "consumed_to").from_(relation("flow_cursors"))
+    last = exp.select("flow", "status", "consumed_to").from_(relation("flow_cursors"))
     last = last.where(exp.column("tick_id").eq(exp.Literal.string(before)))
-    cursors = {row["flow"]: row["consumed_to"] for row in warehouse.rows(last)}
+    known_before = warehouse.rows(last)
+    cursors = {row["flow"]: row["consumed_to"] for row in known_before}
+    stood_still = _stood_still(warehouse, known_before, versions)
+    usual = compiled.specs.settings.delivery.max_lateness
     rows = []
     for flow, named in compiled.specs.flows.items():
         spec = named.spec
@@ -90,6 +88,9 @@ def flows_now(
                 "consumed_to": cursors.get(flow, before),
                 "first_step": spec.steps[0].id,
                 "has_where": spec.where is not None,
+                "late_before": _before(spec.max_lateness or usual, context.as_of, compiled.zone, flow)
+                if flow in stood_still
+                else None,
             }
         )
     # Whoever stands in a draft that is being rewritten stays where they are.
@@ -103,10 +104,27 @@ def flows_now(
             "first_step": None,
             "has_where": False,
             "drains": False,
+            "late_before": None,
         }
         for flow in sorted(compiled.specs.unfinished & set(versions))
     ]
     return rows
+
+
+def _stood_still(warehouse: Warehouse, before: Sequence[Mapping[str, Any]], versions: Mapping[str, object]) -> set[str]:
+    """The flows that were paused, or drafts, since they moved last; `before` are their cursors of the tick before.
+
+    What a guard or a stale segment held is let go by whoever mends it, and is wanted however late it is.
+    """
+    status = {row["flow"]: row["status"] for row in before}
+    found = {flow for flow in versions if status.get(flow, "paused") == "paused"}
+    held = sorted(flow for flow, said in status.items() if said == "held")
+    if held:
+        asked = exp.select("flow", exp.column("status")).from_(relation("flow_cursors"))
+        asked = asked.where(exp.column("flow").isin(*held), exp.column("status").neq(exp.Literal.string("held")))
+        last = {row["flow"]: row["status"] for row in warehouse.rows(asked.order_by("tick_id"))}
+        found |= {flow for flow in held if last.get(flow) == "paused"}
+    return found
 
 
 def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, Any]]) -> pa.Table:
@@ -123,52 +141,6 @@ def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, 
         if (row["flow"], row["flow_version"]) not in known and row["flow"] in compiled.specs.flows
     ]
     return pa.Table.from_pylist(added, schema=_VERSIONS)
-
-
-def step_table(compiled: Compiled, as_of: datetime) -> pa.Table:
-    """All steps of all flows; for a wait, `due_before` is the latest arrival that has waited long enough at `as_of`.
-
-    It is null for waits by months, which `calendar_waits_over` judges.
-    """
-    rows = []
-    for flow, named in compiled.specs.flows.items():
-        waits = {s.id: s.wait.for_ for s in named.spec.walk() if isinstance(s, f.WaitStep)}
-        for row in step_rows(flow, named.spec):
-            wait = waits.get(row.step)
-            values = asdict(row)
-            if row.channel is not None and row.sender is None:
-                values["sender"] = getattr(compiled.specs.settings.default_senders, row.channel)
-            rows.append(
-                {
-                    **values,
-                    "due_before": _before(wait, as_of, compiled.zone, flow) if wait and not wait.months else None,
-                }
-            )
-    return pa.Table.from_pylist(rows, schema=STEPS)
-
-
-def calendar_waits_over(context: TickContext) -> pa.Table:
-    """(flow, step, since) of the waits by months that are over.
-
-    Going back from `as_of` would be a day or more too late for whoever came on the last day of a long month: from
-    31 March, one month is over on 30 April. The times are few, because contacts arrive at ticks.
-    """
-    spans = {
-        (flow, step.id): step.wait.for_
-        for flow, named in context.compiled.specs.flows.items()
-        for step in named.spec.walk()
-        if isinstance(step, f.WaitStep) and step.wait.for_.months
-    }
-    over: list[dict[str, Any]] = []
-    zone = context.compiled.zone
-    if spans:
-        standing = exp.select("flow", "step", "since").distinct().from_("temp.positions")
-        for row in context.warehouse.rows(standing):
-            span = spans.get((row["flow"], row["step"]))
-            if span is not None and span.after(row["since"], zone) <= context.as_of.replace(tzinfo=None):
-                over.append(row)
-    schema = pa.schema([("flow", pa.string()), ("step", pa.string()), ("since", pa.timestamp("us"))])
-    return pa.Table.from_pylist(over, schema=schema)
 
 
 def edge_table(compiled: Compiled, keys: Mapping[str, str]) -> pa.Table:
@@ -197,12 +169,6 @@ def reentry_table(compiled: Compiled, crossed_at: datetime) -> pa.Table:
             case rule:
                 rows.append({"flow": flow, "rule": rule, "bound": None})
     return pa.Table.from_pylist(rows, schema=REENTRY)
-
-
-def update_table(compiled: Compiled) -> pa.Table:
-    """What steps change about contacts."""
-    rows: list[UpdateRow] = [row for flow, n in compiled.specs.flows.items() for row in update_rows(flow, n.spec)]
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=UPDATES)
 
 
 def moves(compiled: Compiled, warehouse: Warehouse) -> pa.Table:

@@ -40,11 +40,11 @@ from segflow.segments.sentence import event_words, fact_sentence, sentence
 from segflow.segments.simplify import simplify
 from segflow.segments.sql_segment import sql_model_text, sql_references, sql_text
 from segflow.specs.conditions import Condition
-from segflow.specs.flow import BranchStep
 from segflow.specs.project import Specs
 from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
 from segflow.specs.sql_allowlist import check_sql
 from segflow.specs.sql_file import references as sql_models
+from segflow.specs.steps.base import place_of
 from segflow.warehouse import engines
 from segflow.warehouse.words import Words
 
@@ -74,7 +74,7 @@ class Compiled:
     segments: dict[str, CompiledSegment]
     columns: dict[Fact, FactColumn]
     conditions: dict[str, dict[str, Node]]
-    """Flow -> condition's place (`where`, `exit_when[0]`, a branch step's id) -> tree."""
+    """Flow -> condition's place (`where`, `exit_when[0]`, STEP/ARM) -> tree."""
     files: dict[str, str] = field(repr=False)
     views: dict[str, str] = field(repr=False)
     """YAML segment -> the text of its own query, which the engine keeps as a view."""
@@ -230,8 +230,9 @@ def _flow_conditions(specs: Specs, flow: str, tree: Callable[[Condition], Node])
     for number, condition in enumerate(spec.exit_when):
         found[f"exit_when[{number}]"] = tree(condition)
     for step in spec.walk():
-        if isinstance(step, BranchStep):
-            found[step.id] = tree(step.branch.if_)
+        for arm in step.arms():
+            if arm.condition is not None:
+                found[place_of(step, arm)] = tree(arm.condition)
     return found
 
 

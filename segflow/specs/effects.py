@@ -10,14 +10,8 @@ from segflow.specs import conditions as c
 from segflow.specs.flow import FlowSpec
 from segflow.specs.segment import NamedSegment, SegmentSpec, SqlSegmentSpec
 from segflow.specs.sql_file import SEGMENT_MODEL, references
+from segflow.specs.steps import Step
 
-LABELS = {
-    "add_to_list": ("list", True),
-    "remove_from_list": ("list", False),
-    "add_tag": ("tag", True),
-    "remove_tag": ("tag", False),
-}
-"""Step -> what it changes, and whether the contact has it then."""
 EITHER = frozenset({True, False})
 """How a leaf may come out when nobody can tell before."""
 
@@ -49,15 +43,13 @@ def effects_of(spec: FlowSpec) -> list[Effect]:
     ]  # fmt: skip
 
 
-def _effects(step: Any, sure: bool) -> Iterator[Effect]:
-    for action, (kind, has) in LABELS.items():
-        name = getattr(step, action, None)
-        if isinstance(name, str):
-            yield Effect(step.id, action, kind, name, has, sure)
-    updates = getattr(step, "update_contact", None)
-    for name, value in updates.items() if isinstance(updates, dict) else ():
-        told = value if value is None or isinstance(value, (bool, int, float, str)) else ...
-        yield Effect(step.id, "update_contact", "attribute", name, told, sure)
+def _effects(step: Step, sure: bool) -> Iterator[Effect]:
+    for change in step.updates():
+        value: Any = change.value == "add"
+        if change.kind == "attribute":
+            value = step.body.get(change.name) if isinstance(step.body, dict) else ...
+            value = value if value is None or isinstance(value, (bool, int, float, str)) else ...
+        yield Effect(step.id, step.key, change.kind, change.name, value, sure)
 
 
 def turns(condition: c.Condition, effect: Effect, segments: Mapping[str, NamedSegment]) -> frozenset[bool]:

@@ -7,6 +7,7 @@ import dataclasses
 from segflow.crossings.cross import not_compared
 from segflow.errors import SegflowError
 from segflow.flows import advance as flows
+from segflow.flows.by_hand import ByHand
 from segflow.outbox.deliveries import as_table
 from segflow.outbox.store import DeliveryStore
 from segflow.stages.build import build_if_edited
@@ -42,10 +43,10 @@ def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
     retriggers = store.retriggers.waiting(run.row.tick_id)
     removed = store.removals.waiting(run.row.tick_id)
     switched = store.pauses.unbooked()
-    paused = paused_flows(store)
+    by_hand = ByHand(released, retriggers, paused_flows(store), removed)
     with run.commit("advance") as context:
         words = dataclasses.replace(faults, segments=not_compared(context, faults.segments))
-        held = flows.advance(context, words, released, unreadable, retriggers, paused, removed)
+        held = flows.advance(context, words, by_hand, unreadable)
         run.book("flow", released, held)
         if retriggers:
             used = [one.id for one in retriggers if one.flow not in held]
