@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from segflow.explain.explain import Explanation
     from segflow.explain.look import Look
     from segflow.exports.single import Exported
+    from segflow.flows.picture import Picture
     from segflow.history.listing import Listed
     from segflow.history.overlap import Overlap
     from segflow.history.timeline import History
@@ -261,6 +262,21 @@ class Project(Workspace):
         from segflow.decisions.retrigger import retrigger
 
         return retrigger(self, flow, segment, contacts, ignore_reentry, reason)
+
+    def picture(self, flow: str) -> Picture:
+        """A flow as the file has it, with how many contacts stand at each step and have passed it. Raises InputError.
+
+        Before the first tick, and without a warehouse, nobody has."""
+        from segflow.flows.picture import pictures
+
+        if flow not in self.specs.flows:
+            raise InputError(f"unknown flow {flow}{did_you_mean(flow, list(self.specs.flows))}")
+        asked = [self.specs.flows[flow]]
+        if not self.engine.exists():
+            return pictures(None, asked)[0]
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return pictures(warehouse, asked)[0]
 
     def pause(self, flow: str, reason: str | None = None) -> dict[str, Any]:
         """Stop a flow at once, until `resume`. See `segflow.decisions.flow_switch`. Raises InputError."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from segflow.cli.flow_show import show as show_flow
 from segflow.cli.shared import options_of, project_of
 
 _HELP = "What people do with one flow: pause it, resume it, take contacts out, offer contacts again."
@@ -44,6 +45,8 @@ def retrigger(
     whom = f"{named:,} contacts" if named is not None else f"the members of {segment or 'its segments'}"
     show.out.print(f"The next tick offers {whom} to flow {flow}: run segflow tick.")
 
+
+flow_app.command("show")(show_flow)
 
 Flow = Annotated[str, typer.Argument(help="The flow.")]
 Reason = Annotated[str | None, typer.Option(help="Why; it is kept in segflow.decisions.")]
