@@ -25,7 +25,6 @@ from segflow.flows.graph import rows_of
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
 from segflow.segments.nodes import Crossed, Member, Node
 from segflow.specs.exports import ExportPlan
-from segflow.specs.flow import FlowSpec
 from segflow.stages.order import STAGES
 
 BUILT, MODEL = "built", "model"
@@ -119,13 +118,9 @@ def _flow(name: str, compiled: Compiled) -> AssetSpec:
     nodes = list(compiled.conditions[name].values())
     segments = {
         below.segment for node in nodes for below in node.walk() if isinstance(below, (Member, Crossed))
-    } | _triggers(named.spec)
+    } | named.spec.trigger_segments()
     deps = {segment_key(segment) for segment in segments} | _facts_of(nodes, compiled)
     return AssetSpec(flow_key(name), deps=sorted(deps), group_name="flows", **_words(named.file, named.spec))
-
-
-def _triggers(spec: FlowSpec) -> set[str]:
-    return {edge.enters if hasattr(edge, "enters") else edge.exits for edge in spec.edges()}
 
 
 def _sender(name: str, compiled: Compiled) -> AssetSpec:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from segflow.crossings.names import current_names
 from segflow.errors import RunError
-from segflow.flows import prepare
+from segflow.flows import prepare, triggers
 from segflow.flows.by_hand import ByHand
 from segflow.flows.conditions import Conditions
 from segflow.flows.message_guard import held_flows
@@ -36,6 +36,7 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import Parameter, load_query
 from segflow.warehouse.tables import TABLES
+from segflow.zones import local_date
 
 _SQL = Path(__file__).parent / "sql"
 _REMOVED = pa.schema([("flow", pa.string()), ("contact_id", pa.string())])
@@ -113,9 +114,10 @@ class _Advance:
             return set()
         check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
-        prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
+        active = [row["flow"] for row in flows if row["status"] == "active"]
+        prepare.hold(flows, {**triggers.faults(self.context, active), **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
-        w.stage("edges", prepare.edge_table(self.compiled, self.keys))
+        self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         self.removing = bool(by_hand.removed)
         removed = [{name: one[name] for name in _REMOVED.names} for one in by_hand.removed]
@@ -135,8 +137,10 @@ class _Advance:
         w = self.warehouse
         self.changed, self.ended = False, 0
         w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
-        w.stage("positions", exp.select("*").from_(relation("flow_positions")))
-        w.stage("waiting", exp.select("*").from_(relation("flow_waiting")))
+        # A warehouse of an earlier version has the later columns elsewhere, and rows are put below each other.
+        for staged in ("positions", "waiting"):
+            columns = TABLES[f"flow_{staged}"].columns
+            w.stage(staged, exp.select(*columns).from_(relation(f"flow_{staged}")))
         active = [row["flow"] for row in flows if row["status"] == "active"]
 
         w.stage("started", self._query("nothing_started"))
@@ -201,7 +205,7 @@ class _Advance:
 
     def unreadable(self) -> dict[str, str]:
         """flow -> why its conditions fail on the values that are there."""
-        found: dict[str, str] = {}
+        found = triggers.faults(self.context, self.compiled.specs.flows, read=True)
         for flow, named in self.compiled.conditions.items():
             for node in (below for tree in named.values() for below in tree.walk() if isinstance(below, Sql)):
                 asked = exp.select(exp.Max(this=col("contact_id", CONTACTS))).from_(ref(CONTACTS, CONTACTS))
@@ -251,14 +255,12 @@ class _Advance:
             w.stage("waiting", self._query("waiting_of_flows"))
         keys = [f"{flow}/where" for flow in active if "where" in self.compiled.conditions[flow]]
         pending = self._pending_ticks(flows)
-        draining = [row["flow"] for row in flows if row["drains"]]
-        for crossing_tick, crossed_at in pending:
-            last = crossing_tick == self.tick_id
-            offered = self._query("candidates", crossing_tick=crossing_tick, crossed_at=crossed_at, with_waiting=last)
-            w.stage("candidates", _not_of(draining, offered) if draining else offered)
+        self.triggers.stage()
+        for tick in pending:
+            w.stage("candidates", self.triggers.candidates(tick))
             if not self._count("temp.candidates"):
                 continue
-            w.stage("reentry", prepare.reentry_table(self.compiled, crossed_at))
+            w.stage("reentry", prepare.reentry_table(self.compiled, tick.as_of))
             self._satisfied(self._query("where_subjects"), keys)
             w.stage("decisions", self._query("decisions"))
             w.stage("enrolled", self._query("enrolled"))
@@ -267,11 +269,11 @@ class _Advance:
                 self._stand(_all("positions", exp.select("*").from_("temp.enrolled")))
             w.stage("dropped", _all("dropped", self._query("dropped")))
             if self._waits():
-                w.stage("waiting", self._query("waiting", with_waiting=last))
+                w.stage("waiting", self._query("waiting", with_waiting=tick.present))
         if not self._count("temp.started"):
             return
         if len(pending) > 1:
-            w.stage("ended", _all("ended", self._query("pushed_out", from_tick=pending[0][0])))
+            w.stage("ended", _all("ended", self._query("pushed_out", from_tick=pending[0].tick_id)))
             self._keep_only_active()
         self._end_by_condition(active, only_new=True)
 
@@ -280,7 +282,7 @@ class _Advance:
         told = exp.select(exp.Count(this=exp.Star())).from_("temp.decisions").where("decision = 'wait'")
         return bool(self._count("temp.waiting") or self.warehouse.scalar(told))
 
-    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[tuple[str, datetime]]:
+    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[triggers.Tick]:
         """The ticks whose crossings some flow has not consumed yet, in order; the present one is the last."""
         oldest = min((str(row["consumed_to"]) for row in flows if row["status"] in ("active", "paused")), default=None)
         if oldest is None:
@@ -292,7 +294,10 @@ class _Advance:
             .where(exp.column("tick_id") <= exp.Literal.string(self.tick_id))
             .order_by("tick_id")
         )
-        return [(row["tick_id"], row["as_of"].replace(tzinfo=UTC)) for row in self.warehouse.rows(pending)]
+        return [
+            triggers.Tick(row["tick_id"], row["as_of"].replace(tzinfo=UTC), row["tick_id"] == self.tick_id)
+            for row in self.warehouse.rows(pending)
+        ]
 
     def _move(self, flows: list[dict[str, Any]]) -> None:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
@@ -304,8 +309,9 @@ class _Advance:
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         taken = self._query("nothing_taken")
         arrived = self._query("standing")
+        today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
         for hop in range(longest + 1):
-            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone)
+            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone, today=today)
             moving.ctes[0].set("this", arrived)
             w.stage("moving", moving)
             self._satisfied(self._query("arm_subjects"), asked)
@@ -337,11 +343,12 @@ class _Advance:
         w = self.warehouse
         starts = exp.select(
             "enrollment_id", "flow", "flow_version", "contact_id", "enrolled_at", "trigger_segment", "trigger_kind",
-            "crossing_tick",
+            "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
-        if self.offering:
-            w.append("flow_offers", self.tick_id, self._query("flow_offers"))
+        offers = [*([self._query("flow_offers")] if self.offering else []), *self.triggers.offers()]
+        if offers:
+            w.append("flow_offers", self.tick_id, _union(offers))
         w.append("flow_enrollment_ends", self.tick_id, _all("ended", self._query("finished")))
         w.append("flow_journal", self.tick_id, _all("dropped", self._query("journal")))
         w.append("outbox", self.tick_id, self._query("outbox"))
@@ -366,10 +373,13 @@ class _Advance:
         w.append("flow_cursors", self.tick_id, pa.Table.from_pylist(cursors, schema=schema))
 
 
-def _not_of(flows: Sequence[str], candidates: exp.Query) -> exp.Query:
-    """Those who do not want into one of `flows`."""
-    others = exp.column("flow").isin(*flows).not_()
-    return exp.select("*").from_(candidates.subquery("offered")).where(others)
+def _union(queries: Sequence[exp.Query]) -> exp.Query:
+    # A query with CTEs of its own cannot stand in a union bare.
+    together: exp.Query = exp.select("*").from_(queries[0].subquery("part_0"))
+    for number, query in enumerate(queries[1:], start=1):
+        part = exp.select("*").from_(query.subquery(f"part_{number}"))
+        together = exp.union(together, part, distinct=False)
+    return together
 
 
 def _all(staged: str, more: exp.Query) -> exp.Query:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from segflow.segments.sentence import sentence
-from segflow.specs.conditions import Enters
 from segflow.specs.flow import NamedFlow
 from segflow.specs.steps import Step
 from segflow.specs.steps.base import Arm
@@ -113,8 +112,7 @@ def pictures(warehouse: Warehouse | None, flows: Sequence[NamedFlow]) -> list[Pi
 
 def trigger_words(flow: NamedFlow) -> str:
     """Who gets into a flow, in a few words."""
-    edges = flow.spec.edges()
-    return " or ".join(f"enters {edge.enters}" if isinstance(edge, Enters) else f"exits {edge.exits}" for edge in edges)
+    return " or ".join(one.told() for one in flow.spec.triggers())
 
 
 def _in_words(arm: Arm) -> str:

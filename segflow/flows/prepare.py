@@ -15,7 +15,7 @@ from sqlglot import exp
 from segflow.durations import Duration
 from segflow.errors import InputError
 from segflow.flows.graph import surviving_step
-from segflow.segments.compiler import Compiled, needs
+from segflow.segments.compiler import CONTACTS, Compiled, needs
 from segflow.segments.facts import own_parts
 from segflow.segments.nodes import Crossed, Member
 from segflow.specs import flow as f
@@ -36,9 +36,6 @@ FLOWS_NOW = pa.schema(
     ]
 )
 REENTRY = pa.schema([("flow", pa.string()), ("rule", pa.string()), ("bound", pa.timestamp("us"))])
-EDGES = pa.schema(
-    [(name, pa.int64() if name == "ordinal" else pa.string()) for name in ("flow", "kind", "segment_key", "ordinal")]
-)
 NO_RULE = ("status", "description", "owner", "guards", "renamed_from", "on_archive", "max_lateness", "allow_loop")
 """What a flow says that makes no other version of it."""
 _VERSIONS = pa.schema(
@@ -143,16 +140,6 @@ def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, 
     return pa.Table.from_pylist(added, schema=_VERSIONS)
 
 
-def edge_table(compiled: Compiled, keys: Mapping[str, str]) -> pa.Table:
-    """Which crossings trigger which flow. `keys`: segment -> its key; a flow that needs one without is held."""
-    rows = [
-        {"flow": flow, "kind": kind, "segment_key": keys.get(segment), "ordinal": number}
-        for flow, named in compiled.specs.flows.items()
-        for number, (kind, segment) in enumerate(_edge(edge) for edge in named.spec.edges())
-    ]
-    return pa.Table.from_pylist(rows, schema=EDGES)
-
-
 def reentry_table(compiled: Compiled, crossed_at: datetime) -> pa.Table:
     """The re-entry rule of each flow; `bound` is the moment after which an entry or end is too near to `crossed_at`."""
     rows: list[dict[str, Any]] = []
@@ -239,17 +226,15 @@ def hold(rows: list[dict[str, Any]], faults: dict[str, str]) -> None:
 def _held(flow: str, compiled: Compiled, faults: Faults) -> str | None:
     nodes = compiled.conditions[flow].values()
     segments = {found.segment for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
-    segments |= {_edge(edge)[1] for edge in compiled.specs.flows[flow].spec.edges()}
+    segments |= compiled.specs.flows[flow].spec.trigger_segments()
     for segment in sorted(segments & set(faults.segments)):
         return f"segment {segment} {faults.segments[segment]}"
     parts = {part for node in nodes for part in needs(node, compiled.columns) | own_parts(node)}
+    triggers = compiled.specs.flows[flow].spec.triggers()
+    parts |= {f"{CONTACTS}.{name}" for trigger in triggers for name in trigger.attributes_read()}
     for part in sorted(parts & set(faults.parts)):
         return f"{part}: {faults.parts[part]}"
     return None
-
-
-def _edge(edge: Any) -> tuple[str, str]:
-    return ("enters", edge.enters) if hasattr(edge, "enters") else ("exits", edge.exits)
 
 
 def _before(span: Duration, as_of: datetime, zone: ZoneInfo, what: str) -> datetime:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from segflow.errors import did_you_mean
 from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_segment
 from segflow.specs.check_earlier_names import check_earlier_names
 from segflow.specs.check_steps import TEMPLATES, StepChecks
 from segflow.specs.check_values import check_span
-from segflow.specs.conditions import Enters
+from segflow.specs.clock_times import CONTACT_ZONE
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Loaded, Reporter
+from segflow.specs.skip_after import SkipField
 from segflow.specs.spec_file import Loc
 from segflow.specs.steps import Step, walk
 from segflow.specs.templates import check_template, template_names
+from segflow.specs.triggers import AnyTrigger, TriggerModel
+from segflow.specs.triggers.crossing import EntersTrigger
+from segflow.specs.triggers.manual import ManualTrigger
+from segflow.zones import known_zone, zone_names
 
 
 def check_flows(loaded: Loaded) -> None:
@@ -41,6 +48,31 @@ def _templates(loaded: Loaded, *, drafts: bool) -> set[str]:
     return {name for content in contents if (name := getattr(content, "template", None)) is not None}
 
 
+@dataclass(frozen=True)
+class _TriggerCheck:
+    """What `triggers.base.TriggerCheck` asks for."""
+
+    say: Reporter
+    catalog: Catalog
+
+    def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None:
+        self.say(loc, message, key=key)
+
+    def segment(self, name: str, loc: Loc) -> None:
+        check_segment(self.say, name, loc)
+
+    def zone(self, name: str | None, loc: Loc) -> None:
+        if name == CONTACT_ZONE:
+            if self.catalog.contacts.time_zone is None:
+                self.say(loc, "the catalog does not say which zone contacts are in: give contacts.time_zone")
+        elif name is not None and not known_zone(name):
+            near = did_you_mean(name, [CONTACT_ZONE, *zone_names()])
+            self.say(loc, f"there is no time zone {name}{near or '; write one like Europe/Berlin, or contact'}")
+
+    def unknown(self, loc: Loc, kind: str, name: str, known: Sequence[str]) -> None:
+        self.say.unknown(loc, kind, name, known)
+
+
 class _Flow:
     def __init__(self, say: Reporter, catalog: Catalog, flow: NamedFlow) -> None:
         self.say, self.catalog, self.flow = say, catalog, flow
@@ -60,6 +92,8 @@ class _Flow:
             check_span(self.say, self.spec.reentry.after_exit, ("reentry", "after_exit"))
         elif isinstance(self.spec.reentry, f.AfterEntry):
             check_span(self.say, self.spec.reentry.after_entry, ("reentry", "after_entry"))
+        if self.spec.window is not None:
+            self.checks.timezone(self.spec.window.timezone, ("window", "timezone"))
         for index, condition in enumerate(self.spec.exit_when):
             self.inside.check(condition, ("exit_when", index))
         first: dict[str, tuple[str | int, ...]] = {}
@@ -69,27 +103,40 @@ class _Flow:
                 self.say((*loc, "id"), f"step id {step.id} is there already, on line {line}; each step needs its own")
             first.setdefault(step.id, loc)
             step.check(self.checks, loc)
+            self._skip_after(step, (*loc, "skip_after"))
             for arm in step.arms():
                 if arm.condition is not None:
                     self.inside.check(arm.condition, (*loc, *arm.condition_at))
         self._reachable(self.spec.steps, ("steps",))
 
     def _trigger(self) -> None:
-        several = isinstance(self.spec.trigger, f.AnyEdge)
-        seen: set[tuple[str, str]] = set()
-        for index, edge in enumerate(self.spec.edges()):
-            loc: Loc = ("trigger", "any", index) if several else ("trigger",)
-            word, segment = ("enters", edge.enters) if isinstance(edge, Enters) else ("exits", edge.exits)
-            check_segment(self.say, segment, (*loc, word))
-            if (word, segment) in seen:
-                self.say((*loc, word), f"{word} {segment} is given twice")
-            seen.add((word, segment))
+        several = isinstance(self.spec.trigger, AnyTrigger)
+        check = _TriggerCheck(self.say, self.catalog)
+        seen: list[TriggerModel] = []
+        for index, one in enumerate(self.spec.triggers()):
+            loc: tuple[str | int, ...] = ("trigger", "any", index) if several else ("trigger",)
+            one.check(check, loc)
+            if several and isinstance(one, ManualTrigger):
+                told = "manual: true stands alone: contacts can be enrolled by hand whatever the trigger"
+                self.say((*loc, one.word), told, key=True)
+            if one in seen:
+                self.say((*loc, one.word), f"{one.told()} is given twice")
+            seen.append(one)
 
     def _include_members(self) -> None:
         """Whoever is outside of a segment need not have left it: only members can be taken in later."""
-        if self.spec.include_members and not any(isinstance(edge, Enters) for edge in self.spec.edges()):
-            message = "include_members offers the members of segments that trigger with enters; here is only exits"
+        if self.spec.include_members and not any(isinstance(one, EntersTrigger) for one in self.spec.triggers()):
+            words = ", ".join(dict.fromkeys(one.word for one in self.spec.triggers()))
+            message = f"include_members offers the members of segments that trigger with enters; here is only {words}"
             self.say(("include_members",), message, key=True)
+
+    def _skip_after(self, step: Step, loc: Loc) -> None:
+        if not isinstance(step.skip_after, SkipField):
+            return
+        if step.skip_after.attribute is not None:
+            self.checks.date_attribute(step.skip_after.attribute, (*loc, "attribute"))
+        else:
+            self.checks.trigger_field(step.skip_after.trigger or "", (*loc, "trigger"))
 
     def _reachable(self, steps: Sequence[Step], loc: Loc) -> bool:
         """Report what stands after the end of every path; True when some path gets past `steps`."""

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segflow.specs.conditions import Enters
 from segflow.specs.effects import Effect, conjuncts, effects_of, segment_conjuncts, segment_turns, turns
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Loaded
 from segflow.specs.segment import NamedSegment
 from segflow.specs.spec_file import Loc
+from segflow.specs.triggers import AnyTrigger
 
 Crossing = tuple[bool, str]
 """Enters it (or exits), and the segment."""
@@ -83,8 +83,10 @@ def _feeds(
 
 
 def _crossings(flow: NamedFlow) -> Iterator[tuple[int, Crossing]]:
-    for index, edge in enumerate(flow.spec.edges()):
-        yield index, (True, edge.enters) if isinstance(edge, Enters) else (False, edge.exits)
+    for index, one in enumerate(flow.spec.triggers()):
+        segment = one.segment_read()
+        if one.word in ("enters", "exits") and segment is not None:
+            yield index, (one.word == "enters", segment)
 
 
 def _barred(
@@ -96,7 +98,7 @@ def _barred(
     if flow.spec.where is not None:
         needed += conjuncts(flow.spec.where, True, segments)
     crossings = [crossing for _, crossing in _crossings(flow)]
-    if len(crossings) == 1:
+    if len(flow.spec.triggers()) == 1 and crossings:
         needed += segment_conjuncts(crossings[0][1], crossings[0][0], segments)
     for leaf, wanted in needed:
         spoilt = any(effect.sure and turns(leaf, effect, segments) == {not wanted} for effect in own)
@@ -155,7 +157,7 @@ def _report(
             told.append(f"and, before that, {by[0]}: {by[1]} -> {_said(undone)}")
     start = way[-1].crossing
     index = next(index for index, crossing in _crossings(flows[first]) if crossing == start)
-    several = len(flows[first].spec.edges()) > 1
+    several = isinstance(flows[first].spec.trigger, AnyTrigger)
     word = "enters" if start[0] else "exits"
     loc: Loc = ("trigger", "any", index, word) if several else ("trigger", word)
     source = loaded.files[flows[first].file]

@@ -64,6 +64,15 @@ class StepChecks:
             self.say.unknown(loc, "attribute", name, list(known))
         return name in known
 
+    def date_attribute(self, name: str, loc: Loc) -> None:
+        if self.attribute(name, loc) and self.catalog.contacts.attributes[name].type not in ("date", "timestamp"):
+            kind = self.catalog.contacts.attributes[name].type
+            self.say(loc, f"{name} is a {kind}; a date or a timestamp is needed here")
+
+    def trigger_field(self, name: str, loc: Loc) -> None:
+        """Check that the event that triggers has such a property, and that it is a date or a timestamp."""
+        self.say(loc, f"no event triggers this flow, so that there is no {name}", key=True)
+
     def written_by_flows(self, name: str, loc: Loc) -> None:
         if self.catalog.contacts.attributes[name].written_by == "source":
             message = f"{name} is read from the contacts model only: give it written_by: both (or flows) in the catalog"

@@ -8,34 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from segflow.durations import Duration
-from segflow.specs.conditions import Condition, Enters, Exits, key_of
+from segflow.specs.conditions import Condition, key_of
 from segflow.specs.earlier_names import EarlierNames, names_of
 from segflow.specs.guards import FlowGuards
+from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
+from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
 from segflow.specs.types import Identifier, SpecModel
-
-Edge = Annotated[
-    Annotated[Enters, Tag("<enters>")] | Annotated[Exits, Tag("<exits>")],
-    Discriminator(
-        key_of(("enters", "exits")),
-        custom_error_type="trigger",
-        custom_error_message="not a trigger: expected enters: SEGMENT or exits: SEGMENT",
-    ),
-]
-
-
-class AnyEdge(SpecModel):
-    any: Annotated[list[Edge], Field(min_length=1)]
-
-
-Trigger = Annotated[
-    Annotated[Enters, Tag("<enters>")] | Annotated[Exits, Tag("<exits>")] | Annotated[AnyEdge, Tag("<any>")],
-    Discriminator(
-        key_of(("enters", "exits", "any")),
-        custom_error_type="trigger",
-        custom_error_message="not a trigger: expected exactly one of enters, exits, any",
-    ),
-]
 
 
 class AfterExit(SpecModel):
@@ -85,13 +64,19 @@ class FlowSpec(SpecModel):
     """Is it meant that steps of this flow, alone or with other flows, start it again for ever?"""
     reentry: Reentry = "never"
     exit_when: list[Condition] = Field(default_factory=list)
+    window: SendWindow | None = None
+    """When its messages to contacts may go out; a step may have its own."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
     steps: Annotated[list[AnyStep], Field(min_length=1)]
 
-    def edges(self) -> list[Enters | Exits]:
-        """The crossings that trigger this flow."""
-        return list(self.trigger.any) if isinstance(self.trigger, AnyEdge) else [self.trigger]
+    def triggers(self) -> list[TriggerModel]:
+        """What triggers this flow, in the order of the file."""
+        return list(self.trigger.any) if isinstance(self.trigger, AnyTrigger) else [self.trigger]
+
+    def trigger_segments(self) -> set[str]:
+        """The segments that its triggers are about."""
+        return {segment for one in self.triggers() if (segment := one.segment_read()) is not None}
 
     @property
     def earlier_names(self) -> list[str]:

@@ -18,15 +18,16 @@ from segflow.specs.repair import repaired
 from segflow.specs.sender_settings import SENDER_MODELS
 from segflow.specs.spec_file import Loc, SpecFile
 from segflow.specs.steps import STEP_KEYS
+from segflow.specs.triggers import TRIGGER_KEYS
 from segflow.specs.types import SpecModel, ValueType
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
 NOT_BUILT = frozenset({
-    "caps", "create_task", "delete_contact", "every_day_at", "fallback",
+    "caps", "create_task", "delete_contact", "fallback",
     "holdout", "notify", "opt_out_footer", "quiet_hours", "remove_tag", "add_tag",
-    "restart_when", "send", "send_whatsapp", "split", "switch", "until", "timeout", "timezone",
+    "restart_when", "send", "send_whatsapp",
 })  # fmt: skip
 """Words of the design that are not built yet. Only looked at where they are not known: `until` is a window, too."""
 
@@ -36,7 +37,7 @@ RENAMED = {"case_insensitive": "ignore_case"}
 _PROPERTY_KEYS = tuple(tag.strip("<>") for tag in PROPERTY_MODELS)
 _CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
     "step": ("a step", STEP_KEYS),
-    "trigger": ("a trigger", ("enters", "exits", "any")),
+    "trigger": ("a trigger", TRIGGER_KEYS),
     "reentry": ("a re-entry rule", ("after_exit", "after_entry")),
 }
 _KINDS = {

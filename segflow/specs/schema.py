@@ -36,6 +36,7 @@ from segflow.specs.flow import FlowSpec
 from segflow.specs.segment import SegmentSpec
 from segflow.specs.settings import Settings
 from segflow.specs.steps import KINDS
+from segflow.specs.triggers import TRIGGER_MODELS
 from segflow.specs.types import SpecModel, ValueType
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -59,7 +60,9 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
     catalog, conditions, operators, flow, exports, guards, lint_rules, segment, segment_tests, sender_settings,
-    settings, *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
+    settings,
+    *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
+    *{sys.modules[model.__module__]: None for model in TRIGGER_MODELS.values()},
 )  # fmt: skip
 """Where the models are."""
 
@@ -176,7 +179,7 @@ _CONDITIONS: tuple[dict[str, type[BaseModel]], ...] = (CONDITION_MODELS, PROPERT
 _KEYS_BY_MODEL: dict[str, str] = {
     **{model.__name__: tag.strip("<>") for models in _CONDITIONS for tag, model in models.items()},
     **{kind.__name__: key for key, kind in KINDS.items()},
-    "AnyEdge": "any",
+    **{model.__name__: key for key, model in TRIGGER_MODELS.items()},
     "AfterExit": "after_exit",
     "AfterEntry": "after_entry",
 }

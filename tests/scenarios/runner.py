@@ -192,7 +192,7 @@ class Scenario:
         return sorted(
             f"{row['contact_id']} {row['flow']}"
             + (f".{row['step']} {row['action']}" if row["step"] else f" {row['action']} {row['detail'].split()[0]}")
-            + (f" {row['detail']}" if row["action"] == "branch" else "")
+            + (f" {row['detail']}" if row["action"] in ("branch", "switch", "split") else "")
             for row in rows
         )
 

@@ -21,6 +21,15 @@ ends as (
     group by flow, contact_id
 ),
 
+-- There is one enrollment for an occasion, however often it is told: an event that arrives twice, a date that comes once
+-- more in another time zone.
+known as (
+    select enrollment_id from segflow.flow_enrollment_starts
+    where tick_id <> :tick_id and enrollment_id in (select enrollment_id from temp.candidates)
+    union
+    select enrollment_id from temp.started
+),
+
 judged as (
     select
         candidates.*,
@@ -36,7 +45,8 @@ judged as (
             when reentry.rule = 'never' and starts.contact_id is not null then 'reentry_never'
             when positions.contact_id is not null then 'already_enrolled'
             when reentry.rule = 'after_entry' and starts.enrolled_at > reentry.bound then 'reentry_after_entry'
-            when reentry.rule = 'after_exit' and ends.ended_at > reentry.bound then 'wait'
+            when reentry.rule = 'after_exit' and ends.ended_at > reentry.bound
+                then case when candidates.may_wait then 'wait' else 'reentry_after_exit' end
             when candidates.waited and candidates.kind = 'enters' and members.contact_id is null then 'no_longer_matches'
             when candidates.waited and candidates.kind = 'exits' and members.contact_id is not null
                 then 'no_longer_matches'
@@ -53,11 +63,14 @@ judged as (
     left join segflow.segment_members as members
         on members.segment_key = candidates.segment_key and members.contact_id = candidates.contact_id
     left join temp.answers as filtered on filtered.subject_id = candidates.subject_id
+    left join known on known.enrollment_id = candidates.enrollment_id
+    where known.enrollment_id is null
 ),
 
 ranked as (
     select judged.*, row_number() over (
-            partition by flow, contact_id, verdict order by ordinal, tick_id, offer nulls first
+            partition by flow, contact_id, verdict
+            order by ordinal, tick_id, happened_at nulls first, occasion, offer nulls first
         ) as turn
     from judged
 )
