@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlglot import exp
 
-from segflow.segments.bounds import timestamp_literal
 from segflow.segments.fact_models import ROWS, aggregate, row_query
 from segflow.segments.facts import FactColumn, column_name
 from segflow.segments.membership_models import CONTACTS, join_facts
 from segflow.segments.nodes import Anchor, Crossed, Fact, Member, Node, anchors, facts_of
 from segflow.segments.predicate import Columns, predicate
-from segflow.segments.sql import col, ident, named, ref, typed
+from segflow.segments.sql import col, ident, named, ref
 from segflow.specs.catalog import Catalog
 from segflow.warehouse.base import relation
 from segflow.warehouse.names import whole
 
 SUBJECTS = "subjects"
+LOOKS = "looks"
+"""(condition, looked_at): when the condition's flow was looked at last; null at its first tick. A flow that was held
+looks back further than the others."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,6 @@ class Conditions:
     """Fills in refs and bounds."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Segment -> its key, where that is not its name: another one may have borne the name before."""
-    last_tick: datetime | None = None
-    """`as_of` of the tick before; None at the first, which has nothing since then."""
 
     def satisfied(self, keys: list[str]) -> exp.Query:
         """(subject_id, condition) for the rows of `temp.subjects` (subject_id, contact_id, enrolled_at, visit,
@@ -53,6 +52,8 @@ class Conditions:
             )
         )
         query = join_facts(query, nodes, self.columns)
+        if _asks_of_last_tick(nodes):
+            query = _join_looks(query)
         query = self._join_members(query, nodes)
         query, own = self._join_own_facts(query, nodes)
         columns = Columns(
@@ -68,7 +69,10 @@ class Conditions:
 
     def _join_members(self, query: exp.Select, nodes: list[Node]) -> exp.Select:
         below = {found for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
+        joined: set[str] = set()
         for found in sorted(below, key=repr):
+            if isinstance(found, Crossed) and _crossing(found) in joined:
+                continue
             key = self.keys.get(found.segment, found.segment)
             of_segment = exp.column("segment_key").eq(exp.Literal.string(key))
             if isinstance(found, Member):
@@ -76,6 +80,7 @@ class Conditions:
                 rows = exp.select("contact_id").from_(relation("segment_members")).where(of_segment)
             else:
                 alias = _crossing(found)
+                joined.add(alias)
                 table, at = (
                     ("segment_entries", "entered_at") if found.kind == "enters" else ("segment_exits", "exited_at")
                 )
@@ -118,6 +123,8 @@ class Conditions:
         """subject_id, contact_id, and a column for each of `asked`, for every enrollment that is looked at."""
         query = exp.select(col("subject_id", SUBJECTS), col("contact_id", SUBJECTS)).distinct()
         query = query.from_(exp.alias_(exp.table_(SUBJECTS, db="temp"), SUBJECTS, table=True))
+        if any(anchor.of == "last_tick" for anchor in asked):
+            query = _join_looks(query)
         for anchor in asked:
             if anchor.of == "step":
                 on = exp.and_(
@@ -133,7 +140,7 @@ class Conditions:
         if anchor.of == "step":
             return col("at", anchor.column)
         if anchor.of == "last_tick":
-            return typed(exp.null(), "timestamp") if self.last_tick is None else timestamp_literal(self.last_tick)
+            return col("looked_at", LOOKS)
         return col({"enrollment": "enrolled_at", "id": "subject_id", "visit": "visit"}[anchor.of], SUBJECTS)
 
 
@@ -159,8 +166,21 @@ def _crossing(node: Crossed) -> str:
 
 
 def _crossed(node: Crossed) -> exp.Expr:
-    later = exp.GT(this=col("last_at", _crossing(node)), expression=col("enrolled_at", SUBJECTS))
-    return exp.Coalesce(this=later, expressions=[exp.false()])
+    at = col("last_at", _crossing(node))
+    later: exp.Expr = exp.GT(this=at, expression=col("enrolled_at", SUBJECTS))
+    if node.since == "last_tick":
+        later = exp.and_(later, exp.GT(this=at.copy(), expression=col("looked_at", LOOKS)))
+    return exp.Coalesce(this=exp.paren(later), expressions=[exp.false()])
+
+
+def _asks_of_last_tick(nodes: Sequence[Node]) -> bool:
+    return any(isinstance(below, Crossed) and below.since == "last_tick" for node in nodes for below in node.walk())
+
+
+def _join_looks(query: exp.Select) -> exp.Select:
+    looks = exp.alias_(exp.table_(LOOKS, db="temp"), LOOKS, table=True)
+    same = exp.EQ(this=col("condition", LOOKS), expression=col("condition", SUBJECTS))
+    return query.join(looks, on=same, join_type="left")
 
 
 def _is_set(column: exp.Expr) -> exp.Expr:

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.durations import Duration
-from segflow.errors import InputError
+from segflow.flows.entry_tables import before
 from segflow.flows.graph import StepRow, UpdateRow, step_rows, surviving_step, update_rows
 from segflow.segments.compiler import Compiled, needs
 from segflow.segments.facts import own_parts
@@ -34,7 +32,6 @@ FLOWS_NOW = pa.schema(
         ("has_where", pa.bool_()),
     ]
 )
-REENTRY = pa.schema([("flow", pa.string()), ("rule", pa.string()), ("bound", pa.timestamp("us"))])
 EDGES = pa.schema(
     [(name, pa.int64() if name == "ordinal" else pa.string()) for name in ("flow", "kind", "segment_key", "ordinal")]
 )
@@ -49,8 +46,8 @@ _VERSIONS = pa.schema(
 _MOVES = pa.schema([("flow", pa.string()), ("step", pa.string()), ("next_step", pa.string())])
 
 
-def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[str, Any]]:
-    """One row per flow of the project. `before` is the id of the tick before: a new flow starts from there.
+def flows_now(context: TickContext, faults: Faults, last_tick: str) -> list[dict[str, Any]]:
+    """One row per flow of the project. `last_tick` is the id of the tick before: a new flow starts from there.
 
     A flow is `held` when a segment that it needs is stale or held, or a fact could not be evaluated: it stands still,
     takes in no one and keeps its cursor, so that nothing is lost and nothing is decided on old data. `faults.segments`
@@ -60,7 +57,7 @@ def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[st
     versions = _versions(warehouse)
     # Those of the tick before only: a flow that was away since does not catch up the ticks it has missed.
     last = exp.select("flow", "consumed_to").from_(relation("flow_cursors"))
-    last = last.where(exp.column("tick_id").eq(exp.Literal.string(before)))
+    last = last.where(exp.column("tick_id").eq(exp.Literal.string(last_tick)))
     cursors = {row["flow"]: row["consumed_to"] for row in warehouse.rows(last)}
     rows = []
     for flow, named in compiled.specs.flows.items():
@@ -75,7 +72,7 @@ def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[st
                 "flow_version": current["flow_version"] if current else len(known) + 1,
                 "status": "held" if reason else spec.status,
                 "reason": reason,
-                "consumed_to": cursors.get(flow, before),
+                "consumed_to": cursors.get(flow, last_tick),
                 "first_step": spec.steps[0].id,
                 "has_where": spec.where is not None,
             }
@@ -87,7 +84,7 @@ def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[st
             "flow_version": versions[flow][-1]["flow_version"],
             "status": "draft",
             "reason": None,
-            "consumed_to": cursors.get(flow, before),
+            "consumed_to": cursors.get(flow, last_tick),
             "first_step": None,
             "has_where": False,
         }
@@ -128,7 +125,7 @@ def step_table(compiled: Compiled, as_of: datetime) -> pa.Table:
             rows.append(
                 {
                     **values,
-                    "due_before": _before(wait, as_of, compiled.zone, flow) if wait and not wait.months else None,
+                    "due_before": before(wait, as_of, compiled.zone, flow) if wait and not wait.months else None,
                 }
             )
     return pa.Table.from_pylist(rows, schema=STEPS)
@@ -166,24 +163,6 @@ def edge_table(compiled: Compiled, keys: Mapping[str, str]) -> pa.Table:
         for number, (kind, segment) in enumerate(_edge(edge) for edge in named.spec.edges())
     ]
     return pa.Table.from_pylist(rows, schema=EDGES)
-
-
-def reentry_table(compiled: Compiled, crossed_at: datetime) -> pa.Table:
-    """The re-entry rule of each flow; `bound` is the moment after which an entry or end is too near to `crossed_at`."""
-    rows: list[dict[str, Any]] = []
-    for flow, named in compiled.specs.flows.items():
-        match named.spec.reentry:
-            case f.AfterExit(after_exit=span):
-                rows.append(
-                    {"flow": flow, "rule": "after_exit", "bound": _before(span, crossed_at, compiled.zone, flow)}
-                )
-            case f.AfterEntry(after_entry=span):
-                rows.append(
-                    {"flow": flow, "rule": "after_entry", "bound": _before(span, crossed_at, compiled.zone, flow)}
-                )
-            case rule:
-                rows.append({"flow": flow, "rule": rule, "bound": None})
-    return pa.Table.from_pylist(rows, schema=REENTRY)
 
 
 def update_table(compiled: Compiled) -> pa.Table:
@@ -271,10 +250,3 @@ def _held(flow: str, compiled: Compiled, faults: Faults) -> str | None:
 
 def _edge(edge: Any) -> tuple[str, str]:
     return ("enters", edge.enters) if hasattr(edge, "enters") else ("exits", edge.exits)
-
-
-def _before(span: Duration, as_of: datetime, zone: ZoneInfo, what: str) -> datetime:
-    try:
-        return span.before(as_of, zone).replace(tzinfo=None)
-    except (OverflowError, ValueError) as error:
-        raise InputError(f"{what}: {span} before {as_of.isoformat()} leaves the calendar") from error

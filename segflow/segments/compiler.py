@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -25,6 +25,7 @@ from segflow.segments.emit import TABLE, bound_keys, indent, model_text, templat
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import FactColumn, by_model, collect, hoist
 from segflow.segments.fingerprint import sql_fingerprint, yaml_fingerprint
+from segflow.segments.flow_conditions import flow_conditions
 from segflow.segments.membership_models import (
     CONTACTS,
     MEMBERSHIPS,
@@ -40,7 +41,6 @@ from segflow.segments.sentence import event_words, fact_sentence, sentence
 from segflow.segments.simplify import simplify
 from segflow.segments.sql_segment import sql_model_text, sql_references, sql_text
 from segflow.specs.conditions import Condition
-from segflow.specs.flow import BranchStep
 from segflow.specs.project import Specs
 from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
 from segflow.specs.sql_allowlist import check_sql
@@ -74,7 +74,7 @@ class Compiled:
     segments: dict[str, CompiledSegment]
     columns: dict[Fact, FactColumn]
     conditions: dict[str, dict[str, Node]]
-    """Flow -> condition's place (`where`, `exit_when[0]`, a branch step's id) -> tree."""
+    """Flow -> condition's place (`where`, `exit_when[0]`, a branch step's id) -> tree; see `flow_conditions`."""
     files: dict[str, str] = field(repr=False)
     views: dict[str, str] = field(repr=False)
     """YAML segment -> the text of its own query, which the engine keeps as a view."""
@@ -149,7 +149,7 @@ def compile_project(specs: Specs) -> Compiled:
         return hoist(simplify(resolver.condition(condition)))
 
     yaml = {s.id: tree(s.spec.where) for s in specs.segments.values() if isinstance(s.spec, SegmentSpec)}
-    conditions = {flow: _flow_conditions(specs, flow, tree) for flow in specs.flows}
+    conditions = {flow: flow_conditions(flow, named.spec, tree, hoist) for flow, named in specs.flows.items()}
     flow_nodes = [node for found in conditions.values() for node in found.values()]
     columns = collect([*yaml.values(), *flow_nodes])
     graph = {name: references(node) for name, node in yaml.items()}
@@ -220,19 +220,6 @@ def _check_sql_segments(specs: Specs) -> None:
     ]
     if issues:
         raise SpecError(issues)
-
-
-def _flow_conditions(specs: Specs, flow: str, tree: Callable[[Condition], Node]) -> dict[str, Node]:
-    spec = specs.flows[flow].spec
-    found: dict[str, Node] = {}
-    if spec.where is not None:
-        found["where"] = tree(spec.where)
-    for number, condition in enumerate(spec.exit_when):
-        found[f"exit_when[{number}]"] = tree(condition)
-    for step in spec.walk():
-        if isinstance(step, BranchStep):
-            found[step.id] = tree(step.branch.if_)
-    return found
 
 
 @dataclass(frozen=True)

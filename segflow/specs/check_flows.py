@@ -10,6 +10,7 @@ from segflow.messages import Channel, is_address
 from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label, check_segment
+from segflow.specs.check_entry import check_entry
 from segflow.specs.check_messages import CHANNELS
 from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
@@ -72,6 +73,7 @@ class _Flow:
             check_span(self.say, self.spec.reentry.after_entry, ("reentry", "after_entry"))
         for index, condition in enumerate(self.spec.exit_when):
             self.inside.check(condition, ("exit_when", index))
+        check_entry(self.say, self.flow, self.inside)
         first: dict[str, tuple[str | int, ...]] = {}
         for step, loc in walk(self.spec.steps, ("steps",)):
             if step.id in first:

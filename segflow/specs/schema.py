@@ -21,6 +21,7 @@ from segflow.specs import (
     conditions,
     exports,
     flow,
+    flow_entry,
     guards,
     lint_rules,
     operators,
@@ -57,8 +58,8 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 }
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
-    catalog, conditions, operators, flow, exports, guards, lint_rules, segment, segment_tests, sender_settings,
-    settings,
+    catalog, conditions, operators, flow, flow_entry, exports, guards, lint_rules, segment, segment_tests,
+    sender_settings, settings,
 )  # fmt: skip
 """Where the models are."""
 

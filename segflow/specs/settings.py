@@ -10,6 +10,7 @@ from pydantic import Field
 
 from segflow.durations import Duration
 from segflow.specs.exports import ExportSettings
+from segflow.specs.flow_entry import FlowGroup
 from segflow.specs.guards import Guards
 from segflow.specs.sender_settings import ConsoleSender, MailboxSender, SenderSettings
 from segflow.specs.types import Identifier, MemorySize, SpecModel
@@ -71,6 +72,8 @@ class Settings(SpecModel):
     """`mailbox` and `console` are always there; naming them again changes their settings."""
     default_senders: DefaultSenders = DefaultSenders()
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    groups: dict[Identifier, FlowGroup] = Field(default_factory=dict)
+    """Groups of flows; a flow says `group: NAME`."""
     guards: Guards = Guards()
     """How much may change in one tick before a person has to look at it."""
 

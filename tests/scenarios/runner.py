@@ -17,6 +17,7 @@ What must come of a tick, each as short texts:
     flows_at:  {hi: {ana: hello, bob: ended completed}} where each enrolled contact stands, or why the last one ended
     journal:   [ana hi.hello send_sms, ana hi dropped filter]   all of the tick
     updates:   [ana list news add]                      all of the tick
+    conversions: [ana hi, eve hi withheld late]         all of the tick; late: its time was over
     faults:    {segments: [old], held: [new], flows: [hi]}   stale segments, held segments, held flows
     unchanged: true                                     only ticks, sizes and exports have another row than before
 """
@@ -39,7 +40,7 @@ FOLDER = Path(__file__).parent
 EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 """The tables that have new rows after each tick."""
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
-EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged")
+EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "conversions", "faults", "unchanged")
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -136,6 +137,8 @@ class Scenario:
             assert self._journal(this) == sorted(tick["journal"]), f"journal of {where}"
         if "updates" in tick:
             assert self._updates(this) == sorted(tick["updates"]), f"updates of {where}"
+        if "conversions" in tick:
+            assert self._conversions(this) == sorted(tick["conversions"]), f"conversions of {where}"
         faults = {
             "segments": sorted(one.segment for one in report.segments if one.status == "stale"),
             "held": sorted(one.segment for one in report.segments if one.status == "held"),
@@ -178,6 +181,13 @@ class Scenario:
             f"{row['contact_id']} {row['flow']}"
             + (f".{row['step']} {row['action']}" if row["step"] else f" {row['action']} {row['detail'].split()[0]}")
             + (f" {row['detail']}" if row["action"] == "branch" else "")
+            for row in rows
+        )
+
+    def _conversions(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.flow_conversions WHERE {this}")
+        return sorted(
+            f"{row['contact_id']} {row['flow']}{' withheld' * row['withheld']}{' late' * (not row['in_time'])}"
             for row in rows
         )
 
