@@ -21,9 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 5
-"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. A store of an earlier version gets what it has
-not when it is opened."""
+SCHEMA_VERSION = 6
+"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: the index `messages_waiting`. A store of an
+earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -99,6 +99,15 @@ Index(
     sqlite_where=_to_do,
     postgresql_where=_to_do,
 )
+
+messages_waiting = Index(
+    "messages_waiting",
+    messages.c.flow,
+    messages.c.enrollment_id,
+    sqlite_where=_to_do,
+    postgresql_where=_to_do,
+)
+"""Finds what waits of who has left a flow."""
 
 attempts = Table(
     "attempts",

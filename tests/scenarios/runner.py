@@ -40,7 +40,18 @@ FOLDER = Path(__file__).parent
 EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 """The tables that have new rows after each tick."""
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
-EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "conversions", "faults", "unchanged")
+EXPECTED = (
+    "crossings",
+    "messages",
+    "sizes",
+    "named",
+    "flows_at",
+    "journal",
+    "updates",
+    "conversions",
+    "faults",
+    "unchanged",
+)
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
