@@ -21,11 +21,10 @@ from segflow.dagster.keys import (
     sender_key,
     stage_key,
 )
-from segflow.flows.graph import step_rows
+from segflow.flows.graph import rows_of
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
 from segflow.segments.nodes import Crossed, Member, Node
 from segflow.specs.exports import ExportPlan
-from segflow.specs.flow import FlowSpec
 from segflow.stages.order import STAGES
 
 BUILT, MODEL = "built", "model"
@@ -119,13 +118,9 @@ def _flow(name: str, compiled: Compiled) -> AssetSpec:
     nodes = list(compiled.conditions[name].values())
     segments = {
         below.segment for node in nodes for below in node.walk() if isinstance(below, (Member, Crossed))
-    } | _triggers(named.spec)
+    } | named.spec.trigger_segments()
     deps = {segment_key(segment) for segment in segments} | _facts_of(nodes, compiled)
     return AssetSpec(flow_key(name), deps=sorted(deps), group_name="flows", **_words(named.file, named.spec))
-
-
-def _triggers(spec: FlowSpec) -> set[str]:
-    return {edge.enters if hasattr(edge, "enters") else edge.exits for edge in spec.edges()}
 
 
 def _sender(name: str, compiled: Compiled) -> AssetSpec:
@@ -133,7 +128,7 @@ def _sender(name: str, compiled: Compiled) -> AssetSpec:
     flows = [
         flow
         for flow, named in compiled.specs.flows.items()
-        for row in step_rows(flow, named.spec)
+        for row in rows_of(flow, named.spec)[0]
         if row.channel is not None and (row.sender or getattr(defaults, row.channel)) == name
     ]
     kind = compiled.specs.settings.all_senders()[name].type

@@ -16,7 +16,7 @@ PACKAGES = {"segflow": "segflow", "senders": "segflow.senders", "dagster_project
 """folder -> the one name that it is imported by. The last two are links in `segflow/`."""
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "messages", "interrupts", "crashpoints", "files", "durations", "numbers", "zones"}),
+    frozenset({"errors", "messages", "interrupts", "crashpoints", "files", "durations", "numbers", "zones", "firings"}),
     frozenset({"warehouse"}),
     # The engine is asked what it thinks of a pattern or an expression.
     frozenset({"specs"}),

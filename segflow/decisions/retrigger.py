@@ -12,7 +12,6 @@ from pyarrow import csv, parquet
 from segflow.errors import InputError, did_you_mean
 from segflow.files import reason as os_reason
 from segflow.outbox.retriggers import Retrigger
-from segflow.specs.conditions import Enters
 from segflow.workspace import Workspace
 
 
@@ -38,13 +37,18 @@ def retrigger(
         raise InputError(
             f"flow {flow} is {spec.status}, so it takes in no one: set status: active in {flows[flow].file}"
         )
-    edges = [("enters", edge.enters) if isinstance(edge, Enters) else ("exits", edge.exits) for edge in spec.edges()]
-    named = [(kind, name) for kind, name in edges if segment is None or name == segment]
+    triggers = [one for one in spec.triggers() if one.side() is not None]
+    if not triggers:
+        told = ", ".join(one.told() for one in spec.triggers())
+        raise InputError(
+            f"flow {flow} is not for the members of a segment (its triggers: {told}): use segflow flow enroll"
+        )
+    named = [one for one in triggers if segment is None or one.segment_read() == segment]
     if not named:
-        told = ", ".join(f"{kind} {name}" for kind, name in edges)
+        told = ", ".join(one.told() for one in triggers)
         raise InputError(f"segment {segment} does not trigger flow {flow}; its triggers are: {told}")
-    if contacts is None and all(kind == "exits" for kind, _ in named):
-        told = ", ".join(f"{kind} {name}" for kind, name in named)
+    if contacts is None and all(one.side() == "out" for one in named):
+        told = ", ".join(one.told() for one in named)
         raise InputError(
             f"flow {flow} is for those who leave ({told}), and everybody outside would be too many: name the contacts "
             "with --contacts FILE"

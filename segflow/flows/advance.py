@@ -19,6 +19,8 @@ from segflow.flows.entry import Entry
 from segflow.flows.inside import Inside
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
+from segflow.flows.steps_now import stage_steps, stage_times
+from segflow.flows.triggers import Triggers, Work
 from segflow.flows.work import ANSWERS, SQL, all_of
 from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
@@ -27,11 +29,18 @@ from segflow.segments.membership_models import contact_columns
 from segflow.segments.nodes import Sql, facts_of
 from segflow.segments.predicate import predicate
 from segflow.segments.sql import col, ref
-from segflow.specs.flow import BranchStep
+from segflow.specs.steps.base import place_of
 from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import load_query
+from segflow.warehouse.tables import TABLES
+
+TAKEN = (
+    *TABLES["flow_positions"].columns, "action", "detail", "channel", "sender", "content", "next_step", "end_reason",
+    "hop",
+)  # fmt: skip
+"""What is kept of each step taken."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +110,9 @@ class _Advance(Entry, Inside):
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         self._prepare_inside(flows)
         prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
-        w.stage("steps", prepare.step_table(self.compiled, self.as_of))
-        w.stage("edges", prepare.edge_table(self.compiled, self.keys))
+        stage_steps(self.compiled, w)
+        self.triggers = Triggers(Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
-        w.stage("updates", prepare.update_table(self.compiled))
         self.offering = stage_offers(self.context, flows, self.keys, retriggers)
         self._decide(flows)
         while over := held_flows(self.compiled, w, flows, released):
@@ -119,8 +127,10 @@ class _Advance(Entry, Inside):
         w = self.warehouse
         self.changed, self.ended = False, 0
         w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
-        w.stage("positions", exp.select("*").from_(relation("flow_positions")))
-        w.stage("waiting", exp.select("*").from_(relation("flow_waiting")))
+        # A warehouse of an earlier version has the later columns elsewhere, and rows are put below each other.
+        for staged in ("positions", "waiting"):
+            columns = TABLES[f"flow_{staged}"].columns
+            w.stage(staged, exp.select(*columns).from_(relation(f"flow_{staged}")))
         active = [row["flow"] for row in flows if row["status"] == "active"]
 
         w.stage("started", self._query("nothing_started"))
@@ -131,7 +141,7 @@ class _Advance(Entry, Inside):
         self._look_inside(flows)
         if self._enroll(flows, active):
             self._look_at_new()
-        self._move(active)
+        self._move(flows)
 
     def _models_read(self, broken: Mapping[str, str]) -> list[str]:
         usable = {column.model for column in self.compiled.columns.values() if column.name not in broken}
@@ -184,44 +194,55 @@ class _Advance(Entry, Inside):
                     found[flow] = f"{model.replace('facts__', '').replace('_', ' ', 1)}: {tried}"
         return found
 
-    def _move(self, active: list[str]) -> None:
+    def _move(self, flows: list[dict[str, Any]]) -> None:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
         w = self.warehouse
-        branches = [
-            f"{flow}/{step.id}"
-            for flow in active
-            for step in self.compiled.specs.flows[flow].spec.walk()
-            if isinstance(step, BranchStep)
-        ]
+        asked = self._arm_conditions(flows)
         w.stage("reordered", prepare.reordered(self.compiled, w))
         w.stage("passed", self._query("passed"))
-        w.stage("calendar_waits_over", prepare.calendar_waits_over(self.context))
-        w.stage("moving", self._query("moving"))
+        stage_times(self.context, flows)
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         taken = self._query("nothing_taken")
+        arrived = self._query("standing")
         for hop in range(longest + 1):
-            self._satisfied(self._query("branch_subjects"), branches)
+            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone)
+            moving.ctes[0].set("this", arrived)
+            w.stage("moving", moving)
+            self._satisfied(self._query("arm_subjects"), asked)
+            w.stage("chosen", self._query("chosen"))
             w.stage("due", self._query("due", hop=hop))
             if not self._count("temp.due"):
                 break
-            kept = w.stage(f"taken_{hop}", exp.select("*").from_("temp.due"))
+            kept = w.stage(f"taken_{hop}", exp.select(*TAKEN).from_("temp.due"))
             taken = exp.union(taken, exp.select("*").from_(kept), distinct=False)
-            w.stage("moving", self._query("moved"))
+            arrived = self._query("moved")
         else:
             raise RunError("a flow moved further than it has steps; this is a bug of segflow")
         w.stage("taken", taken)
         if self._count("temp.taken"):
             self._stand(self._query("positions_after_moves"))
 
+    def _arm_conditions(self, flows: list[dict[str, Any]]) -> list[str]:
+        """The keys of the conditions that decide on ways, of the active flows."""
+        active = {row["flow"] for row in flows if row["status"] == "active"}
+        return [
+            f"{flow}/{place_of(step, arm)}"
+            for flow in sorted(active)
+            for step in self.compiled.specs.flows[flow].spec.walk()
+            for arm in step.arms()
+            if arm.condition is not None
+        ]
+
     def _record(self, flows: list[dict[str, Any]]) -> None:
         w = self.warehouse
         starts = exp.select(
             "enrollment_id", "flow", "flow_version", "contact_id", "enrolled_at", "trigger_segment", "trigger_kind",
-            "crossing_tick",
+            "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
         if self.offering:
             w.append("flow_offers", self.tick_id, self._query("flow_offers"))
+        self.triggers.record()
         w.append("flow_enrollment_ends", self.tick_id, all_of("ended", self._query("finished")))
         self._record_entry()
         self._record_inside()

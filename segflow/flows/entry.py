@@ -5,18 +5,21 @@ The rules of one flow are `own_rules.sql`, in their order; those among flows, an
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from sqlglot import exp
 
 from segflow.flows import entry_tables
+from segflow.flows.triggers import Tick, Triggers
 from segflow.flows.work import Work, all_of
 from segflow.warehouse.base import relation
 
 
 class Entry(Work):
     """Stages `started` (new positions), `dropped` (journal rows), `withheld` and `waiting`."""
+
+    triggers: Triggers
 
     def _enroll(self, flows: list[dict[str, Any]], active: list[str]) -> bool:
         """Take in who may come in; says whether anybody did."""
@@ -29,20 +32,19 @@ class Entry(Work):
         w.stage("candidate_conditions", asked)
         keys = asked.column("condition").to_pylist()
         pending = self._pending_ticks(flows)
-        for crossing_tick, crossed_at in pending:
-            last = crossing_tick == self.tick_id
-            offered = self._query("candidates", crossing_tick=crossing_tick, crossed_at=crossed_at, with_waiting=last)
-            w.stage("candidates", offered)
+        self.triggers.stage()
+        for tick in pending:
+            w.stage("candidates", self.triggers.candidates(tick))
             if not self._count("temp.candidates"):
                 continue
-            rules = entry_tables.rules(self.compiled, crossed_at)
+            rules = entry_tables.rules(self.compiled, tick.as_of)
             w.stage("entry_rules", rules)
             self._satisfied(self._query("candidate_subjects"), keys)
             w.stage("verdicts", self._query("own_rules"))
             if not any(rules.column("is_compared").to_pylist()):
                 w.stage("decisions", self._query("decisions"))
             else:
-                w.stage("rivals", entry_tables.rivals(self.compiled, crossed_at))
+                w.stage("rivals", entry_tables.rivals(self.compiled, tick.as_of))
                 w.stage("decisions", self._query("among_flows"))
                 w.stage("withheld", all_of("withheld", self._query("withheld")))
             w.stage("enrolled", self._query("enrolled"))
@@ -51,11 +53,11 @@ class Entry(Work):
                 self._stand(all_of("positions", exp.select("*").from_("temp.enrolled")))
             w.stage("dropped", all_of("dropped", self._query("dropped")))
             if self._waits():
-                w.stage("waiting", self._query("waiting", with_waiting=last))
+                w.stage("waiting", self._query("waiting", with_waiting=tick.present))
         if not self._count("temp.started"):
             return False
         if len(pending) > 1:
-            w.stage("ended", all_of("ended", self._query("pushed_out", from_tick=pending[0][0])))
+            w.stage("ended", all_of("ended", self._query("pushed_out", from_tick=pending[0].tick_id)))
             self._keep_only_active()
         return True
 
@@ -64,7 +66,7 @@ class Entry(Work):
         told = exp.select(exp.Count(this=exp.Star())).from_("temp.decisions").where("decision = 'wait'")
         return bool(self._count("temp.waiting") or self.warehouse.scalar(told))
 
-    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[tuple[str, datetime]]:
+    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[Tick]:
         """The ticks whose crossings some flow has not consumed yet, in order; the present one is the last."""
         oldest = min((str(row["consumed_to"]) for row in flows if row["status"] in ("active", "paused")), default=None)
         if oldest is None:
@@ -76,7 +78,10 @@ class Entry(Work):
             .where(exp.column("tick_id") <= exp.Literal.string(self.tick_id))
             .order_by("tick_id")
         )
-        return [(row["tick_id"], row["as_of"].replace(tzinfo=UTC)) for row in self.warehouse.rows(pending)]
+        return [
+            Tick(row["tick_id"], row["as_of"].replace(tzinfo=UTC), row["tick_id"] == self.tick_id)
+            for row in self.warehouse.rows(pending)
+        ]
 
     def _record_entry(self) -> None:
         w = self.warehouse

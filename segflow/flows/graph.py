@@ -1,18 +1,18 @@
-"""A flow as the engine sees it: a table of steps, each knowing the one that follows."""
+"""Flows as the engine sees them: a table of steps, and one of the arms that lead on from them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from segflow.specs import flow as f
+from segflow.specs.flow import FlowSpec
+from segflow.specs.steps.base import Arm, Step, place_of
 
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step. `next_step` None ends the enrollment; branches have `then_step` and `else_step` instead.
+    """One step. `next_step` is what follows it, whichever way was taken; None: nothing does.
 
     `content` is what the sender's renderer gets, as JSON; `detail` is what the journal says.
     """
@@ -21,18 +21,38 @@ class StepRow:
     step: str
     ordinal: int
     action: str
+    decides: bool
+    timed: bool
     next_step: str | None
-    then_step: str | None = None
-    else_step: str | None = None
-    channel: str | None = None
-    sender: str | None = None
-    content: str | None = None
-    detail: str | None = None
+    channel: str | None
+    sender: str | None
+    content: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One way on from a step. The first of them that a contact can take, by `ordinal`, is taken.
+
+    `condition` is the key of one that must hold. `from_hash` (included) and `to_hash` (excluded) are the first digits
+    of the hashes of flow, step and contact for which it is. `next_step` None ends the enrollment, as `end_reason` says.
+    """
+
+    flow: str
+    step: str
+    arm: str
+    ordinal: int
+    condition: str | None
+    from_hash: str | None
+    to_hash: str | None
+    timed: bool
+    next_step: str | None
+    end_reason: str
 
 
 @dataclass(frozen=True)
 class UpdateRow:
-    """One change that a step makes to a contact: kind `list` (value add or remove) or `attribute` (its new value)."""
+    """One change that a step makes to a contact; see `steps.base.Update`."""
 
     flow: str
     step: str
@@ -41,74 +61,88 @@ class UpdateRow:
     value: str | None
 
 
-_CHANNELS = {"send_email": "email", "send_sms": "sms", "webhook": "webhook"}
+COMPLETED = "completed"
+HASH_DIGITS = 8
 
 
-def action_of(step: Any) -> str:
-    """The key that names what a step does."""
-    return next(key for key in f.STEP_KEYS if key in type(step).model_fields)
-
-
-def step_rows(flow: str, spec: f.FlowSpec) -> list[StepRow]:
-    """All steps of a flow in file order; the first is where enrollments begin."""
-    rows: list[StepRow] = []
+def rows_of(flow: str, spec: FlowSpec) -> tuple[list[StepRow], list[ArmRow]]:
+    """All steps of a flow in file order, the first is where enrollments begin; and their arms in order."""
+    steps: list[StepRow] = []
+    arms: list[ArmRow] = []
     ordinals = {step.id: number for number, step in enumerate(spec.walk())}
 
-    def link(steps: Sequence[Any], after: str | None) -> str | None:
+    def link(held: Sequence[Step], after: str | None) -> str | None:
         following = after
-        for step in reversed(steps):
-            rows.append(row(step, following))
+        for step in reversed(held):
+            ways = step.arms()
+            for number, arm in enumerate(ways):
+                target = link(arm.steps, None if arm.ends else following)
+                arms.append(_arm_row(flow, step, arm, number, target))
+            steps.append(_step_row(flow, step, ordinals[step.id], following if any(not w.ends for w in ways) else None))
             following = step.id
         return following
 
-    def row(step: Any, following: str | None) -> StepRow:
-        action = action_of(step)
-        values: dict[str, Any] = {"next_step": following}
-        if isinstance(step, f.BranchStep):
-            values["then_step"] = link(step.branch.then, following)
-            values["else_step"] = link(step.branch.else_, following)
-        elif action in _CHANNELS:
-            body = getattr(step, action)
-            content = body.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"sender"})
-            values |= {"channel": _CHANNELS[action], "sender": body.sender}
-            values |= {"content": json.dumps(content, sort_keys=True), "detail": body.model_dump().get("template")}
-        elif isinstance(step, f.WaitStep):
-            values["detail"] = str(step.wait.for_)
-        elif isinstance(step, f.ExitStep):
-            values |= {"next_step": None, "detail": None if step.exit is True else str(step.exit)}
-        elif isinstance(step, (f.AddToListStep, f.RemoveFromListStep)):
-            values["detail"] = getattr(step, action)
-        elif isinstance(step, f.UpdateContactStep):
-            values["detail"] = ", ".join(sorted(step.update_contact))
-        return StepRow(flow=flow, step=step.id, ordinal=ordinals[step.id], action=action, **values)
-
     link(spec.steps, None)
-    return sorted(rows, key=lambda found: found.ordinal)
+    steps.sort(key=lambda row: row.ordinal)
+    arms.sort(key=lambda row: (ordinals[row.step], row.ordinal))
+    return steps, arms
 
 
-def update_rows(flow: str, spec: f.FlowSpec) -> list[UpdateRow]:
+def _step_row(flow: str, step: Step, ordinal: int, following: str | None) -> StepRow:
+    row = step.row()
+    return StepRow(
+        flow=flow,
+        step=step.id,
+        ordinal=ordinal,
+        action=step.key,
+        decides=step.decides,
+        timed=any(arm.timed for arm in step.arms()),
+        next_step=following,
+        channel=row.channel,
+        sender=row.sender,
+        content=None if row.content is None else json.dumps(row.content, sort_keys=True),
+        detail=row.detail,
+    )
+
+
+def _arm_row(flow: str, step: Step, arm: Arm, ordinal: int, target: str | None) -> ArmRow:
+    low, high = arm.share if arm.share is not None else (0.0, 1.0)
+    return ArmRow(
+        flow=flow,
+        step=step.id,
+        arm=arm.name,
+        ordinal=ordinal,
+        condition=None if arm.condition is None else f"{flow}/{place_of(step, arm)}",
+        from_hash=first_hash(low) if low > 0 else None,
+        to_hash=first_hash(high) if high < 1 else None,
+        timed=arm.timed,
+        next_step=target,
+        end_reason=arm.ends or COMPLETED,
+    )
+
+
+def first_hash(share: float) -> str:
+    """The smallest hash at or above a share, between 0 and 1, of all of them; as many hex digits as are compared."""
+    return f"{min(round(share * 16**HASH_DIGITS), 16**HASH_DIGITS - 1):0{HASH_DIGITS}x}"
+
+
+def update_rows(flow: str, spec: FlowSpec) -> list[UpdateRow]:
     """What the steps of a flow change."""
-    rows: list[UpdateRow] = []
-    for step in spec.walk():
-        if isinstance(step, f.AddToListStep):
-            rows.append(UpdateRow(flow, step.id, "list", step.add_to_list, "add"))
-        elif isinstance(step, f.RemoveFromListStep):
-            rows.append(UpdateRow(flow, step.id, "list", step.remove_from_list, "remove"))
-        elif isinstance(step, f.UpdateContactStep):
-            for name, value in step.update_contact.items():
-                text = None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-                rows.append(UpdateRow(flow, step.id, "attribute", name, text))
-    return rows
+    return [
+        UpdateRow(flow, step.id, update.kind, update.name, update.value)
+        for step in spec.walk()
+        for update in step.updates()
+    ]
 
 
-def surviving_step(step: str, old: f.FlowSpec, new: f.FlowSpec) -> str | None:
+def surviving_step(step: str, old: FlowSpec, new: FlowSpec) -> str | None:
     """Where a contact goes on that stands at a step which an edit removed: the next step, along the old flow, that the
     new one still has. None when there is none."""
     present = {found.id for found in new.walk()}
-    rows = {row.step: row for row in step_rows("", old)}
+    rows = {row.step: row for row in rows_of("", old)[0]}
     current = rows.get(step)
     while current is not None:
-        # Past a removed branch nobody was sorted yet: what follows the branch is common to both arms.
+        # Past a removed branch nobody was sorted yet: what follows the branch is common to all arms.
         following = current.next_step
         if following is None or following in present:
             return following

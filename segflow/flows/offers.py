@@ -33,7 +33,7 @@ def stage_offers(
 ) -> bool:
     """Stage `asked` (what is offered) and `offers` (the contacts of it); says whether there is anything.
 
-    `flows` are the rows of `prepare.flows_now`, `keys` is segment -> its key. Reads `temp.edges`.
+    `flows` are the rows of `prepare.flows_now`, `keys` is segment -> its key. Reads `temp.triggers`.
     """
     warehouse = context.warehouse
     asked = [_included(row["flow"]) for row in _to_include(context, flows)]

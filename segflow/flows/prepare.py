@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
 from segflow.flows.entry_tables import before
-from segflow.flows.graph import StepRow, UpdateRow, step_rows, surviving_step, update_rows
-from segflow.segments.compiler import Compiled, needs
+from segflow.flows.graph import surviving_step
+from segflow.segments.compiler import CONTACTS, Compiled, needs
 from segflow.segments.facts import own_parts
 from segflow.segments.nodes import Crossed, Member
 from segflow.specs import flow as f
@@ -30,15 +27,8 @@ FLOWS_NOW = pa.schema(
         ("consumed_to", pa.string()),
         ("first_step", pa.string()),
         ("has_where", pa.bool_()),
+        ("late_before", pa.timestamp("us")),
     ]
-)
-EDGES = pa.schema(
-    [(name, pa.int64() if name == "ordinal" else pa.string()) for name in ("flow", "kind", "segment_key", "ordinal")]
-)
-UPDATES = pa.schema([(name, pa.string()) for name in ("flow", "step", "kind", "name", "value")])
-STEPS = pa.schema(
-    [(name, pa.int64() if name == "ordinal" else pa.string()) for name in StepRow.__dataclass_fields__]
-    + [("due_before", pa.timestamp("us"))]
 )
 _VERSIONS = pa.schema(
     [("flow", pa.string()), ("flow_version", pa.int64()), ("fingerprint", pa.string()), ("spec", pa.string())]
@@ -56,9 +46,12 @@ def flows_now(context: TickContext, faults: Faults, last_tick: str) -> list[dict
     compiled, warehouse = context.compiled, context.warehouse
     versions = _versions(warehouse)
     # Those of the tick before only: a flow that was away since does not catch up the ticks it has missed.
-    last = exp.select("flow", "consumed_to").from_(relation("flow_cursors"))
+    last = exp.select("flow", "status", "consumed_to").from_(relation("flow_cursors"))
     last = last.where(exp.column("tick_id").eq(exp.Literal.string(last_tick)))
-    cursors = {row["flow"]: row["consumed_to"] for row in warehouse.rows(last)}
+    known_before = warehouse.rows(last)
+    cursors = {row["flow"]: row["consumed_to"] for row in known_before}
+    was_paused = {row["flow"] for row in known_before if row["status"] == "paused"}
+    late_before = before(compiled.specs.settings.delivery.max_lateness, context.as_of, compiled.zone, "max_lateness")
     rows = []
     for flow, named in compiled.specs.flows.items():
         spec = named.spec
@@ -75,6 +68,7 @@ def flows_now(context: TickContext, faults: Faults, last_tick: str) -> list[dict
                 "consumed_to": cursors.get(flow, last_tick),
                 "first_step": spec.steps[0].id,
                 "has_where": spec.where is not None,
+                "late_before": late_before if flow in was_paused else None,
             }
         )
     # Whoever stands in a draft that is being rewritten stays where they are.
@@ -87,6 +81,7 @@ def flows_now(context: TickContext, faults: Faults, last_tick: str) -> list[dict
             "consumed_to": cursors.get(flow, last_tick),
             "first_step": None,
             "has_where": False,
+            "late_before": None,
         }
         for flow in sorted(compiled.specs.unfinished & set(versions))
     ]
@@ -107,68 +102,6 @@ def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, 
         if (row["flow"], row["flow_version"]) not in known and row["flow"] in compiled.specs.flows
     ]
     return pa.Table.from_pylist(added, schema=_VERSIONS)
-
-
-def step_table(compiled: Compiled, as_of: datetime) -> pa.Table:
-    """All steps of all flows; for a wait, `due_before` is the latest arrival that has waited long enough at `as_of`.
-
-    It is null for waits by months, which `calendar_waits_over` judges.
-    """
-    rows = []
-    for flow, named in compiled.specs.flows.items():
-        waits = {s.id: s.wait.for_ for s in named.spec.walk() if isinstance(s, f.WaitStep)}
-        for row in step_rows(flow, named.spec):
-            wait = waits.get(row.step)
-            values = asdict(row)
-            if row.channel is not None and row.sender is None:
-                values["sender"] = getattr(compiled.specs.settings.default_senders, row.channel)
-            rows.append(
-                {
-                    **values,
-                    "due_before": before(wait, as_of, compiled.zone, flow) if wait and not wait.months else None,
-                }
-            )
-    return pa.Table.from_pylist(rows, schema=STEPS)
-
-
-def calendar_waits_over(context: TickContext) -> pa.Table:
-    """(flow, step, since) of the waits by months that are over.
-
-    Going back from `as_of` would be a day or more too late for whoever came on the last day of a long month: from
-    31 March, one month is over on 30 April. The times are few, because contacts arrive at ticks.
-    """
-    spans = {
-        (flow, step.id): step.wait.for_
-        for flow, named in context.compiled.specs.flows.items()
-        for step in named.spec.walk()
-        if isinstance(step, f.WaitStep) and step.wait.for_.months
-    }
-    over: list[dict[str, Any]] = []
-    zone = context.compiled.zone
-    if spans:
-        standing = exp.select("flow", "step", "since").distinct().from_("temp.positions")
-        for row in context.warehouse.rows(standing):
-            span = spans.get((row["flow"], row["step"]))
-            if span is not None and span.after(row["since"], zone) <= context.as_of.replace(tzinfo=None):
-                over.append(row)
-    schema = pa.schema([("flow", pa.string()), ("step", pa.string()), ("since", pa.timestamp("us"))])
-    return pa.Table.from_pylist(over, schema=schema)
-
-
-def edge_table(compiled: Compiled, keys: Mapping[str, str]) -> pa.Table:
-    """Which crossings trigger which flow. `keys`: segment -> its key; a flow that needs one without is held."""
-    rows = [
-        {"flow": flow, "kind": kind, "segment_key": keys.get(segment), "ordinal": number}
-        for flow, named in compiled.specs.flows.items()
-        for number, (kind, segment) in enumerate(_edge(edge) for edge in named.spec.edges())
-    ]
-    return pa.Table.from_pylist(rows, schema=EDGES)
-
-
-def update_table(compiled: Compiled) -> pa.Table:
-    """What steps change about contacts."""
-    rows: list[UpdateRow] = [row for flow, n in compiled.specs.flows.items() for row in update_rows(flow, n.spec)]
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=UPDATES)
 
 
 def moves(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
@@ -239,14 +172,12 @@ def hold(rows: list[dict[str, Any]], faults: dict[str, str]) -> None:
 def _held(flow: str, compiled: Compiled, faults: Faults) -> str | None:
     nodes = compiled.conditions[flow].values()
     segments = {found.segment for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
-    segments |= {_edge(edge)[1] for edge in compiled.specs.flows[flow].spec.edges()}
+    segments |= compiled.specs.flows[flow].spec.trigger_segments()
     for segment in sorted(segments & set(faults.segments)):
         return f"segment {segment} {faults.segments[segment]}"
     parts = {part for node in nodes for part in needs(node, compiled.columns) | own_parts(node)}
+    triggers = compiled.specs.flows[flow].spec.triggers()
+    parts |= {f"{CONTACTS}.{name}" for trigger in triggers for name in trigger.attributes_read()}
     for part in sorted(parts & set(faults.parts)):
         return f"{part}: {faults.parts[part]}"
     return None
-
-
-def _edge(edge: Any) -> tuple[str, str]:
-    return ("enters", edge.enters) if hasattr(edge, "enters") else ("exits", edge.exits)

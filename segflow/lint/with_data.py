@@ -16,7 +16,6 @@ from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.check_conditions import children
 from segflow.specs.event_names import as_type, spelt_like
-from segflow.specs.flow import AddToListStep
 from segflow.specs.segment import NamedSegment, SegmentSpec
 
 MANY_MISSING = 0.05
@@ -150,7 +149,8 @@ def _windows(report: Report, data: Data, found: Sequence[RowsUse]) -> None:
 
 def _labels(report: Report, data: Data, found: Sequence[LabelUse]) -> None:
     steps = [step for flow in data.compiled.specs.flows.values() for step in flow.spec.walk()]
-    added = {step.add_to_list for step in steps if isinstance(step, AddToListStep)}
+    updates = (update for step in steps for update in step.updates())
+    added = {update.name for update in updates if (update.kind, update.value) == ("list", "add")}
     for kind in sorted({use.source.kind for use in found}):
         names = data.labels(kind)
         if names is None:

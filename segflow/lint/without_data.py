@@ -109,7 +109,7 @@ def _unused(report: Report, compiled: Compiled, segments: Sequence[NamedSegment]
     specs = compiled.specs
     used = {name for segment in compiled.segments.values() for name in segment.references}
     for flow in specs.flows.values():
-        used |= {edge.enters if isinstance(edge, c.Enters) else edge.exits for edge in flow.spec.edges()}
+        used |= flow.spec.trigger_segments()
         nodes = [below for node in compiled.conditions[flow.id].values() for below in node.walk()]
         used |= {node.segment for node in nodes if isinstance(node, (Member, Crossed))}
     exported = specs.settings.exports.segments

@@ -74,7 +74,7 @@ class Compiled:
     segments: dict[str, CompiledSegment]
     columns: dict[Fact, FactColumn]
     conditions: dict[str, dict[str, Node]]
-    """Flow -> condition's place (`where`, `exit_when[0]`, a branch step's id) -> tree; see `flow_conditions`."""
+    """Flow -> condition's place (`where`, `exit_when[0]`, STEP/ARM) -> tree; see `flow_conditions`."""
     files: dict[str, str] = field(repr=False)
     views: dict[str, str] = field(repr=False)
     """YAML segment -> the text of its own query, which the engine keeps as a view."""

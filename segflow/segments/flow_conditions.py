@@ -9,8 +9,9 @@ from typing import Any
 from segflow.segments.nodes import And, Bucket, Compare, Const, Crossed, Fact, Node, Not, Or, anchors
 from segflow.segments.simplify import simplify
 from segflow.specs import conditions as c
-from segflow.specs.flow import BranchStep, FlowSpec
+from segflow.specs.flow import FlowSpec
 from segflow.specs.flow_entry import hundredths
+from segflow.specs.steps.base import place_of
 from segflow.specs.windows import LAST_TICK
 
 GOAL = "goal[0]"
@@ -44,8 +45,9 @@ def flow_conditions(
     if spec.holdout is not None:
         found[HOLDOUT] = Bucket(f"holdout {flow}", 0, hundredths(spec.holdout))
     for step in spec.walk():
-        if isinstance(step, BranchStep):
-            found[step.id] = tree(step.branch.if_)
+        for arm in step.arms():
+            if arm.condition is not None:
+                found[place_of(step, arm)] = tree(arm.condition)
     return found
 
 

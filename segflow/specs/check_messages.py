@@ -7,15 +7,10 @@ from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Reporter
 from segflow.specs.spec_file import Loc
 
-CHANNELS = {"send_email": "email", "send_sms": "sms", "webhook": "webhook"}
-"""The steps that plan messages, with their channels."""
-
 
 def sending_steps(spec: FlowSpec) -> dict[str, str]:
     """The steps of a flow that plan messages: id -> channel."""
-    return {
-        step.id: channel for step in spec.walk() for key, channel in CHANNELS.items() if key in type(step).model_fields
-    }
+    return {step.id: step.sends for step in spec.walk() if step.sends is not None}
 
 
 def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: NamedFlow | None, why: str) -> None:

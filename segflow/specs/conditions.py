@@ -100,7 +100,7 @@ class _Rows(_Times):
     last: ValueTest | None = None
 
 
-def _key_of(names: tuple[str, ...]) -> Any:
+def key_of(names: tuple[str, ...]) -> Any:
     """A discriminator: which of `names` the mapping has. None when there is not exactly one."""
 
     def pick(value: Any) -> str | None:
@@ -138,7 +138,7 @@ PropertyNode = Annotated[
     | Annotated[PropertyCondition, Tag("<property>")]
     | Annotated[FieldCondition, Tag("<field>")],
     Discriminator(
-        _key_of(("all", "any", "none", "not", "property", "field")),
+        key_of(("all", "any", "none", "not", "property", "field")),
         custom_error_type="condition",
         custom_error_message="not a condition: expected exactly one of all, any, none, not, property, field",
     ),
@@ -349,7 +349,7 @@ Condition = Annotated[
     | Annotated[Enters, Tag("<enters>")]
     | Annotated[Exits, Tag("<exits>")],
     Discriminator(
-        _key_of(CONDITION_KEYS),
+        key_of(CONDITION_KEYS),
         custom_error_type="condition",
         custom_error_message="not a condition: expected exactly one of " + ", ".join(CONDITION_KEYS),
     ),

@@ -13,9 +13,9 @@ from typing import Any
 
 from segflow.errors import Issue, SpecError, relative
 from segflow.files import write_whole
-from segflow.specs.conditions import CONDITION_KEYS
-from segflow.specs.flow import STEP_KEYS
 from segflow.specs.spec_file import Node, parse_spec_file, read_text
+from segflow.specs.steps import KINDS
+from segflow.specs.steps.base import Place
 
 _WORDS = re.compile(r"[a-z0-9]+")
 _MAX_ID = 60
@@ -88,12 +88,21 @@ def _steps(node: Node | None) -> Iterator[Node]:
     if node is None or not isinstance(node.value, list):
         return
     for step in node.children.values():
-        if not isinstance(step.value, dict):
-            continue
-        yield step
-        branch = step.children.get("branch")
-        for side in ("then", "else"):
-            yield from _steps(branch.children.get(side) if branch is not None else None)
+        if isinstance(step.value, dict):
+            yield step
+            for place in (at for key in step.value if key in KINDS for at in KINDS[key].arms_at):
+                for held in _at(step, place):
+                    yield from _steps(held)
+
+
+def _at(node: Node, place: Place) -> Iterator[Node]:
+    """What stands below `node` at `place`, in which `*` is any position of a list."""
+    if not place:
+        yield node
+        return
+    named = node.children.values() if place[0] == "*" else filter(None, [node.children.get(place[0])])
+    for child in named:
+        yield from _at(child, place[1:])
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -113,34 +122,5 @@ def _slug(*parts: Any) -> str:
 
 def _derive(step: dict[str, Any]) -> str:
     """A name that says what the step does."""
-    kind = next((key for key in STEP_KEYS if key in step), "step")
-    value = step.get(kind)
-    inner = value if isinstance(value, dict) else {}
-    match kind:
-        case "send_email" | "send_sms":
-            return _slug("send", inner["template"]) if isinstance(inner.get("template"), str) else kind
-        case "webhook":
-            return "call_webhook"
-        case "add_to_list":
-            return _slug("add_to", value)
-        case "remove_from_list":
-            return _slug("remove_from", value)
-        case "update_contact":
-            return _slug("update", *list(inner)[:2]) or kind
-        case "wait":
-            return _slug("wait", inner.get("for", "") if inner else value)
-        case "branch":
-            return _branch(inner.get("if"))
-        case "exit":
-            return "leave"
-    return "step"
-
-
-def _branch(condition: Any) -> str:
-    if isinstance(condition, dict):
-        for key in CONDITION_KEYS:
-            if isinstance(condition.get(key), str):
-                return _slug("if", condition[key])
-            if key == "not" and isinstance(condition.get(key), dict):
-                return _slug("if_not", _branch(condition[key]).removeprefix("if_"))
-    return "branch"
+    key = next((key for key in KINDS if key in step), None)
+    return (_slug(*KINDS[key].suggested_id(step.get(key))) or key) if key is not None else "step"

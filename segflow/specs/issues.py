@@ -13,12 +13,13 @@ from segflow.errors import Issue, did_you_mean
 from segflow.specs.catalog import Attribute, TimeColumn
 from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS
 from segflow.specs.event_names import as_type, proposal
-from segflow.specs.flow import STEP_KEYS, Wait
 from segflow.specs.operators import NumberTest
 from segflow.specs.repair import repaired
 from segflow.specs.sender_settings import SENDER_MODELS
 from segflow.specs.spec_file import Loc, SpecFile
-from segflow.specs.types import ValueType
+from segflow.specs.steps import STEP_KEYS
+from segflow.specs.triggers import TRIGGER_KEYS
+from segflow.specs.types import SpecModel, ValueType
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -36,7 +37,7 @@ RENAMED = {"case_insensitive": "ignore_case"}
 _PROPERTY_KEYS = tuple(tag.strip("<>") for tag in PROPERTY_MODELS)
 _CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
     "step": ("a step", STEP_KEYS),
-    "trigger": ("a trigger", ("enters", "exits", "any")),
+    "trigger": ("a trigger", TRIGGER_KEYS),
     "reentry": ("a re-entry rule", ("after_exit", "after_entry")),
 }
 _KINDS = {
@@ -266,8 +267,8 @@ def _either(words: list[str]) -> str:
 def _wrong_shape(name: str, annotation: Any, given: Any) -> str:
     models = [option for option in _options(annotation) if isinstance(option, type) and issubclass(option, BaseModel)]
     found = models[0] if models else None
-    if found is Wait:
-        return f"{name} must be a duration like 3 days, not {kind_of(given)}"
+    if found is not None and issubclass(found, SpecModel) and found.short_form is not None:
+        return f"{name} must be {found.short_form[0]}, not {kind_of(given)}"
     if found is Attribute:
         return f"{name} must be a type ({', '.join(get_args(ValueType))}), not {kind_of(given)}"
     if found is TimeColumn:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from segflow.specs.conditions import CONDITION_MODELS
-from segflow.specs.flow import STEP_KEYS
 from segflow.specs.spec_file import Loc
+from segflow.specs.steps import STEP_KEYS
 
 M = TypeVar("M", bound=BaseModel)
 

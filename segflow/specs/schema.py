@@ -8,13 +8,14 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from segflow.durations import DURATION_PATTERN
 from segflow.files import write_whole
 from segflow.specs import (
     catalog,
@@ -29,12 +30,15 @@ from segflow.specs import (
     segment_tests,
     sender_settings,
     settings,
+    triggers,
 )
 from segflow.specs.catalog import Catalog
 from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_MODELS
-from segflow.specs.flow import STEP_KEYS, FlowSpec
+from segflow.specs.flow import FlowSpec
 from segflow.specs.segment import SegmentSpec
 from segflow.specs.settings import Settings
+from segflow.specs.steps import KINDS
+from segflow.specs.triggers import TRIGGER_MODELS, crossing
 from segflow.specs.types import SpecModel, ValueType
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -54,12 +58,12 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
     "Attribute": {"enum": list(get_args(ValueType))},
     "TimeColumn": {"type": "string", "minLength": 1, "maxLength": 255},
     "NumberTest": {"type": "number"},
-    "Wait": {"type": "string", "pattern": DURATION_PATTERN},
 }
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
     catalog, conditions, operators, flow, flow_entry, exports, guards, lint_rules, segment, segment_tests,
-    sender_settings, settings,
+    sender_settings, settings, triggers, crossing,
+    *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
 )  # fmt: skip
 """Where the models are."""
 
@@ -76,7 +80,7 @@ def json_schemas() -> dict[str, Schema]:
     for name, (model, title, description) in _FILES.items():
         schema = model.model_json_schema(by_alias=True)
         definitions = schema.get("$defs", {})
-        for definition, short in _SHORT_FORMS.items():
+        for definition, short in {**_SHORT_FORMS, **_short_forms()}.items():
             if definition in definitions:
                 definitions[definition] = {"anyOf": [short, definitions[definition]]}
         _document(definitions, documents)
@@ -98,15 +102,25 @@ def write_schemas(directory: Path) -> list[Path]:
     return paths
 
 
+def _models() -> Iterator[type[SpecModel]]:
+    """The models of `_MODULES`."""
+    for module in _MODULES:
+        for _, model in inspect.getmembers(module, inspect.isclass):
+            if issubclass(model, SpecModel) and model.__module__ == module.__name__:
+                yield model
+
+
+def _short_forms() -> dict[str, Schema]:
+    return {model.__name__: model.short_form[1] for model in _models() if model.short_form is not None}
+
+
 def _field_documents() -> dict[str, dict[str, str]]:
     """model -> field -> the text below it. Read here from the source: pydantic would do it at each import."""
     found: dict[str, dict[str, str]] = {}
-    for module in _MODULES:
-        for name, model in inspect.getmembers(module, inspect.isclass):
-            if issubclass(model, SpecModel) and model.__module__ == module.__name__:
-                tree = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
-                assert isinstance(tree, ast.ClassDef)
-                found[name] = dict(_texts(tree))
+    for model in _models():
+        tree = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+        assert isinstance(tree, ast.ClassDef)
+        found[model.__name__] = dict(_texts(tree))
     return found
 
 
@@ -165,8 +179,8 @@ def _friendly(node: Any, key: str = "", holder: str = "") -> Any:
 _CONDITIONS: tuple[dict[str, type[BaseModel]], ...] = (CONDITION_MODELS, PROPERTY_MODELS)
 _KEYS_BY_MODEL: dict[str, str] = {
     **{model.__name__: tag.strip("<>") for models in _CONDITIONS for tag, model in models.items()},
-    **{f"{''.join(word.title() for word in key.split('_'))}Step": key for key in STEP_KEYS},
-    "AnyEdge": "any",
+    **{kind.__name__: key for key, kind in KINDS.items()},
+    **{model.__name__: key for key, model in TRIGGER_MODELS.items()},
     "AfterExit": "after_exit",
     "AfterEntry": "after_entry",
 }

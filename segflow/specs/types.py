@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -82,6 +82,9 @@ class SpecModel(BaseModel):
     """Base of everything read from a spec file: unknown keys are errors, values are not coerced."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, strict=True)
+
+    short_form: ClassVar[tuple[str, dict[str, Any]] | None] = None
+    """What may stand in place of the mapping: in words, and as JSON Schema. A before-validator takes it."""
 
 
 def by_kind(value: Any) -> str | None:

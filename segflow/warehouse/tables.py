@@ -115,7 +115,8 @@ TABLES: dict[str, Table] = {
         _table(
             "flow_enrollment_starts",
             "enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, contact_id VARCHAR, enrolled_at TIMESTAMP, "
-            "trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, tick_id VARCHAR",
+            "trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, trigger_data VARCHAR, "
+            "tick_id VARCHAR",
             ledger=True,
             stage="advance",
         ),
@@ -130,7 +131,7 @@ TABLES: dict[str, Table] = {
             "flow_positions",
             "enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, contact_id VARCHAR, step VARCHAR, "
             "visit BIGINT, since TIMESTAMP, enrolled_at TIMESTAMP, trigger_segment VARCHAR, trigger_kind VARCHAR, "
-            "crossing_tick VARCHAR",
+            "crossing_tick VARCHAR, trigger_data VARCHAR",
             ledger=False,
         ),
         _table(
@@ -141,13 +142,14 @@ TABLES: dict[str, Table] = {
         ),
         _table(
             "flow_waiting",
-            "flow VARCHAR, contact_id VARCHAR, trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR",
+            "flow VARCHAR, contact_id VARCHAR, trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, "
+            "occasion VARCHAR, trigger_data VARCHAR",
             ledger=False,
         ),
         _table(
             "flow_waits",
             "flow VARCHAR, contact_id VARCHAR, trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, "
-            "change VARCHAR, tick_id VARCHAR",
+            "occasion VARCHAR, trigger_data VARCHAR, change VARCHAR, tick_id VARCHAR",
             ledger=True,
             stage="advance",
         ),

@@ -13,7 +13,7 @@ select
     end as action,
     concat(
         case when decisions.decision = 'wait' then 'reentry_after_exit' else decisions.decision end,
-        ' (', coalesce(decisions.offer, decisions.kind), ' ', coalesce(names.segment, decisions.segment_key), ')'
+        ' (', concat_ws(' ', coalesce(decisions.offer, decisions.kind), coalesce(names.segment, decisions.segment_key)), ')'
     ) as detail,
     null as hop,
     :as_of as at

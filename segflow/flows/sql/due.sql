@@ -1,27 +1,17 @@
--- Every moving position whose step can be taken now, with where it leads. A wait can be taken once it is over; a step
--- that the enrollment took before an edit moved it is passed by, but a branch is asked again.
+-- Every moving position whose step can be taken now, with where it leads.
 select
     positions.*,
-    case when passed.step is not null and steps.action <> 'branch' then 'skipped' else steps.action end as action,
-    case
-        when steps.action = 'branch' then case when answers.subject_id is not null then 'then' else 'else' end
-        when passed.step is not null then 'taken before an edit moved it'
-        else steps.detail
-    end as detail,
-    case when passed.step is null then steps.channel end as channel,
+    case when positions.skips is null then steps.action else 'skipped' end as action,
+    case when positions.skips is null then coalesce(nullif(arms.arm, ''), steps.detail) else positions.skips end as detail,
+    case when positions.skips is null then steps.channel end as channel,
     steps.sender,
     steps.content,
-    case
-        when steps.action <> 'branch' then steps.next_step
-        when answers.subject_id is not null then steps.then_step
-        else steps.else_step
-    end as next_step,
+    case when positions.skips is null then arms.next_step else steps.next_step end as next_step,
+    case when positions.skips is null then arms.end_reason else 'completed' end as end_reason,
     :hop as hop
 from temp.moving as positions
 inner join temp.steps as steps on steps.flow = positions.flow and steps.step = positions.step
-left join temp.answers as answers
-    on answers.subject_id = positions.enrollment_id and answers.condition = positions.flow || '/' || positions.step
-left join temp.passed as passed on passed.enrollment_id = positions.enrollment_id and passed.step = positions.step
-left join temp.calendar_waits_over as over_now
-    on over_now.flow = positions.flow and over_now.step = positions.step and over_now.since = positions.since
-where steps.action <> 'wait' or over_now.since is not null or positions.since <= steps.due_before or passed.step is not null
+left join temp.chosen as chosen on chosen.enrollment_id = positions.enrollment_id
+left join temp.arms as arms
+    on arms.flow = positions.flow and arms.step = positions.step and arms.ordinal = coalesce(chosen.ordinal, 0)
+where positions.skips is not null or not positions.decides or chosen.ordinal is not null

@@ -10,7 +10,8 @@ select
     decisions.enrolled_at,
     decisions.segment_key as trigger_segment,
     decisions.kind as trigger_kind,
-    decisions.tick_id as crossing_tick
+    decisions.tick_id as crossing_tick,
+    decisions.trigger_data
 from temp.decisions as decisions
 inner join temp.flows_now as flows on flows.flow = decisions.flow
 where decisions.decision = 'enroll'

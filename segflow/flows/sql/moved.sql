@@ -1,5 +1,5 @@
--- Where those that took a step in this hop stand now.
+-- Where those that took a step in this hop stand now. Who was late at a step is so at the next one, too.
 select enrollment_id, flow, flow_version, contact_id, next_step as step, visit, :as_of as since, enrolled_at,
-    trigger_segment, trigger_kind, crossing_tick
+    trigger_segment, trigger_kind, crossing_tick, trigger_data, is_late as late
 from temp.due
 where next_step is not null

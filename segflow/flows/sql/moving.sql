@@ -1,15 +1,45 @@
--- Who may take a step in this tick: the positions of active flows, less those whose wait is not over.
-select positions.*
-from temp.positions as positions
-inner join temp.flows_now as flows on flows.flow = positions.flow
-inner join temp.steps as steps on steps.flow = positions.flow and steps.step = positions.step
-left join temp.passed as passed on passed.enrollment_id = positions.enrollment_id and passed.step = positions.step
-left join temp.calendar_waits_over as over_now
-    on over_now.flow = positions.flow and over_now.step = positions.step and over_now.since = positions.since
-where flows.status = 'active'
-    and (
-        steps.action <> 'wait'
-        or over_now.since is not null
-        or positions.since <= steps.due_before
-        or passed.step is not null
-    )
+-- Who may be able to take a step: those who arrived somewhere, less those who have to stay there for a time that is not
+-- over. What an enrollment took before an edit put it in its way again, what has become pointless, and messages that are
+-- too late, are passed by (`skips` says why). Steps with several ways that are no waits are asked again.
+with arrived as (
+    select * from temp.arrived
+),
+
+over_now as (
+    select arrived.enrollment_id, max(case when times.late then 1 else 0 end) = 1 as late
+    from arrived
+    inner join temp.times as times on times.flow = arrived.flow and times.step = arrived.step
+    left join temp.zone_of as zones on zones.contact_id = arrived.contact_id
+    left join temp.moments as moments on moments.enrollment_id = arrived.enrollment_id and moments.name = times.moment
+    where (times.zone is null or times.zone = coalesce(zones.zone, :zone))
+        and (times.since_from is null or arrived.since >= times.since_from)
+        and (times.since_to is null or arrived.since <= times.since_to)
+        and (times.moment_to is null or moments.moment <= times.moment_to)
+        and (
+            times.to_hash is null
+            or substring(row_hash('spread', arrived.enrollment_id, arrived.step), 1, 8) < times.to_hash
+        )
+    group by arrived.enrollment_id
+),
+
+judged as (
+    select
+        arrived.*,
+        steps.timed,
+        steps.decides,
+        over_now.enrollment_id is not null as is_over,
+        arrived.late or coalesce(over_now.late, false) as is_late,
+        case
+            when passed.step is not null and (steps.timed or not steps.decides) then 'taken before an edit moved it'
+            when steps.channel is not null and (arrived.late or coalesce(over_now.late, false)) then 'too_late'
+            when steps.skip_at <= :as_of or skips.moment < steps.skip_before then 'skip_after'
+        end as skips
+    from arrived
+    inner join temp.steps as steps on steps.flow = arrived.flow and steps.step = arrived.step
+    left join over_now on over_now.enrollment_id = arrived.enrollment_id
+    left join temp.passed as passed on passed.enrollment_id = arrived.enrollment_id and passed.step = arrived.step
+    left join temp.moments as skips
+        on skips.enrollment_id = arrived.enrollment_id and skips.name = steps.skip_moment
+)
+
+select judged.* from judged where skips is not null or not timed or decides or is_over

@@ -1,1 +1,1 @@
-select * from segflow.flow_positions where false
+select * from temp.positions where false

@@ -1,22 +1,23 @@
 -- Who is offered to flows beside those that cross a border: present members, or the contacts that a person named. Each
 -- contact once per flow, by the trigger that it meets; a contact that meets none stays, so that the journal says so.
 with members as (
-    select asked.*, edges.segment_key as edge_key, edges.kind, edges.ordinal, members.contact_id, true as matches
+    select asked.*, triggers.segment_key as edge_key, triggers.kind, triggers.ordinal, members.contact_id, true as matches
     from temp.asked as asked
-    inner join temp.edges as edges on edges.flow = asked.flow
-    inner join segflow.segment_members as members on members.segment_key = edges.segment_key
-    where not asked.by_name and edges.kind = 'enters' and coalesce(asked.segment_key = edges.segment_key, true)
+    inner join temp.triggers as triggers on triggers.flow = asked.flow
+    inner join segflow.segment_members as members on members.segment_key = triggers.segment_key
+    where not asked.by_name and triggers.side = 'in' and coalesce(asked.segment_key = triggers.segment_key, true)
 ),
 
 named as (
-    select asked.*, edges.segment_key as edge_key, edges.kind, edges.ordinal, contacts.contact_id,
-        (members.contact_id is not null) = (edges.kind = 'enters') as matches
+    select asked.*, triggers.segment_key as edge_key, triggers.kind, triggers.ordinal, contacts.contact_id,
+        (members.contact_id is not null) = (triggers.side = 'in') as matches
     from temp.asked as asked
     inner join temp.asked_contacts as contacts on contacts.id = asked.id
-    inner join temp.edges as edges on edges.flow = asked.flow
+    inner join temp.triggers as triggers on triggers.flow = asked.flow
     left join segflow.segment_members as members
-        on members.segment_key = edges.segment_key and members.contact_id = contacts.contact_id
-    where asked.by_name and coalesce(asked.segment_key = edges.segment_key, true)
+        on members.segment_key = triggers.segment_key and members.contact_id = contacts.contact_id
+    where asked.by_name and triggers.side is not null
+        and coalesce(asked.segment_key = triggers.segment_key, true)
 ),
 
 ranked as (
@@ -28,6 +29,7 @@ ranked as (
     from (select * from members union all select * from named) as offered
 )
 
-select id, flow, contact_id, edge_key as segment_key, kind, ordinal, offer, matches, ignore_reentry
+select id, flow, contact_id, edge_key as segment_key, kind, ordinal, offer, cast(null as varchar) as trigger_data,
+    matches, ignore_reentry
 from ranked
 where turn = 1

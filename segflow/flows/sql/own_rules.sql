@@ -22,6 +22,20 @@ ends as (
     group by flow, contact_id
 ),
 
+-- There is one enrollment for an occasion, however often it is told: an event that arrives twice, a date that comes once
+-- more in another time zone.
+told_before as (
+    select enrollment_id from segflow.flow_enrollment_starts
+    where tick_id <> :tick_id and enrollment_id in (select enrollment_id from temp.candidates)
+    union
+    select enrollment_id from segflow.flow_withheld
+    where tick_id <> :tick_id and enrollment_id in (select enrollment_id from temp.candidates)
+    union
+    select enrollment_id from temp.started
+    union
+    select enrollment_id from temp.withheld
+),
+
 holds as (
     select
         answers.subject_id,
@@ -48,7 +62,11 @@ known as (
         coalesce(starts.enrolled_at > rules.bound, false) as entered_too_lately,
         coalesce(ends.ended_at > rules.bound, false) as ended_too_lately,
         positions.contact_id is not null as is_inside,
-        (members.contact_id is not null) = (candidates.kind = 'enters') as still_matches
+        case candidates.kind
+            when 'enters' then members.contact_id is not null
+            when 'exits' then members.contact_id is null
+            else true
+        end as still_matches
     from temp.candidates as candidates
     inner join temp.flows_now as flows on flows.flow = candidates.flow
     inner join temp.entry_rules as rules on rules.flow = candidates.flow
@@ -60,6 +78,8 @@ known as (
     left join segflow.segment_members as members
         on members.segment_key = candidates.segment_key and members.contact_id = candidates.contact_id
     left join holds on holds.subject_id = candidates.subject_id
+    left join told_before on told_before.enrollment_id = candidates.enrollment_id
+    where told_before.enrollment_id is null
 ),
 
 -- The rules in their order; the first that applies is the reason.
@@ -79,7 +99,8 @@ judged as (
             when is_inside then 'already_enrolled'
             when enrollments >= max_enrollments then 'max_enrollments'
             when reentry = 'after_entry' and entered_too_lately then 'reentry_after_entry'
-            when reentry = 'after_exit' and ended_too_lately then 'wait'
+            when reentry = 'after_exit' and ended_too_lately
+                then case when may_wait then 'wait' else 'reentry_after_exit' end
             when waited and not still_matches then 'no_longer_matches'
             else 'enroll'
         end as verdict
@@ -87,6 +108,7 @@ judged as (
 )
 
 select judged.*, row_number() over (
-        partition by flow, contact_id, verdict order by ordinal, tick_id, offer nulls first
+        partition by flow, contact_id, verdict
+        order by ordinal, tick_id, happened_at nulls first, occasion, offer nulls first
     ) as turn
 from judged

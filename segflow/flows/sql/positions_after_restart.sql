@@ -3,7 +3,8 @@ select positions.enrollment_id, positions.flow, positions.flow_version, position
     case when restarted.visit is null then positions.step else flows.first_step end as step,
     coalesce(restarted.visit, positions.visit) as visit,
     case when restarted.visit is null then positions.since else :as_of end as since,
-    positions.enrolled_at, positions.trigger_segment, positions.trigger_kind, positions.crossing_tick
+    positions.enrolled_at, positions.trigger_segment, positions.trigger_kind, positions.crossing_tick,
+    positions.trigger_data
 from temp.positions as positions
 left join temp.flows_now as flows on flows.flow = positions.flow
 left join temp.restarted as restarted on restarted.enrollment_id = positions.enrollment_id

@@ -4,4 +4,4 @@ with ranked as (
     from segflow.flow_waits
 )
 
-select flow, contact_id, trigger_segment, trigger_kind, crossing_tick from ranked where newest = 1 and change = 'waits'
+select flow, contact_id, trigger_segment, trigger_kind, crossing_tick, occasion, trigger_data from ranked where newest = 1 and change = 'waits'

@@ -202,7 +202,7 @@ class DuckDBWarehouse(Warehouse):
             if present[table.name] == len(table.columns):
                 continue
             known = self._relation(exp.select("*").from_(relation(table.name))).columns
-            for column in table.columns.keys() - set(known):
+            for column in [name for name in table.columns if name not in known]:
                 # A warehouse of an earlier version: what it did not record stays unknown.
                 self.execute(exp.Alter(this=relation(table.name), kind="TABLE", actions=[_definition(table, column)]))
 

@@ -1,0 +1,119 @@
+"""What a kind of step may ask while it is checked (`steps.base.Checks`), answered for one flow of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segflow.durations import Duration
+from segflow.errors import did_you_mean
+from segflow.messages import Channel
+from segflow.specs.catalog import Catalog
+from segflow.specs.check_conditions import ConditionChecker, check_label
+from segflow.specs.check_settings import check_sender
+from segflow.specs.check_values import check_literal, check_span
+from segflow.specs.flow import NamedFlow
+from segflow.specs.loaded import Reporter
+from segflow.specs.spec_file import Loc
+from segflow.specs.templates import check_text, read_template, template_names
+from segflow.zones import known_zone, zone_names
+
+TEMPLATES = "flow_specs/templates"
+OF_CONTACT = "contact"
+"""In place of a zone: that of each contact."""
+
+
+@dataclass(frozen=True)
+class StepChecks:
+    """The checks of one flow. See `steps.base.Checks` for what each does."""
+
+    say: Reporter
+    catalog: Catalog
+    of: NamedFlow
+
+    def problem(self, loc: Loc, message: str, *, key: bool = False) -> None:
+        self.say(loc, message, key=key)
+
+    def warn(self, loc: Loc, message: str) -> None:
+        self.say.warn(loc, message)
+
+    def unknown(self, loc: Loc, kind: str, name: str, known: Sequence[str]) -> None:
+        self.say.unknown(loc, kind, name, known)
+
+    def written(self, loc: Loc) -> bool:
+        return self.say.loaded.files[self.of.file].has(loc)
+
+    def condition(self, condition: Any, loc: Loc) -> None:
+        ConditionChecker(self.say, self.catalog, enrollment=True, flow=self.of).check(condition, loc)
+
+    def label(self, kind: str, name: str, loc: Loc) -> None:
+        source = self.catalog.lists if kind == "list" else self.catalog.tags
+        check_label(self.say, source, kind, name, loc)
+
+    def flow(self, name: str, loc: Loc) -> None:
+        if name not in self.say.loaded.flow_ids:
+            self.say.unknown(loc, "flow", name, sorted(self.say.loaded.flow_ids))
+
+    def span(self, span: Duration, loc: Loc) -> None:
+        check_span(self.say, span, loc)
+
+    def attribute(self, name: str, loc: Loc) -> bool:
+        known = self.catalog.contacts.attributes
+        if name not in known:
+            self.say.unknown(loc, "attribute", name, list(known))
+        return name in known
+
+    def written_by_flows(self, name: str, loc: Loc) -> None:
+        if self.catalog.contacts.attributes[name].written_by == "source":
+            message = f"{name} is read from the contacts model only: give it written_by: both (or flows) in the catalog"
+            self.say(loc, message, key=True)
+
+    def literal(self, value: Any, attribute: str, loc: Loc) -> None:
+        check_literal(self.say, value, self.catalog.contacts.attributes[attribute].type, loc, attribute)
+
+    def timezone(self, name: str | None, loc: Loc) -> None:
+        if name is None or known_zone(name):
+            return
+        if name != OF_CONTACT:
+            near = did_you_mean(name, [OF_CONTACT, *zone_names()]) or "; write one like Europe/Berlin, or contact"
+            self.say(loc, f"there is no time zone {name}{near}")
+        elif self.catalog.contacts.time_zone is None:
+            message = "the catalog does not say which zone contacts live in: give contacts.time_zone an attribute"
+            self.say(loc, message)
+
+    def channel(self, channel: Channel, loc: Loc, sender: str | None) -> None:
+        if channel != "webhook" and getattr(self.catalog.contacts.channels, channel) is None:
+            message = f"the catalog does not say where contacts get {channel}: give contacts.channels.{channel}"
+            self.say(loc, message, key=True)
+        if sender is not None:
+            check_sender(self.say, sender, channel, (*loc, "sender"))
+
+    def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:
+        for key, text in texts.items():
+            if text is not None:
+                self._text(text, (*loc, key))
+
+    def body(self, value: Any, loc: Loc) -> None:
+        if isinstance(value, str):
+            self._text(value, loc)
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                self.body(inner, (*loc, key))
+        elif isinstance(value, list):
+            for index, inner in enumerate(value):
+                self.body(inner, (*loc, index))
+
+    def template(self, name: str, loc: Loc) -> Any:
+        folder = self.say.loaded.root / TEMPLATES
+        template, issues = read_template(folder, name, TEMPLATES)
+        if template is None and not issues:
+            known = template_names(folder)
+            hint = did_you_mean(name, known) or f": {TEMPLATES}/ has neither {name}.txt nor {name}.html"
+            self.say((*loc, "template"), f"there is no template {name}{hint}")
+        return template
+
+    def _text(self, text: str, loc: Loc) -> None:
+        place = self.say.loaded.files[self.of.file].place(loc)
+        attributes = self.catalog.contacts.attributes
+        self.say.loaded.issues += check_text(text, self.of.file, place, attributes, whole_lines=False)
