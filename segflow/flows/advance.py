@@ -21,7 +21,7 @@ from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.flows.steps_now import stage_steps, stage_times
 from segflow.flows.triggers import Triggers, Work
-from segflow.flows.work import ANSWERS, SQL, all_of
+from segflow.flows.work import ANSWERS, SQL, all_of, union_all
 from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
@@ -246,7 +246,9 @@ class _Advance(Entry, Inside):
         w.append("flow_enrollment_ends", self.tick_id, all_of("ended", self._query("finished")))
         self._record_entry()
         self._record_inside()
-        w.append("flow_journal", self.tick_id, all_of("dropped", self._query("journal")))
+        rows = all_of("dropped", self._query("journal"))
+        started_again = self._journal_inside()
+        w.append("flow_journal", self.tick_id, union_all(rows, started_again) if started_again else rows)
         w.append("outbox", self.tick_id, self._query("outbox"))
         w.append("contact_updates", self.tick_id, self._query("updates"))
         if self.changed:

@@ -6,7 +6,7 @@ tick, and facts of the enrollment itself (events since it began), which are comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -52,7 +52,7 @@ class Conditions:
             )
         )
         query = join_facts(query, nodes, self.columns)
-        if _asks_of_last_tick(nodes):
+        if _crossed_since_last_tick(nodes):
             query = _join_looks(query)
         query = self._join_members(query, nodes)
         query, own = self._join_own_facts(query, nodes)
@@ -173,7 +173,14 @@ def _crossed(node: Crossed) -> exp.Expr:
     return exp.Coalesce(this=exp.paren(later), expressions=[exp.false()])
 
 
-def _asks_of_last_tick(nodes: Sequence[Node]) -> bool:
+def asks_of_last_tick(nodes: Iterable[Node]) -> bool:
+    """Must `temp.looks` be there?"""
+    nodes = list(nodes)
+    own = (fact for node in nodes for fact in facts_of(node) if fact.per_enrollment)
+    return _crossed_since_last_tick(nodes) or any(anchor.of == "last_tick" for f in own for anchor in anchors(f.where))
+
+
+def _crossed_since_last_tick(nodes: Iterable[Node]) -> bool:
     return any(isinstance(below, Crossed) and below.since == "last_tick" for node in nodes for below in node.walk())
 
 

@@ -25,23 +25,23 @@ class Entry(Work):
         """Take in who may come in; says whether anybody did."""
         w = self.warehouse
         w.stage("dropped", self._query("nothing_dropped"))
-        w.stage("withheld", self._query("nothing_withheld"))
+        compares = entry_tables.compares(self.compiled)
+        if compares:
+            w.stage("withheld", self._query("nothing_withheld"))
         if self._count("temp.waiting"):
             w.stage("waiting", self._query("waiting_of_flows"))
         asked = entry_tables.conditions(self.compiled, active)
-        w.stage("candidate_conditions", asked)
-        keys = asked.column("condition").to_pylist()
         pending = self._pending_ticks(flows)
         self.triggers.stage()
         for tick in pending:
             w.stage("candidates", self.triggers.candidates(tick))
             if not self._count("temp.candidates"):
                 continue
-            rules = entry_tables.rules(self.compiled, tick.as_of)
-            w.stage("entry_rules", rules)
-            self._satisfied(self._query("candidate_subjects"), keys)
+            w.stage("candidate_conditions", asked)
+            w.stage("entry_rules", entry_tables.rules(self.compiled, tick.as_of))
+            self._satisfied(self._query("candidate_subjects"), asked.column("condition").to_pylist())
             w.stage("verdicts", self._query("own_rules"))
-            if not any(rules.column("is_compared").to_pylist()):
+            if not compares:
                 w.stage("decisions", self._query("decisions"))
             else:
                 w.stage("rivals", entry_tables.rivals(self.compiled, tick.as_of))

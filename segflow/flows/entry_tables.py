@@ -25,7 +25,6 @@ _RULES = pa.schema(
         ("max_active", pa.int64()),
         ("priority", pa.int64()),
         ("has_rivals", pa.bool_()),
-        ("is_compared", pa.bool_()),
     ]
 )
 _RIVALS = pa.schema(
@@ -46,15 +45,24 @@ def conditions(compiled: Compiled, active: Sequence[str]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=_CONDITIONS)
 
 
+def compares(compiled: Compiled) -> bool:
+    """Must candidates be judged among flows as well?"""
+    specs = (named.spec for named in compiled.specs.flows.values())
+    return any(spec.holdout is not None or _has_rivals(spec) for spec in specs)
+
+
+def _has_rivals(spec: f.FlowSpec) -> bool:
+    return bool(spec.group or spec.not_while_in or spec.not_withins)
+
+
 def rules(compiled: Compiled, crossed_at: datetime) -> pa.Table:
     """The entry rules of each flow. `bound` is the moment after which an entry or end is too near to `crossed_at`;
-    `has_rivals`: it depends on the flows that a contact is in; `is_compared`: so it does, or it has a holdout."""
+    `has_rivals`: it depends on the flows that a contact is in."""
     groups = compiled.specs.settings.groups
     rows: list[dict[str, Any]] = []
     for flow, named in compiled.specs.flows.items():
         spec = named.spec
         rule, span = _reentry(spec.reentry)
-        has_rivals = bool(spec.group or spec.not_while_in or spec.not_withins)
         rows.append(
             {
                 "flow": flow,
@@ -64,8 +72,7 @@ def rules(compiled: Compiled, crossed_at: datetime) -> pa.Table:
                 "flow_group": spec.group,
                 "max_active": groups[spec.group].max_active if spec.group is not None else None,
                 "priority": spec.priority,
-                "has_rivals": has_rivals,
-                "is_compared": has_rivals or spec.holdout is not None,
+                "has_rivals": _has_rivals(spec),
             }
         )
     return pa.Table.from_pylist(rows, schema=_RULES)

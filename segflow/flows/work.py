@@ -60,7 +60,10 @@ class Work:
 
 def all_of(staged: str, more: exp.Query) -> exp.Query:
     """The rows of `temp.STAGED`, and more."""
+    return union_all(exp.select("*").from_(f"temp.{staged}"), more)
+
+
+def union_all(rows: exp.Query, more: exp.Query) -> exp.Query:
+    """The rows of both."""
     # A query with CTEs of its own cannot follow UNION ALL bare.
-    return exp.union(
-        exp.select("*").from_(f"temp.{staged}"), exp.select("*").from_(more.subquery("more")), distinct=False
-    )
+    return exp.union(rows, exp.select("*").from_(more.subquery("more")), distinct=False)

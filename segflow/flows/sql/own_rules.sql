@@ -32,8 +32,6 @@ told_before as (
     where tick_id <> :tick_id and enrollment_id in (select enrollment_id from temp.candidates)
     union
     select enrollment_id from temp.started
-    union
-    select enrollment_id from temp.withheld
 ),
 
 holds as (
