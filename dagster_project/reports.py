@@ -138,6 +138,9 @@ def _advance(step: Step) -> dict[AssetKey, Facts]:
             "active": one.active,
             "ended": one.ended,
             "planned": one.planned,
+            "restarted": one.restarted,
+            "converted": one.converted,
+            "withheld": one.withheld,
             "status": one.status,
             **({"reason": one.reason} if one.reason else {}),
         }
