@@ -48,6 +48,7 @@ CATALOG: dict[str, Any] = {
             "model": "stg_events",
             "name": "name",
             "at": "at",
+            "id": "id",
             "payload": {"column": "properties", "format": "json"},
             "types": {"purchase": {"category": "text", "amount": "number"}, "visit": {}},
         }
@@ -69,7 +70,13 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "renews_at": pa.timestamp("us"),
         "zone": pa.string(),
     },
-    "events": {"contact_id": pa.string(), "name": pa.string(), "at": pa.timestamp("us"), "properties": pa.string()},
+    "events": {
+        "contact_id": pa.string(),
+        "name": pa.string(),
+        "at": pa.timestamp("us"),
+        "id": pa.string(),
+        "properties": pa.string(),
+    },
     "lists": {"contact_id": pa.string(), "name": pa.string(), "added_at": pa.timestamp("us")},
     "tags": {"contact_id": pa.string(), "name": pa.string(), "added_at": pa.timestamp("us")},
 }
@@ -110,6 +117,8 @@ LEDGERS: dict[str, str] = {
     "flow_versions": "*",
     "flow_cursors": "*",
     "flow_offers": "* exclude (id, decided_by, decided_at)",
+    "flow_events": "*",
+    "flow_event_triggers": "*",
     "flow_enrollment_starts": "*",
     "flow_enrollment_ends": "*",
     "flow_positions": "*",

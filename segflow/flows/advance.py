@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
 from segflow.errors import RunError
-from segflow.flows import prepare
+from segflow.flows import prepare, triggers
 from segflow.flows.entry import Entry
 from segflow.flows.inside import Inside
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.flows.steps_now import stage_steps, stage_times
-from segflow.flows.triggers import Triggers, Work
-from segflow.flows.work import ANSWERS, SQL, all_of, union_all
+from segflow.flows.work import ANSWERS, SQL, all_of, together, union_all
 from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
@@ -35,6 +35,7 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tables import TABLES
+from segflow.zones import local_date
 
 TAKEN = (
     *TABLES["flow_positions"].columns, "action", "detail", "channel", "sender", "content", "next_step", "end_reason",
@@ -71,8 +72,8 @@ def advance(
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
     A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
-    reason). `retriggers` are what people offer to flows again. Returns the flows that are held. Raises
-    StaleGenerationError when facts were built for another tick.
+    reason). `retriggers` are what people offer to flows again, or enroll by hand. Returns the flows that are held.
+    Raises StaleGenerationError when facts were built for another tick.
     """
     return _Advance(context).run(faults, released, unreadable or {}, retriggers)
 
@@ -109,9 +110,10 @@ class _Advance(Entry, Inside):
         check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         self._prepare_inside(flows)
-        prepare.hold(flows, {**self._unanswerable(flows), **unreadable})
+        active = [row["flow"] for row in flows if row["status"] == "active"]
+        prepare.hold(flows, {**triggers.faults(self.context, active), **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
-        self.triggers = Triggers(Work(self.context, flows, self.keys))
+        self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         self.offering = stage_offers(self.context, flows, self.keys, retriggers)
         self._decide(flows)
@@ -162,6 +164,7 @@ class _Advance(Entry, Inside):
         themselves, and the build did not try these."""
         w = self.warehouse
         w.stage("subjects", self._query("no_subjects"))
+        w.stage("origins", self._query("no_origins"))
         found = {}
         for flow in (row["flow"] for row in flows if row["status"] == "active"):
             keys = [f"{flow}/{place}" for place in self.compiled.conditions[flow]]
@@ -177,7 +180,8 @@ class _Advance(Entry, Inside):
 
     def unreadable(self) -> dict[str, str]:
         """flow -> why its conditions fail on the values that are there."""
-        found: dict[str, str] = {}
+        found = triggers.faults(self.context, self.compiled.specs.flows, read=True)
+        catalog = self.compiled.specs.catalog
         for flow, named in self.compiled.conditions.items():
             for node in (below for tree in named.values() for below in tree.walk() if isinstance(below, Sql)):
                 asked = exp.select(exp.Max(this=col("contact_id", CONTACTS))).from_(ref(CONTACTS, CONTACTS))
@@ -186,13 +190,17 @@ class _Advance(Entry, Inside):
                     found[flow] = f"{self.compiled.specs.flows[flow].file}: {tried}"
             own = [fact for node in named.values() for fact in facts_of(node) if fact.per_enrollment]
             for model in sorted({fact.model for fact in own}):
-                rows = row_query([fact for fact in own if fact.model == model], self.compiled.specs.catalog)
-                largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
-                looked_at = exp.select(*largest).from_(rows.subquery("looked_at"))
-                tried = self.warehouse.attempt(self.context.fill(looked_at))
-                if isinstance(tried, str):
+                tried = self._tried(row_query([fact for fact in own if fact.model == model], catalog))
+                if tried is not None:
                     found[flow] = f"{model.replace('facts__', '').replace('_', ' ', 1)}: {tried}"
         return found
+
+    def _tried(self, rows: exp.Select) -> str | None:
+        """Why rows cannot be read; all of them are."""
+        largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
+        looked_at = exp.select(*largest).from_(rows.subquery("looked_at"))
+        tried = self.warehouse.attempt(self.context.fill(looked_at))
+        return tried if isinstance(tried, str) else None
 
     def _move(self, flows: list[dict[str, Any]]) -> None:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
@@ -204,8 +212,9 @@ class _Advance(Entry, Inside):
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         taken = self._query("nothing_taken")
         arrived = self._query("standing")
+        today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
         for hop in range(longest + 1):
-            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone)
+            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone, today=today)
             moving.ctes[0].set("this", arrived)
             w.stage("moving", moving)
             self._satisfied(self._query("arm_subjects"), asked)
@@ -240,9 +249,10 @@ class _Advance(Entry, Inside):
             "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
-        if self.offering:
-            w.append("flow_offers", self.tick_id, self._query("flow_offers"))
         self.triggers.record()
+        offers = [*([self._query("flow_offers")] if self.offering else []), *self.triggers.offers()]
+        if offers:
+            w.append("flow_offers", self.tick_id, together(offers))
         w.append("flow_enrollment_ends", self.tick_id, all_of("ended", self._query("finished")))
         self._record_entry()
         self._record_inside()

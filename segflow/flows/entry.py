@@ -39,7 +39,7 @@ class Entry(Work):
                 continue
             w.stage("candidate_conditions", asked)
             w.stage("entry_rules", entry_tables.rules(self.compiled, tick.as_of))
-            self._satisfied(self._query("candidate_subjects"), asked.column("condition").to_pylist())
+            self._satisfied(self._query("candidate_subjects"), asked.column("condition").to_pylist(), "offered_by")
             w.stage("verdicts", self._query("own_rules"))
             if not compares:
                 w.stage("decisions", self._query("decisions"))

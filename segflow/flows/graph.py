@@ -23,6 +23,7 @@ class StepRow:
     action: str
     decides: bool
     timed: bool
+    asked_again: bool
     next_step: str | None
     channel: str | None
     sender: str | None
@@ -73,7 +74,7 @@ def rows_of(flow: str, spec: FlowSpec) -> tuple[list[StepRow], list[ArmRow]]:
 
     def link(held: Sequence[Step], after: str | None) -> str | None:
         following = after
-        for step in reversed(held):
+        for step in (one.within(spec.window) for one in reversed(held)):
             ways = step.arms()
             for number, arm in enumerate(ways):
                 target = link(arm.steps, None if arm.ends else following)
@@ -96,7 +97,8 @@ def _step_row(flow: str, step: Step, ordinal: int, following: str | None) -> Ste
         ordinal=ordinal,
         action=step.key,
         decides=step.decides,
-        timed=any(arm.timed for arm in step.arms()),
+        timed=any(arm.timing is not None for arm in step.arms()),
+        asked_again=step.asked_again,
         next_step=following,
         channel=row.channel,
         sender=row.sender,
@@ -115,7 +117,7 @@ def _arm_row(flow: str, step: Step, arm: Arm, ordinal: int, target: str | None) 
         condition=None if arm.condition is None else f"{flow}/{place_of(step, arm)}",
         from_hash=first_hash(low) if low > 0 else None,
         to_hash=first_hash(high) if high < 1 else None,
-        timed=arm.timed,
+        timed=arm.timing is not None,
         next_step=target,
         end_reason=arm.ends or COMPLETED,
     )

@@ -63,7 +63,7 @@ class Inside(Work):
         subjects = self._query("inside_subjects", only_new=only_new)
         if self.has_goals and not only_new:
             subjects = union_all(subjects, self._query("watched"))
-        self._satisfied(subjects, [row["condition"] for row in asked])
+        self._satisfied(subjects, [row["condition"] for row in asked], "inside_by")
         kinds = {row["kind"] for row in asked}
         if "rests" in kinds:
             w.stage("resting", all_of("resting", self._query("resting")))

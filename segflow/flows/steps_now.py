@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,14 @@ from sqlglot import exp
 from segflow.errors import InputError
 from segflow.flows.graph import ArmRow, StepRow, UpdateRow, first_hash, rows_of, update_rows
 from segflow.segments.compiler import CONTACTS, Compiled
-from segflow.segments.sql import col, named, text_literal, typed
+from segflow.segments.sql import col, named, text_literal
+from segflow.specs.skip_after import SkipField, is_day
 from segflow.specs.steps.base import Step, Timing
+from segflow.specs.types import parse_instant
 from segflow.ticks.context import TickContext
+from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
-from segflow.zones import zone_of
+from segflow.zones import day_start, zone_of
 
 OF_CONTACT = "contact"
 _KINDS = {"int": pa.int64(), "bool": pa.bool_()}
@@ -28,23 +31,20 @@ def _schema(row: type, *more: tuple[str, pa.DataType]) -> pa.Schema:
     return pa.schema([(one.name, _KINDS.get(str(one.type), pa.string())) for one in fields(row)] + list(more))
 
 
-STEPS = _schema(
-    StepRow,
-    ("skip_at", pa.timestamp("us")),
-    ("skip_moment", pa.string()),
-    ("skip_before", pa.timestamp("us")),
-)
+STEPS = _schema(StepRow, ("skip_at", pa.timestamp("us")), ("skip_moment", pa.string()))
 ARMS = _schema(ArmRow)
 UPDATES = _schema(UpdateRow)
 TIMES = pa.schema(
-    [("flow", pa.string()), ("step", pa.string()), ("zone", pa.string())]
-    + [(name, pa.timestamp("us")) for name in ("since_from", "since_to", "moment_to")]
+    [("flow", pa.string()), ("step", pa.string()), ("ordinal", pa.int64()), ("zone", pa.string())]
+    + [(name, pa.timestamp("us")) for name in ("since_from", "since_to", "moment_to", "day_to")]
     + [("moment", pa.string()), ("to_hash", pa.string()), ("late", pa.bool_())]
 )
-"""One row lets go of those at `step` who live in `zone` (null: wherever), came between `since_from` and `since_to`,
-whose `moment` has come by `moment_to` and whose hash is below `to_hash`, each as far as it is given. `late`: they could
-have gone long ago."""
-_MOMENTS = pa.schema([("enrollment_id", pa.string()), ("name", pa.string()), ("moment", pa.timestamp("us"))])
+"""One row lets take the arm `ordinal` of `step` those who live in `zone` (null: wherever), came between `since_from`
+and `since_to`, whose `moment` has come by `moment_to` (`day_to`, where it is a day) and whose hash is below `to_hash`,
+each as far as it is given. `late`: they could have done so long ago."""
+_MOMENTS = pa.schema(
+    [("enrollment_id", pa.string()), ("name", pa.string()), ("moment", pa.timestamp("us")), ("day", pa.timestamp("us"))]
+)
 _ZONE_OF = pa.schema([("contact_id", pa.string()), ("zone", pa.string())])
 
 
@@ -55,11 +55,12 @@ def stage_steps(compiled: Compiled, warehouse: Warehouse) -> None:
     updates: list[dict[str, Any]] = []
     for flow, found in compiled.specs.flows.items():
         rows, ways = rows_of(flow, found.spec)
+        skips = {step.id: step.skip_after for step in found.spec.walk()}
         for row in rows:
             values = asdict(row)
             if row.channel is not None and row.sender is None:
                 values["sender"] = getattr(compiled.specs.settings.default_senders, row.channel)
-            steps.append(values)
+            steps.append({**values, **_skip(skips.get(row.step), compiled.zone)})
         arms += [asdict(one) for one in ways]
         updates += [asdict(one) for one in update_rows(flow, found.spec)]
     warehouse.stage("steps", pa.Table.from_pylist(steps, schema=STEPS))
@@ -67,10 +68,22 @@ def stage_steps(compiled: Compiled, warehouse: Warehouse) -> None:
     warehouse.stage("updates", pa.Table.from_pylist(updates, schema=UPDATES))
 
 
+def _skip(after: str | SkipField | None, zone: ZoneInfo) -> dict[str, Any]:
+    """From when on a step is passed by: the same moment for all, or the name of one of `moments`."""
+    if after is None:
+        return {}
+    if isinstance(after, SkipField):
+        return {"skip_moment": f"trigger:{after.trigger}" if after.trigger else f"attribute:{after.attribute}"}
+    if is_day(after):
+        return {"skip_at": _naive(day_start(date.fromisoformat(after.strip()) + timedelta(days=1), zone))}
+    return {"skip_at": _naive(parse_instant(after)) + timedelta(microseconds=1)}
+
+
 @dataclass(frozen=True)
 class _Timed:
     flow: str
     step: Step
+    ordinal: int
     timing: Timing
     late_before: datetime | None
 
@@ -79,22 +92,39 @@ def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> Non
     """Stage `times` (see TIMES), `zone_of` (the zones of contacts) and `moments`, as far as the active ones of `flows`
     (rows of `prepare.flows_now`) need them. Reads `temp.positions`."""
     compiled, warehouse = context.compiled, context.warehouse
-    timed = list(_timed(compiled, flows))
+    active = {row["flow"]: row["late_before"] for row in flows if row["status"] == "active"}
+    timed = list(_timed(compiled, active))
     zones = _zones(context, timed)
     standing = _standing(warehouse, timed, context.as_of)
     rows = [row for one in timed for row in _rows(one, context, zones, standing)]
     warehouse.stage("times", pa.Table.from_pylist(rows, schema=TIMES))
     _stage_zone_of(context, timed)
-    _stage_moments(context, timed)
+    _stage_moments(context, _moments(compiled, active, timed))
 
 
-def _timed(compiled: Compiled, flows: Sequence[Mapping[str, Any]]) -> Iterator[_Timed]:
-    for row in flows:
-        if row["status"] == "active":
-            for step in compiled.specs.flows[row["flow"]].spec.walk():
-                timing = step.timing()
-                if timing is not None:
-                    yield _Timed(row["flow"], step, timing, row["late_before"])
+def _timed(compiled: Compiled, active: Mapping[str, datetime | None]) -> Iterator[_Timed]:
+    for flow, late_before in active.items():
+        spec = compiled.specs.flows[flow].spec
+        for step in spec.walk():
+            for ordinal, arm in enumerate(step.within(spec.window).arms()):
+                if arm.timing is not None:
+                    yield _Timed(flow, step, ordinal, arm.timing, late_before)
+
+
+def _moments(
+    compiled: Compiled, active: Mapping[str, datetime | None], timed: Sequence[_Timed]
+) -> dict[tuple[str, str], set[str]]:
+    """(`attribute` or `trigger`, its name) -> the flows that ask for it."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for one in timed:
+        if one.timing.attribute is not None:
+            found.setdefault(("attribute", one.timing.attribute), set()).add(one.flow)
+    for flow in active:
+        for step in compiled.specs.flows[flow].spec.walk():
+            if isinstance(step.skip_after, SkipField):
+                of = "trigger" if step.skip_after.trigger else "attribute"
+                found.setdefault((of, step.skip_after.trigger or step.skip_after.attribute or ""), set()).add(flow)
+    return found
 
 
 def _zones(context: TickContext, timed: Sequence[_Timed]) -> list[str]:
@@ -133,8 +163,9 @@ def _rows(
         common = {
             "flow": one.flow,
             "step": one.step.id,
+            "ordinal": one.ordinal,
             "zone": name if one.timing.timezone == OF_CONTACT else None,
-            "moment": one.timing.attribute,
+            "moment": None if one.timing.attribute is None else f"attribute:{one.timing.attribute}",
         }
         for as_of, late in moments:
             came = standing.get((one.flow, one.step.id), set()) | {context.as_of}
@@ -146,9 +177,9 @@ def _times(one: _Timed, as_of: datetime, zone: ZoneInfo, came: set[datetime]) ->
     timing = one.timing
     try:
         if timing.attribute is not None:
-            moment_to = timing.moment_to(as_of, zone)
-            if moment_to is not None:
-                yield {"moment_to": _naive(moment_to)}
+            reached = timing.reached(as_of, zone)
+            if reached is not None:
+                yield {"moment_to": _naive(reached.moment), "day_to": datetime.combine(reached.day, time())}
         elif timing.due(as_of, zone) is None:
             since_to = timing.since_to(as_of, zone)
             if since_to is not None:
@@ -180,28 +211,36 @@ def _stage_zone_of(context: TickContext, timed: Sequence[_Timed]) -> None:
     context.warehouse.stage("zone_of", query)
 
 
-def _stage_moments(context: TickContext, timed: Sequence[_Timed]) -> None:
-    """The moments that attributes of contacts hold, for the enrollments of the flows that ask for them."""
-    flows: dict[str, set[str]] = {}
-    for one in timed:
-        if one.timing.attribute is not None:
-            flows.setdefault(one.timing.attribute, set()).add(one.flow)
-    parts: list[exp.Query] = []
-    for attribute, asking in sorted(flows.items()):
-        moment = typed(col(attribute, CONTACTS), "timestamp")
-        query = exp.select(
-            col("enrollment_id", "positions"), named(text_literal(attribute), "name"), named(moment, "moment")
-        )
-        query = query.from_(exp.alias_(exp.table_("positions", db="temp"), "positions", table=True))
-        query = query.join(
-            exp.alias_(relation(CONTACTS), CONTACTS, table=True),
-            on=exp.EQ(this=col("contact_id", CONTACTS), expression=col("contact_id", "positions")),
-        )
-        parts.append(query.where(col("flow", "positions").isin(*sorted(asking))))
+def _stage_moments(context: TickContext, asked: Mapping[tuple[str, str], set[str]]) -> None:
+    """The moments that contacts and triggering events have, for the enrollments of the flows that ask for them."""
+    parts = [_moments_of(context, of, name, sorted(flows)) for (of, name), flows in sorted(asked.items())]
     if parts:
         context.warehouse.stage("moments", exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0])
     else:
         context.warehouse.stage("moments", _MOMENTS.empty_table())
+
+
+def _moments_of(context: TickContext, of: str, name: str, flows: Sequence[str]) -> exp.Query:
+    query = exp.select(col("enrollment_id", "positions"), named(text_literal(f"{of}:{name}"), "name"))
+    query = query.from_(exp.alias_(exp.table_("positions", db="temp"), "positions", table=True))
+    if of == "attribute":
+        query = query.join(
+            exp.alias_(relation(CONTACTS), CONTACTS, table=True),
+            on=exp.EQ(this=col("contact_id", CONTACTS), expression=col("contact_id", "positions")),
+        )
+        a_day = context.compiled.specs.catalog.contacts.attributes[name].type == "date"
+        moment: exp.Expr = exp.cast(col(name, CONTACTS), "TIMESTAMP")
+        kinds: tuple[exp.Expr, exp.Expr] = (exp.null(), moment) if a_day else (moment, exp.null())
+    else:
+        text = words.json_text(col("trigger_data", "positions"), name)
+        a_day_text = exp.EQ(this=exp.Length(this=text), expression=exp.Literal.number(len("2026-05-01")))
+        moment = words.time_of_text(text.copy())
+        kinds = (
+            exp.Case(ifs=[exp.If(this=exp.Not(this=exp.Paren(this=a_day_text)), true=moment)]),
+            exp.Case(ifs=[exp.If(this=a_day_text.copy(), true=moment.copy())]),
+        )
+    query = query.select(*(named(exp.cast(k, "TIMESTAMP"), n) for k, n in zip(kinds, ("moment", "day"), strict=True)))
+    return query.where(col("flow", "positions").isin(*flows))
 
 
 def _within(flows: Sequence[str], column: str) -> exp.Select:

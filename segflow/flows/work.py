@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from sqlglot import exp
 
 from segflow.crossings.names import current_names
 from segflow.flows.conditions import Conditions
+from segflow.outbox.origins import origins_query
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import TickContext
 from segflow.warehouse.sqlfile import Parameter, load_query
@@ -48,12 +50,16 @@ class Work:
     def _count(self, table: exp.Table | str) -> int:
         return int(self.warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(table)))
 
-    def _satisfied(self, subjects: exp.Query, keys: list[str]) -> None:
-        """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold."""
+    def _satisfied(self, subjects: exp.Query, keys: list[str], came_by: str = "enrolled_by") -> None:
+        """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold. `came_by`: the
+        query that knows what triggered them."""
         if keys:
             self.warehouse.stage("subjects", subjects)
         # The facts of all conditions are joined: not worth it for nobody.
         someone = keys and self._count("temp.subjects")
+        if someone and self.conditions.asks_origins(keys):
+            self.warehouse.stage("came_by", self._query(came_by))
+            self.warehouse.stage("origins", origins_query())
         answers = self.conditions.satisfied(keys) if someone else pa.Table.from_pylist([], schema=ANSWERS)
         self.warehouse.stage("answers", answers)
 
@@ -67,3 +73,11 @@ def union_all(rows: exp.Query, more: exp.Query) -> exp.Query:
     """The rows of both."""
     # A query with CTEs of its own cannot follow UNION ALL bare.
     return exp.union(rows, exp.select("*").from_(more.subquery("more")), distinct=False)
+
+
+def together(queries: Sequence[exp.Query]) -> exp.Query:
+    """The rows of all of them; there is one at least."""
+    found: exp.Query = exp.select("*").from_(queries[0].subquery("part_0"))
+    for query in queries[1:]:
+        found = union_all(found, query)
+    return found

@@ -12,9 +12,11 @@ from sqlglot import exp
 
 from segflow.messages import AnyMessage, WebhookCall
 from segflow.outbox.addresses import InvalidAddressError, allowed, normal
+from segflow.outbox.origins import origins_of_batch
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.render import Renderer, RenderError
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.surroundings import ORIGIN, Origin, Surroundings
 from segflow.specs.catalog import ChannelSpec
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
@@ -48,15 +50,24 @@ class SendChecks:
 
     def __init__(self, specs: Specs, warehouse: Warehouse, store: DeliveryStore, tick: Tick) -> None:
         self._specs, self._warehouse, self._store, self._tick = specs, warehouse, store, tick
-        descriptions = {flow.id: flow.spec.description for flow in specs.flows.values()}
-        self._renderer = Renderer(specs.template_dir, descriptions)
+        self._renderer = Renderer(specs.template_dir)
+        self._surroundings = Surroundings(specs)
 
     def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None) -> list[Ready | Refused]:
         """Judge a batch, in its order. What was due before `late_before` is too late; None: nothing is."""
         contacts, ended = self._load(batch)
+        asked = any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch)
+        origins = origins_of_batch(self._warehouse) if asked else {}
         suppressed = self._suppressed(batch, contacts)
         return [
-            self._judge(row, contacts.get(row.contact_id), ended.get(row.enrollment_id), suppressed, late_before)
+            self._judge(
+                row,
+                contacts.get(row.contact_id),
+                ended.get(row.enrollment_id),
+                origins.get(row.enrollment_id),
+                suppressed,
+                late_before,
+            )
             for row in batch
         ]
 
@@ -65,6 +76,7 @@ class SendChecks:
         row: ClaimedMessage,
         contact: dict[str, Any] | None,
         ended: str | None,
+        origin: Origin | None,
         suppressed: dict[tuple[str, str], str],
         late_before: datetime | None,
     ) -> Ready | Refused:
@@ -91,7 +103,8 @@ class SendChecks:
             except InvalidAddressError as error:
                 return Refused(row, "skipped", f"invalid_address: {error}", given)
         try:
-            message = self._renderer.render(row, contact, given, self._tick.as_of)
+            known = self._surroundings.of(row, origin)
+            message = self._renderer.render(row, contact, given, self._tick.as_of, known)
         except RenderError as error:
             return Refused(row, "failed", f"template_error: {error}", given or None)
         address = message.url if isinstance(message, WebhookCall) else given

@@ -15,6 +15,7 @@ from segflow.errors import SegflowError, did_you_mean
 from segflow.messages import AnyMessage, Email, Sms, WebhookCall
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
+from segflow.specs.template_names import CONTACT, EVENT, names_used
 from segflow.specs.templates import Template, load_template
 
 
@@ -65,21 +66,37 @@ Filler = Callable[[Mapping[str, Any]], Any]
 class Renderer:
     """Renders planned messages. Keeps compiled texts, so make one per send stage."""
 
-    def __init__(self, template_dir: Path, descriptions: Mapping[str, str | None]) -> None:
-        """`descriptions`: flow id -> description, for `{{ flow.description }}`."""
+    def __init__(self, template_dir: Path) -> None:
         options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
         self._plain = Environment(autoescape=False, **options)
         self._html = Environment(autoescape=True, **options)
         self._template_dir = template_dir
-        self._descriptions = descriptions
         self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
+        self._names: dict[tuple[str, str, str], frozenset[str]] = {}
+        self._read: set[str] = set()
 
-    def render(self, row: PlannedMessage, contact: Mapping[str, Any], address: str, as_of: datetime) -> AnyMessage:
-        """The message for one contact. `contact`: attribute -> value, `contact_id` included; None is missing.
+    def names(self, row: PlannedMessage) -> frozenset[str]:
+        """The names that the templates of a message use, like `contact`; none when they cannot be read."""
+        try:
+            self._fillers(row)
+        except RenderError:
+            return frozenset()
+        return self._names[_key(row)]
+
+    def render(
+        self,
+        row: PlannedMessage,
+        contact: Mapping[str, Any],
+        address: str,
+        as_of: datetime,
+        known: Mapping[str, Any],
+    ) -> AnyMessage:
+        """The message for one contact. `contact`: attribute -> value, `contact_id` included; `known`: the other names
+        (see Surroundings.of). None is missing.
 
         `address` is not used for webhooks. Raises RenderError.
         """
-        context = self._context(row, contact, as_of)
+        context = _context(contact, as_of, known)
         body = {name: fill(context) for name, fill in self._fillers(row).items()}
         common: dict[str, Any] = {
             "message_id": row.message_id,
@@ -104,23 +121,13 @@ class Renderer:
         url = str(body["url"]).strip()
         return WebhookCall(**common, url=url, method=body["method"], headers=body["headers"], body=body.get("body"))
 
-    def _context(self, row: PlannedMessage, contact: Mapping[str, Any], as_of: datetime) -> dict[str, Any]:
-        return {
-            "contact": _Contact({name: _value(name, value) for name, value in contact.items()}),
-            "flow": {"id": row.flow, "description": self._descriptions.get(row.flow)},
-            "segment": {"id": row.trigger_segment},
-            "enrollment": {"id": row.enrollment_id, "enrolled_at": row.enrolled_at},
-            "step": row.step,
-            "as_of": as_of,
-        }
-
     def _fillers(self, row: PlannedMessage) -> dict[str, Filler]:
-        # The content is the same text for all messages of one step of one version, and the key of what is compiled.
-        place = f"flow {row.flow}, step {row.step}"
-        key = (place, row.channel, row.content)
+        key = _key(row)
         if key not in self._compiled:
             content = {name: value for name, value in json.loads(row.content).items() if value is not None}
-            self._compiled[key] = self._compile(place, row.channel, content)
+            self._read = set()
+            self._compiled[key] = self._compile(key[0], row.channel, content)
+            self._names[key] = frozenset(self._read)
         return self._compiled[key]
 
     def _compile(self, place: str, channel: str, content: dict[str, Any]) -> dict[str, Filler]:
@@ -162,9 +169,11 @@ class Renderer:
     def _text(self, source: str, label: str, first_line: int = 1, environment: Environment | None = None) -> Filler:
         environment = environment or self._plain
         try:
-            code = environment.compile(source, name=label, filename=label)
+            tree = environment.parse(source, name=label, filename=label)
+            code = environment.compile(tree, name=label, filename=label)
         except jinja2.TemplateSyntaxError as error:
             raise RenderError(f"{label}, line {error.lineno + first_line - 1}: {error.message}") from error
+        self._read |= names_used(tree)
         template = environment.template_class.from_code(environment, code, environment.make_globals(None))
         return _Text(label, template, first_line).fill
 
@@ -181,22 +190,23 @@ class Renderer:
         return _always(value)
 
 
-class _Contact:
-    """The contact's attributes. Not a dict: `contact.items` must be an attribute and not a method.
+class _Values:
+    """The contact's attributes, or the values of another name. Not a dict: `contact.items` must be an attribute and not
+    a method.
 
-    A name that the contact cannot have fails the message at once, before `default(...)` or `is defined` hide it.
+    A name that it cannot have fails the message at once, before `default(...)` or `is defined` hide it.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_named", "_values")
 
-    def __init__(self, values: dict[str, Any]) -> None:
-        self._values = values
+    def __init__(self, named: str, values: Mapping[str, Any]) -> None:
+        self._named, self._values = named, {name: _value(f"{named}.{name}", value) for name, value in values.items()}
 
     def __getitem__(self, name: str) -> Any:
         if name in self._values:
             return self._values[name]
-        known = list(self._values)
-        raise jinja2.UndefinedError(f"contact has no attribute {name}{did_you_mean(str(name), known)}")
+        near = did_you_mean(str(name), list(self._values))
+        raise jinja2.UndefinedError(f"{self._named} has no {_PARTS.get(self._named, 'part')} {name}{near}")
 
     def __getattr__(self, name: str) -> Any:
         """For the filter `attr`, which looks at no items. Names with underscores are Python's own."""
@@ -205,16 +215,35 @@ class _Contact:
         return self[name]
 
     def _whole(self, *_: object) -> NoReturn:
-        raise jinja2.UndefinedError("contact is no value: name an attribute, like contact.contact_id")
+        part = (
+            "an attribute, like contact.contact_id" if self._named == CONTACT else f"a part of it: {self._named}.NAME"
+        )
+        raise jinja2.UndefinedError(f"{self._named} is no value: name {part}")
 
     # Without these Python would print the object, and look for an end of the "sequence" that __getitem__ makes of it.
     __str__ = __iter__ = __contains__ = _whole
 
 
+_PARTS = {CONTACT: "attribute", EVENT: "property"}
+
+
+def _context(contact: Mapping[str, Any], as_of: datetime, known: Mapping[str, Any]) -> dict[str, Any]:
+    context = {
+        name: _Values(name, value) if isinstance(value, Mapping) else _value(name, value)
+        for name, value in known.items()
+    }
+    return context | {CONTACT: _Values(CONTACT, contact), "as_of": as_of}
+
+
+def _key(row: PlannedMessage) -> tuple[str, str, str]:
+    """The content is the same text for all messages of one step of one version, and the key of what is compiled."""
+    return f"flow {row.flow}, step {row.step}", row.channel, row.content
+
+
 def _value(name: str, value: Any) -> Any:
     if value is None:
-        hint = f"write {{{{ contact.{name} | default('...') }}}} for such contacts"
-        return Missing(f"contact.{name} is missing; {hint}", name=name)
+        when = "for such contacts" if name.startswith(f"{CONTACT}.") else "where that may be"
+        return Missing(f"{name} is missing; write {{{{ {name} | default('...') }}}} {when}", name=name)
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Discriminator, Field, PlainValidator, StringConstraints, Tag, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
+from segflow.durations import Duration
 from segflow.specs.types import ColumnName, ColumnPath, Identifier, ModelName, SpecModel, ValueType
 
 EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -135,6 +136,12 @@ class EventSource(SpecModel):
     model: ModelName
     contact: ColumnName = "contact_id"
     at: TimeColumn = TimeColumn(column="occurred_at")
+    id: ColumnName | None = None
+    """The column with an event's id: two rows with the same one are one event, and trigger once. Without it rows are
+    told apart by all that the catalog says of them: contact, time and properties."""
+    late_by: Duration = Duration.parse("3 days")
+    """So long after its time a row may come and still trigger flows: each tick looks back so far for those it has not
+    seen."""
     event: Identifier | None = None
     properties: dict[Identifier, Attribute] = Field(default_factory=dict)
     name: ColumnName | None = None

@@ -11,6 +11,7 @@ from segflow.errors import did_you_mean
 from segflow.messages import Channel
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label
+from segflow.specs.check_origins import triggered
 from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
 from segflow.specs.flow import NamedFlow
@@ -64,6 +65,15 @@ class StepChecks:
             self.say.unknown(loc, "attribute", name, list(known))
         return name in known
 
+    def date_attribute(self, name: str, loc: Loc) -> None:
+        if self.attribute(name, loc) and self.catalog.contacts.attributes[name].type not in ("date", "timestamp"):
+            kind = self.catalog.contacts.attributes[name].type
+            self.say(loc, f"{name} is a {kind}; a date or a timestamp is needed here")
+
+    def trigger_field(self, name: str, loc: Loc) -> None:
+        """Check that the event that triggers has such a property, and that it is a date or a timestamp."""
+        self.say(loc, f"no event triggers this flow, so that there is no {name}", key=True)
+
     def written_by_flows(self, name: str, loc: Loc) -> None:
         if self.catalog.contacts.attributes[name].written_by == "source":
             message = f"{name} is read from the contacts model only: give it written_by: both (or flows) in the catalog"
@@ -116,4 +126,6 @@ class StepChecks:
     def _text(self, text: str, loc: Loc) -> None:
         place = self.say.loaded.files[self.of.file].place(loc)
         attributes = self.catalog.contacts.attributes
-        self.say.loaded.issues += check_text(text, self.of.file, place, attributes, whole_lines=False)
+        self.say.loaded.issues += check_text(
+            text, self.of.file, place, attributes, triggered(self.of, self.catalog), whole_lines=False
+        )

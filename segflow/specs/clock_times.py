@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import time
+from datetime import datetime, time
 from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
@@ -33,14 +33,15 @@ def _time(value: Any) -> time:
     return time(int(match.group(1)), int(match.group(2)))
 
 
-def _written_time(value: time) -> str:
+def written_time(value: time) -> str:
+    """`09:00`"""
     return f"{value:%H:%M}"
 
 
 TimeOfDay = Annotated[
     time,
     PlainValidator(_time),
-    PlainSerializer(_written_time),
+    PlainSerializer(written_time),
     WithJsonSchema({"type": "string", "pattern": rf"^\s*({_TIME.pattern})\s*$", "examples": ["09:00"]}),
 ]
 """A time of the day, to the minute."""
@@ -112,3 +113,28 @@ Weekdays = Annotated[Days, PlainValidator(_read_weekdays), PlainSerializer(writt
 """`mon`, `mon-fri`, `[mon, wed, fri-sun]`"""
 FiringDays = Annotated[Days, PlainValidator(_read_days), PlainSerializer(written_days), _schema(_NAME, _NUMBER)]
 """Days of the week, as in Weekdays, or days of the month: `[1, 15, last]`. A month that lacks one is passed over."""
+
+
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]([0-2]\d:[0-5]\d)(:00)?")
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    match = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    try:
+        if match is None:
+            raise ValueError
+        return datetime.fromisoformat(f"{match.group(1)}T{match.group(2)}")
+    except ValueError:
+        message = "'{given}' is no moment: write it like 2026-05-01T09:00, on the clocks of timezone:"
+        raise PydanticCustomError("moment", message, {"given": str(value)}) from None
+
+
+LocalMoment = Annotated[
+    datetime,
+    PlainValidator(_moment),
+    PlainSerializer(lambda value: f"{value:%Y-%m-%dT%H:%M}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": rf"^\s*{_MOMENT.pattern}\s*$", "examples": ["2026-05-01T09:00"]}),
+]
+"""A day and a time of the day on the clocks of some zone, to the minute."""

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
 from segflow.specs.operators import Added, HeldFor, MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
+from segflow.specs.origins import CrossingCondition, EnrollmentCondition, TriggerCondition
 from segflow.specs.types import EventName, Identifier, Number, SpecModel
 from segflow.specs.windows import Windows
 
@@ -324,6 +325,7 @@ class Not(SpecModel):
 CONDITION_KEYS = (
     "all", "any", "none", "not", "attribute", "event", "event_prefix", "any_event", "object", "message", "list", "tag",
     "any_list", "any_tag", "segment", "everyone", "bucket", "consent", "sql", "enters", "exits",
+    "trigger", "crossing", "enrollment",
 )  # fmt: skip
 
 Condition = Annotated[
@@ -347,7 +349,10 @@ Condition = Annotated[
     | Annotated[ConsentCondition, Tag("<consent>")]
     | Annotated[SqlCondition, Tag("<sql>")]
     | Annotated[Enters, Tag("<enters>")]
-    | Annotated[Exits, Tag("<exits>")],
+    | Annotated[Exits, Tag("<exits>")]
+    | Annotated[TriggerCondition, Tag("<trigger>")]
+    | Annotated[CrossingCondition, Tag("<crossing>")]
+    | Annotated[EnrollmentCondition, Tag("<enrollment>")],
     Discriminator(
         key_of(CONDITION_KEYS),
         custom_error_type="condition",

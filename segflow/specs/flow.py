@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -11,6 +11,7 @@ from segflow.durations import Duration
 from segflow.specs.conditions import Condition, key_of
 from segflow.specs.flow_entry import NotWithin, NotWithins, Share
 from segflow.specs.guards import FlowGuards
+from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
 from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
 from segflow.specs.types import Identifier, SpecModel
@@ -73,6 +74,8 @@ class FlowSpec(SpecModel):
     """How long after its enrollment a contact is looked at for the goal; 30 days when not given."""
     holdout: Share | None = None
     """A stable share of those who would get in that is kept out, so that it can be compared."""
+    window: SendWindow | None = None
+    """When its messages to contacts may go out; a step may have its own."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
     steps: Annotated[list[AnyStep], Field(min_length=1)]
@@ -93,6 +96,21 @@ class FlowSpec(SpecModel):
     def walk(self) -> Iterator[Step]:
         """Every step, those inside of others included, in the order in which the file has them."""
         return (step for step, _ in walk(self.steps))
+
+
+def following_steps(spec: FlowSpec) -> dict[str, str | None]:
+    """The step that comes after each one; None where there is none. Where ways part it is what follows all of them."""
+    found: dict[str, str | None] = {}
+
+    def link(steps: Sequence[Step], after: str | None) -> None:
+        for step in reversed(steps):
+            found[step.id] = after
+            for arm in step.arms():
+                link(arm.steps, after)
+            after = step.id
+
+    link(spec.steps, None)
+    return found
 
 
 class NamedFlow(SpecModel):

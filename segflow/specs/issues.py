@@ -25,9 +25,9 @@ M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
 NOT_BUILT = frozenset({
-    "archived", "caps", "create_task", "delete_contact", "every_day_at", "fallback",
+    "archived", "caps", "create_task", "delete_contact", "fallback",
     "notify", "opt_out_footer", "quiet_hours", "remove_tag", "add_tag",
-    "renamed_from", "send", "send_whatsapp", "split", "switch", "until", "timeout", "timezone",
+    "renamed_from", "send", "send_whatsapp",
 })  # fmt: skip
 """Words of the design that are not built yet. Only looked at where they are not known: `until` is a window, too."""
 

@@ -26,11 +26,11 @@ from segflow.specs import (
     guards,
     lint_rules,
     operators,
+    origins,
     segment,
     segment_tests,
     sender_settings,
     settings,
-    triggers,
 )
 from segflow.specs.catalog import Catalog
 from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_MODELS
@@ -38,7 +38,7 @@ from segflow.specs.flow import FlowSpec
 from segflow.specs.segment import SegmentSpec
 from segflow.specs.settings import Settings
 from segflow.specs.steps import KINDS
-from segflow.specs.triggers import TRIGGER_MODELS, crossing
+from segflow.specs.triggers import TRIGGER_MODELS
 from segflow.specs.types import SpecModel, ValueType
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -61,9 +61,10 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 }
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
-    catalog, conditions, operators, flow, flow_entry, exports, guards, lint_rules, segment, segment_tests,
-    sender_settings, settings, triggers, crossing,
+    catalog, conditions, operators, flow, flow_entry, exports, guards, lint_rules, origins, segment, segment_tests,
+    sender_settings, settings,
     *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
+    *{sys.modules[model.__module__]: None for model in TRIGGER_MODELS.values()},
 )  # fmt: skip
 """Where the models are."""
 

@@ -108,7 +108,20 @@ TABLES: dict[str, Table] = {
         _table(
             "flow_offers",
             "id VARCHAR, flow VARCHAR, offer VARCHAR, segment VARCHAR, ignore_reentry BOOLEAN, contacts BIGINT, "
-            "reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMP, tick_id VARCHAR",
+            "reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMP, left_over BIGINT, up_to VARCHAR, "
+            "tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "flow_events",
+            "flow VARCHAR, event VARCHAR, event_id VARCHAR, contact_id VARCHAR, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "flow_event_triggers",
+            "flow VARCHAR, fingerprint VARCHAR, since TIMESTAMP, tick_id VARCHAR",
             ledger=True,
             stage="advance",
         ),
@@ -156,7 +169,7 @@ TABLES: dict[str, Table] = {
         _table(
             "flow_withheld",
             "enrollment_id VARCHAR, flow VARCHAR, contact_id VARCHAR, withheld_at TIMESTAMP, trigger_segment VARCHAR, "
-            "trigger_kind VARCHAR, crossing_tick VARCHAR, tick_id VARCHAR",
+            "trigger_kind VARCHAR, crossing_tick VARCHAR, trigger_data VARCHAR, tick_id VARCHAR",
             ledger=True,
             stage="advance",
         ),

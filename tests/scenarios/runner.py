@@ -5,7 +5,7 @@ A file holds scenarios by name. Each has the world at the start (`contacts`, `ev
 come of it; `leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may
 stand at the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a
 tick: `release: {segments: [old], flows: [hi]}`, and `retrigger: {flow: hi, segment: old, contacts: [ana],
-ignore_reentry: true}` or a list of such (all but the flow may be left out), and
+ignore_reentry: true}` or a list of such (all but the flow may be left out), `enroll` of the same form, and
 `import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair}]`; `between` is what changes after that.
 
 What must come of a tick, each as short texts:
@@ -77,7 +77,17 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            unknown = set(tick) - {*WORLD, *EXPECTED, "at", "release", "retrigger", "between", "leave_list", "import"}
+            unknown = set(tick) - {
+                *WORLD,
+                *EXPECTED,
+                "at",
+                "release",
+                "retrigger",
+                "enroll",
+                "between",
+                "leave_list",
+                "import",
+            }
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
                 self._change(tick)
@@ -86,6 +96,9 @@ class Scenario:
             asked = tick.get("retrigger", [])
             for one in asked if isinstance(asked, list) else [asked]:
                 self.world.project.retrigger(**one)
+            asked = tick.get("enroll", [])
+            for one in asked if isinstance(asked, list) else [asked]:
+                self.world.project.enroll(**one)
             for told in tick.get("import", []):
                 self._import(**told)
             if "between" in tick:
@@ -108,7 +121,7 @@ class Scenario:
             else:
                 self.data["contacts"][name] = {**self.data["contacts"].get(name, {"contact_id": name}), **values}
         for event in told.get("events", []):
-            known = {key: event[key] for key in ("contact_id", "at", "name")}
+            known = {key: event[key] for key in ("contact_id", "at", "name", "id") if key in event}
             rest = {key: value for key, value in event.items() if key not in known}
             self.data["events"].append({**known, "properties": json.dumps(rest)})
         for name, contacts in told.get("leave_list", {}).items():
@@ -134,7 +147,8 @@ class Scenario:
         if tick.get("crossings") != "any":
             assert self._crossings(this) == sorted(tick.get("crossings", [])), f"crossings of {where}"
         if tick.get("messages") != "any":
-            assert self._messages(this) == sorted(tick.get("messages", [])), f"messages of {where}"
+            planned = self._messages(this)
+            assert planned == sorted(tick.get("messages", [])), f"messages of {where}: {planned}"
         if "sizes" in tick:
             sizes = {one.segment: one.members for one in report.segments}
             assert {name: sizes.get(name) for name in tick["sizes"]} == tick["sizes"], f"sizes of {where}"
@@ -145,7 +159,8 @@ class Scenario:
         if "flows_at" in tick:
             assert self._places(set(tick["flows_at"])) == tick["flows_at"], f"enrollments after {where}"
         if tick.get("journal", "any") != "any":
-            assert self._journal(this) == sorted(tick["journal"]), f"journal of {where}"
+            found = self._journal(this)
+            assert found == sorted(tick["journal"]), f"journal of {where}: {found}"
         if "updates" in tick:
             assert self._updates(this) == sorted(tick["updates"]), f"updates of {where}"
         if "conversions" in tick:
@@ -191,7 +206,7 @@ class Scenario:
         return sorted(
             f"{row['contact_id']} {row['flow']}"
             + (f".{row['step']} {row['action']}" if row["step"] else f" {row['action']} {row['detail'].split()[0]}")
-            + (f" {row['detail']}" if row["action"] == "branch" else "")
+            + (f" {row['detail']}" if row["action"] in ("branch", "switch", "split") else "")
             for row in rows
         )
 

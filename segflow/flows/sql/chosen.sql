@@ -7,7 +7,7 @@ left join temp.answers as answers
     on answers.subject_id = positions.enrollment_id and answers.condition = arms.condition
 where steps.decides and positions.skips is null
     and (arms.condition is null or answers.subject_id is not null)
-    and (not arms.timed or positions.is_over)
+    and (not arms.timed or arms.ordinal = positions.over_ordinal)
     and (
         arms.from_hash is null
         or substring(row_hash(arms.flow, arms.step, positions.contact_id), 1, 8) >= arms.from_hash

@@ -6,7 +6,7 @@ with arrived as (
 ),
 
 over_now as (
-    select arrived.enrollment_id, max(case when times.late then 1 else 0 end) = 1 as late
+    select arrived.enrollment_id, min(times.ordinal) as ordinal, max(case when times.late then 1 else 0 end) = 1 as late
     from arrived
     inner join temp.times as times on times.flow = arrived.flow and times.step = arrived.step
     left join temp.zone_of as zones on zones.contact_id = arrived.contact_id
@@ -14,7 +14,7 @@ over_now as (
     where (times.zone is null or times.zone = coalesce(zones.zone, :zone))
         and (times.since_from is null or arrived.since >= times.since_from)
         and (times.since_to is null or arrived.since <= times.since_to)
-        and (times.moment_to is null or moments.moment <= times.moment_to)
+        and (times.moment is null or moments.day <= times.day_to or moments.moment <= times.moment_to)
         and (
             times.to_hash is null
             or substring(row_hash('spread', arrived.enrollment_id, arrived.step), 1, 8) < times.to_hash
@@ -27,12 +27,12 @@ judged as (
         arrived.*,
         steps.timed,
         steps.decides,
-        over_now.enrollment_id is not null as is_over,
+        over_now.ordinal as over_ordinal,
         arrived.late or coalesce(over_now.late, false) as is_late,
         case
-            when passed.step is not null and (steps.timed or not steps.decides) then 'taken before an edit moved it'
+            when passed.step is not null and not steps.asked_again then 'taken before an edit moved it'
             when steps.channel is not null and (arrived.late or coalesce(over_now.late, false)) then 'too_late'
-            when steps.skip_at <= :as_of or skips.moment < steps.skip_before then 'skip_after'
+            when steps.skip_at <= :as_of or skips.moment < :as_of or skips.day < :today then 'skip_after'
         end as skips
     from arrived
     inner join temp.steps as steps on steps.flow = arrived.flow and steps.step = arrived.step
@@ -42,4 +42,4 @@ judged as (
         on skips.enrollment_id = arrived.enrollment_id and skips.name = steps.skip_moment
 )
 
-select judged.* from judged where skips is not null or not timed or decides or is_over
+select judged.* from judged where skips is not null or not timed or decides or over_ordinal is not null

@@ -87,7 +87,7 @@ judged as (
         case
             when is_paused then 'paused'
             when not is_contact then case when offer is not null then 'not_a_contact' else 'gone' end
-            when not matches then 'does_not_match'
+            when not matches then case when offer is not null then 'does_not_match' else 'no_longer_matches' end
             -- Whoever waits is judged again only when the time is over.
             when waited and ended_too_lately then 'wait'
             when is_filtered then 'filter'

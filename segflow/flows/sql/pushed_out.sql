@@ -6,7 +6,7 @@ with pushed as (
     from temp.positions as positions
     inner join segflow.segment_exits as exits
         on exits.segment_key = positions.trigger_segment and exits.contact_id = positions.contact_id
-    where positions.trigger_kind = 'enters' and exits.tick_id >= :from_tick
+    where positions.trigger_kind <> 'exits' and exits.tick_id >= :from_tick
         and exits.exited_at > positions.enrolled_at and exits.cause in ('definition', 'deleted')
     union all
     select positions.enrollment_id, entries.cause

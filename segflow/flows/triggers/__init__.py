@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.flows.triggers.broadcast import Broadcasts
+from segflow.flows.triggers.clocks import put
 from segflow.flows.triggers.crossing import Crossing
+from segflow.flows.triggers.dates import Dates
+from segflow.flows.triggers.event import Event
 from segflow.flows.triggers.kind import CANDIDATES, Kind, Tick, Work
+from segflow.flows.triggers.level import Level
+from segflow.ticks.context import TickContext
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
@@ -21,7 +27,7 @@ TRIGGERS = pa.schema(
 
 def kinds() -> list[Kind]:
     """All of them, new: a kind may keep what it has staged."""
-    return [Crossing()]
+    return [Crossing(), Level(), Event(), Dates(), Broadcasts()]
 
 
 class Triggers:
@@ -56,14 +62,32 @@ class Triggers:
         fresh = load_query(_SQL / "nobody.sql")
         for part in parts:
             fresh = exp.union(fresh, part, distinct=False)
-        (there,) = [one for one in query.ctes if one.alias == "fresh"]
-        there.set("this", fresh)
-        return query
+        return put(query, "fresh", fresh)
+
+    def offers(self) -> list[exp.Query]:
+        """Rows of the ledger `flow_offers` that say what the next tick must know."""
+        return [rows for kind in self._kinds if (rows := kind.offers(self._work)) is not None]
 
     def record(self) -> None:
-        """Append to ledgers what the next tick must know."""
+        """Append to ledgers of their own what the next tick must know."""
         for kind in self._kinds:
             kind.record(self._work)
+
+
+def faults(context: TickContext, flows: Iterable[str], *, read: bool = False) -> dict[str, str]:
+    """Flow -> why rows of the user's models that its triggers look at themselves cannot be read."""
+    found = {}
+    # Many flows look at the same rows.
+    known: dict[tuple[type, str], str | None] = {}
+    for flow in flows:
+        for one in context.compiled.specs.flows[flow].spec.triggers():
+            for kind in (kind for kind in kinds() if isinstance(one, kind.models)):
+                key = (type(kind), kind.rows_read(one))
+                if key not in known:
+                    known[key] = kind.faults(context, one, read=read)
+                if fault := known[key]:
+                    found[flow] = f"{one.told()}: {fault}"
+    return found
 
 
 def _table(work: Work) -> pa.Table:
@@ -82,4 +106,4 @@ def _table(work: Work) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=TRIGGERS)
 
 
-__all__ = ["Tick", "Triggers", "Work"]
+__all__ = ["Tick", "Triggers", "Work", "faults"]

@@ -6,13 +6,16 @@ from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
 
 from sqlglot import exp
 
 from segflow.specs.triggers import TriggerModel
 from segflow.ticks.context import TickContext
+from segflow.warehouse.base import relation
 
+M = TypeVar("M", bound=TriggerModel)
 CANDIDATES = ("flow", "contact_id", "segment_key", "kind", "ordinal", "occasion", "happened_at", "trigger_data",
               "matches", "may_wait")  # fmt: skip
 """The columns of a kind's query, all of `Kind.candidates`. The occasion tells apart what a flow takes a contact in for:
@@ -38,7 +41,14 @@ class Work:
     flows: Sequence[Mapping[str, Any]]
     keys: Mapping[str, str]
 
-    def triggers(self, *models: type[TriggerModel]) -> list[tuple[Mapping[str, Any], int, TriggerModel]]:
+    @cached_property
+    def zones_in_use(self) -> list[str]:
+        """The project's zone and those of contacts, by name."""
+        listed = exp.select("zone").distinct().from_(relation("time_zones"))
+        found = {str(row["zone"]) for row in self.context.warehouse.rows(listed)}
+        return sorted(found | {self.context.compiled.specs.settings.time_zone})
+
+    def triggers(self, model: type[M]) -> list[tuple[Mapping[str, Any], int, M]]:
         """(row of flows_now, ordinal, trigger) of the flows that take in, or would if they were not paused."""
         specs = self.context.compiled.specs.flows
         return [
@@ -46,7 +56,7 @@ class Work:
             for row in self.flows
             if row["status"] in ("active", "paused")
             for ordinal, one in enumerate(specs[row["flow"]].spec.triggers())
-            if isinstance(one, models)
+            if isinstance(one, model)
         ]
 
 
@@ -57,13 +67,26 @@ class Kind(ABC):
 
     def stage(self, work: Work) -> bool:
         """Stage what `candidates` reads, once per tick. False: nobody can come in this tick."""
-        return bool(work.triggers(*self.models))
+        return any(work.triggers(model) for model in self.models)
 
     def candidates(self, work: Work, tick: Tick) -> exp.Query | None:
         """A query with columns CANDIDATES over temp.triggers (flow, kind, segment_key, ordinal) and temp.flows_now: who
         wants into which flow by what happened in `tick`. Only called when `stage` said True; None: nobody."""
         raise NotImplementedError
 
+    def offers(self, work: Work) -> exp.Query | None:
+        """Rows of the ledger `flow_offers` that say what the next tick must know."""
+        return None
+
     def record(self, work: Work) -> None:
-        """Append to ledgers what the next tick must know."""
+        """Append to ledgers of its own what the next tick must know."""
+        return None
+
+    def rows_read(self, one: TriggerModel) -> str:
+        """What two triggers have in common that look at the same rows."""
+        return one.told()
+
+    def faults(self, context: TickContext, one: TriggerModel, *, read: bool) -> str | None:
+        """Why rows of the user's models that a trigger of this kind looks at itself cannot be read; None: they can, or
+        it looks at none. `read`: try all values, not only whether the query can run."""
         return None

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef, Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from segflow.durations import Duration
 from segflow.messages import Channel
 from segflow.specs.catalog import Catalog
+from segflow.specs.send_window import SendWindow
+from segflow.specs.skip_after import SkipAfter
 from segflow.specs.spec_file import Loc
 from segflow.specs.types import Identifier, SpecModel
 
@@ -25,45 +27,11 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Arm:
-    """A way on from a step. A contact takes the first one that it can, in order; when it can take none, it stays.
+class Reached:
+    """Dates up to `day` have come, and timestamps up to `moment`, both included."""
 
-    After `steps` it goes on at what follows the step, unless the arm `ends` the enrollment, for this reason.
-    """
-
-    name: str = ""
-    """What the journal calls it; empty where a step has one way only."""
-    steps: Sequence[Any] = ()
-    at: Place = ()
-    """Where its steps stand in the step."""
-    condition: Any = None
-    """Must hold."""
-    condition_at: Place = ()
-    share: tuple[float, float] | None = None
-    """From which to which part, between 0 and 1, of all contacts it is for."""
-    timed: bool = False
-    """Can be taken when the step's `timing` says so."""
-    ends: str | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a step leaves behind. A message has a channel; `content` is what is rendered, as JSON has it."""
-
-    channel: Channel | None = None
-    sender: str | None = None
-    content: Mapping[str, Any] | None = None
-    detail: str | None = None
-    """What the journal says."""
-
-
-@dataclass(frozen=True)
-class Update:
-    """One change that a step makes to a contact: kind `list` (value add or remove) or `attribute` (its new value)."""
-
-    kind: Literal["list", "attribute"]
-    name: str
-    value: str | None
+    day: date
+    moment: datetime
 
 
 class Timing(Protocol):
@@ -91,8 +59,50 @@ class Timing(Protocol):
     def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
         """When those who came at `since` may go; None when `since_to` says it for all."""
 
-    def moment_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        """Those whose moment lies there or earlier may go. A date counts as its midnight."""
+    def reached(self, as_of: datetime, zone: ZoneInfo) -> Reached | None:
+        """Which moments of contacts have come, where `attribute` has them."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way on from a step. A contact takes the first one that it can, in order; when it can take none, it stays.
+
+    After `steps` it goes on at what follows the step, unless the arm `ends` the enrollment, for this reason.
+    """
+
+    name: str = ""
+    """What the journal calls it; empty where a step has one way only."""
+    steps: Sequence[Any] = ()
+    at: Place = ()
+    """Where its steps stand in the step."""
+    condition: Any = None
+    """Must hold."""
+    condition_at: Place = ()
+    share: tuple[float, float] | None = None
+    """From which to which part, between 0 and 1, of all contacts it is for."""
+    timing: Timing | None = None
+    """When it can be taken; None: at once."""
+    ends: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a step leaves behind. A message has a channel; `content` is what is rendered, as JSON has it."""
+
+    channel: Channel | None = None
+    sender: str | None = None
+    content: Mapping[str, Any] | None = None
+    detail: str | None = None
+    """What the journal says."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """One change that a step makes to a contact: kind `list` (value add or remove) or `attribute` (its new value)."""
+
+    kind: Literal["list", "attribute"]
+    name: str
+    value: str | None
 
 
 class Checks(Protocol):
@@ -127,6 +137,9 @@ class Checks(Protocol):
     def attribute(self, name: str, loc: Loc) -> bool:
         """Check that contacts have such an attribute."""
 
+    def date_attribute(self, name: str, loc: Loc) -> None:
+        """Check that contacts have such an attribute, and that it is a date or a timestamp."""
+
     def written_by_flows(self, name: str, loc: Loc) -> None:
         """Check that flows may write the attribute."""
 
@@ -154,6 +167,8 @@ class Step(SpecModel):
 
     id: Identifier
     description: str | None = None
+    skip_after: SkipAfter | None = None
+    """What comes later is passed by: a day, a time, `{trigger: FIELD}` or `{attribute: NAME}`."""
 
     key: ClassVar[str]
     """The word that names the kind, and the field that holds what it does."""
@@ -161,6 +176,8 @@ class Step(SpecModel):
     """Where the kind stands in messages and pages."""
     arms_at: ClassVar[tuple[Place, ...]] = ()
     """Where steps stand in it, as the file has them; `*` is any position of a list."""
+    asked_again: ClassVar[bool] = False
+    """Must a contact that an edit leads through it once more choose a way again? Others are passed by then."""
     sends: ClassVar[Channel | None] = None
     """The channel on which it plans a message."""
 
@@ -184,9 +201,9 @@ class Step(SpecModel):
         """What it changes about contacts."""
         return ()
 
-    def timing(self) -> Timing | None:
-        """When its timed arms may be taken."""
-        return None
+    def within(self, window: SendWindow | None) -> Step:
+        """The step in a flow with this window for what it sends to contacts."""
+        return self
 
     def words(self) -> str:
         """What it does, for pictures and pages."""

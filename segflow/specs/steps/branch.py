@@ -22,6 +22,7 @@ class Branch(SpecModel):
 class BranchStep(Step):
     key = "branch"
     order = 80
+    asked_again = True
     arms_at = (("branch", "then"), ("branch", "else"))
 
     branch: Branch

@@ -27,6 +27,7 @@ class WebhookStep(SendingStep):
     key = "webhook"
     order = 30
     sends = "webhook"
+    to_contact = False
 
     webhook: Webhook
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol
 
 from segflow.specs.catalog import Catalog
+from segflow.specs.conditions import PropertyNode
 from segflow.specs.spec_file import Loc
 from segflow.specs.types import SpecModel
 
@@ -23,6 +25,15 @@ class TriggerCheck(Protocol):
 
     def segment(self, name: str, loc: Loc) -> None:
         """Report a segment that is not there."""
+
+    def zone(self, name: str | None, loc: Loc) -> None:
+        """Report a zone that is not there; `contact` needs to be told in the catalog. None is the project's."""
+
+    def unknown(self, loc: Loc, kind: str, name: str, known: Sequence[str]) -> None:
+        """Report that there is no `kind` of this name, with the likeliest one of `known`."""
+
+    def event(self, name: str, where: PropertyNode | None, loc: Loc) -> None:
+        """Report what is wrong with the event, or with a condition on its properties, of a trigger at `loc`."""
 
 
 class TriggerModel(SpecModel):
