@@ -168,7 +168,7 @@ def _moved(stored: dict[str, Any], new: f.FlowSpec) -> bool:
 def fingerprint(spec: f.FlowSpec) -> str:
     """A hash of what a flow says; pausing and words for people do not change it."""
     told = json.loads(_dump(spec))
-    for key in ("status", "description", "owner", "guards"):
+    for key in ("status", "description", "owner", "guards", "lint"):
         told.pop(key, None)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
