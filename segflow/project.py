@@ -266,6 +266,26 @@ class Project(Workspace):
 
         return enroll(self, flow, segment, contacts, ignore_reentry, reason)
 
+    def coupons(self) -> list[dict[str, Any]]:
+        """The coupon pools: pool, left, claimed, warn_below."""
+        from segflow.decisions.coupons import pools
+
+        return pools(self)
+
+    def add_coupons(self, pool: str, codes: Sequence[str]) -> int:
+        """Put codes into a pool, in this order. Returns how many were new. See `segflow.decisions.coupons`."""
+        from segflow.decisions.coupons import add_coupons
+
+        return add_coupons(self, pool, list(codes))
+
+    def tasks(self, assignee: str | None = None, flow: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """The rows of `segflow.tasks`, the latest first; times are UTC."""
+        from segflow.history.tasks import tasks
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return tasks(warehouse, assignee, flow, limit)
+
     def import_contacts(
         self,
         source: Path | str | pa.Table,

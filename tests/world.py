@@ -39,9 +39,11 @@ CATALOG: dict[str, Any] = {
             "birthday": "date",
             "renews_at": "timestamp",
             "zone": "text",
+            "likes": "text",
         },
         "time_zone": "zone",
-        "channels": {"email": {"address": "email"}, "sms": {"address": "phone"}},
+        "channels": {"email": {"address": "email"}, "sms": {"address": "phone"}, "whatsapp": {"address": "phone"}},
+        "default_channel": "likes",
     },
     "events": [
         {
@@ -69,6 +71,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "birthday": pa.date32(),
         "renews_at": pa.timestamp("us"),
         "zone": pa.string(),
+        "likes": pa.string(),
     },
     "events": {
         "contact_id": pa.string(),
@@ -133,6 +136,8 @@ LEDGERS: dict[str, str] = {
     "import_marks": "*",
     "attribute_history": "*",
     "outbox": "*",
+    "coupon_claims": "*",
+    "tasks": "*",
     "decisions": "* exclude (id, decided_by, decided_at)",
     "deliveries": "* exclude (recorded_at)",
     "message_events": "*",

@@ -19,6 +19,7 @@ from segflow.crossings.names import current_names
 from segflow.errors import RunError
 from segflow.flows import prepare, triggers
 from segflow.flows.conditions import Conditions
+from segflow.flows.effects import Claimer, Effects
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.flows.steps_now import stage_steps, stage_times
@@ -67,15 +68,16 @@ def advance(
     released: Collection[str] = (),
     unreadable: Mapping[str, str] | None = None,
     retriggers: Sequence[Retrigger] = (),
+    claim: Claimer | None = None,
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
     A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
-    reason). `retriggers` are what people offer to flows again, or enroll by hand. Returns the flows that are held.
-    Raises StaleGenerationError when facts were built for another tick.
+    reason). `retriggers` are what people offer to flows again, or enroll by hand; `claim` gives codes away. Returns the
+    flows that are held. Raises StaleGenerationError when facts were built for another tick.
     """
-    return _Advance(context).run(faults, released, unreadable or {}, retriggers)
+    return _Advance(context, claim).run(faults, released, unreadable or {}, retriggers)
 
 
 def unreadable(context: TickContext) -> dict[str, str]:
@@ -94,8 +96,9 @@ def enrollments_view() -> exp.Query:
 
 
 class _Advance:
-    def __init__(self, context: TickContext) -> None:
+    def __init__(self, context: TickContext, claim: Claimer | None = None) -> None:
         self.context = context
+        self.effects = Effects(context, claim)
         self.compiled, self.warehouse = compiled, warehouse = context.compiled, context.warehouse
         self.tick_id, self.as_of = context.tick_id, context.as_of
         before = ticks.previous(warehouse, self.tick_id)
@@ -125,6 +128,7 @@ class _Advance:
         active = [row["flow"] for row in flows if row["status"] == "active"]
         prepare.hold(flows, {**triggers.faults(self.context, active), **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
+        self.effects.stage()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         self.offering = stage_offers(self.context, flows, self.keys, retriggers)
@@ -315,6 +319,7 @@ class _Advance:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
         w = self.warehouse
         asked = self._arm_conditions(flows)
+        self.effects.begin()
         w.stage("reordered", prepare.reordered(self.compiled, w))
         w.stage("passed", self._query("passed"))
         stage_times(self.context, flows)
@@ -329,6 +334,7 @@ class _Advance:
             self._satisfied(self._query("arm_subjects"), asked)
             w.stage("chosen", self._query("chosen"))
             w.stage("due", self._query("due", hop=hop))
+            self.effects.take()
             if not self._count("temp.due"):
                 break
             kept = w.stage(f"taken_{hop}", exp.select(*TAKEN).from_("temp.due"))
@@ -358,13 +364,14 @@ class _Advance:
             "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
+        self.triggers.record()
         offers = [*([self._query("flow_offers")] if self.offering else []), *self.triggers.offers()]
         if offers:
             w.append("flow_offers", self.tick_id, _union(offers))
         w.append("flow_enrollment_ends", self.tick_id, _all("ended", self._query("finished")))
         w.append("flow_journal", self.tick_id, _all("dropped", self._query("journal")))
         w.append("outbox", self.tick_id, self._query("outbox"))
-        w.append("contact_updates", self.tick_id, self._query("updates"))
+        self.effects.record()
         if self.changed:
             w.replace("flow_positions", exp.select("*").from_("temp.positions"))
             w.append("flow_moves", self.tick_id, self._query("moves"))

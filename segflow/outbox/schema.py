@@ -22,8 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 
 SCHEMA_VERSION = 6
-"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`. A store of an earlier version
-gets what it has not when it is opened."""
+"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`. A store of an
+earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -209,6 +209,34 @@ def _orders(name: str, contacts: str, key: str) -> tuple[Table, Table]:
 
 retriggers, retrigger_contacts = _orders("retriggers", "retrigger_contacts", "retrigger_id")
 enrolls, enroll_contacts = _orders("enrolls", "enroll_contacts", "enroll_id")
+
+coupon_codes = Table(
+    "coupon_codes",
+    metadata,
+    Column("pool", Words, nullable=False),
+    Column("code", Words, nullable=False),
+    # The order in which they are given away.
+    Column("ordinal", BigInteger, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    # Null while it is free.
+    Column("claim_id", Text),
+    Column("contact_id", Words),
+    Column("claimed_at", Instant),
+    Column("tick_id", Text),
+    PrimaryKeyConstraint("pool", "code"),
+    Index("coupon_codes_claim", "claim_id", unique=True),
+    Index("coupon_codes_tick", "tick_id"),
+)
+
+_free = coupon_codes.c.claim_id.is_(None)
+Index(
+    "coupon_codes_free",
+    coupon_codes.c.pool,
+    coupon_codes.c.ordinal,
+    coupon_codes.c.code,
+    sqlite_where=_free,
+    postgresql_where=_free,
+)
 
 imports = Table(
     "imports",

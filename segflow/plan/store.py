@@ -6,8 +6,10 @@ through to the real one. `store` is None where there is none yet.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Generic, TypeVar
 
+from segflow.outbox.coupons import Claim
 from segflow.outbox.decisions import Kind
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.store import DeliveryStore
@@ -24,7 +26,7 @@ class RehearsedStore:
         self.retriggers: _Orders[Retrigger] = _Orders(store.retriggers if store is not None else None)
         self.enrolls: _Orders[Enroll] = _Orders(store.enrolls if store is not None else None)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
-        self.imports = _Imports(store)
+        self.imports, self.coupons = _Imports(store), _Coupons(store)
 
     def adopt_decisions(self, *_: object) -> None:
         pass
@@ -80,6 +82,11 @@ class _MessageEvents(_Part):
 class _Imports(_Part):
     def adopt(self, *_: object) -> list[dict[str, Any]]:
         return self._store.imports.waiting() if self._store is not None else []
+
+
+class _Coupons(_Part):
+    def claim(self, _lease: object, _tick_id: str, claims: Collection[Claim]) -> dict[str, str]:
+        return self._store.coupons.preview(claims) if self._store is not None else {}
 
 
 class _Leases:

@@ -60,8 +60,7 @@ def _triggered(loaded: Loaded, catalog: Catalog, template: str) -> list[Triggere
 def _templates(loaded: Loaded, *, drafts: bool) -> set[str]:
     """The templates that drafts use, or all other flows."""
     flows = (flow for flow in loaded.flows.values() if (flow.file in loaded.drafts) is drafts)
-    contents = (step.body for flow in flows for step in flow.spec.walk() if step.sends is not None)
-    return {name for content in contents if (name := getattr(content, "template", None)) is not None}
+    return {name for flow in flows for step in flow.spec.walk() for name in step.templates}
 
 
 @dataclass(frozen=True)

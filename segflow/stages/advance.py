@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 from segflow.crossings.cross import not_compared
 from segflow.errors import SegflowError
 from segflow.flows import advance as flows
+from segflow.flows.effects import claim_ids
+from segflow.outbox.coupons import Claim
 from segflow.outbox.deliveries import as_table
 from segflow.stages.build import build_if_edited
 from segflow.stages.tick_run import TickRun
@@ -34,9 +37,14 @@ def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
     store = run.project.store
     released = store.decisions.released("flow", run.row.tick_id)
     retriggers, enrolls = store.retriggers.waiting(run.row.tick_id), store.enrolls.waiting(run.row.tick_id)
+
+    def claim(claims: Collection[Claim]) -> dict[str, str]:
+        return store.coupons.claim(run.lease, run.row.tick_id, claims)
+
     with run.commit("advance") as context:
         words = dataclasses.replace(faults, segments=not_compared(context, faults.segments))
-        held = flows.advance(context, words, released, unreadable, [*retriggers, *enrolls])
+        held = flows.advance(context, words, released, unreadable, [*retriggers, *enrolls], claim)
+        store.coupons.book(run.lease, run.row.tick_id, claim_ids(context))
         run.book("flow", released, held)
         if retriggers:
             used = [one.id for one in retriggers if one.flow not in held]

@@ -221,6 +221,20 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "coupon_claims",
+            "claim_id VARCHAR, pool VARCHAR, code VARCHAR, enrollment_id VARCHAR, flow VARCHAR, step VARCHAR, "
+            "visit BIGINT, contact_id VARCHAR, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "tasks",
+            "task_id VARCHAR, flow VARCHAR, step VARCHAR, contact_id VARCHAR, assignee VARCHAR, title VARCHAR, "
+            "due_at TIMESTAMP, created_at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
             "decisions",
             "id VARCHAR, kind VARCHAR, name VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMP, "
             "tick_id VARCHAR",
