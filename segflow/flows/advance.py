@@ -23,7 +23,7 @@ from segflow.flows.inside import Inside
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.flows.steps_now import stage_steps, stage_times
-from segflow.flows.work import ANSWERS, SQL, all_of, together
+from segflow.flows.work import ANSWERS, SQL, all_of, together, union_all
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns

@@ -32,7 +32,9 @@ FLOWS_NOW = pa.schema(
         ("late_before", pa.timestamp("us")),
     ]
 )
-NO_RULE = ("status", "description", "owner", "guards", "renamed_from", "on_archive", "max_lateness", "allow_loop")
+NO_RULE = (
+    "status", "description", "owner", "guards", "lint", "renamed_from", "on_archive", "max_lateness", "allow_loop",
+)  # fmt: skip
 """What a flow says that makes no other version of it."""
 _VERSIONS = pa.schema(
     [("flow", pa.string()), ("flow_version", pa.int64()), ("fingerprint", pa.string()), ("spec", pa.string())]

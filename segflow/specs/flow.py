@@ -12,6 +12,7 @@ from segflow.specs.conditions import Condition, key_of
 from segflow.specs.earlier_names import EarlierNames, names_of
 from segflow.specs.flow_entry import NotWithin, NotWithins, Share
 from segflow.specs.guards import FlowGuards
+from segflow.specs.lint_rules import LintSettings
 from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
 from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
@@ -87,6 +88,8 @@ class FlowSpec(SpecModel):
     """When its messages to contacts may go out; a step may have its own."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
+    lint: LintSettings = LintSettings()
+    """What `segflow lint` leaves out."""
     steps: Annotated[list[AnyStep], Field(min_length=1)]
 
     def triggers(self) -> list[TriggerModel]:
