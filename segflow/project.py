@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from segflow.imports.columns import Mapping
     from segflow.imports.import_contacts import Imported
     from segflow.lint.findings import Finding
-    from segflow.outbox.retriggers import Retrigger
+    from segflow.outbox.retriggers import Enroll, Retrigger
     from segflow.plan.result import Plan
     from segflow.rebuild.delivery_store import RebuiltStore
     from segflow.rebuild.rebuild import Rebuilt
@@ -252,6 +252,19 @@ class Project(Workspace):
         from segflow.decisions.retrigger import retrigger
 
         return retrigger(self, flow, segment, contacts, ignore_reentry, reason)
+
+    def enroll(
+        self,
+        flow: str,
+        segment: str | None = None,
+        contacts: Sequence[str] | None = None,
+        ignore_reentry: bool = False,
+        reason: str | None = None,
+    ) -> Enroll:
+        """Let the next tick take contacts into `flow` by hand. See `segflow.decisions.retrigger.enroll`."""
+        from segflow.decisions.retrigger import enroll
+
+        return enroll(self, flow, segment, contacts, ignore_reentry, reason)
 
     def coupons(self) -> list[dict[str, Any]]:
         """The coupon pools: pool, left, claimed, warn_below."""

@@ -74,8 +74,8 @@ def advance(
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
     A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
-    reason). `retriggers` are what people offer to flows again, `claim` gives codes away. Returns the flows that are
-    held. Raises StaleGenerationError when facts were built for another tick.
+    reason). `retriggers` are what people offer to flows again, or enroll by hand; `claim` gives codes away. Returns the
+    flows that are held. Raises StaleGenerationError when facts were built for another tick.
     """
     return _Advance(context, claim).run(faults, released, unreadable or {}, retriggers)
 
@@ -364,6 +364,7 @@ class _Advance:
             "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
+        self.triggers.record()
         offers = [*([self._query("flow_offers")] if self.offering else []), *self.triggers.offers()]
         if offers:
             w.append("flow_offers", self.tick_id, _union(offers))

@@ -21,8 +21,17 @@ from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.message_queries import MessageQueries
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
-from segflow.outbox.retriggers import Retriggers
-from segflow.outbox.schema import attempts, marks, messages, suppressions
+from segflow.outbox.retriggers import Enroll, Orders, Retrigger
+from segflow.outbox.schema import (
+    attempts,
+    enroll_contacts,
+    enrolls,
+    marks,
+    messages,
+    retrigger_contacts,
+    retriggers,
+    suppressions,
+)
 
 STOP_SENDING = "stop_sending"
 
@@ -46,7 +55,8 @@ class DeliveryStore(MessageQueries):
         self.name = self._database.name
         self.leases = LeaseTable(self._database)
         self.decisions = Decisions(self._database, self.leases)
-        self.retriggers = Retriggers(self._database, self.leases)
+        self.retriggers = Orders(self._database, self.leases, Retrigger, retriggers, retrigger_contacts)
+        self.enrolls = Orders(self._database, self.leases, Enroll, enrolls, enroll_contacts)
         self.message_events = MessageEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)

@@ -7,12 +7,14 @@ through to the real one. `store` is None where there is none yet.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from segflow.outbox.coupons import Claim
 from segflow.outbox.decisions import Kind
-from segflow.outbox.retriggers import Retrigger
+from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.store import DeliveryStore
+
+R = TypeVar("R", bound=Retrigger)
 
 
 class RehearsedStore:
@@ -20,7 +22,9 @@ class RehearsedStore:
 
     def __init__(self, store: DeliveryStore | None) -> None:
         self._store = store
-        self.decisions, self.retriggers = _Decisions(store), _Retriggers(store)
+        self.decisions = _Decisions(store)
+        self.retriggers: _Orders[Retrigger] = _Orders(store.retriggers if store is not None else None)
+        self.enrolls: _Orders[Enroll] = _Orders(store.enrolls if store is not None else None)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
         self.imports, self.coupons = _Imports(store), _Coupons(store)
 
@@ -59,9 +63,15 @@ class _Decisions(_Part):
         return []
 
 
-class _Retriggers(_Part):
-    def waiting(self, tick_id: str) -> list[Retrigger]:
-        return self._store.retriggers.waiting(tick_id) if self._store is not None else []
+class _Orders(Generic[R]):
+    def __init__(self, orders: Orders[R] | None) -> None:
+        self._orders = orders
+
+    def waiting(self, tick_id: str) -> list[R]:
+        return self._orders.waiting(tick_id) if self._orders is not None else []
+
+    def book(self, *_: object) -> None:
+        pass
 
 
 class _MessageEvents(_Part):

@@ -36,19 +36,21 @@ def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
     faults = run.faults()
     store = run.project.store
     released = store.decisions.released("flow", run.row.tick_id)
-    retriggers = store.retriggers.waiting(run.row.tick_id)
+    retriggers, enrolls = store.retriggers.waiting(run.row.tick_id), store.enrolls.waiting(run.row.tick_id)
 
     def claim(claims: Collection[Claim]) -> dict[str, str]:
         return store.coupons.claim(run.lease, run.row.tick_id, claims)
 
     with run.commit("advance") as context:
         words = dataclasses.replace(faults, segments=not_compared(context, faults.segments))
-        held = flows.advance(context, words, released, unreadable, retriggers, claim)
+        held = flows.advance(context, words, released, unreadable, [*retriggers, *enrolls], claim)
         store.coupons.book(run.lease, run.row.tick_id, claim_ids(context))
         run.book("flow", released, held)
         if retriggers:
             used = [one.id for one in retriggers if one.flow not in held]
             store.retriggers.book(run.lease, run.row.tick_id, used)
+        if enrolls:
+            store.enrolls.book(run.lease, run.row.tick_id, [one.id for one in enrolls if one.flow not in held])
         # The last stage that uses decisions copies those of all stages.
         decided = as_table("decisions", store.decisions.used(run.row.tick_id))
         context.warehouse.append("decisions", run.row.tick_id, decided)

@@ -5,7 +5,7 @@ A file holds scenarios by name. Each has the world at the start (`contacts`, `ev
 come of it; `leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may
 stand at the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a
 tick: `release: {segments: [old], flows: [hi]}`, and `retrigger: {flow: hi, segment: old, contacts: [ana],
-ignore_reentry: true}` or a list of such (all but the flow may be left out), and
+ignore_reentry: true}` or a list of such (all but the flow may be left out), `enroll` of the same form, and
 `import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair}]`; `between` is what changes after that.
 
 What must come of a tick, each as short texts:
@@ -71,7 +71,7 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            said = {"at", "release", "retrigger", "coupons", "between", "leave_list", "import"}
+            said = {"at", "release", "retrigger", "enroll", "coupons", "between", "leave_list", "import"}
             unknown = set(tick) - {*WORLD, *EXPECTED, *said}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
@@ -81,6 +81,9 @@ class Scenario:
             asked = tick.get("retrigger", [])
             for one in asked if isinstance(asked, list) else [asked]:
                 self.world.project.retrigger(**one)
+            asked = tick.get("enroll", [])
+            for one in asked if isinstance(asked, list) else [asked]:
+                self.world.project.enroll(**one)
             pools = {**(self.content.get("coupons", {}) if number == 1 else {}), **tick.get("coupons", {})}
             for pool, codes in pools.items():
                 self.world.project.add_coupons(pool, codes)
@@ -132,7 +135,8 @@ class Scenario:
         if tick.get("crossings") != "any":
             assert self._crossings(this) == sorted(tick.get("crossings", [])), f"crossings of {where}"
         if tick.get("messages") != "any":
-            assert self._messages(this) == sorted(tick.get("messages", [])), f"messages of {where}"
+            planned = self._messages(this)
+            assert planned == sorted(tick.get("messages", [])), f"messages of {where}: {planned}"
         if "sizes" in tick:
             sizes = {one.segment: one.members for one in report.segments}
             assert {name: sizes.get(name) for name in tick["sizes"]} == tick["sizes"], f"sizes of {where}"
@@ -143,7 +147,8 @@ class Scenario:
         if "flows_at" in tick:
             assert self._places(set(tick["flows_at"])) == tick["flows_at"], f"enrollments after {where}"
         if tick.get("journal", "any") != "any":
-            assert self._journal(this) == sorted(tick["journal"]), f"journal of {where}"
+            taken = self._journal(this)
+            assert taken == sorted(tick["journal"]), f"journal of {where}: {taken}"
         if "updates" in tick:
             assert self._updates(this) == sorted(tick["updates"]), f"updates of {where}"
         for name, found in (

@@ -105,7 +105,7 @@ TRIGGERS = {
     "level": ("{every_day_at: '09:00', segment: tea}", "1:11: every_day_at is not built yet"),
     "both": ("{enters: tea, exits: tea}", "1:24: a trigger has one of enters, exits, not several"),
     "misspelt": ("{enter: tea}", "1:11: unknown key enter (did you mean enters?)"),
-    "word": ("tea", "1:10: expected a trigger (a mapping with one of enters, exits, any), not the text 'tea'"),
+    "word": ("tea", "1:10: expected a trigger (a mapping with one of enters, exits, event, any), not the text 'tea'"),
 }
 
 
