@@ -50,6 +50,18 @@ _ANSWERS = pa.schema([("subject_id", pa.string()), ("condition", pa.string())])
 
 
 @dataclass(frozen=True)
+class FromStore:
+    """What the delivery store has for one `advance`."""
+
+    released: Collection[str] = ()
+    """The flows that a person lets pass once, whatever they plan."""
+    offers: Sequence[Retrigger] = ()
+    """Whom people offer to flows again, or enroll by hand."""
+    claim: Claimer | None = None
+    """Gives codes away."""
+
+
+@dataclass(frozen=True)
 class FlowResult:
     """What one tick did to one flow."""
 
@@ -65,19 +77,16 @@ class FlowResult:
 def advance(
     context: TickContext,
     faults: Faults,
-    released: Collection[str] = (),
+    store: FromStore = FromStore(),
     unreadable: Mapping[str, str] | None = None,
-    retriggers: Sequence[Retrigger] = (),
-    claim: Claimer | None = None,
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
-    A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
-    reason). `retriggers` are what people offer to flows again, or enroll by hand; `claim` gives codes away. Returns the
-    flows that are held. Raises StaleGenerationError when facts were built for another tick.
+    A flow that plans too many messages is held, unless it is released, and so is one of `unreadable` (flow -> reason).
+    Returns the flows that are held. Raises StaleGenerationError when facts were built for another tick.
     """
-    return _Advance(context, claim).run(faults, released, unreadable or {}, retriggers)
+    return _Advance(context, store.claim).run(faults, store.released, unreadable or {}, store.offers)
 
 
 def unreadable(context: TickContext) -> dict[str, str]:

@@ -41,9 +41,10 @@ def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
     def claim(claims: Collection[Claim]) -> dict[str, str]:
         return store.coupons.claim(run.lease, run.row.tick_id, claims)
 
+    told = flows.FromStore(released, [*retriggers, *enrolls], claim)
     with run.commit("advance") as context:
         words = dataclasses.replace(faults, segments=not_compared(context, faults.segments))
-        held = flows.advance(context, words, released, unreadable, [*retriggers, *enrolls], claim)
+        held = flows.advance(context, words, told, unreadable)
         store.coupons.book(run.lease, run.row.tick_id, claim_ids(context))
         run.book("flow", released, held)
         if retriggers:
