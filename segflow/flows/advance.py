@@ -122,8 +122,8 @@ class _Advance:
             return set()
         check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
-        active = [row["flow"] for row in flows if row["status"] == "active"]
-        prepare.hold(flows, {**triggers.faults(self.context, active), **self._unanswerable(flows), **unreadable})
+        taking = [row["flow"] for row in flows if row["status"] in ("active", "paused")]
+        prepare.hold(flows, {**triggers.faults(self.context, taking), **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
@@ -361,6 +361,7 @@ class _Advance:
         offers = [*([self._query("flow_offers")] if self.offering else []), *self.triggers.offers()]
         if offers:
             w.append("flow_offers", self.tick_id, _union(offers))
+        self.triggers.record()
         w.append("flow_enrollment_ends", self.tick_id, _all("ended", self._query("finished")))
         w.append("flow_journal", self.tick_id, _all("dropped", self._query("journal")))
         w.append("outbox", self.tick_id, self._query("outbox"))

@@ -68,6 +68,11 @@ class Triggers:
         """Rows of the ledger `flow_offers` that say what the next tick must know."""
         return [rows for kind in self._kinds if (rows := kind.offers(self._work)) is not None]
 
+    def record(self) -> None:
+        """Append to the ledgers of the kinds what the next tick must know."""
+        for kind in self._kinds:
+            kind.record(self._work)
+
 
 def faults(context: TickContext, flows: Iterable[str], *, read: bool = False) -> dict[str, str]:
     """Flow -> why rows of the user's models that its triggers look at themselves cannot be read."""

@@ -78,6 +78,10 @@ class Kind(ABC):
         """Rows of the ledger `flow_offers` that say what the next tick must know."""
         return None
 
+    def record(self, work: Work) -> None:
+        """Append to ledgers of this kind's own what the next tick must know."""
+        return None
+
     def rows_read(self, one: TriggerModel) -> str:
         """What two triggers have in common that look at the same rows."""
         return one.told()
