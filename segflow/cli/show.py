@@ -62,6 +62,7 @@ def report_data(report: TickReport) -> dict[str, Any]:
         "exports": [vars(one) for one in report.exports],
         "seconds": {name: round(spent, 3) for name, spent in report.seconds.items()},
         "dbt_seconds": round(report.dbt_seconds, 3),
+        "warnings": report.warnings,
         "errors": report.errors,
     }
 
@@ -80,6 +81,8 @@ def tick_report(report: TickReport, root: Path) -> None:
         number = sum(report.unknown_zones.values())
         told = f"{number:,} contacts have a time zone that is none, and get the project's: {named}"
         out.print(told, style="yellow", markup=False)
+    for warning in report.warnings:
+        out.print(warning, style="yellow", markup=False)
     for one in report.imports:
         answer = "" if one.trigger_flows else "; no flow reacts"
         out.print(f"Imported {one.file}: {one.changed:,} of {one.rows:,} contacts changed{answer}", markup=False)
@@ -87,7 +90,8 @@ def tick_report(report: TickReport, root: Path) -> None:
     table([vars(one) for one in report.segments], ["segment", "members", "entered", "exited", "status"])
     if report.flows:
         out.print()
-        table([vars(one) for one in report.flows], ["flow", "status", "enrolled", "active", "ended", "planned"])
+        rows = [vars(one) for one in report.flows]
+        table(rows, flow_columns(rows))
     _messages(report)
     files = Counter((one.path.parent, one.path.suffix) for one in report.exports)
     for number, ((folder, suffix), count) in enumerate(sorted(files.items())):
@@ -98,6 +102,12 @@ def tick_report(report: TickReport, root: Path) -> None:
         out.print(f"{spent} (dbt {report.dbt_seconds:.1f} s)", style="dim")
     for problem in report.errors:
         error(problem)
+
+
+def flow_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns that say what a tick did to flows; those that not every flow has only where they say anything."""
+    seldom = [name for name in ("restarted", "converted", "withheld") if any(row[name] for row in rows)]
+    return ["flow", "status", "enrolled", "active", "ended", *seldom, "planned"]
 
 
 def _messages(report: TickReport) -> None:

@@ -15,7 +15,7 @@ from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
 from segflow.files import reason
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
-from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata
+from segflow.outbox.schema import SCHEMA_VERSION, marks, messages_waiting, metadata
 
 _CREATING = 0x5E6F104
 """The key of the advisory lock; any number that nobody else uses."""
@@ -37,9 +37,8 @@ class Database:
         self.name = self.engine.url.render_as_string(hide_password=True)
         try:
             with self.write("create") as connection:
-                if self._postgres:
-                    # Two processes that create the same table at once would both begin, and one would fail.
-                    connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_CREATING)))
+                # Two processes that create the same table at once would both begin, and one would fail.
+                self.one_at_a_time(connection, _CREATING)
                 metadata.create_all(connection)
                 connection.execute(
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
@@ -47,6 +46,8 @@ class Database:
                 mark = marks.c.name == "schema_version"
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
                 if int(version or 0) < SCHEMA_VERSION:
+                    # A new table comes with its indexes, a new index of a table that is there does not come by itself.
+                    messages_waiting.create(connection, checkfirst=True)
                     connection.execute(sqlalchemy.update(marks).where(mark).values(value=str(SCHEMA_VERSION)))
         except (exc.DBAPIError, RunError) as error:
             self.close()
@@ -94,6 +95,11 @@ class Database:
                 f"the delivery store {self.name} cannot be {what}: {_cause(error)}. Nothing of this was recorded; mend "
                 "the cause and run segflow tick again."
             ) from error
+
+    def one_at_a_time(self, connection: Connection, key: int) -> None:
+        """Let others that ask for the same key wait until this transaction ends; with SQLite all writers do."""
+        if self._postgres:
+            connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(key)))
 
     def now(self, connection: Connection) -> datetime:
         """The time by the store's clock, aware, in UTC: one clock for all machines that share it."""

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
+from segflow.messages import CHANNELS
 from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.deliveries import copy_outcomes
 from segflow.outbox.drain import Drain, SenderLike
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.withdraw import withdraw
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
@@ -33,6 +35,8 @@ class SendReport:
     """What the stage did. `errors` are for a person to mend and fail the run; nothing is lost by them."""
 
     inserted: int = 0
+    withdrawn: int = 0
+    """Messages that waited when their contact left; they are among the skipped."""
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     """sender (as the step or the defaults name it) -> outcome -> number of attempts."""
     errors: list[str] = field(default_factory=list)
@@ -67,13 +71,19 @@ def send_outbox(
     cannot do is in the report and does not stop the others.
     """
     check_generation(warehouse, ["contacts"], tick.tick_id)
-    report = SendReport(inserted=take_over(warehouse, store, tick, lease))
+    report = SendReport()
+    take_over(warehouse, store, tick, lease, report)
     report.became_unknown = store.recover(lease, tick.tick_id, tick.as_of)
     checks = SendChecks(specs, warehouse, store, tick)
     delivery = specs.settings.delivery
     report.stopped = store.stopped()
+    # Messages whose contacts are reached on another channel go into its queue, at most once per channel and tick.
+    names = [] if report.stopped else store.senders_due(max(tick.as_of, datetime.now(UTC)))
+    rounds = dict.fromkeys(names, 0)
     try:
-        for name in [] if report.stopped else store.senders_due(max(tick.as_of, datetime.now(UTC))):
+        while names:
+            name = names.pop(0)
+            rounds[name] = rounds.get(name, 0) + 1
             sender = senders.get(name)
             if sender is None:
                 report.broken[name] = f"messages wait for sender {name}, which segflow.yml does not have"
@@ -93,8 +103,11 @@ def send_outbox(
                 patience=patience,
             )
             done = drain.run()
-            if done.outcomes:
-                report.outcomes[name] = done.outcomes
+            counts = report.outcomes.setdefault(name, {}) if done.outcomes else {}
+            for outcome, number in done.outcomes.items():
+                counts[outcome] = counts.get(outcome, 0) + number
+            gone_to = sorted(done.elsewhere - set(names) - set(report.broken))
+            names += [other for other in gone_to if rounds.get(other, 0) < len(CHANNELS)]
             if done.error is not None:
                 report.broken[name] = done.error
                 report.errors.append(done.error)
@@ -109,15 +122,16 @@ def send_outbox(
     return report
 
 
-def take_over(warehouse: Warehouse, store: DeliveryStore, tick: Tick, lease: Lease) -> int:
-    """Insert the planned messages that the store does not have yet. Returns how many were new."""
+def take_over(warehouse: Warehouse, store: DeliveryStore, tick: Tick, lease: Lease, report: SendReport) -> None:
+    """Insert the planned messages that the store does not have yet, and take back those of who has left meanwhile."""
     rows = exp.select("*").from_(relation("outbox"))
     done_to = store.mark(INSERTED_TO)
     if done_to is not None:
         rows = rows.where(exp.column("tick_id") >= exp.Literal.string(done_to))
-    inserted = 0
     for batch in warehouse.batches(rows.order_by("planned_at", "message_id"), _ROWS_AT_ONCE):
-        inserted += store.insert_new(lease, batch.to_pylist())
+        report.inserted += store.insert_new(lease, batch.to_pylist())
+    for sender, skipped in withdraw(warehouse, store, tick, lease, done_to).items():
+        report.outcomes[sender] = {"skipped": skipped}
+        report.withdrawn += skipped
     if done_to is None or done_to < tick.tick_id:
         store.set_mark(INSERTED_TO, tick.tick_id, lease)
-    return inserted

@@ -54,7 +54,7 @@ class Work:
         return [
             (row, ordinal, one)
             for row in self.flows
-            if row["status"] in ("active", "paused")
+            if row["status"] in ("active", "paused") and not row["drains"]
             for ordinal, one in enumerate(specs[row["flow"]].spec.triggers())
             if isinstance(one, model)
         ]
@@ -79,7 +79,7 @@ class Kind(ABC):
         return None
 
     def record(self, work: Work) -> None:
-        """Append to ledgers of this kind's own what the next tick must know."""
+        """Append to ledgers of its own what the next tick must know."""
         return None
 
     def rows_read(self, one: TriggerModel) -> str:
