@@ -72,12 +72,14 @@ class FlowPlan:
     """Step -> messages."""
     moves: list[MovePlan]
     active: int
+    left_over: int = 0
+    """Contacts of a broadcast whose turn comes in later ticks."""
 
     @property
     def quiet(self) -> bool:
         """Does nothing happen to it?"""
         done = self.enrolled or self.ends or self.messages or self.moves or self.reason
-        done = done or self.kept_out or self.restarted
+        done = done or self.kept_out or self.restarted or self.left_over
         return self.change == "none" and not done
 
 
