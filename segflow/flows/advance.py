@@ -6,7 +6,7 @@ of statements over positions x steps x answers, whatever the number of flows or 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -18,13 +18,13 @@ from sqlglot import exp
 from segflow.crossings.names import current_names
 from segflow.errors import RunError
 from segflow.flows import prepare, triggers
+from segflow.flows.by_hand import ByHand
 from segflow.flows.conditions import Conditions
 from segflow.flows.effects import Claimer, Effects
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.flows.steps_now import stage_steps, stage_times
 from segflow.outbox.origins import origins_query
-from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns
@@ -41,24 +41,13 @@ from segflow.warehouse.tables import TABLES
 from segflow.zones import local_date
 
 _SQL = Path(__file__).parent / "sql"
+_REMOVED = pa.schema([("flow", pa.string()), ("contact_id", pa.string())])
 TAKEN = (
     *TABLES["flow_positions"].columns, "action", "detail", "channel", "sender", "content", "next_step", "end_reason",
     "hop",
 )  # fmt: skip
 """What is kept of each step taken."""
 _ANSWERS = pa.schema([("subject_id", pa.string()), ("condition", pa.string())])
-
-
-@dataclass(frozen=True)
-class FromStore:
-    """What the delivery store has for one `advance`."""
-
-    released: Collection[str] = ()
-    """The flows that a person lets pass once, whatever they plan."""
-    offers: Sequence[Retrigger] = ()
-    """Whom people offer to flows again, or enroll by hand."""
-    claim: Claimer | None = None
-    """Gives codes away."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +66,18 @@ class FlowResult:
 def advance(
     context: TickContext,
     faults: Faults,
-    store: FromStore = FromStore(),
+    by_hand: ByHand | None = None,
     unreadable: Mapping[str, str] | None = None,
+    claim: Claimer | None = None,
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
-    A flow that plans too many messages is held, unless it is released, and so is one of `unreadable` (flow -> reason).
-    Returns the flows that are held. Raises StaleGenerationError when facts were built for another tick.
+    A flow that plans too many messages is held, unless it is released, and so is one of `unreadable` (flow ->
+    reason). `claim` gives codes away. Returns the flows that are held. Raises StaleGenerationError when facts were
+    built for another tick.
     """
-    return _Advance(context, store.claim).run(faults, store.released, unreadable or {}, store.offers)
+    return _Advance(context, claim).run(faults, by_hand or ByHand(), unreadable or {})
 
 
 def unreadable(context: TickContext) -> dict[str, str]:
@@ -112,22 +103,16 @@ class _Advance:
         self.tick_id, self.as_of = context.tick_id, context.as_of
         before = ticks.previous(warehouse, self.tick_id)
         self.before = before.tick_id if before else ""
-        self.changed, self.ended, self.offering = False, 0, False
+        self.changed, self.ended, self.offering, self.removing = False, 0, False, False
         nodes = {f"{flow}/{place}": n for flow, found in compiled.conditions.items() for place, n in found.items()}
         last_tick = before.as_of if before else None
         self.keys = current_names(warehouse, self.tick_id)
         catalog = compiled.specs.catalog
         self.conditions = Conditions(nodes, compiled.columns, catalog, context.fill, self.keys, last_tick)
 
-    def run(
-        self,
-        faults: Faults,
-        released: Collection[str],
-        unreadable: Mapping[str, str],
-        retriggers: Sequence[Retrigger],
-    ) -> set[str]:
+    def run(self, faults: Faults, by_hand: ByHand, unreadable: Mapping[str, str]) -> set[str]:
         w = self.warehouse
-        flows = prepare.flows_now(self.context, faults, self.before)
+        flows = prepare.flows_now(self.context, faults, self.before, by_hand.paused)
         # What flows that are gone have left behind must go too.
         left = ("flow_positions", "flow_waiting")
         if not flows and not any(self._count(relation(table)) for table in left):
@@ -140,9 +125,12 @@ class _Advance:
         self.effects.stage()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
-        self.offering = stage_offers(self.context, flows, self.keys, retriggers)
+        self.removing = bool(by_hand.removed)
+        removed = [{name: one[name] for name in _REMOVED.names} for one in by_hand.removed]
+        w.stage("removed", pa.Table.from_pylist(removed, schema=_REMOVED))
+        self.offering = stage_offers(self.context, flows, self.keys, by_hand.retriggers)
         self._decide(flows)
-        over = held_flows(self.compiled, w, flows, released)
+        over = held_flows(self.compiled, w, flows, by_hand.released)
         if over:
             # Flows do not meddle with each other within a tick: the others come out as they did.
             prepare.hold(flows, over)
@@ -164,6 +152,8 @@ class _Advance:
         w.stage("started", self._query("nothing_started"))
         w.stage("answers", pa.Table.from_pylist([], schema=_ANSWERS))
         w.stage("ended", self._query("pushed_out", from_tick=self.tick_id))
+        if self.removing:
+            w.stage("ended", _all("ended", self._query("removed_by_hand")))
         self._keep_only_active()
         self._survive_edits()
         self._end_by_condition(active)
@@ -277,6 +267,7 @@ class _Advance:
         w = self.warehouse
         w.stage("dropped", self._query("nothing_dropped"))
         if self._count("temp.waiting"):
+            w.stage("dropped", _all("dropped", self._query("shut_out")))
             w.stage("waiting", self._query("waiting_of_flows"))
         keys = [f"{flow}/where" for flow in active if "where" in self.compiled.conditions[flow]]
         pending = self._pending_ticks(flows)
@@ -390,7 +381,7 @@ class _Advance:
         cursors = [
             {
                 "flow": row["flow"],
-                "status": row["status"],
+                "status": "archived" if row["drains"] and row["status"] == "active" else row["status"],
                 "reason": row["reason"],
                 "consumed_to": row["consumed_to"] if row["status"] == "held" else self.tick_id,
             }

@@ -181,6 +181,19 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "flow_renames",
+            "flow VARCHAR, renamed_from VARCHAR, ordinal BIGINT, tick_id VARCHAR",
+            ledger=True,
+            stage="ingest",
+        ),
+        _table(
+            "flow_removals",
+            "id VARCHAR, flow VARCHAR, contact_id VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMP, "
+            "tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
             "imports",
             "import_id VARCHAR, file VARCHAR, list VARCHAR, trigger_flows BOOLEAN, rows BIGINT, refused BIGINT, "
             "changed BIGINT, decided_by VARCHAR, decided_at TIMESTAMP, tick_id VARCHAR",

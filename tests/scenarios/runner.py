@@ -5,7 +5,8 @@ A file holds scenarios by name. Each has the world at the start (`contacts`, `ev
 come of it; `leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may
 stand at the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a
 tick: `release: {segments: [old], flows: [hi]}`, and `retrigger: {flow: hi, segment: old, contacts: [ana],
-ignore_reentry: true}` or a list of such (all but the flow may be left out), `enroll` of the same form, and
+ignore_reentry: true}` or a list of such (all but the flow may be left out), `enroll` of the same form,
+`pause: {flow: hi, reason: wrong}`, `resume: {flow: hi}`, `remove: {flow: hi, contacts: [ana], reason: asked}`, and
 `import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair}]`; `between` is what changes after that.
 
 What must come of a tick, each as short texts:
@@ -44,6 +45,7 @@ FOLDER = Path(__file__).parent
 EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 """The tables that have new rows after each tick."""
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
+BY_HAND = ("pause", "resume", "remove")
 EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged",
             "deliveries", "texts", "tasks", "details", "warnings")  # fmt: skip
 
@@ -71,7 +73,7 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            said = {"at", "release", "retrigger", "enroll", "coupons", "between", "leave_list", "import"}
+            said = {"at", "release", "retrigger", "enroll", "coupons", "between", "leave_list", "import", *BY_HAND}
             unknown = set(tick) - {*WORLD, *EXPECTED, *said}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
@@ -87,6 +89,9 @@ class Scenario:
             pools = {**(self.content.get("coupons", {}) if number == 1 else {}), **tick.get("coupons", {})}
             for pool, codes in pools.items():
                 self.world.project.add_coupons(pool, codes)
+            for what in BY_HAND:
+                if what in tick:
+                    getattr(self.world.project, what)(**tick[what])
             for told in tick.get("import", []):
                 self._import(**told)
             if "between" in tick:

@@ -404,9 +404,25 @@ RENAMES: dict[str, tuple[dict[str, str], list[str]]] = {
         {"segments__x": "renamed_from: []\nwhere: {everyone: true}\n"},
         ["x.yml:1:15: renamed_from needs at least 1 item"],
     ),
+    "a flow to its own name": (
+        {"flows__x": "renamed_from: x\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n"},
+        ["x.yml:1:15: x is the name that this flow has"],
+    ),
+    "a flow that has a file": (
+        {"flows__x": "renamed_from: [z, hello]\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n"},
+        ["x.yml:1:19: flow hello has a file of its own: remove that file, or, when a tick has seen this rename, remove the name here"],
+    ),
+    "two flows that were one": (
+        dict.fromkeys(("flows__x", "flows__y"), "renamed_from: z\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n"),
+        ["y.yml:1:15: flow x was z already: only one can be"],
+    ),
+    "a flow that a segment calls by its old name": (
+        {"flows__x": "renamed_from: helo\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n", "segments__y": "where: {message: sent, flow: helo}\n"},
+        ["y.yml:1:30: there is no flow helo; it is called x now"],
+    ),
     "a number": (
         {"segments__x": "renamed_from: 5\nwhere: {everyone: true}\n"},
-        ["x.yml:1:15: renamed_from must be the earlier name of this segment, or a list of its earlier names"],
+        ["x.yml:1:15: renamed_from must be the earlier name of this file, or a list of its earlier names"],
     ),
     "of a query": (
         {"sql__x": "/*\nrenamed_from: tea\n*/\nselect contact_id from {{ ref('contacts') }}\n"},

@@ -62,8 +62,10 @@ def test_conditions(tmp_path: Path, condition: str, expected: str) -> None:
 
 
 FLOWS = {
-    "status": ("status: activ", "1:9: status cannot be the text 'activ': expected draft, active or paused (did you mean active?)"),
-    "archived": ("status: archived", "1:9: status: archived is not built yet"),
+    "status": ("status: activ", "1:9: status cannot be the text 'activ': expected draft, active, paused or archived (did you mean active?)"),
+    "on_archive": ("on_archive: finish", "1:13: on_archive cannot be the text 'finish': expected end or drain"),
+    "max_lateness": ("max_lateness: soon", "1:15: 'soon' is not a duration: write a number and a unit, like 30 days (seconds, minutes, hours, days, weeks, months, quarters or years)"),
+    "allow_loop": ("allow_loop: maybe", "1:13: allow_loop must be true or false, not the text 'maybe'"),
     "restart_when": ("restart_when: [{event: purchase}]", "1:1: restart_when is not built yet"),
     "reentry": ("reentry: sometimes", "1:10: reentry cannot be the text 'sometimes': expected never, always, after_exit: or after_entry:"),
     "reentry number": ("reentry: 5", "1:10: not a re-entry rule: the number 5; expected never, always, {after_exit: 7 days} or {after_entry: 30 days}"),
