@@ -68,11 +68,15 @@ class FlowPlan:
     """Step -> messages."""
     moves: list[MovePlan]
     active: int
+    effects: Mapping[str, int] = field(default_factory=dict)
+    """Step -> contacts, of the steps that change contacts, make tasks or give codes away."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Step -> contacts for whom it would fail."""
 
     @property
     def quiet(self) -> bool:
         """Does nothing happen to it?"""
-        done = self.enrolled or self.ends or self.messages or self.moves or self.reason
+        done = self.enrolled or self.ends or self.messages or self.moves or self.reason or self.effects
         return self.change == "none" and not done
 
 
