@@ -88,6 +88,10 @@ def details(plan: Plan) -> list[str]:
         if segment.status in ("stale", "held"):
             found.append(f"segment {segment.segment} would be {segment.status}: {segment.reason}")
     for flow in plan.flows:
+        if flow.effects:
+            found.append(f"flow {flow.flow} would change contacts, make tasks or give codes: {_split(flow.effects)}")
+        if flow.failures:
+            found.append(f"flow {flow.flow} would fail at steps: {_split(flow.failures)}")
         if flow.status == "held":
             found.append(f"flow {flow.flow} would be held: {flow.reason}")
         elif flow.reason:
