@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag
 from segflow.durations import Duration
 from segflow.specs.conditions import Condition, key_of
 from segflow.specs.earlier_names import EarlierNames, names_of
+from segflow.specs.flow_tests import FlowTest
 from segflow.specs.guards import FlowGuards
 from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
@@ -69,6 +70,8 @@ class FlowSpec(SpecModel):
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
     steps: Annotated[list[AnyStep], Field(min_length=1)]
+    tests: list[FlowTest] = Field(default_factory=list, exclude=True)
+    """Ticks in, messages out; `segflow test` runs them. No part of the definition."""
 
     def triggers(self) -> list[TriggerModel]:
         """What triggers this flow, in the order of the file."""
