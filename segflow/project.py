@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from segflow.imports.columns import Mapping
     from segflow.imports.import_contacts import Imported
     from segflow.lint.findings import Finding
-    from segflow.outbox.retriggers import Retrigger
+    from segflow.outbox.retriggers import Enroll, Retrigger
     from segflow.plan.result import Plan
     from segflow.rebuild.delivery_store import RebuiltStore
     from segflow.rebuild.rebuild import Rebuilt
@@ -295,6 +295,39 @@ class Project(Workspace):
         from segflow.decisions.remove import remove
 
         return remove(self, flow, contacts, reason)
+
+    def enroll(
+        self,
+        flow: str,
+        segment: str | None = None,
+        contacts: Sequence[str] | None = None,
+        ignore_reentry: bool = False,
+        reason: str | None = None,
+    ) -> Enroll:
+        """Let the next tick take contacts into `flow` by hand. See `segflow.decisions.retrigger.enroll`."""
+        from segflow.decisions.retrigger import enroll
+
+        return enroll(self, flow, segment, contacts, ignore_reentry, reason)
+
+    def coupons(self) -> list[dict[str, Any]]:
+        """The coupon pools: pool, left, claimed, warn_below."""
+        from segflow.decisions.coupons import pools
+
+        return pools(self)
+
+    def add_coupons(self, pool: str, codes: Sequence[str]) -> int:
+        """Put codes into a pool, in this order. Returns how many were new. See `segflow.decisions.coupons`."""
+        from segflow.decisions.coupons import add_coupons
+
+        return add_coupons(self, pool, list(codes))
+
+    def tasks(self, assignee: str | None = None, flow: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """The rows of `segflow.tasks`, the latest first; times are UTC."""
+        from segflow.history.tasks import tasks
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return tasks(warehouse, assignee, flow, limit)
 
     def import_contacts(
         self,

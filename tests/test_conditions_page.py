@@ -67,7 +67,8 @@ def specs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
     for number, condition in enumerate(SEGMENTS, 1):
         _write(root / f"segment_specs/example_{number}.yml", {"where": condition})
     steps = [{"id": "hello", "send_email": {"subject": "Hello", "text": "Hello"}}, {"id": "wait", "wait": "1 day"}]
-    flow = {"trigger": {"enters": "example_1"}, "exit_when": IN_FLOWS, "steps": steps}
+    triggers = {"any": [{"enters": "example_1"}, {"event": "purchase"}]}
+    flow = {"trigger": triggers, "exit_when": IN_FLOWS, "steps": steps}
     _write(root / "flow_specs/welcome.yml", flow)
     try:
         return load_specs(root)

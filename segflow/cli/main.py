@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from segflow.cli.compile import compile_
+from segflow.cli.coupons import coupons_app
 from segflow.cli.doctor import doctor
 from segflow.cli.explain import explain
 from segflow.cli.export import export
@@ -28,6 +29,7 @@ from segflow.cli.release import release
 from segflow.cli.schema import schema
 from segflow.cli.shared import Options
 from segflow.cli.stop_sending import stop_sending
+from segflow.cli.tasks import tasks
 from segflow.cli.test import run_segment_tests
 from segflow.cli.tick import tick
 from segflow.cli.trace import trace
@@ -48,12 +50,14 @@ app = typer.Typer(
 )
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
+app.add_typer(coupons_app, name="coupons")
 for command in (
     preview,
     plan,
     explain,
     segments,
     flows,
+    tasks,
     history,
     overlap,
     trace,

@@ -1,4 +1,4 @@
-"""`segflow flow retrigger`: a person offers contacts to a flow again, without a crossing."""
+"""`segflow flow retrigger`, `segflow flow enroll`: a person offers contacts to a flow, without a trigger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pyarrow import csv, parquet
 
 from segflow.errors import InputError, did_you_mean
 from segflow.files import reason as os_reason
-from segflow.outbox.retriggers import Retrigger
+from segflow.outbox.retriggers import Enroll, Retrigger
+from segflow.specs.flow import FlowSpec
 from segflow.workspace import Workspace
 
 
@@ -29,14 +30,7 @@ def retrigger(
     It takes no lease: a tick that runs meanwhile uses it when it has not come that far yet. Raises InputError, and
     records nothing, when the flow is unknown or not active, or its trigger does not fit.
     """
-    flows = project.specs.flows
-    if flow not in flows:
-        raise InputError(f"unknown flow {flow}{did_you_mean(flow, list(flows))}")
-    spec = flows[flow].spec
-    if spec.status != "active":
-        raise InputError(
-            f"flow {flow} is {spec.status}, so it takes in no one: set status: active in {flows[flow].file}"
-        )
+    spec = _active(project, flow)
     triggers = [one for one in spec.triggers() if one.side() is not None]
     if not triggers:
         told = ", ".join(one.told() for one in spec.triggers())
@@ -53,9 +47,49 @@ def retrigger(
             f"flow {flow} is for those who leave ({told}), and everybody outside would be too many: name the contacts "
             "with --contacts FILE"
         )
+    _some(contacts)
+    return project.store.retriggers.record(flow, segment, contacts, ignore_reentry, reason)
+
+
+def enroll(
+    project: Workspace,
+    flow: str,
+    segment: str | None = None,
+    contacts: Sequence[str] | None = None,
+    ignore_reentry: bool = False,
+    reason: str | None = None,
+) -> Enroll:
+    """Let the next tick take contacts into `flow`: the present members of `segment`, any segment, or `contacts`. They
+    need not meet its trigger; its filter and, unless `ignore_reentry`, its re-entry rule hold for them.
+
+    It takes no lease. Raises InputError, and records nothing, when the flow is unknown or not active, the segment is
+    unknown, or not exactly one of the two is given.
+    """
+    _active(project, flow)
+    segments = project.specs.segments
+    if (segment is None) == (contacts is None):
+        raise InputError("say whom to enroll: either --contacts FILE or --segment SEGMENT")
+    if segment is not None and segment not in segments:
+        raise InputError(f"unknown segment {segment}{did_you_mean(segment, list(segments))}")
+    _some(contacts)
+    return project.store.enrolls.record(flow, segment, contacts, ignore_reentry, reason)
+
+
+def _active(project: Workspace, flow: str) -> FlowSpec:
+    flows = project.specs.flows
+    if flow not in flows:
+        raise InputError(f"unknown flow {flow}{did_you_mean(flow, list(flows))}")
+    spec = flows[flow].spec
+    if spec.status != "active":
+        raise InputError(
+            f"flow {flow} is {spec.status}, so it takes in no one: set status: active in {flows[flow].file}"
+        )
+    return spec
+
+
+def _some(contacts: Sequence[str] | None) -> None:
     if contacts is not None and not contacts:
         raise InputError("there are no contacts to offer: the list is empty")
-    return project.store.retriggers.record(flow, segment, contacts, ignore_reentry, reason)
 
 
 def contacts_of(path: Path) -> list[str]:

@@ -20,9 +20,11 @@ from segflow.errors import RunError
 from segflow.flows import prepare, triggers
 from segflow.flows.by_hand import ByHand
 from segflow.flows.conditions import Conditions
+from segflow.flows.effects import Claimer, Effects
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.flows.steps_now import stage_steps, stage_times
+from segflow.outbox.origins import origins_query
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns
@@ -66,14 +68,16 @@ def advance(
     faults: Faults,
     by_hand: ByHand | None = None,
     unreadable: Mapping[str, str] | None = None,
+    claim: Claimer | None = None,
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
     A flow that plans too many messages is held, unless it is released, and so is one of `unreadable` (flow ->
-    reason). Returns the flows that are held. Raises StaleGenerationError when facts were built for another tick.
+    reason). `claim` gives codes away. Returns the flows that are held. Raises StaleGenerationError when facts were
+    built for another tick.
     """
-    return _Advance(context).run(faults, by_hand or ByHand(), unreadable or {})
+    return _Advance(context, claim).run(faults, by_hand or ByHand(), unreadable or {})
 
 
 def unreadable(context: TickContext) -> dict[str, str]:
@@ -92,8 +96,9 @@ def enrollments_view() -> exp.Query:
 
 
 class _Advance:
-    def __init__(self, context: TickContext) -> None:
+    def __init__(self, context: TickContext, claim: Claimer | None = None) -> None:
         self.context = context
+        self.effects = Effects(context, claim)
         self.compiled, self.warehouse = compiled, warehouse = context.compiled, context.warehouse
         self.tick_id, self.as_of = context.tick_id, context.as_of
         before = ticks.previous(warehouse, self.tick_id)
@@ -117,6 +122,7 @@ class _Advance:
         active = [row["flow"] for row in flows if row["status"] == "active"]
         prepare.hold(flows, {**triggers.faults(self.context, active), **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
+        self.effects.stage()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         self.removing = bool(by_hand.removed)
@@ -190,6 +196,7 @@ class _Advance:
         themselves, and the build did not try these."""
         w = self.warehouse
         w.stage("subjects", self._query("no_subjects"))
+        w.stage("origins", self._query("no_origins"))
         found = {}
         for flow in (row["flow"] for row in flows if row["status"] == "active"):
             keys = [f"{flow}/{place}" for place in self.compiled.conditions[flow]]
@@ -206,6 +213,7 @@ class _Advance:
     def unreadable(self) -> dict[str, str]:
         """flow -> why its conditions fail on the values that are there."""
         found = triggers.faults(self.context, self.compiled.specs.flows, read=True)
+        catalog = self.compiled.specs.catalog
         for flow, named in self.compiled.conditions.items():
             for node in (below for tree in named.values() for below in tree.walk() if isinstance(below, Sql)):
                 asked = exp.select(exp.Max(this=col("contact_id", CONTACTS))).from_(ref(CONTACTS, CONTACTS))
@@ -214,20 +222,28 @@ class _Advance:
                     found[flow] = f"{self.compiled.specs.flows[flow].file}: {tried}"
             own = [fact for node in named.values() for fact in facts_of(node) if fact.per_enrollment]
             for model in sorted({fact.model for fact in own}):
-                rows = row_query([fact for fact in own if fact.model == model], self.compiled.specs.catalog)
-                largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
-                looked_at = exp.select(*largest).from_(rows.subquery("looked_at"))
-                tried = self.warehouse.attempt(self.context.fill(looked_at))
-                if isinstance(tried, str):
+                tried = self._tried(row_query([fact for fact in own if fact.model == model], catalog))
+                if tried is not None:
                     found[flow] = f"{model.replace('facts__', '').replace('_', ' ', 1)}: {tried}"
         return found
 
-    def _satisfied(self, subjects: exp.Query, keys: list[str]) -> None:
-        """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold."""
+    def _tried(self, rows: exp.Select) -> str | None:
+        """Why rows cannot be read; all of them are."""
+        largest = [exp.Max(this=col(name, "looked_at")) for name in rows.named_selects]
+        looked_at = exp.select(*largest).from_(rows.subquery("looked_at"))
+        tried = self.warehouse.attempt(self.context.fill(looked_at))
+        return tried if isinstance(tried, str) else None
+
+    def _satisfied(self, subjects: exp.Query, keys: list[str], came_by: str = "enrolled_by") -> None:
+        """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold. `came_by`: the
+        query that knows what triggered them."""
         if keys:
             self.warehouse.stage("subjects", subjects)
         # The facts of all conditions are joined: not worth it for nobody.
         someone = keys and self._count("temp.subjects")
+        if someone and self.conditions.asks_origins(keys):
+            self.warehouse.stage("came_by", self._query(came_by))
+            self.warehouse.stage("origins", origins_query())
         answers = self.conditions.satisfied(keys) if someone else pa.Table.from_pylist([], schema=_ANSWERS)
         self.warehouse.stage("answers", answers)
 
@@ -261,7 +277,7 @@ class _Advance:
             if not self._count("temp.candidates"):
                 continue
             w.stage("reentry", prepare.reentry_table(self.compiled, tick.as_of))
-            self._satisfied(self._query("where_subjects"), keys)
+            self._satisfied(self._query("where_subjects"), keys, "offered_by")
             w.stage("decisions", self._query("decisions"))
             w.stage("enrolled", self._query("enrolled"))
             w.stage("started", _all("started", exp.select("*").from_("temp.enrolled")))
@@ -303,6 +319,7 @@ class _Advance:
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
         w = self.warehouse
         asked = self._arm_conditions(flows)
+        self.effects.begin()
         w.stage("reordered", prepare.reordered(self.compiled, w))
         w.stage("passed", self._query("passed"))
         stage_times(self.context, flows)
@@ -317,6 +334,7 @@ class _Advance:
             self._satisfied(self._query("arm_subjects"), asked)
             w.stage("chosen", self._query("chosen"))
             w.stage("due", self._query("due", hop=hop))
+            self.effects.take()
             if not self._count("temp.due"):
                 break
             kept = w.stage(f"taken_{hop}", exp.select(*TAKEN).from_("temp.due"))
@@ -346,13 +364,14 @@ class _Advance:
             "crossing_tick", "trigger_data",
         ).from_("temp.started")  # fmt: skip
         w.append("flow_enrollment_starts", self.tick_id, starts)
+        self.triggers.record()
         offers = [*([self._query("flow_offers")] if self.offering else []), *self.triggers.offers()]
         if offers:
             w.append("flow_offers", self.tick_id, _union(offers))
         w.append("flow_enrollment_ends", self.tick_id, _all("ended", self._query("finished")))
         w.append("flow_journal", self.tick_id, _all("dropped", self._query("journal")))
         w.append("outbox", self.tick_id, self._query("outbox"))
-        w.append("contact_updates", self.tick_id, self._query("updates"))
+        self.effects.record()
         if self.changed:
             w.replace("flow_positions", exp.select("*").from_("temp.positions"))
             w.append("flow_moves", self.tick_id, self._query("moves"))

@@ -16,7 +16,7 @@ class ByHand:
     released: Collection[str] = ()
     """The flows that may plan more messages than their guard lets pass."""
     retriggers: Sequence[Retrigger] = ()
-    """Whom people offer to flows again."""
+    """Whom people offer to flows again, or enroll."""
     paused: Mapping[str, str] = field(default_factory=dict)
     """Flow that is paused -> by whom, since when and why, in words."""
     removed: Sequence[Mapping[str, Any]] = ()

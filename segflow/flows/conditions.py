@@ -16,14 +16,19 @@ from segflow.segments.bounds import timestamp_literal
 from segflow.segments.fact_models import ROWS, aggregate, row_query
 from segflow.segments.facts import FactColumn, column_name
 from segflow.segments.membership_models import CONTACTS, join_facts
-from segflow.segments.nodes import Anchor, Crossed, Fact, Member, Node, anchors, facts_of
+from segflow.segments.nodes import Anchor, Compare, Crossed, Fact, Member, Node, Value, anchors, facts_of
 from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sql import col, ident, named, ref, typed
+from segflow.segments.stored import in_json
 from segflow.specs.catalog import Catalog
+from segflow.specs.origins import AT
 from segflow.warehouse.base import relation
 from segflow.warehouse.names import whole
 
 SUBJECTS = "subjects"
+ORIGINS = "origins"
+"""How the subjects came in: subject_id, trigger_data (JSON, of an event that did it), kind, segment, cause and
+entry_number of the crossing that did it."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,11 @@ class Conditions:
         )
         query = join_facts(query, nodes, self.columns)
         query = self._join_members(query, nodes)
+        if self.asks_origins(keys):
+            query = query.join(_origins(), on=_same_subject(ORIGINS), join_type="left")
         query, own = self._join_own_facts(query, nodes)
         columns = Columns(
-            value=lambda value: col(value.name, CONTACTS),
+            value=_value,
             fact=lambda fact: own.get(fact) or col(self.columns[fact].column, self.columns[fact].model),
             member=lambda segment: _is_set(col("contact_id", _member(segment))),
             crossed=_crossed,
@@ -65,6 +72,13 @@ class Conditions:
         for key in keys:
             case = case.when(exp.Literal.string(key), predicate(self.nodes[key], columns))
         return self.resolve(query.where(case))
+
+    def asks_origins(self, keys: Sequence[str]) -> bool:
+        """Does any condition look at how its subject came in? `temp.origins` must be there then."""
+        nodes = [self.nodes[key] for key in keys]
+        return any(_from_origins(below) for node in nodes for below in node.walk()) or any(
+            anchor.of == "trigger" for node in nodes for fact in facts_of(node) for anchor in anchors(fact.where)
+        )
 
     def _join_members(self, query: exp.Select, nodes: list[Node]) -> exp.Select:
         below = {found for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
@@ -109,8 +123,7 @@ class Conditions:
             rows = rows.from_(once.subquery("enrolled")).join(base.subquery("found"), on=same)
             found = [exp.alias_(aggregate(fact), ident(column_name(fact))) for fact in facts]
             facts_query = exp.select("subject_id", *found).from_(rows.subquery(ROWS)).group_by("subject_id")
-            on = exp.EQ(this=col("subject_id", alias), expression=col("subject_id", SUBJECTS))
-            query = query.join(facts_query.subquery(alias), on=on, join_type="left")
+            query = query.join(facts_query.subquery(alias), on=_same_subject(alias), join_type="left")
             own |= {fact: col(column_name(fact), alias) for fact in facts}
         return query, own
 
@@ -127,6 +140,8 @@ class Conditions:
                     )
                 )
                 query = query.join(_taken(anchor.step).subquery(ident(anchor.column)), on=on, join_type="left")
+            elif anchor.of == "trigger":
+                query = query.join(_origins(), on=_same_subject(ORIGINS), join_type="left")
         return query.select(*(named(self._moment(anchor), anchor.column) for anchor in asked))
 
     def _moment(self, anchor: Anchor) -> exp.Expr:
@@ -134,7 +149,31 @@ class Conditions:
             return col("at", anchor.column)
         if anchor.of == "last_tick":
             return typed(exp.null(), "timestamp") if self.last_tick is None else timestamp_literal(self.last_tick)
+        if anchor.of == "trigger":
+            happened = in_json(col("trigger_data", ORIGINS), AT, "timestamp")
+            # Of several triggers some are no events: these happened when they were seen.
+            return exp.Coalesce(this=happened, expressions=[col("enrolled_at", SUBJECTS)])
         return col({"enrollment": "enrolled_at", "id": "subject_id", "visit": "visit"}[anchor.of], SUBJECTS)
+
+
+def _origins() -> exp.Expr:
+    return exp.alias_(exp.table_(ORIGINS, db="temp"), ORIGINS, table=True)
+
+
+def _same_subject(alias: str) -> exp.Expr:
+    return exp.EQ(this=col("subject_id", alias), expression=col("subject_id", SUBJECTS))
+
+
+def _from_origins(node: Node) -> bool:
+    return isinstance(node, Compare) and isinstance(node.subject, Value) and node.subject.of in ("trigger", "crossing")
+
+
+def _value(value: Value) -> exp.Expr:
+    if value.of == "trigger":
+        return in_json(col("trigger_data", ORIGINS), value.name, value.type)
+    if value.of == "contact":
+        return col(value.name, CONTACTS)
+    return col(value.name, ORIGINS if value.of == "crossing" else SUBJECTS)
 
 
 def _taken(step: str) -> exp.Select:

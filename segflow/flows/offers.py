@@ -1,4 +1,5 @@
-"""Contacts that are offered to flows without a crossing: `include_members`, once, and what people retrigger."""
+"""Contacts that are offered to flows without a trigger: `include_members`, once, and whom people retrigger or
+enroll."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.outbox.retriggers import Retrigger
+from segflow.outbox.retriggers import Enroll, Retrigger
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import relation
 from segflow.warehouse.sqlfile import load_query
@@ -18,6 +19,7 @@ from segflow.warehouse.sqlfile import load_query
 _SQL = Path(__file__).parent / "sql"
 INCLUDE_MEMBERS = "include_members"
 RETRIGGER = "retrigger"
+ENROLL = "enroll"
 ASKED = pa.schema(
     [(name, pa.string()) for name in ("id", "flow", "offer", "segment", "segment_key", "reason", "decided_by")]
     + [("by_name", pa.bool_()), ("ignore_reentry", pa.bool_()), ("decided_at", pa.timestamp("us"))]
@@ -75,7 +77,7 @@ def _retriggered(one: Retrigger, keys: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": one.id,
         "flow": one.flow,
-        "offer": RETRIGGER,
+        "offer": ENROLL if isinstance(one, Enroll) else RETRIGGER,
         "segment": one.segment,
         # A segment that is not there any more has no members.
         "segment_key": keys.get(one.segment, "") if one.segment is not None else None,

@@ -32,6 +32,7 @@ from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
+from segflow.specs.check_origins import triggering_events
 from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
@@ -126,9 +127,11 @@ def _contacts_again(work: _Build, results: dict[str, ModelResult]) -> dict[str, 
 
 
 def _read_by_flows(compiled: Compiled) -> list[str]:
-    """The user's models whose rows flow conditions look at themselves, from each enrollment's own time."""
+    """The user's models whose rows flows look at themselves: those of events that trigger them, and those that
+    conditions look at from each enrollment's own time."""
     catalog = compiled.specs.catalog
-    found: set[str] = set()
+    triggering = (event for flow in compiled.specs.flows.values() for event in triggering_events(flow.spec))
+    found = {known[0].model for event in triggering if (known := catalog.event(event)) is not None}
     for node in (node for conditions in compiled.conditions.values() for node in conditions.values()):
         for fact in facts_of(node):
             for source in sources_of(fact) if fact.per_enrollment else ():

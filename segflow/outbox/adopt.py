@@ -56,6 +56,8 @@ def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
             switched = [{name: _aware(value) for name, value in row.items()} for row in rows if row["kind"] in KINDS]
             if switched:
                 connection.execute(ignoring(decisions), switched)
+        for rows in _batches(warehouse, "coupon_claims"):
+            store.adopt_coupons(connection, [{k: _aware(v) for k, v in row.items()} for row in rows])
         _settle(connection, store)
         # The next tick takes over and copies everything anew: what it knows already stays as it is.
         connection.execute(marks.delete().where(marks.c.name.in_([INSERTED_TO, COPIED_TO, COPIED_ROWS])))

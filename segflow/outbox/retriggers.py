@@ -1,4 +1,4 @@
-"""Contacts that people offer to a flow again: kept here until a tick uses it, once."""
+"""Contacts that people offer to a flow again, or enroll by hand: kept here until a tick uses it, once."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Table, delete, insert, or_, select, update
 
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import retrigger_contacts, retriggers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,22 @@ class Retrigger:
     decided_at: datetime
 
 
-class Retriggers:
-    """The retriggers of a delivery store. Recording one needs no lease: a tick may run meanwhile, and the stage that
-    looks next takes it."""
+@dataclass(frozen=True, kw_only=True)
+class Enroll(Retrigger):
+    """One order to let contacts in who need not meet the trigger; `segment` (any one) or `contacts` is given."""
 
-    def __init__(self, database: Database, leases: LeaseTable) -> None:
-        self._database, self._leases = database, leases
+
+R = TypeVar("R", bound=Retrigger)
+
+
+class Orders(Generic[R]):
+    """The orders of one kind that a delivery store keeps, with the contacts that they name. Recording one needs no
+    lease: a tick may run meanwhile, and the stage that looks next takes it."""
+
+    def __init__(self, database: Database, leases: LeaseTable, kind: type[R], orders: Table, contacts: Table) -> None:
+        self._database, self._leases, self._kind = database, leases, kind
+        self._orders, self._contacts = orders, contacts
+        self._key = next(iter(contacts.columns))
 
     def record(
         self,
@@ -43,9 +53,9 @@ class Retriggers:
         contacts: Collection[str] | None = None,
         ignore_reentry: bool = False,
         reason: str | None = None,
-    ) -> Retrigger:
+    ) -> R:
         """Keep an order for the next tick: all of it, or nothing."""
-        one = Retrigger(
+        one = self._kind(
             id=uuid.uuid4().hex,
             flow=flow,
             segment=segment,
@@ -58,26 +68,27 @@ class Retriggers:
         values = {name: getattr(one, name) for name in _COLUMNS}
         values |= {"contacts": None if one.contacts is None else len(one.contacts), "tick_id": None}
         with self._database.write("decide") as connection:
-            connection.execute(insert(retriggers), [values])
+            connection.execute(insert(self._orders), [values])
             if one.contacts:
-                rows = [{"retrigger_id": one.id, "contact_id": contact} for contact in one.contacts]
-                connection.execute(insert(retrigger_contacts), rows)
+                rows = [{self._key.name: one.id, "contact_id": contact} for contact in one.contacts]
+                connection.execute(insert(self._contacts), rows)
         return one
 
-    def waiting(self, tick_id: str) -> list[Retrigger]:
+    def waiting(self, tick_id: str) -> list[R]:
         """The orders that `tick_id` may use: those that no other tick has used. What a dead attempt of this tick had
         booked is among them, so that a resume offers the same contacts."""
-        mine = or_(retriggers.c.tick_id.is_(None), retriggers.c.tick_id == tick_id)
-        columns = [retriggers.c[name] for name in _COLUMNS]
-        asked = select(*columns, retriggers.c.contacts).where(mine).order_by(retriggers.c.decided_at, retriggers.c.id)
+        table = self._orders.c
+        mine = or_(table.tick_id.is_(None), table.tick_id == tick_id)
+        columns = [table[name] for name in _COLUMNS]
+        asked = select(*columns, table.contacts).where(mine).order_by(table.decided_at, table.id)
         found = []
         with self._database.read() as connection:
             for row in connection.execute(asked):
                 values = dict(row._mapping)
                 if values["contacts"] is not None:
-                    own = select(retrigger_contacts.c.contact_id).where(retrigger_contacts.c.retrigger_id == row.id)
-                    values["contacts"] = tuple(connection.scalars(own.order_by(retrigger_contacts.c.contact_id)))
-                found.append(Retrigger(**values))
+                    own = select(self._contacts.c.contact_id).where(self._key == row.id)
+                    values["contacts"] = tuple(connection.scalars(own.order_by(self._contacts.c.contact_id)))
+                found.append(self._kind(**values))
         return found
 
     def book(self, lease: Lease, tick_id: str, used: Sequence[str]) -> None:
@@ -88,12 +99,12 @@ class Retriggers:
         """
         with self._database.write("book") as connection:
             self._leases.check_in(connection, lease)
-            table = retriggers.c
-            connection.execute(update(retriggers).where(table.tick_id == tick_id).values(tick_id=None))
+            orders, table = self._orders, self._orders.c
+            connection.execute(update(orders).where(table.tick_id == tick_id).values(tick_id=None))
             for one in used:
-                connection.execute(update(retriggers).where(table.id == one).values(tick_id=tick_id))
+                connection.execute(update(orders).where(table.id == one).values(tick_id=tick_id))
             past = select(table.id).where(table.tick_id.is_not(None), table.tick_id != tick_id)
-            connection.execute(delete(retrigger_contacts).where(retrigger_contacts.c.retrigger_id.in_(past)))
+            connection.execute(delete(self._contacts).where(self._key.in_(past)))
 
 
 _COLUMNS = ("id", "flow", "segment", "ignore_reentry", "reason", "decided_by", "decided_at")

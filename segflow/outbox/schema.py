@@ -22,8 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 
 SCHEMA_VERSION = 6
-"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `removals`. A store of an
-earlier version gets what it has not when it is opened."""
+"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`,
+`removals`. A store of an earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -178,29 +178,64 @@ decisions = Table(
     Index("decisions_tick", "tick_id"),
 )
 
-retriggers = Table(
-    "retriggers",
+
+def _orders(name: str, contacts: str, key: str) -> tuple[Table, Table]:
+    """What people ask of flows for some contacts, and which contacts they name."""
+    orders = Table(
+        name,
+        metadata,
+        Column("id", Text, primary_key=True),
+        Column("flow", Text, nullable=False),
+        Column("segment", Text),
+        # How many; null: the present members.
+        Column("contacts", BigInteger),
+        Column("ignore_reentry", Boolean, nullable=False),
+        Column("reason", Words),
+        Column("decided_by", Words, nullable=False),
+        Column("decided_at", Instant, nullable=False),
+        # Null until a tick uses it.
+        Column("tick_id", Text),
+        Index(f"{name}_tick", "tick_id"),
+    )
+    named = Table(
+        contacts,
+        metadata,
+        Column(key, Text, nullable=False),
+        Column("contact_id", Words, nullable=False),
+        PrimaryKeyConstraint(key, "contact_id"),
+    )
+    return orders, named
+
+
+retriggers, retrigger_contacts = _orders("retriggers", "retrigger_contacts", "retrigger_id")
+enrolls, enroll_contacts = _orders("enrolls", "enroll_contacts", "enroll_id")
+
+coupon_codes = Table(
+    "coupon_codes",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("flow", Text, nullable=False),
-    Column("segment", Text),
-    # How many; null: the present members.
-    Column("contacts", BigInteger),
-    Column("ignore_reentry", Boolean, nullable=False),
-    Column("reason", Words),
-    Column("decided_by", Words, nullable=False),
-    Column("decided_at", Instant, nullable=False),
-    # Null until a tick uses it.
+    Column("pool", Words, nullable=False),
+    Column("code", Words, nullable=False),
+    # The order in which they are given away.
+    Column("ordinal", BigInteger, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    # Null while it is free.
+    Column("claim_id", Text),
+    Column("contact_id", Words),
+    Column("claimed_at", Instant),
     Column("tick_id", Text),
-    Index("retriggers_tick", "tick_id"),
+    PrimaryKeyConstraint("pool", "code"),
+    Index("coupon_codes_claim", "claim_id", unique=True),
+    Index("coupon_codes_tick", "tick_id"),
 )
 
-retrigger_contacts = Table(
-    "retrigger_contacts",
-    metadata,
-    Column("retrigger_id", Text, nullable=False),
-    Column("contact_id", Words, nullable=False),
-    PrimaryKeyConstraint("retrigger_id", "contact_id"),
+_free = coupon_codes.c.claim_id.is_(None)
+Index(
+    "coupon_codes_free",
+    coupon_codes.c.pool,
+    coupon_codes.c.ordinal,
+    coupon_codes.c.code,
+    sqlite_where=_free,
+    postgresql_where=_free,
 )
 
 removals = Table(

@@ -6,12 +6,16 @@ through to the real one. `store` is None where there is none yet.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Generic, TypeVar
 
+from segflow.outbox.coupons import Claim
 from segflow.outbox.decisions import Kind
 from segflow.outbox.pauses import Pause
-from segflow.outbox.retriggers import Retrigger
+from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.store import DeliveryStore
+
+R = TypeVar("R", bound=Retrigger)
 
 
 class RehearsedStore:
@@ -19,10 +23,12 @@ class RehearsedStore:
 
     def __init__(self, store: DeliveryStore | None) -> None:
         self._store = store
-        self.decisions, self.retriggers = _Decisions(store), _Retriggers(store)
+        self.decisions = _Decisions(store)
+        self.retriggers: _Orders[Retrigger] = _Orders(store.retriggers if store is not None else None)
+        self.enrolls: _Orders[Enroll] = _Orders(store.enrolls if store is not None else None)
         self.pauses, self.removals = _Pauses(store), _Removals(store)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
-        self.imports = _Imports(store)
+        self.imports, self.coupons = _Imports(store), _Coupons(store)
 
     def adopt_decisions(self, *_: object) -> None:
         pass
@@ -59,9 +65,15 @@ class _Decisions(_Part):
         return []
 
 
-class _Retriggers(_Part):
-    def waiting(self, tick_id: str) -> list[Retrigger]:
-        return self._store.retriggers.waiting(tick_id) if self._store is not None else []
+class _Orders(Generic[R]):
+    def __init__(self, orders: Orders[R] | None) -> None:
+        self._orders = orders
+
+    def waiting(self, tick_id: str) -> list[R]:
+        return self._orders.waiting(tick_id) if self._orders is not None else []
+
+    def book(self, *_: object) -> None:
+        pass
 
 
 class _Pauses(_Part):
@@ -85,6 +97,11 @@ class _MessageEvents(_Part):
 class _Imports(_Part):
     def adopt(self, *_: object) -> list[dict[str, Any]]:
         return self._store.imports.waiting() if self._store is not None else []
+
+
+class _Coupons(_Part):
+    def claim(self, _lease: object, _tick_id: str, claims: Collection[Claim]) -> dict[str, str]:
+        return self._store.coupons.preview(claims) if self._store is not None else {}
 
 
 class _Leases:

@@ -33,18 +33,21 @@ from segflow.segments.membership_models import (
     segment_model,
     segment_query,
 )
-from segflow.segments.nodes import Compare, Fact, Node, Sql, Value, bounds_of, facts_of
+from segflow.segments.nodes import TRUE, Compare, Fact, Node, Sql, Value, bounds_of, facts_of
 from segflow.segments.order import closure, levels, references
 from segflow.segments.resolve import Resolver
 from segflow.segments.sentence import event_words, fact_sentence, sentence
 from segflow.segments.simplify import simplify
 from segflow.segments.sql_segment import sql_model_text, sql_references, sql_text
+from segflow.specs.check_origins import event_properties
 from segflow.specs.conditions import Condition
+from segflow.specs.flow import NamedFlow
 from segflow.specs.project import Specs
 from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
 from segflow.specs.sql_allowlist import check_sql
 from segflow.specs.sql_file import references as sql_models
 from segflow.specs.steps.base import place_of
+from segflow.specs.triggers.event import EventTrigger
 from segflow.warehouse import engines
 from segflow.warehouse.words import Words
 
@@ -75,6 +78,8 @@ class Compiled:
     columns: dict[Fact, FactColumn]
     conditions: dict[str, dict[str, Node]]
     """Flow -> condition's place (`where`, `exit_when[0]`, STEP/ARM) -> tree."""
+    events: dict[str, Node]
+    """FLOW/ORDINAL of a trigger that watches events -> what it asks of their rows."""
     files: dict[str, str] = field(repr=False)
     views: dict[str, str] = field(repr=False)
     """YAML segment -> the text of its own query, which the engine keeps as a view."""
@@ -143,15 +148,12 @@ class Compiled:
 def compile_project(specs: Specs) -> Compiled:
     """Run all passes. Raises SpecError when a .sql segment leaves its allowlist."""
     _check_sql_segments(specs)
-    resolver = Resolver(specs.catalog, specs.settings.zone, specs.settings.week_starts)
-
-    def tree(condition: Condition) -> Node:
-        return hoist(simplify(resolver.condition(condition)))
-
+    tree = _trees(specs)
     yaml = {s.id: tree(s.spec.where) for s in specs.segments.values() if isinstance(s.spec, SegmentSpec)}
-    conditions = {flow: _flow_conditions(specs, flow, tree) for flow in specs.flows}
+    conditions = {flow.id: _flow_conditions(specs, flow.id, _trees(specs, flow)) for flow in specs.flows.values()}
     flow_nodes = [node for found in conditions.values() for node in found.values()]
     columns = collect([*yaml.values(), *flow_nodes])
+    events = _triggering_events(specs)
     graph = {name: references(node) for name, node in yaml.items()}
     graph |= {
         s.id: sql_references(s.spec.sql) & set(specs.segments)
@@ -188,8 +190,9 @@ def compile_project(specs: Specs) -> Compiled:
         **_membership_file(yaml, columns, graph, words),
     }
     keys = {key for text in files.values() for key in bound_keys(text)}
-    bounds = {bound_from_key(key) for key in keys} | {bound for node in flow_nodes for bound in bounds_of(node)}
-    return Compiled(specs, words, segments, columns, conditions, files, views, frozenset(bounds))
+    bounds = {bound_from_key(key) for key in keys}
+    bounds |= {bound for node in (*flow_nodes, *events.values()) for bound in bounds_of(node)}
+    return Compiled(specs, words, segments, columns, conditions, events, files, views, frozenset(bounds))
 
 
 def needs(node: Node, columns: Mapping[Fact, FactColumn]) -> set[str]:
@@ -220,6 +223,23 @@ def _check_sql_segments(specs: Specs) -> None:
     ]
     if issues:
         raise SpecError(issues)
+
+
+def _trees(specs: Specs, flow: NamedFlow | None = None) -> Callable[[Condition], Node]:
+    """What makes trees of conditions; `flow`: the one that they stand in."""
+    properties = event_properties(flow.spec, specs.catalog) if flow is not None else {}
+    resolver = Resolver(specs.catalog, specs.settings.zone, specs.settings.week_starts, properties)
+    return lambda condition: hoist(simplify(resolver.condition(condition)))
+
+
+def _triggering_events(specs: Specs) -> dict[str, Node]:
+    resolver = Resolver(specs.catalog, specs.settings.zone, specs.settings.week_starts)
+    return {
+        f"{flow}/{ordinal}": TRUE if one.where is None else simplify(resolver.of_event(one.event, one.where))
+        for flow, named in specs.flows.items()
+        for ordinal, one in enumerate(named.spec.triggers())
+        if isinstance(one, EventTrigger)
+    }
 
 
 def _flow_conditions(specs: Specs, flow: str, tree: Callable[[Condition], Node]) -> dict[str, Node]:

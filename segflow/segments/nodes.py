@@ -75,24 +75,31 @@ class Constant:
 
 @dataclass(frozen=True)
 class Anchor:
-    """Something of the enrollment that is looked at: when it began, when it took step `step` (null when it has not),
-    when the tick before was; its id; its visit."""
+    """Something of the enrollment that is looked at: when it began, when the event that triggered it happened, when it
+    took step `step` (null when it has not), when the tick before was; its id; its visit."""
 
-    of: Literal["enrollment", "step", "last_tick", "id", "visit"] = "enrollment"
+    of: Literal["enrollment", "trigger", "step", "last_tick", "id", "visit"] = "enrollment"
     step: str = ""
 
     @property
     def column(self) -> str:
         """The column that holds it in a query over rows. No property has a blank in its name."""
-        names = {"enrollment": "enrolled at", "last_tick": "last tick", "id": "enrollment id", "visit": "this visit"}
+        names = {
+            "enrollment": "enrolled at",
+            "trigger": "triggered at",
+            "last_tick": "last tick",
+            "id": "enrollment id",
+            "visit": "this visit",
+        }
         return names.get(self.of) or whole(f"took {self.step}")
 
 
 @dataclass(frozen=True)
 class Value:
-    """A column of the contact, or of the row that a fact looks at. `at` is the row's own time."""
+    """A column of the contact, or of the row that a fact looks at. `at` is the row's own time. In flows also a property
+    of the event that enrolled the contact (`trigger`), and something of the crossing or the enrollment."""
 
-    of: Literal["contact", "row"]
+    of: Literal["contact", "row", "trigger", "crossing", "enrollment"]
     name: str
     type: ValueType
     owner: str = ""

@@ -7,6 +7,7 @@ so a lookup that fails here is a bug and raises KeyError.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -43,9 +44,16 @@ from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.calendar import DAYS, Near
 from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.origins import (
+    CROSSING_TYPES,
+    ENROLLMENT_TYPES,
+    CrossingCondition,
+    EnrollmentCondition,
+    TriggerCondition,
+)
 from segflow.specs.sql_expression import column_names, parse_expression
 from segflow.specs.types import NUMBERS, ValueType, parse_date
-from segflow.specs.windows import ENROLLMENT, LAST_TICK
+from segflow.specs.windows import ENROLLMENT, LAST_TICK, TRIGGER
 from segflow.warehouse.engines import WRITTEN_IN
 
 _POSITIVE: dict[str, Operator] = {
@@ -59,8 +67,15 @@ _UNITS: dict[str, Literal["day", "week", "month"]] = {"days": "day", "weeks": "w
 class Resolver:
     """Resolves conditions of one project. `zone` is the project's: a bare date is a day there."""
 
-    def __init__(self, catalog: Catalog, zone: ZoneInfo, week_starts: WeekDay = "monday") -> None:
-        self.catalog, self.zone = catalog, zone
+    def __init__(
+        self,
+        catalog: Catalog,
+        zone: ZoneInfo,
+        week_starts: WeekDay = "monday",
+        trigger: Mapping[str, Attribute] | None = None,
+    ) -> None:
+        """`trigger`: the properties of the events that trigger the flow whose conditions these are."""
+        self.catalog, self.zone, self.trigger = catalog, zone, trigger or {}
         self.days = Days(zone, week_starts)
 
     def condition(self, spec: Any) -> Node:
@@ -108,7 +123,9 @@ class Resolver:
                 tree = parse_expression(spec.sql)
                 return Sql(tree.sql(WRITTEN_IN, comments=False), tuple(column_names(tree)))
             case c.ConsentCondition():
-                channel = getattr(self.catalog.contacts.channels, spec.consent)
+                channel = self.catalog.contacts.channels.of(spec.consent)
+                assert channel is not None  # checked when specs load
+                assert channel.consent is not None
                 return Compare(Value("contact", channel.consent, "boolean"), "eq", (Constant(True, "boolean"),))
             case c.SegmentCondition():
                 return Member(spec.segment)
@@ -118,7 +135,19 @@ class Resolver:
                 return Crossed("enters", spec.enters)
             case c.Exits():
                 return Crossed("exits", spec.exits)
+            case TriggerCondition(trigger=name):
+                return self.test(Value("trigger", name, self.trigger[name].type), spec)
+            case CrossingCondition(crossing=name):
+                return self.test(Value("crossing", name, CROSSING_TYPES[name]), spec)
+            case EnrollmentCondition(enrollment=name):
+                return self.test(Value("enrollment", name, ENROLLMENT_TYPES[name]), spec)
         raise TypeError(f"not a condition: {spec!r}")
+
+    def of_event(self, event: str, where: c.PropertyNode) -> Node:
+        """The tree of a condition on the rows of an event."""
+        found = self.catalog.event(event)
+        assert found is not None, event
+        return self._row_condition(where, found[1])
 
     def test(self, subject: Subject, spec: o.Test) -> Node:
         """One operator of `spec` applied to `subject`."""
@@ -303,6 +332,8 @@ class Resolver:
             return Anchor()
         if since == LAST_TICK:
             return Anchor("last_tick")
+        if since == TRIGGER:
+            return Anchor("trigger")
         return Anchor("step", since) if since is not None and since[:1].isalpha() else None
 
     def _messages(self, spec: c.MessageCondition) -> Node:

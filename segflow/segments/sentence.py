@@ -25,6 +25,7 @@ from segflow.segments.nodes import (
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.calendar import Period
+from segflow.specs.origins import CrossingCondition, EnrollmentCondition, TriggerCondition
 
 _GROUP: dict[type[Any], tuple[str, str]] = {
     c.All: ("all", "all of"),
@@ -124,6 +125,12 @@ def _leaf(condition: Any, texts: Mapping[str, str] = _AS_THEY_ARE) -> str:
             return f"entered {condition.enters} since the enrollment"
         case c.Exits():
             return f"exited {condition.exits} since the enrollment"
+        case TriggerCondition():
+            return _test(f"the trigger's {condition.trigger}", condition)
+        case CrossingCondition():
+            return _test(f"the crossing's {condition.crossing.replace('_', ' ')}", condition)
+        case EnrollmentCondition():
+            return _test(f"the enrollment's {condition.enrollment.replace('_', ' ')}", condition)
         case _:
             return "everyone"
 
@@ -333,8 +340,8 @@ def _operand_words(operand: object) -> str:
         case Anchor("step", step):
             return f"step {step}"
         case Anchor(of):
-            words = {"enrollment": "the enrollment", "last_tick": "the last tick", "id": "this one", "visit": "this"}
-            return words[of]
+            words = {"enrollment": "the enrollment", "trigger": "the trigger", "last_tick": "the last tick"}
+            return {**words, "id": "this one", "visit": "this"}[of]
         case Constant(value, _):
             return _value(value)
     return str(operand)

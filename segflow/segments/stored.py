@@ -45,6 +45,11 @@ def in_payload(name: str, attribute: Attribute, payload: Payload, table: str) ->
     return _read(col(payload.column), keys, attribute.type, attribute.unix)
 
 
+def in_json(document: exp.Expr, key: str, kind: ValueType) -> exp.Expr:
+    """The value of a key of a JSON document of ours, as its type."""
+    return _found(document, [key], kind, None)
+
+
 def _found(document: exp.Expr, keys: Sequence[str], kind: ValueType, unix: Unix | None) -> exp.Expr:
     """What lies at the end of a path. Lists of texts are made of all that lists on the way lead to; any other value
     needs a way without one."""

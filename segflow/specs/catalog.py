@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Discriminator, Field, PlainValidator, StringConstraints, Tag, model_serializer, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from segflow.durations import Duration
 from segflow.specs.types import ColumnName, ColumnPath, Identifier, ModelName, SpecModel, ValueType
 
 EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -69,8 +78,16 @@ class ChannelSpec(SpecModel):
 
 
 class Channels(SpecModel):
+    """The contact channels of `segflow.messages`; a test holds the two to each other."""
+
     email: ChannelSpec | None = None
     sms: ChannelSpec | None = None
+    whatsapp: ChannelSpec | None = None
+
+    def of(self, channel: str) -> ChannelSpec | None:
+        """How contacts are reached on a channel; None for one that is not named, or that does not reach contacts."""
+        found: ChannelSpec | None = getattr(self, channel, None)
+        return found
 
 
 class Contacts(SpecModel):
@@ -82,6 +99,8 @@ class Contacts(SpecModel):
     """The attribute that holds the contact's IANA time zone."""
     attributes: dict[Identifier, Attribute] = Field(default_factory=dict)
     channels: Channels = Channels()
+    default_channel: Identifier | None = None
+    """The attribute that names the channel on which a contact likes to be written to; `send` steps read it."""
 
 
 class Payload(SpecModel):
@@ -135,6 +154,12 @@ class EventSource(SpecModel):
     model: ModelName
     contact: ColumnName = "contact_id"
     at: TimeColumn = TimeColumn(column="occurred_at")
+    id: ColumnName | None = None
+    """The column with an event's id: two rows with the same one are one event, and trigger once. Without it rows are
+    told apart by all that the catalog says of them: contact, time and properties."""
+    late_by: Duration = Duration.parse("3 days")
+    """So long after its time a row may come and still trigger flows: each tick looks back so far for those it has not
+    seen."""
     event: Identifier | None = None
     properties: dict[Identifier, Attribute] = Field(default_factory=dict)
     name: ColumnName | None = None

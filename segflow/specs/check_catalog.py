@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from segflow.messages import CONTACT_CHANNELS
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 from segflow.specs.dbt_files import model_names
 from segflow.specs.loaded import Loaded, Reporter
 
 FILE = "segment_specs/catalog.yml"
+_LATEST = 366 * 86400
 RESERVED = {"contact_id": "the key of a contact", "tick_id": "the tick that a generated table was built for"}
 
 
@@ -57,8 +59,10 @@ def _contacts(say: Reporter, catalog: Catalog) -> None:
             say(loc, "flows cannot write a list_of_text; lists and tags are what they can add to and remove from")
     if contacts.time_zone is not None:
         _named(say, catalog, contacts.time_zone, ("contacts", "time_zone"), "text")
-    for channel in ("email", "sms"):
-        spec = getattr(contacts.channels, channel)
+    if contacts.default_channel is not None:
+        _named(say, catalog, contacts.default_channel, ("contacts", "default_channel"), "text")
+    for channel in CONTACT_CHANNELS:
+        spec = contacts.channels.of(channel)
         if spec is not None:
             _named(say, catalog, spec.address, ("contacts", "channels", channel, "address"), "text")
             if spec.consent is not None:
@@ -89,9 +93,24 @@ def _events(say: Reporter, catalog: Catalog) -> None:
             if source.payload is None or source.payload.format == "struct":
                 _paths(say, properties, (*at, *source.place(name)))
         _texts(say, source, at)
-        if source.payload is not None and source.payload.column in (source.contact, source.at.column, source.name):
-            message = f"{source.payload.column} is the contact, time or name column; properties need one of their own"
+        if source.payload is not None and source.payload.column in (
+            source.contact,
+            source.at.column,
+            source.name,
+            source.id,
+        ):
+            message = (
+                f"{source.payload.column} is the contact, time, name or id column; properties need one of their own"
+            )
             say((*at, "payload", "column"), message)
+        if source.id is not None and source.id in (source.contact, source.at.column, source.name):
+            message = f"{source.id} is the contact, time or name column; an id is different in each row"
+            say((*at, "id"), message)
+        if source.late_by.months:
+            message = f"late_by takes an exact time like 3 days, not {source.late_by}: months are not equally long"
+            say((*at, "late_by"), message)
+        elif source.late_by.seconds > _LATEST:
+            say((*at, "late_by"), f"{source.late_by} is too long to look back in each tick: give 366 days at most")
 
 
 def _paths(say: Reporter, attributes: dict[str, Attribute], loc: tuple[str | int, ...]) -> None:

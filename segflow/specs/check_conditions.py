@@ -12,11 +12,13 @@ from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.catalog import Attribute, Catalog, LabelSource
 from segflow.specs.check_messages import check_message
+from segflow.specs.check_origins import check_origin, triggering_events
 from segflow.specs.check_values import check_bounds, check_span, check_test
 from segflow.specs.check_windows import Moments, check_since, check_window
 from segflow.specs.event_names import no_event, no_prefix
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
+from segflow.specs.origins import CrossingCondition, EnrollmentCondition, TriggerCondition
 from segflow.specs.spec_file import Loc
 from segflow.specs.sql_expression import check_expression
 from segflow.specs.types import NUMBERS, ValueType
@@ -35,13 +37,14 @@ class ConditionChecker:
     enrollment: bool
     why: str = ""
     flow: NamedFlow | None = None
-    """The flow whose conditions these are."""
+    """The flow whose conditions these are, also where no enrollment is there yet."""
 
     @property
     def moments(self) -> Moments:
         """What `since` may name besides dates."""
-        steps = [step.id for step in self.flow.spec.walk()] if self.flow is not None else []
-        return Moments(self.enrollment, self.why, steps)
+        steps = [step.id for step in self.flow.spec.walk()] if self.flow is not None and self.enrollment else []
+        event = self.flow is not None and bool(triggering_events(self.flow.spec))
+        return Moments(self.enrollment, self.why, steps, event)
 
     def check(self, condition: Condition, loc: Loc) -> None:
         """Check `condition`, which stands at `loc`, and all that it holds."""
@@ -97,7 +100,7 @@ class ConditionChecker:
             case c.SqlCondition():
                 self._sql(condition.sql, (*loc, "sql"))
             case c.ConsentCondition():
-                channel = getattr(self.catalog.contacts.channels, condition.consent)
+                channel = self.catalog.contacts.channels.of(condition.consent)
                 if channel is None or channel.consent is None:
                     place = f"contacts.channels.{condition.consent}"
                     message = (
@@ -113,6 +116,16 @@ class ConditionChecker:
                 check_segment(self.say, segment, (*loc, word))
                 if not self.enrollment:
                     self.say((*loc, word), f"{word} is about an enrollment: {self.why}", key=True)
+            case TriggerCondition() | CrossingCondition() | EnrollmentCondition():
+                check_origin(self.say, self.catalog, condition, loc, self.flow, self.enrollment, self.why)
+
+    def rows_of_event(self, event: str, where: c.PropertyNode | None, loc: Loc) -> None:
+        """Check that there is an event, at `loc`, and what is asked of its rows."""
+        found = self.catalog.event(event)
+        if found is None:
+            self.say((*loc, "event"), no_event(self.catalog, event))
+        elif where is not None:
+            self._property(where, (*loc, "where"), "event", event, found[1])
 
     def _events(
         self, condition: c.EventPrefixCondition | c.AnyEventCondition, prefix: str, name: str, at: Loc, loc: Loc
@@ -125,11 +138,7 @@ class ConditionChecker:
             self._rows(condition, loc, "event", name, self.catalog.shared_properties(prefix), timed=True)
 
     def _following(self, spec: c.Following, loc: Loc) -> None:
-        found = self.catalog.event(spec.event)
-        if found is None:
-            self.say((*loc, "event"), no_event(self.catalog, spec.event))
-        elif spec.where is not None:
-            self._property(spec.where, (*loc, "where"), "event", spec.event, found[1])
+        self.rows_of_event(spec.event, spec.where, loc)
         check_span(self.say, spec.within, (*loc, "within"))
         if spec.within.months:
             message = f"within takes an exact time like 30 days, not {spec.within}: months are not equally long"

@@ -10,14 +10,17 @@ from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_segment
 from segflow.specs.check_earlier_names import check_earlier_names
+from segflow.specs.check_origins import triggered
 from segflow.specs.check_steps import TEMPLATES, StepChecks
 from segflow.specs.check_values import check_span
 from segflow.specs.clock_times import CONTACT_ZONE
+from segflow.specs.conditions import PropertyNode
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.skip_after import SkipField
 from segflow.specs.spec_file import Loc
 from segflow.specs.steps import Step, walk
+from segflow.specs.template_names import Triggered
 from segflow.specs.templates import check_template, template_names
 from segflow.specs.triggers import AnyTrigger, TriggerModel
 from segflow.specs.triggers.crossing import EntersTrigger
@@ -36,16 +39,31 @@ def check_flows(loaded: Loaded) -> None:
     folder = loaded.root / TEMPLATES
     of_drafts = _templates(loaded, drafts=True) - _templates(loaded, drafts=False)
     for name in template_names(folder):
-        found = check_template(folder, name, TEMPLATES, loaded.catalog.contacts.attributes)
-        # What only drafts use may be unfinished as they are.
-        (loaded.warnings if name in of_drafts else loaded.issues).extend(found)
+        attributes = loaded.catalog.contacts.attributes
+        for known in _triggered(loaded, loaded.catalog, name):
+            found = check_template(folder, name, TEMPLATES, attributes, known)
+            # What only drafts use may be unfinished as they are.
+            issues = loaded.warnings if name in of_drafts else loaded.issues
+            issues += [issue for issue in found if issue not in issues]
+
+
+def _triggered(loaded: Loaded, catalog: Catalog, template: str) -> list[Triggered]:
+    """What can have triggered the messages of a template: of each flow that uses it, once."""
+    found: dict[tuple[object, ...], Triggered] = {}
+    for flow in loaded.flows.values():
+        if any(getattr(step.body, "template", None) == template for step in flow.spec.walk() if step.sends is not None):
+            one = triggered(flow, catalog, f"flow {flow.id}, which uses this template")
+            found.setdefault((one.properties, one.crossing, one.segment), one)
+    if found:
+        return list(found.values())
+    names = frozenset(name for _, properties in catalog.events_named("").values() for name in properties)
+    return [Triggered(names, flow="a flow")]
 
 
 def _templates(loaded: Loaded, *, drafts: bool) -> set[str]:
     """The templates that drafts use, or all other flows."""
     flows = (flow for flow in loaded.flows.values() if (flow.file in loaded.drafts) is drafts)
-    contents = (step.body for flow in flows for step in flow.spec.walk() if step.sends is not None)
-    return {name for content in contents if (name := getattr(content, "template", None)) is not None}
+    return {name for flow in flows for step in flow.spec.walk() for name in step.templates}
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,9 @@ class _TriggerCheck:
     def unknown(self, loc: Loc, kind: str, name: str, known: Sequence[str]) -> None:
         self.say.unknown(loc, kind, name, known)
 
+    def event(self, name: str, where: PropertyNode | None, loc: Loc) -> None:
+        ConditionChecker(self.say, self.catalog, enrollment=False).rows_of_event(name, where, loc)
+
 
 class _Flow:
     def __init__(self, say: Reporter, catalog: Catalog, flow: NamedFlow) -> None:
@@ -87,7 +108,8 @@ class _Flow:
             check_span(self.say, self.spec.max_lateness, ("max_lateness",))
         if self.spec.where is not None:
             why = "when where is looked at there is none yet; use exit_when or a branch"
-            ConditionChecker(self.say, self.catalog, enrollment=False, why=why).check(self.spec.where, ("where",))
+            before = ConditionChecker(self.say, self.catalog, enrollment=False, why=why, flow=self.flow)
+            before.check(self.spec.where, ("where",))
         if isinstance(self.spec.reentry, f.AfterExit):
             check_span(self.say, self.spec.reentry.after_exit, ("reentry", "after_exit"))
         elif isinstance(self.spec.reentry, f.AfterEntry):

@@ -50,7 +50,9 @@ def check_settings(loaded: Loaded) -> None:
         if from_ is not None and not is_address(from_):
             say(("senders", name, "from"), f"'{from_}' is not an address: write Name <name@example.com>")
     for channel in CHANNELS:
-        check_sender(say, getattr(settings.default_senders, channel), channel, ("default_senders", channel))
+        default = settings.default_senders.of(channel)
+        if default is not None:
+            check_sender(say, default, channel, ("default_senders", channel))
     check_export_settings(say, loaded)
 
 
@@ -73,6 +75,8 @@ def check_sender(say: Reporter, name: str, channel: str, loc: tuple[str | int, .
     elif channel not in senders[name].channels:
         kind, takes = senders[name].type, ", ".join(senders[name].channels)
         say(loc, f"sender {name} (type {kind}) takes {takes}, not {channel}")
+    elif (why := senders[name].refusal(channel)) is not None:
+        say(loc, f"sender {name} {why}")
 
 
 def cron_problem(text: str) -> str | None:

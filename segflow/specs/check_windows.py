@@ -12,7 +12,7 @@ from segflow.specs.check_values import always_longer, check_near, check_span, in
 from segflow.specs.issues import shorten
 from segflow.specs.loaded import Reporter
 from segflow.specs.spec_file import Loc
-from segflow.specs.windows import ENROLLMENT, LAST_TICK, Windows
+from segflow.specs.windows import ENROLLMENT, LAST_TICK, TRIGGER, Windows
 
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -20,11 +20,13 @@ _WORD = re.compile(r"[a-z][a-z0-9_]*")
 @dataclass(frozen=True)
 class Moments:
     """What `since` may name besides dates: with an `enrollment`, its beginning, the last tick, and its flow's `steps`.
-    If there is none, `why` says why not."""
+    If there is none, `why` says why not. With an `event` the time of that, too."""
 
     enrollment: bool
     why: str
     steps: Sequence[str]
+    event: bool = False
+    """Is it an event that triggers the flow?"""
 
 
 def check_window(say: Reporter, condition: Windows, loc: Loc, moments: Moments) -> None:
@@ -56,19 +58,22 @@ def check_since(say: Reporter, text: str | Near, loc: Loc, moments: Moments) -> 
     if isinstance(text, Near):
         check_near(say, text, loc)
         return
-    if text in (*DAYS, ENROLLMENT, LAST_TICK) and text in moments.steps:
+    if text in (*DAYS, ENROLLMENT, LAST_TICK, TRIGGER) and text in moments.steps:
         say(loc, f"since: {text} has a meaning of its own, and is a step of this flow, too; give the step another id")
-    if text in DAYS or instant(text) is not None:
+    if text in DAYS or instant(text) is not None or (text == TRIGGER and moments.event):
         return
     if not _WORD.fullmatch(text):
-        extra = " (or enrollment, last_tick or a step's id, in a flow)"
+        extra = " (or enrollment, trigger, last_tick or a step's id, in a flow)"
         say(loc, f"since takes a date or time like 2026-01-31T09:00:00Z{extra}, not '{shorten(text)}'")
     elif not moments.enrollment and (near := did_you_mean(text, list(DAYS))):
         say(loc, f"since: there is no day {text}{near}")
     elif not moments.enrollment:
         say(loc, f"since: {text} is about an enrollment: {moments.why}")
+    elif text == TRIGGER:
+        say(loc, "since: trigger is the time of the event that enrolled; no event triggers this flow: write enrollment")
     elif text not in (ENROLLMENT, LAST_TICK, *moments.steps):
-        hint = did_you_mean(text, [ENROLLMENT, LAST_TICK, *DAYS, *moments.steps])
+        named = [ENROLLMENT, LAST_TICK, *([TRIGGER] if moments.event else []), *DAYS]
+        hint = did_you_mean(text, [*named, *moments.steps])
         known = "write a date, enrollment, last_tick or a step's id"
         say(loc, f"since: there is no step {text} in this flow{hint}; {known}")
 

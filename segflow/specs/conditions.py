@@ -12,7 +12,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
+from segflow.messages import Channel, ContactChannel
 from segflow.specs.operators import Added, HeldFor, MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
+from segflow.specs.origins import CrossingCondition, EnrollmentCondition, TriggerCondition
 from segflow.specs.types import EventName, Identifier, Number, SpecModel
 from segflow.specs.windows import Windows
 
@@ -193,7 +195,6 @@ class ObjectCondition(_Rows):
 
 
 MessageKind = Literal["sent", "delivered", "opened", "clicked", "bounced", "replied", "complained", "unsubscribed"]
-Channel = Literal["email", "sms", "webhook"]
 
 
 class MessageCondition(_Times):
@@ -274,7 +275,7 @@ class BucketCondition(SpecModel):
 class ConsentCondition(SpecModel):
     """The contact may be messaged on the channel: its consent attribute is true."""
 
-    consent: Literal["email", "sms"]
+    consent: ContactChannel
 
 
 class SegmentCondition(SpecModel):
@@ -324,6 +325,7 @@ class Not(SpecModel):
 CONDITION_KEYS = (
     "all", "any", "none", "not", "attribute", "event", "event_prefix", "any_event", "object", "message", "list", "tag",
     "any_list", "any_tag", "segment", "everyone", "bucket", "consent", "sql", "enters", "exits",
+    "trigger", "crossing", "enrollment",
 )  # fmt: skip
 
 Condition = Annotated[
@@ -347,7 +349,10 @@ Condition = Annotated[
     | Annotated[ConsentCondition, Tag("<consent>")]
     | Annotated[SqlCondition, Tag("<sql>")]
     | Annotated[Enters, Tag("<enters>")]
-    | Annotated[Exits, Tag("<exits>")],
+    | Annotated[Exits, Tag("<exits>")]
+    | Annotated[TriggerCondition, Tag("<trigger>")]
+    | Annotated[CrossingCondition, Tag("<crossing>")]
+    | Annotated[EnrollmentCondition, Tag("<enrollment>")],
     Discriminator(
         key_of(CONDITION_KEYS),
         custom_error_type="condition",

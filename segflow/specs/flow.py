@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -94,6 +94,21 @@ class FlowSpec(SpecModel):
     def walk(self) -> Iterator[Step]:
         """Every step, those inside of others included, in the order in which the file has them."""
         return (step for step, _ in walk(self.steps))
+
+
+def following_steps(spec: FlowSpec) -> dict[str, str | None]:
+    """The step that comes after each one; None where there is none. Where ways part it is what follows all of them."""
+    found: dict[str, str | None] = {}
+
+    def link(steps: Sequence[Step], after: str | None) -> None:
+        for step in reversed(steps):
+            found[step.id] = after
+            for arm in step.arms():
+                link(arm.steps, after)
+            after = step.id
+
+    link(spec.steps, None)
+    return found
 
 
 class NamedFlow(SpecModel):

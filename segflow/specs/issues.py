@@ -25,9 +25,7 @@ M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
 NOT_BUILT = frozenset({
-    "caps", "create_task", "delete_contact", "fallback",
-    "holdout", "notify", "opt_out_footer", "quiet_hours", "remove_tag", "add_tag",
-    "restart_when", "send", "send_whatsapp",
+    "caps", "delete_contact", "holdout", "quiet_hours", "restart_when",
 })  # fmt: skip
 """Words of the design that are not built yet. Only looked at where they are not known: `until` is a window, too."""
 

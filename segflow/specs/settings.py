@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from segflow.durations import Duration
+from segflow.specs.coupons import CouponPool
 from segflow.specs.exports import ExportSettings
 from segflow.specs.guards import Guards
 from segflow.specs.sender_settings import ConsoleSender, MailboxSender, SenderSettings
@@ -46,6 +47,8 @@ class DeliverySettings(SpecModel):
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
     max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
     """A live sender skips as `too_late` what was planned longer ago than this."""
+    opt_out_footer: str = "Reply STOP to opt out."
+    """What marketing SMS end with, in a line of its own, unless the text says it or the step does not want it."""
 
 
 class DefaultSenders(SpecModel):
@@ -53,7 +56,16 @@ class DefaultSenders(SpecModel):
 
     email: Identifier = "mailbox"
     sms: Identifier = "mailbox"
+    whatsapp: Identifier = "mailbox"
     webhook: Identifier = "mailbox"
+    notify: Identifier = "mailbox"
+    task: Identifier | None = None
+    """A task is a row in `segflow.tasks`; with a sender here each of them is handed over, too."""
+
+    def of(self, channel: str) -> str | None:
+        """The sender's name; None for a channel that nothing takes unless somebody says so."""
+        found: str | None = getattr(self, channel)
+        return found
 
 
 class Settings(SpecModel):
@@ -71,6 +83,8 @@ class Settings(SpecModel):
     """`mailbox` and `console` are always there; naming them again changes their settings."""
     default_senders: DefaultSenders = DefaultSenders()
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    coupons: dict[Identifier, CouponPool] = Field(default_factory=dict)
+    """The pools of coupon codes. When some are named, a step cannot take codes from another one."""
     guards: Guards = Guards()
     """How much may change in one tick before a person has to look at it."""
 

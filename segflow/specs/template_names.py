@@ -6,6 +6,7 @@ What can be seen without rendering is told here, when specs load; the names that
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -15,15 +16,48 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 from segflow.errors import did_you_mean
 
 CONTACT = "contact"
+EVENT, CROSSING, SEGMENT = "event", "crossing", "segment"
+COUPONS = "coupons"
+OF_EVENT = ("name", "at")
+"""What every event has; a property of the same name hides it."""
 CONTEXT: dict[str, frozenset[str] | None] = {
     CONTACT: None,
-    "flow": frozenset({"id", "description"}),
-    "segment": frozenset({"id"}),
-    "enrollment": frozenset({"id", "enrolled_at"}),
+    EVENT: None,
+    COUPONS: None,
+    "flow": frozenset({"id", "description", "goal", "owner"}),
+    SEGMENT: frozenset({"id", "name", "description", "owner"}),
+    CROSSING: frozenset({"kind", "cause", "entry_number"}),
+    "enrollment": frozenset({"id", "enrolled_at", "visit"}),
     "step": frozenset(),
+    "next_step": frozenset(),
     "as_of": frozenset(name for name in dir(datetime) if not name.startswith("_")),
 }
 """The names that a template may use, with what each of them has; None: the catalog says it."""
+
+
+@dataclass(frozen=True)
+class Triggered:
+    """What can have triggered the flow that a text is a part of."""
+
+    properties: Collection[str] | None
+    """Of the events that do; None: none does."""
+    crossing: bool = True
+    segment: bool = True
+    flow: str = "this flow"
+    """What messages call it."""
+
+    def lacks(self, name: str) -> str | None:
+        """Why the flow's messages have no such name; None: they have."""
+        if name == EVENT and self.properties is None:
+            return f"event is the event that enrolled the contact; no event triggers {self.flow}"
+        if name == CROSSING and not self.crossing:
+            return f"crossing is the crossing that enrolled the contact; no crossing triggers {self.flow}"
+        if name == SEGMENT and not self.segment:
+            return f"segment is the segment that enrolled the contact; none triggers {self.flow}"
+        return None
+
+
+ANYTHING = Triggered(())
 
 _LOOP = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length"}
@@ -36,8 +70,24 @@ _OF_VALUES = frozenset(
 """What any value of an attribute has: `contact.since.year`, `contact.city.upper()`."""
 
 
-def name_problems(tree: nodes.Template, attributes: Collection[str]) -> Iterator[tuple[int, str]]:
-    """(line, what is wrong) of every name that no message has. `attributes`: those of the catalog."""
+def names_used(tree: nodes.Template) -> frozenset[str]:
+    """The names of CONTEXT that a template reads."""
+    return frozenset(name.name for name in tree.find_all(nodes.Name) if name.name in CONTEXT)
+
+
+def coupons_used(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """(line, step) of each code that a template has: `coupons.STEP`."""
+    for access in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Filter)):
+        holder, field = _access(access)
+        if isinstance(holder, nodes.Name) and holder.name == COUPONS and field is not None:
+            yield access.lineno, field
+
+
+def name_problems(
+    tree: nodes.Template, attributes: Collection[str], triggered: Triggered = ANYTHING
+) -> Iterator[tuple[int, str]]:
+    """(line, what is wrong) of every name that no message has. `attributes`: those of the catalog; `triggered`: what
+    messages can know of a trigger."""
     for kind in (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends):
         for node in tree.find_all(kind):
             yield node.lineno, "templates cannot include, import or extend others"
@@ -47,7 +97,12 @@ def name_problems(tree: nodes.Template, attributes: Collection[str]) -> Iterator
     for name in tree.find_all(nodes.Name):
         if name.name == CONTACT and name.ctx == "store":
             yield name.lineno, "contact is the contact of the message; call the variable something else"
-        if name.ctx != "load" or name.name in own or name.name in CONTEXT or name.name in _OF_JINJA:
+        if name.ctx != "load" or name.name in own or name.name in _OF_JINJA:
+            continue
+        if name.name in CONTEXT:
+            lacking = triggered.lacks(name.name)
+            if lacking is not None:
+                yield name.lineno, lacking
             continue
         if name.name in known:
             yield name.lineno, f"{name.name} is an attribute of the contact: write contact.{name.name}"
@@ -55,7 +110,7 @@ def name_problems(tree: nodes.Template, attributes: Collection[str]) -> Iterator
             hint = did_you_mean(name.name, list(CONTEXT)) or f"; there are {', '.join(CONTEXT)}"
             yield name.lineno, f"unknown name {name.name}{hint}"
     yield from _whole_contacts(tree)
-    yield from _unknown_fields(tree, known, own)
+    yield from _unknown_fields(tree, known, own, triggered)
 
 
 def _whole_contacts(tree: nodes.Template) -> Iterator[tuple[int, str]]:
@@ -67,8 +122,13 @@ def _whole_contacts(tree: nodes.Template) -> Iterator[tuple[int, str]]:
             yield node.lineno, f"contact cannot be {what}: name an attribute, like contact.contact_id"
 
 
-def _unknown_fields(tree: nodes.Template, known: set[str], own: set[str]) -> Iterator[tuple[int, str]]:
+def _unknown_fields(
+    tree: nodes.Template, known: set[str], own: set[str], triggered: Triggered
+) -> Iterator[tuple[int, str]]:
     contacts = {CONTACT} | _others_of_contact(tree)
+    context = {name: fields for name, fields in CONTEXT.items() if triggered.lacks(name) is None}
+    if EVENT in context:
+        context[EVENT] = frozenset({*OF_EVENT, *(triggered.properties or ())})
     for access in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Filter)):
         holder, field = _access(access)
         if field is None:
@@ -78,15 +138,18 @@ def _unknown_fields(tree: nodes.Template, known: set[str], own: set[str]) -> Ite
                 near = did_you_mean(field, sorted(known))
                 yield access.lineno, f"{holder.name}.{field}: the catalog has no attribute {field}{near}"
         elif isinstance(holder, nodes.Name):
-            fields: Collection[str] | None = _LOOP if holder.name == "loop" else CONTEXT.get(holder.name)
+            fields: Collection[str] | None = _LOOP if holder.name == "loop" else context.get(holder.name)
             if fields is not None and holder.name not in own and field not in fields:
                 near = did_you_mean(field, sorted(fields))
-                yield access.lineno, f"{holder.name}.{field}: {holder.name} has no {field}{near}"
+                what = f"{holder.name} has no {field}"
+                if holder.name == EVENT:
+                    what = f"no event that triggers {triggered.flow} has a property {field}"
+                yield access.lineno, f"{holder.name}.{field}: {what}{near}"
         elif isinstance(access, nodes.Getattr) and field not in _OF_VALUES:
             root, name = _access(holder)
             if not isinstance(root, nodes.Name) or name is None:
                 continue
-            fields = known if root.name in contacts else None if root.name in own else CONTEXT.get(root.name)
+            fields = known if root.name in contacts else None if root.name in own else context.get(root.name)
             if fields is not None and name in fields:
                 near = did_you_mean(field, sorted(_OF_VALUES))
                 yield access.lineno, f"{root.name}.{name}.{field}: no value has {field}{near}"

@@ -12,7 +12,7 @@ import jinja2
 from segflow.errors import InputError, Issue, did_you_mean
 from segflow.messages import is_address
 from segflow.specs.spec_file import Node, parse_spec_file, read_text
-from segflow.specs.template_names import name_problems
+from segflow.specs.template_names import ANYTHING, Triggered, coupons_used, name_problems
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -118,7 +118,9 @@ def _setting(file: str, key: str, node: Node, place: tuple[int, int], part: _Par
     return []
 
 
-def check_template(template_dir: Path, name: str, folder: str, attributes: Collection[str]) -> list[Issue]:
+def check_template(
+    template_dir: Path, name: str, folder: str, attributes: Collection[str], triggered: Triggered = ANYTHING
+) -> list[Issue]:
     """Every problem of the template's files: front matter, Jinja syntax, names that will not exist."""
     template, issues = read_template(template_dir, name, folder)
     if template is None:
@@ -128,14 +130,30 @@ def check_template(template_dir: Path, name: str, folder: str, attributes: Colle
         if path.is_file():
             file = f"{folder}/{path.name}"
             part, _ = _split(read_text(path, file)[0], file)
-            issues += check_text(part.body, file, (part.line, 1), attributes, whole_lines=True)
+            issues += check_text(part.body, file, (part.line, 1), attributes, triggered, whole_lines=True)
             for key, place in part.places.items():
-                issues += check_text(part.settings[key], file, place, attributes, whole_lines=False)
+                issues += check_text(part.settings[key], file, place, attributes, triggered, whole_lines=False)
     return issues
 
 
+def coupons_of(text: str | None) -> list[str]:
+    """The steps whose codes a text has; none when it is no template."""
+    if text is None or "{" not in text:
+        return []
+    try:
+        return [step for _, step in coupons_used(_ENVIRONMENT.parse(text))]
+    except (jinja2.TemplateError, RecursionError, ValueError, SyntaxError):
+        return []
+
+
 def check_text(
-    text: str, file: str, place: tuple[int, int], attributes: Collection[str], *, whole_lines: bool
+    text: str,
+    file: str,
+    place: tuple[int, int],
+    attributes: Collection[str],
+    triggered: Triggered = ANYTHING,
+    *,
+    whole_lines: bool,
 ) -> list[Issue]:
     """The problems of one Jinja text. `place` is where it starts. `whole_lines`: its line breaks are those of the
     file, so problems get a line of their own; otherwise (YAML may fold lines) they are reported at `place`."""
@@ -152,4 +170,4 @@ def check_text(
         return [at(error.lineno, f"the template is not valid: {error.message}")]
     except (jinja2.TemplateError, RecursionError, ValueError, SyntaxError) as error:
         return [at(1, f"the template is not valid: {error}")]
-    return [at(line, message) for line, message in name_problems(tree, attributes)]
+    return [at(line, message) for line, message in name_problems(tree, attributes, triggered)]

@@ -12,6 +12,7 @@ from segflow.specs.types import SpecModel
 
 ENROLLMENT = "enrollment"
 LAST_TICK = "last_tick"
+TRIGGER = "trigger"
 
 
 class Windows(SpecModel):
@@ -24,7 +25,7 @@ class Windows(SpecModel):
     """A part of the calendar, in the project's zone: `{this: week}`, `{last: 7 days}`."""
     since: Moment | None = None
     """An ISO date or time or a day like `{ago: 2 days}`, included;
-    inside a flow also `enrollment`, `last_tick` or the id of a step."""
+    inside a flow also `enrollment`, `trigger`, `last_tick` or the id of a step."""
     until: Moment | None = None
     """An ISO date or time or a day like `yesterday`, excluded."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 from segflow.crossings.cross import not_compared
 from segflow.errors import SegflowError
 from segflow.flows import advance as flows
 from segflow.flows.by_hand import ByHand
+from segflow.flows.effects import claim_ids
+from segflow.outbox.coupons import Claim
 from segflow.outbox.deliveries import as_table
 from segflow.outbox.store import DeliveryStore
 from segflow.stages.build import build_if_edited
@@ -40,17 +43,24 @@ def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
     faults = run.faults()
     store = run.project.store
     released = store.decisions.released("flow", run.row.tick_id)
-    retriggers = store.retriggers.waiting(run.row.tick_id)
+    retriggers, enrolls = store.retriggers.waiting(run.row.tick_id), store.enrolls.waiting(run.row.tick_id)
     removed = store.removals.waiting(run.row.tick_id)
     switched = store.pauses.unbooked()
-    by_hand = ByHand(released, retriggers, paused_flows(store), removed)
+    by_hand = ByHand(released, [*retriggers, *enrolls], paused_flows(store), removed)
+
+    def claim(claims: Collection[Claim]) -> dict[str, str]:
+        return store.coupons.claim(run.lease, run.row.tick_id, claims)
+
     with run.commit("advance") as context:
         words = dataclasses.replace(faults, segments=not_compared(context, faults.segments))
-        held = flows.advance(context, words, by_hand, unreadable)
+        held = flows.advance(context, words, by_hand, unreadable, claim)
+        store.coupons.book(run.lease, run.row.tick_id, claim_ids(context))
         run.book("flow", released, held)
         if retriggers:
             used = [one.id for one in retriggers if one.flow not in held]
             store.retriggers.book(run.lease, run.row.tick_id, used)
+        if enrolls:
+            store.enrolls.book(run.lease, run.row.tick_id, [one.id for one in enrolls if one.flow not in held])
         if removed:
             store.removals.book(run.lease, run.row.tick_id, [one["id"] for one in removed])
             context.warehouse.append("flow_removals", run.row.tick_id, as_table("flow_removals", removed))

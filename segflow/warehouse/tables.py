@@ -114,6 +114,18 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "flow_events",
+            "flow VARCHAR, event VARCHAR, event_id VARCHAR, contact_id VARCHAR, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "flow_event_triggers",
+            "flow VARCHAR, fingerprint VARCHAR, since TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
             "flow_enrollment_starts",
             "enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, contact_id VARCHAR, enrolled_at TIMESTAMP, "
             "trigger_segment VARCHAR, trigger_kind VARCHAR, crossing_tick VARCHAR, trigger_data VARCHAR, "
@@ -218,6 +230,20 @@ TABLES: dict[str, Table] = {
             "message_id VARCHAR, enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, step VARCHAR, visit BIGINT, "
             "contact_id VARCHAR, channel VARCHAR, sender VARCHAR, content VARCHAR, trigger_segment VARCHAR, "
             "enrolled_at TIMESTAMP, planned_at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "coupon_claims",
+            "claim_id VARCHAR, pool VARCHAR, code VARCHAR, enrollment_id VARCHAR, flow VARCHAR, step VARCHAR, "
+            "visit BIGINT, contact_id VARCHAR, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "tasks",
+            "task_id VARCHAR, flow VARCHAR, step VARCHAR, contact_id VARCHAR, assignee VARCHAR, title VARCHAR, "
+            "due_at TIMESTAMP, created_at TIMESTAMP, tick_id VARCHAR",
             ledger=True,
             stage="advance",
         ),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from segflow.messages import Email, Sms, WebhookCall
+from segflow.numbers import Number
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.render import Renderer, RenderError
 
@@ -19,10 +20,21 @@ from .conftest import AS_OF, planned
 ANA = {"contact_id": "c1", "name": "Ana <b>", "city": None, "town": None, "items": 3, "born": datetime(2000, 1, 2)}
 
 
+KNOWN = {
+    "flow": {"id": "welcome", "description": "Say hello", "goal": None},
+    "segment": {"id": "new", "name": "new", "description": None, "owner": "eve@example.com"},
+    "crossing": {"kind": "enters", "cause": "data", "entry_number": 2},
+    "event": {"name": "purchase", "amount": Number("49.50"), "coupon": None, "at": datetime(2026, 2, 28, 7)},
+    "enrollment": {"id": "e1", "enrolled_at": AS_OF, "visit": 1},
+    "step": "hello",
+    "next_step": None,
+}
+
+
 def render(tmp_path: Path, channel: str, content: dict[str, Any]) -> Any:
     row = planned(1, channel=channel, content=content)
     row |= {"enrolled_at": AS_OF, "planned_at": AS_OF}
-    return Renderer(tmp_path, {"welcome": "Say hello"}).render(PlannedMessage(**row), ANA, "a@b.example.com", AS_OF)
+    return Renderer(tmp_path).render(PlannedMessage(**row), ANA, "a@b.example.com", AS_OF, KNOWN)
 
 
 def sms(tmp_path: Path, text: str) -> str:
@@ -77,6 +89,13 @@ GOOD = {
         "{{ flow.description }} {{ segment.id }} {{ enrollment.id }} {{ step }} {{ as_of.year }}",
         "Say hello new e1 hello 2026",
     ),
+    "the segment": ("{{ segment.name }} {{ segment.owner }} {{ segment.description or 'no words' }}",
+                    "new eve@example.com no words"),
+    "the crossing": ("{{ crossing.kind }} {{ crossing.cause }} {{ crossing.entry_number + 1 }}", "enters data 3"),
+    "the event": ("{{ event.amount * 2 }} {{ event.at.day }} {{ event.coupon | default('none') }} {{ event.name }}",
+                  "99 28 none purchase"),
+    "the next step": ("{% if next_step %}x{% endif %}{{ next_step | default('the end') }}", "the end"),
+    "the visit": ("{{ enrollment.visit }}", "1"),
     "missing with default": ("{{ contact.city | default('there') }}", "there"),
     "missing in if": ("{% if contact.city %}x{% else %}no city{% endif %}", "no city"),
     "missing compared": ("{{ contact.city == 'London' }}", "False"),
@@ -104,6 +123,14 @@ def test_what_templates_can_say(tmp_path: Path, text: str, result: str) -> None:
 
 
 BAD = {
+    "missing in the event": (
+        "{{ event.coupon }}",
+        "event.coupon is missing; write {{ event.coupon | default('...') }} where that may be",
+    ),
+    "unknown in the event": ("{{ event.amunt | default(1) }}", "event has no property amunt (did you mean amount?)"),
+    "unknown in the crossing": ("{{ crossing.caus }}", "crossing has no part caus (did you mean cause?)"),
+    "the whole event": ("{{ event }}", "event is no value: name a part of it: event.NAME"),
+    "no next step": ("{{ next_step }}", "next_step is missing"),
     "missing": ("a\nb {{ contact.city }}", "flow welcome, step hello, text, line 2: contact.city is missing"),
     "missing in filter": ("{{ contact.city | upper }}", "contact.city is missing"),
     "missing in loop": ("{% for c in contact.city %}{% endfor %}", "contact.city is missing"),
@@ -191,10 +218,10 @@ def test_places(tmp_path: Path, channel: str, content: dict[str, Any], said: str
 
 
 def test_a_step_is_compiled_once(tmp_path: Path) -> None:
-    renderer = Renderer(tmp_path, {})
+    renderer = Renderer(tmp_path)
     row = PlannedMessage(
         **(planned(1, channel="sms", content={"text": "x {{ contact.name }}"}) | {"enrolled_at": AS_OF})
     )
-    texts = {json.dumps(renderer.render(row, {"name": str(n)}, "+442079460018", AS_OF).text) for n in range(50)}  # type: ignore[union-attr]
+    texts = {json.dumps(renderer.render(row, {"name": str(n)}, "+442079460018", AS_OF, {}).text) for n in range(50)}  # type: ignore[union-attr]
     assert len(texts) == 50
     assert len(renderer._compiled) == 1

@@ -123,7 +123,7 @@ CONDITIONS = {
     "no instant": ("{event: review, until: soon!}", "31: until takes a date or time like 2026-01-31T09:00:00Z, or a day like {ago: 2 days} or yesterday, not 'soon!'"),
     "until enrollment": ("{event: review, until: enrollment}", "31: until takes a date or time; what happened before the enrollment cannot be asked yet"),
     "since last_tick": ("{event: review, since: last_tick}", "31: since: last_tick is about an enrollment: it works in flows only; a segment is about what is true now"),
-    "since no date": ("{event: review, since: soon!}", "31: since takes a date or time like 2026-01-31T09:00:00Z (or enrollment, last_tick or a step's id, in a flow), not 'soon!'"),
+    "since no date": ("{event: review, since: soon!}", "31: since takes a date or time like 2026-01-31T09:00:00Z (or enrollment, trigger, last_tick or a step's id, in a flow), not 'soon!'"),
     "message of a flow": ("{message: opened, flow: helo}", "32: there is no flow helo (did you mean hello?)"),
     "message of a step": ("{message: opened, flow: hello, step: helo}", "45: there is no step of flow hello called helo (did you mean hello?)"),
     "message of a step of none": ("{message: opened, step: hello}", "26: a step without flow: is about an enrollment: it works in flows only; a segment is about what is true now; name the flow"),
@@ -134,7 +134,7 @@ CONDITIONS = {
     "messages stopped": ("{message: opened, within_last: 7 days, stopped: 30 days}", "8: stopped says which time it is about; remove within_last"),
     "messages on days": ("{message: opened, days: {of_last: 7, between: [2, 1]}}", "54: between goes from low to high: 2 is more than 1"),
     "added since enrollment": ("{list: news, added: {since: enrollment}}", "36: since: enrollment is about an enrollment: it works in flows only; a segment is about what is true now"),
-    "added since no date": ("{any_tag: true, added: {since: soon!}}", "39: since takes a date or time like 2026-01-31T09:00:00Z (or enrollment, last_tick or a step's id, in a flow), not 'soon!'"),
+    "added since no date": ("{any_tag: true, added: {since: soon!}}", "39: since takes a date or time like 2026-01-31T09:00:00Z (or enrollment, trigger, last_tick or a step's id, in a flow), not 'soon!'"),
     "added since and more": ("{any_list: true, added: {since: 2026-01-01, before: 2026-02-01}}", "32: since says it all; remove before, or combine two conditions with all:"),
     "added never": ("{list: news, added: {}}", "28: a condition takes exactly one operator, found none; combine several with all:"),
     "message window": ("{message: opened, within_last: 0 days}", "39: 0 days is no time at all"),
@@ -261,6 +261,74 @@ steps:
 """
     assert messages(tmp_path, flows__x=flow) == [
         "x.yml:2:33: since: enrollment is about an enrollment: when where is looked at there is none yet; "
+        "use exit_when or a branch"
+    ]
+
+
+ORIGINS = {
+    "a field of the crossing": (
+        "{crossing: caus, is: data}",
+        "24: crossing cannot be the text 'caus': expected cause, entry_number, segment or kind (did you mean cause?)",
+    ),
+    "a cause": ("{crossing: cause, is: dta}", "35: there is no cause dta (did you mean data?)"),
+    "one of the causes": (
+        "{crossing: cause, not_in: [data, defnition]}",
+        "46: there is no cause defnition (did you mean definition?)",
+    ),
+    "a segment that does not trigger": (
+        "{crossing: segment, is: coffee}",
+        "37: no crossing of segment coffee triggers this flow; those that do: tea, other",
+    ),
+    "a kind of crossing": (
+        "{crossing: kind, is: entered}",
+        "34: there is no kind of crossing called entered (did you mean enters?)",
+    ),
+    "a text for a number": (
+        "{crossing: entry_number, gte: '2'}",
+        "43: entry_number takes a whole number, not the text '2': write it without quotes",
+    ),
+    "an operator of texts": (
+        "{enrollment: visit, contains: '2'}",
+        "33: contains does not work on visit, which is a integer",
+    ),
+    "a field of the enrollment": (
+        "{enrollment: id, is: x}",
+        "26: enrollment cannot be the text 'id': expected visit or enrolled_at",
+    ),
+    "an event where none triggers": (
+        "{trigger: amount, gt: 5}",
+        "14: trigger is about the event that enrolled the contact; no event triggers this flow",
+    ),
+    "two operators": (
+        "{crossing: entry_number, gte: 2, lt: 4}",
+        "13: a condition takes exactly one operator, found gte, lt; combine several with all:",
+    ),
+}
+
+
+@pytest.mark.parametrize(("condition", "expected"), ORIGINS.values(), ids=ORIGINS)
+def test_conditions_about_how_an_enrollment_came_about(tmp_path: Path, condition: str, expected: str) -> None:
+    flow = f"trigger: {{any: [{{enters: tea}}, {{exits: other}}]}}\nexit_when: [{condition}]\nsteps: [{{id: a, wait: 1 day}}]\n"
+    files = {"segments__other": "where: {everyone: true}\n"}
+    assert messages(tmp_path, flows__x=flow, **files) == [f"x.yml:2:{expected}"]
+
+
+@pytest.mark.parametrize("word", ["trigger: amount", "crossing: cause", "enrollment: visit"])
+def test_segments_have_no_trigger(tmp_path: Path, word: str) -> None:
+    key = word.partition(":")[0]
+    assert messages(tmp_path, segments__x=f"where: {{{word}, is: x}}\n") == [
+        f"x.yml:1:9: {key} is about an enrollment: it works in flows only; a segment is about what is true now"
+    ]
+
+
+def test_where_knows_the_crossing_and_no_enrollment(tmp_path: Path) -> None:
+    flow = """\
+trigger: {enters: tea}
+where: {any: [{crossing: cause, is: data}, {crossing: entry_number, gte: 2}, {enrollment: visit, gte: 2}]}
+steps: [{id: a, branch: {if: {enrollment: enrolled_at, within_last: 2 days}, then: [{id: b, exit: true}]}}]
+"""
+    assert messages(tmp_path, flows__x=flow) == [
+        "x.yml:2:79: enrollment is about an enrollment: when where is looked at there is none yet; "
         "use exit_when or a branch"
     ]
 

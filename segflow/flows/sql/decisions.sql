@@ -37,7 +37,8 @@ judged as (
             when flows.status = 'paused' then 'paused'
             when contacts.contact_id is null and candidates.offer is not null then 'not_a_contact'
             when contacts.contact_id is null then 'gone'
-            when not candidates.matches then 'does_not_match'
+            when not candidates.matches and candidates.offer is not null then 'does_not_match'
+            when not candidates.matches then 'no_longer_matches'
             -- Whoever waits is judged again only when the time is over.
             when candidates.waited and ends.ended_at > reentry.bound then 'wait'
             when flows.has_where and filtered.subject_id is null then 'filter'

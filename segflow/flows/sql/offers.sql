@@ -5,7 +5,7 @@ with members as (
     from temp.asked as asked
     inner join temp.triggers as triggers on triggers.flow = asked.flow
     inner join segflow.segment_members as members on members.segment_key = triggers.segment_key
-    where not asked.by_name and triggers.side = 'in' and coalesce(asked.segment_key = triggers.segment_key, true)
+    where asked.offer <> 'enroll' and not asked.by_name and triggers.side = 'in' and coalesce(asked.segment_key = triggers.segment_key, true)
 ),
 
 named as (
@@ -16,8 +16,23 @@ named as (
     inner join temp.triggers as triggers on triggers.flow = asked.flow
     left join segflow.segment_members as members
         on members.segment_key = triggers.segment_key and members.contact_id = contacts.contact_id
-    where asked.by_name and triggers.side is not null
+    where asked.offer <> 'enroll' and asked.by_name and triggers.side is not null
         and coalesce(asked.segment_key = triggers.segment_key, true)
+),
+
+-- Whom a person enrolls need not meet a trigger.
+by_hand as (
+    select asked.*, cast(null as varchar) as edge_key, 'manual' as kind, 0 as ordinal, contacts.contact_id,
+        true as matches
+    from temp.asked as asked
+    inner join temp.asked_contacts as contacts on contacts.id = asked.id
+    where asked.offer = 'enroll' and asked.by_name
+    union all
+    select asked.*, cast(null as varchar) as edge_key, 'manual' as kind, 0 as ordinal, members.contact_id,
+        true as matches
+    from temp.asked as asked
+    inner join segflow.segment_members as members on members.segment_key = asked.segment_key
+    where asked.offer = 'enroll' and not asked.by_name
 ),
 
 ranked as (
@@ -26,7 +41,9 @@ ranked as (
         row_number() over (
             partition by flow, contact_id order by matches desc, ignore_reentry desc, ordinal, offer, id
         ) as turn
-    from (select * from members union all select * from named) as offered
+    from (
+        select * from members union all select * from named union all select * from by_hand
+    ) as offered
 )
 
 select id, flow, contact_id, edge_key as segment_key, kind, ordinal, offer, cast(null as varchar) as trigger_data,

@@ -12,6 +12,7 @@ from segflow.flows.triggers.broadcast import Broadcasts
 from segflow.flows.triggers.clocks import put
 from segflow.flows.triggers.crossing import Crossing
 from segflow.flows.triggers.dates import Dates
+from segflow.flows.triggers.event import Event
 from segflow.flows.triggers.kind import CANDIDATES, Kind, Tick, Work
 from segflow.flows.triggers.level import Level
 from segflow.ticks.context import TickContext
@@ -26,7 +27,7 @@ TRIGGERS = pa.schema(
 
 def kinds() -> list[Kind]:
     """All of them, new: a kind may keep what it has staged."""
-    return [Crossing(), Level(), Dates(), Broadcasts()]
+    return [Crossing(), Level(), Event(), Dates(), Broadcasts()]
 
 
 class Triggers:
@@ -67,14 +68,24 @@ class Triggers:
         """Rows of the ledger `flow_offers` that say what the next tick must know."""
         return [rows for kind in self._kinds if (rows := kind.offers(self._work)) is not None]
 
+    def record(self) -> None:
+        """Append to ledgers of their own what the next tick must know."""
+        for kind in self._kinds:
+            kind.record(self._work)
+
 
 def faults(context: TickContext, flows: Iterable[str], *, read: bool = False) -> dict[str, str]:
     """Flow -> why rows of the user's models that its triggers look at themselves cannot be read."""
     found = {}
+    # Many flows look at the same rows.
+    known: dict[tuple[type, str], str | None] = {}
     for flow in flows:
         for one in context.compiled.specs.flows[flow].spec.triggers():
-            for kind in kinds():
-                if isinstance(one, kind.models) and (fault := kind.faults(context, one, read=read)):
+            for kind in (kind for kind in kinds() if isinstance(one, kind.models)):
+                key = (type(kind), kind.rows_read(one))
+                if key not in known:
+                    known[key] = kind.faults(context, one, read=read)
+                if fault := known[key]:
                     found[flow] = f"{one.told()}: {fault}"
     return found
 

@@ -78,6 +78,14 @@ class Kind(ABC):
         """Rows of the ledger `flow_offers` that say what the next tick must know."""
         return None
 
+    def record(self, work: Work) -> None:
+        """Append to ledgers of its own what the next tick must know."""
+        return None
+
+    def rows_read(self, one: TriggerModel) -> str:
+        """What two triggers have in common that look at the same rows."""
+        return one.told()
+
     def faults(self, context: TickContext, one: TriggerModel, *, read: bool) -> str | None:
         """Why rows of the user's models that a trigger of this kind looks at itself cannot be read; None: they can, or
         it looks at none. `read`: try all values, not only whether the query can run."""

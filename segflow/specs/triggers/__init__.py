@@ -12,6 +12,7 @@ from segflow.specs.triggers.base import TriggerModel
 from segflow.specs.triggers.broadcast import BroadcastTrigger
 from segflow.specs.triggers.crossing import EntersTrigger, ExitsTrigger
 from segflow.specs.triggers.dates import DateTrigger
+from segflow.specs.triggers.event import EventTrigger
 from segflow.specs.triggers.level import LevelTrigger
 from segflow.specs.triggers.manual import ManualTrigger
 from segflow.specs.types import SpecModel
@@ -23,6 +24,7 @@ _Singles = (
     | Annotated[DateTrigger, Tag("<date>")]
     | Annotated[BroadcastTrigger, Tag("<broadcast>")]
     | Annotated[ManualTrigger, Tag("<manual>")]
+    | Annotated[EventTrigger, Tag("<event>")]
 )
 SINGLE_KEYS: tuple[str, ...] = tuple(get_args(one)[0].word for one in get_args(_Singles))
 TRIGGER_KEYS = (*SINGLE_KEYS, "any")

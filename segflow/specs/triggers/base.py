@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol
 
 from segflow.specs.catalog import Catalog
+from segflow.specs.conditions import PropertyNode
 from segflow.specs.spec_file import Loc
 from segflow.specs.types import SpecModel
 
@@ -30,6 +31,9 @@ class TriggerCheck(Protocol):
 
     def unknown(self, loc: Loc, kind: str, name: str, known: Sequence[str]) -> None:
         """Report that there is no `kind` of this name, with the likeliest one of `known`."""
+
+    def event(self, name: str, where: PropertyNode | None, loc: Loc) -> None:
+        """Report what is wrong with the event, or with a condition on its properties, of a trigger at `loc`."""
 
 
 class TriggerModel(SpecModel):

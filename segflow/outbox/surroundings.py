@@ -1,0 +1,60 @@
+"""What templates know beside the contact: the flow, the segment, what triggered the enrollment, the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from segflow.outbox.origins import event_values
+from segflow.outbox.records import PlannedMessage
+from segflow.specs.check_origins import event_names
+from segflow.specs.flow import following_steps
+from segflow.specs.project import Specs
+from segflow.specs.template_names import CROSSING, EVENT
+
+ORIGIN = frozenset({CROSSING, EVENT})
+"""The names of templates that need to know how the enrollment came about."""
+Origin = Mapping[str, Any]
+"""A row of `origins.origins_query`."""
+
+
+class Surroundings:
+    """Knows the specs of one tick."""
+
+    def __init__(self, specs: Specs) -> None:
+        self._specs = specs
+        self._following = {flow.id: following_steps(flow.spec) for flow in specs.flows.values()}
+        self._nothing = {flow.id: dict.fromkeys(event_names(flow.spec, specs.catalog)) for flow in specs.flows.values()}
+        names = {name: segment for segment in specs.segments.values() for name in segment.spec.earlier_names}
+        self._segments = names | specs.segments
+
+    def of(
+        self, row: PlannedMessage, origin: Origin | None, coupons: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The values of each name but `contact`; None is missing. `origin` may be None where no template asks.
+        `coupons`: step -> the code that the enrollment has claimed there."""
+        flow, origin = self._specs.flows.get(row.flow), origin or {}
+        segment = self._segments.get(row.trigger_segment or "")
+        now = segment.id if segment is not None else row.trigger_segment
+        spec = segment.spec if segment is not None else None
+        return {
+            "flow": {
+                "id": row.flow,
+                "description": flow.spec.description if flow is not None else None,
+                "goal": None,
+                "owner": flow.spec.owner if flow is not None else None,
+            },
+            "segment": {
+                "id": now,
+                "name": now,
+                "description": spec.description if spec is not None else None,
+                "owner": spec.owner if spec is not None else None,
+            },
+            "crossing": {name: origin.get(name) for name in ("cause", "entry_number")}
+            | {"kind": origin.get("kind") if origin.get("kind") in ("enters", "exits") else None},
+            "event": self._nothing.get(row.flow, {}) | event_values(origin.get("trigger_data"), self._specs.catalog),
+            "enrollment": {"id": row.enrollment_id, "enrolled_at": row.enrolled_at, "visit": row.visit},
+            "coupons": coupons or {},
+            "step": row.step,
+            "next_step": self._following.get(row.flow, {}).get(row.step),
+        }
