@@ -1,4 +1,5 @@
-"""What a sender is handed and what it gives back, and how email addresses are read. Senders depend on nothing else."""
+"""The channels: what a sender is handed on each and what it gives back, and how email addresses are read. Senders
+depend on nothing else. What the rest knows of channels follows from `CHANNEL_TABLE`."""
 
 from __future__ import annotations
 
@@ -7,10 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-Channel = Literal["email", "sms", "webhook"]
-CHANNELS: tuple[Channel, ...] = ("email", "sms", "webhook")
+ContactChannel = Literal["email", "sms", "whatsapp"]
+"""The channels that reach the contact itself, at an address that the catalog names; with consent and suppressions."""
+Channel = Literal[ContactChannel, "webhook", "notify", "task"]
+CONTACT_CHANNELS: tuple[ContactChannel, ...] = get_args(ContactChannel)
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,16 @@ class Message:
     step: str
     planned_at: datetime
     """The tick's `as_of` that planned it: an instant in UTC."""
+
+    @property
+    def address(self) -> str:
+        """Where it goes."""
+        raise NotImplementedError
+
+    @property
+    def gist(self) -> str:
+        """What it is about, in a few words."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +53,14 @@ class Email(Message):
     reply_to: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def address(self) -> str:
+        return self.to
+
+    @property
+    def gist(self) -> str:
+        return self.subject
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sms(Message):
@@ -47,6 +69,39 @@ class Sms(Message):
     channel: Literal["sms"] = "sms"
     to: str
     text: str
+    sender_id: str | None = None
+    """What the phone shows as the sender; None means the sender's own default."""
+    campaign: str | None = None
+    """What the provider counts it under."""
+
+    @property
+    def address(self) -> str:
+        return self.to
+
+    @property
+    def gist(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatsApp(Message):
+    """A template that WhatsApp has approved, to a phone number in E.164 form. `language` is the code as approved:
+    `en_US` is not `en`."""
+
+    channel: Literal["whatsapp"] = "whatsapp"
+    to: str
+    template: str
+    language: str
+    variables: tuple[str, ...] | Mapping[str, str] = ()
+    """By position or by name, as the template was made."""
+
+    @property
+    def address(self) -> str:
+        return self.to
+
+    @property
+    def gist(self) -> str:
+        return f"{self.template} ({self.language})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +114,77 @@ class WebhookCall(Message):
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
 
+    @property
+    def address(self) -> str:
+        return self.url
 
-AnyMessage = Email | Sms | WebhookCall
+    @property
+    def gist(self) -> str:
+        return self.method
+
+
+SEGMENT_OWNER, FLOW_OWNER = "segment_owner", "flow_owner"
+OWNERS = (SEGMENT_OWNER, FLOW_OWNER)
+"""Whom a notification or a task may be for beside people: whoever the files say they belong to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notify(Message):
+    """A few words to somebody of your own about a contact. `to` is a name that the sender knows, or an address."""
+
+    channel: Literal["notify"] = "notify"
+    to: str
+    text: str
+    title: str | None = None
+
+    @property
+    def address(self) -> str:
+        return self.to
+
+    @property
+    def gist(self) -> str:
+        return self.title or self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(Message):
+    """Something that a person is to do; it is in `segflow.tasks`, too. Its id is `message_id`."""
+
+    channel: Literal["task"] = "task"
+    title: str
+    assignee: str | None = None
+    due_at: datetime | None = None
+    """An instant in UTC."""
+
+    @property
+    def address(self) -> str:
+        return self.assignee or "nobody"
+
+    @property
+    def gist(self) -> str:
+        return self.title
+
+
+AnyMessage = Email | Sms | WhatsApp | WebhookCall | Notify | Task
+
+
+@dataclass(frozen=True)
+class ChannelFacts:
+    """What is to know of a channel beside its messages."""
+
+    message: type[Message]
+    address: Literal["email", "phone"] | None
+    """The kind of address that the contact must have; None: it does not go to the contact."""
+
+
+CHANNEL_TABLE: Mapping[Channel, ChannelFacts] = {
+    "email": ChannelFacts(Email, "email"),
+    "sms": ChannelFacts(Sms, "phone"),
+    "whatsapp": ChannelFacts(WhatsApp, "phone"),
+    "webhook": ChannelFacts(WebhookCall, None),
+    "notify": ChannelFacts(Notify, None),
+    "task": ChannelFacts(Task, None),
+}
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from segflow.explain.look import Look
     from segflow.exports.single import Exported
     from segflow.flows.lift import Lift
+    from segflow.flows.picture import Picture
     from segflow.history.listing import Listed
     from segflow.history.overlap import Overlap
     from segflow.history.timeline import History
+    from segflow.history.trace import Trace
     from segflow.imports.columns import Mapping
     from segflow.imports.import_contacts import Imported
     from segflow.lint.findings import Finding
@@ -161,6 +163,14 @@ class Project(Workspace):
             warehouse.ensure_tables()
             return history(warehouse, self.specs.segments, self.specs.settings.guards, segment, contact)
 
+    def trace(self, contact: str) -> Trace:
+        """One contact's crossings, enrollments, steps and messages, with the reasons. Raises InputError."""
+        from segflow.history.trace import trace
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return trace(warehouse, contact)
+
     def overlap(self, *segments: str, at: str | datetime | None = None) -> Overlap:
         """How many members segments share, now or as of the tick that `at` names. Raises InputError."""
         from segflow.history.overlap import overlap
@@ -274,6 +284,59 @@ class Project(Workspace):
         from segflow.decisions.retrigger import enroll
 
         return enroll(self, flow, segment, contacts, ignore_reentry, reason)
+
+    def coupons(self) -> list[dict[str, Any]]:
+        """The coupon pools: pool, left, claimed, warn_below."""
+        from segflow.decisions.coupons import pools
+
+        return pools(self)
+
+    def add_coupons(self, pool: str, codes: Sequence[str]) -> int:
+        """Put codes into a pool, in this order. Returns how many were new. See `segflow.decisions.coupons`."""
+        from segflow.decisions.coupons import add_coupons
+
+        return add_coupons(self, pool, list(codes))
+
+    def tasks(self, assignee: str | None = None, flow: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """The rows of `segflow.tasks`, the latest first; times are UTC."""
+        from segflow.history.tasks import tasks
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return tasks(warehouse, assignee, flow, limit)
+
+    def picture(self, flow: str) -> Picture:
+        """A flow as the file has it, with how many contacts stand at each step and have passed it. Raises InputError.
+
+        Before the first tick, and without a warehouse, nobody has."""
+        from segflow.flows.picture import pictures
+
+        if flow not in self.specs.flows:
+            raise InputError(f"unknown flow {flow}{did_you_mean(flow, list(self.specs.flows))}")
+        asked = [self.specs.flows[flow]]
+        if not self.engine.exists():
+            return pictures(None, asked)[0]
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return pictures(warehouse, asked)[0]
+
+    def pause(self, flow: str, reason: str | None = None) -> dict[str, Any]:
+        """Stop a flow at once, until `resume`. See `segflow.decisions.flow_switch`. Raises InputError."""
+        from segflow.decisions.flow_switch import pause
+
+        return pause(self, flow, reason)
+
+    def resume(self, flow: str, reason: str | None = None) -> dict[str, Any]:
+        """Let a flow go on that `pause` has stopped. Raises InputError."""
+        from segflow.decisions.flow_switch import resume
+
+        return resume(self, flow, reason)
+
+    def remove(self, flow: str, contacts: Sequence[str], reason: str | None = None) -> list[dict[str, Any]]:
+        """Let the next tick take contacts out of a flow. See `segflow.decisions.remove`. Raises InputError."""
+        from segflow.decisions.remove import remove
+
+        return remove(self, flow, contacts, reason)
 
     def import_contacts(
         self,

@@ -15,6 +15,7 @@ TYPES = {
     "console": "console.ConsoleSender",
     "smtp": "smtp.SmtpSender",
     "webhook": "webhook.WebhookSender",
+    "notify": "notify.NotifySender",
 }
 """type -> the class that sends, as `module.Class` of this package. A provider's library is loaded where it is used."""
 

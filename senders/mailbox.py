@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from segflow.errors import ConfigurationError, PermanentError
-from segflow.messages import AnyMessage, Email, Receipt
+from segflow.messages import CHANNELS, AnyMessage, Email, Receipt
 from segflow.senders.base import Sender
 from segflow.senders.mime import to_mime
 
@@ -26,7 +26,7 @@ class MailboxSender(Sender):
     A file appears whole or not at all, and the same message overwrites its own file with the same bytes.
     """
 
-    channels = frozenset({"email", "sms", "webhook"})
+    channels = frozenset(CHANNELS)
     simulated = True
     idempotent = True
 

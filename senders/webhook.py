@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import json
 import re
 import socket
@@ -20,7 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
-from segflow.messages import AnyMessage, Receipt, WebhookCall
+from segflow.messages import CHANNELS, AnyMessage, Receipt, WebhookCall
 from segflow.senders.base import Sender
 from segflow.senders.deadline import Deadline
 
@@ -46,11 +47,20 @@ class WebhookSender(Sender):
     Each call has a connection of its own: a kept one that the server closes meanwhile leaves the outcome open.
     """
 
-    channels = frozenset({"webhook"})
+    channels = frozenset(CHANNELS)
 
-    def __init__(self, name: str, *, timeout: float = 10, secret: str | None = None, idempotent: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        timeout: float = 10,
+        secret: str | None = None,
+        idempotent: bool = False,
+        url: str | None = None,
+    ) -> None:
+        """`url`: where messages of other channels are posted, with all that they hold."""
         super().__init__(name)
-        self.idempotent = idempotent
+        self.idempotent, self._url = idempotent, url
         self._timeout, self._secret = timeout, secret
         self._signer: standardwebhooks.Webhook | None = None
         self._session: requests.Session | None = None
@@ -77,7 +87,7 @@ class WebhookSender(Sender):
 
     def send(self, message: AnyMessage) -> Receipt:
         if not isinstance(message, WebhookCall):
-            raise PermanentError(f"the webhook sender makes HTTP calls, it sends no {message.channel}")
+            message = self._posted(message)
         if self._session is None:
             self.open()
         assert self._session is not None
@@ -90,6 +100,15 @@ class WebhookSender(Sender):
                 raise self._failed(error, deadline) from error
             finally:
                 self._call.end()
+
+    def _posted(self, message: AnyMessage) -> WebhookCall:
+        """A message of another channel as a call."""
+        if self._url is None:
+            raise PermanentError(f"the webhook sender has no url, so that it sends no {message.channel}")
+        # Through JSON: times and tuples become what every receiver reads.
+        body = json.loads(json.dumps(dataclasses.asdict(message), default=_plain))
+        told = {name: getattr(message, name) for name in ("message_id", "contact_id", "flow", "step", "planned_at")}
+        return WebhookCall(**told, url=self._url, body=body)
 
     def _request(self, message: WebhookCall, session: requests.Session) -> requests.PreparedRequest:
         url = _checked_url(message.url)
@@ -198,6 +217,10 @@ def _beginning(answer: requests.Response) -> str:
         pass
     text = data[:1000].decode("utf-8", "replace")
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _why(error: Exception) -> str:

@@ -54,8 +54,9 @@ def flows(
         bool, typer.Option("--lift", help="Conversions of who got in against who was withheld, with their interval.")
     ] = False,
 ) -> None:
-    """The flows with who is in them and what the last tick did."""
+    """The flows with who is in them, what the last tick did, and who has paused one since."""
     from segflow.cli import show
+    from segflow.decisions import flow_switch
     from segflow.flows import advance
 
     project = project_of(context)
@@ -67,6 +68,13 @@ def flows(
         return
     with project.warehouse() as warehouse:
         rows = [vars(one) for one in advance.results(warehouse, last.tick_id)]
+    paused = flow_switch.pauses(project)
+    for row in rows:
+        # Paused or resumed since that tick: it holds at once.
+        if row["flow"] in paused:
+            row |= {"status": "paused", "reason": str(paused[row["flow"]])}
+        elif row["status"] == "paused" and row["reason"] is not None:
+            row |= {"status": "active", "reason": "resumed; it goes on with the next tick"}
     if options_of(context).json:
         show.as_json({"tick_id": last.tick_id, "flows": rows})
     else:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from segflow.cli.compile import compile_
+from segflow.cli.coupons import coupons_app
 from segflow.cli.doctor import doctor
 from segflow.cli.explain import explain
 from segflow.cli.export import export
@@ -28,8 +29,10 @@ from segflow.cli.release import release
 from segflow.cli.schema import schema
 from segflow.cli.shared import Options
 from segflow.cli.stop_sending import stop_sending
+from segflow.cli.tasks import tasks
 from segflow.cli.test import run_segment_tests
 from segflow.cli.tick import tick
+from segflow.cli.trace import trace
 from segflow.cli.ui import ui
 from segflow.cli.validate import validate
 from segflow.cli.vars import vars_
@@ -47,14 +50,17 @@ app = typer.Typer(
 )
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
+app.add_typer(coupons_app, name="coupons")
 for command in (
     preview,
     plan,
     explain,
     segments,
     flows,
+    tasks,
     history,
     overlap,
+    trace,
     export,
     freeze,
     release,
@@ -131,14 +137,14 @@ _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "
 def _shared_first(arguments: list[str]) -> list[str]:
     """Let the shared options stand anywhere: `segflow segments --format json` is what people type.
 
-    `export` and `plan` have a --format of their own, which stays where it is.
+    `export`, `plan` and `flow show` have a --format of their own, which stays where it is.
     """
     shared: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
     for word in words:
         name = word.split("=", 1)[0]
-        own = name == "--format" and ("export" in rest or "plan" in rest)
+        own = name == "--format" and ("export" in rest or "plan" in rest or rest[:2] == ["flow", "show"])
         if name in ("--project-dir", "--format") and not own:
             shared.append(word)
             shared += [] if "=" in word else [following for following in [next(words, None)] if following is not None]

@@ -62,6 +62,7 @@ def report_data(report: TickReport) -> dict[str, Any]:
         "exports": [vars(one) for one in report.exports],
         "seconds": {name: round(spent, 3) for name, spent in report.seconds.items()},
         "dbt_seconds": round(report.dbt_seconds, 3),
+        "warnings": report.warnings,
         "errors": report.errors,
     }
 
@@ -80,6 +81,8 @@ def tick_report(report: TickReport, root: Path) -> None:
         number = sum(report.unknown_zones.values())
         told = f"{number:,} contacts have a time zone that is none, and get the project's: {named}"
         out.print(told, style="yellow", markup=False)
+    for warning in report.warnings:
+        out.print(warning, style="yellow", markup=False)
     for one in report.imports:
         answer = "" if one.trigger_flows else "; no flow reacts"
         out.print(f"Imported {one.file}: {one.changed:,} of {one.rows:,} contacts changed{answer}", markup=False)

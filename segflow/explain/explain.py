@@ -17,6 +17,7 @@ from segflow.explain.look import NO_HISTORY, context_at, limited, members_query,
 from segflow.explain.one_segment import compile_one
 from segflow.explain.places import Place, place_of
 from segflow.explain.replay import MOMENT, Replay
+from segflow.messages import CONTACT_CHANNELS
 from segflow.segments.attribute_history import new_values
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.nodes import Member, Node, Value, facts_of
@@ -254,7 +255,8 @@ def _not_there(workspace: Workspace, warehouse: Warehouse, replay: Replay, as_of
 def _owner(workspace: Workspace, warehouse: Warehouse, replay: Replay) -> str | None:
     """The contact whose address was given in place of its id."""
     spec = replay.catalog.contacts
-    channels = [channel for channel in (spec.channels.email, spec.channels.sms) if channel is not None]
+    reached = [spec.channels.of(channel) for channel in CONTACT_CHANNELS]
+    channels = [channel for channel in reached if channel is not None]
     addresses = {channel.address: spec.attributes[channel.address] for channel in channels}
     found_in = [stored(name, one) for name, one in addresses.items() if one.written_by != "flows"]
     if not found_in:

@@ -6,7 +6,7 @@ Each hop is the same handful of statements over positions x steps x answers, wha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -16,13 +16,14 @@ from sqlglot import exp
 
 from segflow.errors import RunError
 from segflow.flows import prepare, triggers
+from segflow.flows.effects import Claimer, Effects
 from segflow.flows.entry import Entry
+from segflow.flows.from_store import FromStore
 from segflow.flows.inside import Inside
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
 from segflow.flows.steps_now import stage_steps, stage_times
 from segflow.flows.work import ANSWERS, SQL, all_of, together, union_all
-from segflow.outbox.retriggers import Retrigger
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns
@@ -37,6 +38,7 @@ from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tables import TABLES
 from segflow.zones import local_date
 
+_REMOVED = pa.schema([("flow", pa.string()), ("contact_id", pa.string())])
 TAKEN = (
     *TABLES["flow_positions"].columns, "action", "detail", "channel", "sender", "content", "next_step", "end_reason",
     "hop",
@@ -64,18 +66,17 @@ class FlowResult:
 def advance(
     context: TickContext,
     faults: Faults,
-    released: Collection[str] = (),
+    store: FromStore | None = None,
     unreadable: Mapping[str, str] | None = None,
-    retriggers: Sequence[Retrigger] = (),
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
-    A flow that plans too many messages is held, unless it is `released`, and so is one of `unreadable` (flow ->
-    reason). `retriggers` are what people offer to flows again, or enroll by hand. Returns the flows that are held.
-    Raises StaleGenerationError when facts were built for another tick.
+    A flow that plans too many messages is held, unless it is released, and so is one of `unreadable` (flow -> reason).
+    Returns the flows that are held. Raises StaleGenerationError when facts were built for another tick.
     """
-    return _Advance(context).run(faults, released, unreadable or {}, retriggers)
+    given = store or FromStore()
+    return _Advance(context, given.claim).run(faults, given, unreadable or {})
 
 
 def unreadable(context: TickContext) -> dict[str, str]:
@@ -94,15 +95,13 @@ def enrollments_view() -> exp.Query:
 
 
 class _Advance(Entry, Inside):
-    def run(
-        self,
-        faults: Faults,
-        released: Collection[str],
-        unreadable: Mapping[str, str],
-        retriggers: Sequence[Retrigger],
-    ) -> set[str]:
+    def __init__(self, context: TickContext, claim: Claimer | None = None) -> None:
+        super().__init__(context)
+        self.effects, self.removing = Effects(context, claim), False
+
+    def run(self, faults: Faults, store: FromStore, unreadable: Mapping[str, str]) -> set[str]:
         w = self.warehouse
-        flows = prepare.flows_now(self.context, faults, self.before)
+        flows = prepare.flows_now(self.context, faults, self.before, store.paused)
         # What flows that are gone have left behind must go too.
         left = ("flow_positions", "flow_waiting")
         if not flows and not any(self._count(relation(table)) for table in left):
@@ -113,11 +112,15 @@ class _Advance(Entry, Inside):
         active = [row["flow"] for row in flows if row["status"] == "active"]
         prepare.hold(flows, {**triggers.faults(self.context, active), **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
+        self.effects.stage()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
-        self.offering = stage_offers(self.context, flows, self.keys, retriggers)
+        self.removing = bool(store.removed)
+        removed = [{name: one[name] for name in _REMOVED.names} for one in store.removed]
+        w.stage("removed", pa.Table.from_pylist(removed, schema=_REMOVED))
+        self.offering = stage_offers(self.context, flows, self.keys, store.offers)
         self._decide(flows)
-        while over := held_flows(self.compiled, w, flows, released):
+        while over := held_flows(self.compiled, w, flows, store.released):
             # Who does not get into a flow that is held may get into another of its group, which may be too many then.
             prepare.hold(flows, over)
             self._decide(flows)
@@ -138,6 +141,8 @@ class _Advance(Entry, Inside):
         w.stage("started", self._query("nothing_started"))
         w.stage("answers", pa.Table.from_pylist([], schema=ANSWERS))
         w.stage("ended", self._query("pushed_out", from_tick=self.tick_id))
+        if self.removing:
+            w.stage("ended", all_of("ended", self._query("removed_by_hand")))
         self._keep_only_active()
         self._survive_edits()
         self._look_inside(flows)
@@ -206,6 +211,7 @@ class _Advance(Entry, Inside):
         """Hop until nobody can take another step. Whoever could not take one in a hop cannot in the next either."""
         w = self.warehouse
         asked = self._arm_conditions(flows)
+        self.effects.begin()
         w.stage("reordered", prepare.reordered(self.compiled, w))
         w.stage("passed", self._query("passed"))
         stage_times(self.context, flows)
@@ -220,6 +226,7 @@ class _Advance(Entry, Inside):
             self._satisfied(self._query("arm_subjects"), asked)
             w.stage("chosen", self._query("chosen"))
             w.stage("due", self._query("due", hop=hop))
+            self.effects.take()
             if not self._count("temp.due"):
                 break
             kept = w.stage(f"taken_{hop}", exp.select(*TAKEN).from_("temp.due"))
@@ -260,7 +267,7 @@ class _Advance(Entry, Inside):
         started_again = self._journal_inside()
         w.append("flow_journal", self.tick_id, union_all(rows, started_again) if started_again else rows)
         w.append("outbox", self.tick_id, self._query("outbox"))
-        w.append("contact_updates", self.tick_id, self._query("updates"))
+        self.effects.record()
         if self.changed:
             w.replace("flow_positions", exp.select("*").from_("temp.positions"))
             w.append("flow_moves", self.tick_id, self._query("moves"))
@@ -270,7 +277,7 @@ class _Advance(Entry, Inside):
         cursors = [
             {
                 "flow": row["flow"],
-                "status": row["status"],
+                "status": "archived" if row["drains"] and row["status"] == "active" else row["status"],
                 "reason": row["reason"],
                 "consumed_to": row["consumed_to"] if row["status"] == "held" else self.tick_id,
             }

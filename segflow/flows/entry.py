@@ -29,6 +29,7 @@ class Entry(Work):
         if compares:
             w.stage("withheld", self._query("nothing_withheld"))
         if self._count("temp.waiting"):
+            w.stage("dropped", all_of("dropped", self._query("shut_out")))
             w.stage("waiting", self._query("waiting_of_flows"))
         asked = entry_tables.conditions(self.compiled, active)
         pending = self._pending_ticks(flows)

@@ -60,6 +60,7 @@ class UpdateRow:
     kind: str
     name: str
     value: str | None
+    how: str
 
 
 COMPLETED = "completed"
@@ -131,7 +132,7 @@ def first_hash(share: float) -> str:
 def update_rows(flow: str, spec: FlowSpec) -> list[UpdateRow]:
     """What the steps of a flow change."""
     return [
-        UpdateRow(flow, step.id, update.kind, update.name, update.value)
+        UpdateRow(flow, step.id, update.kind, update.name, update.value, update.how)
         for step in spec.walk()
         for update in step.updates()
     ]

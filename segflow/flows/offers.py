@@ -54,7 +54,11 @@ def stage_offers(
 def _to_include(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The active flows that have not been offered their present members yet."""
     specs = context.compiled.specs.flows
-    wanted = [row for row in flows if row["status"] == "active" and specs[row["flow"]].spec.include_members]
+    wanted = [
+        row
+        for row in flows
+        if row["status"] == "active" and not row["drains"] and specs[row["flow"]].spec.include_members
+    ]
     if not wanted:
         return []
     done = exp.select("flow").from_(relation("flow_offers")).where(exp.column("offer").eq(_text(INCLUDE_MEMBERS)))

@@ -12,7 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.errors import InputError
-from segflow.flows.graph import ArmRow, StepRow, UpdateRow, first_hash, rows_of, update_rows
+from segflow.flows.graph import ArmRow, StepRow, first_hash, rows_of
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.sql import col, named, text_literal
 from segflow.specs.skip_after import SkipField, is_day
@@ -33,7 +33,6 @@ def _schema(row: type, *more: tuple[str, pa.DataType]) -> pa.Schema:
 
 STEPS = _schema(StepRow, ("skip_at", pa.timestamp("us")), ("skip_moment", pa.string()))
 ARMS = _schema(ArmRow)
-UPDATES = _schema(UpdateRow)
 TIMES = pa.schema(
     [("flow", pa.string()), ("step", pa.string()), ("ordinal", pa.int64()), ("zone", pa.string())]
     + [(name, pa.timestamp("us")) for name in ("since_from", "since_to", "moment_to", "day_to")]
@@ -49,23 +48,22 @@ _ZONE_OF = pa.schema([("contact_id", pa.string()), ("zone", pa.string())])
 
 
 def stage_steps(compiled: Compiled, warehouse: Warehouse) -> None:
-    """Stage `steps`, `arms` and `updates`."""
+    """Stage `steps` and `arms`."""
     steps: list[dict[str, Any]] = []
     arms: list[dict[str, Any]] = []
-    updates: list[dict[str, Any]] = []
     for flow, found in compiled.specs.flows.items():
         rows, ways = rows_of(flow, found.spec)
         skips = {step.id: step.skip_after for step in found.spec.walk()}
         for row in rows:
             values = asdict(row)
             if row.channel is not None and row.sender is None:
-                values["sender"] = getattr(compiled.specs.settings.default_senders, row.channel)
+                values["sender"] = compiled.specs.settings.default_senders.of(row.channel)
+                # A task without a sender is a row, and no message.
+                values["channel"] = None if values["sender"] is None else row.channel
             steps.append({**values, **_skip(skips.get(row.step), compiled.zone)})
         arms += [asdict(one) for one in ways]
-        updates += [asdict(one) for one in update_rows(flow, found.spec)]
     warehouse.stage("steps", pa.Table.from_pylist(steps, schema=STEPS))
     warehouse.stage("arms", pa.Table.from_pylist(arms, schema=ARMS))
-    warehouse.stage("updates", pa.Table.from_pylist(updates, schema=UPDATES))
 
 
 def _skip(after: str | SkipField | None, zone: ZoneInfo) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from segflow.imports.columns import CONTACT
 from segflow.imports.import_files import Given, Refused
+from segflow.messages import CHANNEL_TABLE, CONTACT_CHANNELS, Channel
 from segflow.outbox.addresses import InvalidAddressError, normal
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.sql import col, is_not_null, is_null, named, select, typed, union_all
@@ -54,8 +55,8 @@ def check_rows(warehouse: Warehouse, given: Given, targets: Mapping[str, str], c
     plain = {target: given.rows[column] for target, column in targets.items()}
     warehouse.stage("given", pa.table({"line": given.lines, **plain}))
     warehouse.stage("trimmed", _trimmed(list(targets)))
-    for channel in ("email", "sms"):
-        spec = getattr(catalog.contacts.channels, channel)
+    for channel in CONTACT_CHANNELS:
+        spec = catalog.contacts.channels.of(channel)
         warehouse.stage(
             f"bad_{channel}", _bad_addresses(warehouse, channel, spec.address if spec else None, attributes)
         )
@@ -108,8 +109,8 @@ def _faults(warehouse: Warehouse, attributes: list[str], catalog: Catalog) -> ex
             query = _fault(ordinal, name, wrong, _WRONG[kind])
             query.append("joins", read.copy())
             found.append(query)
-        bad = {getattr(contacts.channels, channel).address: f"bad_{channel}" for channel in ("email", "sms")
-               if getattr(contacts.channels, channel)}  # fmt: skip
+        reached = {channel: contacts.channels.of(channel) for channel in CONTACT_CHANNELS}
+        bad = {spec.address: f"bad_{channel}" for channel, spec in reached.items() if spec is not None}
         bad |= {contacts.time_zone: "bad_zones"} if contacts.time_zone else {}
         if name in bad:
             query = _fault(ordinal, name, exp.true(), col("why", bad[name]))
@@ -159,18 +160,18 @@ def _same(name: str, left: str, right: str) -> exp.Expr:
     return exp.EQ(this=col(name, left), expression=col(name, right))
 
 
-def _bad_addresses(warehouse: Warehouse, channel: str, attribute: str | None, attributes: list[str]) -> pa.Table:
+def _bad_addresses(warehouse: Warehouse, channel: Channel, attribute: str | None, attributes: list[str]) -> pa.Table:
     if attribute is None or attribute not in attributes:
         return _bad({})
     return _bad(bad_addresses(channel, _distinct(warehouse, attribute)))
 
 
-def bad_addresses(channel: str, addresses: list[str]) -> dict[str, str]:
+def bad_addresses(channel: Channel, addresses: list[str]) -> dict[str, str]:
     """Address -> why it cannot exist."""
     found: dict[str, str] = {}
     domains: dict[str, bool] = {}
     for address in addresses:
-        match = _PLAIN_EMAIL.fullmatch(address) if channel == "email" else None
+        match = _PLAIN_EMAIL.fullmatch(address) if CHANNEL_TABLE[channel].address == "email" else None
         if match is not None and len(match[1]) <= 64 and len(address) <= 200:
             if match[2] not in domains:
                 domains[match[2]] = _is_good(channel, f"a@{match[2]}")
@@ -183,7 +184,7 @@ def bad_addresses(channel: str, addresses: list[str]) -> dict[str, str]:
     return found
 
 
-def _is_good(channel: str, address: str) -> bool:
+def _is_good(channel: Channel, address: str) -> bool:
     try:
         normal(channel, address)
     except InvalidAddressError:

@@ -8,7 +8,7 @@ import re
 import phonenumbers
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
-from segflow.messages import ascii_domain
+from segflow.messages import CHANNEL_TABLE, ascii_domain
 
 _MEXICO = 52
 _OLD_MEXICAN_MOBILE = re.compile(r"1\d{10}")
@@ -27,7 +27,7 @@ def normal(channel: str, address: str) -> str:
     whether a number is assigned is for the provider to say, because number plans change faster than libraries.
     Raises InvalidAddressError.
     """
-    if channel == "email":
+    if _kind(channel) == "email":
         found = _email(address)
         return found.ascii_email or f"{found.local_part}@{ascii_domain(found.domain)}"
     try:
@@ -47,6 +47,11 @@ def normal(channel: str, address: str) -> str:
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
+def _kind(channel: str) -> str | None:
+    facts = CHANNEL_TABLE.get(channel)  # type: ignore[call-overload]  # stores hold channels as texts
+    return facts.address if facts is not None else None
+
+
 def _email(address: str) -> ValidatedEmail:
     try:
         return validate_email(address.strip(), check_deliverability=False, test_environment=True)
@@ -57,11 +62,12 @@ def _email(address: str) -> ValidatedEmail:
 def comparable(channel: str, address: str) -> str:
     """A key that is equal for two ways to write one address. Never raises: a list of suppressions holds anything."""
     try:
-        if channel == "email":
+        kind = _kind(channel)
+        if kind == "email":
             # Stores hold this form: an address that is not ASCII before its @ has its domain in letters there.
             found = _email(address)
             return (found.ascii_email or found.normalized).casefold()
-        return normal(channel, address).casefold() if channel == "sms" else address
+        return normal(channel, address).casefold() if kind == "phone" else address
     except InvalidAddressError:
         return address.strip().casefold()
 

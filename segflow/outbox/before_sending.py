@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -10,11 +11,12 @@ from typing import Any, Literal
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.messages import AnyMessage, WebhookCall
+from segflow.messages import CONTACT_CHANNELS, AnyMessage
 from segflow.outbox.addresses import InvalidAddressError, allowed, normal
+from segflow.outbox.contents import RenderError, Way, ways_of
 from segflow.outbox.origins import origins_of_batch
 from segflow.outbox.records import ClaimedMessage
-from segflow.outbox.render import Renderer, RenderError
+from segflow.outbox.render import Renderer
 from segflow.outbox.store import DeliveryStore
 from segflow.outbox.surroundings import ORIGIN, Origin, Surroundings
 from segflow.specs.catalog import ChannelSpec
@@ -33,6 +35,8 @@ class Ready:
     row: ClaimedMessage
     message: AnyMessage
     address: str
+    note: str | None = None
+    """Why it does not go by the channels before this one."""
 
 
 @dataclass(frozen=True)
@@ -45,29 +49,40 @@ class Refused:
     address: str | None = None
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """A message that goes by another channel, which another sender takes."""
+
+    row: ClaimedMessage
+    channel: str
+    sender: str
+
+
+Judged = Ready | Refused | Elsewhere
+Suppressed = Mapping[tuple[str, str], str]
+"""(channel, address as the contact has it) -> reason."""
+
+
 class SendChecks:
     """Checks batches of claimed messages against the warehouse and the delivery store, and renders them."""
 
     def __init__(self, specs: Specs, warehouse: Warehouse, store: DeliveryStore, tick: Tick) -> None:
         self._specs, self._warehouse, self._store, self._tick = specs, warehouse, store, tick
-        self._renderer = Renderer(specs.template_dir)
+        self._renderer = Renderer.of(specs)
         self._surroundings = Surroundings(specs)
+        self._any_coupons: bool | None = None
+        self._coupons: Mapping[tuple[str, int], Mapping[str, str]] = {}
+        self._origins: Mapping[str, Origin] = {}
 
-    def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None) -> list[Ready | Refused]:
+    def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None) -> list[Judged]:
         """Judge a batch, in its order. What was due before `late_before` is too late; None: nothing is."""
         contacts, ended = self._load(batch)
+        self._coupons = self._load_coupons()
         asked = any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch)
-        origins = origins_of_batch(self._warehouse) if asked else {}
+        self._origins = origins_of_batch(self._warehouse) if asked else {}
         suppressed = self._suppressed(batch, contacts)
         return [
-            self._judge(
-                row,
-                contacts.get(row.contact_id),
-                ended.get(row.enrollment_id),
-                origins.get(row.enrollment_id),
-                suppressed,
-                late_before,
-            )
+            self._judge(row, contacts.get(row.contact_id), ended.get(row.enrollment_id), suppressed, late_before)
             for row in batch
         ]
 
@@ -76,46 +91,85 @@ class SendChecks:
         row: ClaimedMessage,
         contact: dict[str, Any] | None,
         ended: str | None,
-        origin: Origin | None,
-        suppressed: dict[tuple[str, str], str],
+        suppressed: Suppressed,
         late_before: datetime | None,
-    ) -> Ready | Refused:
+    ) -> Judged:
         if ended is not None:
             return Refused(row, "skipped", f"not_enrolled: {ended}")
         if contact is None:
             return Refused(row, "skipped", "contact_gone")
         if late_before is not None and row.due_at < late_before:
             return Refused(row, "skipped", f"too_late: due {row.due_at:%Y-%m-%d %H:%M} UTC")
+        told = ways_of(row.channel, row.content)
+        ways = self._ways(row, contact)
+        if not ways:
+            return Refused(row, "skipped", "no_default_channel: the contact likes none best, and there is no fallback")
+        passed: list[Refused] = []
+        for way in ways:
+            judged = self._by(way, row, contact, suppressed, transactional=told.transactional)
+            if not isinstance(judged, Refused):
+                return dataclasses.replace(judged, note=_because(passed)) if isinstance(judged, Ready) else judged
+            # What fails at the text or at the mode fails on purpose: another channel is for who cannot be reached.
+            if judged.outcome == "failed" or judged.reason == "not_on_allowlist" or len(ways) == 1:
+                return judged
+            passed.append(dataclasses.replace(judged, reason=f"{way.channel} {judged.reason}"))
+        return Refused(row, "skipped", "no_channel: " + "; ".join(one.reason for one in passed))
+
+    def _ways(self, row: ClaimedMessage, contact: dict[str, Any]) -> Sequence[Way]:
+        """The ways that are tried. A message that was tried on a channel stays there: it may have arrived."""
+        told = ways_of(row.channel, row.content)
+        attribute = self._specs.catalog.contacts.default_channel
+        liked = contact.get(attribute) if attribute is not None else None
+        ways = told.of(str(liked).strip().casefold() if liked is not None else None)
+        if len(told.ways) > 1:
+            ways = [way for way in ways if way.channel not in CONTACT_CHANNELS or self._channel(way.channel)]
+        if row.attempt > 1 and len(told.ways) > 1:
+            return [way for way in told.ways if way.channel == row.channel]
+        return ways
+
+    def _by(
+        self,
+        way: Way,
+        row: ClaimedMessage,
+        contact: dict[str, Any],
+        suppressed: Suppressed,
+        *,
+        transactional: bool,
+    ) -> Judged:
         given = ""
-        if row.channel != "webhook":
-            channel = self._channel(row.channel)
+        if way.channel in CONTACT_CHANNELS:
+            channel = self._channel(way.channel)
             if channel is None:
-                return Refused(row, "failed", f"the catalog has no channel {row.channel}")
-            if channel.consent is not None and contact.get(channel.consent) is not True:
+                return Refused(row, "failed", f"the catalog has no channel {way.channel}")
+            if not transactional and channel.consent is not None and contact.get(channel.consent) is not True:
                 return Refused(row, "skipped", "no_consent")
             given = _address(contact, channel)
             if not given:
                 return Refused(row, "skipped", "no_address")
-            if (row.channel, given) in suppressed:
-                return Refused(row, "skipped", f"suppressed: {suppressed[row.channel, given]}", given)
+            if (way.channel, given) in suppressed:
+                return Refused(row, "skipped", f"suppressed: {suppressed[way.channel, given]}", given)
             try:
-                given = normal(row.channel, given)
+                given = normal(way.channel, given)
             except InvalidAddressError as error:
                 return Refused(row, "skipped", f"invalid_address: {error}", given)
+        if way.channel != row.channel:
+            sender = way.sender or self._specs.settings.default_senders.of(way.channel)
+            assert sender is not None
+            return Elsewhere(row, way.channel, sender)
+        coupons = self._coupons.get((row.enrollment_id, row.visit))
         try:
-            known = self._surroundings.of(row, origin)
-            message = self._renderer.render(row, contact, given, self._tick.as_of, known)
+            known = self._surroundings.of(row, self._origins.get(row.enrollment_id), coupons)
+            message = self._renderer.render(row, contact, given, self._tick.as_of, known, way)
         except RenderError as error:
             return Refused(row, "failed", f"template_error: {error}", given or None)
-        address = message.url if isinstance(message, WebhookCall) else given
+        address = given or message.address
         delivery = self._specs.settings.delivery
         if delivery.mode == "test" and not allowed(delivery.allowlist, row.channel, address):
             return Refused(row, "skipped", "not_on_allowlist", address)
         return Ready(row, message, address)
 
     def _channel(self, channel: str) -> ChannelSpec | None:
-        channels = self._specs.catalog.contacts.channels
-        return channels.email if channel == "email" else channels.sms
+        return self._specs.catalog.contacts.channels.of(channel)
 
     def _load(self, batch: Sequence[ClaimedMessage]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
         """The contacts of the batch by id, and its enrollments that ended early with the reason."""
@@ -139,21 +193,37 @@ class SendChecks:
             {row["enrollment_id"]: row["reason"] for row in self._warehouse.rows(ends)},
         )
 
-    def _suppressed(
-        self, batch: Iterable[ClaimedMessage], contacts: dict[str, dict[str, Any]]
-    ) -> dict[tuple[str, str], str]:
-        """(channel, address as the contact has it) -> reason."""
+    def _suppressed(self, batch: Iterable[ClaimedMessage], contacts: dict[str, dict[str, Any]]) -> Suppressed:
         by_channel: dict[str, set[str]] = {}
         for row in batch:
-            channel = self._channel(row.channel) if row.channel != "webhook" else None
             contact = contacts.get(row.contact_id)
-            if channel is not None and contact is not None and (address := _address(contact, channel)):
-                by_channel.setdefault(row.channel, set()).add(address)
+            for way in ways_of(row.channel, row.content).ways if contact is not None else ():
+                channel = self._channel(way.channel)
+                if channel is not None and contact is not None and (address := _address(contact, channel)):
+                    by_channel.setdefault(way.channel, set()).add(address)
         return {
             (name, address): reason
             for name, addresses in by_channel.items()
             for address, reason in self._store.suppressed(name, addresses).items()
         }
+
+    def _load_coupons(self) -> dict[tuple[str, int], dict[str, str]]:
+        """(enrollment, visit) of the batch -> step -> the code that it claimed there."""
+        if self._any_coupons is None:
+            one = exp.select("claim_id").from_(relation("coupon_claims")).limit(1)
+            self._any_coupons = self._warehouse.query(one).num_rows > 0
+        found: dict[tuple[str, int], dict[str, str]] = {}
+        if self._any_coupons:
+            enrollments = exp.select("enrollment_id").from_("temp.send_batch")
+            claims = exp.select("enrollment_id", "visit", "step", "code").from_(relation("coupon_claims"))
+            claims = claims.where(exp.column("enrollment_id").isin(query=enrollments))
+            for row in self._warehouse.rows(claims):
+                found.setdefault((row["enrollment_id"], row["visit"]), {})[row["step"]] = row["code"]
+        return found
+
+
+def _because(passed: Sequence[Refused]) -> str | None:
+    return "instead of " + "; ".join(one.reason for one in passed) if passed else None
 
 
 def _address(contact: dict[str, Any], channel: ChannelSpec) -> str:

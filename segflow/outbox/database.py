@@ -37,9 +37,8 @@ class Database:
         self.name = self.engine.url.render_as_string(hide_password=True)
         try:
             with self.write("create") as connection:
-                if self._postgres:
-                    # Two processes that create the same table at once would both begin, and one would fail.
-                    connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_CREATING)))
+                # Two processes that create the same table at once would both begin, and one would fail.
+                self.one_at_a_time(connection, _CREATING)
                 metadata.create_all(connection)
                 connection.execute(
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
@@ -96,6 +95,11 @@ class Database:
                 f"the delivery store {self.name} cannot be {what}: {_cause(error)}. Nothing of this was recorded; mend "
                 "the cause and run segflow tick again."
             ) from error
+
+    def one_at_a_time(self, connection: Connection, key: int) -> None:
+        """Let others that ask for the same key wait until this transaction ends; with SQLite all writers do."""
+        if self._postgres:
+            connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(key)))
 
     def now(self, connection: Connection) -> datetime:
         """The time by the store's clock, aware, in UTC: one clock for all machines that share it."""

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 from segflow.crashpoints import crash_point
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Receipt
-from segflow.outbox.before_sending import Ready, Refused, SendChecks
+from segflow.outbox.before_sending import Elsewhere, Ready, Refused, SendChecks
 from segflow.outbox.lease import Lease
+from segflow.outbox.pauses import Pause
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
 from segflow.specs.settings import DeliverySettings
@@ -23,8 +24,8 @@ MAX_BACKOFF = 6 * 3600.0
 STRIKES = 5
 """So many transient errors in a row, and the sender is left alone for a while: the provider is down."""
 _LOOK_AROUND = 0.2
-"""Seconds between two looks at stop_sending and the lease, where looking before each message would cost as much as the
-message."""
+"""Seconds between two looks at stop_sending, the pauses and the lease, where looking before each message would cost as
+much as the message."""
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class DrainReport:
     error: str | None = None
     deferred: str | None = None
     stopped: str | None = None
+    elsewhere: set[str] = field(default_factory=set)
+    """The senders that messages went over to, because their contacts are reached on another channel."""
 
 
 class Drain:
@@ -86,6 +89,7 @@ class Drain:
         self._patience = 0.0 if sender.simulated else patience
         self._strikes = 0
         self._looked = 0.0
+        self._paused: dict[str, Pause] = {}
         self.report = DrainReport()
 
     def run(self) -> DrainReport:
@@ -120,6 +124,7 @@ class Drain:
         """Bring every message of the batch to an outcome, or put it back. Whatever happens, the store is told."""
         late = None if self._sender.simulated else self._settings.max_lateness.before(self._clock(), self._zone)
         settled: list[Outcome] = []
+        elsewhere: list[Elsewhere] = []
         left = {row.message_id: row for row in batch}
 
         def settle(outcome: Outcome) -> None:
@@ -136,7 +141,12 @@ class Drain:
             for judged in self._checks.run(batch, late):
                 if self._stopped() or self._strikes >= STRIKES:
                     break
-                if isinstance(judged, Refused):
+                if (pause := self._paused.get(judged.row.flow)) is not None:
+                    settle(self._outcome(judged.row, "skipped", f"withdrawn: {pause}"))
+                elif isinstance(judged, Elsewhere):
+                    elsewhere.append(judged)
+                    del left[judged.row.message_id]
+                elif isinstance(judged, Refused):
                     settle(self._outcome(judged.row, judged.outcome, judged.reason, judged.address))
                 elif judged.row.attempt > self._settings.max_attempts and not judged.row.released:
                     settle(self._outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
@@ -155,6 +165,8 @@ class Drain:
                         raise
         finally:
             flush()
+            self._store.go_elsewhere(self._lease, [(one.row, one.channel, one.sender) for one in elsewhere])
+            self.report.elsewhere |= {one.sender for one in elsewhere}
             self._store.unclaim(self._lease, list(left.values()))
 
     def _hand_over(self, ready: Ready) -> Outcome:
@@ -166,7 +178,7 @@ class Drain:
             raise
         except PermanentError as error:
             self._strikes = 0
-            return self._outcome(row, "failed", error.reason, address)
+            return self._outcome(row, "failed", _with(ready.note, error.reason), address)
         except TransientError as error:
             return self._retry(row, address, error.reason, error.retry_after)
         except AmbiguousError as error:
@@ -176,7 +188,7 @@ class Drain:
             log.exception("sender %s failed on message %s", self._used, row.message_id)
             return self._in_doubt(row, address, f"{type(error).__name__}: {error}")
         self._strikes = 0
-        return self._outcome(row, "sent", receipt.detail, address, receipt.provider_id)
+        return self._outcome(row, "sent", _with(ready.note, receipt.detail), address, receipt.provider_id)
 
     def _in_doubt(self, row: ClaimedMessage, address: str, reason: str) -> Outcome:
         if self._sender.idempotent:
@@ -221,6 +233,7 @@ class Drain:
             # A process that slept must not go on handing over a batch that another one has sent meanwhile.
             self._store.leases.check(self._lease)
             self.report.stopped = self._store.stopped()
+            self._paused = self._store.pauses.now()
         return self.report.stopped is not None
 
     def _wait_for_retries(self) -> bool:
@@ -244,3 +257,7 @@ class Drain:
         while (left := end - time.monotonic()) > 0 and not self._stopped(now=True):
             time.sleep(min(left, 0.5))
         return True
+
+
+def _with(note: str | None, reason: str | None) -> str | None:
+    return "; ".join(one for one in (reason, note) if one) or None

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import jinja2
 
 from segflow.errors import SegflowError, did_you_mean
-from segflow.messages import AnyMessage, Email, Sms, WebhookCall
+from segflow.messages import AnyMessage
+from segflow.outbox.contents import WRITERS, Filler, RenderError, Way, always, person, ways_of
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
-from segflow.specs.template_names import CONTACT, EVENT, names_used
+from segflow.specs.project import Specs
+from segflow.specs.template_names import CONTACT, COUPONS, EVENT, names_used
 from segflow.specs.templates import Template, load_template
-
-
-class RenderError(SegflowError):
-    """The message cannot be written; the text names the template, the line and the variable."""
+from segflow.zones import UTC_ZONE
 
 
 @dataclass(frozen=True)
@@ -59,29 +58,33 @@ class _Text:
         raise RenderError(f"{place}: {said}") from error
 
 
-Filler = Callable[[Mapping[str, Any]], Any]
-"""Takes the context, gives the filled text or structure."""
-
-
 class Renderer:
     """Renders planned messages. Keeps compiled texts, so make one per send stage."""
 
-    def __init__(self, template_dir: Path) -> None:
+    def __init__(self, template_dir: Path, footer: str = "", zone: ZoneInfo = UTC_ZONE) -> None:
+        """`footer`: what marketing SMS end with. `zone`: the project's."""
         options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
         self._plain = Environment(autoescape=False, **options)
         self._html = Environment(autoescape=True, **options)
-        self._template_dir = template_dir
+        self._template_dir, self._footer, self._zone = template_dir, footer, zone
         self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
         self._names: dict[tuple[str, str, str], frozenset[str]] = {}
+        self._texts: dict[tuple[str, str], Filler] = {}
         self._read: set[str] = set()
+
+    @classmethod
+    def of(cls, specs: Specs) -> Renderer:
+        """The renderer of a project."""
+        return cls(specs.template_dir, specs.settings.delivery.opt_out_footer, specs.settings.zone)
 
     def names(self, row: PlannedMessage) -> frozenset[str]:
         """The names that the templates of a message use, like `contact`; none when they cannot be read."""
+        way = _way_of(row)
         try:
-            self._fillers(row)
+            self._fillers(row, way)
         except RenderError:
             return frozenset()
-        return self._names[_key(row)]
+        return self._names[_key(row, way)]
 
     def render(
         self,
@@ -90,14 +93,17 @@ class Renderer:
         address: str,
         as_of: datetime,
         known: Mapping[str, Any],
+        way: Way | None = None,
     ) -> AnyMessage:
         """The message for one contact. `contact`: attribute -> value, `contact_id` included; `known`: the other names
         (see Surroundings.of). None is missing.
 
-        `address` is not used for webhooks. Raises RenderError.
+        `address` is used on channels that reach the contact. `way` is one of the message's own, that of its channel
+        when left out. Raises RenderError.
         """
+        way = way or _way_of(row)
         context = _context(contact, as_of, known)
-        body = {name: fill(context) for name, fill in self._fillers(row).items()}
+        body = {name: fill(context) for name, fill in self._fillers(row, way).items()}
         common: dict[str, Any] = {
             "message_id": row.message_id,
             "contact_id": row.contact_id,
@@ -105,69 +111,39 @@ class Renderer:
             "step": row.step,
             "planned_at": row.planned_at,
         }
-        if row.channel == "email":
-            subject = " ".join(str(body["subject"]).split())
-            return Email(
-                **common,
-                to=address,
-                subject=subject,
-                text=body.get("text"),
-                html=body.get("html"),
-                sender_address=body.get("from"),
-                reply_to=body.get("reply_to"),
-            )
-        if row.channel == "sms":
-            return Sms(**common, to=address, text=str(body["text"]).strip())
-        url = str(body["url"]).strip()
-        return WebhookCall(**common, url=url, method=body["method"], headers=body["headers"], body=body.get("body"))
+        return WRITERS[way.channel].message(common, address, body)  # type: ignore[index]
 
-    def _fillers(self, row: PlannedMessage) -> dict[str, Filler]:
-        key = _key(row)
+    def fill(
+        self,
+        text: str,
+        part: str,
+        row: PlannedMessage,
+        contact: Mapping[str, Any],
+        as_of: datetime,
+        known: Mapping[str, Any],
+    ) -> str:
+        """One text, filled for one contact, where there is no message of it. `part` is what errors call it."""
+        place = f"flow {row.flow}, step {row.step}, {part}"
+        if (place, text) not in self._texts:
+            self._texts[place, text] = person(text, part, self._texts_of(f"flow {row.flow}, step {row.step}"))
+        return str(self._texts[place, text](_context(contact, as_of, known)))
+
+    def _fillers(self, row: PlannedMessage, way: Way) -> dict[str, Filler]:
+        key = _key(row, way)
         if key not in self._compiled:
-            content = {name: value for name, value in json.loads(row.content).items() if value is not None}
+            content = {name: value for name, value in way.content.items() if value is not None}
+            compile_ = WRITERS[way.channel].compile  # type: ignore[index]
             self._read = set()
-            self._compiled[key] = self._compile(key[0], row.channel, content)
+            self._compiled[key] = compile_(content, self._texts_of(key[0]))
             self._names[key] = frozenset(self._read)
         return self._compiled[key]
 
-    def _compile(self, place: str, channel: str, content: dict[str, Any]) -> dict[str, Filler]:
-        if channel == "webhook":
-            return {
-                "url": self._text(content["url"], f"{place}, url"),
-                "method": _always(content.get("method", "POST")),
-                "headers": self._structure(content.get("headers", {}), f"{place}, headers"),
-                "body": self._structure(content.get("body"), f"{place}, body"),
-            }
-        name = content.get("template")
-        if name is None:
-            texts = Template(text=content.get("text"), html=content.get("html"))
-            labels = {part: f"{place}, {part}" for part in ("subject", "text", "html")}
-        else:
-            try:
-                texts = load_template(self._template_dir, name)
-            except SegflowError as error:
-                raise RenderError(str(error)) from error
-            labels = {"subject": f"template {name}, subject", "text": f"{name}.txt", "html": f"{name}.html"}
-        fillers: dict[str, Filler] = {}
-        if texts.text is not None:
-            fillers["text"] = self._text(texts.text, labels["text"], texts.text_line)
-        if channel == "sms":
-            if "text" not in fillers:
-                raise RenderError(f"{place}: template {name} has no .txt file, which an SMS needs")
-            return fillers
-        if texts.html is not None:
-            fillers["html"] = self._text(texts.html, labels["html"], texts.html_line, self._html)
-        if not fillers:
-            raise RenderError(f"{place}: there is neither text nor html")
-        subject = content.get("subject") or texts.subject
-        if not subject:
-            raise RenderError(f"{place}: there is no subject, neither in the step nor in the template")
-        fillers["subject"] = self._text(subject, labels["subject"])
-        reply_to = content.get("reply_to") or texts.reply_to
-        return fillers | {"from": _always(content.get("from")), "reply_to": _always(reply_to)}
+    def _texts_of(self, place: str) -> _Texts:
+        return _Texts(self, place, self._footer, self._template_dir, self._zone)
 
-    def _text(self, source: str, label: str, first_line: int = 1, environment: Environment | None = None) -> Filler:
-        environment = environment or self._plain
+    def compile_text(self, source: str, label: str, first_line: int = 1, *, html: bool = False) -> Filler:
+        """A template as a function of its context. `label` is what errors call it, `first_line` where it starts."""
+        environment = self._html if html else self._plain
         try:
             tree = environment.parse(source, name=label, filename=label)
             code = environment.compile(tree, name=label, filename=label)
@@ -177,17 +153,51 @@ class Renderer:
         template = environment.template_class.from_code(environment, code, environment.make_globals(None))
         return _Text(label, template, first_line).fill
 
-    def _structure(self, value: Any, label: str) -> Filler:
+
+@dataclass(frozen=True)
+class _Texts:
+    """Compiles the texts of one step."""
+
+    renderer: Renderer
+    place: str
+    footer: str
+    template_dir: Path
+    zone: ZoneInfo
+
+    def text(self, source: str, part: str) -> Filler:
+        return self.renderer.compile_text(source, f"{self.place}, {part}")
+
+    def structure(self, value: Any, part: str) -> Filler:
         """A JSON value of which every text is a template."""
         if isinstance(value, str):
-            return self._text(value, label)
+            return self.text(value, part)
         if isinstance(value, dict):
-            parts = {name: self._structure(part, f"{label}.{name}") for name, part in value.items()}
+            parts = {name: self.structure(inner, f"{part}.{name}") for name, inner in value.items()}
             return lambda context: {name: fill(context) for name, fill in parts.items()}
         if isinstance(value, list):
-            items = [self._structure(part, f"{label}[{number}]") for number, part in enumerate(value)]
+            items = [self.structure(inner, f"{part}[{number}]") for number, inner in enumerate(value)]
             return lambda context: [fill(context) for fill in items]
-        return _always(value)
+        return always(value)
+
+    def parts(self, content: Mapping[str, Any]) -> dict[str, Filler]:
+        name = content.get("template")
+        if name is None:
+            texts = Template(text=content.get("text"), html=content.get("html"))
+            labels = {part: f"{self.place}, {part}" for part in ("subject", "text", "html")}
+        else:
+            try:
+                texts = load_template(self.template_dir, name)
+            except SegflowError as error:
+                raise RenderError(str(error)) from error
+            labels = {"subject": f"template {name}, subject", "text": f"{name}.txt", "html": f"{name}.html"}
+        fillers: dict[str, Filler] = {"reply_to": always(content.get("reply_to") or texts.reply_to)}
+        if texts.text is not None:
+            fillers["text"] = self.renderer.compile_text(texts.text, labels["text"], texts.text_line)
+        if texts.html is not None:
+            fillers["html"] = self.renderer.compile_text(texts.html, labels["html"], texts.html_line, html=True)
+        if subject := content.get("subject") or texts.subject:
+            fillers["subject"] = self.renderer.compile_text(subject, labels["subject"])
+        return fillers
 
 
 class _Values:
@@ -224,7 +234,7 @@ class _Values:
     __str__ = __iter__ = __contains__ = _whole
 
 
-_PARTS = {CONTACT: "attribute", EVENT: "property"}
+_PARTS = {CONTACT: "attribute", EVENT: "property", COUPONS: "code of step"}
 
 
 def _context(contact: Mapping[str, Any], as_of: datetime, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,9 +245,15 @@ def _context(contact: Mapping[str, Any], as_of: datetime, known: Mapping[str, An
     return context | {CONTACT: _Values(CONTACT, contact), "as_of": as_of}
 
 
-def _key(row: PlannedMessage) -> tuple[str, str, str]:
+def _key(row: PlannedMessage, way: Way) -> tuple[str, str, str]:
     """The content is the same text for all messages of one step of one version, and the key of what is compiled."""
-    return f"flow {row.flow}, step {row.step}", row.channel, row.content
+    return f"flow {row.flow}, step {row.step}", way.channel, row.content
+
+
+def _way_of(row: PlannedMessage) -> Way:
+    """The way of the message's channel."""
+    ways = ways_of(row.channel, row.content).ways
+    return next((way for way in ways if way.channel == row.channel), ways[0])
 
 
 def _value(name: str, value: Any) -> Any:
@@ -245,7 +261,3 @@ def _value(name: str, value: Any) -> Any:
         when = "for such contacts" if name.startswith(f"{CONTACT}.") else "where that may be"
         return Missing(f"{name} is missing; write {{{{ {name} | default('...') }}}} {when}", name=name)
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-
-
-def _always(value: Any) -> Filler:
-    return lambda _: value

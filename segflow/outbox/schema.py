@@ -21,9 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 7
-"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`. 7: the index `messages_waiting`.
-A store of an earlier version gets what it has not when it is opened."""
+SCHEMA_VERSION = 6
+"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
+index `messages_waiting`. A store of an earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -218,6 +218,48 @@ def _orders(name: str, contacts: str, key: str) -> tuple[Table, Table]:
 
 retriggers, retrigger_contacts = _orders("retriggers", "retrigger_contacts", "retrigger_id")
 enrolls, enroll_contacts = _orders("enrolls", "enroll_contacts", "enroll_id")
+
+coupon_codes = Table(
+    "coupon_codes",
+    metadata,
+    Column("pool", Words, nullable=False),
+    Column("code", Words, nullable=False),
+    # The order in which they are given away.
+    Column("ordinal", BigInteger, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    # Null while it is free.
+    Column("claim_id", Text),
+    Column("contact_id", Words),
+    Column("claimed_at", Instant),
+    Column("tick_id", Text),
+    PrimaryKeyConstraint("pool", "code"),
+    Index("coupon_codes_claim", "claim_id", unique=True),
+    Index("coupon_codes_tick", "tick_id"),
+)
+
+_free = coupon_codes.c.claim_id.is_(None)
+Index(
+    "coupon_codes_free",
+    coupon_codes.c.pool,
+    coupon_codes.c.ordinal,
+    coupon_codes.c.code,
+    sqlite_where=_free,
+    postgresql_where=_free,
+)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("flow", Text, nullable=False),
+    Column("contact_id", Words, nullable=False),
+    Column("reason", Words),
+    Column("decided_by", Words, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    # Null until a tick uses it.
+    Column("tick_id", Text),
+    Index("removals_tick", "tick_id"),
+)
 
 imports = Table(
     "imports",

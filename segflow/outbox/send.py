@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlglot import exp
 
+from segflow.messages import CHANNELS
 from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.deliveries import copy_outcomes
 from segflow.outbox.drain import Drain, SenderLike
@@ -77,8 +77,13 @@ def send_outbox(
     checks = SendChecks(specs, warehouse, store, tick)
     delivery = specs.settings.delivery
     report.stopped = store.stopped()
+    # Messages whose contacts are reached on another channel go into its queue, at most once per channel and tick.
+    names = [] if report.stopped else store.senders_due(max(tick.as_of, datetime.now(UTC)))
+    rounds = dict.fromkeys(names, 0)
     try:
-        for name in [] if report.stopped else store.senders_due(max(tick.as_of, datetime.now(UTC))):
+        while names:
+            name = names.pop(0)
+            rounds[name] = rounds.get(name, 0) + 1
             sender = senders.get(name)
             if sender is None:
                 report.broken[name] = f"messages wait for sender {name}, which segflow.yml does not have"
@@ -98,8 +103,11 @@ def send_outbox(
                 patience=patience,
             )
             done = drain.run()
-            if done.outcomes:
-                report.outcomes[name] = dict(Counter(report.outcomes.get(name, {})) + Counter(done.outcomes))
+            counts = report.outcomes.setdefault(name, {}) if done.outcomes else {}
+            for outcome, number in done.outcomes.items():
+                counts[outcome] = counts.get(outcome, 0) + number
+            gone_to = sorted(done.elsewhere - set(names) - set(report.broken))
+            names += [other for other in gone_to if rounds.get(other, 0) < len(CHANNELS)]
             if done.error is not None:
                 report.broken[name] = done.error
                 report.errors.append(done.error)

@@ -13,13 +13,16 @@ from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, fun
 
 from segflow.errors import LeaseLostError
 from segflow.outbox.addresses import comparable
+from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
 from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.message_queries import MessageQueries
+from segflow.outbox.pauses import Pauses
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
+from segflow.outbox.removals import Removals
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.schema import (
     attempts,
@@ -56,8 +59,11 @@ class DeliveryStore(MessageQueries):
         self.decisions = Decisions(self._database, self.leases)
         self.retriggers = Orders(self._database, self.leases, Retrigger, retriggers, retrigger_contacts)
         self.enrolls = Orders(self._database, self.leases, Enroll, enrolls, enroll_contacts)
+        self.pauses = Pauses(self._database, self.leases)
+        self.removals = Removals(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
+        self.coupons = Coupons(self._database, self.leases)
 
     @classmethod
     def open(cls, setting: str, root: Path) -> DeliveryStore:
@@ -74,6 +80,10 @@ class DeliveryStore(MessageQueries):
     def insert_or_ignore(self, table: Table) -> Insert:
         """An INSERT for `writing` that leaves rows alone whose key is there."""
         return self._database.insert_or_ignore(table)
+
+    def adopt_coupons(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take over rows of the warehouse's `coupon_claims` in a transaction of `writing`."""
+        adopt_claims(connection, self._database, rows)
 
     def insert_new(self, lease: Lease, rows: Sequence[Mapping[str, Any]]) -> int:
         """Take over rows of the warehouse's `outbox`; those with a known message_id are left alone.
@@ -181,6 +191,23 @@ class DeliveryStore(MessageQueries):
             connection.execute(
                 _put_back().where(messages.c.message_id == bindparam("id"), messages.c.status == "claimed"),
                 [{"id": m.message_id, "next": max(until, m.due_at) if until else m.due_at} for m in claimed],
+            )
+
+    def go_elsewhere(self, lease: Lease, moved: Sequence[tuple[ClaimedMessage, str, str]]) -> None:
+        """Put claimed messages that were not handed over into other queues, due as before: (message, channel,
+        sender)."""
+        if not moved:
+            return
+        with self._database.write("elsewhere") as connection:
+            self.leases.check_in(connection, lease)
+            connection.execute(
+                _put_back()
+                .values(channel=bindparam("new_channel"), sender=bindparam("new_sender"))
+                .where(messages.c.message_id == bindparam("id"), messages.c.status == "claimed"),
+                [
+                    {"id": one.message_id, "next": one.due_at, "new_channel": channel, "new_sender": sender}
+                    for one, channel, sender in moved
+                ],
             )
 
     def recover(self, lease: Lease, tick_id: str | None, at: datetime) -> int:

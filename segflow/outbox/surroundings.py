@@ -28,14 +28,22 @@ class Surroundings:
         names = {name: segment for segment in specs.segments.values() for name in segment.spec.earlier_names}
         self._segments = names | specs.segments
 
-    def of(self, row: PlannedMessage, origin: Origin | None) -> dict[str, Any]:
-        """The values of each name but `contact`; None is missing. `origin` may be None where no template asks."""
+    def of(
+        self, row: PlannedMessage, origin: Origin | None, coupons: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The values of each name but `contact`; None is missing. `origin` may be None where no template asks.
+        `coupons`: step -> the code that the enrollment has claimed there."""
         flow, origin = self._specs.flows.get(row.flow), origin or {}
         segment = self._segments.get(row.trigger_segment or "")
         now = segment.id if segment is not None else row.trigger_segment
         spec = segment.spec if segment is not None else None
         return {
-            "flow": {"id": row.flow, "description": flow.spec.description if flow is not None else None, "goal": None},
+            "flow": {
+                "id": row.flow,
+                "description": flow.spec.description if flow is not None else None,
+                "goal": None,
+                "owner": flow.spec.owner if flow is not None else None,
+            },
             "segment": {
                 "id": now,
                 "name": now,
@@ -46,6 +54,7 @@ class Surroundings:
             | {"kind": origin.get("kind") if origin.get("kind") in ("enters", "exits") else None},
             "event": self._nothing.get(row.flow, {}) | event_values(origin.get("trigger_data"), self._specs.catalog),
             "enrollment": {"id": row.enrollment_id, "enrolled_at": row.enrolled_at, "visit": row.visit},
+            "coupons": coupons or {},
             "step": row.step,
             "next_step": self._following.get(row.flow, {}).get(row.step),
         }

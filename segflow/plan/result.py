@@ -55,6 +55,7 @@ class FlowPlan:
     """What the next tick would do to one flow."""
 
     flow: str
+    renamed_from: str | None
     change: Change
     status: str
     """active, paused, held, ..., as in `flow_cursors`; draft; removed."""
@@ -75,7 +76,7 @@ class FlowPlan:
     @property
     def quiet(self) -> bool:
         """Does nothing happen to it?"""
-        done = self.enrolled or self.ends or self.messages or self.moves or self.status == "held"
+        done = self.enrolled or self.ends or self.messages or self.moves or self.reason
         done = done or self.kept_out or self.restarted
         return self.change == "none" and not done
 

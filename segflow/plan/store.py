@@ -6,9 +6,12 @@ through to the real one. `store` is None where there is none yet.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Generic, TypeVar
 
+from segflow.outbox.coupons import Claim
 from segflow.outbox.decisions import Kind
+from segflow.outbox.pauses import Pause
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.store import DeliveryStore
 
@@ -23,8 +26,9 @@ class RehearsedStore:
         self.decisions = _Decisions(store)
         self.retriggers: _Orders[Retrigger] = _Orders(store.retriggers if store is not None else None)
         self.enrolls: _Orders[Enroll] = _Orders(store.enrolls if store is not None else None)
+        self.pauses, self.removals = _Pauses(store), _Removals(store)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
-        self.imports = _Imports(store)
+        self.imports, self.coupons = _Imports(store), _Coupons(store)
 
     def adopt_decisions(self, *_: object) -> None:
         pass
@@ -72,6 +76,19 @@ class _Orders(Generic[R]):
         pass
 
 
+class _Pauses(_Part):
+    def now(self) -> dict[str, Pause]:
+        return self._store.pauses.now() if self._store is not None else {}
+
+    def unbooked(self) -> list[str]:
+        return []
+
+
+class _Removals(_Part):
+    def waiting(self, tick_id: str) -> list[dict[str, Any]]:
+        return self._store.removals.waiting(tick_id) if self._store is not None else []
+
+
 class _MessageEvents(_Part):
     def adopt(self, *_: object) -> list[dict[str, Any]]:
         return self._store.message_events.waiting() if self._store is not None else []
@@ -80,6 +97,11 @@ class _MessageEvents(_Part):
 class _Imports(_Part):
     def adopt(self, *_: object) -> list[dict[str, Any]]:
         return self._store.imports.waiting() if self._store is not None else []
+
+
+class _Coupons(_Part):
+    def claim(self, _lease: object, _tick_id: str, claims: Collection[Claim]) -> dict[str, str]:
+        return self._store.coupons.preview(claims) if self._store is not None else {}
 
 
 class _Leases:

@@ -59,9 +59,7 @@ def flow_rows(plan: Plan) -> list[dict[str, Any]]:
     return [
         {
             "flow": one.flow,
-            "change": f"{one.status_before} → {one.status}"
-            if one.change == "status"
-            else _CHANGES.get(one.change, one.change),
+            "change": _flow_change(one),
             "enrolled": one.enrolled or "",
             "kept out": _split(one.kept_out),
             "restarted": one.restarted or "",
@@ -92,6 +90,8 @@ def details(plan: Plan) -> list[str]:
     for flow in plan.flows:
         if flow.status == "held":
             found.append(f"flow {flow.flow} would be held: {flow.reason}")
+        elif flow.reason:
+            found.append(f"flow {flow.flow} is {flow.reason}")
         for move in flow.moves:
             where = f"go on at {move.next_step}" if move.next_step else "are done with it, because no step is left"
             found.append(f"flow {flow.flow}: step {move.step} is gone; the {move.contacts:,} contacts there {where}")
@@ -114,6 +114,14 @@ def markdown(plan: Plan) -> str:
         parts.append("\n".join(["**Look at this first**", "", *(f"- {line}" for line in plan.warnings)]))
     parts += [f"_{note}_" for note in plan.notes]
     return "\n\n".join(parts)
+
+
+def _flow_change(one: FlowPlan) -> str:
+    if one.change == "status":
+        told = [f"{one.status_before} → {one.status}"]
+    else:
+        told = [] if one.change in ("none", "renamed") else [_CHANGES.get(one.change, one.change)]
+    return ", ".join([*told, f"renamed from {one.renamed_from}"] if one.renamed_from else told)
 
 
 def _segment_change(one: SegmentPlan) -> str:

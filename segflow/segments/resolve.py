@@ -123,7 +123,9 @@ class Resolver:
                 tree = parse_expression(spec.sql)
                 return Sql(tree.sql(WRITTEN_IN, comments=False), tuple(column_names(tree)))
             case c.ConsentCondition():
-                channel = getattr(self.catalog.contacts.channels, spec.consent)
+                channel = self.catalog.contacts.channels.of(spec.consent)
+                assert channel is not None  # checked when specs load
+                assert channel.consent is not None
                 return Compare(Value("contact", channel.consent, "boolean"), "eq", (Constant(True, "boolean"),))
             case c.SegmentCondition():
                 return Member(spec.segment)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Discriminator, Field, PlainValidator, StringConstraints, Tag, model_serializer, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
@@ -70,8 +78,16 @@ class ChannelSpec(SpecModel):
 
 
 class Channels(SpecModel):
+    """The contact channels of `segflow.messages`; a test holds the two to each other."""
+
     email: ChannelSpec | None = None
     sms: ChannelSpec | None = None
+    whatsapp: ChannelSpec | None = None
+
+    def of(self, channel: str) -> ChannelSpec | None:
+        """How contacts are reached on a channel; None for one that is not named, or that does not reach contacts."""
+        found: ChannelSpec | None = getattr(self, channel, None)
+        return found
 
 
 class Contacts(SpecModel):
@@ -83,6 +99,8 @@ class Contacts(SpecModel):
     """The attribute that holds the contact's IANA time zone."""
     attributes: dict[Identifier, Attribute] = Field(default_factory=dict)
     channels: Channels = Channels()
+    default_channel: Identifier | None = None
+    """The attribute that names the channel on which a contact likes to be written to; `send` steps read it."""
 
 
 class Payload(SpecModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segflow.messages import CONTACT_CHANNELS
 from segflow.specs.catalog import Attribute, Catalog, EventSource
 from segflow.specs.dbt_files import model_names
 from segflow.specs.loaded import Loaded, Reporter
@@ -58,8 +59,10 @@ def _contacts(say: Reporter, catalog: Catalog) -> None:
             say(loc, "flows cannot write a list_of_text; lists and tags are what they can add to and remove from")
     if contacts.time_zone is not None:
         _named(say, catalog, contacts.time_zone, ("contacts", "time_zone"), "text")
-    for channel in ("email", "sms"):
-        spec = getattr(contacts.channels, channel)
+    if contacts.default_channel is not None:
+        _named(say, catalog, contacts.default_channel, ("contacts", "default_channel"), "text")
+    for channel in CONTACT_CHANNELS:
+        spec = contacts.channels.of(channel)
         if spec is not None:
             _named(say, catalog, spec.address, ("contacts", "channels", channel, "address"), "text")
             if spec.consent is not None:

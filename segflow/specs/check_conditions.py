@@ -100,7 +100,7 @@ class ConditionChecker:
             case c.SqlCondition():
                 self._sql(condition.sql, (*loc, "sql"))
             case c.ConsentCondition():
-                channel = getattr(self.catalog.contacts.channels, condition.consent)
+                channel = self.catalog.contacts.channels.of(condition.consent)
                 if channel is None or channel.consent is None:
                     place = f"contacts.channels.{condition.consent}"
                     message = (

@@ -9,6 +9,7 @@ from segflow.errors import did_you_mean
 from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_segment
+from segflow.specs.check_earlier_names import check_earlier_names
 from segflow.specs.check_entry import check_entry
 from segflow.specs.check_origins import triggered
 from segflow.specs.check_steps import TEMPLATES, StepChecks
@@ -32,7 +33,9 @@ def check_flows(loaded: Loaded) -> None:
     """Check every flow, and every template file, used or not."""
     if loaded.catalog is None:
         return
+    renamed: dict[str, str] = {}
     for flow in loaded.flows.values():
+        check_earlier_names(Reporter(loaded, flow.file), flow, "flow", loaded.flow_ids, renamed)
         _Flow(Reporter(loaded, flow.file), loaded.catalog, flow).check()
     folder = loaded.root / TEMPLATES
     of_drafts = _templates(loaded, drafts=True) - _templates(loaded, drafts=False)
@@ -61,8 +64,7 @@ def _triggered(loaded: Loaded, catalog: Catalog, template: str) -> list[Triggere
 def _templates(loaded: Loaded, *, drafts: bool) -> set[str]:
     """The templates that drafts use, or all other flows."""
     flows = (flow for flow in loaded.flows.values() if (flow.file in loaded.drafts) is drafts)
-    contents = (step.body for flow in flows for step in flow.spec.walk() if step.sends is not None)
-    return {name for content in contents if (name := getattr(content, "template", None)) is not None}
+    return {name for flow in flows for step in flow.spec.walk() for name in step.templates}
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class _Flow:
     def check(self) -> None:
         self._trigger()
         self._include_members()
+        if self.spec.max_lateness is not None:
+            check_span(self.say, self.spec.max_lateness, ("max_lateness",))
         if self.spec.where is not None:
             why = "when where is looked at there is none yet; use exit_when or a branch"
             before = ConditionChecker(self.say, self.catalog, enrollment=False, why=why, flow=self.flow)

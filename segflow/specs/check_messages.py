@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from segflow.specs.conditions import MessageCondition
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Reporter
 from segflow.specs.spec_file import Loc
 
 
-def sending_steps(spec: FlowSpec) -> dict[str, str]:
-    """The steps of a flow that plan messages: id -> channel."""
-    return {step.id: step.sends for step in spec.walk() if step.sends is not None}
+def sending_steps(spec: FlowSpec) -> dict[str, Sequence[str]]:
+    """The steps of a flow that plan messages: id -> the channels by which they may go."""
+    return {step.id: step.channels for step in spec.walk() if step.channels}
 
 
 def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: NamedFlow | None, why: str) -> None:
@@ -20,7 +22,8 @@ def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: Nam
     if condition.flow is not None:
         flow = say.loaded.flows.get(condition.flow)
         if condition.flow not in say.loaded.flow_ids:
-            say.unknown((*loc, "flow"), "flow", condition.flow, sorted(say.loaded.flow_ids))
+            now = say.loaded.renamed_flow(condition.flow)
+            say.unknown((*loc, "flow"), "flow", condition.flow, sorted(say.loaded.flow_ids), now)
     elif condition.step is not None and own is None:
         say((*loc, "step"), f"a step without flow: is about an enrollment: {why}; name the flow", key=True)
     if condition.step is None or flow is None:
@@ -31,8 +34,9 @@ def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: Nam
     elif condition.step not in steps:
         known = ", ".join(steps) or "none does"
         say((*loc, "step"), f"step {condition.step} of flow {flow.id} sends no message; those that do: {known}")
-    elif condition.channel not in (None, steps[condition.step]):
-        say((*loc, "channel"), f"step {condition.step} sends {steps[condition.step]}, not {condition.channel}")
+    elif condition.channel not in (None, *steps[condition.step]):
+        sends = " or ".join(steps[condition.step])
+        say((*loc, "channel"), f"step {condition.step} sends {sends}, not {condition.channel}")
 
 
 def _check_reported(say: Reporter, condition: MessageCondition, loc: Loc) -> None:

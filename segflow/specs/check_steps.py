@@ -8,7 +8,7 @@ from typing import Any
 
 from segflow.durations import Duration
 from segflow.errors import did_you_mean
-from segflow.messages import Channel
+from segflow.messages import CONTACT_CHANNELS, OWNERS, Channel, is_address
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label
 from segflow.specs.check_origins import triggered
@@ -16,8 +16,10 @@ from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
+from segflow.specs.sender_settings import NotifySender
 from segflow.specs.spec_file import Loc
-from segflow.specs.templates import check_text, read_template, template_names
+from segflow.specs.steps.base import walk
+from segflow.specs.templates import check_text, coupons_of, read_template, template_names
 from segflow.zones import known_zone, zone_names
 
 TEMPLATES = "flow_specs/templates"
@@ -93,11 +95,26 @@ class StepChecks:
             self.say(loc, message)
 
     def channel(self, channel: Channel, loc: Loc, sender: str | None) -> None:
-        if channel != "webhook" and getattr(self.catalog.contacts.channels, channel) is None:
+        if channel in CONTACT_CHANNELS and self.catalog.contacts.channels.of(channel) is None:
             message = f"the catalog does not say where contacts get {channel}: give contacts.channels.{channel}"
             self.say(loc, message, key=True)
         if sender is not None:
             check_sender(self.say, sender, channel, (*loc, "sender"))
+
+    def coupon_pool(self, name: str, loc: Loc) -> None:
+        known = self.say.loaded.settings.coupons
+        if known and name not in known:
+            self.say.unknown(loc, "coupon pool", name, list(known), "pools are named in segflow.yml")
+
+    def person(self, name: str, sender: str | None, loc: Loc) -> None:
+        settings = self.say.loaded.settings
+        found = settings.all_senders().get(sender or settings.default_senders.notify)
+        if not isinstance(found, NotifySender) or name in found.people or name in OWNERS or "{{" in name:
+            return
+        if not is_address(name):
+            self.say.unknown(loc, "person", name, [*found.people, *OWNERS], "people are named at the sender")
+        elif found.email is None:
+            self.say(loc, f"the sender has no email: for addresses; name {name} among its people, or give it email:")
 
     def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:
         for key, text in texts.items():
@@ -121,9 +138,28 @@ class StepChecks:
             known = template_names(folder)
             hint = did_you_mean(name, known) or f": {TEMPLATES}/ has neither {name}.txt nor {name}.html"
             self.say((*loc, "template"), f"there is no template {name}{hint}")
+        if template is not None:
+            for text in (template.subject, template.text, template.html):
+                self._coupons(text, (*loc, "template"))
         return template
 
+    def _coupons(self, text: str | None, loc: Loc) -> None:
+        """Report codes that no step has claimed before the one at `loc`."""
+        named = coupons_of(text)
+        if not named:
+            return
+        known: list[str] = []
+        for step, at in walk(self.of.spec.steps, ("steps",)):
+            if at == tuple(loc)[: len(at)] and not step.arms_at:
+                break
+            known += [step.id] if step.row().coupon is not None else []
+        for name in dict.fromkeys(named):
+            if name not in known:
+                near = did_you_mean(name, known) or ""
+                self.say(loc, f"coupons.{name}: no coupon step {name} comes before this one{near}")
+
     def _text(self, text: str, loc: Loc) -> None:
+        self._coupons(text, loc)
         place = self.say.loaded.files[self.of.file].place(loc)
         attributes = self.catalog.contacts.attributes
         self.say.loaded.issues += check_text(

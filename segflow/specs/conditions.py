@@ -12,6 +12,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
+from segflow.messages import Channel, ContactChannel
 from segflow.specs.operators import Added, HeldFor, MeasureTest, NumberTest, PeriodTest, Test, TimeTest, ValueTest
 from segflow.specs.origins import CrossingCondition, EnrollmentCondition, TriggerCondition
 from segflow.specs.types import EventName, Identifier, Number, SpecModel
@@ -194,7 +195,6 @@ class ObjectCondition(_Rows):
 
 
 MessageKind = Literal["sent", "delivered", "opened", "clicked", "bounced", "replied", "complained", "unsubscribed"]
-Channel = Literal["email", "sms", "webhook"]
 
 
 class MessageCondition(_Times):
@@ -275,7 +275,7 @@ class BucketCondition(SpecModel):
 class ConsentCondition(SpecModel):
     """The contact may be messaged on the channel: its consent attribute is true."""
 
-    consent: Literal["email", "sms"]
+    consent: ContactChannel
 
 
 class SegmentCondition(SpecModel):

@@ -9,8 +9,10 @@ from pydantic import Discriminator, Field, Tag
 
 from segflow.durations import Duration
 from segflow.specs.conditions import Condition, key_of
+from segflow.specs.earlier_names import EarlierNames, names_of
 from segflow.specs.flow_entry import NotWithin, NotWithins, Share
 from segflow.specs.guards import FlowGuards
+from segflow.specs.lint_rules import LintSettings
 from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
 from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
@@ -49,11 +51,19 @@ class FlowSpec(SpecModel):
 
     description: str | None = None
     owner: str | None = None
-    status: Literal["draft", "active", "paused"] = "draft"
+    renamed_from: EarlierNames | None = None
+    """What the file was called before: enrollments, re-entry, numbers and history go on under the new name."""
+    status: Literal["draft", "active", "paused", "archived"] = "draft"
+    on_archive: Literal["end", "drain"] = "end"
+    """What `status: archived` means for those inside: all enrollments end, or they go on to their end."""
+    max_lateness: Duration | None = None
+    """After a pause, messages that were due longer ago are passed by; default: delivery.max_lateness."""
     trigger: Trigger
     include_members: bool = False
     """Is whoever is a member already when this flow is first active offered to it, once?"""
     where: Condition | None = None
+    allow_loop: bool = False
+    """Is it meant that steps of this flow, alone or with other flows, start it again for ever?"""
     reentry: Reentry = "never"
     max_enrollments: Annotated[int, Field(ge=1)] | None = None
     """How often a contact can be enrolled, over the life of the flow."""
@@ -78,6 +88,8 @@ class FlowSpec(SpecModel):
     """When its messages to contacts may go out; a step may have its own."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
+    lint: LintSettings = LintSettings()
+    """What `segflow lint` leaves out."""
     steps: Annotated[list[AnyStep], Field(min_length=1)]
 
     def triggers(self) -> list[TriggerModel]:
@@ -92,6 +104,16 @@ class FlowSpec(SpecModel):
     def trigger_segments(self) -> set[str]:
         """The segments that its triggers are about."""
         return {segment for one in self.triggers() if (segment := one.segment_read()) is not None}
+
+    @property
+    def earlier_names(self) -> list[str]:
+        """The names in `renamed_from`."""
+        return names_of(self.renamed_from)
+
+    @property
+    def drains(self) -> bool:
+        """Does it take in no one, while those inside go on?"""
+        return self.status == "archived" and self.on_archive == "drain"
 
     def walk(self) -> Iterator[Step]:
         """Every step, those inside of others included, in the order in which the file has them."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from segflow.specs.conditions import Channel, MessageKind
+from segflow.messages import Channel
+from segflow.specs.conditions import MessageKind
 from segflow.specs.types import Identifier, ModelName, SpecModel
 
 

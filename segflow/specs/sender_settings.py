@@ -21,6 +21,10 @@ class SenderModel(SpecModel):
     """What becomes known of its messages beside `sent`: delivered, opened, clicked, ... `validate` warns of a condition
     on what nothing that is set up reports."""
 
+    def refusal(self, channel: str) -> str | None:
+        """Why these settings do not do for a channel of the type; None when they do."""
+        return None
+
 
 class MailboxSender(SenderModel):
     """Writes `.eml` and `.json` files."""
@@ -59,8 +63,12 @@ class SmtpSender(SenderModel):
 
 
 class WebhookSender(SenderModel):
-    channels = ("webhook",)
+    """HTTP calls: those of webhook steps, and with `url` the messages of any other channel, as JSON."""
+
+    channels = CHANNELS
     type: Literal["webhook"]
+    url: str | None = None
+    """Where messages of other channels are posted: SMS to a gateway of yours, tasks to a CRM."""
     timeout: Number = 10
     """Seconds to connect and between two bytes of the answer."""
     secret: str | None = None
@@ -68,12 +76,37 @@ class WebhookSender(SenderModel):
     idempotent: bool = False
     """True when the receiver honours the Idempotency-Key header: calls of unknown outcome are then repeated."""
 
+    def refusal(self, channel: str) -> str | None:
+        if channel == "webhook" or self.url is not None:
+            return None
+        return f"has no url:, so that it takes webhook only, not {channel}"
+
+
+class NotifySender(SenderModel):
+    """Chat and email to people of your own, through apprise (https://appriseit.com)."""
+
+    channels = ("notify",)
+    type: Literal["notify"]
+    people: dict[str, Annotated[str | list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    """Whom `to:` of a notify step may name: name -> the URL that apprise calls, or several."""
+    email: str | None = None
+    """A URL with `{to}` in it, for addresses that are no name in `people`."""
+    timeout: Number = 10
+    """Seconds for all URLs of a message together."""
+
+    @model_validator(mode="after")
+    def _to(self) -> NotifySender:
+        if self.email is not None and "{to}" not in self.email:
+            raise PydanticCustomError("notify", "email: has no {place}, where the address goes", {"place": "{to}"})
+        return self
+
 
 AnySender = (
     Annotated[MailboxSender, Tag("<mailbox>")]
     | Annotated[ConsoleSender, Tag("<console>")]
     | Annotated[SmtpSender, Tag("<smtp>")]
     | Annotated[WebhookSender, Tag("<webhook>")]
+    | Annotated[NotifySender, Tag("<notify>")]
 )
 SENDER_MODELS: dict[str, type[SenderModel]] = {
     get_args(get_args(one)[0].model_fields["type"].annotation)[0]: get_args(one)[0] for one in get_args(AnySender)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from segflow.durations import Duration
+from segflow.specs.coupons import CouponPool
 from segflow.specs.exports import ExportSettings
 from segflow.specs.flow_entry import FlowGroup
 from segflow.specs.guards import Guards
@@ -47,6 +48,8 @@ class DeliverySettings(SpecModel):
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
     max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
     """A live sender skips as `too_late` what was planned longer ago than this."""
+    opt_out_footer: str = "Reply STOP to opt out."
+    """What marketing SMS end with, in a line of its own, unless the text says it or the step does not want it."""
 
 
 class DefaultSenders(SpecModel):
@@ -54,7 +57,16 @@ class DefaultSenders(SpecModel):
 
     email: Identifier = "mailbox"
     sms: Identifier = "mailbox"
+    whatsapp: Identifier = "mailbox"
     webhook: Identifier = "mailbox"
+    notify: Identifier = "mailbox"
+    task: Identifier | None = None
+    """A task is a row in `segflow.tasks`; with a sender here each of them is handed over, too."""
+
+    def of(self, channel: str) -> str | None:
+        """The sender's name; None for a channel that nothing takes unless somebody says so."""
+        found: str | None = getattr(self, channel)
+        return found
 
 
 class Settings(SpecModel):
@@ -72,6 +84,8 @@ class Settings(SpecModel):
     """`mailbox` and `console` are always there; naming them again changes their settings."""
     default_senders: DefaultSenders = DefaultSenders()
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    coupons: dict[Identifier, CouponPool] = Field(default_factory=dict)
+    """The pools of coupon codes. When some are named, a step cannot take codes from another one."""
     groups: dict[Identifier, FlowGroup] = Field(default_factory=dict)
     """Groups of flows; a flow says `group: NAME`."""
     guards: Guards = Guards()

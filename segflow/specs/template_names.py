@@ -17,18 +17,20 @@ from segflow.errors import did_you_mean
 
 CONTACT = "contact"
 EVENT, CROSSING, SEGMENT = "event", "crossing", "segment"
+COUPONS = "coupons"
 OF_EVENT = ("name", "at")
 """What every event has; a property of the same name hides it."""
 CONTEXT: dict[str, frozenset[str] | None] = {
     CONTACT: None,
     EVENT: None,
-    "flow": frozenset({"id", "description", "goal"}),
+    "flow": frozenset({"id", "description", "goal", "owner"}),
     SEGMENT: frozenset({"id", "name", "description", "owner"}),
     CROSSING: frozenset({"kind", "cause", "entry_number"}),
     "enrollment": frozenset({"id", "enrolled_at", "visit"}),
     "step": frozenset(),
     "next_step": frozenset(),
     "as_of": frozenset(name for name in dir(datetime) if not name.startswith("_")),
+    COUPONS: None,
 }
 """The names that a template may use, with what each of them has; None: the catalog says it."""
 
@@ -71,6 +73,14 @@ _OF_VALUES = frozenset(
 def names_used(tree: nodes.Template) -> frozenset[str]:
     """The names of CONTEXT that a template reads."""
     return frozenset(name.name for name in tree.find_all(nodes.Name) if name.name in CONTEXT)
+
+
+def coupons_used(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """(line, step) of each code that a template has: `coupons.STEP`."""
+    for access in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Filter)):
+        holder, field = _access(access)
+        if isinstance(holder, nodes.Name) and holder.name == COUPONS and field is not None:
+            yield access.lineno, field
 
 
 def name_problems(

@@ -12,7 +12,7 @@ import jinja2
 from segflow.errors import InputError, Issue, did_you_mean
 from segflow.messages import is_address
 from segflow.specs.spec_file import Node, parse_spec_file, read_text
-from segflow.specs.template_names import ANYTHING, Triggered, name_problems
+from segflow.specs.template_names import ANYTHING, Triggered, coupons_used, name_problems
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -134,6 +134,16 @@ def check_template(
             for key, place in part.places.items():
                 issues += check_text(part.settings[key], file, place, attributes, triggered, whole_lines=False)
     return issues
+
+
+def coupons_of(text: str | None) -> list[str]:
+    """The steps whose codes a text has; none when it is no template."""
+    if text is None or "{" not in text:
+        return []
+    try:
+        return [step for _, step in coupons_used(_ENVIRONMENT.parse(text))]
+    except (jinja2.TemplateError, RecursionError, ValueError, SyntaxError):
+        return []
 
 
 def check_text(

@@ -11,6 +11,7 @@ from segflow.flows.advance import enrollments_view
 from segflow.flows.advance import results as flow_results
 from segflow.imports.take_in import results as import_results
 from segflow.outbox.lease import Lease
+from segflow.stages.low_pools import low_pools
 from segflow.stages.order import Stage
 from segflow.stages.tick_report import TickReport
 from segflow.stages.tick_run import TickRun
@@ -99,6 +100,7 @@ def describe(run: TickRun) -> TickReport:
         report.imports = import_results(warehouse, run.row.tick_id)
         report.segments = segment_results(warehouse, run.row.tick_id)
         report.flows = flow_results(warehouse, run.row.tick_id)
+    report.warnings = low_pools(run.project.specs, run.project.store)
     faults = run.faults()
     missing = [f"part {name} cannot be evaluated: {reason}" for name, reason in faults.parts.items()]
     report.errors = [f"segment {name} is stale: {reason}" for name, reason in faults.segments.items()]

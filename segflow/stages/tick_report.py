@@ -32,4 +32,6 @@ class TickReport:
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds per stage."""
     dbt_seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+    """What will need somebody soon."""
     errors: list[str] = field(default_factory=list)

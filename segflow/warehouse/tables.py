@@ -202,6 +202,19 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "flow_renames",
+            "flow VARCHAR, renamed_from VARCHAR, ordinal BIGINT, tick_id VARCHAR",
+            ledger=True,
+            stage="ingest",
+        ),
+        _table(
+            "flow_removals",
+            "id VARCHAR, flow VARCHAR, contact_id VARCHAR, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMP, "
+            "tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
             "imports",
             "import_id VARCHAR, file VARCHAR, list VARCHAR, trigger_flows BOOLEAN, rows BIGINT, refused BIGINT, "
             "changed BIGINT, decided_by VARCHAR, decided_at TIMESTAMP, tick_id VARCHAR",
@@ -238,6 +251,20 @@ TABLES: dict[str, Table] = {
             "message_id VARCHAR, enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, step VARCHAR, visit BIGINT, "
             "contact_id VARCHAR, channel VARCHAR, sender VARCHAR, content VARCHAR, trigger_segment VARCHAR, "
             "enrolled_at TIMESTAMP, planned_at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "coupon_claims",
+            "claim_id VARCHAR, pool VARCHAR, code VARCHAR, enrollment_id VARCHAR, flow VARCHAR, step VARCHAR, "
+            "visit BIGINT, contact_id VARCHAR, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "tasks",
+            "task_id VARCHAR, flow VARCHAR, step VARCHAR, contact_id VARCHAR, assignee VARCHAR, title VARCHAR, "
+            "due_at TIMESTAMP, created_at TIMESTAMP, tick_id VARCHAR",
             ledger=True,
             stage="advance",
         ),

@@ -31,7 +31,11 @@ CATALOG = {
     "contacts": {
         "model": "customers",
         "attributes": {"email": "text", "phone": "text", "name": "text", "agreed": "boolean"},
-        "channels": {"email": {"address": "email", "consent": "agreed"}, "sms": {"address": "phone"}},
+        "channels": {
+            "email": {"address": "email", "consent": "agreed"},
+            "sms": {"address": "phone"},
+            "whatsapp": {"address": "phone"},
+        },
     }
 }
 EMAIL = {"subject": "Hello {{ contact.name }}", "text": "Dear {{ contact.name }}"}
@@ -80,6 +84,8 @@ class World:
     store: DeliveryStore
     lease: Lease
     settings: Settings
+    liked: str | None = None
+    """The attribute that names the contacts' default channel."""
 
     def contacts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         fields = ["contact_id", "email", "phone", "name"]
@@ -99,7 +105,8 @@ class World:
         tick = tick or Tick("t1", AS_OF)
         # As the build of that tick would have left them.
         self.warehouse.execute(exp.update(relation("contacts"), {"tick_id": tick.tick_id}))
-        specs = Specs(self.root, self.settings, Catalog.model_validate(CATALOG))
+        catalog = Catalog.model_validate({"contacts": {**CATALOG["contacts"], "default_channel": self.liked}})
+        specs = Specs(self.root, self.settings, catalog)
         return send_outbox(specs, self.warehouse, self.store, everyone, tick, self.lease, patience=0)
 
     def mailbox(self) -> MailboxSender:

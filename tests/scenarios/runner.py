@@ -5,7 +5,8 @@ A file holds scenarios by name. Each has the world at the start (`contacts`, `ev
 come of it; `leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may
 stand at the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a
 tick: `release: {segments: [old], flows: [hi]}`, and `retrigger: {flow: hi, segment: old, contacts: [ana],
-ignore_reentry: true}` or a list of such (all but the flow may be left out), `enroll` of the same form, and
+ignore_reentry: true}` or a list of such (all but the flow may be left out), `enroll` of the same form,
+`pause: {flow: hi, reason: wrong}`, `resume: {flow: hi}`, `remove: {flow: hi, contacts: [ana], reason: asked}`, and
 `import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair}]`; `between` is what changes after that.
 
 What must come of a tick, each as short texts:
@@ -17,6 +18,11 @@ What must come of a tick, each as short texts:
     flows_at:  {hi: {ana: hello, bob: ended completed}} where each enrolled contact stands, or why the last one ended
     journal:   [ana hi.hello send_sms, ana hi dropped filter]   all of the tick
     updates:   [ana list news add]                      all of the tick
+    deliveries: [ana hi.hello sms sent]                 all of the tick, which sends then; `: REASON` behind it if any
+    texts:     ["ana hi.hello Hello"]                   what was sent: the text of each message but emails
+    tasks:     [ana hi.call ben 2026-03-05 Call Ana]    all of the tick: assignee, day and title
+    warnings:  [pool is low]                            what the tick warns of
+    details:   [ana hi.code coupon SPRING-1]            the journal of the tick with its details, where it has any
     conversions: [ana hi, eve hi withheld late]         all of the tick; late: its time was over
     faults:    {segments: [old], held: [new], flows: [hi]}   stale segments, held segments, held flows
     unchanged: true                                     only ticks, sizes and exports have another row than before
@@ -40,18 +46,9 @@ FOLDER = Path(__file__).parent
 EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 """The tables that have new rows after each tick."""
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
-EXPECTED = (
-    "crossings",
-    "messages",
-    "sizes",
-    "named",
-    "flows_at",
-    "journal",
-    "updates",
-    "conversions",
-    "faults",
-    "unchanged",
-)
+BY_HAND = ("pause", "resume", "remove")
+EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged",
+            "deliveries", "texts", "tasks", "details", "warnings", "conversions")  # fmt: skip
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -67,7 +64,7 @@ class Scenario:
     """One scenario at work."""
 
     def __init__(self, content: dict[str, Any], root: Path, *, real: bool = False) -> None:
-        unknown = set(content) - {*WORLD, "ticks", "settings"}
+        unknown = set(content) - {*WORLD, "ticks", "settings", "coupons"}
         assert not unknown, f"the scenario has unknown keys {unknown}"
         self.content = content
         self.world = World(root, real=real, settings=content.get("settings"))
@@ -77,17 +74,8 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            unknown = set(tick) - {
-                *WORLD,
-                *EXPECTED,
-                "at",
-                "release",
-                "retrigger",
-                "enroll",
-                "between",
-                "leave_list",
-                "import",
-            }
+            said = {"at", "release", "retrigger", "enroll", "coupons", "between", "leave_list", "import", *BY_HAND}
+            unknown = set(tick) - {*WORLD, *EXPECTED, *said}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
                 self._change(tick)
@@ -99,19 +87,25 @@ class Scenario:
             asked = tick.get("enroll", [])
             for one in asked if isinstance(asked, list) else [asked]:
                 self.world.project.enroll(**one)
+            pools = {**(self.content.get("coupons", {}) if number == 1 else {}), **tick.get("coupons", {})}
+            for pool, codes in pools.items():
+                self.world.project.add_coupons(pool, codes)
+            for what in BY_HAND:
+                if what in tick:
+                    getattr(self.world.project, what)(**tick[what])
             for told in tick.get("import", []):
                 self._import(**told)
             if "between" in tick:
                 self._change(tick["between"])
             before = self.world.ledgers() if "unchanged" in tick else {}
-            report = self.tick(_instant(tick["at"]))
+            report = self.tick(_instant(tick["at"]), send="deliveries" in tick or "texts" in tick)
             self._check(f"tick {number} at {tick['at']}", tick, report, before)
             # A tick writes its ledger files once and no later one touches them: the last check sees those of all.
             self.world.check_replay(files=number == len(self.content["ticks"]))
 
-    def tick(self, at: datetime) -> TickReport:
+    def tick(self, at: datetime, *, send: bool = False) -> TickReport:
         """Run one tick."""
-        return self.world.tick(at)
+        return self.world.tick(at, send=send)
 
     def _change(self, told: dict[str, Any]) -> None:
         self.world.missing = set(told.get("missing_columns", []))
@@ -159,10 +153,19 @@ class Scenario:
         if "flows_at" in tick:
             assert self._places(set(tick["flows_at"])) == tick["flows_at"], f"enrollments after {where}"
         if tick.get("journal", "any") != "any":
-            found = self._journal(this)
-            assert found == sorted(tick["journal"]), f"journal of {where}: {found}"
+            taken = self._journal(this)
+            assert taken == sorted(tick["journal"]), f"journal of {where}: {taken}"
         if "updates" in tick:
             assert self._updates(this) == sorted(tick["updates"]), f"updates of {where}"
+        for name, found in (
+            ("deliveries", self._deliveries), ("texts", self._texts), ("tasks", self._tasks), ("details", self._details)
+        ):  # fmt: skip
+            if name in tick:
+                expected = sorted(tick[name])
+                got = found(this)
+                assert got == expected, f"{name} of {where}: {got}"
+        if "warnings" in tick:
+            assert report.warnings == tick["warnings"], f"warnings of {where}"
         if "conversions" in tick:
             assert self._conversions(this) == sorted(tick["conversions"]), f"conversions of {where}"
         faults = {
@@ -220,6 +223,34 @@ class Scenario:
     def _updates(self, this: str) -> list[str]:
         rows = self.world.rows(f"SELECT * FROM segflow.contact_updates WHERE {this}")
         return sorted(f"{row['contact_id']} {row['kind']} {row['name']} {row['value']}" for row in rows)
+
+    def _deliveries(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.deliveries WHERE {this}")
+        return sorted(
+            f"{row['contact_id']} {row['flow']}.{row['step']} {row['channel']} {row['outcome']}"
+            + (f": {row['reason']}" if row["reason"] else "")
+            for row in rows
+        )
+
+    def _texts(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.deliveries WHERE {this} AND provider_id LIKE '%.json'")
+        files = {path.name: path for path in self.world.root.glob(".segflow/mailbox/**/*.json")}
+        told = [(row, json.loads(files[row["provider_id"]].read_text(encoding="utf-8"))) for row in rows]
+        return sorted(f"{row['contact_id']} {row['flow']}.{row['step']} {one.get('text', '')}" for row, one in told)
+
+    def _tasks(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.tasks WHERE {this}")
+        return sorted(
+            f"{row['contact_id']} {row['flow']}.{row['step']} {row['assignee'] or 'nobody'} "
+            f"{row['due_at']:%Y-%m-%d} {row['title']}"
+            for row in rows
+        )
+
+    def _details(self, this: str) -> list[str]:
+        rows = self.world.rows(
+            f"SELECT * FROM segflow.flow_journal WHERE {this} AND detail IS NOT NULL AND step IS NOT NULL"
+        )
+        return sorted(f"{r['contact_id']} {r['flow']}.{r['step']} {r['action']} {r['detail']}" for r in rows)
 
 
 def _instant(value: Any) -> datetime:

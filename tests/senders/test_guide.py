@@ -65,7 +65,7 @@ def project(tmp_path: Path) -> World:
     ana = {"contact_id": "ana", "city": "London", "phone": PHONE}
     world.rows_of("contacts", [{**ana, "created_at": datetime(2026, 1, 1, tzinfo=UTC)}])
     world.segment("londoners", {"on_create": "trigger", "where": {"attribute": "city", "is": "London"}})
-    text = {"id": "text", "send_sms": {"text": "Hello from London"}}
+    text = {"id": "text", "send_sms": {"text": "Hello from London\nReply STOP to opt out."}}
     world.flow("hello", {"status": "active", "trigger": {"enters": "londoners"}, "steps": [text]})
     world.close()
     return world
@@ -105,7 +105,7 @@ def test_a_message_arrives(package: Path, project: World) -> None:
         ticked = run(package, project, "-c", TICK)
         assert (ticked.returncode, ticked.stdout) == (0, "[]\n"), ticked.stderr
         [call] = server.calls
-    assert json.loads(call.body) == {"to": PHONE, "text": "Hello from London"}
+    assert json.loads(call.body) == {"to": PHONE, "text": "Hello from London\nReply STOP to opt out."}
     assert call.headers["authorization"] == "Bearer k3y"
     assert project.rows("SELECT sender, outcome, address FROM segflow.deliveries") == [
         {"sender": "textly", "outcome": "sent", "address": PHONE}

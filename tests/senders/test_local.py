@@ -81,7 +81,13 @@ def test_console_prints_one_line_whatever_the_message_holds(capsys: pytest.Captu
 
 EXAMPLES = {
     "relay": {"type": "smtp", "host": "mail.example.com", "from": "shop@shop.example.com"},
-    "hooks": {"type": "webhook", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "idempotent": True},
+    "people": {"type": "notify", "people": {"manager": "json://127.0.0.1:1/x"}, "email": "mailto://a.example?to={to}"},
+    "hooks": {
+        "type": "webhook",
+        "url": "https://crm.example.com/in",
+        "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "idempotent": True,
+    },
 }
 """Settings of every type, less those that are always there."""
 
@@ -95,6 +101,7 @@ def test_every_settings_model_builds_its_sender(tmp_path: Path) -> None:
         "mailbox": (True, True),
         "console": (True, True),
         "relay": (False, False),
+        "people": (False, False),
         "hooks": (False, True),
     }
 

@@ -12,7 +12,7 @@ import pytest
 import standardwebhooks
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
-from segflow.messages import Sms, WebhookCall
+from segflow.messages import Sms, Task, WebhookCall, WhatsApp
 from segflow.senders.webhook import TOTAL_TIMEOUTS, WebhookSender, retry_after
 
 from .servers import (
@@ -160,6 +160,17 @@ def test_refused_before_anything_is_sent(changes: dict[str, Any]) -> None:
 def test_other_channels_are_refused() -> None:
     with WebhookSender("hooks") as sender, pytest.raises(PermanentError, match="sms"):
         sender.send(Sms(**COMMON, to="+442079460018", text="x"))
+
+
+def test_with_a_url_messages_of_other_channels_are_posted() -> None:
+    with http_server(status(200)) as server, WebhookSender("crm", url=f"{server.url}/in") as sender:
+        sender.send(Task(**COMMON, title="Call Ana", due_at=NOW))
+        sender.send(WhatsApp(**COMMON, to="+442079460018", template="hi", language="en", variables=("Ana",)))
+    task, whatsapp = (json.loads(one.body) for one in server.calls)
+    assert {one.path for one in server.calls} == {"/in"}
+    assert (task["channel"], task["title"], task["due_at"]) == ("task", "Call Ana", NOW.isoformat())
+    assert (whatsapp["channel"], whatsapp["variables"]) == ("whatsapp", ["Ana"])
+    assert server.calls[0].headers["idempotency-key"] == task["message_id"]
 
 
 RETRY_AFTER: dict[str, tuple[str | None, float | None]] = {

@@ -52,7 +52,7 @@ CONDITIONS = {
     "bucket high to low": ("{bucket: x, between: [20, 10]}", "29: between goes from low to high: 20 is not less than 10"),
     "bucket without salt": ("{bucket: '', percent: 10}", "17: bucket: the text is empty"),
     "no consent": ("{consent: sms}", "18: nothing says who may get sms: give contacts.channels.sms a consent attribute in the catalog"),
-    "consent of what": ("{consent: emial}", "18: consent cannot be the text 'emial': expected email or sms (did you mean email?)"),
+    "consent of what": ("{consent: emial}", "18: consent cannot be the text 'emial': expected email, sms or whatsapp (did you mean email?)"),
     "fraction of a whole number": ("{attribute: children, is: 1.5}", "34: children takes a whole number, not the number 1.5"),
     "is on a list of texts": ("{attribute: hobbies, is: tea}", "29: is does not work on hobbies, which is a list_of_text; write contains: (one text) or in: (any of several)"),
     "number in a list of texts": ("{attribute: hobbies, in: [tea, 5]}", "39: hobbies takes a text (in quotes), not the number 5: put it in quotes, '5'"),
@@ -404,9 +404,25 @@ RENAMES: dict[str, tuple[dict[str, str], list[str]]] = {
         {"segments__x": "renamed_from: []\nwhere: {everyone: true}\n"},
         ["x.yml:1:15: renamed_from needs at least 1 item"],
     ),
+    "a flow to its own name": (
+        {"flows__x": "renamed_from: x\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n"},
+        ["x.yml:1:15: x is the name that this flow has"],
+    ),
+    "a flow that has a file": (
+        {"flows__x": "renamed_from: [z, hello]\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n"},
+        ["x.yml:1:19: flow hello has a file of its own: remove that file, or, when a tick has seen this rename, remove the name here"],
+    ),
+    "two flows that were one": (
+        dict.fromkeys(("flows__x", "flows__y"), "renamed_from: z\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n"),
+        ["y.yml:1:15: flow x was z already: only one can be"],
+    ),
+    "a flow that a segment calls by its old name": (
+        {"flows__x": "renamed_from: helo\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n", "segments__y": "where: {message: sent, flow: helo}\n"},
+        ["y.yml:1:30: there is no flow helo; it is called x now"],
+    ),
     "a number": (
         {"segments__x": "renamed_from: 5\nwhere: {everyone: true}\n"},
-        ["x.yml:1:15: renamed_from must be the earlier name of this segment, or a list of its earlier names"],
+        ["x.yml:1:15: renamed_from must be the earlier name of this file, or a list of its earlier names"],
     ),
     "of a query": (
         {"sql__x": "/*\nrenamed_from: tea\n*/\nselect contact_id from {{ ref('contacts') }}\n"},
@@ -542,7 +558,7 @@ SETTINGS_CASES = {
     "export rows twice": ("exports: {only: [entered, entered]}", "1:27: entered is given twice"),
     "export of nothing": ("exports: {only: []}", "1:17: only needs at least 1 item"),
     "export column of others": ("exports: {columns: [contact_id, exited_at]}", "1:33: exited_at goes with only: exited, not with members"),
-    "sender type": ("senders: {x: {type: stmp}}", "1:21: type cannot be the text 'stmp': expected mailbox, console, smtp or webhook (did you mean smtp?)"),
+    "sender type": ("senders: {x: {type: stmp}}", "1:21: type cannot be the text 'stmp': expected mailbox, console, smtp, webhook or notify (did you mean smtp?)"),
     "from": ("senders: {x: {type: smtp, host: h, from: nobody}}", "1:42: 'nobody' is not an address: write Name <name@example.com>"),
     "password alone": ("senders: {x: {type: smtp, host: h, from: a@b.c, password: p}}", "1:14: username: and password: go together"),
     "port": ("senders: {x: {type: smtp, host: h, from: a@b.c, port: 99999}}", "1:55: port must be less than or equal to 65535"),

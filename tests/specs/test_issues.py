@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from segflow.specs.steps import STEP_KEYS
 from tests.specs.helpers import messages
 
 CONDITIONS = {
@@ -50,7 +51,7 @@ CONDITIONS = {
     "anniversary": ("{attribute: born, anniversary: tomorrow}", "1:39: anniversary cannot be the text 'tomorrow': expected today"),
     "bucket": ("{bucket: {percent: 10}}", "1:17: bucket must be a text, not a mapping"),
     "message kind": ("{message: openned}", "1:18: message cannot be the text 'openned': expected sent, delivered, opened, clicked, bounced, replied, complained or unsubscribed (did you mean opened?)"),
-    "message channel": ("{message: opened, channel: fax}", "1:35: channel cannot be the text 'fax': expected email, sms or webhook"),
+    "message channel": ("{message: opened, channel: fax}", "1:35: channel cannot be the text 'fax': expected email, sms, whatsapp, webhook, notify or task"),
     "held_for": ("{attribute: city, is: x, held_for: 3 days}", "1:43: held_for must be a mapping with keys like gt, gte, lt, lte, not the text '3 days'"),
 }  # fmt: skip
 
@@ -61,8 +62,10 @@ def test_conditions(tmp_path: Path, condition: str, expected: str) -> None:
 
 
 FLOWS = {
-    "status": ("status: activ", "1:9: status cannot be the text 'activ': expected draft, active or paused (did you mean active?)"),
-    "archived": ("status: archived", "1:9: status: archived is not built yet"),
+    "status": ("status: activ", "1:9: status cannot be the text 'activ': expected draft, active, paused or archived (did you mean active?)"),
+    "on_archive": ("on_archive: finish", "1:13: on_archive cannot be the text 'finish': expected end or drain"),
+    "max_lateness": ("max_lateness: soon", "1:15: 'soon' is not a duration: write a number and a unit, like 30 days (seconds, minutes, hours, days, weeks, months, quarters or years)"),
+    "allow_loop": ("allow_loop: maybe", "1:13: allow_loop must be true or false, not the text 'maybe'"),
     "restart_when": ("restart_when: {event: purchase}", "1:15: restart_when must be a list, not a mapping"),
     "max_enrollments": ("max_enrollments: 0", "1:18: max_enrollments must be greater than or equal to 1"),
     "not_within": ("not_within: welcome", "1:13: not_within must be like {flow: welcome, days: 7}, or a list of such"),
@@ -87,14 +90,14 @@ STEPS = {
     "no id": ("wait: 1 day", "3:3: id is missing: every step needs one (segflow fmt writes it)"),
     "two kinds": ("id: a, wait: 1 day, exit: true", "3:24: a step has one of wait, exit, not several; make each a step of its own"),
     "misspelt": ("id: a, send_emial: {template: x}", "3:11: unknown key send_emial (did you mean send_email?)"),
-    "nothing": ("id: a", "3:3: a step needs one of send_email, send_sms, webhook, add_to_list, remove_from_list, update_contact, wait, branch, exit"),
+    "nothing": ("id: a", f"3:3: a step needs one of {', '.join(STEP_KEYS)}"),
     "wait number": ("id: a, wait: 3", "3:17: wait must be a duration like 3 days, not the number 3"),
     "wait until": ("id: a, wait: {until: '09:00'}", "3:18: until is not built yet"),
     "wait misspelt": ("id: a, wait: {fr: 3 days}", "3:18: unknown key fr (did you mean for?)"),
     "exit number": ("id: a, exit: 5", "3:17: exit must be true, or a few words that say why"),
-    "notify": ("id: a, notify: {to: x}", "3:11: notify is not built yet"),
+    "notify": ("id: a, notify: {to: x}", "3:19: text is missing"),
     "split": ("id: a, split: []", "3:11: split is not built yet"),
-    "fallback": ("id: a, send_email: {text: x, subject: y, fallback: sms}", "3:45: fallback is not built yet"),
+    "delete": ("id: a, delete_contact: true", "3:11: delete_contact is not built yet"),
     "no subject": ("id: a, send_email: {text: x}", "3:23: subject: is missing"),
     "no content": ("id: a, send_sms: {}", "3:21: give either text: or template:"),
     "nothing to update": ("id: a, update_contact: {}", "3:27: update_contact needs at least 1 item"),

@@ -24,6 +24,7 @@ reasons as (
         positions.contact_id,
         case
             when flows.flow is null then 'flow_removed'
+            when flows.status = 'archived' then 'archived'
             when contacts.contact_id is null then 'gone'
             when pushed.cause = 'deleted' then 'segment_deleted'
             when pushed.cause = 'definition' then 'definition'

@@ -94,15 +94,22 @@ class Row:
     content: Mapping[str, Any] | None = None
     detail: str | None = None
     """What the journal says."""
+    coupon: str | None = None
+    """The pool of which it claims a code; the journal says which."""
+    task: Mapping[str, Any] | None = None
+    """What a person is to do: title, assignee, due (a span)."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """One change that a step makes to a contact: kind `list` (value add or remove) or `attribute` (its new value)."""
+    """One change that a step makes to a contact: kind `list` or `tag` (value add or remove) or `attribute` (its new
+    value)."""
 
-    kind: Literal["list", "attribute"]
+    kind: Literal["list", "tag", "attribute"]
     name: str
     value: str | None
+    how: Literal["set", "add", "fill", "now"] = "set"
+    """add: `value` is added to what is there. fill: it is a template. now: the tick's time, for an attribute of one."""
 
 
 class Checks(Protocol):
@@ -152,6 +159,12 @@ class Checks(Protocol):
     def channel(self, channel: Channel, loc: Loc, sender: str | None) -> None:
         """Check that contacts can be reached there, and the sender."""
 
+    def coupon_pool(self, name: str, loc: Loc) -> None:
+        """Check the name of a pool of codes."""
+
+    def person(self, name: str, sender: str | None, loc: Loc) -> None:
+        """Check that the sender of notifications knows somebody."""
+
     def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:
         """Check templates that stand in the file, by the key below `loc`."""
 
@@ -185,6 +198,21 @@ class Step(SpecModel):
     def body(self) -> Any:
         """What stands at `key`."""
         return getattr(self, self.key)
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """The channels by which its message may go."""
+        return () if self.sends is None else (self.sends,)
+
+    @property
+    def templates(self) -> Sequence[str]:
+        """The template files that it reads, by name."""
+        return ()
+
+    @property
+    def ends_on_failure(self) -> bool:
+        """Those that may fail have a field `on_failure`: does the enrollment end then?"""
+        return getattr(self, "on_failure", "continue") == "end"
 
     def check(self, checks: Checks, loc: Loc) -> None:
         """Report what is wrong with the step at `loc`. The conditions and steps of its arms are checked for it."""

@@ -1,0 +1,246 @@
+"""What a planned message holds, by channel: which of its texts are filled, and the message that comes of them.
+
+`content` of a planned message is the step's settings as JSON. One that may go by several channels has `ways` instead:
+a list of `{channel, sender, content}` in the order in which they are tried.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from segflow.durations import Duration
+from segflow.errors import SegflowError
+from segflow.messages import OWNERS, AnyMessage, Channel, Email, Notify, Sms, Task, WebhookCall, WhatsApp
+
+Filler = Callable[[Mapping[str, Any]], Any]
+"""Takes the context, gives the filled text or structure."""
+
+
+class RenderError(SegflowError):
+    """The message cannot be written; the text names the template, the line and the variable."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way for a message to go. `sender` None: the default of the channel."""
+
+    channel: str
+    content: Mapping[str, Any]
+    sender: str | None = None
+    only_default: bool = False
+    """Taken by those alone who like this channel best."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The ways of one message, in the order in which they are tried."""
+
+    ways: tuple[Way, ...]
+    transactional: bool = False
+    """It needs no consent: the contact itself asked for it."""
+    contact_first: bool = False
+    """The channel that the contact likes best comes before the others."""
+
+    def of(self, default: str | None) -> Sequence[Way]:
+        """As they are tried for a contact that likes `default` best."""
+        if not self.contact_first:
+            return self.ways
+        first = [way for way in self.ways if way.channel == default]
+        return first + [way for way in self.ways if way.channel != default and not way.only_default]
+
+
+@functools.lru_cache(maxsize=1_000)
+def ways_of(channel: str, content: str) -> Ways:
+    """The ways of a planned message; most have one."""
+    told = json.loads(content)
+    transactional = told.get("category") == "transactional"
+    if "ways" not in told:
+        return Ways((Way(channel, told),), transactional)
+    ways = tuple(
+        Way(**{**one, "content": {"category": told.get("category"), **one["content"]}}) for one in told["ways"]
+    )
+    return Ways(ways, transactional, bool(told.get("contact_first")))
+
+
+class Texts(Protocol):
+    """What compiles texts; see `render.Renderer`."""
+
+    @property
+    def place(self) -> str:
+        """What errors call the step."""
+        ...
+
+    @property
+    def footer(self) -> str: ...
+    @property
+    def zone(self) -> ZoneInfo: ...
+    def text(self, source: str, part: str) -> Filler: ...
+    def structure(self, value: Any, part: str) -> Filler: ...
+    def parts(self, content: Mapping[str, Any]) -> dict[str, Filler]:
+        """Those of subject, text, html and reply_to that the content or its template has."""
+        ...
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How messages of a channel are written: the texts of a content, compiled once, and the message of one contact.
+
+    `message` gets what all messages have, the contact's address and the filled texts.
+    """
+
+    compile: Callable[[Mapping[str, Any], Texts], dict[str, Filler]]
+    message: Callable[[dict[str, Any], str, Mapping[str, Any]], AnyMessage]
+
+
+def always(value: Any) -> Filler:
+    return lambda _: value
+
+
+def _email_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
+    fillers = texts.parts(content)
+    if "text" not in fillers and "html" not in fillers:
+        raise RenderError(f"{texts.place}: there is neither text nor html")
+    if "subject" not in fillers:
+        raise RenderError(f"{texts.place}: there is no subject, neither in the step nor in the template")
+    return fillers | {"from": always(content.get("from"))}
+
+
+def _email(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> Email:
+    return Email(
+        **common,
+        to=address,
+        subject=" ".join(str(body["subject"]).split()),
+        text=body.get("text"),
+        html=body.get("html"),
+        sender_address=body.get("from"),
+        reply_to=body.get("reply_to"),
+    )
+
+
+def _sms_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
+    fillers = texts.parts(content)
+    if "text" not in fillers:
+        if content.get("template") is None:
+            raise RenderError(f"{texts.place}: there is no text, which an SMS needs")
+        raise RenderError(f"{texts.place}: template {content['template']} has no .txt file, which an SMS needs")
+    wanted = content.get("opt_out_footer")
+    footer = texts.footer if (content.get("category") != "transactional" if wanted is None else wanted) else ""
+    own = {name: always(content.get(name)) for name in ("sender_id", "campaign")}
+    return {"text": fillers["text"], "footer": always(footer), **own}
+
+
+def _sms(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> Sms:
+    text = with_footer(str(body["text"]).strip(), body["footer"])
+    return Sms(**common, to=address, text=text, sender_id=body["sender_id"], campaign=body["campaign"])
+
+
+def with_footer(text: str, footer: str) -> str:
+    """The text with the footer in a line of its own, unless it says that already."""
+    footer = footer.strip()
+    return text if _plain(footer) in _plain(text) else f"{text}\n{footer}"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold().rstrip(".! ")
+
+
+def _whatsapp_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
+    return {
+        "template": always(content["template"]),
+        "language": always(content["language"]),
+        "variables": texts.structure(content.get("variables", []), "variables"),
+    }
+
+
+def _whatsapp(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> WhatsApp:
+    values = body["variables"]
+    named = {name: _variable(name, value) for name, value in (values if isinstance(values, dict) else {}).items()}
+    listed = tuple(_variable(str(number), value) for number, value in enumerate(values, 1))
+    variables = named if isinstance(values, dict) else listed
+    return WhatsApp(**common, to=address, template=body["template"], language=body["language"], variables=variables)
+
+
+def _variable(name: str, value: Any) -> str:
+    # WhatsApp takes no line breaks in a value, and no empty one: the whole message would be refused.
+    text = " ".join(str(value).split())
+    if not text:
+        raise RenderError(f"variable {name} of the WhatsApp template is empty")
+    return text
+
+
+def _webhook_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
+    return {
+        "url": texts.text(content["url"], "url"),
+        "method": always(content.get("method", "POST")),
+        "headers": texts.structure(content.get("headers", {}), "headers"),
+        "body": texts.structure(content.get("body"), "body"),
+    }
+
+
+def _webhook(common: dict[str, Any], _: str, body: Mapping[str, Any]) -> WebhookCall:
+    url = str(body["url"]).strip()
+    return WebhookCall(**common, url=url, method=body["method"], headers=body["headers"], body=body.get("body"))
+
+
+def _notify_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
+    fillers = {"to": person(content["to"], "to", texts), "text": texts.text(content["text"], "text")}
+    if content.get("title") is not None:
+        fillers["title"] = texts.text(content["title"], "title")
+    return fillers
+
+
+def person(name: str, part: str, texts: Texts) -> Filler:
+    """A name, an address, a text that is filled, or whoever owns the flow or the segment that enrolled the contact."""
+    if name not in OWNERS:
+        return texts.text(name, part)
+    word, place = name.partition("_")[0], texts.place
+
+    def owner(context: Mapping[str, Any]) -> str:
+        found = context[word]["owner"]
+        if not isinstance(found, str):
+            raise RenderError(f"{place}: {part} is the {word}'s owner, and the {word} has none: give it owner:")
+        return str(found)
+
+    return owner
+
+
+def _notify(common: dict[str, Any], _: str, body: Mapping[str, Any]) -> Notify:
+    title = " ".join(str(body["title"]).split()) if "title" in body else None
+    return Notify(**common, to=str(body["to"]).strip(), text=str(body["text"]).strip(), title=title)
+
+
+def _task_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
+    due = Duration.parse(content["due"]) if "due" in content else None
+    fillers = {
+        "title": texts.text(content["title"], "title"),
+        "due": always(due),
+        "zone": always(texts.zone),
+    }
+    if content.get("assignee") is not None:
+        fillers["assignee"] = person(content["assignee"], "assignee", texts)
+    return fillers
+
+
+def _task(common: dict[str, Any], _: str, body: Mapping[str, Any]) -> Task:
+    due = body["due"]
+    return Task(
+        **common,
+        title=" ".join(str(body["title"]).split()),
+        assignee=str(body["assignee"]).strip() if "assignee" in body else None,
+        due_at=due.after(common["planned_at"], body["zone"]) if due else None,
+    )
+
+
+WRITERS: Mapping[Channel, Writer] = {
+    "email": Writer(_email_texts, _email),
+    "sms": Writer(_sms_texts, _sms),
+    "whatsapp": Writer(_whatsapp_texts, _whatsapp),
+    "webhook": Writer(_webhook_texts, _webhook),
+    "notify": Writer(_notify_texts, _notify),
+    "task": Writer(_task_texts, _task),
+}

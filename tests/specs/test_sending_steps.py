@@ -1,0 +1,105 @@
+# ruff: noqa: E501 (tables: one case per line)
+"""Mistakes in steps that write to contacts, tell people, give codes away and change contacts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.specs.helpers import CATALOG, messages
+
+WHATSAPP = CATALOG.replace("sms: {address: phone}", "sms: {address: phone}\n    whatsapp: {address: phone}")
+SETTINGS = """\
+senders:
+  people: {type: notify, people: {manager: 'json://localhost/x'}}
+  hooks: {type: webhook}
+default_senders: {notify: people}
+coupons: {spring: {warn_below: 5}}
+"""
+TEMPLATES = {"templates__plain": "Hello", "html__page": "<p>Hello</p>", "templates__code": "Code {{ coupons.c }}"}
+STEPS = {
+    "fallback to itself": ("send_sms: {text: x, fallback: sms}", "41: sms is tried already; each channel comes once"),
+    "fallback twice": ("send_email: {subject: x, text: x, fallback: [sms, sms]}", "61: sms is tried already; each channel comes once"),
+    "fallback misspelt": ("send_sms: {text: x, fallback: emial}", "41: fallback cannot be the text 'emial': expected email, sms or whatsapp (did you mean email?)"),
+    "fallback of two": ("send_sms: {text: x, fallback: [{email: {subject: x, text: x}, whatsapp: {template: a, language: en}}]}", "42: give one channel: email, sms or whatsapp, with its content"),
+    "fallback without subject": ("send_sms: {text: x, fallback: email}", "41: an email needs a subject: write {email: {subject: ..., text: ...}}"),
+    "fallback without text": ("send_email: {subject: x, html: x, fallback: sms}", "55: an SMS needs text:"),
+    "fallback without txt": ("send_email: {template: page, subject: x, fallback: sms}", "62: an SMS needs page.txt"),
+    "fallback without approval": ("send_sms: {text: x, fallback: whatsapp}", "41: WhatsApp sends approved templates only: write {whatsapp: {template: NAME, language: en}}"),
+    "fallback from an approved template": ("send_whatsapp: {template: a, language: en, fallback: sms}", "64: an approved template of WhatsApp is no text: write {sms: ...} with what to send there"),
+    "fallback with a sender": ("send_email: {subject: x, text: x, fallback: [{sms: {text: x, sender: people}}]}", "80: sender people (type notify) takes notify, not sms"),
+    "category": ("send_sms: {text: x, category: transaction}", "41: category cannot be the text 'transaction': expected marketing or transactional (did you mean transactional?)"),
+    "sender id": ("send_sms: {text: x, sender_id: A very long sender}", "42: 'A very long sender' is not a sender: up to 11 letters and digits, or a number"),
+    "whatsapp name": ("send_whatsapp: {template: My Template, language: en}", "37: 'My Template' is not a name of WhatsApp's: lower-case letters, digits and _"),
+    "whatsapp language": ("send_whatsapp: {template: a, language: english}", "50: 'english' is not a language like en or en_US"),
+    "whatsapp variables": ("send_whatsapp: {template: a, language: en, variables: x}", "65: variables must be a list of texts, or names with texts"),
+    "whatsapp variable": ("send_whatsapp: {template: a, language: en, variables: ['{{ contact.cty }}']}", "66: contact.cty: the catalog has no attribute cty (did you mean city?)"),
+    "send by none": ("send: {subject: x, text: x}", "11: nothing says which channel: give fallback: here, or contacts.default_channel in the catalog"),
+    "send without subject": ("send: {text: x, fallback: sms}", "11: the channel may be email, and an email needs a subject: give subject:"),
+    "send whatsapp": ("send: {subject: x, text: x, fallback: [sms, whatsapp]}", "55: WhatsApp sends approved templates only: give whatsapp: with its template"),
+    "send nothing": ("send: {subject: x, fallback: sms}", "17: give either text: or template:"),
+    "person": ("notify: {to: manger, text: x}", "24: there is no person manger (did you mean manager?)"),
+    "address": ("notify: {to: a@b.example, text: x}", "24: the sender has no email: for addresses; name a@b.example among its people, or give it email:"),
+    "sender without url": ("send_sms: {text: x, sender: hooks}", "39: sender hooks has no url:, so that it takes webhook only, not sms"),
+    "due": ("create_task: {title: x, due: 5000 years}", "40: 5000 years is longer than 1000 years"),
+    "title": ("create_task: {title: '{{ contact.cty }}'}", "32: contact.cty: the catalog has no attribute cty (did you mean city?)"),
+    "pool": ("coupon: sprng", "19: there is no coupon pool sprng (did you mean spring?)"),
+    "code before": ("send_sms: {text: '{{ coupons.c }}'}", "28: coupons.c: no coupon step c comes before this one"),
+    "code in a template": ("send_sms: {template: code}", "32: coupons.c: no coupon step c comes before this one"),
+    "tag": ("add_tag: vpi", "20: there is no tag vpi (did you mean vip?)"),
+    "tag to remove": ("remove_tag: vpi", "23: there is no tag vpi (did you mean vip?)"),
+    "increment of a text": ("update_contact: {level: {increment: 1}}", "47: increment adds to numbers; level is a text"),
+    "increment by a text": ("update_contact: {points: {increment: x}}", "48: 'x' is not a number"),
+    "two changes": ("update_contact: {points: {increment: 1, template: x}}", "36: give either increment: or template:"),
+    "template of a change": ("update_contact: {level: {template: '{{ contact.cty }}'}}", "46: contact.cty: the catalog has no attribute cty (did you mean city?)"),
+    "now of a number": ("update_contact: {points: now}", "36: points takes a number, not the text 'now'"),
+    "on_failure": ("coupon: spring, on_failure: stop", "39: on_failure cannot be the text 'stop': expected continue or end"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "expected"), STEPS.values(), ids=STEPS)
+def test_mistakes(tmp_path: Path, step: str, expected: str) -> None:
+    flow = f"trigger: {{enters: tea}}\nsteps:\n- {{id: a, {step}}}\n"
+    found = messages(tmp_path, flows__x=flow, settings=SETTINGS, segments__catalog=WHATSAPP, **TEMPLATES)
+    assert len(found) == 1
+    assert found[0].startswith(f"x.yml:3:{expected}")
+
+
+def test_a_code_is_there_after_its_step_in_all_ways(tmp_path: Path) -> None:
+    flow = """\
+trigger: {enters: tea}
+steps:
+  - id: way
+    branch:
+      if: {tag: vip}
+      then: [{id: c, coupon: {pool: spring}}]
+  - {id: tell, send_sms: {template: code}}
+  - {id: more, send_sms: {text: "{{ coupons['c'] }} {{ coupons.d }}"}}
+"""
+    found = messages(tmp_path, flows__x=flow, settings=SETTINGS, **TEMPLATES)
+    assert found == ["x.yml:8:33: coupons.d: no coupon step d comes before this one"]
+
+
+CATALOGS = {
+    "default channel": ("  channels:\n", "  default_channel: agee\n  channels:\n", "there is no attribute agee (did you mean age?)"),
+    "type of it": ("  channels:\n", "  default_channel: age\n  channels:\n", "default_channel must be a text attribute; age is a number"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), CATALOGS.values(), ids=CATALOGS)
+def test_the_default_channel_is_a_text(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    [found] = messages(tmp_path, segments__catalog=CATALOG.replace(old, new))
+    assert found.endswith(expected)
+
+
+def test_settings_of_people_and_pools(tmp_path: Path) -> None:
+    settings = """\
+senders:
+  people: {type: notify, email: 'mailto://a.example'}
+coupons: {spring: {warn_below: -1}}
+"""
+    assert messages(tmp_path, settings=settings) == [
+        "segflow.yml:2:11: email: has no {to}, where the address goes",
+        "segflow.yml:3:32: warn_below must be greater than or equal to 0",
+    ]
