@@ -63,7 +63,7 @@ class FlowPlan:
     reason: str | None
     enrolled: int
     kept_out: Mapping[str, int]
-    """Reason -> crossings and offers that would not be let in; `withheld` are among them."""
+    """Reason -> whom limits, other flows, the goal and the holdout would keep out."""
     restarted: int
     """Enrollments that would start again."""
     ends: Mapping[str, int]
