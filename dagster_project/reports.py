@@ -28,6 +28,8 @@ from segflow.dagster.keys import (
 )
 from segflow.dagster.specs import BUILT, MODEL
 from segflow.dagster.steps import Step
+from segflow.flows.draw import text
+from segflow.flows.picture import pictures
 from segflow.segments.compiler import CONTACTS
 
 OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")
@@ -132,13 +134,20 @@ def _cross(step: Step) -> dict[AssetKey, Facts]:
 
 
 def _advance(step: Step) -> dict[AssetKey, Facts]:
+    project = step.run.project
+    with project.warehouse() as warehouse:
+        drawn = {one.flow: text(one) for one in pictures(warehouse, list(project.specs.flows.values()))}
     return {
         flow_key(one.flow): {
             "enrolled": one.enrolled,
             "active": one.active,
             "ended": one.ended,
             "planned": one.planned,
+            "restarted": one.restarted,
+            "converted": one.converted,
+            "withheld": one.withheld,
             "status": one.status,
+            **({"picture": MetadataValue.md(f"```text\n{drawn[one.flow]}\n```")} if one.flow in drawn else {}),
             **({"reason": one.reason} if one.reason else {}),
         }
         for one in step.report.flows

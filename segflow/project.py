@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from segflow.explain.explain import Explanation
     from segflow.explain.look import Look
     from segflow.exports.single import Exported
+    from segflow.flows.lift import Lift
+    from segflow.flows.picture import Picture
     from segflow.history.listing import Listed
     from segflow.history.overlap import Overlap
     from segflow.history.timeline import History
+    from segflow.history.trace import Trace
     from segflow.imports.columns import Mapping
     from segflow.imports.import_contacts import Imported
     from segflow.lint.findings import Finding
@@ -160,6 +163,14 @@ class Project(Workspace):
             warehouse.ensure_tables()
             return history(warehouse, self.specs.segments, self.specs.settings.guards, segment, contact)
 
+    def trace(self, contact: str) -> Trace:
+        """One contact's crossings, enrollments, steps and messages, with the reasons. Raises InputError."""
+        from segflow.history.trace import trace
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return trace(warehouse, contact)
+
     def overlap(self, *segments: str, at: str | datetime | None = None) -> Overlap:
         """How many members segments share, now or as of the tick that `at` names. Raises InputError."""
         from segflow.history.overlap import overlap
@@ -218,6 +229,14 @@ class Project(Workspace):
 
         self._check_segment(segment)
         return explain(self, segment, contact, as_of)
+
+    def lifts(self) -> list[Lift]:
+        """What flows with a goal and a holdout have changed, up to the last tick."""
+        from segflow.flows.lift import lifts
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return lifts(warehouse)
 
     def plan(self, as_of: datetime | None = None) -> Plan:
         """What a tick at `as_of` (default now) would do with the files as they are. Nothing is written.
@@ -285,6 +304,39 @@ class Project(Workspace):
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
             return tasks(warehouse, assignee, flow, limit)
+
+    def picture(self, flow: str) -> Picture:
+        """A flow as the file has it, with how many contacts stand at each step and have passed it. Raises InputError.
+
+        Before the first tick, and without a warehouse, nobody has."""
+        from segflow.flows.picture import pictures
+
+        if flow not in self.specs.flows:
+            raise InputError(f"unknown flow {flow}{did_you_mean(flow, list(self.specs.flows))}")
+        asked = [self.specs.flows[flow]]
+        if not self.engine.exists():
+            return pictures(None, asked)[0]
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return pictures(warehouse, asked)[0]
+
+    def pause(self, flow: str, reason: str | None = None) -> dict[str, Any]:
+        """Stop a flow at once, until `resume`. See `segflow.decisions.flow_switch`. Raises InputError."""
+        from segflow.decisions.flow_switch import pause
+
+        return pause(self, flow, reason)
+
+    def resume(self, flow: str, reason: str | None = None) -> dict[str, Any]:
+        """Let a flow go on that `pause` has stopped. Raises InputError."""
+        from segflow.decisions.flow_switch import resume
+
+        return resume(self, flow, reason)
+
+    def remove(self, flow: str, contacts: Sequence[str], reason: str | None = None) -> list[dict[str, Any]]:
+        """Let the next tick take contacts out of a flow. See `segflow.decisions.remove`. Raises InputError."""
+        from segflow.decisions.remove import remove
+
+        return remove(self, flow, contacts, reason)
 
     def import_contacts(
         self,

@@ -128,14 +128,21 @@ LEDGERS: dict[str, str] = {
     "flow_moves": "*",
     "flow_waiting": "*",
     "flow_waits": "*",
+    "flow_withheld": "*",
+    "flow_conversions": "*",
+    "flow_restart_state": "*",
+    "flow_restart_changes": "*",
     "flow_journal": "*",
     "contact_updates": "*",
+    "flow_renames": "*",
+    "flow_removals": "* exclude (id, decided_by, decided_at)",
     "imports": "* exclude (decided_by, decided_at)",
     "contact_imports": "*",
     "contact_takeovers": "*",
     "import_marks": "*",
     "attribute_history": "*",
     "outbox": "*",
+    "flow_calls": "*",
     "coupon_claims": "*",
     "tasks": "*",
     "decisions": "* exclude (id, decided_by, decided_at)",
@@ -145,6 +152,8 @@ LEDGERS: dict[str, str] = {
 }
 """Every table that must be the same however a tick was interrupted, less the columns that hold the wall clock."""
 _LAST_NAMES = load_query(Path(names.__file__).parent / "sql/last_names.sql").sql(dialect="duckdb")
+
+_RENAMES = "SELECT renamed_from, flow, tick_id FROM segflow.flow_renames ORDER BY tick_id, ordinal"
 
 _LIVED: dict[Callable[[Path], World], dict[Path, bytes | None]] = {}
 """What makes a world -> the files that it left, and None for the folders."""
@@ -267,11 +276,14 @@ class World:
                 assert rows(state, f"segflow.{state}") == rows(state, f"({replay})"), state
             if files:
                 last_names = dict(connection.execute(_LAST_NAMES).fetchall())
+                renames = connection.execute(_RENAMES).fetchall()
                 for table in (table for table in TABLES.values() if table.ledger):
                     kept = LedgerFiles(self.project.ledgers_path).read_all(table.name).to_pylist()
                     if table.name in NAMED:
                         # The files keep the name that a segment had then, the warehouse shows its last one.
                         kept = [row | {"segment": last_names[row["segment_key"]]} for row in kept]
+                    if table.name != "flow_renames":
+                        kept = [_renamed(table.name, row, renames) for row in kept]
                     shown = sorted(repr(tuple(row[name] for name in table.columns)) for row in kept)
                     assert shown == rows(table.name, f"segflow.{table.name}"), table.name
 
@@ -304,6 +316,15 @@ def ledgers_of(root: Path) -> dict[str, list[tuple[Any, ...]]]:
             table: sorted(connection.execute(f"SELECT {columns} FROM segflow.{table}").fetchall(), key=repr)
             for table, columns in LEDGERS.items()
         }
+
+
+def _renamed(table: str, row: dict[str, Any], renames: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """A row of a ledger file with the name that its flow has now."""
+    column = "name" if table == "decisions" and row["kind"] in ("flow", "pause", "resume") else "flow"
+    for old, new, tick in renames:
+        if row.get(column) == old and row["tick_id"] < tick:
+            row = row | {column: new}
+    return row
 
 
 def _columns(table: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from segflow.cli.flow_show import show as show_flow
 from segflow.cli.shared import options_of, project_of
 
-flow_app = typer.Typer(help="Offer contacts to a flow.", no_args_is_help=True)
+_HELP = "What people do with one flow: pause it, resume it, take contacts in or out, offer contacts again."
+flow_app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 
 @flow_app.callback()
@@ -69,3 +71,48 @@ def enroll(
         return
     whom = f"{named:,} contacts" if named is not None else f"the members of {segment}"
     show.out.print(f"The next tick enrolls {whom} in flow {flow}: run segflow tick.")
+
+
+flow_app.command("show")(show_flow)
+
+Flow = Annotated[str, typer.Argument(help="The flow.")]
+Reason = Annotated[str | None, typer.Option(help="Why; it is kept in segflow.decisions.")]
+
+
+@flow_app.command()
+def pause(context: typer.Context, flow: Flow, reason: Reason = None) -> None:
+    """Stop a flow at once, without a commit: nobody gets in, nobody moves, and nothing of it is sent any more."""
+    _switched(context, project_of(context).pause(flow, reason), f"segflow flow resume {flow} lets it go on.")
+
+
+@flow_app.command()
+def resume(context: typer.Context, flow: Flow, reason: Reason = None) -> None:
+    """Let a flow go on that was paused. Messages that were due too long ago are passed by."""
+    _switched(context, project_of(context).resume(flow, reason), "It goes on with the next tick.")
+
+
+def _switched(context: typer.Context, row: dict[str, Any], then: str) -> None:
+    from segflow.cli import show
+
+    if options_of(context).json:
+        show.as_json(row)
+    else:
+        show.out.print(f"Flow {row['name']} is {row['kind']}d. {then}", markup=False)
+
+
+@flow_app.command()
+def remove(
+    context: typer.Context,
+    flow: Flow,
+    contacts: Annotated[list[str], typer.Argument(help="Their ids.")],
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept in segflow.flow_removals.")] = None,
+) -> None:
+    """Take contacts out of a flow. The next tick ends their enrollments, with the reason removed."""
+    from segflow.cli import show
+
+    rows = project_of(context).remove(flow, contacts, reason)
+    if options_of(context).json:
+        show.as_json({"removed": rows})
+    else:
+        many = f"{len(rows):,} contact{'s' if len(rows) != 1 else ''}"
+        show.out.print(f"The next tick takes {many} out of flow {flow}: run segflow tick.", markup=False)

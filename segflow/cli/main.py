@@ -32,6 +32,7 @@ from segflow.cli.stop_sending import stop_sending
 from segflow.cli.tasks import tasks
 from segflow.cli.test import run_segment_tests
 from segflow.cli.tick import tick
+from segflow.cli.trace import trace
 from segflow.cli.ui import ui
 from segflow.cli.validate import validate
 from segflow.cli.vars import vars_
@@ -59,6 +60,7 @@ for command in (
     tasks,
     history,
     overlap,
+    trace,
     export,
     freeze,
     release,
@@ -135,14 +137,14 @@ _UsageError: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "
 def _shared_first(arguments: list[str]) -> list[str]:
     """Let the shared options stand anywhere: `segflow segments --format json` is what people type.
 
-    `export` and `plan` have a --format of their own, which stays where it is.
+    `export`, `plan` and `flow show` have a --format of their own, which stays where it is.
     """
     shared: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
     for word in words:
         name = word.split("=", 1)[0]
-        own = name == "--format" and ("export" in rest or "plan" in rest)
+        own = name == "--format" and ("export" in rest or "plan" in rest or rest[:2] == ["flow", "show"])
         if name in ("--project-dir", "--format") and not own:
             shared.append(word)
             shared += [] if "=" in word else [following for following in [next(words, None)] if following is not None]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.durations import Duration
-from segflow.errors import InputError
+from segflow.flows.entry_tables import before
 from segflow.flows.graph import surviving_step
 from segflow.segments.compiler import CONTACTS, Compiled, needs
 from segflow.segments.facts import own_parts
@@ -30,49 +28,64 @@ FLOWS_NOW = pa.schema(
         ("consumed_to", pa.string()),
         ("first_step", pa.string()),
         ("has_where", pa.bool_()),
+        ("drains", pa.bool_()),
         ("late_before", pa.timestamp("us")),
     ]
 )
-REENTRY = pa.schema([("flow", pa.string()), ("rule", pa.string()), ("bound", pa.timestamp("us"))])
+NO_RULE = (
+    "status", "description", "owner", "guards", "lint", "renamed_from", "on_archive", "max_lateness", "allow_loop",
+)  # fmt: skip
+"""What a flow says that makes no other version of it."""
 _VERSIONS = pa.schema(
     [("flow", pa.string()), ("flow_version", pa.int64()), ("fingerprint", pa.string()), ("spec", pa.string())]
 )
 _MOVES = pa.schema([("flow", pa.string()), ("step", pa.string()), ("next_step", pa.string())])
 
 
-def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[str, Any]]:
-    """One row per flow of the project. `before` is the id of the tick before: a new flow starts from there.
+def flows_now(
+    context: TickContext, faults: Faults, last_tick: str, paused: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """One row per flow of the project. `last_tick` is the id of the tick before: a new flow starts from there.
 
     A flow is `held` when a segment that it needs is stale or held, or a fact could not be evaluated: it stands still,
     takes in no one and keeps its cursor, so that nothing is lost and nothing is decided on old data. `faults.segments`
-    has words for each such segment that go on after its name.
+    has words for each such segment that go on after its name. `paused`: flow that a person has paused -> who.
+
+    One that drains (archived, and those inside go on) moves like an active one, and nobody is offered to it.
     """
+    paused = paused or {}
     compiled, warehouse = context.compiled, context.warehouse
     versions = _versions(warehouse)
     # Those of the tick before only: a flow that was away since does not catch up the ticks it has missed.
     last = exp.select("flow", "status", "consumed_to").from_(relation("flow_cursors"))
-    last = last.where(exp.column("tick_id").eq(exp.Literal.string(before)))
+    last = last.where(exp.column("tick_id").eq(exp.Literal.string(last_tick)))
     known_before = warehouse.rows(last)
     cursors = {row["flow"]: row["consumed_to"] for row in known_before}
-    was_paused = {row["flow"] for row in known_before if row["status"] == "paused"}
-    late_before = _before(compiled.specs.settings.delivery.max_lateness, context.as_of, compiled.zone, "max_lateness")
+    stood_still = _stood_still(warehouse, known_before, versions)
+    usual = compiled.specs.settings.delivery.max_lateness
     rows = []
     for flow, named in compiled.specs.flows.items():
         spec = named.spec
         known = versions.get(flow, [])
         mark = fingerprint(spec)
         current = known[-1] if known and known[-1]["fingerprint"] == mark else None
-        reason = _held(flow, compiled, faults) if spec.status == "active" else None
+        pause = paused.get(flow) if spec.status == "active" else None
+        moves = pause is None and (spec.status == "active" or spec.drains)
+        reason = _held(flow, compiled, faults) if moves else None
+        status = "held" if reason else "paused" if pause else "active" if spec.drains else spec.status
         rows.append(
             {
                 "flow": flow,
                 "flow_version": current["flow_version"] if current else len(known) + 1,
-                "status": "held" if reason else spec.status,
-                "reason": reason,
-                "consumed_to": cursors.get(flow, before),
+                "status": status,
+                "reason": reason or pause,
+                "drains": spec.drains,
+                "consumed_to": cursors.get(flow, last_tick),
                 "first_step": spec.steps[0].id,
                 "has_where": spec.where is not None,
-                "late_before": late_before if flow in was_paused else None,
+                "late_before": before(spec.max_lateness or usual, context.as_of, compiled.zone, flow)
+                if flow in stood_still
+                else None,
             }
         )
     # Whoever stands in a draft that is being rewritten stays where they are.
@@ -82,14 +95,31 @@ def flows_now(context: TickContext, faults: Faults, before: str) -> list[dict[st
             "flow_version": versions[flow][-1]["flow_version"],
             "status": "draft",
             "reason": None,
-            "consumed_to": cursors.get(flow, before),
+            "consumed_to": cursors.get(flow, last_tick),
             "first_step": None,
             "has_where": False,
+            "drains": False,
             "late_before": None,
         }
         for flow in sorted(compiled.specs.unfinished & set(versions))
     ]
     return rows
+
+
+def _stood_still(warehouse: Warehouse, before: Sequence[Mapping[str, Any]], versions: Mapping[str, object]) -> set[str]:
+    """The flows that were paused, or drafts, since they moved last; `before` are their cursors of the tick before.
+
+    What a guard or a stale segment held is let go by whoever mends it, and is wanted however late it is.
+    """
+    status = {row["flow"]: row["status"] for row in before}
+    found = {flow for flow in versions if status.get(flow, "paused") == "paused"}
+    held = sorted(flow for flow, said in status.items() if said == "held")
+    if held:
+        asked = exp.select("flow", exp.column("status")).from_(relation("flow_cursors"))
+        asked = asked.where(exp.column("flow").isin(*held), exp.column("status").neq(exp.Literal.string("held")))
+        last = {row["flow"]: row["status"] for row in warehouse.rows(asked.order_by("tick_id"))}
+        found |= {flow for flow in held if last.get(flow) == "paused"}
+    return found
 
 
 def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, Any]]) -> pa.Table:
@@ -106,24 +136,6 @@ def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, 
         if (row["flow"], row["flow_version"]) not in known and row["flow"] in compiled.specs.flows
     ]
     return pa.Table.from_pylist(added, schema=_VERSIONS)
-
-
-def reentry_table(compiled: Compiled, crossed_at: datetime) -> pa.Table:
-    """The re-entry rule of each flow; `bound` is the moment after which an entry or end is too near to `crossed_at`."""
-    rows: list[dict[str, Any]] = []
-    for flow, named in compiled.specs.flows.items():
-        match named.spec.reentry:
-            case f.AfterExit(after_exit=span):
-                rows.append(
-                    {"flow": flow, "rule": "after_exit", "bound": _before(span, crossed_at, compiled.zone, flow)}
-                )
-            case f.AfterEntry(after_entry=span):
-                rows.append(
-                    {"flow": flow, "rule": "after_entry", "bound": _before(span, crossed_at, compiled.zone, flow)}
-                )
-            case rule:
-                rows.append({"flow": flow, "rule": rule, "bound": None})
-    return pa.Table.from_pylist(rows, schema=REENTRY)
 
 
 def moves(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
@@ -168,7 +180,7 @@ def _moved(stored: dict[str, Any], new: f.FlowSpec) -> bool:
 def fingerprint(spec: f.FlowSpec) -> str:
     """A hash of what a flow says; pausing and words for people do not change it."""
     told = json.loads(_dump(spec))
-    for key in ("status", "description", "owner", "guards", "lint"):
+    for key in NO_RULE:
         told.pop(key, None)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -203,10 +215,3 @@ def _held(flow: str, compiled: Compiled, faults: Faults) -> str | None:
     for part in sorted(parts & set(faults.parts)):
         return f"{part}: {faults.parts[part]}"
     return None
-
-
-def _before(span: Duration, as_of: datetime, zone: ZoneInfo, what: str) -> datetime:
-    try:
-        return span.before(as_of, zone).replace(tzinfo=None)
-    except (OverflowError, ValueError) as error:
-        raise InputError(f"{what}: {span} before {as_of.isoformat()} leaves the calendar") from error

@@ -12,7 +12,8 @@ from sqlglot import exp
 
 from segflow.outbox.deliveries import COPIED_ROWS, COPIED_TO
 from segflow.outbox.lease import Lease
-from segflow.outbox.schema import attempts, marks, messages, suppressions
+from segflow.outbox.pauses import KINDS
+from segflow.outbox.schema import attempts, decisions, marks, messages, suppressions
 from segflow.outbox.send import INSERTED_TO
 from segflow.outbox.store import DeliveryStore, planned_values
 from segflow.warehouse.base import Warehouse, relation
@@ -36,7 +37,7 @@ class Adopted:
 
 
 def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
-    """Take over `outbox`, `deliveries` and `suppressions` of the warehouse, in one transaction.
+    """Take over `outbox`, `deliveries`, `suppressions` and the pauses of flows of the warehouse, in one transaction.
 
     A message with a final outcome keeps it. Every other one may have been sent since the warehouse heard of it last, so
     it becomes `unknown` and waits for a person; retries that were held are among them. The store may be new, or an
@@ -53,6 +54,10 @@ def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
             connection.execute(ignoring(suppressions), [{k: _aware(v) for k, v in row.items()} for row in rows])
         for rows in _batches(warehouse, "coupon_claims"):
             store.adopt_coupons(connection, [{k: _aware(v) for k, v in row.items()} for row in rows])
+        for rows in _batches(warehouse, "decisions"):
+            switched = [{name: _aware(value) for name, value in row.items()} for row in rows if row["kind"] in KINDS]
+            if switched:
+                connection.execute(ignoring(decisions), switched)
         _settle(connection, store)
         # The next tick takes over and copies everything anew: what it knows already stays as it is.
         connection.execute(marks.delete().where(marks.c.name.in_([INSERTED_TO, COPIED_TO, COPIED_ROWS])))

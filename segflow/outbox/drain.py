@@ -14,6 +14,7 @@ from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, T
 from segflow.messages import AnyMessage, Receipt
 from segflow.outbox.before_sending import Elsewhere, Ready, Refused, SendChecks
 from segflow.outbox.lease import Lease
+from segflow.outbox.pauses import Pause
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
 from segflow.specs.settings import DeliverySettings
@@ -23,8 +24,8 @@ MAX_BACKOFF = 6 * 3600.0
 STRIKES = 5
 """So many transient errors in a row, and the sender is left alone for a while: the provider is down."""
 _LOOK_AROUND = 0.2
-"""Seconds between two looks at stop_sending and the lease, where looking before each message would cost as much as the
-message."""
+"""Seconds between two looks at stop_sending, the pauses and the lease, where looking before each message would cost as
+much as the message."""
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Drain:
         self._patience = 0.0 if sender.simulated else patience
         self._strikes = 0
         self._looked = 0.0
+        self._paused: dict[str, Pause] = {}
         self.report = DrainReport()
 
     def run(self) -> DrainReport:
@@ -139,7 +141,9 @@ class Drain:
             for judged in self._checks.run(batch, late):
                 if self._stopped() or self._strikes >= STRIKES:
                     break
-                if isinstance(judged, Elsewhere):
+                if (pause := self._paused.get(judged.row.flow)) is not None:
+                    settle(self._outcome(judged.row, "skipped", f"withdrawn: {pause}"))
+                elif isinstance(judged, Elsewhere):
                     elsewhere.append(judged)
                     del left[judged.row.message_id]
                 elif isinstance(judged, Refused):
@@ -229,6 +233,7 @@ class Drain:
             # A process that slept must not go on handing over a batch that another one has sent meanwhile.
             self._store.leases.check(self._lease)
             self.report.stopped = self._store.stopped()
+            self._paused = self._store.pauses.now()
         return self.report.stopped is not None
 
     def _wait_for_retries(self) -> bool:

@@ -20,7 +20,9 @@ from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.message_queries import MessageQueries
+from segflow.outbox.pauses import Pauses
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
+from segflow.outbox.removals import Removals
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.schema import (
     attempts,
@@ -57,6 +59,8 @@ class DeliveryStore(MessageQueries):
         self.decisions = Decisions(self._database, self.leases)
         self.retriggers = Orders(self._database, self.leases, Retrigger, retriggers, retrigger_contacts)
         self.enrolls = Orders(self._database, self.leases, Enroll, enrolls, enroll_contacts)
+        self.pauses = Pauses(self._database, self.leases)
+        self.removals = Removals(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)

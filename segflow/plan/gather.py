@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlglot import exp
 
 from segflow.flows import advance as flows
 from segflow.flows import prepare
+from segflow.flows.renames import Rename
 from segflow.plan.result import Change, FlowPlan, MovePlan, Plan, SegmentPlan
 from segflow.segments.compiler import Compiled
 from segflow.stages.tick_run import TickRun
@@ -30,24 +31,32 @@ class Before:
     """segment_key -> segment and members."""
     flows: dict[str, str]
     """Flow -> its status at the last tick, drafts left out."""
+    files: dict[str, str]
+    """The same, less what a tick makes of it: what the flow's file said, as far as it is known."""
     known_flows: set[str]
     """Flows that have a version."""
     standing: dict[tuple[str, str], int]
     """(flow, step) -> contacts."""
     moves: dict[tuple[str, str], str | None]
     """(flow, step that is gone) -> the step to go on at."""
+    renamed: dict[str, str]
+    """Flow -> the name that it had."""
 
     @classmethod
-    def read(cls, compiled: Compiled, warehouse: Warehouse, last: ticks.TickRow | None) -> Before:
+    def read(
+        cls, compiled: Compiled, warehouse: Warehouse, last: ticks.TickRow | None, renamed: Sequence[Rename]
+    ) -> Before:
         versions = exp.select("flow").distinct().from_(relation("flow_versions"))
         standing = {(r["flow"], r["step"]): r["contacts"] for r in warehouse.rows(load_query(_SQL / "standing.sql"))}
         return cls(
             last,
             _live_segments(warehouse),
-            _statuses(warehouse, last),
+            _statuses(warehouse, last, "status"),
+            _statuses(warehouse, last, "file"),
             {row["flow"] for row in warehouse.rows(versions)},
             standing,
             {(m["flow"], m["step"]): m["next_step"] for m in prepare.moves(compiled, warehouse).to_pylist()},
+            {one.new: one.old for one in renamed if one.new in compiled.specs.flows},
         )
 
 
@@ -81,13 +90,14 @@ def _live_segments(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
     return {row["segment_key"]: row for row in warehouse.rows(query)}
 
 
-def _statuses(warehouse: Warehouse, last: ticks.TickRow | None) -> dict[str, str]:
+def _statuses(warehouse: Warehouse, last: ticks.TickRow | None, what: Literal["status", "file"]) -> dict[str, str]:
     if last is None:
         return {}
     advanced = ticks.PLACES.index(last.place) >= ticks.PLACES.index("advance")
     newest = exp.column("tick_id").eq(literal(last.tick_id if advanced else last.previous_tick))
-    query = exp.select("flow", "status").from_(relation("flow_cursors")).where(newest)
-    return {row["flow"]: row["status"] for row in warehouse.rows(query)}
+    rows = warehouse.rows(exp.select("flow", "status", "reason").from_(relation("flow_cursors")).where(newest))
+    # A guard holds what is active, and so does a person who has paused it: the reason says who.
+    return {row["flow"]: "active" if what == "file" and row["reason"] else row["status"] for row in rows}
 
 
 def _segments(warehouse: Warehouse, tick_id: str, before: Before) -> list[SegmentPlan]:
@@ -150,6 +160,9 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
     ends: dict[str, dict[str, int]] = {}
     for row in warehouse.rows(load_query(_SQL / "ends.sql", tick_id=tick_id)):
         ends.setdefault(row["flow"], {})[row["reason"]] = row["contacts"]
+    kept_out: dict[str, dict[str, int]] = {}
+    for row in warehouse.rows(load_query(_SQL / "kept_out.sql", tick_id=tick_id)):
+        kept_out.setdefault(row["flow"], {})[row["reason"]] = row["contacts"]
     messages: dict[str, dict[str, int]] = {}
     for row in warehouse.rows(load_query(_SQL / "messages.sql", tick_id=tick_id)):
         messages.setdefault(row["flow"], {})[row["step"]] = row["messages"]
@@ -171,18 +184,21 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
             change = "removed"
         elif flow in added:
             change = "edited" if flow in before.known_flows else "new"
-        elif (was == "held" and specs[flow].spec.status != "active") or (
-            was != "held" and was != specs[flow].spec.status
-        ):
+        elif _said(before, flow) != specs[flow].spec.status and not (was == "held" and specs[flow].spec.drains):
             change = "status"
+        elif flow in before.renamed:
+            change = "renamed"
         found.append(
             FlowPlan(
                 flow=flow,
+                renamed_from=before.renamed.get(flow),
                 change=change,
                 status=status,
                 status_before=was,
                 reason=result.reason if result else None,
                 enrolled=result.enrolled if result else 0,
+                kept_out=kept_out.get(flow, {}),
+                restarted=result.restarted if result else 0,
                 ends=ends.get(flow, {}),
                 messages=messages.get(flow, {}),
                 moves=[
@@ -195,6 +211,11 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
             )
         )
     return found
+
+
+def _said(before: Before, flow: str) -> str | None:
+    """The status in the flow's file at the last tick."""
+    return before.files.get(flow) or ("draft" if flow in before.known_flows else None)
 
 
 def _warnings(warehouse: Warehouse, segments: list[SegmentPlan]) -> Iterable[str]:

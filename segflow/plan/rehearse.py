@@ -15,6 +15,8 @@ from typing import Any, cast
 from sqlglot import exp
 
 from segflow.errors import ContactsLostError, InputError, RunError
+from segflow.flows.renames import due_renames
+from segflow.flows.renames import show as show_renames
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
 from segflow.plan.gather import Before, plan_of
@@ -120,7 +122,10 @@ def _play(project: Workspace, warehouse: Warehouse, store: DeliveryStore | None,
     ticks.save(warehouse, row)
     if last is None:
         _check_built(project, warehouse)
-    before = Before.read(project.compiled, warehouse, last)
+    # What is called otherwise now is compared by its new name.
+    renamed = due_renames(project.specs, warehouse)
+    show_renames(warehouse, renamed, row.tick_id)
+    before = Before.read(project.compiled, warehouse, last, renamed)
     stand_in = _Rehearsed(project, warehouse, store, as_of)
     run = _RehearsedRun(cast(Any, stand_in), row, Lease("plan", project.holder, 0), TickReport(row.tick_id, as_of))
     stopped = None

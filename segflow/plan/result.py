@@ -55,12 +55,17 @@ class FlowPlan:
     """What the next tick would do to one flow."""
 
     flow: str
+    renamed_from: str | None
     change: Change
     status: str
     """active, paused, held, ..., as in `flow_cursors`; draft; removed."""
     status_before: str | None
     reason: str | None
     enrolled: int
+    kept_out: Mapping[str, int]
+    """Reason -> crossings and offers that would not be let in; `withheld` are among them."""
+    restarted: int
+    """Enrollments that would start again."""
     ends: Mapping[str, int]
     """Reason -> enrollments under way that would end."""
     messages: Mapping[str, int]
@@ -73,7 +78,8 @@ class FlowPlan:
     @property
     def quiet(self) -> bool:
         """Does nothing happen to it?"""
-        done = self.enrolled or self.ends or self.messages or self.moves or self.status == "held" or self.left_over
+        done = self.enrolled or self.ends or self.messages or self.moves or self.reason
+        done = done or self.kept_out or self.restarted or self.left_over
         return self.change == "none" and not done
 
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from segflow.outbox.coupons import Claim
 from segflow.outbox.decisions import Kind
+from segflow.outbox.pauses import Pause
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.store import DeliveryStore
 
@@ -25,6 +26,7 @@ class RehearsedStore:
         self.decisions = _Decisions(store)
         self.retriggers: _Orders[Retrigger] = _Orders(store.retriggers if store is not None else None)
         self.enrolls: _Orders[Enroll] = _Orders(store.enrolls if store is not None else None)
+        self.pauses, self.removals = _Pauses(store), _Removals(store)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
         self.imports, self.coupons = _Imports(store), _Coupons(store)
 
@@ -72,6 +74,19 @@ class _Orders(Generic[R]):
 
     def book(self, *_: object) -> None:
         pass
+
+
+class _Pauses(_Part):
+    def now(self) -> dict[str, Pause]:
+        return self._store.pauses.now() if self._store is not None else {}
+
+    def unbooked(self) -> list[str]:
+        return []
+
+
+class _Removals(_Part):
+    def waiting(self, tick_id: str) -> list[dict[str, Any]]:
+        return self._store.removals.waiting(tick_id) if self._store is not None else []
 
 
 class _MessageEvents(_Part):

@@ -14,6 +14,7 @@ import pyarrow as pa
 from segflow.crashpoints import crash_point
 from segflow.crossings.names import show_last_names
 from segflow.errors import DamagedWarehouseError, InputError, RunError
+from segflow.flows import renames
 from segflow.flows.advance import enrollments_view
 from segflow.outbox.deliveries import as_table
 from segflow.outbox.lease import Lease, held_lease
@@ -114,6 +115,7 @@ def _load(
             )
             warehouse.restore("build_faults", [])
             show_last_names(warehouse)
+            renames.show_all(warehouse)
             for state in REPLAYED:
                 warehouse.replace(state, replayed(state, history[-1]))
                 rows[state] = warehouse.count(state)

@@ -7,14 +7,15 @@ from graphlib import CycleError, TopologicalSorter
 from segflow.errors import Issue, did_you_mean
 from segflow.specs.check_catalog import check_catalog
 from segflow.specs.check_conditions import ConditionChecker, segment_references
+from segflow.specs.check_earlier_names import check_earlier_names
 from segflow.specs.check_exports import check_segment_export
 from segflow.specs.check_flows import check_flows
+from segflow.specs.check_loops import check_loops
 from segflow.specs.check_settings import check_settings
 from segflow.specs.check_tests import check_tests
 from segflow.specs.dbt_files import CONTACTS, model_names
 from segflow.specs.loaded import Loaded, Reporter
-from segflow.specs.segment import NamedSegment, SegmentSpec, SqlSegmentSpec
-from segflow.specs.spec_file import Loc
+from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
 from segflow.specs.sql_file import SEGMENT_MODEL, references
 
 
@@ -24,6 +25,7 @@ def check(loaded: Loaded) -> None:
     check_settings(loaded)
     _segments(loaded)
     check_flows(loaded)
+    check_loops(loaded)
 
 
 Places = dict[str, dict[str, Issue]]
@@ -36,7 +38,7 @@ def _segments(loaded: Loaded) -> None:
     for segment in loaded.segments.values():
         say = Reporter(loaded, segment.file)
         places[segment.id] = {}
-        _earlier_names(say, segment, renamed)
+        check_earlier_names(say, segment, "segment", loaded.segment_ids, renamed)
         if segment.spec.export is not None:
             check_segment_export(say, loaded, segment.id, segment.spec.export)
         if isinstance(segment.spec, SegmentSpec):
@@ -53,28 +55,6 @@ def _segments(loaded: Loaded) -> None:
         graph = {name: set(found) for name, found in places.items()}
         for segment in loaded.segments.values():
             check_tests(loaded, loaded.catalog, segment, graph)
-
-
-def _earlier_names(say: Reporter, segment: NamedSegment, renamed: dict[str, str]) -> None:
-    """`renamed`: earlier name -> the segment that says so; those of `segment` are added."""
-    several = isinstance(segment.spec.renamed_from, list)
-    for index, name in enumerate(segment.spec.earlier_names):
-        loc: Loc = ("renamed_from", index) if several else ("renamed_from",)
-        if name == segment.id:
-            say(loc, f"{name} is the name that this segment has")
-        elif name in say.loaded.segment_ids:
-            say(
-                loc,
-                f"segment {name} has a file of its own: remove that file, or, when a tick has seen this rename, "
-                "remove the name here",
-            )
-        elif name in renamed:
-            twice = renamed[name] == segment.id
-            say(
-                loc,
-                f"{name} is given twice" if twice else f"segment {renamed[name]} was {name} already: only one can be",
-            )
-        renamed.setdefault(name, segment.id)
 
 
 def _sql_references(loaded: Loaded, file: str, spec: SqlSegmentSpec) -> dict[str, Issue]:

@@ -9,6 +9,8 @@ from segflow.errors import did_you_mean
 from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_segment
+from segflow.specs.check_earlier_names import check_earlier_names
+from segflow.specs.check_entry import check_entry
 from segflow.specs.check_origins import triggered
 from segflow.specs.check_steps import TEMPLATES, StepChecks
 from segflow.specs.check_values import check_span
@@ -31,7 +33,9 @@ def check_flows(loaded: Loaded) -> None:
     """Check every flow, and every template file, used or not."""
     if loaded.catalog is None:
         return
+    renamed: dict[str, str] = {}
     for flow in loaded.flows.values():
+        check_earlier_names(Reporter(loaded, flow.file), flow, "flow", loaded.flow_ids, renamed)
         _Flow(Reporter(loaded, flow.file), loaded.catalog, flow).check()
     folder = loaded.root / TEMPLATES
     of_drafts = _templates(loaded, drafts=True) - _templates(loaded, drafts=False)
@@ -101,6 +105,8 @@ class _Flow:
     def check(self) -> None:
         self._trigger()
         self._include_members()
+        if self.spec.max_lateness is not None:
+            check_span(self.say, self.spec.max_lateness, ("max_lateness",))
         if self.spec.where is not None:
             why = "when where is looked at there is none yet; use exit_when or a branch"
             before = ConditionChecker(self.say, self.catalog, enrollment=False, why=why, flow=self.flow)
@@ -113,6 +119,7 @@ class _Flow:
             self.checks.timezone(self.spec.window.timezone, ("window", "timezone"))
         for index, condition in enumerate(self.spec.exit_when):
             self.inside.check(condition, ("exit_when", index))
+        check_entry(self.say, self.flow, self.inside)
         first: dict[str, tuple[str | int, ...]] = {}
         for step, loc in walk(self.spec.steps, ("steps",)):
             if step.id in first:

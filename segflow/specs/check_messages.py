@@ -22,7 +22,8 @@ def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: Nam
     if condition.flow is not None:
         flow = say.loaded.flows.get(condition.flow)
         if condition.flow not in say.loaded.flow_ids:
-            say.unknown((*loc, "flow"), "flow", condition.flow, sorted(say.loaded.flow_ids))
+            now = say.loaded.renamed_flow(condition.flow)
+            say.unknown((*loc, "flow"), "flow", condition.flow, sorted(say.loaded.flow_ids), now)
     elif condition.step is not None and own is None:
         say((*loc, "step"), f"a step without flow: is about an enrollment: {why}; name the flow", key=True)
     if condition.step is None or flow is None:

@@ -128,7 +128,8 @@ class _Check:
             self._known_contact(row.contact_id, contacts, (*at, "contact_id"))
             self._time(row.at, *at, "at")
             if row.flow is not None and row.flow not in flows:
-                self.say.unknown((*self.loc, *at, "flow"), "flow", row.flow, sorted(flows))
+                now = self.say.loaded.renamed_flow(row.flow)
+                self.say.unknown((*self.loc, *at, "flow"), "flow", row.flow, sorted(flows), now)
             elif row.flow in self.say.loaded.flows and row.step is not None:
                 steps = [step.id for step in self.say.loaded.flows[row.flow].spec.walk()]
                 if row.step not in steps:

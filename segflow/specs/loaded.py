@@ -41,6 +41,11 @@ class Loaded:
         near = f"; it is called {now[0]} now" if now else did_you_mean(name, sorted(self.segment_ids))
         return f"there is no segment {name}{near or '; a segment is a file in segment_specs/'}"
 
+    def renamed_flow(self, name: str) -> str:
+        """What to say after a flow that is not there: what it is called now, if a file says so."""
+        now = [one.id for one in self.flows.values() if name in one.spec.earlier_names]
+        return f"it is called {now[0]} now" if now else ""
+
 
 @dataclass(frozen=True)
 class Reporter:
@@ -74,7 +79,7 @@ class Reporter:
 
     def unknown(self, loc: Loc, kind: str, name: str, known: Sequence[str], hint: str = "") -> None:
         """Report that there is no `kind` of this name, with the likeliest one of `known`."""
-        near = did_you_mean(name, known)
+        near = "" if hint.startswith("it is called") else did_you_mean(name, known)
         if not near and hint:
             near = f"; {hint}"
         elif not near and 0 < len(known) <= 12:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from segflow.specs.conditions import Condition
+from segflow.specs.earlier_names import EarlierNames, names_of
 from segflow.specs.exports import SegmentExport
 from segflow.specs.guards import SegmentGuards
 from segflow.specs.lint_rules import LintSettings
 from segflow.specs.segment_tests import SegmentTest
-from segflow.specs.types import Identifier, SpecModel, by_kind
-
-EarlierNames = Annotated[
-    Annotated[Identifier, Tag("<text>")] | Annotated[Annotated[list[Identifier], Field(min_length=1)], Tag("<list>")],
-    Discriminator(
-        by_kind,
-        custom_error_type="renamed_from",
-        custom_error_message="renamed_from must be the earlier name of this segment, or a list of its earlier names",
-    ),
-]
+from segflow.specs.types import Identifier, SpecModel
 
 
 class SegmentSettings(SpecModel):
@@ -46,7 +38,7 @@ class SegmentSettings(SpecModel):
     @property
     def earlier_names(self) -> list[str]:
         """The names in `renamed_from`."""
-        return [self.renamed_from] if isinstance(self.renamed_from, str) else list(self.renamed_from or ())
+        return names_of(self.renamed_from)
 
 
 class SegmentSpec(SegmentSettings):

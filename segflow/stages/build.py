@@ -12,12 +12,14 @@ from segflow.errors import ContactsLostError
 from segflow.models.build import BuildReport, build
 from segflow.models.time_zones import ZonesInUse, write_time_zones, zones_in_use
 from segflow.specs.guards import guard_of
+from segflow.stages.renames import rename_edited
 from segflow.stages.tick_run import TickRun
 from segflow.workspace import Workspace
 
 
 def build_models(run: TickRun) -> None:
     """Compile, then let dbt build contacts, facts and memberships."""
+    rename_edited(run)
     _build(run, "build")
 
 
@@ -31,6 +33,7 @@ def build_if_lost(run: TickRun) -> None:
 def build_if_edited(run: TickRun) -> None:
     """Build again when specs were edited while the tick lay dead: a segment that was not built has no members, and
     its first ones would look as if they had entered at the next tick."""
+    rename_edited(run)
     if run.row.compiled != _text_hash(run.project):
         assert run.row.stage is not None
         _build(run, run.row.stage)

@@ -30,6 +30,8 @@ def test_two_ticks_show_their_numbers_and_the_second_one_sends(station: Station)
     assert told["models/contacts"] == {"rows": 3, "null_ids_dropped": 0}
     assert told["segments/londoners"] == {"size": 2, "entered": 1, "exited": 0, "status": "ok"}
     assert told["segments/grown_up"] == {"size": 3, "entered": 1, "exited": 0, "status": "ok"}
+    drawn = told["flows/hello"].pop("picture")
+    assert "1 enrolled, 0 inside, 1 ended (1 completed)" in drawn
     assert told["flows/hello"] == {"enrolled": 1, "active": 0, "ended": 1, "planned": 1, "status": "active"}
     counts = {"delivered": 0, "skipped": 0, "failed": 0, "held": 0, "unknown": 0, "mode": "simulate"}
     assert told["senders/mailbox"] == {"sent": 1, **counts}

@@ -5,7 +5,8 @@ A file holds scenarios by name. Each has the world at the start (`contacts`, `ev
 come of it; `leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may
 stand at the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a
 tick: `release: {segments: [old], flows: [hi]}`, and `retrigger: {flow: hi, segment: old, contacts: [ana],
-ignore_reentry: true}` or a list of such (all but the flow may be left out), `enroll` of the same form, and
+ignore_reentry: true}` or a list of such (all but the flow may be left out), `enroll` of the same form,
+`pause: {flow: hi, reason: wrong}`, `resume: {flow: hi}`, `remove: {flow: hi, contacts: [ana], reason: asked}`, and
 `import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair}]`; `between` is what changes after that.
 
 What must come of a tick, each as short texts:
@@ -22,6 +23,7 @@ What must come of a tick, each as short texts:
     tasks:     [ana hi.call ben 2026-03-05 Call Ana]    all of the tick: assignee, day and title
     warnings:  [pool is low]                            what the tick warns of
     details:   [ana hi.code coupon SPRING-1]            the journal of the tick with its details, where it has any
+    conversions: [ana hi, eve hi withheld late]         all of the tick; late: its time was over
     faults:    {segments: [old], held: [new], flows: [hi]}   stale segments, held segments, held flows
     unchanged: true                                     only ticks, sizes and exports have another row than before
 """
@@ -44,8 +46,9 @@ FOLDER = Path(__file__).parent
 EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 """The tables that have new rows after each tick."""
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
+BY_HAND = ("pause", "resume", "remove")
 EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged",
-            "deliveries", "texts", "tasks", "details", "warnings")  # fmt: skip
+            "deliveries", "texts", "tasks", "details", "warnings", "conversions")  # fmt: skip
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -71,7 +74,7 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            said = {"at", "release", "retrigger", "enroll", "coupons", "between", "leave_list", "import"}
+            said = {"at", "release", "retrigger", "enroll", "coupons", "between", "leave_list", "import", *BY_HAND}
             unknown = set(tick) - {*WORLD, *EXPECTED, *said}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
@@ -87,6 +90,9 @@ class Scenario:
             pools = {**(self.content.get("coupons", {}) if number == 1 else {}), **tick.get("coupons", {})}
             for pool, codes in pools.items():
                 self.world.project.add_coupons(pool, codes)
+            for what in BY_HAND:
+                if what in tick:
+                    getattr(self.world.project, what)(**tick[what])
             for told in tick.get("import", []):
                 self._import(**told)
             if "between" in tick:
@@ -160,6 +166,8 @@ class Scenario:
                 assert got == expected, f"{name} of {where}: {got}"
         if "warnings" in tick:
             assert report.warnings == tick["warnings"], f"warnings of {where}"
+        if "conversions" in tick:
+            assert self._conversions(this) == sorted(tick["conversions"]), f"conversions of {where}"
         faults = {
             "segments": sorted(one.segment for one in report.segments if one.status == "stale"),
             "held": sorted(one.segment for one in report.segments if one.status == "held"),
@@ -202,6 +210,13 @@ class Scenario:
             f"{row['contact_id']} {row['flow']}"
             + (f".{row['step']} {row['action']}" if row["step"] else f" {row['action']} {row['detail'].split()[0]}")
             + (f" {row['detail']}" if row["action"] in ("branch", "switch", "split") else "")
+            for row in rows
+        )
+
+    def _conversions(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.flow_conversions WHERE {this}")
+        return sorted(
+            f"{row['contact_id']} {row['flow']}{' withheld' * row['withheld']}{' late' * (not row['in_time'])}"
             for row in rows
         )
 

@@ -52,7 +52,7 @@ CONDITIONS = {
     "bucket high to low": ("{bucket: x, between: [20, 10]}", "29: between goes from low to high: 20 is not less than 10"),
     "bucket without salt": ("{bucket: '', percent: 10}", "17: bucket: the text is empty"),
     "no consent": ("{consent: sms}", "18: nothing says who may get sms: give contacts.channels.sms a consent attribute in the catalog"),
-    "consent of what": ("{consent: emial}", "18: consent cannot be the text 'emial': expected email or sms (did you mean email?)"),
+    "consent of what": ("{consent: emial}", "18: consent cannot be the text 'emial': expected email, sms or whatsapp (did you mean email?)"),
     "fraction of a whole number": ("{attribute: children, is: 1.5}", "34: children takes a whole number, not the number 1.5"),
     "is on a list of texts": ("{attribute: hobbies, is: tea}", "29: is does not work on hobbies, which is a list_of_text; write contains: (one text) or in: (any of several)"),
     "number in a list of texts": ("{attribute: hobbies, in: [tea, 5]}", "39: hobbies takes a text (in quotes), not the number 5: put it in quotes, '5'"),
@@ -404,9 +404,25 @@ RENAMES: dict[str, tuple[dict[str, str], list[str]]] = {
         {"segments__x": "renamed_from: []\nwhere: {everyone: true}\n"},
         ["x.yml:1:15: renamed_from needs at least 1 item"],
     ),
+    "a flow to its own name": (
+        {"flows__x": "renamed_from: x\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n"},
+        ["x.yml:1:15: x is the name that this flow has"],
+    ),
+    "a flow that has a file": (
+        {"flows__x": "renamed_from: [z, hello]\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n"},
+        ["x.yml:1:19: flow hello has a file of its own: remove that file, or, when a tick has seen this rename, remove the name here"],
+    ),
+    "two flows that were one": (
+        dict.fromkeys(("flows__x", "flows__y"), "renamed_from: z\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n"),
+        ["y.yml:1:15: flow x was z already: only one can be"],
+    ),
+    "a flow that a segment calls by its old name": (
+        {"flows__x": "renamed_from: helo\nstatus: active\ntrigger: {enters: tea}\nsteps: [{id: a, wait: 1 day}]\n", "segments__y": "where: {message: sent, flow: helo}\n"},
+        ["y.yml:1:30: there is no flow helo; it is called x now"],
+    ),
     "a number": (
         {"segments__x": "renamed_from: 5\nwhere: {everyone: true}\n"},
-        ["x.yml:1:15: renamed_from must be the earlier name of this segment, or a list of its earlier names"],
+        ["x.yml:1:15: renamed_from must be the earlier name of this file, or a list of its earlier names"],
     ),
     "of a query": (
         {"sql__x": "/*\nrenamed_from: tea\n*/\nselect contact_id from {{ ref('contacts') }}\n"},
@@ -440,6 +456,41 @@ RENAMES: dict[str, tuple[dict[str, str], list[str]]] = {
 @pytest.mark.parametrize(("files", "expected"), RENAMES.values(), ids=RENAMES)
 def test_renamed_and_removed_segments(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
     assert messages(tmp_path, **files) == expected
+
+
+ENTRY = {
+    "max_enrollments of never": ("max_enrollments: 2", "2:1: max_enrollments counts re-entries, and reentry: never (the default) has none: give another reentry:"),
+    "no groups": ("group: promos", "2:8: there is no group promos; give segflow.yml groups: {promos: {max_active: 1}}"),
+    "no such flow": ("not_while_in: [helo]", "2:16: there is no flow helo (did you mean hello?)"),
+    "this flow": ("not_while_in: [hello, x]", "2:23: x is this flow itself: reentry: says when a contact may come again"),
+    "a flow twice": ("not_while_in: [hello, hello]", "2:23: hello is given twice"),
+    "not within no flow": ("not_within: {flow: helo, days: 7}", "2:20: there is no flow helo (did you mean hello?)"),
+    "not within one of two": ("not_within: [{flow: hello, days: 7}, {flow: x, days: 7}]", "2:45: x is this flow itself: reentry: says when a contact may come again"),
+    "too far back": ("not_within: {flow: hello, last: 9000 years}", "2:33: 9000 years is longer than 1000 years"),
+    "restart condition": ("restart_when: [{event: purchse}]", "2:24: there is no event purchse (did you mean purchase?)"),
+    "goal": ("goal: {segment: tee}", "2:17: there is no segment tee (did you mean tea?)"),
+    "goal_within without a goal": ("goal_within: 3 days", "2:1: goal_within says how long contacts are looked at for the goal: give goal:"),
+    "goal of steps": ("goal: {any: [{message: clicked, step: a}, {event: purchase, since: a}]}\nholdout: 10%", "2:39: a message of step a can never be so for those whom holdout keeps out: they take no step; use since: enrollment", "2:68: since: a can never be so for those whom holdout keeps out: they take no step; use since: enrollment"),
+    "goal of steps without a holdout": ("goal: {message: clicked, step: a}",),
+    "all right": ("reentry: always\nmax_enrollments: 2\npriority: -1\nnot_while_in: [hello]\nnot_within: [{flow: hello, last: 2 weeks}]\nrestart_when: [{enters: tea}]\ngoal: {event: purchase, since: enrollment}\ngoal_within: 1 month\nholdout: 12.5%",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", ENTRY.values(), ids=ENTRY)
+def test_who_gets_in_and_starts_again(tmp_path: Path, told: tuple[str, ...]) -> None:
+    flow = f"trigger: {{enters: tea}}\n{told[0]}\nsteps: [{{id: a, send_email: {{subject: a, text: b}}}}]\n"
+    assert messages(tmp_path, flows__x=flow) == [f"x.yml:{one}" for one in told[1:]]
+
+
+def test_a_group_that_is_nearly_there(tmp_path: Path) -> None:
+    flow = "trigger: {enters: tea}\ngroup: promo\nsteps: [{id: a, wait: 1 day}]\n"
+    settings = "groups: {promos: {max_active: 2}}\n"
+    assert messages(tmp_path, flows__x=flow, settings=settings) == [
+        "x.yml:2:8: there is no group promo (did you mean promos?)"
+    ]
+    assert messages(tmp_path, flows__x=flow, settings="groups: {promo: {max_active: 0}}\n") == [
+        "segflow.yml:1:30: max_active must be greater than or equal to 1"
+    ]
 
 
 INCLUDE = {
@@ -507,7 +558,7 @@ SETTINGS_CASES = {
     "export rows twice": ("exports: {only: [entered, entered]}", "1:27: entered is given twice"),
     "export of nothing": ("exports: {only: []}", "1:17: only needs at least 1 item"),
     "export column of others": ("exports: {columns: [contact_id, exited_at]}", "1:33: exited_at goes with only: exited, not with members"),
-    "sender type": ("senders: {x: {type: stmp}}", "1:21: type cannot be the text 'stmp': expected mailbox, console, smtp or webhook (did you mean smtp?)"),
+    "sender type": ("senders: {x: {type: stmp}}", "1:21: type cannot be the text 'stmp': expected mailbox, console, smtp, webhook or notify (did you mean smtp?)"),
     "from": ("senders: {x: {type: smtp, host: h, from: nobody}}", "1:42: 'nobody' is not an address: write Name <name@example.com>"),
     "password alone": ("senders: {x: {type: smtp, host: h, from: a@b.c, password: p}}", "1:14: username: and password: go together"),
     "port": ("senders: {x: {type: smtp, host: h, from: a@b.c, port: 99999}}", "1:55: port must be less than or equal to 65535"),

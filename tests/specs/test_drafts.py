@@ -51,7 +51,7 @@ def test_the_problems_of_a_draft_are_warnings(tmp_path: Path, flow: str, told: l
     assert (specs.unfinished, "x" in specs.flows, "hello" in specs.flows) == ({"x"}, False, True)
 
 
-@pytest.mark.parametrize("status", ["active", "paused"])
+@pytest.mark.parametrize("status", ["active", "paused", "archived"])
 @pytest.mark.parametrize(("flow", "told"), DRAFTS.values(), ids=DRAFTS)
 def test_what_is_no_draft_must_be_whole(tmp_path: Path, flow: str, told: list[str], status: str) -> None:
     written = f"{flow.replace('status: draft', '#')}status: {status}\n"

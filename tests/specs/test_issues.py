@@ -62,9 +62,18 @@ def test_conditions(tmp_path: Path, condition: str, expected: str) -> None:
 
 
 FLOWS = {
-    "status": ("status: activ", "1:9: status cannot be the text 'activ': expected draft, active or paused (did you mean active?)"),
-    "archived": ("status: archived", "1:9: status: archived is not built yet"),
-    "restart_when": ("restart_when: [{event: purchase}]", "1:1: restart_when is not built yet"),
+    "status": ("status: activ", "1:9: status cannot be the text 'activ': expected draft, active, paused or archived (did you mean active?)"),
+    "on_archive": ("on_archive: finish", "1:13: on_archive cannot be the text 'finish': expected end or drain"),
+    "max_lateness": ("max_lateness: soon", "1:15: 'soon' is not a duration: write a number and a unit, like 30 days (seconds, minutes, hours, days, weeks, months, quarters or years)"),
+    "allow_loop": ("allow_loop: maybe", "1:13: allow_loop must be true or false, not the text 'maybe'"),
+    "restart_when": ("restart_when: {event: purchase}", "1:15: restart_when must be a list, not a mapping"),
+    "max_enrollments": ("max_enrollments: 0", "1:18: max_enrollments must be greater than or equal to 1"),
+    "not_within": ("not_within: welcome", "1:13: not_within must be like {flow: welcome, days: 7}, or a list of such"),
+    "not_within without a span": ("not_within: {flow: welcome}", "1:13: give either days: 7 or last: 2 weeks"),
+    "not_within in hours": ("not_within: {flow: welcome, days: 7 hours}", "1:35: days must be a whole number, not the text '7 hours'"),
+    "holdout": ("holdout: 10", "1:10: '10' is not a share: write a percentage like 10%, with at most two decimals"),
+    "holdout of all": ("holdout: 100%", "1:10: '100%' leaves nobody on one side: write more than 0% and less than 100%"),
+    "priority": ("priority: high", "1:11: priority must be a whole number, not the text 'high'"),
     "reentry": ("reentry: sometimes", "1:10: reentry cannot be the text 'sometimes': expected never, always, after_exit: or after_entry:"),
     "reentry number": ("reentry: 5", "1:10: not a re-entry rule: the number 5; expected never, always, {after_exit: 7 days} or {after_entry: 30 days}"),
     "exit_when": ("exit_when: {exits: tea}", "1:12: exit_when must be a list, not a mapping"),

@@ -91,7 +91,8 @@ def faults(context: TickContext, flows: Iterable[str], *, read: bool = False) ->
 
 
 def _table(work: Work) -> pa.Table:
-    """What triggers which flow. A flow that needs a segment without a key is held."""
+    """What triggers which flow. A flow that needs a segment without a key is held; one that drains takes in no one."""
+    draining = {row["flow"] for row in work.flows if row["drains"]}
     rows = [
         {
             "flow": flow,
@@ -102,6 +103,7 @@ def _table(work: Work) -> pa.Table:
         }
         for flow, named in work.context.compiled.specs.flows.items()
         for number, one in enumerate(named.spec.triggers())
+        if flow not in draining
     ]
     return pa.Table.from_pylist(rows, schema=TRIGGERS)
 

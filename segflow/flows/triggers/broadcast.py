@@ -106,7 +106,8 @@ def _past(work: Work) -> Mapping[str, list[dict[str, Any]]]:
     )
     found: dict[str, list[dict[str, Any]]] = {}
     for row in work.context.warehouse.rows(asked):
-        found.setdefault(row["id"], []).append(row)
+        # The flow may have been called otherwise then.
+        found.setdefault(f"{row['flow']}/{row['id'].partition('/')[2]}", []).append(row)
     return found
 
 

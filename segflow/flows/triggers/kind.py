@@ -54,7 +54,7 @@ class Work:
         return [
             (row, ordinal, one)
             for row in self.flows
-            if row["status"] in ("active", "paused")
+            if row["status"] in ("active", "paused") and not row["drains"]
             for ordinal, one in enumerate(specs[row["flow"]].spec.triggers())
             if isinstance(one, model)
         ]
