@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from segflow.explain.explain import Explanation
     from segflow.explain.look import Look
     from segflow.exports.single import Exported
+    from segflow.flows.lift import Lift
     from segflow.flows.picture import Picture
     from segflow.history.listing import Listed
     from segflow.history.overlap import Overlap
@@ -228,6 +229,14 @@ class Project(Workspace):
 
         self._check_segment(segment)
         return explain(self, segment, contact, as_of)
+
+    def lifts(self) -> list[Lift]:
+        """What flows with a goal and a holdout have changed, up to the last tick."""
+        from segflow.flows.lift import lifts
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return lifts(warehouse)
 
     def plan(self, as_of: datetime | None = None) -> Plan:
         """What a tick at `as_of` (default now) would do with the files as they are. Nothing is written.

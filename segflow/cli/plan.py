@@ -54,7 +54,7 @@ def _table(found: Plan) -> None:
     show.out.print(f"{words.headline(found)}.", markup=False, soft_wrap=True)
     for columns, rows in (
         (words.SEGMENT_COLUMNS, words.segment_rows(found)),
-        (words.FLOW_COLUMNS, words.flow_rows(found)),
+        (words.flow_columns(found), words.flow_rows(found)),
     ):
         if rows:
             show.out.print()

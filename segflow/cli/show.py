@@ -90,7 +90,8 @@ def tick_report(report: TickReport, root: Path) -> None:
     table([vars(one) for one in report.segments], ["segment", "members", "entered", "exited", "status"])
     if report.flows:
         out.print()
-        table([vars(one) for one in report.flows], ["flow", "status", "enrolled", "active", "ended", "planned"])
+        rows = [vars(one) for one in report.flows]
+        table(rows, flow_columns(rows))
     _messages(report)
     files = Counter((one.path.parent, one.path.suffix) for one in report.exports)
     for number, ((folder, suffix), count) in enumerate(sorted(files.items())):
@@ -101,6 +102,12 @@ def tick_report(report: TickReport, root: Path) -> None:
         out.print(f"{spent} (dbt {report.dbt_seconds:.1f} s)", style="dim")
     for problem in report.errors:
         error(problem)
+
+
+def flow_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns that say what a tick did to flows; those that not every flow has only where they say anything."""
+    seldom = [name for name in ("restarted", "converted", "withheld") if any(row[name] for row in rows)]
+    return ["flow", "status", "enrolled", "active", "ended", *seldom, "planned"]
 
 
 def _messages(report: TickReport) -> None:

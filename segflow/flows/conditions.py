@@ -6,19 +6,17 @@ tick, and facts of the enrollment itself (events since it began), which are comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlglot import exp
 
-from segflow.segments.bounds import timestamp_literal
 from segflow.segments.fact_models import ROWS, aggregate, row_query
 from segflow.segments.facts import FactColumn, column_name
 from segflow.segments.membership_models import CONTACTS, join_facts
 from segflow.segments.nodes import Anchor, Compare, Crossed, Fact, Member, Node, Value, anchors, facts_of
 from segflow.segments.predicate import Columns, predicate
-from segflow.segments.sql import col, ident, named, ref, typed
+from segflow.segments.sql import col, ident, named, ref
 from segflow.segments.stored import in_json
 from segflow.specs.catalog import Catalog
 from segflow.specs.origins import AT
@@ -26,6 +24,9 @@ from segflow.warehouse.base import relation
 from segflow.warehouse.names import whole
 
 SUBJECTS = "subjects"
+LOOKS = "looks"
+"""(condition, looked_at): when the condition's flow was looked at last; null at its first tick. A flow that was held
+looks back further than the others."""
 ORIGINS = "origins"
 """How the subjects came in: subject_id, trigger_data (JSON, of an event that did it), kind, segment, cause and
 entry_number of the crossing that did it."""
@@ -42,8 +43,6 @@ class Conditions:
     """Fills in refs and bounds."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Segment -> its key, where that is not its name: another one may have borne the name before."""
-    last_tick: datetime | None = None
-    """`as_of` of the tick before; None at the first, which has nothing since then."""
 
     def satisfied(self, keys: list[str]) -> exp.Query:
         """(subject_id, condition) for the rows of `temp.subjects` (subject_id, contact_id, enrolled_at, visit,
@@ -58,6 +57,8 @@ class Conditions:
             )
         )
         query = join_facts(query, nodes, self.columns)
+        if _crossed_since_last_tick(nodes):
+            query = _join_looks(query)
         query = self._join_members(query, nodes)
         if self.asks_origins(keys):
             query = query.join(_origins(), on=_same_subject(ORIGINS), join_type="left")
@@ -82,7 +83,10 @@ class Conditions:
 
     def _join_members(self, query: exp.Select, nodes: list[Node]) -> exp.Select:
         below = {found for node in nodes for found in node.walk() if isinstance(found, (Member, Crossed))}
+        joined: set[str] = set()
         for found in sorted(below, key=repr):
+            if isinstance(found, Crossed) and _crossing(found) in joined:
+                continue
             key = self.keys.get(found.segment, found.segment)
             of_segment = exp.column("segment_key").eq(exp.Literal.string(key))
             if isinstance(found, Member):
@@ -90,6 +94,7 @@ class Conditions:
                 rows = exp.select("contact_id").from_(relation("segment_members")).where(of_segment)
             else:
                 alias = _crossing(found)
+                joined.add(alias)
                 table, at = (
                     ("segment_entries", "entered_at") if found.kind == "enters" else ("segment_exits", "exited_at")
                 )
@@ -131,6 +136,8 @@ class Conditions:
         """subject_id, contact_id, and a column for each of `asked`, for every enrollment that is looked at."""
         query = exp.select(col("subject_id", SUBJECTS), col("contact_id", SUBJECTS)).distinct()
         query = query.from_(exp.alias_(exp.table_(SUBJECTS, db="temp"), SUBJECTS, table=True))
+        if any(anchor.of == "last_tick" for anchor in asked):
+            query = _join_looks(query)
         for anchor in asked:
             if anchor.of == "step":
                 on = exp.and_(
@@ -148,7 +155,7 @@ class Conditions:
         if anchor.of == "step":
             return col("at", anchor.column)
         if anchor.of == "last_tick":
-            return typed(exp.null(), "timestamp") if self.last_tick is None else timestamp_literal(self.last_tick)
+            return col("looked_at", LOOKS)
         if anchor.of == "trigger":
             happened = in_json(col("trigger_data", ORIGINS), AT, "timestamp")
             # Of several triggers some are no events: these happened when they were seen.
@@ -198,8 +205,28 @@ def _crossing(node: Crossed) -> str:
 
 
 def _crossed(node: Crossed) -> exp.Expr:
-    later = exp.GT(this=col("last_at", _crossing(node)), expression=col("enrolled_at", SUBJECTS))
-    return exp.Coalesce(this=later, expressions=[exp.false()])
+    at = col("last_at", _crossing(node))
+    later: exp.Expr = exp.GT(this=at, expression=col("enrolled_at", SUBJECTS))
+    if node.since == "last_tick":
+        later = exp.and_(later, exp.GT(this=at.copy(), expression=col("looked_at", LOOKS)))
+    return exp.Coalesce(this=exp.paren(later), expressions=[exp.false()])
+
+
+def asks_of_last_tick(nodes: Iterable[Node]) -> bool:
+    """Must `temp.looks` be there?"""
+    nodes = list(nodes)
+    own = (fact for node in nodes for fact in facts_of(node) if fact.per_enrollment)
+    return _crossed_since_last_tick(nodes) or any(anchor.of == "last_tick" for f in own for anchor in anchors(f.where))
+
+
+def _crossed_since_last_tick(nodes: Iterable[Node]) -> bool:
+    return any(isinstance(below, Crossed) and below.since == "last_tick" for node in nodes for below in node.walk())
+
+
+def _join_looks(query: exp.Select) -> exp.Select:
+    looks = exp.alias_(exp.table_(LOOKS, db="temp"), LOOKS, table=True)
+    same = exp.EQ(this=col("condition", LOOKS), expression=col("condition", SUBJECTS))
+    return query.join(looks, on=same, join_type="left")
 
 
 def _is_set(column: exp.Expr) -> exp.Expr:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.durations import Duration
-from segflow.errors import InputError
+from segflow.flows.entry_tables import before
 from segflow.flows.graph import surviving_step
 from segflow.segments.compiler import CONTACTS, Compiled, needs
 from segflow.segments.facts import own_parts
@@ -35,8 +32,9 @@ FLOWS_NOW = pa.schema(
         ("late_before", pa.timestamp("us")),
     ]
 )
-REENTRY = pa.schema([("flow", pa.string()), ("rule", pa.string()), ("bound", pa.timestamp("us"))])
-NO_RULE = ("status", "description", "owner", "guards", "renamed_from", "on_archive", "max_lateness", "allow_loop")
+NO_RULE = (
+    "status", "description", "owner", "guards", "lint", "renamed_from", "on_archive", "max_lateness", "allow_loop",
+)  # fmt: skip
 """What a flow says that makes no other version of it."""
 _VERSIONS = pa.schema(
     [("flow", pa.string()), ("flow_version", pa.int64()), ("fingerprint", pa.string()), ("spec", pa.string())]
@@ -45,9 +43,9 @@ _MOVES = pa.schema([("flow", pa.string()), ("step", pa.string()), ("next_step", 
 
 
 def flows_now(
-    context: TickContext, faults: Faults, before: str, paused: Mapping[str, str] | None = None
+    context: TickContext, faults: Faults, last_tick: str, paused: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """One row per flow of the project. `before` is the id of the tick before: a new flow starts from there.
+    """One row per flow of the project. `last_tick` is the id of the tick before: a new flow starts from there.
 
     A flow is `held` when a segment that it needs is stale or held, or a fact could not be evaluated: it stands still,
     takes in no one and keeps its cursor, so that nothing is lost and nothing is decided on old data. `faults.segments`
@@ -60,7 +58,7 @@ def flows_now(
     versions = _versions(warehouse)
     # Those of the tick before only: a flow that was away since does not catch up the ticks it has missed.
     last = exp.select("flow", "status", "consumed_to").from_(relation("flow_cursors"))
-    last = last.where(exp.column("tick_id").eq(exp.Literal.string(before)))
+    last = last.where(exp.column("tick_id").eq(exp.Literal.string(last_tick)))
     known_before = warehouse.rows(last)
     cursors = {row["flow"]: row["consumed_to"] for row in known_before}
     stood_still = _stood_still(warehouse, known_before, versions)
@@ -82,10 +80,10 @@ def flows_now(
                 "status": status,
                 "reason": reason or pause,
                 "drains": spec.drains,
-                "consumed_to": cursors.get(flow, before),
+                "consumed_to": cursors.get(flow, last_tick),
                 "first_step": spec.steps[0].id,
                 "has_where": spec.where is not None,
-                "late_before": _before(spec.max_lateness or usual, context.as_of, compiled.zone, flow)
+                "late_before": before(spec.max_lateness or usual, context.as_of, compiled.zone, flow)
                 if flow in stood_still
                 else None,
             }
@@ -97,7 +95,7 @@ def flows_now(
             "flow_version": versions[flow][-1]["flow_version"],
             "status": "draft",
             "reason": None,
-            "consumed_to": cursors.get(flow, before),
+            "consumed_to": cursors.get(flow, last_tick),
             "first_step": None,
             "has_where": False,
             "drains": False,
@@ -138,24 +136,6 @@ def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, 
         if (row["flow"], row["flow_version"]) not in known and row["flow"] in compiled.specs.flows
     ]
     return pa.Table.from_pylist(added, schema=_VERSIONS)
-
-
-def reentry_table(compiled: Compiled, crossed_at: datetime) -> pa.Table:
-    """The re-entry rule of each flow; `bound` is the moment after which an entry or end is too near to `crossed_at`."""
-    rows: list[dict[str, Any]] = []
-    for flow, named in compiled.specs.flows.items():
-        match named.spec.reentry:
-            case f.AfterExit(after_exit=span):
-                rows.append(
-                    {"flow": flow, "rule": "after_exit", "bound": _before(span, crossed_at, compiled.zone, flow)}
-                )
-            case f.AfterEntry(after_entry=span):
-                rows.append(
-                    {"flow": flow, "rule": "after_entry", "bound": _before(span, crossed_at, compiled.zone, flow)}
-                )
-            case rule:
-                rows.append({"flow": flow, "rule": rule, "bound": None})
-    return pa.Table.from_pylist(rows, schema=REENTRY)
 
 
 def moves(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
@@ -235,10 +215,3 @@ def _held(flow: str, compiled: Compiled, faults: Faults) -> str | None:
     for part in sorted(parts & set(faults.parts)):
         return f"{part}: {faults.parts[part]}"
     return None
-
-
-def _before(span: Duration, as_of: datetime, zone: ZoneInfo, what: str) -> datetime:
-    try:
-        return span.before(as_of, zone).replace(tzinfo=None)
-    except (OverflowError, ValueError) as error:
-        raise InputError(f"{what}: {span} before {as_of.isoformat()} leaves the calendar") from error

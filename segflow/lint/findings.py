@@ -5,25 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from segflow.specs.flow import NamedFlow
 from segflow.specs.lint_rules import NOTES, Rule
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment
-from segflow.specs.spec_file import Loc, SpecFile
+from segflow.specs.spec_file import Loc, SpecFile, parse_spec_file, read_text
 from segflow.specs.sql_file import read_segment_file
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing about a segment that is probably not meant. `line` and `column` count from 1."""
+    """One thing about a segment or a flow that is probably not meant. `line` and `column` count from 1."""
 
     file: str
     line: int
     column: int
     rule: Rule
     segment: str
+    """Empty where it is about a flow."""
     what: str
-    """What is so, in a sentence that goes on from the segment's name."""
+    """What is so, in a sentence that goes on from the name of the segment or flow."""
     do: str
+    flow: str = ""
 
     @property
     def level(self) -> Literal["warning", "note"]:
@@ -52,3 +55,13 @@ class Report:
         source = self._sources[segment.file]
         line, column = source.key_place(loc) if key else source.place(loc)
         self.findings.append(Finding(segment.file, line, column, rule, segment.id, what, do))
+
+    def add_flow(self, flow: NamedFlow, rule: Rule, loc: Loc, what: str, do: str) -> None:
+        """Add a finding at the key of `loc`, unless the flow ignores the rule."""
+        if rule in flow.spec.lint.ignore:
+            return
+        if flow.file not in self._sources:
+            text, _ = read_text(self.specs.root / flow.file, flow.file)
+            self._sources[flow.file] = parse_spec_file(text or "", flow.file)
+        line, column = self._sources[flow.file].key_place(loc)
+        self.findings.append(Finding(flow.file, line, column, rule, "", what, do, flow.id))

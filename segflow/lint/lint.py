@@ -1,4 +1,4 @@
-"""`segflow lint`: what in a segment is probably not meant."""
+"""`segflow lint`: what in a segment or a flow is probably not meant."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from segflow.errors import InputError, RunError, WarehouseError, did_you_mean
 from segflow.lint.data import Data
 from segflow.lint.findings import Finding, Report
+from segflow.lint.flows import flows
 from segflow.lint.with_data import with_data
 from segflow.lint.without_data import without_data
 from segflow.specs.segment import NamedSegment
@@ -17,7 +18,7 @@ from segflow.workspace import Workspace
 
 
 def lint(project: Workspace, segments: Sequence[str] = ()) -> list[Finding]:
-    """The findings about `segments`, by default all, sorted by place. Writes nothing.
+    """The findings about `segments`, by default all and the flows, sorted by place. Writes nothing.
 
     Rules that need data are left out when no tick has run. Raises SpecError, and InputError for an unknown segment.
     """
@@ -33,6 +34,8 @@ def examine(project: Workspace, segments: Sequence[str] = ()) -> Report:
     chosen = [segment for segment in known.values() if not segments or segment.id in segments]
     report = Report(project.specs)
     without_data(report, project.compiled, chosen, datetime.now(UTC))
+    if not segments:
+        flows(report, project.compiled, datetime.now(UTC))
     _look_at_data(project, report, chosen)
     report.findings.sort()
     return report

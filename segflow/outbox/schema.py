@@ -22,8 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 
 SCHEMA_VERSION = 6
-"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`,
-`removals`. A store of an earlier version gets what it has not when it is opened."""
+"""2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
+index `messages_waiting`. A store of an earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -99,6 +99,15 @@ Index(
     sqlite_where=_to_do,
     postgresql_where=_to_do,
 )
+
+messages_waiting = Index(
+    "messages_waiting",
+    messages.c.flow,
+    messages.c.enrollment_id,
+    sqlite_where=_to_do,
+    postgresql_where=_to_do,
+)
+"""Finds what waits of who has left a flow."""
 
 attempts = Table(
     "attempts",

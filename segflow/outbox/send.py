@@ -15,6 +15,7 @@ from segflow.outbox.deliveries import copy_outcomes
 from segflow.outbox.drain import Drain, SenderLike
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.withdraw import withdraw
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
@@ -34,6 +35,8 @@ class SendReport:
     """What the stage did. `errors` are for a person to mend and fail the run; nothing is lost by them."""
 
     inserted: int = 0
+    withdrawn: int = 0
+    """Messages that waited when their contact left; they are among the skipped."""
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     """sender (as the step or the defaults name it) -> outcome -> number of attempts."""
     errors: list[str] = field(default_factory=list)
@@ -68,7 +71,8 @@ def send_outbox(
     cannot do is in the report and does not stop the others.
     """
     check_generation(warehouse, ["contacts"], tick.tick_id)
-    report = SendReport(inserted=take_over(warehouse, store, tick, lease))
+    report = SendReport()
+    take_over(warehouse, store, tick, lease, report)
     report.became_unknown = store.recover(lease, tick.tick_id, tick.as_of)
     checks = SendChecks(specs, warehouse, store, tick)
     delivery = specs.settings.delivery
@@ -118,15 +122,16 @@ def send_outbox(
     return report
 
 
-def take_over(warehouse: Warehouse, store: DeliveryStore, tick: Tick, lease: Lease) -> int:
-    """Insert the planned messages that the store does not have yet. Returns how many were new."""
+def take_over(warehouse: Warehouse, store: DeliveryStore, tick: Tick, lease: Lease, report: SendReport) -> None:
+    """Insert the planned messages that the store does not have yet, and take back those of who has left meanwhile."""
     rows = exp.select("*").from_(relation("outbox"))
     done_to = store.mark(INSERTED_TO)
     if done_to is not None:
         rows = rows.where(exp.column("tick_id") >= exp.Literal.string(done_to))
-    inserted = 0
     for batch in warehouse.batches(rows.order_by("planned_at", "message_id"), _ROWS_AT_ONCE):
-        inserted += store.insert_new(lease, batch.to_pylist())
+        report.inserted += store.insert_new(lease, batch.to_pylist())
+    for sender, skipped in withdraw(warehouse, store, tick, lease, done_to).items():
+        report.outcomes[sender] = {"skipped": skipped}
+        report.withdrawn += skipped
     if done_to is None or done_to < tick.tick_id:
         store.set_mark(INSERTED_TO, tick.tick_id, lease)
-    return inserted

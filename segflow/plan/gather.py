@@ -160,6 +160,9 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
     ends: dict[str, dict[str, int]] = {}
     for row in warehouse.rows(load_query(_SQL / "ends.sql", tick_id=tick_id)):
         ends.setdefault(row["flow"], {})[row["reason"]] = row["contacts"]
+    kept_out: dict[str, dict[str, int]] = {}
+    for row in warehouse.rows(load_query(_SQL / "kept_out.sql", tick_id=tick_id)):
+        kept_out.setdefault(row["flow"], {})[row["reason"]] = row["contacts"]
     messages: dict[str, dict[str, int]] = {}
     for row in warehouse.rows(load_query(_SQL / "messages.sql", tick_id=tick_id)):
         messages.setdefault(row["flow"], {})[row["step"]] = row["messages"]
@@ -195,6 +198,8 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
                 status_before=was,
                 reason=result.reason if result else None,
                 enrolled=result.enrolled if result else 0,
+                kept_out=kept_out.get(flow, {}),
+                restarted=result.restarted if result else 0,
                 ends=ends.get(flow, {}),
                 messages=messages.get(flow, {}),
                 moves=[

@@ -62,6 +62,10 @@ class FlowPlan:
     status_before: str | None
     reason: str | None
     enrolled: int
+    kept_out: Mapping[str, int]
+    """Reason -> crossings and offers that would not be let in; `withheld` are among them."""
+    restarted: int
+    """Enrollments that would start again."""
     ends: Mapping[str, int]
     """Reason -> enrollments under way that would end."""
     messages: Mapping[str, int]
@@ -76,7 +80,8 @@ class FlowPlan:
     @property
     def quiet(self) -> bool:
         """Does nothing happen to it?"""
-        done = self.enrolled or self.ends or self.messages or self.moves or self.reason or self.effects
+        done = self.enrolled or self.ends or self.messages or self.moves or self.reason
+        done = done or self.kept_out or self.restarted or self.effects
         return self.change == "none" and not done
 
 

@@ -10,6 +10,8 @@ from segflow.plan.result import FlowPlan, Plan, SegmentPlan
 
 SEGMENT_COLUMNS = ("segment", "change", "members", "entries", "exits", "triggering")
 FLOW_COLUMNS = ("flow", "change", "enrolled", "messages", "ends")
+_SELDOM = ("kept out", "restarted")
+"""Columns that are only there when they hold anything."""
 _CHANGES = {"models": "models changed", "none": ""}
 
 
@@ -44,13 +46,23 @@ def segment_rows(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
+def flow_columns(plan: Plan) -> tuple[str, ...]:
+    """The columns for flows; those that would be empty are left out where they seldom hold anything."""
+    rows = flow_rows(plan)
+    seldom = [name for name in _SELDOM if any(row[name] for row in rows)]
+    at = FLOW_COLUMNS.index("enrolled") + 1
+    return (*FLOW_COLUMNS[:at], *seldom, *FLOW_COLUMNS[at:])
+
+
 def flow_rows(plan: Plan) -> list[dict[str, Any]]:
-    """The flows to which something happens, as cells under FLOW_COLUMNS."""
+    """The flows to which something happens, as cells under `flow_columns`."""
     return [
         {
             "flow": one.flow,
             "change": _flow_change(one),
             "enrolled": one.enrolled or "",
+            "kept out": _split(one.kept_out),
+            "restarted": one.restarted or "",
             "messages": _split(one.messages),
             "ends": _split(one.ends),
         }
@@ -93,7 +105,7 @@ def details(plan: Plan) -> list[str]:
 def markdown(plan: Plan) -> str:
     """The plan as a comment on a pull request."""
     parts = ["### segflow plan", f"{headline(plan)}."]
-    for columns, rows in ((SEGMENT_COLUMNS, segment_rows(plan)), (FLOW_COLUMNS, flow_rows(plan))):
+    for columns, rows in ((SEGMENT_COLUMNS, segment_rows(plan)), (flow_columns(plan), flow_rows(plan))):
         if rows:
             parts.append(_markdown_table(columns, rows))
     if told := quiet(plan):
@@ -122,7 +134,7 @@ def _segment_change(one: SegmentPlan) -> str:
 
 
 def _markdown_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    numbers = {"triggering", "enrolled"}
+    numbers = {"triggering", "enrolled", "restarted"}
     lines = [
         f"| {' | '.join(columns)} |",
         f"|{'|'.join(' ---: ' if name in numbers else ' --- ' for name in columns)}|",

@@ -11,7 +11,9 @@ from segflow.ticks.ledger import PLACES, TickRow
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
-REPLAYED = ("contact_state", "segment_members", "segment_state", "flow_positions", "flow_waiting")
+REPLAYED = (
+    "contact_state", "segment_members", "segment_state", "flow_positions", "flow_waiting", "flow_restart_state",
+)  # fmt: skip
 """The states that are made from ledgers. `suppressions` is the delivery store's; `segment_views`, `build_faults` and
 `time_zones` are about the models that are built, and made with them."""
 

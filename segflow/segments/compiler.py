@@ -25,6 +25,7 @@ from segflow.segments.emit import TABLE, bound_keys, indent, model_text, templat
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import FactColumn, by_model, collect, hoist
 from segflow.segments.fingerprint import sql_fingerprint, yaml_fingerprint
+from segflow.segments.flow_conditions import flow_conditions
 from segflow.segments.membership_models import (
     CONTACTS,
     MEMBERSHIPS,
@@ -46,7 +47,6 @@ from segflow.specs.project import Specs
 from segflow.specs.segment import SegmentSpec, SqlSegmentSpec
 from segflow.specs.sql_allowlist import check_sql
 from segflow.specs.sql_file import references as sql_models
-from segflow.specs.steps.base import place_of
 from segflow.specs.triggers.event import EventTrigger
 from segflow.warehouse import engines
 from segflow.warehouse.words import Words
@@ -77,7 +77,7 @@ class Compiled:
     segments: dict[str, CompiledSegment]
     columns: dict[Fact, FactColumn]
     conditions: dict[str, dict[str, Node]]
-    """Flow -> condition's place (`where`, `exit_when[0]`, STEP/ARM) -> tree."""
+    """Flow -> condition's place (`where`, `exit_when[0]`, STEP/ARM) -> tree; see `flow_conditions`."""
     events: dict[str, Node]
     """FLOW/ORDINAL of a trigger that watches events -> what it asks of their rows."""
     files: dict[str, str] = field(repr=False)
@@ -150,7 +150,9 @@ def compile_project(specs: Specs) -> Compiled:
     _check_sql_segments(specs)
     tree = _trees(specs)
     yaml = {s.id: tree(s.spec.where) for s in specs.segments.values() if isinstance(s.spec, SegmentSpec)}
-    conditions = {flow.id: _flow_conditions(specs, flow.id, _trees(specs, flow)) for flow in specs.flows.values()}
+    conditions = {
+        flow: flow_conditions(flow, named.spec, _trees(specs, named), hoist) for flow, named in specs.flows.items()
+    }
     flow_nodes = [node for found in conditions.values() for node in found.values()]
     columns = collect([*yaml.values(), *flow_nodes])
     events = _triggering_events(specs)
@@ -240,20 +242,6 @@ def _triggering_events(specs: Specs) -> dict[str, Node]:
         for ordinal, one in enumerate(named.spec.triggers())
         if isinstance(one, EventTrigger)
     }
-
-
-def _flow_conditions(specs: Specs, flow: str, tree: Callable[[Condition], Node]) -> dict[str, Node]:
-    spec = specs.flows[flow].spec
-    found: dict[str, Node] = {}
-    if spec.where is not None:
-        found["where"] = tree(spec.where)
-    for number, condition in enumerate(spec.exit_when):
-        found[f"exit_when[{number}]"] = tree(condition)
-    for step in spec.walk():
-        for arm in step.arms():
-            if arm.condition is not None:
-                found[place_of(step, arm)] = tree(arm.condition)
-    return found
 
 
 @dataclass(frozen=True)

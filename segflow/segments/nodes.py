@@ -237,10 +237,11 @@ class Member(Node):
 
 @dataclass(frozen=True)
 class Crossed(Node):
-    """Entered or exited a segment since the enrollment."""
+    """Entered or exited a segment since the enrollment, or since the tick before as well."""
 
     kind: Literal["enters", "exits"]
     segment: str
+    since: Literal["enrollment", "last_tick"] = "enrollment"
 
 
 TRUE = Const(True)

@@ -10,6 +10,7 @@ from segflow.specs import flow as f
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_segment
 from segflow.specs.check_earlier_names import check_earlier_names
+from segflow.specs.check_entry import check_entry
 from segflow.specs.check_origins import triggered
 from segflow.specs.check_steps import TEMPLATES, StepChecks
 from segflow.specs.check_values import check_span
@@ -118,6 +119,7 @@ class _Flow:
             self.checks.timezone(self.spec.window.timezone, ("window", "timezone"))
         for index, condition in enumerate(self.spec.exit_when):
             self.inside.check(condition, ("exit_when", index))
+        check_entry(self.say, self.flow, self.inside)
         first: dict[str, tuple[str | int, ...]] = {}
         for step, loc in walk(self.spec.steps, ("steps",)):
             if step.id in first:

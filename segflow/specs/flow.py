@@ -10,7 +10,9 @@ from pydantic import Discriminator, Field, Tag
 from segflow.durations import Duration
 from segflow.specs.conditions import Condition, key_of
 from segflow.specs.earlier_names import EarlierNames, names_of
+from segflow.specs.flow_entry import NotWithin, NotWithins, Share
 from segflow.specs.guards import FlowGuards
+from segflow.specs.lint_rules import LintSettings
 from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
 from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
@@ -63,16 +65,41 @@ class FlowSpec(SpecModel):
     allow_loop: bool = False
     """Is it meant that steps of this flow, alone or with other flows, start it again for ever?"""
     reentry: Reentry = "never"
+    max_enrollments: Annotated[int, Field(ge=1)] | None = None
+    """How often a contact can be enrolled, over the life of the flow."""
+    group: Identifier | None = None
+    """A group of segflow.yml: a contact can be in only so many of its flows at the same time."""
+    priority: int = 0
+    """Where several flows want a contact in the same tick, the higher one gets it; then the flows' names decide."""
+    not_while_in: list[Identifier] = Field(default_factory=list)
+    """Flows that a contact must not be in to get into this one."""
+    not_within: NotWithins | None = None
+    """Flows that a contact must not have been in for some time."""
     exit_when: list[Condition] = Field(default_factory=list)
+    restart_when: list[Condition] = Field(default_factory=list)
+    """What sends a contact back to the first step in the tick in which it turns true."""
+    goal: Condition | None = None
+    """What the flow is for. Whoever meets it ends as converted; whoever meets it before is not taken in."""
+    goal_within: Duration | None = None
+    """How long after its enrollment a contact is looked at for the goal; 30 days when not given."""
+    holdout: Share | None = None
+    """A stable share of those who would get in that is kept out, so that it can be compared."""
     window: SendWindow | None = None
     """When its messages to contacts may go out; a step may have its own."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
+    lint: LintSettings = LintSettings()
+    """What `segflow lint` leaves out."""
     steps: Annotated[list[AnyStep], Field(min_length=1)]
 
     def triggers(self) -> list[TriggerModel]:
         """What triggers this flow, in the order of the file."""
         return list(self.trigger.any) if isinstance(self.trigger, AnyTrigger) else [self.trigger]
+
+    @property
+    def not_withins(self) -> list[NotWithin]:
+        """The rules in `not_within`."""
+        return self.not_within if isinstance(self.not_within, list) else [self.not_within] if self.not_within else []
 
     def trigger_segments(self) -> set[str]:
         """The segments that its triggers are about."""

@@ -1,4 +1,4 @@
-"""The rules of `segflow lint`: their names are what a segment's `lint: {ignore: [...]}` may list."""
+"""The rules of `segflow lint`: their names are what the `lint: {ignore: [...]}` of a segment or flow may list."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ Rule = Literal[
     "never-seen",
     "value-never-seen",
     "always-missing",
+    "ticks-too-seldom",
+    "moment-is-over",
+    "once-ever",
 ]
 RULES: tuple[Rule, ...] = get_args(Rule)
 NOTES: frozenset[Rule] = frozenset({"unused-segment", "selects-no-one", "window-longer-than-data"})
@@ -29,6 +32,6 @@ NOTES: frozenset[Rule] = frozenset({"unused-segment", "selects-no-one", "window-
 
 
 class LintSettings(SpecModel):
-    """What `segflow lint` leaves out for one segment."""
+    """What `segflow lint` leaves out for one segment or flow."""
 
     ignore: list[Rule] = Field(default_factory=list)

@@ -22,6 +22,7 @@ from segflow.specs import (
     conditions,
     exports,
     flow,
+    flow_entry,
     guards,
     lint_rules,
     operators,
@@ -60,8 +61,8 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 }
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
-    catalog, conditions, operators, flow, exports, guards, lint_rules, origins, segment, segment_tests, sender_settings,
-    settings,
+    catalog, conditions, operators, flow, flow_entry, exports, guards, lint_rules, origins, segment, segment_tests,
+    sender_settings, settings,
     *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
     *{sys.modules[model.__module__]: None for model in TRIGGER_MODELS.values()},
 )  # fmt: skip

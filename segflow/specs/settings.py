@@ -11,6 +11,7 @@ from pydantic import Field
 from segflow.durations import Duration
 from segflow.specs.coupons import CouponPool
 from segflow.specs.exports import ExportSettings
+from segflow.specs.flow_entry import FlowGroup
 from segflow.specs.guards import Guards
 from segflow.specs.sender_settings import ConsoleSender, MailboxSender, SenderSettings
 from segflow.specs.types import Identifier, MemorySize, SpecModel
@@ -85,6 +86,8 @@ class Settings(SpecModel):
     exports: ExportSettings = Field(default_factory=ExportSettings)
     coupons: dict[Identifier, CouponPool] = Field(default_factory=dict)
     """The pools of coupon codes. When some are named, a step cannot take codes from another one."""
+    groups: dict[Identifier, FlowGroup] = Field(default_factory=dict)
+    """Groups of flows; a flow says `group: NAME`."""
     guards: Guards = Guards()
     """How much may change in one tick before a person has to look at it."""
 

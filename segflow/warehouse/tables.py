@@ -167,6 +167,27 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "flow_withheld",
+            "enrollment_id VARCHAR, flow VARCHAR, contact_id VARCHAR, withheld_at TIMESTAMP, trigger_segment VARCHAR, "
+            "trigger_kind VARCHAR, crossing_tick VARCHAR, trigger_data VARCHAR, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "flow_conversions",
+            "enrollment_id VARCHAR, flow VARCHAR, contact_id VARCHAR, enrolled_at TIMESTAMP, converted_at TIMESTAMP, "
+            "withheld BOOLEAN, in_time BOOLEAN, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table("flow_restart_state", "enrollment_id VARCHAR, flow VARCHAR, mark VARCHAR", ledger=False),
+        _table(
+            "flow_restart_changes",
+            "enrollment_id VARCHAR, flow VARCHAR, mark VARCHAR, change VARCHAR, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
             "flow_journal",
             "flow VARCHAR, enrollment_id VARCHAR, contact_id VARCHAR, step VARCHAR, visit BIGINT, action VARCHAR, "
             "detail VARCHAR, hop BIGINT, at TIMESTAMP, tick_id VARCHAR",
@@ -230,6 +251,13 @@ TABLES: dict[str, Table] = {
             "message_id VARCHAR, enrollment_id VARCHAR, flow VARCHAR, flow_version BIGINT, step VARCHAR, visit BIGINT, "
             "contact_id VARCHAR, channel VARCHAR, sender VARCHAR, content VARCHAR, trigger_segment VARCHAR, "
             "enrolled_at TIMESTAMP, planned_at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "flow_calls",
+            "flow VARCHAR, call VARCHAR, contact_id VARCHAR, enrollment_id VARCHAR, by_flow VARCHAR, by_step VARCHAR, "
+            "at TIMESTAMP, tick_id VARCHAR",
             ledger=True,
             stage="advance",
         ),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dagster._utils.schedules import is_valid_cron_string, schedule_execution_time_iterator
 
-from segflow.specs.check_settings import cron_problem
+from segflow.specs.cron import cron_problem
 
 FIELDS = ((0, 59, ""), (0, 23, ""), (1, 31, ""), (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
           (0, 7, "sun mon tue wed thu fri sat"))  # fmt: skip

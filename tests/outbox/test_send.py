@@ -13,6 +13,7 @@ from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, T
 from segflow.messages import AnyMessage, Receipt
 from segflow.outbox.records import Outcome
 from segflow.senders.base import Sender
+from segflow.warehouse.tick import Tick
 
 from .conftest import AS_OF, EMAIL, World, contact, later, planned
 
@@ -129,7 +130,21 @@ def test_who_left_the_flow_gets_nothing(world: World, reason: str, outcome: str)
     world.warehouse.append("flow_enrollment_ends", "t1", ends)
     assert world.send().outcomes == {"mailbox": {outcome: 1}}
     if outcome == "skipped":
-        assert outcomes(world)[0][3] == f"not_enrolled: {reason}"
+        assert outcomes(world)[0][3] == f"withdrawn: {reason}"
+
+
+def test_who_left_before_a_person_released_their_message_gets_nothing(world: World) -> None:
+    """Nothing waited when the contact left: the last look before sending is what finds it."""
+    world.contacts([contact(1)])
+    world.plan([planned(1, sender="live")])
+    world.delivery(mode="live", max_lateness="100 years")
+    world.send({"live": Scripted(AmbiguousError("lost"))})
+    ends = pa.table({"enrollment_id": ["e1"], "flow": ["welcome"], "contact_id": ["c1"], "reason": ["exit_when"]})
+    world.warehouse.append("flow_enrollment_ends", "t1", ends)
+    world.send({"live": Scripted()}, later(days=1))
+    world.store.release()
+    assert world.send({"live": Scripted()}, Tick("t3", AS_OF + timedelta(days=2))).outcomes == {"live": {"skipped": 1}}
+    assert outcomes(world)[-1][3] == "not_enrolled: exit_when"
 
 
 def test_live_senders_are_replaced_in_mode_simulate(world: World) -> None:

@@ -23,6 +23,7 @@ What must come of a tick, each as short texts:
     tasks:     [ana hi.call ben 2026-03-05 Call Ana]    all of the tick: assignee, day and title
     warnings:  [pool is low]                            what the tick warns of
     details:   [ana hi.code coupon SPRING-1]            the journal of the tick with its details, where it has any
+    conversions: [ana hi, eve hi withheld late]         all of the tick; late: its time was over
     faults:    {segments: [old], held: [new], flows: [hi]}   stale segments, held segments, held flows
     unchanged: true                                     only ticks, sizes and exports have another row than before
 """
@@ -47,7 +48,7 @@ EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
 BY_HAND = ("pause", "resume", "remove")
 EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged",
-            "deliveries", "texts", "tasks", "details", "warnings")  # fmt: skip
+            "deliveries", "texts", "tasks", "details", "warnings", "conversions")  # fmt: skip
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -165,6 +166,8 @@ class Scenario:
                 assert got == expected, f"{name} of {where}: {got}"
         if "warnings" in tick:
             assert report.warnings == tick["warnings"], f"warnings of {where}"
+        if "conversions" in tick:
+            assert self._conversions(this) == sorted(tick["conversions"]), f"conversions of {where}"
         faults = {
             "segments": sorted(one.segment for one in report.segments if one.status == "stale"),
             "held": sorted(one.segment for one in report.segments if one.status == "held"),
@@ -207,6 +210,13 @@ class Scenario:
             f"{row['contact_id']} {row['flow']}"
             + (f".{row['step']} {row['action']}" if row["step"] else f" {row['action']} {row['detail'].split()[0]}")
             + (f" {row['detail']}" if row["action"] in ("branch", "switch", "split") else "")
+            for row in rows
+        )
+
+    def _conversions(self, this: str) -> list[str]:
+        rows = self.world.rows(f"SELECT * FROM segflow.flow_conversions WHERE {this}")
+        return sorted(
+            f"{row['contact_id']} {row['flow']}{' withheld' * row['withheld']}{' late' * (not row['in_time'])}"
             for row in rows
         )
 

@@ -458,6 +458,41 @@ def test_renamed_and_removed_segments(tmp_path: Path, files: dict[str, str], exp
     assert messages(tmp_path, **files) == expected
 
 
+ENTRY = {
+    "max_enrollments of never": ("max_enrollments: 2", "2:1: max_enrollments counts re-entries, and reentry: never (the default) has none: give another reentry:"),
+    "no groups": ("group: promos", "2:8: there is no group promos; give segflow.yml groups: {promos: {max_active: 1}}"),
+    "no such flow": ("not_while_in: [helo]", "2:16: there is no flow helo (did you mean hello?)"),
+    "this flow": ("not_while_in: [hello, x]", "2:23: x is this flow itself: reentry: says when a contact may come again"),
+    "a flow twice": ("not_while_in: [hello, hello]", "2:23: hello is given twice"),
+    "not within no flow": ("not_within: {flow: helo, days: 7}", "2:20: there is no flow helo (did you mean hello?)"),
+    "not within one of two": ("not_within: [{flow: hello, days: 7}, {flow: x, days: 7}]", "2:45: x is this flow itself: reentry: says when a contact may come again"),
+    "too far back": ("not_within: {flow: hello, last: 9000 years}", "2:33: 9000 years is longer than 1000 years"),
+    "restart condition": ("restart_when: [{event: purchse}]", "2:24: there is no event purchse (did you mean purchase?)"),
+    "goal": ("goal: {segment: tee}", "2:17: there is no segment tee (did you mean tea?)"),
+    "goal_within without a goal": ("goal_within: 3 days", "2:1: goal_within says how long contacts are looked at for the goal: give goal:"),
+    "goal of steps": ("goal: {any: [{message: clicked, step: a}, {event: purchase, since: a}]}\nholdout: 10%", "2:39: a message of step a can never be so for those whom holdout keeps out: they take no step; use since: enrollment", "2:68: since: a can never be so for those whom holdout keeps out: they take no step; use since: enrollment"),
+    "goal of steps without a holdout": ("goal: {message: clicked, step: a}",),
+    "all right": ("reentry: always\nmax_enrollments: 2\npriority: -1\nnot_while_in: [hello]\nnot_within: [{flow: hello, last: 2 weeks}]\nrestart_when: [{enters: tea}]\ngoal: {event: purchase, since: enrollment}\ngoal_within: 1 month\nholdout: 12.5%",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", ENTRY.values(), ids=ENTRY)
+def test_who_gets_in_and_starts_again(tmp_path: Path, told: tuple[str, ...]) -> None:
+    flow = f"trigger: {{enters: tea}}\n{told[0]}\nsteps: [{{id: a, send_email: {{subject: a, text: b}}}}]\n"
+    assert messages(tmp_path, flows__x=flow) == [f"x.yml:{one}" for one in told[1:]]
+
+
+def test_a_group_that_is_nearly_there(tmp_path: Path) -> None:
+    flow = "trigger: {enters: tea}\ngroup: promo\nsteps: [{id: a, wait: 1 day}]\n"
+    settings = "groups: {promos: {max_active: 2}}\n"
+    assert messages(tmp_path, flows__x=flow, settings=settings) == [
+        "x.yml:2:8: there is no group promo (did you mean promos?)"
+    ]
+    assert messages(tmp_path, flows__x=flow, settings="groups: {promo: {max_active: 0}}\n") == [
+        "segflow.yml:1:30: max_active must be greater than or equal to 1"
+    ]
+
+
 INCLUDE = {
     "exits only": ("trigger: {exits: tea}", "x.yml:2:1: include_members offers the members of segments that trigger with enters; here is only exits"),
     "mixed": ("trigger: {any: [{exits: tea}, {enters: tea}]}", None),

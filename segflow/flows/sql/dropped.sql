@@ -1,11 +1,16 @@
--- Journal rows of those that were not let in, each with the reason; a crossing is told to wait only once.
+-- Journal rows of those that were not let in, each with the reason; a crossing is told to wait only once, and a contact is
+-- withheld only once.
 select
     decisions.flow,
     null as enrollment_id,
     decisions.contact_id,
     null as step,
     null as visit,
-    case when decisions.decision = 'wait' then 'waiting' else 'dropped' end as action,
+    case
+        when decisions.decision = 'wait' then 'waiting'
+        when decisions.decision = 'withheld' and not decisions.is_repeated then 'withheld'
+        else 'dropped'
+    end as action,
     concat(
         case when decisions.decision = 'wait' then 'reentry_after_exit' else decisions.decision end,
         ' (', concat_ws(' ', coalesce(decisions.offer, decisions.kind), coalesce(names.segment, decisions.segment_key)), ')'

@@ -26,12 +26,18 @@ reasons as (
             when flows.flow is null then 'flow_removed'
             when flows.status = 'archived' then 'archived'
             when contacts.contact_id is null then 'gone'
+            when calls.contact_id is not null then 'left'
             when pushed.cause = 'deleted' then 'segment_deleted'
             when pushed.cause = 'definition' then 'definition'
         end as reason
     from temp.positions as positions
     left join temp.flows_now as flows on flows.flow = positions.flow
     left join segflow.contacts as contacts on contacts.contact_id = positions.contact_id
+    left join (
+        select flow, contact_id, max(at) as at from temp.calls where call = 'leave' group by flow, contact_id
+    ) as calls
+        on calls.flow = positions.flow and calls.contact_id = positions.contact_id
+            and calls.at >= positions.enrolled_at
     left join (select enrollment_id, min(cause) as cause from pushed group by enrollment_id) as pushed
         on pushed.enrollment_id = positions.enrollment_id
 )

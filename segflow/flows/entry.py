@@ -1,0 +1,90 @@
+"""Who gets in: candidates of each tick that was not looked at yet, judged by the rules of their flow and among flows.
+
+The rules of one flow are `own_rules.sql`, in their order; those among flows, and the holdout, are `among_flows.sql`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from sqlglot import exp
+
+from segflow.flows import entry_tables
+from segflow.flows.triggers import Tick, Triggers
+from segflow.flows.work import Work, all_of
+from segflow.warehouse.base import relation
+
+
+class Entry(Work):
+    """Stages `started` (new positions), `dropped` (journal rows), `withheld` and `waiting`."""
+
+    triggers: Triggers
+
+    def _enroll(self, flows: list[dict[str, Any]], active: list[str]) -> bool:
+        """Take in who may come in; says whether anybody did."""
+        w = self.warehouse
+        w.stage("dropped", self._query("nothing_dropped"))
+        compares = entry_tables.compares(self.compiled)
+        if compares:
+            w.stage("withheld", self._query("nothing_withheld"))
+        if self._count("temp.waiting"):
+            w.stage("dropped", all_of("dropped", self._query("shut_out")))
+            w.stage("waiting", self._query("waiting_of_flows"))
+        asked = entry_tables.conditions(self.compiled, active)
+        pending = self._pending_ticks(flows)
+        self.triggers.stage()
+        for tick in pending:
+            w.stage("candidates", self.triggers.candidates(tick))
+            if not self._count("temp.candidates"):
+                continue
+            w.stage("candidate_conditions", asked)
+            w.stage("entry_rules", entry_tables.rules(self.compiled, tick.as_of))
+            self._satisfied(self._query("candidate_subjects"), asked.column("condition").to_pylist(), "offered_by")
+            w.stage("verdicts", self._query("own_rules"))
+            if not compares:
+                w.stage("decisions", self._query("decisions"))
+            else:
+                w.stage("rivals", entry_tables.rivals(self.compiled, tick.as_of))
+                w.stage("decisions", self._query("among_flows"))
+                w.stage("withheld", all_of("withheld", self._query("withheld")))
+            w.stage("enrolled", self._query("enrolled"))
+            w.stage("started", all_of("started", exp.select("*").from_("temp.enrolled")))
+            if self._count("temp.enrolled"):
+                self._stand(all_of("positions", exp.select("*").from_("temp.enrolled")))
+            w.stage("dropped", all_of("dropped", self._query("dropped")))
+            if self._waits():
+                w.stage("waiting", self._query("waiting", with_waiting=tick.present))
+        if not self._count("temp.started"):
+            return False
+        if len(pending) > 1:
+            w.stage("ended", all_of("ended", self._query("pushed_out", from_tick=pending[0].tick_id)))
+            self._keep_only_active()
+        return True
+
+    def _waits(self) -> bool:
+        """Is anybody waiting for a re-entry rule, before or after this round?"""
+        told = exp.select(exp.Count(this=exp.Star())).from_("temp.decisions").where("decision = 'wait'")
+        return bool(self._count("temp.waiting") or self.warehouse.scalar(told))
+
+    def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[Tick]:
+        """The ticks whose crossings some flow has not consumed yet, in order; the present one is the last."""
+        oldest = min((str(row["consumed_to"]) for row in flows if row["status"] in ("active", "paused")), default=None)
+        if oldest is None:
+            return []
+        pending = (
+            exp.select("tick_id", "as_of")
+            .from_(relation("ticks"))
+            .where(exp.column("tick_id") > exp.Literal.string(oldest))
+            .where(exp.column("tick_id") <= exp.Literal.string(self.tick_id))
+            .order_by("tick_id")
+        )
+        return [
+            Tick(row["tick_id"], row["as_of"].replace(tzinfo=UTC), row["tick_id"] == self.tick_id)
+            for row in self.warehouse.rows(pending)
+        ]
+
+    def _record_entry(self) -> None:
+        w = self.warehouse
+        if any(named.spec.holdout for named in self.compiled.specs.flows.values()):
+            w.append("flow_withheld", self.tick_id, exp.select("*").from_("temp.withheld"))

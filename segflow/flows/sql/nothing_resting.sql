@@ -1,0 +1,1 @@
+select * from segflow.flow_restart_state where false
