@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -156,6 +156,16 @@ def moves(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
         old = next(spec for spec in past if any(step.id == place["step"] for step in spec.walk()))
         rows.append({**place, "next_step": surviving_step(place["step"], old, named.spec)})
     return pa.Table.from_pylist([{k: row[k] for k in _MOVES.names} for row in rows], schema=_MOVES)
+
+
+def last_words(warehouse: Warehouse, flows: Collection[str]) -> dict[tuple[str, str], str]:
+    """(flow, step) -> what the step did in the last version of its flow, in words."""
+    found: dict[tuple[str, str], str] = {}
+    for flow, versions in _versions(warehouse).items():
+        if flow in flows:
+            spec = f.FlowSpec.model_validate(json.loads(versions[-1]["spec"]))
+            found |= {(flow, step.id): step.words() for step in spec.walk()}
+    return found
 
 
 def reordered(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
