@@ -129,7 +129,10 @@ def test_steps(tmp_path: Path, step: str, expected: str) -> None:
 TRIGGERS = {
     "both": ("{enters: tea, exits: tea}", "1:24: a trigger has one of enters, exits, not several"),
     "misspelt": ("{enter: tea}", "1:11: unknown key enter (did you mean enters?)"),
-    "word": ("tea", "1:10: expected a trigger (a mapping with one of enters, exits, every_day_at, date, broadcast, manual, event, any), not the text 'tea'"),
+    "word": (
+        "tea",
+        "1:10: expected a trigger (a mapping with one of enters, exits, every_day_at, date, broadcast, manual, event, any), not the text 'tea'",
+    ),
 }
 
 
