@@ -109,8 +109,8 @@ class _Advance(Entry, Inside):
         check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         self._prepare_inside(flows)
-        active = [row["flow"] for row in flows if row["status"] == "active"]
-        prepare.hold(flows, {**triggers.faults(self.context, active), **self._unanswerable(flows), **unreadable})
+        taking = [row["flow"] for row in flows if row["status"] in ("active", "paused")]
+        prepare.hold(flows, {**triggers.faults(self.context, taking), **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
         self.effects.stage()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
@@ -118,6 +118,9 @@ class _Advance(Entry, Inside):
         self.removing = bool(store.removed)
         removed = [{name: one[name] for name in _REMOVED.names} for one in store.removed]
         w.stage("removed", pa.Table.from_pylist(removed, schema=_REMOVED))
+        # Who is held, hears it when it goes on.
+        w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
+        w.stage("calls", self._query("calls_waiting"))
         self.offering = stage_offers(self.context, flows, self.keys, store.offers)
         self._decide(flows)
         while over := held_flows(self.compiled, w, flows, store.released):
@@ -268,6 +271,8 @@ class _Advance(Entry, Inside):
         w.append("flow_journal", self.tick_id, union_all(rows, started_again) if started_again else rows)
         w.append("outbox", self.tick_id, self._query("outbox"))
         self.effects.record()
+        if any(step.row().call for named in self.compiled.specs.flows.values() for step in named.spec.walk()):
+            w.append("flow_calls", self.tick_id, self._query("flow_calls"))
         if self.changed:
             w.replace("flow_positions", exp.select("*").from_("temp.positions"))
             w.append("flow_moves", self.tick_id, self._query("moves"))
