@@ -21,6 +21,7 @@ MIDNIGHT = time()
 _DAY = timedelta(days=1)
 _LONGEST = 63
 """Within so many days each day of the week and of the month comes round; two 31sts are at most 62 days apart."""
+_GRAIN = timedelta(microseconds=1)
 _NEAR = 2
 """A zone can be set over a whole day, forward or back."""
 
@@ -109,6 +110,15 @@ def next_opening(window: Window, zone: ZoneInfo, instant: datetime) -> datetime 
         if end > instant and start < end:
             return max(start, instant)
     return None
+
+
+def last_opened(window: Window, zone: ZoneInfo, instant: datetime) -> datetime | None:
+    """The instant itself where the window is open, else the last one before it at which it was. None: never, because it
+    has no days, or opens where its end has passed already."""
+    instant = _aware(instant)
+    far = instant - _LONGEST // 2 * _DAY
+    ends = [min(end - _GRAIN, instant) for start, end in _spans(window, zone, far) if start <= instant and start < end]
+    return max(ends, default=None)
 
 
 def _spans(window: Window, zone: ZoneInfo, instant: datetime) -> Iterator[tuple[datetime, datetime]]:
