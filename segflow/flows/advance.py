@@ -109,8 +109,8 @@ class _Advance(Entry, Inside):
         check_generation(w, self._models_read(faults.parts), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         self._prepare_inside(flows)
-        active = [row["flow"] for row in flows if row["status"] == "active"]
-        prepare.hold(flows, {**triggers.faults(self.context, active), **self._unanswerable(flows), **unreadable})
+        taking = [row["flow"] for row in flows if row["status"] in ("active", "paused")]
+        prepare.hold(flows, {**triggers.faults(self.context, taking), **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
         self.effects.stage()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))

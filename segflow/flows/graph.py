@@ -25,6 +25,7 @@ class StepRow:
     decides: bool
     timed: bool
     asked_again: bool
+    ends_on_failure: bool
     next_step: str | None
     channel: str | None
     sender: str | None
@@ -103,6 +104,7 @@ def _step_row(flow: str, step: Step, ordinal: int, following: str | None) -> Ste
         decides=step.decides,
         timed=any(arm.timing is not None for arm in step.arms()),
         asked_again=step.asked_again,
+        ends_on_failure=step.ends_on_failure,
         next_step=following,
         channel=row.channel,
         sender=row.sender,
