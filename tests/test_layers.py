@@ -28,7 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"imports", "explain"}),
     frozenset({"stages"}),
     frozenset({"plan", "rebuild", "lint"}),
-    frozenset({"decisions"}),
+    frozenset({"decisions", "worlds"}),
     frozenset({"project", "doctor", "testing"}),
 )
 """The engine's parts from the bottom up; a part may use its own layer and those below. Every other module of

@@ -142,6 +142,7 @@ LEDGERS: dict[str, str] = {
     "import_marks": "*",
     "attribute_history": "*",
     "outbox": "*",
+    "flow_calls": "*",
     "coupon_claims": "*",
     "tasks": "*",
     "decisions": "* exclude (id, decided_by, decided_at)",

@@ -16,9 +16,9 @@ from sqlglot import exp
 
 from segflow.errors import RunError
 from segflow.flows import prepare, triggers
-from segflow.flows.by_hand import ByHand
 from segflow.flows.effects import Claimer, Effects
 from segflow.flows.entry import Entry
+from segflow.flows.from_store import FromStore
 from segflow.flows.inside import Inside
 from segflow.flows.message_guard import held_flows
 from segflow.flows.offers import stage_offers
@@ -66,18 +66,17 @@ class FlowResult:
 def advance(
     context: TickContext,
     faults: Faults,
-    by_hand: ByHand | None = None,
+    store: FromStore | None = None,
     unreadable: Mapping[str, str] | None = None,
-    claim: Claimer | None = None,
 ) -> set[str]:
     """Advance every flow to `as_of` and record journal, messages, updates, starts and ends of this tick.
 
     `faults.segments` has words for each segment that is stale or held (see `crossings.cross.not_compared`).
-    A flow that plans too many messages is held, unless it is released, and so is one of `unreadable` (flow ->
-    reason). `claim` gives codes away. Returns the flows that are held. Raises StaleGenerationError when facts were
-    built for another tick.
+    A flow that plans too many messages is held, unless it is released, and so is one of `unreadable` (flow -> reason).
+    Returns the flows that are held. Raises StaleGenerationError when facts were built for another tick.
     """
-    return _Advance(context, claim).run(faults, by_hand or ByHand(), unreadable or {})
+    given = store or FromStore()
+    return _Advance(context, given.claim).run(faults, given, unreadable or {})
 
 
 def unreadable(context: TickContext) -> dict[str, str]:
@@ -100,9 +99,9 @@ class _Advance(Entry, Inside):
         super().__init__(context)
         self.effects, self.removing = Effects(context, claim), False
 
-    def run(self, faults: Faults, by_hand: ByHand, unreadable: Mapping[str, str]) -> set[str]:
+    def run(self, faults: Faults, store: FromStore, unreadable: Mapping[str, str]) -> set[str]:
         w = self.warehouse
-        flows = prepare.flows_now(self.context, faults, self.before, by_hand.paused)
+        flows = prepare.flows_now(self.context, faults, self.before, store.paused)
         # What flows that are gone have left behind must go too.
         left = ("flow_positions", "flow_waiting")
         if not flows and not any(self._count(relation(table)) for table in left):
@@ -116,12 +115,15 @@ class _Advance(Entry, Inside):
         self.effects.stage()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
-        self.removing = bool(by_hand.removed)
-        removed = [{name: one[name] for name in _REMOVED.names} for one in by_hand.removed]
+        self.removing = bool(store.removed)
+        removed = [{name: one[name] for name in _REMOVED.names} for one in store.removed]
         w.stage("removed", pa.Table.from_pylist(removed, schema=_REMOVED))
-        self.offering = stage_offers(self.context, flows, self.keys, by_hand.retriggers)
+        # Who is held, hears it when it goes on.
+        w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
+        w.stage("calls", self._query("calls_waiting"))
+        self.offering = stage_offers(self.context, flows, self.keys, store.offers)
         self._decide(flows)
-        while over := held_flows(self.compiled, w, flows, by_hand.released):
+        while over := held_flows(self.compiled, w, flows, store.released):
             # Who does not get into a flow that is held may get into another of its group, which may be too many then.
             prepare.hold(flows, over)
             self._decide(flows)
@@ -269,6 +271,8 @@ class _Advance(Entry, Inside):
         w.append("flow_journal", self.tick_id, union_all(rows, started_again) if started_again else rows)
         w.append("outbox", self.tick_id, self._query("outbox"))
         self.effects.record()
+        if any(step.row().call for named in self.compiled.specs.flows.values() for step in named.spec.walk()):
+            w.append("flow_calls", self.tick_id, self._query("flow_calls"))
         if self.changed:
             w.replace("flow_positions", exp.select("*").from_("temp.positions"))
             w.append("flow_moves", self.tick_id, self._query("moves"))

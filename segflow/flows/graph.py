@@ -14,7 +14,8 @@ from segflow.specs.steps.base import Arm, Step, place_of
 class StepRow:
     """One step. `next_step` is what follows it, whichever way was taken; None: nothing does.
 
-    `content` is what the sender's renderer gets, as JSON; `detail` is what the journal says.
+    `content` is what the sender's renderer gets, as JSON; `detail` is what the journal says; `call` is `enter` or
+    `leave`, where the contact is to enter or leave `called_flow`.
     """
 
     flow: str
@@ -24,11 +25,14 @@ class StepRow:
     decides: bool
     timed: bool
     asked_again: bool
+    ends_on_failure: bool
     next_step: str | None
     channel: str | None
     sender: str | None
     content: str | None
     detail: str | None
+    call: str | None
+    called_flow: str | None
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,14 @@ def _step_row(flow: str, step: Step, ordinal: int, following: str | None) -> Ste
         decides=step.decides,
         timed=any(arm.timing is not None for arm in step.arms()),
         asked_again=step.asked_again,
+        ends_on_failure=step.ends_on_failure,
         next_step=following,
         channel=row.channel,
         sender=row.sender,
         content=None if row.content is None else json.dumps(row.content, sort_keys=True),
         detail=row.detail,
+        call=row.call[0] if row.call else None,
+        called_flow=row.call[1] if row.call else None,
     )
 
 

@@ -20,6 +20,7 @@ _SQL = Path(__file__).parent / "sql"
 INCLUDE_MEMBERS = "include_members"
 RETRIGGER = "retrigger"
 ENROLL = "enroll"
+ENTER_FLOW = "enter_flow"
 ASKED = pa.schema(
     [(name, pa.string()) for name in ("id", "flow", "offer", "segment", "segment_key", "reason", "decided_by")]
     + [("by_name", pa.bool_()), ("ignore_reentry", pa.bool_()), ("decided_at", pa.timestamp("us"))]
@@ -35,11 +36,13 @@ def stage_offers(
 ) -> bool:
     """Stage `asked` (what is offered) and `offers` (the contacts of it); says whether there is anything.
 
-    `flows` are the rows of `prepare.flows_now`, `keys` is segment -> its key. Reads `temp.triggers`.
+    `flows` are the rows of `prepare.flows_now`, `keys` is segment -> its key. Reads `temp.triggers` and
+    `temp.calls`.
     """
     warehouse = context.warehouse
     asked = [_included(row["flow"]) for row in _to_include(context, flows)]
     asked += [_retriggered(one, keys) for one in retriggers]
+    asked += [_called(row["flow"]) for row in warehouse.rows(load_query(_SQL / "called_flows.sql"))]
     warehouse.stage("asked", pa.Table.from_pylist(asked, schema=ASKED))
     if not asked:
         warehouse.stage("offers", load_query(_SQL / "no_offers.sql"))
@@ -71,6 +74,11 @@ def _to_include(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> lis
 def _included(flow: str) -> dict[str, Any]:
     what = {"id": f"{INCLUDE_MEMBERS}/{flow}", "flow": flow, "offer": INCLUDE_MEMBERS}
     return {**what, "by_name": False, "ignore_reentry": False}
+
+
+def _called(flow: str) -> dict[str, Any]:
+    what = {"id": f"{ENTER_FLOW}/{flow}", "flow": flow, "offer": ENTER_FLOW}
+    return {**what, "by_name": True, "ignore_reentry": False}
 
 
 def _retriggered(one: Retrigger, keys: Mapping[str, str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from segflow.specs.check_catalog import check_catalog
 from segflow.specs.check_conditions import ConditionChecker, segment_references
 from segflow.specs.check_earlier_names import check_earlier_names
 from segflow.specs.check_exports import check_segment_export
+from segflow.specs.check_flow_tests import check_flow_tests
 from segflow.specs.check_flows import check_flows
 from segflow.specs.check_loops import check_loops
 from segflow.specs.check_settings import check_settings
@@ -26,6 +27,9 @@ def check(loaded: Loaded) -> None:
     _segments(loaded)
     check_flows(loaded)
     check_loops(loaded)
+    if loaded.catalog is not None:
+        for flow in loaded.flows.values():
+            check_flow_tests(loaded, loaded.catalog, flow)
 
 
 Places = dict[str, dict[str, Issue]]

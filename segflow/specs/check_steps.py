@@ -54,8 +54,10 @@ class StepChecks:
         source = self.catalog.lists if kind == "list" else self.catalog.tags
         check_label(self.say, source, kind, name, loc)
 
-    def flow(self, name: str, loc: Loc) -> None:
-        if name not in self.say.loaded.flow_ids:
+    def other_flow(self, name: str, loc: Loc, instead: str) -> None:
+        if name == self.of.id:
+            self.say(loc, f"{name} is this flow; {instead}")
+        elif name not in self.say.loaded.flow_ids:
             self.say.unknown(loc, "flow", name, sorted(self.say.loaded.flow_ids))
 
     def span(self, span: Duration, loc: Loc) -> None:

@@ -16,7 +16,7 @@ from segflow.specs.issues import kind_of
 from segflow.specs.loaded import Loaded, Reporter
 from segflow.specs.row_words import Word, contact_words, event_words, link_word, model_columns, object_words
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
-from segflow.specs.segment_tests import Row, SegmentTest
+from segflow.specs.segment_tests import LabelRow, Row, SegmentTest
 from segflow.specs.spec_file import Loc
 from segflow.specs.sql_file import SEGMENT_MODEL, references
 from segflow.specs.types import ValueType
@@ -31,11 +31,13 @@ def check_tests(loaded: Loaded, catalog: Catalog, segment: NamedSegment, graph: 
         if test.name in names:
             say((*loc, "name"), f"there are two tests called {test.name}")
         names.add(test.name)
-        _Check(say, catalog, test, loc, segment.id, graph).run()
+        RowChecks(say, catalog, test, loc, segment.id, graph).run()
 
 
 @dataclass(frozen=True)
-class _Check:
+class RowChecks:
+    """The rows of one test, which stands at `loc`."""
+
     say: Reporter
     catalog: Catalog
     test: SegmentTest
@@ -45,36 +47,48 @@ class _Check:
 
     def run(self) -> None:
         test = self.test
-        self._time(test.as_of, "as_of")
-        contacts = self._contacts()
-        for index, row in enumerate(test.events):
-            self._event(row, ("events", index), contacts)
-        for name, rows in test.objects.items():
-            self._objects(name, rows, contacts)
-        for kind, labels in (("lists", test.lists), ("tags", test.tags)):
-            source = getattr(self.catalog, kind)
-            for index, label in enumerate(labels):
-                self._known_contact(label.contact_id, contacts, (kind, index, "contact_id"))
-                check_label(self.say, source, kind[:-1], label.name, (*self.loc, kind, index, "name"))
-                if label.added_at is not None:
-                    self._time(label.added_at, kind, index, "added_at")
-                    if source.model is not None and source.added_at is None:
-                        message = f"the catalog does not say when {kind} were added: give {kind} an added_at there"
-                        self.say((*self.loc, kind, index, "added_at"), message, key=True)
+        self.time(test.as_of, "as_of")
+        contacts = self.contacts()
+        self.rows(contacts, test.events, test.objects, test.lists, test.tags)
         self._messages(contacts)
         for index, held in enumerate(test.held):
-            self._known_contact(held.contact_id, contacts, ("held", index, "contact_id"))
-            self._time(held.since, "held", index, "since")
+            self.known_contact(held.contact_id, contacts, ("held", index, "contact_id"))
+            self.time(held.since, "held", index, "since")
             if held.attribute not in self.catalog.contacts.attributes:
                 known = list(self.catalog.contacts.attributes)
                 self.say.unknown((*self.loc, "held", index, "attribute"), "attribute", held.attribute, known)
         self._segments(contacts)
         for index, member in enumerate(test.members):
-            self._known_contact(member, contacts, ("members", index))
+            self.known_contact(member, contacts, ("members", index))
             if member in test.members[:index]:
                 self.say((*self.loc, "members", index), f"contact {member} is there twice")
 
-    def _contacts(self) -> list[str]:
+    def rows(
+        self,
+        contacts: Sequence[str],
+        events: Sequence[Row],
+        objects: Mapping[str, list[Row]],
+        lists: Sequence[LabelRow],
+        tags: Sequence[LabelRow],
+    ) -> None:
+        """Check rows about `contacts`, the ids that are known."""
+        for index, row in enumerate(events):
+            self._event(row, ("events", index), contacts)
+        for name, rows in objects.items():
+            self._objects(name, rows, contacts)
+        for kind, labels in (("lists", lists), ("tags", tags)):
+            source = getattr(self.catalog, kind)
+            for index, label in enumerate(labels):
+                self.known_contact(label.contact_id, contacts, (kind, index, "contact_id"))
+                check_label(self.say, source, kind[:-1], label.name, (*self.loc, kind, index, "name"))
+                if label.added_at is not None:
+                    self.time(label.added_at, kind, index, "added_at")
+                    if source.model is not None and source.added_at is None:
+                        message = f"the catalog does not say when {kind} were added: give {kind} an added_at there"
+                        self.say((*self.loc, kind, index, "added_at"), message, key=True)
+
+    def contacts(self) -> list[str]:
+        """The ids that have rows."""
         words = contact_words(self.catalog)
         found: list[str] = []
         for index, row in enumerate(self.test.contacts):
@@ -97,7 +111,7 @@ class _Check:
             return
         rest = {name: value for name, value in row.items() if name != "event"}
         self._row(rest, event_words(self.catalog, event), at, "property")
-        self._known_contact(str(row["contact_id"]), contacts, (*at, "contact_id"))
+        self.known_contact(str(row["contact_id"]), contacts, (*at, "contact_id"))
 
     def _objects(self, name: str, rows: list[Row], contacts: Sequence[str]) -> None:
         if name not in self.catalog.objects:
@@ -116,7 +130,7 @@ class _Check:
                 self.say((*self.loc, *at, spec.key), f"{name} {row[spec.key]} is there twice")
             keys += [str(row[spec.key])] if spec.key in row else []
             if link == "contact_id":
-                self._known_contact(str(row[link]), contacts, (*at, link))
+                self.known_contact(str(row[link]), contacts, (*at, link))
             elif link and row[link] not in parents:
                 message = f"there is no {spec.belongs_to} {row[link]} in this test: add it under objects"
                 self.say((*self.loc, *at, link), message)
@@ -125,8 +139,8 @@ class _Check:
         flows = self.say.loaded.flow_ids
         for index, row in enumerate(self.test.messages):
             at = ("messages", index)
-            self._known_contact(row.contact_id, contacts, (*at, "contact_id"))
-            self._time(row.at, *at, "at")
+            self.known_contact(row.contact_id, contacts, (*at, "contact_id"))
+            self.time(row.at, *at, "at")
             if row.flow is not None and row.flow not in flows:
                 now = self.say.loaded.renamed_flow(row.flow)
                 self.say.unknown((*self.loc, *at, "flow"), "flow", row.flow, sorted(flows), now)
@@ -144,7 +158,7 @@ class _Check:
                 message = f"{self.segment} does not refer to segment {name}"
                 self.say((*self.loc, *loc), f"{message}; it refers to {', '.join(known) or 'no segment'}", key=True)
             for index, member in enumerate(members):
-                self._known_contact(member, contacts, (*loc, index))
+                self.known_contact(member, contacts, (*loc, index))
         read, columns = self._models_read(reached), model_columns(self.catalog)
         for name, rows in self.test.models.items():
             if name not in read:
@@ -230,12 +244,12 @@ class _Check:
             self.say((*self.loc, *at), f"{missing[0]} is missing")
         return bool(missing)
 
-    def _known_contact(self, contact: str, contacts: Sequence[str], at: Loc) -> None:
+    def known_contact(self, contact: str, contacts: Sequence[str], at: Loc) -> None:
         if contact not in contacts:
             hint = "each contact has a row under contacts"
             self.say.unknown((*self.loc, *at), "contact", contact, contacts, hint)
 
-    def _time(self, text: str, *at: str | int) -> None:
+    def time(self, text: str, *at: str | int) -> None:
         if instant(text) is None:
             message = f"'{text}' is not a date or time: write one like 2026-01-31 or 2026-01-31T09:00:00Z"
             self.say((*self.loc, *at), message)

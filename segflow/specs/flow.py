@@ -11,6 +11,7 @@ from segflow.durations import Duration
 from segflow.specs.conditions import Condition, key_of
 from segflow.specs.earlier_names import EarlierNames, names_of
 from segflow.specs.flow_entry import NotWithin, NotWithins, Share
+from segflow.specs.flow_tests import FlowTest
 from segflow.specs.guards import FlowGuards
 from segflow.specs.lint_rules import LintSettings
 from segflow.specs.send_window import SendWindow
@@ -91,6 +92,8 @@ class FlowSpec(SpecModel):
     lint: LintSettings = LintSettings()
     """What `segflow lint` leaves out."""
     steps: Annotated[list[AnyStep], Field(min_length=1)]
+    tests: list[FlowTest] = Field(default_factory=list, exclude=True)
+    """Ticks in, messages out; `segflow test` runs them. No part of the definition."""
 
     def triggers(self) -> list[TriggerModel]:
         """What triggers this flow, in the order of the file."""

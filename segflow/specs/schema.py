@@ -23,6 +23,7 @@ from segflow.specs import (
     exports,
     flow,
     flow_entry,
+    flow_tests,
     guards,
     lint_rules,
     operators,
@@ -61,7 +62,8 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 }
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
-    catalog, conditions, operators, flow, flow_entry, exports, guards, lint_rules, origins, segment, segment_tests,
+    catalog, conditions, operators, flow, flow_entry, flow_tests, exports, guards, lint_rules, origins, segment,
+    segment_tests,
     sender_settings, settings,
     *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
     *{sys.modules[model.__module__]: None for model in TRIGGER_MODELS.values()},

@@ -23,7 +23,6 @@ OF_EVENT = ("name", "at")
 CONTEXT: dict[str, frozenset[str] | None] = {
     CONTACT: None,
     EVENT: None,
-    COUPONS: None,
     "flow": frozenset({"id", "description", "goal", "owner"}),
     SEGMENT: frozenset({"id", "name", "description", "owner"}),
     CROSSING: frozenset({"kind", "cause", "entry_number"}),
@@ -31,6 +30,7 @@ CONTEXT: dict[str, frozenset[str] | None] = {
     "step": frozenset(),
     "next_step": frozenset(),
     "as_of": frozenset(name for name in dir(datetime) if not name.startswith("_")),
+    COUPONS: None,
 }
 """The names that a template may use, with what each of them has; None: the catalog says it."""
 

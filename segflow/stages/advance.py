@@ -8,8 +8,8 @@ from collections.abc import Collection
 from segflow.crossings.cross import not_compared
 from segflow.errors import SegflowError
 from segflow.flows import advance as flows
-from segflow.flows.by_hand import ByHand
 from segflow.flows.effects import claim_ids
+from segflow.flows.from_store import FromStore
 from segflow.outbox.coupons import Claim
 from segflow.outbox.deliveries import as_table
 from segflow.outbox.store import DeliveryStore
@@ -46,14 +46,14 @@ def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
     retriggers, enrolls = store.retriggers.waiting(run.row.tick_id), store.enrolls.waiting(run.row.tick_id)
     removed = store.removals.waiting(run.row.tick_id)
     switched = store.pauses.unbooked()
-    by_hand = ByHand(released, [*retriggers, *enrolls], paused_flows(store), removed)
 
     def claim(claims: Collection[Claim]) -> dict[str, str]:
         return store.coupons.claim(run.lease, run.row.tick_id, claims)
 
+    told = FromStore(released, [*retriggers, *enrolls], paused_flows(store), removed, claim)
     with run.commit("advance") as context:
         words = dataclasses.replace(faults, segments=not_compared(context, faults.segments))
-        held = flows.advance(context, words, by_hand, unreadable, claim)
+        held = flows.advance(context, words, told, unreadable)
         store.coupons.book(run.lease, run.row.tick_id, claim_ids(context))
         run.book("flow", released, held)
         if retriggers:

@@ -6,7 +6,10 @@ The wings are imported when they are needed: a command that only reads specs mus
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 from sqlglot import exp
 
@@ -14,6 +17,7 @@ from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine
 from segflow.warehouse.words import Words
 
+Found = TypeVar("Found")
 WRITTEN_IN = "duckdb"
 """The sqlglot dialect of what people write (`.sql` segments, sql conditions) and of the engine's own `.sql` files."""
 
@@ -44,6 +48,16 @@ def scratch() -> Warehouse:
     from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     return DuckDBWarehouse(Path(":memory:"))
+
+
+def rehearse_in_memory(play: Callable[[Warehouse], Found]) -> Found:
+    """What `play` finds in such a warehouse; a statement that fails in it does not end it. It may be called several
+    times. See `Engine.rehearse`."""
+    from segflow.warehouse.duckdb.rehearsal import rehearse
+    from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+
+    with closing(DuckDBWarehouse(Path(":memory:"))) as warehouse:
+        return rehearse(warehouse, play)
 
 
 def may_leave_garbage() -> bool:

@@ -255,6 +255,13 @@ TABLES: dict[str, Table] = {
             stage="advance",
         ),
         _table(
+            "flow_calls",
+            "flow VARCHAR, call VARCHAR, contact_id VARCHAR, enrollment_id VARCHAR, by_flow VARCHAR, by_step VARCHAR, "
+            "at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
             "coupon_claims",
             "claim_id VARCHAR, pool VARCHAR, code VARCHAR, enrollment_id VARCHAR, flow VARCHAR, step VARCHAR, "
             "visit BIGINT, contact_id VARCHAR, at TIMESTAMP, tick_id VARCHAR",

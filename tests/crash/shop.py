@@ -85,6 +85,15 @@ def _flows(url: str) -> dict[str, dict[str, Any]]:
                 _call("never", SHUT, f"{url}/shut"),
             ],
         },
+        # Withheld: c0. At the third tick c1 meets the goal, and its message, which waits, is withdrawn.
+        "promo": {
+            "status": "active",
+            "trigger": {"enters": "londoners"},
+            "restart_when": [{"attribute": "city", "is": "London"}, {"event": "purchase"}],
+            "goal": {"attribute": "stage", "is": "met"},
+            "holdout": "40%",
+            "steps": [_call("wait", SHUT, f"{url}/shut"), {"id": "think", "wait": "9 days"}],
+        },
         "bye": {
             "status": "active",
             "trigger": {"exits": "recent"},
@@ -98,6 +107,22 @@ def _flows(url: str) -> dict[str, dict[str, Any]]:
             "trigger": {"enters": "londoners"},
             "guards": {"messages": {"percent": 1, "above": 1}},
             "steps": [{"id": "hello", "send_sms": {"text": "Hello"}}],
+        },
+        "codes": {
+            "status": "active",
+            "trigger": {"enters": "londoners"},
+            "steps": [
+                {"id": "code", "coupon": "spring"},
+                {"id": "offer", "send_email": {"subject": "Tea", "text": "Take {{ coupons.code }}", "fallback": "sms"}},
+                {"id": "call", "create_task": {"title": "Call {{ contact.contact_id }}", "due": "2 days"}},
+            ],
+        },
+        # Over its guard, and not released: the codes that it has claimed go back.
+        "too_many": {
+            "status": "active",
+            "trigger": {"enters": "londoners"},
+            "guards": {"messages": {"percent": 1, "above": 1}},
+            "steps": [{"id": "code", "coupon": "spring"}, {"id": "offer", "send_sms": {"text": "{{ coupons.code }}"}}],
         },
         "edited": {
             "status": "active",
@@ -129,6 +154,7 @@ def _made(root: Path, url: str) -> World:
         world.flow(name, spec)
     world.rows_of("contacts", _contacts(in_london=0))
     world.rows_of("events", _purchases())
+    world.project.add_coupons("spring", [f"CODE-{number}" for number in range(40)])
     return world
 
 
@@ -169,7 +195,8 @@ def _contacts(in_london: int, without: range = range(0)) -> list[dict[str, Any]]
             "city": "London" if number < in_london else "Rome",
             "age": number,
             "phone": f"+4420794601{number:02}",
-            "email": f"c{number}@example.com",
+            # Who has none gets messages with a fallback by SMS.
+            "email": f"c{number}@example.com" if number % 5 != 4 else None,
         }
         for number in range(30)
         if number not in without

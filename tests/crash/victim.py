@@ -53,6 +53,7 @@ def decide(order: Order) -> None:
         opened = MessageEvent(message_id=order["unknown"][0], kind="opened", at=datetime(2026, 3, 3, tzinfo=UTC))
         store.message_events.record([opened])
         Project(Path(order["root"])).import_contacts(_FILE, trigger_flows=True)
+        store.coupons.add("summer", ["S1", "S2"])
         store.suppress("email", "a@example.com", "asked for it")
         store.suppress("email", "b@example.com", "asked for it")
         store.unsuppress("email", "b@example.com")

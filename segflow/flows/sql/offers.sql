@@ -35,6 +35,14 @@ by_hand as (
     where asked.offer = 'enroll' and not asked.by_name
 ),
 
+-- Whom a step of another flow sends need not, either.
+by_step as (
+    select asked.*, cast(null as varchar) as edge_key, 'flow' as kind, 0 as ordinal, calls.contact_id, true as matches
+    from temp.calls as calls
+    inner join temp.asked as asked on asked.flow = calls.flow
+    where asked.offer = 'enter_flow' and calls.call = 'enter'
+),
+
 ranked as (
     select
         offered.*,
@@ -43,6 +51,7 @@ ranked as (
         ) as turn
     from (
         select * from members union all select * from named union all select * from by_hand
+        union all select * from by_step
     ) as offered
 )
 

@@ -98,6 +98,8 @@ class Row:
     """The pool of which it claims a code; the journal says which."""
     task: Mapping[str, Any] | None = None
     """What a person is to do: title, assignee, due (a span)."""
+    call: tuple[Literal["enter", "leave"], str] | None = None
+    """Another flow that the contact is to enter or leave."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,8 @@ class Checks(Protocol):
     def label(self, kind: str, name: str, loc: Loc) -> None:
         """Check the name of a list or tag."""
 
-    def flow(self, name: str, loc: Loc) -> None:
-        """Check that there is such a flow."""
+    def other_flow(self, name: str, loc: Loc, instead: str) -> None:
+        """Check that there is such a flow, and that it is another one; `instead` says what to do where it is not."""
 
     def span(self, span: Duration, loc: Loc) -> None:
         """Check that a span can be reckoned with."""

@@ -33,10 +33,15 @@ class Change(SpecModel):
 
 
 def _kind(value: Any) -> str:
+    if value is None:
+        return "<null>"
     return "<change>" if isinstance(value, (dict, BaseModel)) else "<value>"
 
 
-_Value = Annotated[Annotated[Scalar | None, Tag("<value>")] | Annotated[Change, Tag("<change>")], Discriminator(_kind)]
+_Value = Annotated[
+    Annotated[Scalar, Tag("<value>")] | Annotated[None, Tag("<null>")] | Annotated[Change, Tag("<change>")],
+    Discriminator(_kind),
+]
 
 
 class UpdateContactStep(Step):
