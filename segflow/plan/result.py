@@ -73,7 +73,7 @@ class FlowPlan:
     moves: list[MovePlan]
     active: int
     effects: Mapping[str, int] = field(default_factory=dict)
-    """Step -> contacts, of the steps that change contacts, make tasks or give codes away."""
+    """Step -> contacts, of the steps that make tasks or give codes away."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Step -> contacts for whom it would fail."""
 
