@@ -47,8 +47,15 @@ flows = st.fixed_dictionaries(
         "reentry": st.sampled_from(["never", "always", {"after_entry": "2 days"}, {"after_exit": "2 days"}]),
         "steps": steps,
     },
-    optional={"where": grown, "exit_when": st.lists(st.one_of(inside, edges), min_size=1, max_size=2)},
-)
+    optional={
+        "where": grown,
+        "exit_when": st.lists(st.one_of(inside, edges), min_size=1, max_size=2),
+        "restart_when": st.lists(st.one_of(grown, st.just({"event": "visit"}), edges), min_size=1, max_size=2),
+        "goal": st.one_of(grown, bought, edges),
+        "max_enrollments": st.integers(1, 2),
+        "not_while_in": st.just(["flow0"]),
+    },
+).map(lambda flow: {k: v for k, v in flow.items() if k != "max_enrollments" or flow["reentry"] != "never"})
 people = st.fixed_dictionaries({"city": st.sampled_from(CITIES), "age": st.integers(0, 5), "visits": st.booleans()})
 worlds = st.dictionaries(st.sampled_from(CONTACTS), people, min_size=1)
 stories = st.lists(st.tuples(worlds, st.sampled_from(["active", "active", "active", "paused"])), min_size=4, max_size=7)
@@ -75,7 +82,9 @@ class Enrollment:
     since: int
     began: int
     first_step: int | None = None
-    """The day on which it took the first step."""
+    """The day on which it took the first step, on this visit."""
+    rests: list[bool] = field(default_factory=list)
+    """Which restart conditions held when they were looked at last, without anything that had just happened."""
 
 
 @dataclass
@@ -83,10 +92,13 @@ class Naive:
     """Ticks are days; a crossing is (kind, segment, contact) of a day."""
 
     flow: Spec
+    others: dict[str, Naive]
+    """The flows by name, this one included, in the order in which they take contacts in."""
     before: dict[str, Person] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     inside: dict[str, Enrollment] = field(default_factory=dict)
     last_start: dict[str, int] = field(default_factory=dict)
+    starts: dict[str, int] = field(default_factory=dict)
     last_end: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, tuple[str, str]] = field(default_factory=dict)
     crossings: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -95,13 +107,15 @@ class Naive:
     ends: set[tuple[Any, ...]] = field(default_factory=set)
     day: int = -1
     now: dict[str, Person] = field(default_factory=dict)
+    triggering: set[tuple[str, str, str]] = field(default_factory=set)
+    new: list[str] = field(default_factory=list)
 
     def member(self, segment: str, person: Person) -> bool:
         return bool(person["city"] == "London" if segment == "londoners" else person["age"] >= 3)
 
-    def tick(self, now: dict[str, Person], status: str) -> None:
+    def leave(self, now: dict[str, Person], status: str) -> None:
         self.day, self.now, self.journal, self.ends = self.day + 1, now, set(), set()
-        triggering = self._cross()
+        self.triggering = self._cross()
         for contact, person in now.items():
             if person["visits"]:
                 self.visits[contact] = self.day
@@ -109,12 +123,33 @@ class Naive:
             if contact not in now:
                 self._end(contact, "gone")
         if status == "active":
+            for contact in list(self.inside):
+                if "goal" in self.flow and self._holds(self.flow["goal"], contact):
+                    self._end(contact, "converted")
             self._exits(list(self.inside))
-        self._enroll(triggering, status)
+            self._restart()
+
+    def move(self, status: str) -> None:
+        self._exits(self.new)
         if status == "active":
             for contact in sorted(self.inside):
                 self._move(contact)
-        self.before, self.seen = now, self.seen | set(now)
+        self.before, self.seen = self.now, self.seen | set(self.now)
+
+    def _restart(self) -> None:
+        conditions = self.flow.get("restart_when", [])
+        for contact, enrollment in self.inside.items():
+            turned = []
+            for number, condition in enumerate(conditions):
+                level = "attribute" in condition
+                since = enrollment.began if level else max(enrollment.began, self.day - 1)
+                holds = self._holds({"since": "enrollment", **condition}, contact, since)
+                if holds and not (level and enrollment.rests[number]):
+                    turned.append(f"restart_when[{number}]")
+                enrollment.rests[number] = holds
+            if turned:
+                enrollment.todo, enrollment.since, enrollment.first_step = list(self.flow["steps"]), self.day, None
+                self.journal.add((contact, None, "restarted", turned[0]))
 
     def _cross(self) -> set[tuple[str, str, str]]:
         found = set()
@@ -130,8 +165,10 @@ class Naive:
                         found.add((kind, segment, contact))
         return found
 
-    def _holds(self, condition: Spec, contact: str) -> bool:
-        person, began = self.now[contact], self.inside[contact].began if contact in self.inside else self.day
+    def _holds(self, condition: Spec, contact: str, began: int | None = None) -> bool:
+        person = self.now[contact]
+        if began is None:
+            began = self.inside[contact].began if contact in self.inside else self.day
         if "attribute" in condition:
             return bool(person["age"] >= condition["gte"])
         if "segment" in condition:
@@ -155,22 +192,27 @@ class Naive:
         self.last_end[contact] = self.day
         self.ends.add((contact, reason))
 
-    def _enroll(self, triggering: set[tuple[str, str, str]], status: str) -> None:
+    def enroll(self, status: str) -> None:
+        triggering = self.triggering
         trigger = self.flow["trigger"]
         edges = [next(iter(edge.items())) for edge in trigger.get("any", [trigger])]
-        new = []
+        self.new = []
         for contact in set(self.now) | set(self.waiting):
             offers = [(edge, False) for edge in edges if (*edge, contact) in triggering]
             if status == "active" and contact in self.waiting:
                 offers.insert(0, (self.waiting.pop(contact), True))
             verdicts = [(edge, waited, self._verdict(contact, edge, waited, status)) for edge, waited in offers]
-            entered = False
+            entered, blocked = False, [n for n in self.flow.get("not_while_in", []) if contact in self.others[n].inside]
             for edge, waited, verdict in verdicts:
-                if verdict == "enroll" and not entered:
+                if verdict == "enroll" and blocked:
+                    self.journal.add((contact, None, "dropped", f"not_while_in {blocked[0]}", *edge))
+                elif verdict == "enroll" and not entered:
                     entered = True
-                    self.inside[contact] = Enrollment(list(self.flow["steps"]), self.day, self.day)
+                    rests = ["attribute" in c and self._holds(c, contact) for c in self.flow.get("restart_when", [])]
+                    self.inside[contact] = Enrollment(list(self.flow["steps"]), self.day, self.day, rests=rests)
                     self.last_start[contact] = self.day
-                    new.append(contact)
+                    self.starts[contact] = self.starts.get(contact, 0) + 1
+                    self.new.append(contact)
                 elif verdict == "wait":
                     if not waited:
                         self.journal.add((contact, None, "waiting", "reentry_after_exit", *edge))
@@ -182,7 +224,6 @@ class Naive:
             again = [edge for edge, waited, verdict in verdicts if verdict == "wait" and waited]
             if told or again:
                 self.waiting[contact] = min(told, key=lambda edge: edge[1]) if told else again[0]
-        self._exits(new)
 
     def _verdict(self, contact: str, edge: tuple[str, str], waited: bool, status: str) -> str:
         rule = self.flow["reentry"]
@@ -195,10 +236,14 @@ class Naive:
             return "wait"
         if "where" in self.flow and not self._holds(self.flow["where"], contact):
             return "filter"
+        if "goal" in self.flow and self._holds(self.flow["goal"], contact, self.day):
+            return "goal_met"
         if rule == "never" and contact in self.last_start:
             return "reentry_never"
         if contact in self.inside:
             return "already_enrolled"
+        if self.starts.get(contact, 0) >= self.flow.get("max_enrollments", 99):
+            return "max_enrollments"
         if isinstance(rule, dict) and "after_entry" in rule and self.last_start.get(contact, -99) > self.day - 2:
             return "reentry_after_entry"
         if too_soon:
@@ -234,7 +279,10 @@ class Naive:
 def test_flows(specs: list[Spec], story: list[tuple[dict[str, Person], str]]) -> None:
     """Several flows per story: a tick costs the same for many."""
     named = {f"flow{number}": {**spec, "steps": numbered(spec["steps"])} for number, spec in enumerate(specs)}
-    naive = {name: Naive(spec) for name, spec in named.items()}
+    named["flow0"].pop("not_while_in", None)
+    naive: dict[str, Naive] = {}
+    for name, spec in named.items():
+        naive[name] = Naive(spec, naive)
     events: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder))
@@ -253,8 +301,12 @@ def test_flows(specs: list[Spec], story: list[tuple[dict[str, Person], str]]) ->
             world.rows_of("contacts", people)
             report = world.tick(at)
             assert report.errors == []
+            for one in naive.values():
+                one.leave(now, status)
+            for one in naive.values():
+                one.enroll(status)
             for name, one in naive.items():
-                one.tick(now, status)
+                one.move(status)
                 assert _journal(world, name, report.tick_id) == one.journal, f"journal of {name} on day {day}"
                 assert _ends(world, name, report.tick_id) == one.ends, f"ends of {name} on day {day}"
                 standing = world.rows(f"SELECT contact_id, step FROM segflow.flow_positions WHERE flow = '{name}'")
@@ -267,8 +319,11 @@ def _journal(world: World, flow: str, tick_id: str) -> set[tuple[Any, ...]]:
     found: set[tuple[Any, ...]] = set()
     for row in world.rows(f"SELECT * FROM segflow.flow_journal WHERE flow = '{flow}' AND tick_id = '{tick_id}'"):
         if row["step"] is None:
-            reason, kind, segment = row["detail"].replace("(", "").replace(")", "").split()
-            found.add((row["contact_id"], None, row["action"], reason, kind, segment))
+            if row["action"] == "restarted":
+                found.add((row["contact_id"], None, "restarted", row["detail"]))
+                continue
+            reason, _, edge = row["detail"].removesuffix(")").partition(" (")
+            found.add((row["contact_id"], None, row["action"], reason, *edge.split()))
         else:
             detail = row["detail"] if row["action"] == "branch" else None
             found.add((row["contact_id"], row["step"], row["action"], detail))

@@ -127,11 +127,14 @@ def _contacts_again(work: _Build, results: dict[str, ModelResult]) -> dict[str, 
 
 
 def _read_by_flows(compiled: Compiled) -> list[str]:
-    """The user's models whose rows flows look at themselves: those of events that trigger them, and those that
-    conditions look at from each enrollment's own time."""
+    """The user's models whose rows flows look at themselves: those of events and objects that trigger them, and those
+    that conditions look at from each enrollment's own time."""
     catalog = compiled.specs.catalog
     triggering = (event for flow in compiled.specs.flows.values() for event in triggering_events(flow.spec))
     found = {known[0].model for event in triggering if (known := catalog.event(event)) is not None}
+    triggers = (one for flow in compiled.specs.flows.values() for one in flow.spec.triggers())
+    for name in {name for one in triggers for name in one.objects_read()}:
+        found |= {spec.model for _, spec in catalog.object_path(name)}
     for node in (node for conditions in compiled.conditions.values() for node in conditions.values()):
         for fact in facts_of(node):
             for source in sources_of(fact) if fact.per_enrollment else ():

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import KINDS
-from segflow.outbox.schema import decisions, marks, messages, removals, retriggers
+from segflow.outbox.schema import decisions, enrolls, marks, messages, removals, retriggers
 from segflow.outbox.store import DeliveryStore
 
 DONE = "renamed"
@@ -30,7 +30,7 @@ def rename_flows(store: DeliveryStore, lease: Lease, tick_id: str, renames: Sequ
             connection.execute(update(messages).where(*planned).values(flow=new))
             said = decisions.c.name == old, decisions.c.kind.in_(("flow", *KINDS))
             connection.execute(update(decisions).where(*said).values(name=new))
-            for table in (retriggers, removals):
+            for table in (retriggers, enrolls, removals):
                 connection.execute(update(table).where(table.c.flow == old).values(flow=new))
         connection.execute(marks.delete().where(marks.c.name == DONE))
         connection.execute(insert(marks), [{"name": DONE, "value": told}])

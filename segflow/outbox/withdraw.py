@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
+from sqlglot import exp
 
 from segflow.outbox.lease import Lease
 from segflow.outbox.schema import attempts, messages
 from segflow.outbox.store import DeliveryStore
-from segflow.warehouse.base import Warehouse
+from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tick import Tick
 
@@ -43,11 +44,21 @@ def withdraw(
     outcome waits for a person. Repeating it changes nothing. Returns how many there were by sender.
     """
     found: Counter[str] = Counter()
+    names = _names(warehouse)
     left = load_query(_LEFT, since=since or "", tick_id=tick.tick_id)
     for batch in warehouse.batches(left, _ROWS_AT_ONCE):
         for one in _grouped(batch.to_pylist()):
-            found.update(_skip(store, one, tick, lease))
+            found.update(_skip(store, one, names.get(one.flow, {one.flow}), tick, lease))
     return found
+
+
+def _names(warehouse: Warehouse) -> dict[str, set[str]]:
+    """Flow that was renamed -> its names: the store keeps a message under the name that its flow had."""
+    names: dict[str, set[str]] = {}
+    renames = exp.select("flow", "renamed_from").from_(relation("flow_renames")).order_by("tick_id", "ordinal")
+    for row in warehouse.rows(renames):
+        names[row["flow"]] = {row["flow"], *names.pop(row["renamed_from"], {row["renamed_from"]})}
+    return names
 
 
 def _grouped(rows: list[dict[str, Any]]) -> Iterator[_Left]:
@@ -63,9 +74,9 @@ def _grouped(rows: list[dict[str, Any]]) -> Iterator[_Left]:
             yield _Left(flow, reason, visit or None, ids[start : start + _IDS_AT_ONCE])
 
 
-def _skip(store: DeliveryStore, left: _Left, tick: Tick, lease: Lease) -> Counter[str]:
+def _skip(store: DeliveryStore, left: _Left, names: Collection[str], tick: Tick, lease: Lease) -> Counter[str]:
     wanted = select(messages.c.message_id, messages.c.attempts, messages.c.sender)
-    wanted = wanted.where(messages.c.due_at.is_not(None), messages.c.flow == left.flow)
+    wanted = wanted.where(messages.c.due_at.is_not(None), messages.c.flow.in_(names))
     if left.enrollments is not None:
         wanted = wanted.where(messages.c.enrollment_id.in_(left.enrollments))
     if left.before_visit is not None:

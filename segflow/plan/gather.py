@@ -171,7 +171,12 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
     messages: dict[str, dict[str, int]] = {}
     for row in warehouse.rows(load_query(_SQL / "messages.sql", tick_id=tick_id)):
         messages.setdefault(row["flow"], {})[row["step"]] = row["messages"]
+    effects: dict[str, dict[str, dict[str, int]]] = {}
+    for row in warehouse.rows(load_query(_SQL / "effects.sql", tick_id=tick_id)):
+        effects.setdefault(row["flow"], {}).setdefault(row["what"], {})[row["step"]] = row["contacts"]
     mine = exp.column("tick_id").eq(exp.Literal.string(tick_id))
+    left = exp.select("flow", exp.Sum(this=exp.column("left_over")).as_("contacts")).from_(relation("flow_offers"))
+    left_over = {row["flow"]: row["contacts"] for row in warehouse.rows(left.where(mine.copy()).group_by("flow"))}
     added = {row["flow"] for row in warehouse.rows(exp.select("flow").from_(relation("flow_versions")).where(mine))}
     standing = {flow for flow, _ in before.standing}
     went: dict[tuple[str, str], dict[str, int]] = {}
@@ -214,6 +219,9 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
                 ],
                 waits=list(_waits(before, specs[flow].spec, flow, went)) if change == "edited" else [],
                 active=result.active if result else 0,
+                left_over=int(left_over.get(flow) or 0),
+                effects=effects.get(flow, {}).get("done", {}),
+                failures=effects.get(flow, {}).get("failed", {}),
             )
         )
     return found

@@ -75,7 +75,7 @@ class FlowPlan:
     reason: str | None
     enrolled: int
     kept_out: Mapping[str, int]
-    """Reason -> crossings and offers that would not be let in; `withheld` are among them."""
+    """Reason -> whom limits, other flows, the goal and the holdout would keep out."""
     restarted: int
     """Enrollments that would start again."""
     ends: Mapping[str, int]
@@ -86,12 +86,18 @@ class FlowPlan:
     waits: list[WaitPlan]
     """Of an edited flow: those who stand at steps that are still there."""
     active: int
+    left_over: int = 0
+    """Contacts of a broadcast whose turn comes in later ticks."""
+    effects: Mapping[str, int] = field(default_factory=dict)
+    """Step -> contacts, of the steps that change contacts, make tasks or give codes away."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Step -> contacts for whom it would fail."""
 
     @property
     def quiet(self) -> bool:
         """Does nothing happen to it?"""
-        done = self.enrolled or self.ends or self.messages or self.moves or self.reason
-        done = done or self.kept_out or self.restarted
+        done = self.enrolled or self.ends or self.messages or self.moves or self.reason or self.effects
+        done = done or self.kept_out or self.restarted or self.left_over
         return self.change == "none" and not done
 
 

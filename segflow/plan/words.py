@@ -88,10 +88,16 @@ def details(plan: Plan) -> list[str]:
         if segment.status in ("stale", "held"):
             found.append(f"segment {segment.segment} would be {segment.status}: {segment.reason}")
     for flow in plan.flows:
+        if flow.effects:
+            found.append(f"flow {flow.flow} would change contacts, make tasks or give codes: {_split(flow.effects)}")
+        if flow.failures:
+            found.append(f"flow {flow.flow} would fail at steps: {_split(flow.failures)}")
         if flow.status == "held":
             found.append(f"flow {flow.flow} would be held: {flow.reason}")
         elif flow.reason:
             found.append(f"flow {flow.flow} is {flow.reason}")
+        if flow.left_over:
+            found.append(f"flow {flow.flow}: {flow.left_over:,} contacts of its broadcast are left for later ticks")
         for move in flow.moves:
             where = f"go on at {move.next_step}" if move.next_step else "are done with it, because no step is left"
             found.append(f"flow {flow.flow}: step {move.step} is gone; the {move.contacts:,} contacts there {where}")

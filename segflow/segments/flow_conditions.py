@@ -43,7 +43,9 @@ def flow_conditions(
     if spec.goal is not None:
         found[GOAL] = tree(spec.goal)
     if spec.holdout is not None:
-        found[HOLDOUT] = Bucket(f"holdout {flow}", 0, hundredths(spec.holdout))
+        # A flow that is renamed keeps the same contacts out.
+        first_name = [*spec.earlier_names, flow][0]
+        found[HOLDOUT] = Bucket(f"holdout {first_name}", 0, hundredths(spec.holdout))
     for step in spec.walk():
         for arm in step.arms():
             if arm.condition is not None:

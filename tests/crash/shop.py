@@ -85,6 +85,15 @@ def _flows(url: str) -> dict[str, dict[str, Any]]:
                 _call("never", SHUT, f"{url}/shut"),
             ],
         },
+        # Withheld: c0. At the third tick c1 meets the goal, and its message, which waits, is withdrawn.
+        "promo": {
+            "status": "active",
+            "trigger": {"enters": "londoners"},
+            "restart_when": [{"attribute": "city", "is": "London"}, {"event": "purchase"}],
+            "goal": {"attribute": "stage", "is": "met"},
+            "holdout": "40%",
+            "steps": [_call("wait", SHUT, f"{url}/shut"), {"id": "think", "wait": "9 days"}],
+        },
         "bye": {
             "status": "active",
             "trigger": {"exits": "recent"},

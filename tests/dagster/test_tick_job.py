@@ -32,7 +32,8 @@ def test_two_ticks_show_their_numbers_and_the_second_one_sends(station: Station)
     assert told["segments/grown_up"] == {"size": 3, "entered": 1, "exited": 0, "status": "ok"}
     drawn = told["flows/hello"].pop("picture")
     assert "1 enrolled, 0 inside, 1 ended (1 completed)" in drawn
-    assert told["flows/hello"] == {"enrolled": 1, "active": 0, "ended": 1, "planned": 1, "status": "active"}
+    numbers = {"enrolled": 1, "active": 0, "ended": 1, "planned": 1, "restarted": 0, "converted": 0, "withheld": 0}
+    assert told["flows/hello"] == {**numbers, "status": "active"}
     counts = {"delivered": 0, "skipped": 0, "failed": 0, "held": 0, "unknown": 0, "mode": "simulate"}
     assert told["senders/mailbox"] == {"sent": 1, **counts}
     assert told["senders/console"] == {"sent": 0, **counts}

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from segflow.specs.conditions import AGGREGATES, CONDITION_KEYS
-from segflow.specs.flow import STEP_KEYS
 from segflow.specs.load import load_specs
 from segflow.specs.operators import OPERATORS
+from segflow.specs.steps import STEP_KEYS
 
 ROOT = Path(__file__).parents[2]
 

@@ -80,6 +80,18 @@ def test_what_waits_when_its_contact_leaves_is_withdrawn(
     assert {status: n for (_, status), n in world.store.counts().items() if status != "skipped"} == waiting
 
 
+def test_a_flow_that_was_renamed_finds_what_it_planned_under_its_earlier_names(world: World) -> None:
+    world.contacts([contact(1)])
+    world.plan([planned(1, flow="hi"), planned(2, flow="hello"), planned(3, flow="other")])
+    world.store.stop_sending("wait")
+    world.send()
+    for number, (old, new) in enumerate((("hi", "hello"), ("hello", "welcome"))):
+        renames = {"flow": [new], "renamed_from": [old], "ordinal": pa.array([number], pa.int64())}
+        world.warehouse.append("flow_renames", f"t{number + 1}", pa.table(renames))
+    _pause(world)
+    assert world.send(tick=later(days=1)).withdrawn == 2
+
+
 def test_messages_of_the_present_visit_go_out(world: World) -> None:
     world.contacts([contact(1)])
     world.plan([planned(1), planned(2, enrollment_id="e1", contact_id="c1", visit=2)])

@@ -30,7 +30,7 @@ BROKEN = {
     "date: no such field": ("trigger: {date: {object: order, field: statu}}", "1:40: there is no field statu (did you mean status?)"),
     "date: a field that is a text": ("trigger: {date: {object: order, field: status}}", "1:40: status is a text: a date trigger needs a date or timestamp"),
     "date: repeat": ("trigger: {date: born, repeat: monthly}", "1:31: repeat cannot be the text 'monthly': expected once or yearly"),
-    "date: no such zone": ("trigger: {date: born, timezone: here}", "1:33: there is no time zone here; write one like Europe/Berlin, or contact"),
+    "date: no such zone": ("trigger: {date: born, timezone: nowhere}", "1:33: there is no time zone nowhere; write one like Europe/Berlin, or contact"),
     "date: another segment": ("trigger: {date: born, segment: coffee}", "1:32: there is no segment coffee; a segment is a file in segment_specs/"),
     "broadcast: no moment": ("trigger: {broadcast: {segment: tea}}", "1:22: at is missing"),
     "broadcast: a day": ("trigger: {broadcast: {segment: tea, at: 2026-05-01}}", "1:41: '2026-05-01' is no moment: write it like 2026-05-01T09:00, on the clocks of timezone:"),
@@ -42,7 +42,7 @@ BROKEN = {
     "broadcast: no such zone": (f"{CAST}, timezone: Mars}}}}", "1:69: there is no time zone Mars; write one like Europe/Berlin, or contact"),
     "manual: false": ("trigger: {manual: false}", "1:19: manual cannot be false: expected true"),
     "manual beside others": ("trigger: {any: [{enters: tea}, {manual: true}]}", "1:33: manual: true stands alone: contacts can be enrolled by hand whatever the trigger"),
-    "twice": ("trigger: {any: [{every_day_at: '09:00', segment: tea}, {every_day_at: '9:00', segment: tea}]}", "1:56: every day at 09:00, tea is given twice"),
+    "twice": ("trigger: {any: [{every_day_at: '09:00', segment: tea}, {every_day_at: '9:00', segment: tea}]}", "1:71: every day at 09:00, tea is given twice"),
     "two kinds in one": ("trigger: {date: born, enters: tea}", "1:23: a trigger has one of date, enters, not several"),
     "a word that is near": ("trigger: {every_day: '09:00', segment: tea}", "1:11: unknown key every_day (did you mean every_day_at?)"),
 }  # fmt: skip
@@ -55,7 +55,7 @@ def test_broken_triggers(tmp_path: Path, trigger: str, expected: str) -> None:
 
 def test_the_zone_of_contacts_must_be_known(tmp_path: Path) -> None:
     catalog = CATALOG.replace("  time_zone: zone\n", "")
-    told = messages(tmp_path, catalog=catalog, flows__x=f"{LEVEL}, timezone: contact}}{STEPS}")
+    told = messages(tmp_path, segments__catalog=catalog, flows__x=f"{LEVEL}, timezone: contact}}{STEPS}")
     assert told == ["x.yml:1:58: the catalog does not say which zone contacts are in: give contacts.time_zone"]
 
 

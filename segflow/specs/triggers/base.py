@@ -61,3 +61,7 @@ class TriggerModel(SpecModel):
     def attributes_read(self) -> set[str]:
         """The attributes of contacts that it reads."""
         return set()
+
+    def objects_read(self) -> set[str]:
+        """The objects whose rows it looks at itself."""
+        return set()

@@ -88,3 +88,6 @@ class DateTrigger(TriggerModel):
 
     def attributes_read(self) -> set[str]:
         return set() if isinstance(self.date, ObjectField) else {self.date}
+
+    def objects_read(self) -> set[str]:
+        return {self.date.object} if isinstance(self.date, ObjectField) else set()

@@ -1,0 +1,16 @@
+-- The steps that would change contacts, make tasks or give codes away, and those that would fail.
+with done as (
+    select flow, step, contact_id from segflow.contact_updates where tick_id = :tick_id
+    union
+    select flow, step, contact_id from segflow.tasks where tick_id = :tick_id
+    union
+    select flow, step, contact_id from segflow.coupon_claims where tick_id = :tick_id
+)
+
+select 'done' as what, flow, step, count(*) as contacts from done group by flow, step
+union all
+select 'failed' as what, flow, step, count(*) as contacts
+from segflow.flow_journal
+where tick_id = :tick_id and action = 'failed'
+group by flow, step
+order by flow, what, step
