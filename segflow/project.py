@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from segflow.stages.tick_report import TickReport
     from segflow.stages.tick_run import TickRun
     from segflow.warehouse.ledgers import Compacted
+    from segflow.worlds.backtest import Backtest
 
 Progress = Callable[["TickRun", str], None]
 
@@ -272,6 +273,45 @@ class Project(Workspace):
 
         return retrigger(self, flow, segment, contacts, ignore_reentry, reason)
 
+    def picture(self, flow: str) -> Picture:
+        """A flow as the file has it, with how many contacts stand at each step and have passed it. Raises InputError.
+
+        Before the first tick, and without a warehouse, nobody has."""
+        from segflow.flows.picture import pictures
+
+        if flow not in self.specs.flows:
+            raise InputError(f"unknown flow {flow}{did_you_mean(flow, list(self.specs.flows))}")
+        asked = [self.specs.flows[flow]]
+        if not self.engine.exists():
+            return pictures(None, asked)[0]
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return pictures(warehouse, asked)[0]
+
+    def backtest(self, flow: str, first: datetime, last: datetime, every: Duration, limit: int = 20) -> Backtest:
+        """What a flow would have done over past ticks. See `segflow.worlds.backtest`. Nothing is written or sent."""
+        from segflow.worlds.backtest import backtest
+
+        return backtest(self, flow, first, last, every, limit)
+
+    def pause(self, flow: str, reason: str | None = None) -> dict[str, Any]:
+        """Stop a flow at once, until `resume`. See `segflow.decisions.flow_switch`. Raises InputError."""
+        from segflow.decisions.flow_switch import pause
+
+        return pause(self, flow, reason)
+
+    def resume(self, flow: str, reason: str | None = None) -> dict[str, Any]:
+        """Let a flow go on that `pause` has stopped. Raises InputError."""
+        from segflow.decisions.flow_switch import resume
+
+        return resume(self, flow, reason)
+
+    def remove(self, flow: str, contacts: Sequence[str], reason: str | None = None) -> list[dict[str, Any]]:
+        """Let the next tick take contacts out of a flow. See `segflow.decisions.remove`. Raises InputError."""
+        from segflow.decisions.remove import remove
+
+        return remove(self, flow, contacts, reason)
+
     def enroll(
         self,
         flow: str,
@@ -304,39 +344,6 @@ class Project(Workspace):
         with self.warehouse() as warehouse:
             warehouse.ensure_tables()
             return tasks(warehouse, assignee, flow, limit)
-
-    def picture(self, flow: str) -> Picture:
-        """A flow as the file has it, with how many contacts stand at each step and have passed it. Raises InputError.
-
-        Before the first tick, and without a warehouse, nobody has."""
-        from segflow.flows.picture import pictures
-
-        if flow not in self.specs.flows:
-            raise InputError(f"unknown flow {flow}{did_you_mean(flow, list(self.specs.flows))}")
-        asked = [self.specs.flows[flow]]
-        if not self.engine.exists():
-            return pictures(None, asked)[0]
-        with self.warehouse() as warehouse:
-            warehouse.ensure_tables()
-            return pictures(warehouse, asked)[0]
-
-    def pause(self, flow: str, reason: str | None = None) -> dict[str, Any]:
-        """Stop a flow at once, until `resume`. See `segflow.decisions.flow_switch`. Raises InputError."""
-        from segflow.decisions.flow_switch import pause
-
-        return pause(self, flow, reason)
-
-    def resume(self, flow: str, reason: str | None = None) -> dict[str, Any]:
-        """Let a flow go on that `pause` has stopped. Raises InputError."""
-        from segflow.decisions.flow_switch import resume
-
-        return resume(self, flow, reason)
-
-    def remove(self, flow: str, contacts: Sequence[str], reason: str | None = None) -> list[dict[str, Any]]:
-        """Let the next tick take contacts out of a flow. See `segflow.decisions.remove`. Raises InputError."""
-        from segflow.decisions.remove import remove
-
-        return remove(self, flow, contacts, reason)
 
     def import_contacts(
         self,

@@ -12,6 +12,7 @@ import pytest
 
 from segflow.cli.main import main
 from segflow.errors import InputError
+from segflow.plan.words import details
 from segflow.stages.tick_run import TickRun
 from tests.test_rebuild import stopped_at
 from tests.world import World
@@ -231,3 +232,14 @@ def test_the_trace_of_a_contact(
     assert "unknown contact eve: no tick has seen one of this id" in capsys.readouterr().err
     assert run(world, monkeypatch, "trace", "ana", "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["rows"][1]["segment"] == "londoners"
+
+
+def test_a_plan_says_where_those_go_who_wait_in_an_edited_flow(world: World) -> None:
+    longer = [*HELLO, {"id": "think", "wait": "5 days"}, {"id": "again", "send_sms": {"text": "Again"}}]
+    world.rows_of("contacts", [{**MOVED[0], "city": "Rome"}, MOVED[1]])
+    world.flow("hi", flow(longer, exit_when=[{"exits": "londoners"}]))
+    plan = world.project.plan(FIRST + 4 * DAY)
+    assert "flow hi: step think (wait 2 days, now wait 5 days): 1 ends (exit_when), 1 stays" in details(plan)
+    world.flow("hi", flow([*HELLO, {"id": "think", "wait": "1 hour"}, {"id": "rest", "wait": "1 day"}]))
+    plan = world.project.plan(FIRST + 2 * DAY)
+    assert "flow hi: step think (wait 2 days, now wait 1 hour): 2 go on to rest" in details(plan)

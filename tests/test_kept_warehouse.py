@@ -104,6 +104,13 @@ def test_it_lives_on_as_it_would_have(kept: Kept, lived: Lived) -> None:
     told = kept.told["changes"]
     # The build before wrote imported numbers as doubles are printed; they are the same numbers.
     told["contact_imports"] = json.loads(re.sub(r'"(\d+)\.0"', r'"\1"', json.dumps(told["contact_imports"])))
+    # It skipped a message of somebody who had left when it claimed it; now it is withdrawn before.
+    left = [row for row in told["deliveries"]["new"] if row[9] == "not_enrolled: exit_when"]
+    for row in left:
+        row[9] = "withdrawn: exit_when"
+    for row in told["store.messages"]["new"]:
+        if row[0] in {one[0] for one in left}:
+            row[6] = None
     otherwise = differences(told, found)
     assert not otherwise, "\n".join(otherwise)
     assert view_members(lived.root) == kept.told["views"]

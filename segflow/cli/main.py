@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from segflow.cli.backtest import backtest
 from segflow.cli.compile import compile_
 from segflow.cli.coupons import coupons_app
 from segflow.cli.doctor import doctor
@@ -61,6 +62,7 @@ for command in (
     history,
     overlap,
     trace,
+    backtest,
     export,
     freeze,
     release,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +33,8 @@ FLOWS_NOW = pa.schema(
         ("late_before", pa.timestamp("us")),
     ]
 )
+INSTANT = timedelta(microseconds=1)
+"""The shortest time that columns tell apart."""
 NO_RULE = (
     "status", "description", "owner", "guards", "lint", "renamed_from", "on_archive", "max_lateness", "allow_loop",
 )  # fmt: skip
@@ -83,7 +86,8 @@ def flows_now(
                 "consumed_to": cursors.get(flow, last_tick),
                 "first_step": spec.steps[0].id,
                 "has_where": spec.where is not None,
-                "late_before": before(spec.max_lateness or usual, context.as_of, compiled.zone, flow)
+                # Whoever was due just then is not late: it takes more.
+                "late_before": before(spec.max_lateness or usual, context.as_of, compiled.zone, flow) - INSTANT
                 if flow in stood_still
                 else None,
             }
@@ -152,6 +156,16 @@ def moves(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
         old = next(spec for spec in past if any(step.id == place["step"] for step in spec.walk()))
         rows.append({**place, "next_step": surviving_step(place["step"], old, named.spec)})
     return pa.Table.from_pylist([{k: row[k] for k in _MOVES.names} for row in rows], schema=_MOVES)
+
+
+def last_words(warehouse: Warehouse, flows: Collection[str]) -> dict[tuple[str, str], str]:
+    """(flow, step) -> what the step did in the last version of its flow, in words."""
+    found: dict[tuple[str, str], str] = {}
+    for flow, versions in _versions(warehouse).items():
+        if flow in flows:
+            spec = f.FlowSpec.model_validate(json.loads(versions[-1]["spec"]))
+            found |= {(flow, step.id): step.words() for step in spec.walk()}
+    return found
 
 
 def reordered(compiled: Compiled, warehouse: Warehouse) -> pa.Table:

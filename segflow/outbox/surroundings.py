@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segflow.outbox.origins import event_values
 from segflow.outbox.records import PlannedMessage
+from segflow.segments.sentence import sentence
 from segflow.specs.check_origins import event_names
 from segflow.specs.flow import following_steps
 from segflow.specs.project import Specs
@@ -27,6 +28,12 @@ class Surroundings:
         self._nothing = {flow.id: dict.fromkeys(event_names(flow.spec, specs.catalog)) for flow in specs.flows.values()}
         names = {name: segment for segment in specs.segments.values() for name in segment.spec.earlier_names}
         self._segments = names | specs.segments
+        texts = specs.catalog.event_texts()
+        self._goals = {
+            flow.id: _one_line(sentence(flow.spec.goal, texts))
+            for flow in specs.flows.values()
+            if flow.spec.goal is not None
+        }
 
     def of(
         self, row: PlannedMessage, origin: Origin | None, coupons: Mapping[str, str] | None = None
@@ -41,7 +48,7 @@ class Surroundings:
             "flow": {
                 "id": row.flow,
                 "description": flow.spec.description if flow is not None else None,
-                "goal": None,
+                "goal": self._goals.get(row.flow),
                 "owner": flow.spec.owner if flow is not None else None,
             },
             "segment": {
@@ -58,3 +65,8 @@ class Surroundings:
             "step": row.step,
             "next_step": self._following.get(row.flow, {}).get(row.step),
         }
+
+
+def _one_line(lines: Sequence[str]) -> str:
+    first, *rest = lines
+    return f"{first}: {'; '.join(line.strip().removeprefix('- ') for line in rest)}" if rest else first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,8 +12,9 @@ from sqlglot import exp
 from segflow.flows import advance as flows
 from segflow.flows import prepare
 from segflow.flows.renames import Rename
-from segflow.plan.result import Change, FlowPlan, MovePlan, Plan, SegmentPlan
+from segflow.plan.result import Change, FlowPlan, MovePlan, Plan, SegmentPlan, WaitPlan
 from segflow.segments.compiler import Compiled
+from segflow.specs.flow import FlowSpec
 from segflow.stages.tick_run import TickRun
 from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
@@ -41,11 +42,14 @@ class Before:
     """(flow, step that is gone) -> the step to go on at."""
     renamed: dict[str, str]
     """Flow -> the name that it had."""
+    words: dict[tuple[str, str], str]
+    """(flow, step) -> what it did by the last version."""
 
     @classmethod
     def read(
         cls, compiled: Compiled, warehouse: Warehouse, last: ticks.TickRow | None, renamed: Sequence[Rename]
     ) -> Before:
+        warehouse.stage("stood_before", load_query(_SQL / "stood_before.sql"))
         versions = exp.select("flow").distinct().from_(relation("flow_versions"))
         standing = {(r["flow"], r["step"]): r["contacts"] for r in warehouse.rows(load_query(_SQL / "standing.sql"))}
         return cls(
@@ -57,6 +61,7 @@ class Before:
             standing,
             {(m["flow"], m["step"]): m["next_step"] for m in prepare.moves(compiled, warehouse).to_pylist()},
             {one.new: one.old for one in renamed if one.new in compiled.specs.flows},
+            prepare.last_words(warehouse, {flow for flow, _ in standing}),
         )
 
 
@@ -174,6 +179,9 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
     left_over = {row["flow"]: row["contacts"] for row in warehouse.rows(left.where(mine.copy()).group_by("flow"))}
     added = {row["flow"] for row in warehouse.rows(exp.select("flow").from_(relation("flow_versions")).where(mine))}
     standing = {flow for flow, _ in before.standing}
+    went: dict[tuple[str, str], dict[str, int]] = {}
+    for row in warehouse.rows(load_query(_SQL / "ways_on.sql", tick_id=tick_id)):
+        went.setdefault((row["flow"], row["step"]), {})[row["place"]] = row["contacts"]
     found = []
     for flow in sorted({*specs, *before.flows, *standing}):
         result = results.get(flow)
@@ -209,6 +217,7 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
                     for (of, step), following in sorted(before.moves.items())
                     if of == flow
                 ],
+                waits=list(_waits(before, specs[flow].spec, flow, went)) if change == "edited" else [],
                 active=result.active if result else 0,
                 left_over=int(left_over.get(flow) or 0),
                 effects=effects.get(flow, {}).get("done", {}),
@@ -216,6 +225,16 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
             )
         )
     return found
+
+
+def _waits(
+    before: Before, spec: FlowSpec, flow: str, went: Mapping[tuple[str, str], Mapping[str, int]]
+) -> Iterable[WaitPlan]:
+    """Where those of an edited flow go that stand at its steps."""
+    for step in spec.walk():
+        if (flow, step.id) in went:
+            was = before.words.get((flow, step.id), "")
+            yield WaitPlan(step=step.id, was=was, now=step.words(), goes_to=went[flow, step.id])
 
 
 def _said(before: Before, flow: str) -> str | None:

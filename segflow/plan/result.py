@@ -51,6 +51,18 @@ class MovePlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaitPlan:
+    """A step of an edited flow at which contacts stand, and where they are after the tick."""
+
+    step: str
+    was: str
+    """What the step did, in words."""
+    now: str
+    goes_to: Mapping[str, int]
+    """Step, or `ended REASON` -> contacts. Those at `step` itself stay."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlowPlan:
     """What the next tick would do to one flow."""
 
@@ -71,6 +83,8 @@ class FlowPlan:
     messages: Mapping[str, int]
     """Step -> messages."""
     moves: list[MovePlan]
+    waits: list[WaitPlan]
+    """Of an edited flow: those who stand at steps that are still there."""
     active: int
     left_over: int = 0
     """Contacts of a broadcast whose turn comes in later ticks."""

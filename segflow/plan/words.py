@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from segflow.plan.result import FlowPlan, Plan, SegmentPlan
+from segflow.plan.result import FlowPlan, Plan, SegmentPlan, WaitPlan
 
 SEGMENT_COLUMNS = ("segment", "change", "members", "entries", "exits", "triggering")
 FLOW_COLUMNS = ("flow", "change", "enrolled", "messages", "ends")
@@ -101,7 +101,22 @@ def details(plan: Plan) -> list[str]:
         for move in flow.moves:
             where = f"go on at {move.next_step}" if move.next_step else "are done with it, because no step is left"
             found.append(f"flow {flow.flow}: step {move.step} is gone; the {move.contacts:,} contacts there {where}")
+        found += [_wait(flow.flow, one) for one in flow.waits]
     return found
+
+
+def _wait(flow: str, one: WaitPlan) -> str:
+    """`flow hi: step think (wait 2 days, now wait 5 days): 12 stay, 3 go on to again`"""
+    edit = f"{one.was}, now {one.now}" if one.was != one.now else one.now
+    told = []
+    for place, contacts in one.goes_to.items():
+        if place == one.step:
+            told.append(f"{contacts:,} stay{'s' if contacts == 1 else ''}")
+        elif place.startswith("ended "):
+            told.append(f"{contacts:,} end{'s' if contacts == 1 else ''} ({place.removeprefix('ended ')})")
+        else:
+            told.append(f"{contacts:,} go{'es' if contacts == 1 else ''} on to {place}")
+    return f"flow {flow}: step {one.step} ({edit}): {', '.join(told)}"
 
 
 def markdown(plan: Plan) -> str:

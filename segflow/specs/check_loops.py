@@ -24,12 +24,15 @@ Crossing = tuple[bool, str]
 
 @dataclass(frozen=True)
 class _Feeds:
-    """A flow starts another one (or itself): by what it does, and by which crossing."""
+    """A flow starts another one (or itself): by what it does, and by which crossing; None: by a step for that."""
 
     flow: str
     other: str
     effect: Effect
-    crossing: Crossing
+    crossing: Crossing | None
+
+    def __str__(self) -> str:
+        return f"{self.flow}: {self.effect}" + (f" -> {_said(self.crossing)}" if self.crossing else "")
 
 
 def check_loops(loaded: Loaded) -> None:
@@ -40,7 +43,7 @@ def check_loops(loaded: Loaded) -> None:
     causes = {
         name: {
             (way, segment)
-            for segment in {one.crossing[1] for one in feeds}
+            for segment in {one.crossing[1] for one in feeds if one.crossing is not None}
             for effect in found
             for way in segment_turns(segment, effect, loaded.segments)
         }
@@ -57,7 +60,8 @@ def check_loops(loaded: Loaded) -> None:
             kept += [
                 one
                 for one in inside
-                if (not one.crossing[0], one.crossing[1]) in done and not {one.flow, one.other} & barred
+                if (one.crossing is None or (not one.crossing[0], one.crossing[1]) in done)
+                and not {one.flow, one.other} & barred
             ]
         if len(kept) == len(feeds):
             break
@@ -76,8 +80,12 @@ def _feeds(
     flows: Mapping[str, NamedFlow], name: str, effects: list[Effect], segments: Mapping[str, NamedSegment]
 ) -> Iterator[_Feeds]:
     for other, found in flows.items():
-        for _, (enters, segment) in _crossings(found):
-            for effect in effects:
+        for effect in effects:
+            if effect.kind == "flow":
+                if effect.name == other:
+                    yield _Feeds(name, other, effect, None)
+                continue
+            for _, (enters, segment) in _crossings(found):
                 if enters in segment_turns(segment, effect, segments):
                     yield _Feeds(name, other, effect, (enters, segment))
 
@@ -143,9 +151,9 @@ def _report(
     drafts = sorted(name for name in circle if flows[name].file in loaded.drafts)
     first = drafts[0] if drafts else min(circle)
     way = _way(first, feeds)
-    told = [f"{one.flow}: {one.effect} -> {_said(one.crossing)}" for one in way]
+    undoing = []
     shown = {one.crossing for one in way}
-    for crossing in sorted(shown):
+    for crossing in sorted(one for one in shown if one is not None):
         undone = (not crossing[0], crossing[1])
         if undone not in shown:
             by = next(
@@ -154,17 +162,20 @@ def _report(
                 for effect in effects[name]
                 if undone[0] in segment_turns(undone[1], effect, loaded.segments)
             )
-            told.append(f"and, before that, {by[0]}: {by[1]} -> {_said(undone)}")
+            undoing.append(f"; and, before that, {by[0]}: {by[1]} -> {_said(undone)}")
     start = way[-1].crossing
-    index = next(index for index, crossing in _crossings(flows[first]) if crossing == start)
-    several = isinstance(flows[first].spec.trigger, AnyTrigger)
-    word = "enters" if start[0] else "exits"
-    loc: Loc = ("trigger", "any", index, word) if several else ("trigger", word)
+    loc: Loc = ("trigger",)
+    if start is not None:
+        index = next(index for index, crossing in _crossings(flows[first]) if crossing == start)
+        word = "enters" if start[0] else "exits"
+        several = isinstance(flows[first].spec.trigger, AnyTrigger)
+        loc = ("trigger", "any", index, word) if several else ("trigger", word)
+    begin = f"{_said(start)} -> " if start is not None else ""
     source = loaded.files[flows[first].file]
+    chain = f"{begin}{' -> '.join(map(str, way))}{''.join(undoing)}"
     message = (
-        f"this feeds itself: {_said(start)} -> {' -> '.join(told[: len(way)])}"
-        f"{''.join(f'; {more}' for more in told[len(way) :])}. Write reentry: never, or a where that whoever was here "
-        "once does not meet; allow_loop: true if it is meant"
+        f"this feeds itself: {chain}. Write reentry: never, or a where that whoever was here once does not meet; "
+        "allow_loop: true if it is meant"
     )
     loaded.issues.append(source.issue(loc, message, key=True))
 

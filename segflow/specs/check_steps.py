@@ -11,7 +11,7 @@ from segflow.errors import did_you_mean
 from segflow.messages import CONTACT_CHANNELS, OWNERS, Channel, is_address
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label
-from segflow.specs.check_origins import triggered
+from segflow.specs.check_origins import event_properties, triggered, triggering_events
 from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
 from segflow.specs.flow import NamedFlow
@@ -76,7 +76,13 @@ class StepChecks:
 
     def trigger_field(self, name: str, loc: Loc) -> None:
         """Check that the event that triggers has such a property, and that it is a date or a timestamp."""
-        self.say(loc, f"no event triggers this flow, so that there is no {name}", key=True)
+        known = event_properties(self.of.spec, self.catalog)
+        if not triggering_events(self.of.spec):
+            self.say(loc, "trigger is about the event that enrolled the contact; no event triggers this flow", key=True)
+        elif name not in known:
+            self.say.unknown(loc, "property of the events that trigger this flow called", name, list(known))
+        elif known[name].type not in ("date", "timestamp"):
+            self.say(loc, f"{name} is a {known[name].type}; a date or a timestamp is needed here")
 
     def written_by_flows(self, name: str, loc: Loc) -> None:
         if self.catalog.contacts.attributes[name].written_by == "source":

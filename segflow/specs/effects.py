@@ -24,7 +24,7 @@ class Effect:
     action: str
     """The step's key."""
     kind: str
-    """list, tag or attribute."""
+    """list, tag or attribute; flow, when the step lets another flow take the contact in."""
     name: str
     value: Any
     """Of a list or tag: has it. Of an attribute: its new value, `...` when it is only known when the step is taken."""
@@ -50,6 +50,9 @@ def _effects(step: Step, sure: bool) -> Iterator[Effect]:
             value = step.body.get(change.name) if isinstance(step.body, dict) else ...
             value = value if value is None or isinstance(value, (bool, int, float, str)) else ...
         yield Effect(step.id, step.key, change.kind, change.name, value, sure)
+    call = step.row().call
+    if call is not None and call[0] == "enter":
+        yield Effect(step.id, step.key, "flow", call[1], True, sure)
 
 
 def turns(condition: c.Condition, effect: Effect, segments: Mapping[str, NamedSegment]) -> frozenset[bool]:

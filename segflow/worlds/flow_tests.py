@@ -8,27 +8,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
 from sqlglot import exp
 
 from segflow.errors import InputError, SegflowError, did_you_mean, relative
 from segflow.outbox.message_events import MessageEvent
-from segflow.segments.compiler import Compiled, compile_project
+from segflow.segments.compiler import Compiled
 from segflow.segments.emit import template
-from segflow.segments.order import closure
 from segflow.segments.sql import col, ref, select
-from segflow.segments.sql_segment import sql_references
-from segflow.specs import conditions as c
-from segflow.specs.check_conditions import segment_references
 from segflow.specs.flow import NamedFlow
 from segflow.specs.flow_tests import FlowTest, FlowTick
 from segflow.specs.project import Specs
-from segflow.specs.segment import NamedSegment, SqlSegmentSpec
+from segflow.specs.segment import SqlSegmentSpec
 from segflow.specs.sql_file import read_segment_file
 from segflow.ticks.ledger import TickRow
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.engines import rehearse_in_memory, words
 from segflow.worlds.given import GivenModels, GivenWorld, members_model
+from segflow.worlds.needed import compiled_for
 from segflow.worlds.standing_in import StandIn, standing_in
 
 _GIVEN = "0"
@@ -104,36 +100,9 @@ def _compiled(specs: Specs, flow: NamedFlow, given: Sequence[str]) -> Compiled:
         stood_in[name] = specs.segments[name].model_copy(
             update={"spec": SqlSegmentSpec(sql=query, on_create=on_create)}
         )
-    segments = {**specs.segments, **stood_in}
-    graph = {name: _references(one) for name, one in segments.items()}
-    asked = {*flow.spec.trigger_segments(), *_segments_in(flow.spec)}
-    needed = {name: segments[name] for name in sorted(set().union(*(closure(name, graph) for name in asked)))}
-    active = flow.model_copy(update={"spec": flow.spec.model_copy(update={"status": "active"})})
-    return compile_project(replace(specs, segments=needed, flows={flow.id: active}, unfinished=frozenset()))
-
-
-def _references(segment: NamedSegment) -> set[str]:
-    if isinstance(segment.spec, SqlSegmentSpec):
-        return sql_references(segment.spec.sql)
-    return {name for name, _ in segment_references(segment.spec.where, ())}
-
-
-def _segments_in(value: Any) -> Iterator[str]:
-    """The segments that conditions name, wherever they stand."""
-    if isinstance(value, c.SegmentCondition):
-        yield value.segment
-    elif isinstance(value, c.Enters):
-        yield value.enters
-    elif isinstance(value, c.Exits):
-        yield value.exits
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _segments_in(getattr(value, name))
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _segments_in(one)
-    elif isinstance(value, dict):
-        yield from _segments_in(list(value.values()))
+    # No import has happened in a test, so that their model need not be there.
+    catalog = specs.catalog.model_copy(update={"imports": None})
+    return compiled_for(replace(specs, catalog=catalog), flow, stood_in)
 
 
 def _ticks(warehouse: Warehouse, compiled: Compiled, flow: NamedFlow, test: FlowTest) -> list[str]:

@@ -232,6 +232,18 @@ STEPS = {
     "literal": ("update_contact: {points: many}", "36: points takes a number, not the text 'many'"),
     "read-only attribute": ("update_contact: {city: x}", "28: city is read from the contacts model only: give it written_by: both (or flows) in the catalog"),
     "empty branch": ("branch: {if: {tag: vip}}", "11: the branch does nothing: give it steps under then: or else:"),
+    "no date": ("wait: {until: {date: city}}", "32: city is a text; a date or a timestamp is needed here"),
+    "unknown date": ("wait: {until: {date: borm}}", "32: there is no attribute borm (did you mean born?)"),
+    "unknown zone": ("wait: {until: {time: '09:00', timezone: Europe/Berln}}", "51: there is no time zone Europe/Berln (did you mean Europe/Berlin?)"),
+    "window zone": ("send_sms: {text: x}, window: {from: '09:00', to: '10:00', timezone: Mars}", "79: there is no time zone Mars; write one like Europe/Berlin, or contact"),
+    "empty switch": ("switch: {cases: [{if: {tag: vip}}]}", "11: the switch does nothing: give its cases steps under then:"),
+    "cases of one name": ("switch: {cases: [{name: b, if: {tag: vip}, then: [{id: c, exit: true}]}, {name: b, if: {tag: vip}}]}", "91: there is a b already"),
+    "empty split": ("split: [{name: a}, {name: b}]", "11: the split does nothing: give its parts steps"),
+    "parts of one name": ("split: [{name: b, steps: [{id: c, exit: true}]}, {name: b}]", "67: there is a part b already"),
+    "skip_after attribute": ("exit: true, skip_after: {attribute: city}", "47: city is a text; a date or a timestamp is needed here"),
+    "skip_after trigger": ("exit: true, skip_after: {trigger: amount}", "36: trigger is about the event that enrolled the contact; no event triggers this flow"),
+    "own flow": ("enter_flow: x", "23: x is this flow; to begin again, use restart_when"),
+    "unknown flow": ("leave_flow: y", "23: there is no flow y; there are hello, x"),
     "from": ("send_email: {text: x, subject: y, from: me}", "51: from must be an address, not 'me'"),
 }  # fmt: skip
 TEMPLATES = {

@@ -92,12 +92,28 @@ STEPS = {
     "misspelt": ("id: a, send_emial: {template: x}", "3:11: unknown key send_emial (did you mean send_email?)"),
     "nothing": ("id: a", f"3:3: a step needs one of {', '.join(STEP_KEYS)}"),
     "wait number": ("id: a, wait: 3", "3:17: wait must be a duration like 3 days, not the number 3"),
-    "wait until": ("id: a, wait: {until: '09:00'}", "3:18: until is not built yet"),
     "wait misspelt": ("id: a, wait: {fr: 3 days}", "3:18: unknown key fr (did you mean for?)"),
     "exit number": ("id: a, exit: 5", "3:17: exit must be true, or a few words that say why"),
     "notify": ("id: a, notify: {to: x}", "3:19: text is missing"),
-    "split": ("id: a, split: []", "3:11: split is not built yet"),
     "delete": ("id: a, delete_contact: true", "3:11: delete_contact is not built yet"),
+    "wait until a text": ("id: a, wait: {until: '09:00'}", "3:25: until takes a time ({time: \"09:00\"}), a date ({date: ATTRIBUTE}) or a condition"),
+    "wait for and until": ("id: a, wait: {for: 1 day, until: {time: '09:00'}}", "3:17: give either for: or until:"),
+    "wait time": ("id: a, wait: {until: {time: '25:00'}}", "3:32: '25:00' is not a time of the day: write it like 09:00, from 00:00 to 23:59"),
+    "wait days": ("id: a, wait: {until: {time: '09:00', days: [mun]}}", "3:47: 'mun' is not a day of the week (did you mean sun?): write mon, tue, wed, thu, fri, sat or sun, or a range like mon-fri"),
+    "jitter of a condition": ("id: a, wait: {until: {tag: vip}, jitter: 1 hour}", "3:17: jitter goes with for: and with until: {time: ...}"),
+    "jitter in months": ("id: a, wait: {for: 1 day, jitter: 1 month}", "3:17: jitter is a span like 2 hours, in seconds to weeks"),
+    "timeout of a span": ("id: a, wait: {for: 1 day, timeout: 2 days}", "3:17: timeout goes with until: a condition or {date: ...}; others end anyway"),
+    "ways without a timeout": ("id: a, wait: {until: {tag: vip}, then: [{id: b, exit: true}]}", "3:17: then: and timed_out: are ways that part at a timeout; give timeout:"),
+    "offset": ("id: a, wait: {until: {date: born, offset: soon}}", "3:46: 'soon' is not a duration: write a number and a unit, like 30 days (seconds, minutes, hours, days, weeks, months, quarters or years)"),
+    "switch without cases": ("id: a, switch: {cases: []}", "3:27: cases needs at least 1 item"),
+    "split of one": ("id: a, split: [{name: a}]", "3:18: split needs at least 2 items"),
+    "weight": ("id: a, split: [{name: a, weight: 0, steps: [{id: b, exit: true}]}, {name: b}]", "3:37: a weight is a number above 0, not 0"),
+    "skip_after": ("id: a, exit: true, skip_after: tomorrow", "3:35: 'tomorrow' is no day or time; write it like 2026-05-01 or 2026-05-01T18:00:00Z"),
+    "skip_after of both": ("id: a, exit: true, skip_after: {trigger: x, attribute: y}", "3:35: give one of trigger: FIELD and attribute: NAME"),
+    "window": ("id: a, send_sms: {text: x}, window: {from: '09:00'}", "3:40: to is missing"),
+    "window of no message": ("id: a, wait: 1 day, window: {from: '09:00', to: '10:00'}", "3:24: unknown key window; known here: id, description, skip_after, wait"),
+    "on_failure": ("id: a, send_sms: {text: x}, on_failure: stop", "3:44: on_failure cannot be the text 'stop': expected continue or end"),
+    "enter_flow": ("id: a, enter_flow: 5", "3:23: enter_flow must be a text, not the number 5; put it in quotes"),
     "no subject": ("id: a, send_email: {text: x}", "3:23: subject: is missing"),
     "no content": ("id: a, send_sms: {}", "3:21: give either text: or template:"),
     "nothing to update": ("id: a, update_contact: {}", "3:27: update_contact needs at least 1 item"),
@@ -111,10 +127,12 @@ def test_steps(tmp_path: Path, step: str, expected: str) -> None:
 
 
 TRIGGERS = {
-    "level": ("{every_day_at: '09:00', segment: tea}", "1:11: every_day_at is not built yet"),
     "both": ("{enters: tea, exits: tea}", "1:24: a trigger has one of enters, exits, not several"),
     "misspelt": ("{enter: tea}", "1:11: unknown key enter (did you mean enters?)"),
-    "word": ("tea", "1:10: expected a trigger (a mapping with one of enters, exits, event, any), not the text 'tea'"),
+    "word": (
+        "tea",
+        "1:10: expected a trigger (a mapping with one of enters, exits, every_day_at, date, broadcast, manual, event, any), not the text 'tea'",
+    ),
 }
 
 

@@ -42,6 +42,10 @@ LOOPS: dict[str, tuple[dict[str, str], list[str]]] = {
         {"segments__s": VIP, "flows__x": flow("any: [{enters: tea}, {enters: s}]", REMOVE, ADD)},
         [f"x.yml:2:33: this feeds itself: enters s -> x: add_to_list vip (step s2) -> enters s; and, before that, x: remove_from_list vip (step s1) -> exits s. {MEND}"],
     ),
+    "flows that enter each other": (
+        {"flows__x": flow("enters: tea", "enter_flow: y"), "flows__y": flow("exits: tea", "enter_flow: x")},
+        [f"x.yml:2:1: this feeds itself: x: enter_flow y (step s1) -> y: enter_flow x (step s1). {MEND}"],
+    ),
     "a query that refers to a segment": (
         {"segments__s": VIP, "sql__q": "select contact_id from {{ ref('segment__s') }}\n", "flows__x": flow("enters: q", ADD)},
         [f"x.yml:2:11: this feeds itself: enters q -> x: add_to_list vip (step s1) -> enters q; and, before that, x: add_to_list vip (step s1) -> exits q. {MEND}"],
