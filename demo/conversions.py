@@ -1,4 +1,4 @@
-"""What the flows have won: conversions of those who got in, by the way that they went, and of those who were withheld."""
+"""What the flows have won: conversions of those who got in, by the way that they went, and of the withheld."""
 
 from __future__ import annotations
 
