@@ -111,6 +111,20 @@ def next_opening(window: Window, zone: ZoneInfo, instant: datetime) -> datetime 
     return None
 
 
+def last_open(window: Window, zone: ZoneInfo, instant: datetime) -> datetime | None:
+    """The latest instant up to `instant` (UTC) at which it was open. None: never, because it has no days."""
+    instant = _aware(instant)
+    day = local_date(instant, zone) + _NEAR * _DAY
+    over = _DAY if window.end <= window.start else timedelta()
+    for _ in range(_LONGEST):
+        if day in window.days:
+            start, end = moment_of(day, window.start, zone), moment_of(day + over, window.end, zone)
+            if start < end and start <= instant:
+                return min(instant, end - timedelta(microseconds=1))
+        day -= _DAY
+    return None
+
+
 def _spans(window: Window, zone: ZoneInfo, instant: datetime) -> Iterator[tuple[datetime, datetime]]:
     """From when to when it is open, in order; from one that may be open at `instant` on."""
     day = local_date(_aware(instant), zone) - 2 * _NEAR * _DAY

@@ -394,7 +394,9 @@ class Naive:
             return None, [], opening(window, come, zone)
         return None, [], come
 
-    def _waited(self, enrollment: Enrollment, contact: str, step: Spec) -> tuple[str | None, list[Spec], datetime] | None:
+    def _waited(
+        self, enrollment: Enrollment, contact: str, step: Spec
+    ) -> tuple[str | None, list[Spec], datetime] | None:
         body = step["wait"]
         over = self._over(enrollment, contact, step)
         until = body.get("until", {})

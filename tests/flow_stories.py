@@ -69,9 +69,9 @@ to_contact = one(
     {"send_whatsapp": {"template": "x", "language": "en"}},
 )
 to_others = one({"webhook": {"url": "https://example.com"}}, {"notify": {"to": "manager", "text": "x"}})
-tasks = merged(
-    st.just({"title": "Call {{ contact.contact_id }}"}), some(due=one("3 days", "1 month"))
-).map(lambda task: {"create_task": task})
+tasks = merged(st.just({"title": "Call {{ contact.contact_id }}"}), some(due=one("3 days", "1 month"))).map(
+    lambda task: {"create_task": task}
+)
 sending = merged(st.one_of(to_contact, to_contact, to_others, tasks), some(window=windows))
 effects = one(
     {"add_tag": "red"},
@@ -100,7 +100,9 @@ short_waits = st.one_of(
     fixed(until=st.one_of(days, moments)),
 )
 waits = st.one_of(short_waits, short_waits, fixed(until=st.one_of(grown, bought, known))).map(lambda w: {"wait": w})
-skips = some(skip_after=one("2026-03-28", "2026-03-30T09:00:00Z", {"attribute": "renews_at"}, {"attribute": "birthday"}))
+skips = some(
+    skip_after=one("2026-03-28", "2026-03-30T09:00:00Z", {"attribute": "renews_at"}, {"attribute": "birthday"})
+)
 leaf = st.one_of(waits, waits, sending, sending, effects, effects)
 leaves = st.one_of(leaf, leaf, leaf, merged(leaf, skips))
 
@@ -167,7 +169,9 @@ changes = st.fixed_dictionaries(
 ticks = st.fixed_dictionaries(
     {
         "changes": st.dictionaries(one(*CONTACTS), changes, max_size=3),
-        "after": one("15 minutes", "7 hours", "18 hours", "30 hours", "60 hours", "due", "due", "just before", "due + 1 day"),
+        "after": one(
+            "15 minutes", "7 hours", "18 hours", "30 hours", "60 hours", "due", "due", "just before", "due + 1 day"
+        ),
         "status": one(*["active"] * 5, "paused"),
         "how": one("once", "once", "twice", "interrupted"),
     }

@@ -44,7 +44,8 @@ def told(few: int) -> Any:
         max_examples=EXAMPLES or few,
         deadline=None,
         derandomize=not EXAMPLES,
-        phases=[Phase.explicit, Phase.reuse, Phase.generate] + ([Phase.shrink] if "SEGFLOW_FLOW_SHRINK" in os.environ else []),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate]
+        + ([Phase.shrink] if "SEGFLOW_FLOW_SHRINK" in os.environ else []),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
     )
 
@@ -54,7 +55,9 @@ def world_of(zone: str) -> Iterator[World]:
     with tempfile.TemporaryDirectory() as folder:
         senders = {"senders": {"people": PEOPLE}, "default_senders": {"notify": "people"}}
         world = World(Path(folder), settings={"time_zone": zone, **senders})
-        world._write("segment_specs/catalog.yml", {**CATALOG, "contacts": {**CATALOG["contacts"], "attributes": ATTRIBUTES}})
+        world._write(
+            "segment_specs/catalog.yml", {**CATALOG, "contacts": {**CATALOG["contacts"], "attributes": ATTRIBUTES}}
+        )
         world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
         world.segment("grown", {"where": {"attribute": "age", "gte": 3}})
         world.rows_of("tags", [{"contact_id": contact, "name": "blue", "added_at": FIRST} for contact in CONTACTS])
@@ -85,7 +88,9 @@ class Life:
             self.status = tick["status"]
             for name, spec in self.named.items():
                 world.flow(name, {"status": self.status, **spec})
-        self.events += [{"contact_id": c, "name": "visit", "at": at, "id": f"{c} {at}"} for c in now if now[c]["visits"]]
+        self.events += [
+            {"contact_id": c, "name": "visit", "at": at, "id": f"{c} {at}"} for c in now if now[c]["visits"]
+        ]
         world.rows_of("events", self.events)
         world.rows_of("contacts", [{"contact_id": contact, **person} for contact, person in now.items()])
         if how == "interrupted":
@@ -140,7 +145,9 @@ class Model:
         elif due is None:
             found = at + timedelta(hours=7)
         else:
-            found = {"due": due, "just before": due - timedelta(seconds=1), "due + 1 day": due + timedelta(days=1)}[wanted]
+            found = {"due": due, "just before": due - timedelta(seconds=1), "due + 1 day": due + timedelta(days=1)}[
+                wanted
+            ]
         return max(found, at + timedelta(seconds=1))
 
     def quiet(self, at: datetime, people: dict[str, Any], status: str) -> bool:
@@ -152,7 +159,9 @@ class Model:
 
 
 def at_of(tick: Spec, model: Model) -> datetime:
-    return FIRST if model.all.previous is None and model.all.people == {} else model.next_at(model.all.at, tick["after"])
+    return (
+        FIRST if model.all.previous is None and model.all.people == {} else model.next_at(model.all.at, tick["after"])
+    )
 
 
 @told(few=4)

@@ -167,11 +167,11 @@ def _rows(
         }
         for as_of, late in moments:
             came = standing.get((one.flow, one.step.id), set()) | {context.as_of}
-            for found in _times(one, as_of, zone_of(name), came):
+            for found in _times(one, as_of, zone_of(name), came, late):
                 yield {**common, **found, "late": late}
 
 
-def _times(one: _Timed, as_of: datetime, zone: ZoneInfo, came: set[datetime]) -> Iterator[dict[str, Any]]:
+def _times(one: _Timed, as_of: datetime, zone: ZoneInfo, came: set[datetime], late: bool) -> Iterator[dict[str, Any]]:
     timing = one.timing
     try:
         if timing.attribute is not None:
@@ -179,7 +179,7 @@ def _times(one: _Timed, as_of: datetime, zone: ZoneInfo, came: set[datetime]) ->
             if reached is not None:
                 yield {"moment_to": _naive(reached.moment), "day_to": datetime.combine(reached.day, time())}
         elif timing.due(as_of, zone) is None:
-            since_to = timing.since_to(as_of, zone)
+            since_to = timing.could_to(as_of, zone) if late else timing.since_to(as_of, zone)
             if since_to is not None:
                 yield {"since_to": _naive(since_to)}
         else:
