@@ -65,6 +65,10 @@ class Lived:
 def lived(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Lived:
     folder = tmp_path_factory.mktemp("lived")
     root = shutil.copytree(kept.root, folder / "shop")
+    # The build before put no words below an SMS.
+    settings = root / "segflow.yml"
+    plain = settings.read_text(encoding="utf-8").replace("delivery:\n", 'delivery:\n  opt_out_footer: ""\n')
+    settings.write_text(plain, encoding="utf-8")
     life = Life(root, DirectProject)
     life.tick(DIED)
     resumed = shutil.copytree(root, folder / "resumed")
