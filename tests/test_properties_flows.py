@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from segflow.crashpoints import watched
 from tests.flow_clock import moved
 from tests.flow_model import Everybody, Naive, Spec
-from tests.flow_stories import CONTACTS, FIRST, HERE, flows, ready, stories
+from tests.flow_stories import CONTACTS, FIRST, HERE, programs, ready, stories
 from tests.world import CATALOG, World
 
 EXAMPLES = int(os.environ.get("SEGFLOW_FLOW_EXAMPLES", "0"))
@@ -46,7 +45,12 @@ def told(few: int) -> Any:
         derandomize=not EXAMPLES,
         phases=[Phase.explicit, Phase.reuse, Phase.generate]
         + ([Phase.shrink] if "SEGFLOW_FLOW_SHRINK" in os.environ else []),
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+            HealthCheck.large_base_example,
+            HealthCheck.filter_too_much,
+        ],
     )
 
 
@@ -165,7 +169,7 @@ def at_of(tick: Spec, model: Model) -> datetime:
 
 
 @told(few=4)
-@given(st.lists(flows, min_size=4, max_size=4), stories(6))
+@given(programs(4), stories(6))
 def test_the_naive_interpreter_says_the_same(specs: list[Spec], story: Spec) -> None:
     named = ready(specs)
     model = Model(named, story["zone"])
@@ -239,7 +243,7 @@ def _detail(row: dict[str, Any]) -> str | None:
 
 
 @told(few=1)
-@given(st.lists(flows, min_size=4, max_size=4), stories(4))
+@given(programs(4), stories(4))
 def test_interrupted_and_repeated_ticks_change_no_ledger(specs: list[Spec], story: Spec) -> None:
     named = ready(specs)
     model = Model(named, story["zone"])
@@ -256,7 +260,7 @@ def test_interrupted_and_repeated_ticks_change_no_ledger(specs: list[Spec], stor
 
 
 @told(few=1)
-@given(st.lists(flows, min_size=4, max_size=4), stories(4))
+@given(programs(4), stories(4))
 def test_ticks_at_which_nothing_is_due_change_nothing(specs: list[Spec], story: Spec) -> None:
     """Rare ticks, and the same with more of them. `last_tick` is another one then, so nobody asks for it."""
     named = ready(specs, usable=lambda step: "last_tick" not in str(step.get("branch", step.get("switch", ""))))

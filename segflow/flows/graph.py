@@ -27,6 +27,8 @@ class StepRow:
     asked_again: bool
     ends_on_failure: bool
     next_step: str | None
+    skip_to: str | None
+    """Where those go on who pass it by. An exit has no next step, and yet something that follows."""
     channel: str | None
     sender: str | None
     content: str | None
@@ -84,7 +86,7 @@ def rows_of(flow: str, spec: FlowSpec) -> tuple[list[StepRow], list[ArmRow]]:
             for number, arm in enumerate(ways):
                 target = link(arm.steps, None if arm.ends else following)
                 arms.append(_arm_row(flow, step, arm, number, target))
-            steps.append(_step_row(flow, step, ordinals[step.id], following if any(not w.ends for w in ways) else None))
+            steps.append(_step_row(flow, step, ordinals[step.id], following))
             following = step.id
         return following
 
@@ -96,6 +98,7 @@ def rows_of(flow: str, spec: FlowSpec) -> tuple[list[StepRow], list[ArmRow]]:
 
 def _step_row(flow: str, step: Step, ordinal: int, following: str | None) -> StepRow:
     row = step.row()
+    ends = all(arm.ends for arm in step.arms())
     return StepRow(
         flow=flow,
         step=step.id,
@@ -105,7 +108,8 @@ def _step_row(flow: str, step: Step, ordinal: int, following: str | None) -> Ste
         timed=any(arm.timing is not None for arm in step.arms()),
         asked_again=step.asked_again,
         ends_on_failure=step.ends_on_failure,
-        next_step=following,
+        next_step=None if ends else following,
+        skip_to=following,
         channel=row.channel,
         sender=row.sender,
         content=None if row.content is None else json.dumps(row.content, sort_keys=True),

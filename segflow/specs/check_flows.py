@@ -167,7 +167,8 @@ class _Flow:
         for index, step in enumerate(steps):
             at = (*loc, index)
             ways = [arm.ends is None and self._reachable(arm.steps, (*at, *arm.at)) for arm in step.arms()]
-            if not any(ways):
+            # What can be passed by ends nothing.
+            if not any(ways) and step.skip_after is None:
                 if index + 1 < len(steps):
                     self.say(
                         (*loc, index + 1), f"no contact gets to step {steps[index + 1].id}: {step.id} ends the flow"

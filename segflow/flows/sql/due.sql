@@ -6,7 +6,7 @@ select
     case when positions.skips is null then steps.channel end as channel,
     steps.sender,
     steps.content,
-    case when positions.skips is null then arms.next_step else steps.next_step end as next_step,
+    case when positions.skips is null then arms.next_step else steps.skip_to end as next_step,
     case when positions.skips is null then arms.end_reason else 'completed' end as end_reason,
     :hop as hop
 from temp.moving as positions
