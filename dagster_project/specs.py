@@ -24,7 +24,10 @@ from segflow.dagster.keys import (
 from segflow.flows.graph import rows_of
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
 from segflow.segments.nodes import Crossed, Member, Node
+from segflow.specs.catalog import Catalog
 from segflow.specs.exports import ExportPlan
+from segflow.specs.triggers import TriggerModel
+from segflow.specs.triggers.event import EventTrigger
 from segflow.stages.order import STAGES
 
 BUILT, MODEL = "built", "model"
@@ -59,7 +62,7 @@ def asset_graph(compiled: Compiled, dbt: DbtGraph) -> Graph:
         "ingest": [_ledger(DELIVERIES, "What became of each attempt to deliver a message.", [])],
         "build": [_model(node, dbt) for node in _built(compiled, dbt)],
         "cross": [_segment(name, compiled, dbt) for name in compiled.segments],
-        "advance": [_flow(name, compiled) for name in compiled.specs.flows],
+        "advance": [_flow(name, compiled, dbt) for name in compiled.specs.flows],
         "send": [_sender(name, compiled) for name in compiled.specs.settings.all_senders()],
         "export": [_export(plan) for plan in compiled.specs.exports()],
         VERDICT: [],
@@ -113,14 +116,29 @@ def _segment(name: str, compiled: Compiled, dbt: DbtGraph) -> AssetSpec:
     )
 
 
-def _flow(name: str, compiled: Compiled) -> AssetSpec:
+def _flow(name: str, compiled: Compiled, dbt: DbtGraph) -> AssetSpec:
     named = compiled.specs.flows[name]
     nodes = list(compiled.conditions[name].values())
     segments = {
         below.segment for node in nodes for below in node.walk() if isinstance(below, (Member, Crossed))
     } | named.spec.trigger_segments()
     deps = {segment_key(segment) for segment in segments} | _facts_of(nodes, compiled)
+    deps |= _read_by_triggers(named.spec.triggers(), compiled.specs.catalog, dbt)
     return AssetSpec(flow_key(name), deps=sorted(deps), group_name="flows", **_words(named.file, named.spec))
+
+
+def _read_by_triggers(triggers: Iterable[TriggerModel], catalog: Catalog, dbt: DbtGraph) -> set[AssetKey]:
+    """What triggers look at beside segments: contacts, and the user's models of objects and events."""
+    keys, models = set(), set()
+    for one in triggers:
+        if one.attributes_read():
+            keys.add(model_key(CONTACTS))
+        models |= {catalog.objects[name].model for name in one.objects_read()}
+        if isinstance(one, EventTrigger) and (found := catalog.event(one.event)) is not None:
+            models.add(found[0].model)
+    return keys | {
+        node.asset_key for node in dbt.nodes.values() if node.resource_type == "model" and node.name in models
+    }
 
 
 def _sender(name: str, compiled: Compiled) -> AssetSpec:

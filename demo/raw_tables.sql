@@ -22,6 +22,8 @@ select
     cast(birthday as date) as birthday,
     email_subscribed,
     sms_subscribed,
+    favourite_channel,
+    cast(points_until as date) as points_until,
     signup_source,
     cast(signed_up_at as timestamp) as signed_up_at
 from shop_people

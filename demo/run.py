@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlglot import exp
 
 from demo.screen import show
-from demo.shop import build
+from demo.shop import build, codes_of
 from segflow.errors import SegflowError
 from segflow.project import Project
 from segflow.specs.load import load_specs
@@ -35,6 +35,7 @@ def main() -> int:
         with _warehouse(specs) as warehouse:
             due = _due(warehouse)
         if due:
+            _fill_pools(specs)
             _run_ticks(console, due)
         else:
             console.print("All ticks of the demo have run; remove .segflow/ and exports/ to begin again.")
@@ -72,6 +73,13 @@ def _build_shop(console: Console, specs: Specs) -> None:
 
 
 _CLOCK = exp.table_("demo_clock", db="raw")
+
+
+def _fill_pools(specs: Specs) -> None:
+    """Put the codes of every pool into the delivery store. Those that are there, given away or not, are left alone."""
+    project = Project(ROOT)
+    for pool in specs.settings.coupons:
+        project.add_coupons(pool, codes_of(pool))
 
 
 def _last_tick(warehouse: Warehouse) -> datetime | None:

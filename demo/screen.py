@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlglot import exp
 
+from demo.conversions import conversions
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.engines import engine_title
@@ -25,7 +26,13 @@ STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "dim"}
 
 def show(console: Console, warehouse: Warehouse, specs: Specs) -> None:
     """Print the screen. The warehouse must have seen at least one tick; 100 columns are enough."""
-    for table in (segments_table(warehouse, specs), flows_table(warehouse, specs), messages_table(warehouse)):
+    for table in (
+        segments_table(warehouse, specs),
+        flows_table(warehouse, specs),
+        conversions_table(warehouse, specs),
+        messages_table(warehouse),
+        handed_out_table(warehouse),
+    ):
         console.print()
         console.print(table)
     console.print()
@@ -62,20 +69,47 @@ def segments_table(warehouse: Warehouse, specs: Specs) -> Table:
 
 
 def flows_table(warehouse: Warehouse, specs: Specs) -> Table:
-    """One row per flow: contacts enrolled so far, on their way now, ended, and the messages that it planned."""
+    """One row per flow: contacts enrolled so far, on their way now, ended (and how many of them because they met
+    its goal), and the messages that it planned."""
     enrolled = _counts(warehouse, "flow_enrollment_starts", "flow")
     active = _counts(warehouse, "flow_positions", "flow")
     ended = _counts(warehouse, "flow_enrollment_ends", "flow")
+    won = _counts(warehouse, "flow_enrollment_ends", "flow", exp.column("reason").eq("converted"))
     messages = _counts(warehouse, "outbox", "flow")
     table = _table("Flows")
     table.add_column("flow", no_wrap=True)
     table.add_column("status")
-    for name in ("enrolled", "active", "ended", "messages"):
+    for name in ("enrolled", "active", "ended", "converted", "messages"):
         table.add_column(name, justify="right")
     for flow, named in specs.flows.items():
         status = named.spec.status
-        numbers = (f"{counts.get(flow, 0):,}" for counts in (enrolled, active, ended, messages))
+        numbers = (f"{counts.get(flow, 0):,}" for counts in (enrolled, active, ended, won, messages))
         table.add_row(flow, Text(status, style=STATUS_STYLES[status]), *numbers)
+    return table
+
+
+def conversions_table(warehouse: Warehouse, specs: Specs) -> Table:
+    """The flows with a goal: who met it in time, by the way that a split sent them, and who met it without the flow."""
+    table = _table("Conversions")
+    table.add_column("flow", no_wrap=True)
+    table.add_column("who")
+    for name in ("contacts", "converted", "share"):
+        table.add_column(name, justify="right")
+    for flow, who, *numbers in conversions(warehouse, specs):
+        style = {"withheld": "dim", "difference": "bold"}.get(who, "")
+        table.add_row(flow, *(Text(cell, style=style) for cell in (who, *numbers)))
+    return table
+
+
+def handed_out_table(warehouse: Warehouse) -> Table:
+    """What flows gave away and asked for beside messages: codes by pool, tasks by who is to do them."""
+    table = _table("Codes and tasks")
+    for name in ("what", "of"):
+        table.add_column(name)
+    table.add_column("number", justify="right")
+    for what, name, key in (("codes", "coupon_claims", "pool"), ("tasks", "tasks", "assignee")):
+        for of, number in sorted(_counts(warehouse, name, key).items()):
+            table.add_row(what, of, f"{number:,}")
     return table
 
 
@@ -172,6 +206,8 @@ def _next_steps(specs: Specs) -> Table:
     steps = [
         ("make ui", "the same in Dagster"),
         (f"{segflow} preview win_back", "who is in a segment now"),
+        (f"{segflow} flow show cart_reminder", "the picture of a flow, with who is where"),
+        (f"{segflow} tasks", "whom flows asked to do what"),
         ("edit segment_specs/vip_customers.yml", "change the rule; the next line shows who moves"),
         (f"{segflow} tick", "what happened since midnight, and your edits"),
     ]

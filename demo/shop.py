@@ -21,6 +21,8 @@ from demo.stock import PRODUCT_IDS, PRODUCTS
 END = datetime(2026, 3, 1, tzinfo=UTC)
 """Everything happens before, unless `build` is told another end."""
 MONTHS = 18
+LETTERS = list("23456789ABCDEFGHJKLMNPQRSTUVWXYZ")
+"""Of coupon codes: none that looks like another one."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,20 @@ def build(path: Path, seed: int = 7, contacts: int = 5000, end: datetime = END) 
     people = make_people(rng, contacts, start, until)
     orders, items = make_orders(rng, people, start, until)
     events = make_events(rng, people, orders, start, until)
+    lists, tags = _lists(rng, people, orders), _tags(rng, people, orders)
+    # Drawn last: what was in the shop before is as it was.
+    people["favourite_channel"] = rng.choice(
+        np.array(["email", "sms", "whatsapp", None], dtype=object), len(people), p=[0.3, 0.1, 0.15, 0.45]
+    )
+    people["points_until"] = _points_until(people, orders)
     frames = {
         "people": people.drop(columns=["habit", "utc_hours", "currency"]),
         "orders": orders,
         "items": items,
         "events": events,
         "products": pd.DataFrame(PRODUCTS, columns=["name", "category", "price"]).assign(product_id=PRODUCT_IDS),
-        "list_members": _lists(rng, people, orders),
-        "tags": _tags(rng, people, orders),
+        "list_members": lists,
+        "tags": tags,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(path)) as connection:
@@ -84,10 +92,19 @@ def build(path: Path, seed: int = 7, contacts: int = 5000, end: datetime = END) 
     )
 
 
+def codes_of(pool: str, seed: int = 7, size: int = 1500) -> list[str]:
+    """`size` different coupon codes for the pool of that name, like `FIRST_CUP-7K2MQ`; always the same ones."""
+    rng = np.random.default_rng([seed, *pool.encode()])
+    codes: dict[str, None] = {}
+    while len(codes) < size:
+        codes[f"{pool.upper()}-{''.join(rng.choice(LETTERS, 5))}"] = None
+    return list(codes)
+
+
 def _lists(rng: np.random.Generator, people: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     """The newsletter (joined when signing up), the loyalty club (after the third order), the tasting evenings."""
     newsletter = people[people["email_subscribed"].fillna(False).to_numpy(dtype=bool)]
-    third = orders[orders.groupby("customer").cumcount() == 2]
+    third = _third_orders(orders)
     tasters = people[(people["city"].isin(["London", "Bristol"])) & (rng.random(len(people)) < 0.12)]
     parts = [
         _labels(people, newsletter.index, "newsletter", newsletter["signed_up_at"]),
@@ -95,6 +112,16 @@ def _lists(rng: np.random.Generator, people: pd.DataFrame, orders: pd.DataFrame)
         _labels(people, tasters.index, "tasting_evenings", tasters["signed_up_at"] + pd.Timedelta(hours=1)),
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def _third_orders(orders: pd.DataFrame) -> pd.DataFrame:
+    return orders[orders.groupby("customer").cumcount() == 2]
+
+
+def _points_until(people: pd.DataFrame, orders: pd.DataFrame) -> pd.Series:
+    """The day, a year after the third order, on which the loyalty club's points lapse; missing without one."""
+    third = _third_orders(orders).set_index("customer")["ordered_at"]
+    return (third.dt.normalize() + pd.DateOffset(years=1)).reindex(people.index)
 
 
 def _tags(rng: np.random.Generator, people: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:

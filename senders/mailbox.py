@@ -20,6 +20,10 @@ from segflow.senders.mime import to_mime
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
+_SELDOM = frozenset({"sender_id", "campaign"})
+"""What a file says only where a step does."""
+
+
 class MailboxSender(Sender):
     """`<path>/<day of the tick>/<channel>/<message_id>.eml`, `.json` for what is not email.
 
@@ -46,7 +50,12 @@ class MailboxSender(Sender):
         if isinstance(message, Email):
             suffix, content = ".eml", to_mime(message, self._from).data
         else:
-            text = json.dumps(dataclasses.asdict(message), indent=2, ensure_ascii=False, default=_plain)
+            told = {
+                name: value
+                for name, value in dataclasses.asdict(message).items()
+                if value is not None or name not in _SELDOM
+            }
+            text = json.dumps(told, indent=2, ensure_ascii=False, default=_plain)
             suffix, content = ".json", (text + "\n").encode()
         folder = self._path / message.planned_at.date().isoformat() / message.channel
         target = folder / (message.message_id + suffix)

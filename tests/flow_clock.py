@@ -22,7 +22,9 @@ def clock(instant: datetime, zone: str) -> datetime:
 @cache
 def shown(local: datetime, zone: str) -> datetime:
     """The first instant at which clocks of a zone show `local`; where they skip it, the first one after that."""
-    near = [(local + timedelta(days=days)).replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta() for days in (-1, 1)]
+    near = [
+        (local + timedelta(days=days)).replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta() for days in (-1, 1)
+    ]
     for ahead in sorted(near, reverse=True):
         if clock((local - ahead).replace(tzinfo=UTC), zone) == local:
             return (local - ahead).replace(tzinfo=UTC)
@@ -73,8 +75,7 @@ def firing(rule: Mapping[str, Any], since: datetime, zone: str) -> datetime:
     return min(
         at
         for day in near
-        if _on(rule.get("days"), day)
-        and (at := shown(datetime.combine(day, _time(rule["time"])), zone)) >= since
+        if _on(rule.get("days"), day) and (at := shown(datetime.combine(day, _time(rule["time"])), zone)) >= since
     )
 
 

@@ -46,7 +46,7 @@ class Everybody:
     """(action, flow, contact), which the next tick hears."""
     heard: list[tuple[str, str, str]] = field(default_factory=list)
     claims: set[tuple[Any, ...]] = field(default_factory=set)
-    """Who got a coupon in this tick. Of several who want the last ones the order of ids decides, which is the engine's."""
+    """Who got a coupon in this tick. Who of several gets the last ones is up to the engine."""
     claimed: list[tuple[Any, ...]] = field(default_factory=list)
     """Who wanted one."""
 
@@ -363,7 +363,7 @@ class Naive:
         window = self._window(step)
         if window is not None:
             enrollment.due = opening(window, enrollment.due, self.all.zone_of(window.get("timezone"), contact))
-        return enrollment.due <= self.at - MAX_LATENESS
+        return enrollment.due < self.at - MAX_LATENESS
 
     def _window(self, step: Spec) -> Spec | None:
         found: Spec | None = step.get("window") or (self.flow.get("window") if kind_of(step) in TO_CONTACTS else None)
@@ -397,7 +397,9 @@ class Naive:
             return None, [], opening(window, come, zone)
         return None, [], come
 
-    def _waited(self, enrollment: Enrollment, contact: str, step: Spec) -> tuple[str | None, list[Spec], datetime] | None:
+    def _waited(
+        self, enrollment: Enrollment, contact: str, step: Spec
+    ) -> tuple[str | None, list[Spec], datetime] | None:
         body = step["wait"]
         over = self._over(enrollment, contact, step, enrollment.since)
         # The same for who would have come earlier, had the flow not stood still.

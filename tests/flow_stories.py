@@ -69,9 +69,9 @@ to_contact = one(
     {"send_whatsapp": {"template": "x", "language": "en"}},
 )
 to_others = one({"webhook": {"url": "https://example.com"}}, {"notify": {"to": "manager", "text": "x"}})
-tasks = merged(
-    st.just({"title": "Call {{ contact.contact_id }}"}), some(due=one("3 days", "1 month"))
-).map(lambda task: {"create_task": task})
+tasks = merged(st.just({"title": "Call {{ contact.contact_id }}"}), some(due=one("3 days", "1 month"))).map(
+    lambda task: {"create_task": task}
+)
 sending = merged(st.one_of(to_contact, to_contact, to_others, tasks), some(window=windows))
 effects = one(
     {"add_tag": "red"},
@@ -101,7 +101,8 @@ short_waits = st.one_of(
     fixed(until=moments),
 )
 waits = st.one_of(*[short_waits] * 4, fixed(until=st.one_of(grown, bought, known))).map(lambda w: {"wait": w})
-skips = some(skip_after=one("2026-03-28", "2026-03-30T09:00:00Z", {"attribute": "renews_at"}, {"attribute": "birthday"}))
+_LIMITS = one("2026-03-28", "2026-03-30T09:00:00Z", {"attribute": "renews_at"}, {"attribute": "birthday"})
+skips = some(skip_after=_LIMITS)
 leaf = st.one_of(waits, sending, sending, effects)
 leaves = st.one_of(leaf, leaf, leaf, merged(leaf, skips))
 
@@ -137,8 +138,10 @@ ended = st.tuples(st.lists(leaves, max_size=1), exits).map(lambda found: [*found
 arms = st.one_of(st.lists(leaves, max_size=2), st.lists(leaves, min_size=1, max_size=2), ended)
 deep = st.lists(st.one_of(leaves, forks(arms)), max_size=2)
 steps = st.lists(st.one_of(leaves, leaves, forks(deep)), min_size=2, max_size=5)
-KINDS = ("wait", "branch", "switch", "split", "exit", "coupon", "create_task", "update_contact", "add_tag", "window", "skip_after",
-         "jitter", "enter_flow", "leave_flow", "remove_tag", "timeout", *TO_CONTACTS)  # fmt: skip
+KINDS = (
+    "wait", "branch", "switch", "split", "exit", "coupon", "create_task", "update_contact", "add_tag", "remove_tag",
+    "window", "skip_after", "jitter", "timeout", "enter_flow", "leave_flow", *TO_CONTACTS,
+)  # fmt: skip
 plain = st.fixed_dictionaries(
     {
         "trigger": st.lists(edges, min_size=2, max_size=3, unique_by=str).map(lambda e: {"any": e}),
@@ -157,7 +160,9 @@ rules = st.fixed_dictionaries(
         "not_while_in": st.just([FLOW]),
     },
 )
-flows = merged(plain, st.one_of(st.just({}), some(window=windows), some(window=windows), rules)).map(lambda flow: {k: v for k, v in flow.items() if k != "max_enrollments" or flow["reentry"] != "never"})
+flows = merged(plain, st.one_of(st.just({}), some(window=windows), some(window=windows), rules)).map(
+    lambda flow: {k: v for k, v in flow.items() if k != "max_enrollments" or flow["reentry"] != "never"}
+)
 
 HERE = {"city": "Rome", "age": 2, "zone": None, "birthday": None, "renews_at": None, "here": True}
 changes = st.fixed_dictionaries(
@@ -169,18 +174,17 @@ changes = st.fixed_dictionaries(
         "renews_at": one(*RENEWALS),
     },
 )
+SPANS = ("15 minutes", "7 hours", "18 hours", "30 hours", "60 hours")
 ticks = st.fixed_dictionaries(
     {
         "changes": st.dictionaries(one(*CONTACTS), changes, min_size=2, max_size=4),
-        "after": one("15 minutes", "7 hours", "18 hours", "30 hours", "60 hours", "due", "due", "just before", "due + 1 day"),
+        "after": one(*SPANS, "due", "due", "just before", "due + 1 day"),
         "status": one(*["active"] * 5, "paused"),
         "how": one("once", "once", "twice", "interrupted"),
     }
 )
-beginnings = st.fixed_dictionaries(
-    {name: st.fixed_dictionaries({k: one(*v) for k, v in {"zone": ZONES, "birthday": BIRTHDAYS, "renews_at": RENEWALS}.items()})
-     for name in CONTACTS}
-)  # fmt: skip
+_AT_FIRST = {"zone": one(*ZONES), "birthday": one(*BIRTHDAYS), "renews_at": one(*RENEWALS)}
+beginnings = st.fixed_dictionaries({name: st.fixed_dictionaries(_AT_FIRST) for name in CONTACTS})
 
 
 def programs(number: int) -> st.SearchStrategy[list[Spec]]:

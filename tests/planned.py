@@ -59,10 +59,10 @@ def planned(plan: Plan) -> dict[str, Any]:
 class Planned(Scenario):
     """A scenario whose ticks are all planned before they run."""
 
-    def tick(self, at: datetime) -> TickReport:
+    def tick(self, at: datetime, *, send: bool = False) -> TickReport:
         if self.world.project.last_tick() is None:
             stage(self.world)
         plan = self.world.project.plan(at)
-        report = super().tick(at)
+        report = super().tick(at, send=send)
         assert planned(plan) == done(self.world, report), at
         return report

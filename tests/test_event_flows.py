@@ -22,6 +22,7 @@ THANKS = """\
 {{ event.name }} of {{ event.amount }} ({{ event.amount * 2 }}), {{ event.category | default('of nothing') }}, \
 {{ event.at.strftime('%d.%m. %H:%M') }}, then {{ next_step }}, no. {{ enrollment.visit }}; \
 {{ enrollment.enrolled_at.day }}; {{ flow.goal }}"""
+GOAL = "any of: at least 1 x visit since enrollment; tagged vip"
 JOINED = """\
 {{ segment.description }} ({{ segment.name }}, {{ segment.owner }}): {{ crossing.kind }}, {{ crossing.cause }}, \
 {{ crossing.entry_number }}; {{ event.amount | default('no event') }}; {{ next_step | default('the end') }}"""
@@ -79,11 +80,10 @@ def test_messages_say_what_triggered_them(world: World) -> None:
     report = world.tick(FIRST + DAY, send=True)
     assert report.sent is not None
     assert report.sent.total("sent") == 3
-    goal = "any of: at least 1 x visit since enrollment; tagged vip"
     assert texts(world) == [
-        f"ana: purchase of 49.5 (99), tea, 01.03. 05:00, then think, no. 1; 2; {goal}",
+        "ana: purchase of 49.5 (99), tea, 01.03. 05:00, then think, no. 1; 2; " + GOAL,
         "bob: Our Londoners (londoners, eve): enters, data, 1; no event; the end",
-        f"bob: purchase of 100 (200), of nothing, 01.03. 06:00, then think, no. 1; 2; {goal}",
+        "bob: purchase of 100 (200), of nothing, 01.03. 06:00, then think, no. 1; 2; " + GOAL,
     ]
 
 

@@ -69,6 +69,8 @@ def test_contacts_count_once_since_the_flow_has_had_its_holdout(tmp_path: Path) 
     (lift,) = world.project.lifts()
     assert (lift.enrolled, lift.converted, lift.withheld, lift.converted_withheld) == (2, 1, 2, 1)
     assert (lift.lift, lift.low, lift.high) == (0.0, *newcombe(1, 2, 1, 2))
+    words = [row.words for row in world.project.trace("bob").rows if row.kind == "flow"]
+    assert words == ["withheld: withheld (enters londoners)", "converted: withheld"]
     world.project.store.close()
     world.close()
     found = CliRunner().invoke(app, ["--project-dir", str(tmp_path), "--format", "json", "flows", "--lift"])

@@ -43,8 +43,14 @@ def told(few: int) -> Any:
         max_examples=EXAMPLES or few,
         deadline=None,
         derandomize=not EXAMPLES,
-        phases=[Phase.explicit, Phase.reuse, Phase.generate] + ([Phase.shrink] if "SEGFLOW_FLOW_SHRINK" in os.environ else []),
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much],
+        phases=[Phase.explicit, Phase.reuse, Phase.generate]
+        + ([Phase.shrink] if "SEGFLOW_FLOW_SHRINK" in os.environ else []),
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+            HealthCheck.large_base_example,
+            HealthCheck.filter_too_much,
+        ],
     )
 
 
@@ -53,7 +59,9 @@ def world_of(zone: str) -> Iterator[World]:
     with tempfile.TemporaryDirectory() as folder:
         senders = {"senders": {"people": PEOPLE}, "default_senders": {"notify": "people"}}
         world = World(Path(folder), settings={"time_zone": zone, **senders})
-        world._write("segment_specs/catalog.yml", {**CATALOG, "contacts": {**CATALOG["contacts"], "attributes": ATTRIBUTES}})
+        world._write(
+            "segment_specs/catalog.yml", {**CATALOG, "contacts": {**CATALOG["contacts"], "attributes": ATTRIBUTES}}
+        )
         world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
         world.segment("grown", {"where": {"attribute": "age", "gte": 3}})
         world.rows_of("tags", [{"contact_id": contact, "name": "blue", "added_at": FIRST} for contact in CONTACTS])
@@ -84,7 +92,9 @@ class Life:
             self.status = tick["status"]
             for name, spec in self.named.items():
                 world.flow(name, {"status": self.status, **spec})
-        self.events += [{"contact_id": c, "name": "visit", "at": at, "id": f"{c} {at}"} for c in now if now[c]["visits"]]
+        self.events += [
+            {"contact_id": c, "name": "visit", "at": at, "id": f"{c} {at}"} for c in now if now[c]["visits"]
+        ]
         world.rows_of("events", self.events)
         world.rows_of("contacts", [{"contact_id": contact, **person} for contact, person in now.items()])
         if how == "interrupted":
@@ -139,7 +149,9 @@ class Model:
         elif due is None:
             found = at + timedelta(hours=7)
         else:
-            found = {"due": due, "just before": due - timedelta(seconds=1), "due + 1 day": due + timedelta(days=1)}[wanted]
+            found = {"due": due, "just before": due - timedelta(seconds=1), "due + 1 day": due + timedelta(days=1)}[
+                wanted
+            ]
         return max(found, at + timedelta(seconds=1))
 
     def quiet(self, at: datetime, people: dict[str, Any], status: str) -> bool:
@@ -151,7 +163,9 @@ class Model:
 
 
 def at_of(tick: Spec, model: Model) -> datetime:
-    return FIRST if model.all.previous is None and model.all.people == {} else model.next_at(model.all.at, tick["after"])
+    return (
+        FIRST if model.all.previous is None and model.all.people == {} else model.next_at(model.all.at, tick["after"])
+    )
 
 
 @told(few=4)
@@ -181,7 +195,9 @@ def _compare(world: World, model: Model, at: datetime) -> None:
         places = {(contact, inside.todo[0]["id"], inside.visit) for contact, inside in one.inside.items()}
         _same({tuple(row.values()) for row in standing}, places, f"places {where}")
     updates = world.rows(f"SELECT contact_id FROM segflow.contact_updates WHERE tick_id = '{tick}'")
-    assert sorted(row["contact_id"] for row in updates) == sorted(one[0] for one in model.all.updates), f"updates at {at}"
+    assert sorted(row["contact_id"] for row in updates) == sorted(one[0] for one in model.all.updates), (
+        f"updates at {at}"
+    )
     contacts = world.rows("SELECT contact_id, cast(points AS integer) AS points, moved_at FROM segflow.contacts")
     known: set[tuple[Any, ...]] = {(c, model.all.points.get(c), model.all.met.get(c)) for c in model.all.people}
     _same({tuple(map(_aware, row.values())) for row in contacts}, known, f"contacts at {at}")
@@ -189,7 +205,8 @@ def _compare(world: World, model: Model, at: datetime) -> None:
 
 def _same(found: set[tuple[Any, ...]], expected: set[tuple[Any, ...]], what: str) -> None:
     more, less = found - expected, expected - found
-    assert not more and not less, f"{what}: the engine alone has {sorted(more, key=repr)}, the model {sorted(less, key=repr)}"
+    told = f"{what}: the engine alone has {sorted(more, key=repr)}, the model {sorted(less, key=repr)}"
+    assert found == expected, told
 
 
 def _claims(world: World, at: datetime) -> set[tuple[Any, ...]]:

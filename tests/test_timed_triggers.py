@@ -16,6 +16,7 @@ from segflow.errors import InputError
 from segflow.flows.triggers.dates import _due
 from segflow.plan.words import details
 from segflow.specs.triggers.dates import DateTrigger
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.test_rebuild import stopped_at
 from tests.world import CATALOG, World
 
@@ -222,3 +223,33 @@ def test_the_day_that_comes_round(dated: str, year: int, due: str | None) -> Non
     one = DateTrigger.model_validate({"date": "birthday", "repeat": "yearly"})
     found = [str(when) for day, _, when in _due(one, date(year - 1, 12, 31), date(year, 12, 31)) if str(day) == dated]
     assert found == ([] if due is None else [due])
+
+
+def test_flows_cost_no_statements(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One flow of each kind, and twelve, take as many."""
+    counted = {"statements": 0}
+    for verb in ("query", "execute"):
+        one = getattr(DuckDBWarehouse, verb)
+
+        def counting(self: Any, sql: Any, one: Any = one) -> Any:
+            counted["statements"] += 1
+            return one(self, sql)
+
+        monkeypatch.setattr(DuckDBWarehouse, verb, counting)
+    found = []
+    for day, number in ((2, 1), (3, 12)):
+        triggers = {
+            "level": {"every_day_at": "10:00", "segment": "londoners", "timezone": "contact"},
+            "date": {"date": "birthday", "at": "10:00", "timezone": "contact"},
+            "cast": {"broadcast": {"segment": "londoners", "at": f"2026-03-0{day}T10:00"}},
+        }
+        for name, trigger in triggers.items():
+            for place in range(number):
+                flow = {"status": "active", "reentry": "always", "trigger": trigger, "steps": NEWS}
+                world.flow(f"{name}{place}", flow)
+        world.tick(datetime(2026, 3, day, 9, tzinfo=UTC))
+        counted["statements"] = 0
+        report = world.tick(datetime(2026, 3, day, 10, tzinfo=UTC))
+        assert sum(one.enrolled for one in report.flows) >= number * 10
+        found.append(counted["statements"])
+    assert found[1] <= found[0]

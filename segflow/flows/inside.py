@@ -23,8 +23,9 @@ class Inside(Work):
         self.has_goals = GOAL in places
         self.has_restarts = any(place.startswith(RESTART) for place in places)
         self.has_rests = any(place.startswith(RESTS) for place in places)
-        looked = inside_tables.looked_at(w, flows)
-        if asks_of_last_tick(self.conditions.nodes.values()):
+        asked = asks_of_last_tick(self.conditions.nodes.values())
+        looked = inside_tables.looked_at(w, flows) if asked or self.has_goals else {}
+        if asked:
             w.stage("looks", inside_tables.looks(self.compiled, flows, looked))
         if self.has_goals:
             w.stage("goals", inside_tables.goals(self.compiled, flows, looked, self.as_of))

@@ -38,6 +38,8 @@ def due_renames(specs: Specs, warehouse: Warehouse) -> list[Rename]:
     A file that takes over a name under which another flow lived before does not become one with that: the history
     there is put aside under a name that no file can have.
     """
+    if not any(named.spec.earlier_names for named in specs.flows.values()):
+        return []
     known = _known(warehouse)
     found = []
     for flow, named in specs.flows.items():

@@ -75,7 +75,8 @@ class SendChecks:
         self._origins: Mapping[str, Origin] = {}
 
     def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None) -> list[Judged]:
-        """Judge a batch, in its order. What was due before `late_before` is too late; None: nothing is."""
+        """Judge a batch, in its order. What was due before `late_before` is too late; None: nothing is, because the
+        sender is simulated."""
         contacts, ended = self._load(batch)
         self._coupons = self._load_coupons()
         asked = any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch)
@@ -101,7 +102,7 @@ class SendChecks:
         if late_before is not None and row.due_at < late_before:
             return Refused(row, "skipped", f"too_late: due {row.due_at:%Y-%m-%d %H:%M} UTC")
         told = ways_of(row.channel, row.content)
-        ways = self._ways(row, contact)
+        ways = self._ways(row, contact, pinned=late_before is not None)
         if not ways:
             return Refused(row, "skipped", "no_default_channel: the contact likes none best, and there is no fallback")
         passed: list[Refused] = []
@@ -115,15 +116,16 @@ class SendChecks:
             passed.append(dataclasses.replace(judged, reason=f"{way.channel} {judged.reason}"))
         return Refused(row, "skipped", "no_channel: " + "; ".join(one.reason for one in passed))
 
-    def _ways(self, row: ClaimedMessage, contact: dict[str, Any]) -> Sequence[Way]:
-        """The ways that are tried. A message that was tried on a channel stays there: it may have arrived."""
+    def _ways(self, row: ClaimedMessage, contact: dict[str, Any], pinned: bool) -> Sequence[Way]:
+        """The ways that are tried. A message that was tried on a channel stays there (`pinned`): it may have arrived. A
+        simulated sender is handed whole batches, so that an attempt that died may not have come to it."""
         told = ways_of(row.channel, row.content)
         attribute = self._specs.catalog.contacts.default_channel
         liked = contact.get(attribute) if attribute is not None else None
         ways = told.of(str(liked).strip().casefold() if liked is not None else None)
         if len(told.ways) > 1:
             ways = [way for way in ways if way.channel not in CONTACT_CHANNELS or self._channel(way.channel)]
-        if row.attempt > 1 and len(told.ways) > 1:
+        if pinned and row.attempt > 1 and len(told.ways) > 1:
             return [way for way in told.ways if way.channel == row.channel]
         return ways
 

@@ -47,7 +47,8 @@ class Surroundings:
         return {
             "flow": {
                 "id": row.flow,
-                "description": flow.spec.description if flow is not None else None,
+                # Templates of earlier versions print it where there is none, and their messages must still go out.
+                "description": (flow.spec.description if flow is not None else None) or "",
                 "goal": self._goals.get(row.flow),
                 "owner": flow.spec.owner if flow is not None else None,
             },

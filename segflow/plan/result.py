@@ -89,7 +89,7 @@ class FlowPlan:
     left_over: int = 0
     """Contacts of a broadcast whose turn comes in later ticks."""
     effects: Mapping[str, int] = field(default_factory=dict)
-    """Step -> contacts, of the steps that change contacts, make tasks or give codes away."""
+    """Step -> contacts, of the steps that make tasks or give codes away."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Step -> contacts for whom it would fail."""
 

@@ -89,7 +89,7 @@ def details(plan: Plan) -> list[str]:
             found.append(f"segment {segment.segment} would be {segment.status}: {segment.reason}")
     for flow in plan.flows:
         if flow.effects:
-            found.append(f"flow {flow.flow} would change contacts, make tasks or give codes: {_split(flow.effects)}")
+            found.append(f"flow {flow.flow} would make tasks or give codes away: {_split(flow.effects)}")
         if flow.failures:
             found.append(f"flow {flow.flow} would fail at steps: {_split(flow.failures)}")
         if flow.status == "held":

@@ -124,6 +124,11 @@ def _flows(url: str) -> dict[str, dict[str, Any]]:
             "guards": {"messages": {"percent": 1, "above": 1}},
             "steps": [{"id": "code", "coupon": "spring"}, {"id": "offer", "send_sms": {"text": "{{ coupons.code }}"}}],
         },
+        "named": {
+            "status": "active",
+            "trigger": {"enters": "londoners"},
+            "steps": [{"id": "hello", "send_sms": {"text": "Hello"}}, {"id": "think", "wait": "9 days"}],
+        },
         "edited": {
             "status": "active",
             "trigger": {"enters": "londoners"},
@@ -185,6 +190,11 @@ def lived(root: Path, url: str) -> None:
     steps = [{"id": "think", "wait": "1 day"}, {"id": "later", "add_to_list": "later"}]
     world.flow("edited", {"status": "active", "trigger": {"enters": "londoners"}, "steps": steps})
     world.flow("removed", None)
+    # A person pauses a flow and takes somebody out of it; then it gets another name.
+    world.project.pause("named", "we look at it")
+    world.project.remove("named", ["c0"], "asked")
+    world.flow("named", None)
+    world.flow("called", {**_flows("")["named"], "renamed_from": "named"})
     _left_alone(world)
 
 

@@ -36,6 +36,7 @@ _STORE = {
     "given up": "SELECT message_id, attempt, reason FROM attempts WHERE outcome = 'dropped'",
     "message events": "SELECT message_id, kind, event_key, tick_id FROM message_events",
     "decisions": "SELECT kind, name, reason, tick_id FROM decisions",
+    "removals": "SELECT flow, contact_id, reason, tick_id FROM removals",
     "coupons": "SELECT pool, code, claim_id, contact_id, tick_id FROM coupon_codes",
     "imports": "SELECT import_id, list, trigger_flows, rows, content IS NULL, tick_id FROM imports",
 }

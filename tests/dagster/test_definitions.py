@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from dagster import (
+    AssetKey,
     DagsterInstance,
     DagsterInvalidDefinitionError,
     DefaultScheduleStatus,
@@ -54,6 +55,25 @@ def test_the_graph_of_the_demo_is_the_golden_one(definitions: Definitions) -> No
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(text, encoding="utf-8")
     assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "read"),
+    [
+        pytest.param("{date: birthday}", "models/contacts", id="date"),
+        pytest.param("{date: {object: order, field: ordered_at}}", "staging/stg_orders", id="date-of-an-object"),
+        pytest.param("{event: purchase}", "staging/stg_events", id="event"),
+        pytest.param("{broadcast: {segment: no_city, at: '2026-03-02T08:30'}}", "segments/no_city", id="broadcast"),
+    ],
+)
+def test_a_flow_hangs_on_what_its_trigger_reads(demo: Path, trigger: str, read: str) -> None:
+    added = demo / "flow_specs" / "added.yml"
+    added.write_text(f"status: active\ntrigger: {trigger}\nsteps: [{{id: a, wait: 1 day}}]\n", encoding="utf-8")
+    try:
+        graph = build_definitions(Project(demo)).get_repository_def().asset_graph
+    finally:
+        added.unlink()
+    assert [key.to_user_string() for key in graph.get(AssetKey(["flows", "added"])).parent_keys] == [read]
 
 
 def test_every_spec_has_its_asset_and_its_check(definitions: Definitions, demo: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from demo.screen import bars, flows_table, messages_table, segments_table, show
+from demo.screen import bars, conversions_table, flows_table, handed_out_table, messages_table, segments_table, show
 from segflow.specs.load import load_specs
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -65,12 +65,64 @@ def test_a_segment_that_no_tick_has_seen_is_listed_all_the_same(warehouse: DuckD
 def test_flows_show_who_is_on_the_way_and_who_ended(warehouse: DuckDBWarehouse) -> None:
     starts = pa.table({"flow": ["welcome"] * 3, "enrollment_id": ["a", "b", "c"]})
     warehouse.append("flow_enrollment_starts", "t1", starts)
-    warehouse.append("flow_enrollment_ends", "t2", pa.table({"flow": ["welcome"], "enrollment_id": ["a"]}))
-    warehouse.replace("flow_positions", pa.table({"flow": ["welcome"] * 2, "enrollment_id": ["b", "c"]}))
+    ends = pa.table({"flow": ["welcome"] * 2, "enrollment_id": ["a", "b"], "reason": ["completed", "converted"]})
+    warehouse.append("flow_enrollment_ends", "t2", ends)
+    warehouse.replace("flow_positions", pa.table({"flow": ["welcome"], "enrollment_id": ["c"]}))
     warehouse.append("outbox", "t1", pa.table({"flow": ["welcome"] * 4, "message_id": list("wxyz")}))
     table = flows_table(warehouse, SPECS)
-    assert _rows_of(table, "welcome") == ["welcome", "active", "3", "2", "1", "4"]
-    assert _rows_of(table, "tasting_invitation") == ["tasting_invitation", "draft", "0", "0", "0", "0"]
+    assert _rows_of(table, "welcome") == ["welcome", "active", "3", "1", "2", "1", "4"]
+    assert _rows_of(table, "tasting_invitation") == ["tasting_invitation", "draft", "0", "0", "0", "0", "0"]
+
+
+CART = "cart_reminder"
+
+
+def _write_cart_reminders(warehouse: DuckDBWarehouse) -> None:
+    """Ana orders in time, Ben too late, Cleo only after her second enrollment; Dan, who is withheld, orders too."""
+    contacts = ["ana", "ben", "cleo", "cleo"]
+    ids = ["a", "b", "c", "c2"]
+    for number, (contact, enrollment) in enumerate(zip(contacts, ids, strict=True)):
+        row = {"flow": [CART], "contact_id": [contact], "enrollment_id": [enrollment], "enrolled_at": [DAYS[0]]}
+        warehouse.append("flow_enrollment_starts", f"t{number}", pa.table(row))
+    ways = ["gentle", "gentle", "free_postage", "free_postage"]
+    steps = {"flow": [CART] * 4, "enrollment_id": ids, "step": ["which_reminder"] * 4, "action": ["split"] * 4}
+    warehouse.append("flow_journal", "t1", pa.table({**steps, "contact_id": contacts, "detail": ways}))
+    out = pa.table({"flow": [CART] * 2, "contact_id": ["dan", "eve"], "enrollment_id": ["d", "e"]})
+    warehouse.append("flow_withheld", "t1", out)
+    won = {"flow": [CART] * 4, "enrollment_id": ["a", "b", "c2", "d"], "in_time": [True, False, True, True]}
+    warehouse.append("flow_conversions", "t4", pa.table(won))
+
+
+def test_conversions_are_told_by_way_and_against_the_withheld(warehouse: DuckDBWarehouse) -> None:
+    _write_cart_reminders(warehouse)
+    table = conversions_table(warehouse, SPECS)
+    flows = {flow: number for number, flow in enumerate(table.columns[0].cells) if flow}
+    assert list(flows) == [flow for flow, named in SPECS.flows.items() if named.spec.goal is not None]
+    rows = [_cells(table, flows[CART] + place) for place in range(5)]
+    interval = rows[4].pop(3)
+    assert rows == [
+        [CART, "all who got in", "3", "1", "33.3%"],
+        ["", "  free_postage", "1", "0", "0.0%"],
+        ["", "  gentle", "2", "1", "50.0%"],
+        ["", "withheld", "2", "1", "50.0%"],
+        ["", "difference", "", "-16.7"],
+    ]
+    low, high = map(float, interval.split(" to "))
+    assert -100 < low < -16.7 < 0 < high < 100
+
+
+def test_a_flow_with_a_goal_that_nobody_entered_has_a_line(warehouse: DuckDBWarehouse) -> None:
+    assert _rows_of(conversions_table(warehouse, SPECS), "club_points")[1:] == ["all who got in", "0", "0", "-"]
+
+
+def test_codes_and_tasks_are_counted(warehouse: DuckDBWarehouse) -> None:
+    warehouse.append("coupon_claims", "t1", pa.table({"pool": ["win_back"] * 2, "code": ["A", "B"]}))
+    warehouse.append("tasks", "t1", pa.table({"assignee": ["care@example.com"], "task_id": ["t"]}))
+    table = handed_out_table(warehouse)
+    assert [_cells(table, row) for row in range(2)] == [
+        ["codes", "win_back", "2"],
+        ["tasks", "care@example.com", "1"],
+    ]
 
 
 def test_a_message_counts_once_by_its_latest_attempt(warehouse: DuckDBWarehouse) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from demo.shop import codes_of
 from segflow.specs.conditions import AGGREGATES, CONDITION_KEYS
 from segflow.specs.load import load_specs
 from segflow.specs.operators import OPERATORS
-from segflow.specs.steps import STEP_KEYS
+from segflow.specs.steps import STEP_KEYS, walk
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +47,31 @@ def test_the_demo_shows_the_common_conditions(leaf: str) -> None:
 @pytest.mark.parametrize("step", STEP_KEYS)
 def test_the_demo_shows_every_kind_of_step(step: str) -> None:
     assert step in _used("flow_specs/*.yml")
+
+
+def test_the_demo_shows_what_flows_are_made_of() -> None:
+    """A level and a date trigger, waits of all kinds, a fallback, a split whose conversions are held to a holdout."""
+    flows = {name: named.spec for name, named in load_specs(ROOT).flows.items() if named.spec.status == "active"}
+    triggers = {trigger.word for flow in flows.values() for trigger in flow.triggers()}
+    assert {"enters", "exits", "every_day_at", "date"} <= triggers
+    steps = {name: [step.model_dump(exclude_none=True) for step, _ in walk(flow.steps)] for name, flow in flows.items()}
+    every = [step for found in steps.values() for step in found]
+    until = [step["wait"].get("until", {}) for step in every if "wait" in step]
+    assert {key for key in ("time", "date", "event") for one in until if key in one} == {"time", "date", "event"}
+    assert any("fallback" in step.get("send_email", {}) for step in every)
+    split = [name for name, found in steps.items() if any("split" in step for step in found)]
+    assert [name for name in split if flows[name].goal is not None and flows[name].holdout is not None]
+
+
+def test_the_demo_fills_the_pools_that_its_flows_take_codes_from() -> None:
+    specs = load_specs(ROOT)
+    steps = [step for named in specs.flows.values() for step, _ in walk(named.spec.steps)]
+    taken = {step.row().coupon for step in steps} - {None}
+    assert taken == set(specs.settings.coupons)
+    pools = [codes_of(pool) for pool in sorted(specs.settings.coupons)]
+    assert pools == [codes_of(pool) for pool in sorted(specs.settings.coupons)]
+    codes = [code for pool in pools for code in pool]
+    assert len(codes) == len(set(codes)) == 1500 * len(pools)
 
 
 def test_the_demo_shows_every_status_of_a_flow() -> None:

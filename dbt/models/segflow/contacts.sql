@@ -55,6 +55,8 @@ WITH written AS (
         max(CASE WHEN kind = 'attribute' AND name = 'birthday' THEN value END) AS birthday,
         max(CASE WHEN kind = 'attribute' AND name = 'email_subscribed' THEN value END) AS email_subscribed,
         max(CASE WHEN kind = 'attribute' AND name = 'sms_subscribed' THEN value END) AS sms_subscribed,
+        max(CASE WHEN kind = 'attribute' AND name = 'favourite_channel' THEN value END) AS favourite_channel,
+        max(CASE WHEN kind = 'attribute' AND name = 'points_until' THEN value END) AS points_until,
         max(CASE WHEN kind = 'attribute' AND name = 'signup_source' THEN value END) AS signup_source,
         max(CASE WHEN kind = 'attribute' AND name = 'signed_up_at' THEN value END) AS signed_up_at
     FROM (
@@ -96,6 +98,8 @@ SELECT
     {{ segflow_utc_day('source.birthday') }} AS birthday,
     {{ segflow_boolean('source.email_subscribed') }} AS email_subscribed,
     {{ segflow_boolean('source.sms_subscribed') }} AS sms_subscribed,
+    {{ segflow_text('source.favourite_channel') }} AS favourite_channel,
+    {{ segflow_utc_day('source.points_until') }} AS points_until,
     {{ segflow_text('source.signup_source') }} AS signup_source,
     {{ segflow_text('written.care_level') }} AS care_level,
     {{ segflow_utc_time('source.signed_up_at') }} AS signed_up_at,
@@ -120,6 +124,8 @@ SELECT
     {{ segflow_utc_day('imported.birthday') }} AS birthday,
     {{ segflow_boolean('imported.email_subscribed') }} AS email_subscribed,
     {{ segflow_boolean('imported.sms_subscribed') }} AS sms_subscribed,
+    {{ segflow_text('imported.favourite_channel') }} AS favourite_channel,
+    {{ segflow_utc_day('imported.points_until') }} AS points_until,
     {{ segflow_text('imported.signup_source') }} AS signup_source,
     {{ segflow_text('written.care_level') }} AS care_level,
     coalesce({{ segflow_utc_time('imported.signed_up_at') }}, {{ segflow_utc_time('imported._joined_at') }}) AS signed_up_at,

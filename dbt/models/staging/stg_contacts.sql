@@ -20,6 +20,8 @@ renamed as (
         birthday,
         email_subscribed,
         sms_subscribed,
+        favourite_channel,
+        points_until,
         signup_source,
         signed_up_at
     from source

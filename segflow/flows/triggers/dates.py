@@ -84,6 +84,9 @@ class Dates(Kind):
         parts = [_values(work.context, one) for _, one in sorted(self._sources.items())]
         return put(query, "dates", work.context.fill(union_all(parts)))
 
+    def rows_read(self, one: TriggerModel) -> str:
+        return one.name() if isinstance(one, DateTrigger) else one.told()
+
     def faults(self, context: TickContext, one: TriggerModel, *, read: bool) -> str | None:
         # Attributes were tried by the build.
         if not isinstance(one, DateTrigger) or not isinstance(one.date, ObjectField):

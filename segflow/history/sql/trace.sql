@@ -35,6 +35,12 @@ with told as (
     from segflow.flow_enrollment_ends as ends
     where ends.contact_id = :contact_id
     union all
+    select converted_at, tick_id, 4, 0, 'flow', 'converted', null, flow, null,
+        nullif(concat_ws(', ', case when withheld then 'withheld' end, case when not in_time then 'late' end), ''),
+        null, null, enrollment_id, null, null, null, null
+    from segflow.flow_conversions
+    where contact_id = :contact_id
+    union all
     select starts.enrolled_at, starts.tick_id, 5, 0, 'flow', 'enrolled', segments.segment, starts.flow, null,
         starts.trigger_kind, null, null, starts.enrollment_id, null, null, null, null
     from segflow.flow_enrollment_starts as starts

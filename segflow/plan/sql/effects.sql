@@ -1,7 +1,5 @@
--- The steps that would change contacts, make tasks or give codes away, and those that would fail.
+-- The steps that would make tasks or give codes away, and those that would fail.
 with done as (
-    select flow, step, contact_id from segflow.contact_updates where tick_id = :tick_id
-    union
     select flow, step, contact_id from segflow.tasks where tick_id = :tick_id
     union
     select flow, step, contact_id from segflow.coupon_claims where tick_id = :tick_id

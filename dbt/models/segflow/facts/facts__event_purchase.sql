@@ -15,6 +15,7 @@
 -- count_in_42_days_b3dc13: count where in the last 42 days
 -- count_in_6_months_4e7e6c: count where in the last 6 months
 -- first_category_59ef37: first of category of all rows
+-- last_category_aacecc: last of category of all rows
 
 WITH rows_seen AS (
     SELECT
@@ -53,6 +54,7 @@ SELECT
     count(CASE WHEN "at" > {{ bound('as_of - 42 days') }} THEN 1 END) AS count_in_42_days_b3dc13,
     count(CASE WHEN "at" > {{ bound('as_of - 6 months') }} THEN 1 END) AS count_in_6_months_4e7e6c,
     first(category ORDER BY "at" ASC, category ASC) AS first_category_59ef37,
+    first(category ORDER BY "at" DESC, category DESC) AS last_category_aacecc,
     {{ tick_id() }} AS tick_id
 FROM rows_seen
 GROUP BY
