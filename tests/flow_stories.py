@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.flow_model import TO_CONTACTS, Spec
+from tests.flow_passage import TO_CONTACTS, Spec
 
 FIRST = datetime(2026, 3, 26, 6, tzinfo=UTC)
 """A Thursday; Europe/Berlin sets its clocks forward on the Sunday after it."""

@@ -42,7 +42,6 @@ NO_RULE = (
 _VERSIONS = pa.schema(
     [("flow", pa.string()), ("flow_version", pa.int64()), ("fingerprint", pa.string()), ("spec", pa.string())]
 )
-_GRAIN = timedelta(microseconds=1)
 _MOVES = pa.schema([("flow", pa.string()), ("step", pa.string()), ("next_step", pa.string())])
 
 
