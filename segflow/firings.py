@@ -21,6 +21,7 @@ MIDNIGHT = time()
 _DAY = timedelta(days=1)
 _LONGEST = 63
 """Within so many days each day of the week and of the month comes round; two 31sts are at most 62 days apart."""
+_GRAIN = timedelta(microseconds=1)
 _NEAR = 2
 """A zone can be set over a whole day, forward or back."""
 
@@ -111,18 +112,13 @@ def next_opening(window: Window, zone: ZoneInfo, instant: datetime) -> datetime 
     return None
 
 
-def last_open(window: Window, zone: ZoneInfo, instant: datetime) -> datetime | None:
-    """The latest instant up to `instant` (UTC) at which it was open. None: never, because it has no days."""
+def last_opened(window: Window, zone: ZoneInfo, instant: datetime) -> datetime | None:
+    """The instant itself where the window is open, else the last one before it at which it was. None: never, because it
+    has no days, or opens where its end has passed already."""
     instant = _aware(instant)
-    day = local_date(instant, zone) + _NEAR * _DAY
-    over = _DAY if window.end <= window.start else timedelta()
-    for _ in range(_LONGEST):
-        if day in window.days:
-            start, end = moment_of(day, window.start, zone), moment_of(day + over, window.end, zone)
-            if start < end and start <= instant:
-                return min(instant, end - timedelta(microseconds=1))
-        day -= _DAY
-    return None
+    far = instant - _LONGEST // 2 * _DAY
+    ends = [min(end - _GRAIN, instant) for start, end in _spans(window, zone, far) if start <= instant and start < end]
+    return max(ends, default=None)
 
 
 def _spans(window: Window, zone: ZoneInfo, instant: datetime) -> Iterator[tuple[datetime, datetime]]:

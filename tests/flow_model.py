@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -35,7 +36,8 @@ class Everybody:
     at: datetime = NEVER
     previous: datetime | None = None
     points: dict[str, int] = field(default_factory=dict)
-    tags: dict[str, set[str]] = field(default_factory=dict)
+    tags: dict[str, set[str]] = field(default_factory=lambda: defaultdict(lambda: {"blue"}))
+    """contact -> its tags; everybody begins with one."""
     met: dict[str, datetime] = field(default_factory=dict)
     """contact -> moved_at"""
     updates: list[tuple[str, str, str, Any]] = field(default_factory=list)
@@ -58,9 +60,9 @@ class Everybody:
                 case "moved_at":
                     self.met[contact] = value
                 case "add_tag":
-                    self.tags.setdefault(contact, set()).add(name)
+                    self.tags[contact].add(name)
                 case "remove_tag":
-                    self.tags.setdefault(contact, set()).discard(name)
+                    self.tags[contact].discard(name)
         self.heard, self.calls, self.updates, self.claimed = self.calls, [], [], []
 
     def zone_of(self, wanted: str | None, contact: str) -> str:
@@ -158,7 +160,8 @@ class Naive:
             for number, condition in enumerate(conditions):
                 level = "attribute" in condition
                 since = enrollment.began if level else max(enrollment.began, self.all.previous or NEVER)
-                holds = self._holds({"since": "enrollment", **condition}, contact, since)
+                asked = {"since": "enrollment", **condition} if "event" in condition else condition
+                holds = self._holds(asked, contact, since)
                 if holds and not (level and enrollment.rests[number]):
                     turned.append(f"restart_when[{number}]")
                 enrollment.rests[number] = holds
@@ -190,7 +193,7 @@ class Naive:
         if "attribute" in condition:
             return bool(person["age"] >= condition["gte"])
         if "tag" in condition:
-            return condition["tag"] in self.all.tags.get(contact, set())
+            return condition["tag"] in self.all.tags[contact]
         if "segment" in condition:
             return self.member("londoners", person)
         if "event" in condition:
@@ -357,10 +360,10 @@ class Naive:
         """After a pause: could the message have been sent more than `max_lateness` ago?"""
         if not self.stood_still or kind_of(step) not in MESSAGES:
             return False
-        due, window = enrollment.due, self._window(step)
+        window = self._window(step)
         if window is not None:
-            due = opening(window, due, self.all.zone_of(window.get("timezone"), contact))
-        return due <= self.at - MAX_LATENESS
+            enrollment.due = opening(window, enrollment.due, self.all.zone_of(window.get("timezone"), contact))
+        return enrollment.due <= self.at - MAX_LATENESS
 
     def _window(self, step: Spec) -> Spec | None:
         found: Spec | None = step.get("window") or (self.flow.get("window") if kind_of(step) in TO_CONTACTS else None)
@@ -398,21 +401,24 @@ class Naive:
         self, enrollment: Enrollment, contact: str, step: Spec
     ) -> tuple[str | None, list[Spec], datetime] | None:
         body = step["wait"]
-        over = self._over(enrollment, contact, step)
+        over = self._over(enrollment, contact, step, enrollment.since)
+        # The same for who would have come earlier, had the flow not stood still.
+        was_over = self._over(enrollment, contact, step, enrollment.due)
         until = body.get("until", {})
         timeout = after(enrollment.since, body["timeout"], self.all.zone) if "timeout" in body else None
         if "for" in body or "time" in until:
-            return (None, [], over) if over is not None and over <= self.at else None
-        lates = [one for one in (over, timeout) if one and one <= self.at]
+            return (None, [], was_over) if over is not None and was_over is not None and over <= self.at else None
+        lates = [one for one in (was_over, timeout) if one and one <= self.at]
         named = "then" if timeout or "date" not in until else None
         if (over is not None and over <= self.at) or ("date" not in until and self._holds(until, contact)):
-            return named, body.get("then", []), min(lates, default=self.at)
+            since = enrollment.due if enrollment.since == self.at else self.at
+            return named, body.get("then", []), min(lates, default=since)
         return ("timed_out", body.get("timed_out", []), timeout) if timeout and timeout <= self.at else None
 
-    def _over(self, enrollment: Enrollment, contact: str, step: Spec) -> datetime | None:
-        """When a time or date that somebody waits for comes, or has come."""
+    def _over(self, enrollment: Enrollment, contact: str, step: Spec, since: datetime) -> datetime | None:
+        """When a time or date comes, or has come, for which somebody waits who came at `since`."""
         body = step["wait"]
-        until, since = body.get("until", {}), enrollment.since
+        until = body.get("until", {})
         zone = self.all.zone_of(until.get("timezone"), contact)
         if "date" in until:
             due = date_due(until, self.now[contact][until["date"]], zone)
@@ -433,7 +439,7 @@ class Naive:
                 zone = self.all.zone_of(window.get("timezone"), contact)
                 found |= {edge for span in spans(window, self.at, zone) for edge in span}
             if "wait" in step and contact in self.now:
-                over = self._over(enrollment, contact, step)
+                over = self._over(enrollment, contact, step, enrollment.since)
                 found |= {over} if over is not None else set()
                 if "timeout" in step["wait"]:
                     found.add(after(enrollment.since, step["wait"]["timeout"], self.all.zone))

@@ -17,6 +17,7 @@ from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.sql import col, named, text_literal
 from segflow.specs.skip_after import SkipField, is_day
 from segflow.specs.steps.base import Step, Timing
+from segflow.specs.steps.sending import Open
 from segflow.specs.types import parse_instant
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
@@ -36,11 +37,11 @@ ARMS = _schema(ArmRow)
 TIMES = pa.schema(
     [("flow", pa.string()), ("step", pa.string()), ("ordinal", pa.int64()), ("zone", pa.string())]
     + [(name, pa.timestamp("us")) for name in ("since_from", "since_to", "moment_to", "day_to")]
-    + [("moment", pa.string()), ("to_hash", pa.string()), ("late", pa.bool_())]
+    + [("moment", pa.string()), ("to_hash", pa.string()), ("late_to", pa.timestamp("us"))]
 )
 """One row lets take the arm `ordinal` of `step` those who live in `zone` (null: wherever), came between `since_from`
 and `since_to`, whose `moment` has come by `moment_to` (`day_to`, where it is a day) and whose hash is below `to_hash`,
-each as far as it is given. `late`: they could have done so long ago."""
+each as far as it is given. `late_to`: they could have done so by then, which is too long ago; null: they can now."""
 _MOMENTS = pa.schema(
     [("enrollment_id", pa.string()), ("name", pa.string()), ("moment", pa.timestamp("us")), ("day", pa.timestamp("us"))]
 )
@@ -94,7 +95,8 @@ def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> Non
     timed = list(_timed(compiled, active))
     zones = _zones(context, timed)
     standing = _standing(warehouse, timed, context.as_of)
-    rows = [row for one in timed for row in _rows(one, context, zones, standing)]
+    bounds = _bounds(context, timed, zones)
+    rows = [row for one in timed for row in _rows(one, context, zones, standing, bounds.get(one.flow, ()))]
     warehouse.stage("times", pa.Table.from_pylist(rows, schema=TIMES))
     _stage_zone_of(context, timed)
     _stage_moments(context, _moments(compiled, active, timed))
@@ -146,17 +148,32 @@ def _standing(warehouse: Warehouse, timed: Sequence[_Timed], as_of: datetime) ->
 _UTC = ZoneInfo("UTC")
 
 
+def _bounds(context: TickContext, timed: Sequence[_Timed], zones: Sequence[str]) -> dict[str, list[datetime]]:
+    """Flow that stood still -> by when somebody must have come to a message for it to be too late: the last is for those
+    without a window, the others are when the windows of the flow were open last."""
+    project = context.compiled.specs.settings.time_zone
+    found: dict[str, set[datetime]] = {}
+    for one in timed:
+        if one.late_before is None:
+            continue
+        before = one.late_before.replace(tzinfo=context.as_of.tzinfo)
+        bounds = found.setdefault(one.flow, {before})
+        if isinstance(one.timing, Open):
+            named = zones if one.timing.timezone == OF_CONTACT else [one.timing.timezone or project]
+            bounds |= {last for name in named if (last := one.timing.last_open(before, zone_of(name))) is not None}
+    return {flow: sorted(bounds, reverse=True) for flow, bounds in found.items()}
+
+
 def _rows(
     one: _Timed,
     context: TickContext,
     zones: Sequence[str],
     standing: Mapping[tuple[str, str], set[datetime]],
+    bounds: Sequence[datetime],
 ) -> Iterator[dict[str, Any]]:
     project = context.compiled.specs.settings.time_zone
     wanted = zones if one.timing.timezone == OF_CONTACT else [one.timing.timezone or project]
-    moments = [(context.as_of, False)]
-    if one.late_before is not None:
-        moments.append((one.late_before.replace(tzinfo=context.as_of.tzinfo), True))
+    lates = [bound.replace(tzinfo=context.as_of.tzinfo) for bound in bounds]
     for name in wanted:
         common = {
             "flow": one.flow,
@@ -165,13 +182,21 @@ def _rows(
             "zone": name if one.timing.timezone == OF_CONTACT else None,
             "moment": None if one.timing.attribute is None else f"attribute:{one.timing.attribute}",
         }
-        for as_of, late in moments:
-            came = standing.get((one.flow, one.step.id), set()) | {context.as_of}
-            for found in _times(one, as_of, zone_of(name), came, late):
-                yield {**common, **found, "late": late}
+        came = standing.get((one.flow, one.step.id), set()) | {context.as_of}
+        for found in _times(one, context.as_of, zone_of(name), came):
+            yield {**common, **found}
+        if lates and isinstance(one.timing, Open):
+            # What waits for its window could have gone out while it was open last.
+            last = one.timing.last_open(lates[0], zone_of(name))
+            if last is not None:
+                yield {**common, "since_to": _naive(last), "late_to": _naive(last)}
+            continue
+        for late in lates:
+            for found in _times(one, late, zone_of(name), came):
+                yield {**common, "since_to": _naive(late), **found, "late_to": _naive(late)}
 
 
-def _times(one: _Timed, as_of: datetime, zone: ZoneInfo, came: set[datetime], late: bool) -> Iterator[dict[str, Any]]:
+def _times(one: _Timed, as_of: datetime, zone: ZoneInfo, came: set[datetime]) -> Iterator[dict[str, Any]]:
     timing = one.timing
     try:
         if timing.attribute is not None:
@@ -179,7 +204,7 @@ def _times(one: _Timed, as_of: datetime, zone: ZoneInfo, came: set[datetime], la
             if reached is not None:
                 yield {"moment_to": _naive(reached.moment), "day_to": datetime.combine(reached.day, time())}
         elif timing.due(as_of, zone) is None:
-            since_to = timing.could_to(as_of, zone) if late else timing.since_to(as_of, zone)
+            since_to = timing.since_to(as_of, zone)
             if since_to is not None:
                 yield {"since_to": _naive(since_to)}
         else:

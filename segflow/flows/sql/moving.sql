@@ -6,14 +6,21 @@ with arrived as (
 ),
 
 over_now as (
-    select arrived.enrollment_id, min(times.ordinal) as ordinal, max(case when times.late then 1 else 0 end) = 1 as late
+    select
+        arrived.enrollment_id,
+        min(case when times.late_to is null then times.ordinal end) as ordinal,
+        min(times.late_to) as late_to
     from arrived
     inner join temp.times as times on times.flow = arrived.flow and times.step = arrived.step
     left join temp.zone_of as zones on zones.contact_id = arrived.contact_id
     left join temp.moments as moments on moments.enrollment_id = arrived.enrollment_id and moments.name = times.moment
     where (times.zone is null or times.zone = coalesce(zones.zone, :zone))
         and (times.since_from is null or arrived.since >= times.since_from)
-        and (times.since_to is null or arrived.since <= times.since_to)
+        and (
+            times.since_to is null
+            or case when times.late_to is null then arrived.since else coalesce(arrived.late_to, arrived.since) end
+                <= times.since_to
+        )
         and (times.moment is null or moments.day <= times.day_to or moments.moment <= times.moment_to)
         and (
             times.to_hash is null
@@ -28,10 +35,12 @@ judged as (
         steps.timed,
         steps.decides,
         over_now.ordinal as over_ordinal,
-        arrived.late or coalesce(over_now.late, false) as is_late,
+        -- A time that is over was over by then or not; else it is where they come from that counts.
+        case when over_now.enrollment_id is not null then over_now.late_to else arrived.late_to end as was_due,
         case
             when passed.step is not null and not steps.asked_again then 'taken before an edit moved it'
-            when steps.channel is not null and (arrived.late or coalesce(over_now.late, false)) then 'too_late'
+            when steps.channel is not null
+                and case when steps.timed then over_now.late_to else arrived.late_to end is not null then 'too_late'
             when steps.skip_at <= :as_of or skips.moment < :as_of or skips.day < :today then 'skip_after'
         end as skips
     from arrived

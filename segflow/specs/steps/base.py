@@ -56,9 +56,6 @@ class Timing(Protocol):
     def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
         """Whoever stands there since then or earlier may go; None when nobody may."""
 
-    def could_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        """Whoever stands there since then or earlier could have gone by `as_of`, at that time or before it."""
-
     def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
         """When those who came at `since` may go; None when `since_to` says it for all."""
 

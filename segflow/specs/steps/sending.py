@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
-from segflow.firings import last_open, window_open
+from segflow.firings import last_opened, window_open
 from segflow.messages import Channel, ContactChannel, is_address
 from segflow.specs.send_window import SendWindow
 from segflow.specs.spec_file import Loc
@@ -211,8 +211,9 @@ class Open:
     def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
         return as_of if window_open(self.window.window, zone, as_of) else None
 
-    def could_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        return last_open(self.window.window, zone, as_of)
+    def last_open(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
+        """The last moment, `as_of` included, at which the window was open."""
+        return last_opened(self.window.window, zone, as_of)
 
     def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
         return None

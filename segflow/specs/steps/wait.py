@@ -125,9 +125,6 @@ class For:
         # from 31 March, one month is over on 30 April. `due` is asked for these.
         return None if self.span.months else self.span.before(as_of, zone)
 
-    def could_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        return self.since_to(as_of, zone)
-
     def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
         return self.span.after(since, zone) if self.span.months or self.spread else None
 
@@ -148,9 +145,6 @@ class At:
     def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
         last = last_firing(self.at, zone, as_of, self.days)
         return last.instant if last is not None else None
-
-    def could_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        return self.since_to(as_of, zone)
 
     def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
         if self.spread is None:
@@ -177,9 +171,6 @@ class On:
 
     def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
         return None
-
-    def could_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        return self.since_to(as_of, zone)
 
     def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
         return None
