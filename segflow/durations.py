@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
@@ -20,13 +20,41 @@ _DURATION = re.compile(r"^\s*(\d+)\s+([a-z]+?)s?\s*$")
 DURATION_PATTERN = r"^\s*\d+\s+(second|minute|hour|day|week|month|quarter|year)s?\s*$"
 
 
-class Duration:
+class Written:
+    """A value that specs write as a text. `parse` of its class reads the text and raises PydanticCustomError, `str`
+    writes it again."""
+
+    __slots__ = ()
+    pattern: ClassVar[str]
+    """What the text looks like, for JSON Schema."""
+    examples: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def parse(cls, text: Any) -> Self:
+        raise NotImplementedError
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "pattern": cls.pattern, "examples": list(cls.examples)}
+
+
+class Duration(Written):
     """A span written as `30 days`. Seconds to weeks are exact; months, quarters and years are calendar steps on
     the clocks of a zone: from 1 March, 00:00, a month leads back to 1 February, 00:00, there.
 
     A calendar step that lands on a day that the month does not have goes to the month's last day
     (31 March - 1 month = 28 or 29 February), as Postgres and dateutil do.
     """
+
+    pattern, examples = DURATION_PATTERN, ("30 days", "3 months")
 
     __slots__ = ("months", "seconds", "text")
 
@@ -97,15 +125,3 @@ class Duration:
 
     def __hash__(self) -> int:
         return hash((self.months, self.seconds))
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "string", "pattern": DURATION_PATTERN, "examples": ["30 days", "3 months"]}

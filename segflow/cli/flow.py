@@ -14,6 +14,12 @@ _HELP = "What people do with one flow: pause it, resume it, take contacts in or 
 flow_app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 
+IgnoreReentry = Annotated[
+    bool, typer.Option("--ignore-reentry", help="Also those whom the flow's re-entry rule keeps out.")
+]
+OfferReason = Annotated[str | None, typer.Option(help="Why; it is kept in flow_offers.")]
+
+
 @flow_app.callback()
 def _flow() -> None:
     """What people do with one flow."""
@@ -27,10 +33,8 @@ def retrigger(
     contacts: Annotated[
         Path | None, typer.Option(help="A CSV or Parquet file with column contact_id; default: the present members.")
     ] = None,
-    ignore_reentry: Annotated[
-        bool, typer.Option("--ignore-reentry", help="Also those whom the flow's re-entry rule keeps out.")
-    ] = False,
-    reason: Annotated[str | None, typer.Option(help="Why; it is kept in flow_offers.")] = None,
+    ignore_reentry: IgnoreReentry = False,
+    reason: OfferReason = None,
 ) -> None:
     """Offer contacts to a flow again, without a crossing. The next tick does it, once."""
     from segflow.cli import show
@@ -54,10 +58,8 @@ def enroll(
         Path | None, typer.Option(help="A CSV or Parquet file with column contact_id: these contacts.")
     ] = None,
     segment: Annotated[str | None, typer.Option(help="The present members of this segment, any one.")] = None,
-    ignore_reentry: Annotated[
-        bool, typer.Option("--ignore-reentry", help="Also those whom the flow's re-entry rule keeps out.")
-    ] = False,
-    reason: Annotated[str | None, typer.Option(help="Why; it is kept in flow_offers.")] = None,
+    ignore_reentry: IgnoreReentry = False,
+    reason: OfferReason = None,
 ) -> None:
     """Enroll contacts by hand, whether or not they meet the flow's trigger. The next tick does it, once."""
     from segflow.cli import show

@@ -149,8 +149,8 @@ _UTC = ZoneInfo("UTC")
 
 
 def _bounds(context: TickContext, timed: Sequence[_Timed], zones: Sequence[str]) -> dict[str, list[datetime]]:
-    """Flow that stood still -> by when somebody must have come to a message for it to be too late: the last is for those
-    without a window, the others are when the windows of the flow were open last."""
+    """Flow that stood still -> by when somebody must have come to a message for it to be too late: the last is for
+    those without a window, the others are when the windows of the flow were open last."""
     project = context.compiled.specs.settings.time_zone
     found: dict[str, set[datetime]] = {}
     for one in timed:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
-from segflow.durations import Duration
+from segflow.durations import Duration, Written
 from segflow.errors import did_you_mean
 from segflow.specs.types import SpecModel
 
@@ -22,8 +21,10 @@ _PATTERN = r"^\s*(\d+\s+(day|week|month|quarter|year)s?|day|week|month|quarter|y
 _MOST = 10_000
 
 
-class Units:
+class Units(Written):
     """A number of whole units of the calendar: `month` (one), `7 days`."""
+
+    pattern, examples = _PATTERN, ("month", "7 days")
 
     __slots__ = ("number", "text", "unit")
 
@@ -56,18 +57,6 @@ class Units:
 
     def __hash__(self) -> int:
         return hash((self.number, self.unit))
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "string", "pattern": _PATTERN, "examples": ["month", "7 days"]}
 
 
 class Period(SpecModel):

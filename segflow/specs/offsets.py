@@ -6,18 +6,18 @@ import re
 from datetime import date, timedelta
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
-from segflow.durations import Duration
+from segflow.durations import Duration, Written
 
 _OFFSET = re.compile(r"^\s*(-)?\s*(.*)$", re.DOTALL)
 _OFFSET_PATTERN = r"^\s*-?\s*\d+\s+(day|week|month|quarter|year)s?\s*$"
 
 
-class Offset:
+class Offset(Written):
     """`-7 days`: before the date; `2 weeks`: after it."""
+
+    pattern, examples = _OFFSET_PATTERN, ("-7 days",)
 
     __slots__ = ("before", "span")
 
@@ -62,18 +62,6 @@ class Offset:
 
     def __hash__(self) -> int:
         return hash((self.span, self.before))
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "string", "pattern": _OFFSET_PATTERN, "examples": ["-7 days"]}
 
 
 NO_OFFSET = Offset(Duration(0, 0, "0 days"), before=False)

@@ -6,10 +6,9 @@ import re
 from datetime import datetime
 from typing import Any, ClassVar
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
+from segflow.durations import Written
 from segflow.specs.clock_times import LocalMoment
 from segflow.specs.spec_file import Loc
 from segflow.specs.triggers.base import Side, TriggerCheck, TriggerModel
@@ -19,8 +18,10 @@ _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 _THROTTLE = re.compile(r"^\s*(\d{1,9})\s+per\s+(minute|hour|day)\s*$")
 
 
-class Throttle:
+class Throttle(Written):
     """`10000 per hour`"""
+
+    pattern, examples = _THROTTLE.pattern, ("10000 per hour",)
 
     __slots__ = ("number", "unit")
 
@@ -53,18 +54,6 @@ class Throttle:
 
     def __hash__(self) -> int:
         return hash((self.number, self.unit))
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls.parse, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "string", "pattern": _THROTTLE.pattern, "examples": ["10000 per hour"]}
 
 
 class Broadcast(SpecModel):
