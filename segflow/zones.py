@@ -46,6 +46,7 @@ def zone_names() -> list[str]:
     return sorted(zoneinfo.available_timezones())
 
 
+@lru_cache(maxsize=1)
 def version() -> str:
     """Of the package, like 2026.6."""
     return metadata.version("tzdata")

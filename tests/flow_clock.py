@@ -83,7 +83,7 @@ def spans(window: Mapping[str, Any], near: datetime, zone: str) -> list[tuple[da
     """From when to when a window is open, around an instant."""
     start, end = _time(window["from"]), _time(window["to"])
     today = clock(near, zone).date()
-    days = [day for n in range(-8, 10) if _on(window.get("days"), day := today + timedelta(days=n))]
+    days = [day for n in range(-8, 16) if _on(window.get("days"), day := today + timedelta(days=n))]
     ends = [day + timedelta(days=end <= start) for day in days]
     return [
         (shown(datetime.combine(day, start), zone), shown(datetime.combine(last, end), zone))

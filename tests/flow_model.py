@@ -46,7 +46,7 @@ class Everybody:
     """(action, flow, contact), which the next tick hears."""
     heard: list[tuple[str, str, str]] = field(default_factory=list)
     claims: set[tuple[Any, ...]] = field(default_factory=set)
-    """Who got a coupon in this tick. Of several who want the last ones the order of ids decides, which is the engine's."""
+    """Who got a coupon in this tick. Of several who want the last ones the order of ids decides: the engine's."""
     claimed: list[tuple[Any, ...]] = field(default_factory=list)
     """Who wanted one."""
 

@@ -97,13 +97,14 @@ moments = merged(fixed(date=st.just("renews_at")), some(offset=one("-1 day", "1 
 short_waits = st.one_of(
     merged(fixed(for_=spans), some(jitter=one("2 hours", "1 day"))),
     merged(fixed(until=times), some(jitter=one("2 hours"))),
-    fixed(until=st.one_of(days, moments)),
+    fixed(until=days),
+    fixed(until=moments),
 )
-waits = st.one_of(short_waits, short_waits, fixed(until=st.one_of(grown, bought, known))).map(lambda w: {"wait": w})
+waits = st.one_of(*[short_waits] * 4, fixed(until=st.one_of(grown, bought, known))).map(lambda w: {"wait": w})
 skips = some(
     skip_after=one("2026-03-28", "2026-03-30T09:00:00Z", {"attribute": "renews_at"}, {"attribute": "birthday"})
 )
-leaf = st.one_of(waits, waits, sending, sending, effects, effects)
+leaf = st.one_of(waits, sending, sending, effects)
 leaves = st.one_of(leaf, leaf, leaf, merged(leaf, skips))
 
 Arms = st.SearchStrategy[list[Spec]]
@@ -138,14 +139,19 @@ ended = st.tuples(st.lists(leaves, max_size=1), exits).map(lambda found: [*found
 arms = st.one_of(st.lists(leaves, max_size=2), st.lists(leaves, min_size=1, max_size=2), ended)
 deep = st.lists(st.one_of(leaves, forks(arms)), max_size=2)
 steps = st.lists(st.one_of(leaves, leaves, forks(deep)), min_size=2, max_size=5)
-KINDS = ("wait", "branch", "switch", "split", "exit", "coupon", "create_task", "update_contact", "add_tag", "window", "skip_after",
-         "jitter", "enter_flow", "leave_flow", "remove_tag", "timeout", *TO_CONTACTS)  # fmt: skip
-flows = st.fixed_dictionaries(
+KINDS = (
+    "wait", "branch", "switch", "split", "exit", "coupon", "create_task", "update_contact",
+    "add_tag", "window", "skip_after", "jitter", "enter_flow", "leave_flow", "remove_tag", "timeout", *TO_CONTACTS,
+)  # fmt: skip
+plain = st.fixed_dictionaries(
     {
-        "trigger": st.one_of(edges, st.lists(edges, min_size=1, max_size=3, unique_by=str).map(lambda e: {"any": e})),
-        "reentry": one("never", "always", {"after_entry": "2 days"}, {"after_exit": "2 days"}),
+        "trigger": st.lists(edges, min_size=2, max_size=3, unique_by=str).map(lambda e: {"any": e}),
+        "reentry": one("never", "always", "always", {"after_entry": "2 days"}, {"after_exit": "2 days"}),
         "steps": steps,
-    },
+    }
+)
+rules = st.fixed_dictionaries(
+    {},
     optional={
         "where": grown,
         "exit_when": st.lists(st.one_of(inside, edges), min_size=1, max_size=2),
@@ -153,13 +159,15 @@ flows = st.fixed_dictionaries(
         "goal": st.one_of(grown, bought, edges),
         "max_enrollments": st.integers(1, 2),
         "not_while_in": st.just([FLOW]),
-        "window": windows,
     },
-).map(lambda flow: {k: v for k, v in flow.items() if k != "max_enrollments" or flow["reentry"] != "never"})
+)
+flows = merged(plain, st.one_of(st.just({}), some(window=windows), some(window=windows), rules)).map(
+    lambda flow: {k: v for k, v in flow.items() if k != "max_enrollments" or flow["reentry"] != "never"}
+)
 
 HERE = {"city": "Rome", "age": 2, "zone": None, "birthday": None, "renews_at": None, "here": True}
 changes = st.fixed_dictionaries(
-    {"visits": st.booleans(), "here": one(*[True] * 9, False), "city": one("London", "Rome")},
+    {"visits": st.booleans(), "here": one(*[True] * 24, False), "city": one("London", "Rome")},
     optional={
         "age": st.integers(0, 5),
         "zone": one(*ZONES),
@@ -169,7 +177,7 @@ changes = st.fixed_dictionaries(
 )
 ticks = st.fixed_dictionaries(
     {
-        "changes": st.dictionaries(one(*CONTACTS), changes, min_size=1, max_size=3),
+        "changes": st.dictionaries(one(*CONTACTS), changes, min_size=2, max_size=4),
         "after": one(
             "15 minutes", "7 hours", "18 hours", "30 hours", "60 hours", "due", "due", "just before", "due + 1 day"
         ),
@@ -178,8 +186,10 @@ ticks = st.fixed_dictionaries(
     }
 )
 beginnings = st.fixed_dictionaries(
-    {name: st.fixed_dictionaries({k: one(*v) for k, v in {"zone": ZONES, "birthday": BIRTHDAYS, "renews_at": RENEWALS}.items()})
-     for name in CONTACTS}
+    {
+        name: st.fixed_dictionaries({"zone": one(*ZONES), "birthday": one(*BIRTHDAYS), "renews_at": one(*RENEWALS)})
+        for name in CONTACTS
+    }
 )  # fmt: skip
 
 

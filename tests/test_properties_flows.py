@@ -195,7 +195,8 @@ def _compare(world: World, model: Model, at: datetime) -> None:
         places = {(contact, inside.todo[0]["id"], inside.visit) for contact, inside in one.inside.items()}
         _same({tuple(row.values()) for row in standing}, places, f"places {where}")
     updates = world.rows(f"SELECT contact_id FROM segflow.contact_updates WHERE tick_id = '{tick}'")
-    assert sorted(row["contact_id"] for row in updates) == sorted(one[0] for one in model.all.updates), f"updates at {at}"
+    told = sorted(one[0] for one in model.all.updates)
+    assert sorted(row["contact_id"] for row in updates) == told, f"updates at {at}"
     contacts = world.rows("SELECT contact_id, cast(points AS integer) AS points, moved_at FROM segflow.contacts")
     known: set[tuple[Any, ...]] = {(c, model.all.points.get(c), model.all.met.get(c)) for c in model.all.people}
     _same({tuple(map(_aware, row.values())) for row in contacts}, known, f"contacts at {at}")
@@ -203,7 +204,8 @@ def _compare(world: World, model: Model, at: datetime) -> None:
 
 def _same(found: set[tuple[Any, ...]], expected: set[tuple[Any, ...]], what: str) -> None:
     more, less = found - expected, expected - found
-    assert not more and not less, f"{what}: the engine alone has {sorted(more, key=repr)}, the model {sorted(less, key=repr)}"
+    says = f"the engine alone has {sorted(more, key=repr)}, the model {sorted(less, key=repr)}"
+    assert (more, less) == (set(), set()), f"{what}: {says}"
 
 
 def _claims(world: World, at: datetime) -> set[tuple[Any, ...]]:
