@@ -91,6 +91,7 @@ def flows_table(warehouse: Warehouse, specs: Specs) -> Table:
 def conversions_table(warehouse: Warehouse, specs: Specs) -> Table:
     """The flows with a goal: who met it in time, by the way that a split sent them, and who met it without the flow."""
     table = _table("Conversions")
+    table.caption, table.caption_justify = "Nobody in this shop reads: what differs, differs by chance.", "left"
     table.add_column("flow", no_wrap=True)
     table.add_column("who")
     for name in ("contacts", "converted", "share"):
