@@ -170,7 +170,7 @@ def at_of(tick: Spec, model: Model) -> datetime:
 
 
 @told(few=2)
-@given(programs(4), stories(5))
+@given(programs(3), stories(5))
 def test_the_naive_interpreter_says_the_same(specs: list[Spec], story: Spec) -> None:
     named = ready(specs)
     model = Model(named, story["zone"])
@@ -249,7 +249,7 @@ def _detail(row: dict[str, Any]) -> str | None:
 
 
 @told(few=1)
-@given(programs(3), stories(3))
+@given(programs(2), stories(3))
 def test_interrupted_and_repeated_ticks_change_no_ledger(specs: list[Spec], story: Spec) -> None:
     named = ready(specs)
     model = Model(named, story["zone"])
@@ -266,7 +266,7 @@ def test_interrupted_and_repeated_ticks_change_no_ledger(specs: list[Spec], stor
 
 
 @told(few=1)
-@given(programs(3), stories(3))
+@given(programs(2), stories(3))
 def test_ticks_at_which_nothing_is_due_change_nothing(specs: list[Spec], story: Spec) -> None:
     """Rare ticks, and the same with more of them. `last_tick` is another one then, so nobody asks for it."""
     named = ready(specs, usable=lambda step: "last_tick" not in str(step.get("branch", step.get("switch", ""))))
