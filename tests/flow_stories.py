@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.flow_model import TO_CONTACTS, Spec
+from tests.flow_passage import TO_CONTACTS, Spec
 
 FIRST = datetime(2026, 3, 26, 6, tzinfo=UTC)
 """A Thursday; Europe/Berlin sets its clocks forward on the Sunday after it."""
@@ -101,9 +101,8 @@ short_waits = st.one_of(
     fixed(until=moments),
 )
 waits = st.one_of(*[short_waits] * 4, fixed(until=st.one_of(grown, bought, known))).map(lambda w: {"wait": w})
-skips = some(
-    skip_after=one("2026-03-28", "2026-03-30T09:00:00Z", {"attribute": "renews_at"}, {"attribute": "birthday"})
-)
+_LIMITS = one("2026-03-28", "2026-03-30T09:00:00Z", {"attribute": "renews_at"}, {"attribute": "birthday"})
+skips = some(skip_after=_LIMITS)
 leaf = st.one_of(waits, sending, sending, effects)
 leaves = st.one_of(leaf, leaf, leaf, merged(leaf, skips))
 
@@ -140,8 +139,8 @@ arms = st.one_of(st.lists(leaves, max_size=2), st.lists(leaves, min_size=1, max_
 deep = st.lists(st.one_of(leaves, forks(arms)), max_size=2)
 steps = st.lists(st.one_of(leaves, leaves, forks(deep)), min_size=2, max_size=5)
 KINDS = (
-    "wait", "branch", "switch", "split", "exit", "coupon", "create_task", "update_contact",
-    "add_tag", "window", "skip_after", "jitter", "enter_flow", "leave_flow", "remove_tag", "timeout", *TO_CONTACTS,
+    "wait", "branch", "switch", "split", "exit", "coupon", "create_task", "update_contact", "add_tag", "remove_tag",
+    "window", "skip_after", "jitter", "timeout", "enter_flow", "leave_flow", *TO_CONTACTS,
 )  # fmt: skip
 plain = st.fixed_dictionaries(
     {
@@ -175,22 +174,17 @@ changes = st.fixed_dictionaries(
         "renews_at": one(*RENEWALS),
     },
 )
+SPANS = ("15 minutes", "7 hours", "18 hours", "30 hours", "60 hours")
 ticks = st.fixed_dictionaries(
     {
         "changes": st.dictionaries(one(*CONTACTS), changes, min_size=2, max_size=4),
-        "after": one(
-            "15 minutes", "7 hours", "18 hours", "30 hours", "60 hours", "due", "due", "just before", "due + 1 day"
-        ),
+        "after": one(*SPANS, "due", "due", "just before", "due + 1 day"),
         "status": one(*["active"] * 5, "paused"),
         "how": one("once", "once", "twice", "interrupted"),
     }
 )
-beginnings = st.fixed_dictionaries(
-    {
-        name: st.fixed_dictionaries({"zone": one(*ZONES), "birthday": one(*BIRTHDAYS), "renews_at": one(*RENEWALS)})
-        for name in CONTACTS
-    }
-)  # fmt: skip
+_AT_FIRST = {"zone": one(*ZONES), "birthday": one(*BIRTHDAYS), "renews_at": one(*RENEWALS)}
+beginnings = st.fixed_dictionaries({name: st.fixed_dictionaries(_AT_FIRST) for name in CONTACTS})
 
 
 def programs(number: int) -> st.SearchStrategy[list[Spec]]:
