@@ -234,6 +234,7 @@ STEPS = {
     "empty branch": ("branch: {if: {tag: vip}}", "11: the branch does nothing: give it steps under then: or else:"),
     "no date": ("wait: {until: {date: city}}", "32: city is a text; a date or a timestamp is needed here"),
     "unknown date": ("wait: {until: {date: borm}}", "32: there is no attribute borm (did you mean born?)"),
+    "months from a moment": ("wait: {until: {date: seen, offset: 1 month}}", "46: months from a moment do not come in its order: give at:, or 1 month in days"),
     "unknown zone": ("wait: {until: {time: '09:00', timezone: Europe/Berln}}", "51: there is no time zone Europe/Berln (did you mean Europe/Berlin?)"),
     "window zone": ("send_sms: {text: x}, window: {from: '09:00', to: '10:00', timezone: Mars}", "79: there is no time zone Mars; write one like Europe/Berlin, or contact"),
     "empty switch": ("switch: {cases: [{if: {tag: vip}}]}", "11: the switch does nothing: give its cases steps under then:"),

@@ -207,6 +207,12 @@ class WaitStep(Step):
         elif isinstance(wait.until, UntilDate):
             checks.timezone(wait.until.timezone, (*at, "until", "timezone"))
             checks.date_attribute(wait.until.date, (*at, "until", "date"))
+            known = checks.catalog.contacts.attributes.get(wait.until.date)
+            months = wait.until.offset.span.months and wait.until.at is None
+            if months and known is not None and known.type == "timestamp":
+                # A month after 30 March 18:00 and 31 March 12:00 is 30 April 18:00 and 12:00: the earlier comes later.
+                message = f"months from a moment do not come in its order: give at:, or {wait.until.offset} in days"
+                checks.problem((*at, "until", "offset"), message)
 
     def arms(self) -> Sequence[Arm]:
         then, timed_out = self.arms_at
