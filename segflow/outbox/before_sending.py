@@ -73,12 +73,15 @@ class SendChecks:
         self._any_coupons: bool | None = None
         self._coupons: Mapping[tuple[str, int], Mapping[str, str]] = {}
         self._origins: Mapping[str, Origin] = {}
+        self._tried: set[str] = set()
 
     def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None) -> list[Judged]:
         """Judge a batch, in its order. What was due before `late_before` is too late; None: nothing is, because the
         sender is simulated."""
         contacts, ended = self._load(batch)
         self._coupons = self._load_coupons()
+        again = [row.message_id for row in batch if row.attempt > 1]
+        self._tried = self._store.tried(again) if again else set()
         asked = any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch)
         self._origins = origins_of_batch(self._warehouse) if asked else {}
         suppressed = self._suppressed(batch, contacts)
@@ -102,7 +105,7 @@ class SendChecks:
         if late_before is not None and row.due_at < late_before:
             return Refused(row, "skipped", f"too_late: due {row.due_at:%Y-%m-%d %H:%M} UTC")
         told = ways_of(row.channel, row.content)
-        ways = self._ways(row, contact, pinned=late_before is not None)
+        ways = self._ways(row, contact, pinned=late_before is not None or row.message_id in self._tried)
         if not ways:
             return Refused(row, "skipped", "no_default_channel: the contact likes none best, and there is no fallback")
         passed: list[Refused] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,12 @@ class MessageQueries:
     """The questions that the delivery store answers about its messages."""
 
     _database: Database
+
+    def tried(self, message_ids: Collection[str]) -> set[str]:
+        """Those of which an attempt is recorded."""
+        asked = select(attempts.c.message_id).where(attempts.c.message_id.in_(message_ids)).distinct()
+        with self._database.read() as connection:
+            return set(connection.scalars(asked))
 
     def damage(self) -> list[str]:
         """What SQLite finds wrong with its file; empty when it is whole, and on Postgres."""
