@@ -22,7 +22,7 @@ from segflow.specs.types import parse_instant
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
-from segflow.zones import day_start, zone_of
+from segflow.zones import UTC_ZONE, day_start, zone_of
 
 OF_CONTACT = "contact"
 _KINDS = {"int": pa.int64(), "bool": pa.bool_()}
@@ -137,15 +137,12 @@ def _zones(context: TickContext, timed: Sequence[_Timed]) -> list[str]:
 
 def _standing(warehouse: Warehouse, timed: Sequence[_Timed], as_of: datetime) -> dict[tuple[str, str], set[datetime]]:
     """(flow, step) -> when those who stand there came, `as_of` included. They are few: contacts move at ticks."""
-    if all(one.timing.due(as_of, _UTC) is None for one in timed):
+    if all(one.timing.due(as_of, UTC_ZONE) is None for one in timed):
         return {}
     found: dict[tuple[str, str], set[datetime]] = {}
     for row in warehouse.rows(exp.select("flow", "step", "since").distinct().from_("temp.positions")):
         found.setdefault((row["flow"], row["step"]), set()).add(row["since"].replace(tzinfo=as_of.tzinfo))
     return found
-
-
-_UTC = ZoneInfo("UTC")
 
 
 def _bounds(context: TickContext, timed: Sequence[_Timed], zones: Sequence[str]) -> dict[str, list[datetime]]:
