@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.planned import done, planned
 from tests.world import World
 
@@ -18,7 +20,13 @@ WELCOME: dict[str, Any] = {
 }
 
 
-def test_whoever_stands_in_an_unfinished_draft_stays_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lateness", "messages"), [({}, []), ({"max_lateness": "7 days"}, ["hi"])], ids=["too late", "not too late"]
+)
+def test_whoever_stands_in_an_unfinished_draft_stays_there(
+    tmp_path: Path, lateness: dict[str, str], messages: list[str]
+) -> None:
+    """Coming back is like the end of a pause: who was due long ago is passed by."""
     world = World(tmp_path)
     world.segment("londoners", {"where": {"attribute": "city", "is": "London"}, "on_create": "trigger"})
     world.flow("welcome", WELCOME)
@@ -37,7 +45,9 @@ def test_whoever_stands_in_an_unfinished_draft_stays_there(tmp_path: Path) -> No
         assert world.rows("SELECT contact_id, step FROM segflow.flow_positions") == places
         assert world.rows("SELECT * FROM segflow.flow_enrollment_ends") == []
         world.check_replay()
-    world.flow("welcome", WELCOME)
+    world.flow("welcome", {**WELCOME, **lateness})
     world.tick(START + 5 * DAY)
-    assert [row["step"] for row in world.rows("SELECT step FROM segflow.outbox")] == ["hi"]
+    assert [row["step"] for row in world.rows("SELECT step FROM segflow.outbox")] == messages
+    passed_by = world.rows("SELECT step FROM segflow.flow_journal WHERE action = 'skipped' AND detail = 'too_late'")
+    assert [row["step"] for row in passed_by] == [step for step in ["hi"] if step not in messages]
     world.close()
