@@ -16,8 +16,8 @@ from segflow.flows.graph import ArmRow, StepRow, first_hash, rows_of
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.sql import col, named, text_literal
 from segflow.specs.skip_after import SkipField, is_day
-from segflow.specs.steps.base import Step, Timing
-from segflow.specs.steps.sending import Open
+from segflow.specs.steps.base import Step
+from segflow.specs.steps.timing import Timing
 from segflow.specs.types import parse_instant
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
@@ -155,7 +155,7 @@ def _bounds(context: TickContext, timed: Sequence[_Timed], zones: Sequence[str])
             continue
         before = one.late_before.replace(tzinfo=context.as_of.tzinfo)
         bounds = found.setdefault(one.flow, {before})
-        if isinstance(one.timing, Open):
+        if one.timing.opens:
             named = zones if one.timing.timezone == OF_CONTACT else [one.timing.timezone or project]
             bounds |= {last for name in named if (last := one.timing.last_open(before, zone_of(name))) is not None}
     return {flow: sorted(bounds, reverse=True) for flow, bounds in found.items()}
@@ -182,7 +182,7 @@ def _rows(
         came = standing.get((one.flow, one.step.id), set()) | {context.as_of}
         for found in _times(one, context.as_of, zone_of(name), came):
             yield {**common, **found}
-        if lates and isinstance(one.timing, Open):
+        if lates and one.timing.opens:
             # What waits for its window could have gone out while it was open last.
             last = one.timing.last_open(lates[0], zone_of(name))
             if last is not None:

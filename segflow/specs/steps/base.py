@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef, Literal, Protocol, TypeAlias
-from zoneinfo import ZoneInfo
 
 from segflow.durations import Duration
 from segflow.messages import Channel
@@ -16,6 +14,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.send_window import SendWindow
 from segflow.specs.skip_after import SkipAfter
 from segflow.specs.spec_file import Loc
+from segflow.specs.steps.timing import Timing
 from segflow.specs.types import Identifier, SpecModel
 
 if TYPE_CHECKING:
@@ -24,43 +23,6 @@ else:
     # The union is made of all files of this folder, when they are there.
     AnyStep = ForwardRef("_StepUnion")
 Place = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Reached:
-    """Dates up to `day` have come, and timestamps up to `moment`, both included."""
-
-    day: date
-    moment: datetime
-
-
-class Timing(Protocol):
-    """Since when somebody must stand at a step to be let go, or which moment of theirs must have come.
-
-    All of it is asked per zone, and never per contact. A timing whose `due` falls back where `since` rises, or that
-    spreads contacts, has no `since_to`: it is asked for each moment at which somebody came.
-    """
-
-    @property
-    def timezone(self) -> str | None:
-        """A zone's name, `contact` for that of each contact, None for the project's."""
-
-    @property
-    def attribute(self) -> str | None:
-        """The attribute of the contact whose value is the moment, if it is one."""
-
-    @property
-    def spread(self) -> Duration | None:
-        """Contacts are let go at a moment of their own within this span after `due`."""
-
-    def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        """Whoever stands there since then or earlier may go; None when nobody may."""
-
-    def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
-        """When those who came at `since` may go; None when `since_to` says it for all."""
-
-    def reached(self, as_of: datetime, zone: ZoneInfo) -> Reached | None:
-        """Which moments of contacts have come, where `attribute` has them."""
 
 
 @dataclass(frozen=True)

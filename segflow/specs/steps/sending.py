@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.durations import Duration
 from segflow.firings import last_opened, window_open
 from segflow.messages import Channel, ContactChannel, is_address
 from segflow.specs.send_window import SendWindow
 from segflow.specs.spec_file import Loc
-from segflow.specs.steps.base import Arm, Checks, Reached, Row, Step
+from segflow.specs.steps.base import Arm, Checks, Row, Step
+from segflow.specs.steps.timing import Timing
 from segflow.specs.types import Identifier, SpecModel, by_kind
 
 Category = Literal["marketing", "transactional"]
@@ -197,29 +197,17 @@ def borrowed(channel: str, content: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Open:
+class Open(Timing):
     """While a window is open."""
 
     window: SendWindow
-    spread: Duration | None = None
-    attribute: str | None = None
-
-    @property
-    def timezone(self) -> str | None:
-        return self.window.timezone
+    opens = True
 
     def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
         return as_of if window_open(self.window.window, zone, as_of) else None
 
     def last_open(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        """The last moment, `as_of` included, at which the window was open."""
         return last_opened(self.window.window, zone, as_of)
-
-    def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
-        return None
-
-    def reached(self, as_of: datetime, zone: ZoneInfo) -> Reached | None:
-        return None
 
 
 class SendingStep(Step):
@@ -238,7 +226,7 @@ class SendingStep(Step):
         return self.model_copy(update={"window": window}) if here else self
 
     def arms(self) -> Sequence[Arm]:
-        return (Arm(timing=None if self.window is None else Open(self.window)),)
+        return (Arm(timing=None if self.window is None else Open(self.window, timezone=self.window.timezone)),)
 
     def row(self) -> Row:
         template = getattr(self.body, "template", None)

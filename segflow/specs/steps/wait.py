@@ -17,7 +17,8 @@ from segflow.specs.clock_times import TimeOfDay, Weekdays, written_days
 from segflow.specs.conditions import CONDITION_KEYS, Condition
 from segflow.specs.offsets import NO_OFFSET, Offset
 from segflow.specs.spec_file import Loc
-from segflow.specs.steps.base import AnyStep, Arm, Checks, Reached, Row, Step
+from segflow.specs.steps.base import AnyStep, Arm, Checks, Row, Step
+from segflow.specs.steps.timing import Reached, Timing
 from segflow.specs.types import Identifier, SpecModel
 from segflow.zones import day_start
 
@@ -112,13 +113,10 @@ class Wait(SpecModel):
 
 
 @dataclass(frozen=True)
-class For:
+class For(Timing):
     """A span after the contact came."""
 
     span: Duration
-    spread: Duration | None = None
-    timezone: str | None = None
-    attribute: str | None = None
 
     def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
         # Going back from `as_of` would be a day or more too late for whoever came on the last day of a long month:
@@ -128,19 +126,13 @@ class For:
     def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
         return self.span.after(since, zone) if self.span.months or self.spread else None
 
-    def reached(self, as_of: datetime, zone: ZoneInfo) -> Reached | None:
-        return None
-
 
 @dataclass(frozen=True)
-class At:
+class At(Timing):
     """The next time of the day, on some days."""
 
     at: time
     days: Days
-    timezone: str | None
-    spread: Duration | None = None
-    attribute: str | None = None
 
     def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
         last = last_firing(self.at, zone, as_of, self.days)
@@ -155,25 +147,13 @@ class At:
         following = next_firing(self.at, zone, since, self.days)
         return following.instant if following is not None else None
 
-    def reached(self, as_of: datetime, zone: ZoneInfo) -> Reached | None:
-        return None
-
 
 @dataclass(frozen=True)
-class On:
+class On(Timing):
     """A date of the contact's own. `timeout` lets go of those whom it did not let go."""
 
-    attribute: str
     offset: Offset
     at: time | None
-    timezone: str | None
-    spread: Duration | None = None
-
-    def since_to(self, as_of: datetime, zone: ZoneInfo) -> datetime | None:
-        return None
-
-    def due(self, since: datetime, zone: ZoneInfo) -> datetime | None:
-        return None
 
     def reached(self, as_of: datetime, zone: ZoneInfo) -> Reached | None:
         day = self.offset.latest(day_reached(self.at or time(), zone, as_of))
@@ -220,11 +200,11 @@ class WaitStep(Step):
         late = () if wait.timeout is None else (Arm("timed_out", wait.timed_out, timed_out, timing=For(wait.timeout)),)
         match wait.until:
             case None:
-                return (Arm(timing=For(cast(Duration, wait.for_), wait.jitter)),)
+                return (Arm(timing=For(cast(Duration, wait.for_), spread=wait.jitter)),)
             case UntilTime() as until:
-                return (Arm(timing=At(until.time, until.days, until.timezone, wait.jitter)),)
+                return (Arm(timing=At(until.time, until.days, timezone=until.timezone, spread=wait.jitter)),)
             case UntilDate() as until:
-                timing = On(until.date, until.offset, until.at, until.timezone)
+                timing = On(until.offset, until.at, attribute=until.date, timezone=until.timezone)
                 return (Arm("then" if late else "", wait.then, then, timing=timing), *late)
             case condition:
                 return (Arm("then", wait.then, then, condition=condition, condition_at=("wait", "until")), *late)
