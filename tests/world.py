@@ -52,7 +52,11 @@ CATALOG: dict[str, Any] = {
             "at": "at",
             "id": "id",
             "payload": {"column": "properties", "format": "json"},
-            "types": {"purchase": {"category": "text", "amount": "number"}, "visit": {}},
+            "types": {
+                "purchase": {"category": "text", "amount": "number"},
+                "visit": {},
+                "booking": {"starts_at": "timestamp", "last_day": "date"},
+            },
         }
     ],
     "lists": {"model": "stg_lists", "added_at": "added_at"},

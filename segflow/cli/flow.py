@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from segflow.cli.flow_show import show as show_flow
 from segflow.cli.shared import options_of, project_of
+
+if TYPE_CHECKING:
+    from segflow.outbox.retriggers import Retrigger
 
 _HELP = "What people do with one flow: pause it, resume it, take contacts in or out, offer contacts again."
 flow_app = typer.Typer(help=_HELP, no_args_is_help=True)
@@ -37,17 +40,23 @@ def retrigger(
     reason: OfferReason = None,
 ) -> None:
     """Offer contacts to a flow again, without a crossing. The next tick does it, once."""
-    from segflow.cli import show
     from segflow.decisions.retrigger import contacts_of
 
     ids = contacts_of(contacts) if contacts is not None else None
     one = project_of(context).retrigger(flow, segment, ids, ignore_reentry, reason)
+    _offered(context, "retrigger", one, "offers {whom} to")
+
+
+def _offered(context: typer.Context, kind: str, one: Retrigger, does: str) -> None:
+    """Say what the next tick does with whom; `does` has a place for `{whom}`."""
+    from segflow.cli import show
+
     named = None if one.contacts is None else len(one.contacts)
     if options_of(context).json:
-        show.as_json({"retrigger": {**vars(one), "contacts": named}})
+        show.as_json({kind: {**vars(one), "contacts": named}})
         return
-    whom = f"{named:,} contacts" if named is not None else f"the members of {segment or 'its segments'}"
-    show.out.print(f"The next tick offers {whom} to flow {flow}: run segflow tick.")
+    whom = f"{named:,} contacts" if named is not None else f"the members of {one.segment or 'its segments'}"
+    show.out.print(f"The next tick {does.format(whom=whom)} flow {one.flow}: run segflow tick.")
 
 
 @flow_app.command()
@@ -62,17 +71,11 @@ def enroll(
     reason: OfferReason = None,
 ) -> None:
     """Enroll contacts by hand, whether or not they meet the flow's trigger. The next tick does it, once."""
-    from segflow.cli import show
     from segflow.decisions.retrigger import contacts_of
 
     ids = contacts_of(contacts) if contacts is not None else None
     one = project_of(context).enroll(flow, segment, ids, ignore_reentry, reason)
-    named = None if one.contacts is None else len(one.contacts)
-    if options_of(context).json:
-        show.as_json({"enroll": {**vars(one), "contacts": named}})
-        return
-    whom = f"{named:,} contacts" if named is not None else f"the members of {segment}"
-    show.out.print(f"The next tick enrolls {whom} in flow {flow}: run segflow tick.")
+    _offered(context, "enroll", one, "enrolls {whom} in")
 
 
 flow_app.command("show")(show_flow)

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, func, insert, literal, null, select, update
 
 from segflow.errors import LeaseLostError
-from segflow.outbox.addresses import comparable
 from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
@@ -32,8 +31,8 @@ from segflow.outbox.schema import (
     messages,
     retrigger_contacts,
     retriggers,
-    suppressions,
 )
+from segflow.outbox.suppressions import Suppressions
 
 STOP_SENDING = "stop_sending"
 
@@ -45,7 +44,7 @@ _COPIED = (
 )  # fmt: skip
 
 
-class DeliveryStore(MessageQueries):
+class DeliveryStore(MessageQueries, Suppressions):
     """Open with a path (SQLite) or an SQLAlchemy URL. Safe to use from several threads.
 
     Every writing method is one transaction, durable when it returns. Those that take a lease raise LeaseLostError,
@@ -323,32 +322,6 @@ class DeliveryStore(MessageQueries):
         rows = select(*picked).select_from(joined).where(attempts.c.tick_id == tick_id)
         with self._database.read() as connection:
             ordered = rows.order_by(attempts.c.message_id, attempts.c.attempt, attempts.c.recorded_at)
-            return [dict(row._mapping) for row in connection.execute(ordered)]
-
-    def suppress(self, channel: str, address: str, reason: str) -> None:
-        """Never message `address` on `channel` again, in whatever case it is written. The first reason stays."""
-        row = {"channel": channel, "address": comparable(channel, address), "reason": reason, "recorded_at": _now()}
-        with self._database.write("suppress") as connection:
-            connection.execute(self._database.insert_or_ignore(suppressions), [row])
-
-    def unsuppress(self, channel: str, address: str) -> bool:
-        """Take an address off the list. Returns whether it was there."""
-        one = (suppressions.c.channel == channel) & (suppressions.c.address == comparable(channel, address))
-        with self._database.write("unsuppress") as connection:
-            return connection.execute(delete(suppressions).where(one)).rowcount > 0
-
-    def suppressed(self, channel: str, addresses: Collection[str]) -> dict[str, str]:
-        """Those of `addresses` that must not be messaged on `channel`, with the reason."""
-        keys = {address: comparable(channel, address) for address in addresses}
-        one = (suppressions.c.channel == channel) & suppressions.c.address.in_(set(keys.values()))
-        with self._database.read() as connection:
-            found = {row.address: row.reason for row in connection.execute(select(suppressions).where(one))}
-        return {address: found[key] for address, key in keys.items() if key in found}
-
-    def all_suppressions(self) -> list[dict[str, Any]]:
-        """All rows: channel, address, reason, recorded_at (aware, UTC)."""
-        ordered = select(suppressions).order_by(suppressions.c.channel, suppressions.c.address)
-        with self._database.read() as connection:
             return [dict(row._mapping) for row in connection.execute(ordered)]
 
     def mark(self, name: str) -> str | None:

@@ -607,3 +607,16 @@ def test_a_mistake_in_all_of_a_list_is_told_a_few_times(tmp_path: Path, number: 
     assert found[0] == "x.yml:5:7: city takes a text (in quotes), not the number 1000: put it in quotes, '1000'"
     more = f"x.yml:8:7: {number - 3:,} more of these {number + 1:,} values are wrong in this way"
     assert (found[-1] == more) is (number > 4)
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("amout", "there is no property of the events that trigger this flow called amout (did you mean amount?)"),
+        ("amount", "amount is a number; a date or a timestamp is needed here"),
+    ],
+    ids=["unknown", "no time"],
+)
+def test_what_the_event_says_must_be_a_time_to_pass_by(tmp_path: Path, field: str, expected: str) -> None:
+    flow = f"trigger: {{event: purchase}}\nsteps:\n- {{id: a, exit: true, skip_after: {{trigger: {field}}}}}\n"
+    assert messages(tmp_path, flows__x=flow) == [f"x.yml:3:45: {expected}"]
