@@ -18,7 +18,7 @@ from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
 from segflow.senders.shared.api import Api, Fault, Faults, Said
-from segflow.senders.shared.email_api import OURS, EmailApiSettings, Ready, Secret, ready
+from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, Secret, ready
 from segflow.senders.shared.http import HttpAnswer
 
 MAX_BYTES = 25_000_000
@@ -79,7 +79,7 @@ class MailgunSettings(EmailApiSettings):
     api_key: Secret
     region: Literal["us", "eu"] = "us"
     """Where the domain is."""
-    webhook_signing_key: Secret | None = None
+    webhook_signing_key: NoSecret = None
     """The HTTP webhook signing key, which is not the API key; without it what Mailgun calls back is refused."""
 
 

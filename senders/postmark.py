@@ -14,7 +14,7 @@ from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
 from segflow.senders.shared.api import Api, Fault, Faults, Said, parts_of
-from segflow.senders.shared.email_api import OURS, EmailApiSettings, Ready, Secret, ready
+from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, Secret, ready
 from segflow.senders.shared.http import HttpAnswer
 
 AT_ONCE = 500
@@ -96,7 +96,7 @@ class PostmarkSettings(EmailApiSettings):
     server_token: Secret
     message_stream: str = "outbound"
     """Bulk mail needs a broadcast stream."""
-    webhook_login: Secret | None = None
+    webhook_login: NoSecret = None
     """`user:password`, as it stands in the webhook's URL: Postmark signs nothing. Without it, what it calls back is
     refused."""
 

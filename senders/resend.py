@@ -15,7 +15,7 @@ from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
 from segflow.senders.shared.api import Api, Fault, Faults, Said
-from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, Ready, Secret, ready
+from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, NoSecret, Ready, Secret, ready
 from segflow.senders.shared.http import HttpAnswer, retry_after
 
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -79,7 +79,7 @@ class ResendSettings(EmailApiSettings):
     type: Literal["resend"]
     api_key: Secret
     """With the right to send, and no other."""
-    webhook_secret: Secret | None = None
+    webhook_secret: NoSecret = None
     """`whsec_...` of the webhook; without it what Resend calls back is refused."""
 
 

@@ -15,7 +15,7 @@ from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, CallbackAnswer, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
 from segflow.senders.shared.api import Api, Fault, Faults, Said
-from segflow.senders.shared.email_api import OURS, EmailApiSettings, Ready, Secret, ready
+from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, ready
 from segflow.senders.shared.http import HttpAnswer
 from segflow.senders.shared.sns import Sns
 
@@ -61,10 +61,10 @@ class SesSettings(EmailApiSettings):
     reports = ("delivered", "bounced", "failed", "complained", "opened", "clicked")
     type: Literal["ses"]
     region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
-    access_key_id: Secret | None = None
+    access_key_id: NoSecret = None
     """Left out, the keys are found as AWS's tools find them: in the environment, a profile, the machine's role."""
-    secret_access_key: Secret | None = None
-    session_token: Secret | None = None
+    secret_access_key: NoSecret = None
+    session_token: NoSecret = None
     configuration_set: str | None = None
     """Without one SES publishes no events."""
     topic_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[\w.-]+$")] | None = None

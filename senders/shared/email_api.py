@@ -40,6 +40,8 @@ def _from(address: str) -> str:
 
 ApiUrl = Annotated[str, AfterValidator(_api_url)]
 Secret = Annotated[str, Field(repr=False)]
+NoSecret = Annotated[str | None, Field(repr=False)]
+"""One that may be left out."""
 
 
 class EmailApiSettings(SenderSettings):
