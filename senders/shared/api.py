@@ -13,6 +13,8 @@ from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
 
 UNKNOWN_IN_A_ROW = 3
 """So many refusals in a row that the table does not have: nothing of this sender can work, it seems."""
+MAX_ANSWER = 1_000_000
+"""Bytes; the answer for a batch has a piece for each message of it."""
 IDLE = 4.0
 """Seconds after which a kept connection is not used again: a server closes it about then, and a request that meets
 that leaves its outcome open."""
@@ -76,7 +78,7 @@ class Api:
         """`sender`: its name, `secrets`: by the key of the settings. `timeout`: see `HttpClient`."""
         self._sender, self._faults = sender, faults
         self._secrets = {key: value for key, value in secrets.items() if value is not None}
-        self._client = HttpClient(timeout=timeout)
+        self._client = HttpClient(timeout=timeout, max_answer=MAX_ANSWER)
         self._used = 0.0
         self._unknown = 0
 
