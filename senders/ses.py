@@ -20,7 +20,7 @@ from segflow.senders.shared.http import HttpAnswer
 from segflow.senders.shared.sns import Sns
 
 if TYPE_CHECKING:
-    from botocore.credentials import Credentials
+    from botocore.credentials import Credentials, ReadOnlyCredentials
 
 MAX_HEADERS, MAX_NAME, MAX_VALUE, MAX_TOGETHER = 15, 126, 995, 996
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -119,7 +119,7 @@ class SesSender(Sender):
 
     def open(self) -> None:
         self._api.ready()
-        self._found_credentials()
+        self._found_keys()
 
     def close(self) -> None:
         self._api.close()
@@ -135,35 +135,34 @@ class SesSender(Sender):
 
     def _signed(self, body: bytes) -> dict[str, str]:
         """The headers of a request with this body, the signature of Signature Version 4 among them."""
+        keys = self._found_keys()
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 
         request = AWSRequest("POST", self._url, headers={"Content-Type": "application/json"}, data=body)
-        SigV4Auth(self._found_credentials(), "ses", self._region).add_auth(request)
+        SigV4Auth(keys, "ses", self._region).add_auth(request)
         return dict(request.headers.items())
 
-    def _found_credentials(self) -> Credentials:
+    def _found_keys(self) -> ReadOnlyCredentials:
         """Those of the settings, else as AWS's tools find them. Raises ConfigurationError."""
-        if self._credentials is None:
-            try:
-                from botocore.credentials import Credentials
-                from botocore.exceptions import BotoCoreError
-                from botocore.session import get_session
-            except ImportError as error:
-                raise ConfigurationError(
-                    f"sender {self.name}: senders of type ses need botocore: pip install 'segflow[ses]'"
-                ) from error
-            key, secret, token = self._keys
-            if key is not None and secret is not None:
-                self._credentials = Credentials(key, secret, token)
-            else:
-                try:
-                    self._credentials = get_session().get_credentials()
-                except BotoCoreError as error:
-                    raise ConfigurationError(f"sender {self.name}: no AWS keys: {type(error).__name__}") from error
-        if self._credentials is None:
-            raise ConfigurationError(f"sender {self.name}: no access_key_id:, and AWS's tools find no keys either")
-        return self._credentials
+        try:
+            from botocore.credentials import Credentials
+            from botocore.exceptions import BotoCoreError
+            from botocore.session import get_session
+        except ImportError as error:
+            raise ConfigurationError(
+                f"sender {self.name}: senders of type ses need botocore: pip install 'segflow[ses]'"
+            ) from error
+        key, secret, token = self._keys
+        try:
+            if self._credentials is None:
+                given = key is not None and secret is not None
+                self._credentials = Credentials(key, secret, token) if given else get_session().get_credentials()
+            if self._credentials is not None:
+                return self._credentials.get_frozen_credentials()  # those of a role are fetched again in time
+        except BotoCoreError as error:
+            raise ConfigurationError(f"sender {self.name}: no AWS keys: {type(error).__name__}") from error
+        raise ConfigurationError(f"sender {self.name}: no access_key_id:, and AWS's tools find no keys either")
 
     def answer(self, callback: Callback) -> CallbackAnswer | None:
         return self._sns.answer(callback)
