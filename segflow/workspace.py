@@ -26,6 +26,7 @@ from segflow.warehouse.tick import Tick
 
 # The delivery store and the senders take half a second to import, which a question about segments does without.
 if TYPE_CHECKING:
+    from segflow.outbox.spool import Spool
     from segflow.outbox.store import DeliveryStore
     from segflow.senders.base import Sender
 
@@ -78,6 +79,18 @@ class Workspace:
     @property
     def ledgers_path(self) -> Path:
         return self.specs.path(self.specs.settings.warehouse.ledgers)
+
+    @property
+    def spool_path(self) -> Path:
+        """Where what comes from outside waits for a tick."""
+        return self.specs.path(self.specs.settings.delivery.spool)
+
+    @cached_property
+    def spool(self) -> Spool | None:
+        """What a tick takes in; None where a tick is only rehearsed."""
+        from segflow.outbox.spool import Spool
+
+        return Spool(self.spool_path)
 
     def warehouse(self) -> Warehouse:
         """A new connection; close it soon, it locks others out."""

@@ -28,6 +28,7 @@ from segflow.cli.preview import preview
 from segflow.cli.rebuild import compact, rebuild
 from segflow.cli.release import release
 from segflow.cli.schema import schema
+from segflow.cli.serve import serve
 from segflow.cli.shared import Options
 from segflow.cli.stop_sending import stop_sending
 from segflow.cli.tasks import tasks
@@ -75,7 +76,7 @@ for command in (
     app.command()(command)
 app.command("test")(run_segment_tests)
 app.command("import")(import_)
-for command in (validate, tick, fmt, schema, ui):
+for command in (validate, tick, fmt, schema, ui, serve):
     app.command()(command)
 app.command("stop-sending")(stop_sending)
 app.command("compile")(compile_)

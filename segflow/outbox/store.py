@@ -20,6 +20,7 @@ from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.message_queries import MessageQueries
 from segflow.outbox.pauses import Pauses
+from segflow.outbox.provider_events import ProviderEvents
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
 from segflow.outbox.removals import Removals
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
@@ -61,6 +62,7 @@ class DeliveryStore(MessageQueries, Suppressions):
         self.pauses = Pauses(self._database, self.leases)
         self.removals = Removals(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
+        self.provider_events = ProviderEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)
 

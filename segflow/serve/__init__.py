@@ -1,0 +1,1 @@
+"""What answers from outside: callbacks of providers, unsubscribe and preference pages, tracked links; docs/SERVE.md."""
