@@ -1,0 +1,1 @@
+"""Providers on loopback that check every request as the provider documents it."""
