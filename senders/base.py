@@ -31,6 +31,18 @@ class SenderSettings(SpecModel):
         """Whom a notify step may name, and whether it may name addresses, too; None when anybody."""
         return None
 
+    def reported(self) -> tuple[str, ...]:
+        """Those of `reports` that become known with these settings."""
+        return self.reports
+
+    def cost(self, parts: int) -> str | None:
+        """What an SMS of so many parts costs, like `0.0158 USD`; None when the settings do not say."""
+        return None
+
+    def refuses(self, url: str) -> str | None:
+        """Why a webhook step's URL is not called, as far as the URL itself tells; None when it may be."""
+        return None
+
 
 class Sender(ABC):
     """Hands messages to one provider. Used by one thread at a time, as a context manager around a run of messages."""
@@ -49,6 +61,8 @@ class Sender(ABC):
     """How many messages `send_many` takes in one request to the provider."""
     receives: ClassVar[bool] = False
     """True when the provider calls back and `verify` and `events` understand it."""
+    taken: ClassVar[CallbackAnswer] = CallbackAnswer()
+    """What to answer to a call whose events are safe."""
 
     def __init__(self, name: str) -> None:
         self.name = name
