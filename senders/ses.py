@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
+from segflow.errors import AmbiguousError, ConfigurationError, PermanentError
 from segflow.messages import AnyMessage, Receipt
 from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, CallbackAnswer, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
-from segflow.senders.shared.api import Api, Fault, Faults, Said
+from segflow.senders.shared.api import Api, Rule, Rules, Said
 from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, ready
+from segflow.senders.shared.faults import ambiguous, configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer
 from segflow.senders.shared.sns import Sns
 
@@ -37,19 +38,19 @@ def _said(answer: HttpAnswer) -> Said | None:
     return Said((name or "").rpartition("#")[2].partition(":")[0], text)
 
 
-FAULTS = Faults(
+RULES = Rules(
     (
-        Fault(400, TransientError, "Throttling"),
-        Fault(400, TransientError, "ThrottlingException"),
-        Fault(400, ConfigurationError, "LimitExceededException"),
-        Fault(400, ConfigurationError, "AccountSuspendedException"),
-        Fault(400, ConfigurationError, "SendingPausedException"),
-        Fault(400, ConfigurationError, "MailFromDomainNotVerifiedException"),
-        Fault(400, PermanentError, "MessageRejected"),
-        Fault(400, PermanentError, "BadRequestException"),
-        Fault(404, ConfigurationError),
-        Fault(500, AmbiguousError),
-        Fault(503, TransientError),
+        Rule(400, transient("too many requests"), "Throttling"),
+        Rule(400, transient("too many requests"), "ThrottlingException"),
+        Rule(400, configuration("a limit of the account"), "LimitExceededException"),
+        Rule(400, configuration("the account is suspended"), "AccountSuspendedException"),
+        Rule(400, configuration("sending is paused"), "SendingPausedException"),
+        Rule(400, configuration("the MAIL FROM domain is not verified"), "MailFromDomainNotVerifiedException"),
+        Rule(400, permanent("the message is refused"), "MessageRejected"),
+        Rule(400, permanent("the message is wrong"), "BadRequestException"),
+        Rule(404, configuration("there is no such configuration set")),
+        Rule(500, ambiguous("a fault of SES's")),
+        Rule(503, transient("SES is not available")),
     ),
     _said,
 )
@@ -69,6 +70,9 @@ class SesSettings(EmailApiSettings):
     """Without one SES publishes no events."""
     topic_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[\w.-]+$")] | None = None
     """The SNS topic that events come from; without it, and from any other, they are refused."""
+
+    def reported(self) -> tuple[str, ...]:
+        return self.reports if self.topic_arn is not None else ()
 
     @model_validator(mode="after")
     def _both(self) -> SesSettings:
@@ -113,7 +117,7 @@ class SesSender(Sender):
             "secret_access_key": secret_access_key,
             "session_token": session_token,
         }
-        self._api = Api(name, FAULTS, timeout=timeout, secrets=secrets)
+        self._api = Api(name, RULES, timeout=timeout, secrets=secrets)
         self._sns = Sns(name, topic_arn)
         self._credentials: Credentials | None = None
 

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from segflow.errors import PermanentError
 from segflow.messages import AnyMessage, Email, is_address, read_address
 from segflow.senders.base import SenderSettings
-from segflow.senders.shared.api import is_api_url
+from segflow.senders.shared.faults import safe_base
 from segflow.spec_model import Number
 
 OURS = "segflow_id"
@@ -27,7 +27,7 @@ _RESERVED = frozenset(
 
 
 def _api_url(url: str) -> str:
-    if not is_api_url(url):
+    if not safe_base(url) or not url.isprintable() or " " in url:
         raise PydanticCustomError("url", "url: must be https://HOST; http:// is for this machine alone")
     return url.rstrip("/")
 

@@ -44,6 +44,10 @@ def transient(says: str, *, wait: float | None = None, of_message: bool = False)
     return Fault("transient", says, wait=wait, of_message=of_message)
 
 
+def ambiguous(says: str) -> Fault:
+    return Fault("ambiguous", says)
+
+
 def configuration(says: str) -> Fault:
     return Fault("configuration", says)
 

@@ -259,7 +259,7 @@ def test_a_call_with_another_body(sender: ResendSender) -> None:
 @pytest.mark.parametrize("secret", [None, "", "whsec_", "whsec_é", "whsec_%%%"], ids=repr)
 def test_without_a_secret_every_call_is_refused(secret: str | None) -> None:
     sender = PROVIDER.make("http://127.0.0.1:1", webhook_secret=secret)
-    with pytest.raises(RefusedCallbackError, match="webhook_secret:"):
+    with pytest.raises(RefusedCallbackError, match="webhook_secret:|secret is"):
         sender.verify(event("email.opened", BASE))
 
 

@@ -43,7 +43,7 @@ def _sns(tmp_path_factory: pytest.TempPathFactory) -> FakeSns:
 def sns(_sns: FakeSns, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSns]:
     """Amazon's host: whoever asks for it is led to the fake, and trusts its certificate."""
     _sns.asked.clear()
-    _sns.status, _sns.padding = 200, b""
+    _sns.status, _sns.body = 200, _sns.ca.read_bytes()
     with _sns.running() as proxy:
         for name in ("NO_PROXY", "no_proxy", "HTTPS_PROXY"):
             monkeypatch.delenv(name, raising=False)
@@ -288,7 +288,7 @@ GOOD: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", GOOD.values(), ids=GOOD)
 def test_a_call_of_sns(hearing: SesSender, sns: FakeSns, changes: dict[str, Any]) -> None:
     if "cn-north" in str(changes):
-        with pytest.raises(RefusedCallbackError, match="SigningCertURL: cannot connect"):
+        with pytest.raises(TransientError, match="SigningCertURL: cannot connect"):
             hearing.verify(sns.call(**changes))  # our fake has a certificate for another host: it was asked
         return
     hearing.verify(sns.call(**changes))
@@ -353,15 +353,18 @@ def test_certificates_come_from_amazon_alone(hearing: SesSender, sns: FakeSns, u
 
 
 def test_a_certificate_that_cannot_be_had(hearing: SesSender, sns: FakeSns, monkeypatch: pytest.MonkeyPatch) -> None:
-    sns.status = 404
-    with pytest.raises(RefusedCallbackError, match="cannot be fetched: HTTP 404"):
-        hearing.verify(sns.call())
-    sns.status = 302
-    with pytest.raises(RefusedCallbackError, match="cannot be fetched: HTTP 302"):
+    """Not refused: SNS does not call again after that."""
+    for status in (302, 404, 500):
+        sns.status = status
+        with pytest.raises(TransientError, match=f"cannot be fetched: HTTP {status}"):
+            hearing.verify(sns.call())
+    sns.status, sns.body = 200, b"x" * 200_000
+    with pytest.raises(TransientError, match="cannot be read"):
         hearing.verify(sns.call())
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
-    with pytest.raises(RefusedCallbackError, match="SigningCertURL: cannot connect"):
+    with pytest.raises(TransientError, match="SigningCertURL: cannot connect"):
         hearing.verify(sns.call())
+    monkeypatch.undo()
 
 
 def test_no_other_certificate_than_that_of_the_host(hearing: SesSender, sns: FakeSns, tmp_path: Path) -> None:
@@ -410,10 +413,10 @@ def test_a_subscription_that_is_not_confirmed(hearing: SesSender, sns: FakeSns, 
     assert not any("Action" in one for one in sns.asked)
 
 
-def test_a_confirmation_that_fails_is_refused(hearing: SesSender, sns: FakeSns) -> None:
+def test_a_confirmation_that_fails_is_asked_for_again(hearing: SesSender, sns: FakeSns) -> None:
     hearing.verify(sns.call())
     sns.status = 500
-    with pytest.raises(RefusedCallbackError, match="could not be confirmed: HTTP 500"):
+    with pytest.raises(TransientError, match="could not be confirmed: HTTP 500"):
         hearing.answer(sns.call("SubscriptionConfirmation"))
 
 
