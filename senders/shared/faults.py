@@ -83,7 +83,7 @@ def safe_base(url: str) -> bool:
     """True for a URL that credentials may be sent to: https, or http on this machine."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         return False
     if not host or parts.query or parts.fragment or parts.username is not None:

@@ -220,7 +220,6 @@ FORGED: dict[str, dict[str, Any]] = {
     "from the future": {"at": NOW + timedelta(minutes=6)},
     "an id with a dot": {"told": "msg.1"},
     "no id": {"told": ""},
-    "no UTF-8": {"raw": b"\xff"},
 }
 
 
@@ -259,7 +258,7 @@ def test_a_call_with_another_body(sender: ResendSender) -> None:
 @pytest.mark.parametrize("secret", [None, "", "whsec_", "whsec_é", "whsec_%%%"], ids=repr)
 def test_without_a_secret_every_call_is_refused(secret: str | None) -> None:
     sender = PROVIDER.make("http://127.0.0.1:1", webhook_secret=secret)
-    with pytest.raises(RefusedCallbackError, match="webhook_secret:|secret is"):
+    with pytest.raises(RefusedCallbackError, match=r"webhook_secret:|secret is"):
         sender.verify(event("email.opened", BASE))
 
 
