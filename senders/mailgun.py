@@ -132,6 +132,7 @@ class MailgunSender(Sender):
         self._api.close()
 
     def send(self, message: AnyMessage) -> Receipt:
+        self.refuse_attachments(message)
         mail = ready(message, self._from, "Mailgun", ascii_only=False)
         if not mail.sender.address.isascii():
             raise PermanentError(f"Mailgun makes no valid From header of {mail.sender.address}")

@@ -14,7 +14,7 @@ from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
 from segflow.senders.shared.api import Api, Rule, Rules, Said, parts_of
-from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, Secret, ready
+from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, Secret, base64_of, ready
 from segflow.senders.shared.faults import ambiguous, configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer
 
@@ -93,6 +93,7 @@ class PostmarkSettings(EmailApiSettings):
     """Email through Postmark's API."""
 
     reports = ("delivered", "bounced", "failed", "complained", "opened", "clicked", "unsubscribed")
+    sends_attachments = True
     type: Literal["postmark"]
     server_token: Secret
     message_stream: str = "outbound"
@@ -236,6 +237,10 @@ def _body(mail: Ready, stream: str) -> dict[str, Any]:
         body["ReplyTo"] = str(mail.reply_to)
     if mail.headers:
         body["Headers"] = [{"Name": name, "Value": value} for name, value in mail.headers.items()]
+    if mail.attachments:
+        body["Attachments"] = [
+            {"Name": one.name, "Content": base64_of(one), "ContentType": one.content_type} for one in mail.attachments
+        ]
     return body
 
 

@@ -123,6 +123,7 @@ class ResendSender(Sender):
         self._api.close()
 
     def send(self, message: AnyMessage) -> Receipt:
+        self.refuse_attachments(message)
         mail = ready(message, self._from, "Resend", ascii_only=True)
         key = mail.message_id
         if not key or not key.isascii() or not key.isprintable() or " " in key or len(key) > _LONGEST_KEY:

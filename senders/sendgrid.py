@@ -14,7 +14,7 @@ from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
 from segflow.senders.shared.api import Api, Rule, Rules, Said, parts_of
-from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, Ready, Secret, ready
+from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, Ready, Secret, base64_of, ready
 from segflow.senders.shared.faults import ambiguous, configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer
 
@@ -76,6 +76,7 @@ class SendGridSettings(EmailApiSettings):
     """Email through SendGrid's v3 API."""
 
     reports = ("delivered", "bounced", "failed", "complained", "opened", "clicked", "unsubscribed")
+    sends_attachments = True
     type: Literal["sendgrid"]
     api_key: Secret
     """With the right to send mail, and no other."""
@@ -138,7 +139,7 @@ class SendGridSender(Sender):
             except PermanentError as error:
                 told[index] = error
                 continue
-            shared = (mail.sender, mail.reply_to, mail.text, mail.html)
+            shared = (mail.sender, mail.reply_to, mail.text, mail.html, mail.attachments)
             groups.setdefault(shared, []).append((index, mail))
         waiting = [request for group in groups.values() for request in _requests(group)]
         while waiting:
@@ -242,6 +243,11 @@ def _body(mails: Sequence[Ready]) -> dict[str, Any]:
     }
     if first.reply_to is not None:
         body["reply_to"] = _person(first.reply_to)
+    if first.attachments:
+        body["attachments"] = [
+            {"content": base64_of(one), "filename": one.name, "type": one.content_type, "disposition": "attachment"}
+            for one in first.attachments
+        ]
     return body
 
 

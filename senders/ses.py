@@ -129,6 +129,7 @@ class SesSender(Sender):
         self._api.close()
 
     def send(self, message: AnyMessage) -> Receipt:
+        self.refuse_attachments(message)
         mail = ready(message, self._from, "SES", ascii_only=True)
         body = json.dumps(_body(mail, self._configuration_set), ensure_ascii=False).encode()
         answer = self._api.ask(self._url, headers=self._signed(body), body=body)
