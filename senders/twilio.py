@@ -28,7 +28,7 @@ from segflow.senders.shared.faults import (
 )
 from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
 from segflow.senders.shared.price import PricedSms
-from segflow.spec_model import Number
+from segflow.spec_model import Seconds
 
 MAX_BODY = 1600
 """Characters that Twilio takes in one message."""
@@ -105,7 +105,7 @@ class TwilioSettings(PricedSms):
     callback_url: str | None = None
     """Where Twilio tells what became of messages: the public URL of this sender's callbacks."""
     url: str = "https://api.twilio.com"
-    timeout: Number = 10
+    timeout: Seconds = 10
     """Seconds to connect and between two bytes of the answer."""
 
     @model_validator(mode="after")

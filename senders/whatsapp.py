@@ -28,7 +28,7 @@ from segflow.senders.shared.faults import (
     without,
 )
 from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
-from segflow.spec_model import Number
+from segflow.spec_model import Seconds
 
 STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
 START_WORDS = frozenset({"START", "UNSTOP"})
@@ -118,7 +118,7 @@ class WhatsAppSettings(SenderSettings):
     verify_token: str | None = Field(None, repr=False)
     """What Meta repeats when it checks the callback URL; of your own making."""
     url: str = "https://graph.facebook.com"
-    timeout: Number = 10
+    timeout: Seconds = 10
     """Seconds to connect and between two bytes of the answer."""
 
     @model_validator(mode="after")

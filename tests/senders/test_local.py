@@ -86,6 +86,29 @@ EXAMPLES = {
         "url": "https://crm.example.com/in",
         "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "idempotent": True,
+        "allow_hosts": ["crm.internal", "10.1.0.0/16"],
+        "price_per_part": 0.05,
+        "currency": "EUR",
+    },
+    "texts": {
+        "type": "twilio",
+        "account_sid": "AC" + "0" * 32,
+        "auth_token": "t",
+        "api_key": "SK1",
+        "api_secret": "s",
+        "from": "+15005550006",
+        "messaging_service_sid": "MG" + "0" * 32,
+        "callback_url": "https://hooks.shop.example.com/callbacks/texts",
+        "price_per_part": 0.0079,
+        "currency": "USD",
+    },
+    "chats": {
+        "type": "whatsapp",
+        "phone_number_id": "106540352242922",
+        "access_token": "t",
+        "api_version": "v23.0",
+        "app_secret": "s",
+        "verify_token": "v",
     },
 }
 """Settings of every type, less those that are always there."""
@@ -102,6 +125,8 @@ def test_every_settings_model_builds_its_sender(tmp_path: Path) -> None:
         "relay": (False, False),
         "people": (False, False),
         "hooks": (False, True),
+        "texts": (False, False),
+        "chats": (False, False),
     }
 
 
