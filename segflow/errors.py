@@ -57,6 +57,10 @@ class DamagedWarehouseError(RunError):
     """The warehouse file cannot be read; `segflow rebuild` makes it again."""
 
 
+class WarehouseBusyError(RunError):
+    """Another process has the warehouse, which only one may have at a time."""
+
+
 class DuplicateContactsError(RunError):
     """The contacts model holds a contact id more than once: nobody crosses a border on ambiguous data."""
 

@@ -1,1 +1,2 @@
-"""Providers on loopback that check every request as the provider documents it."""
+"""Providers as strict servers on loopback: each checks every request as its provider documents it, refuses what that
+would refuse (unknown fields, wrong types, limits, missing keys), and signs what it calls back."""
