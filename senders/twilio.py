@@ -52,7 +52,7 @@ ERRORS: Mapping[int, Fault] = {
     21604: permanent("the number is missing"),
     21606: configuration("from cannot send messages"),
     21608: configuration("a trial account sends to verified numbers only"),
-    21610: permanent("the recipient has opted out (STOP)", suppress=True),
+    21610: permanent("the recipient has opted out (STOP)", unsubscribed=True),
     21612: permanent("from cannot reach this number"),
     21614: permanent("the number is not a mobile one"),
     21617: permanent("the text is too long"),
@@ -70,7 +70,7 @@ ERRORS: Mapping[int, Fault] = {
 """What a code means in the answer to a request. It wins over the HTTP status. Only codes that are documented."""
 
 FAILURES: Mapping[int, tuple[EventKind, bool, str]] = {
-    21610: ("failed", True, "the recipient has opted out (STOP)"),
+    21610: ("unsubscribed", True, "the recipient has opted out (STOP)"),
     30003: ("bounced", False, "the handset cannot be reached"),
     30005: ("bounced", True, "the handset is unknown"),
     30006: ("bounced", True, "a landline, or a carrier that cannot be reached"),

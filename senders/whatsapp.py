@@ -67,7 +67,7 @@ ERRORS: Mapping[int, Fault] = {
     131047: permanent("the 24 hours since the last message of the recipient are over: only templates"),
     131048: configuration("held by the limit on spam"),
     131049: permanent("withheld by Meta: too much marketing to this recipient"),
-    131050: permanent("the recipient has stopped marketing", suppress=True),
+    131050: permanent("the recipient has stopped marketing", unsubscribed=True),
     131051: permanent("the kind of message is not supported"),
     131053: permanent("the media cannot be used"),
     131056: transient("too many messages to this recipient", wait=6.0, of_message=True),
