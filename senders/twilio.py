@@ -89,7 +89,7 @@ class TwilioSettings(PricedSms):
     """SMS through Twilio."""
 
     channels = ("sms",)
-    reports = ("delivered", "bounced", "unsubscribed", "replied")
+    reports = ("delivered", "bounced", "failed", "unsubscribed", "subscribed", "replied")
     type: Literal["twilio"]
     account_sid: str
     """AC... of the account, or of a subaccount."""

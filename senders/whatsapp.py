@@ -106,7 +106,7 @@ class WhatsAppSettings(SenderSettings):
     """WhatsApp through Meta's Cloud API."""
 
     channels = ("whatsapp",)
-    reports = ("delivered", "opened", "bounced", "unsubscribed", "replied")
+    reports = ("delivered", "opened", "bounced", "failed", "unsubscribed", "subscribed", "replied")
     type: Literal["whatsapp"]
     phone_number_id: str
     """The id of the business number, not the number."""
