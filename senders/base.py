@@ -44,8 +44,9 @@ class SenderSettings(SpecModel):
         """What an SMS of so many parts costs, like `0.0158 USD`; None when the settings do not say."""
         return None
 
-    def refuses(self, url: str) -> str | None:
-        """Why a webhook step's URL is not called, as far as the URL itself tells; None when it may be."""
+    def refuses(self, url: str, *, resolve: bool = False) -> str | None:
+        """Why a webhook step's URL is not called, as far as the URL itself tells, with `resolve` also what its host
+        resolves to at the moment; None when it may be."""
         return None
 
 
