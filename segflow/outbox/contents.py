@@ -18,7 +18,8 @@ from segflow.durations import Duration
 from segflow.errors import SegflowError
 from segflow.messages import OWNERS, AnyMessage, Attachment, Channel, Email, Notify, Sms, Task, WebhookCall, WhatsApp
 from segflow.outbox.html import inlined, text_of
-from segflow.outbox.links import tagged_html, tagged_text
+from segflow.outbox.sms_parts import as_sent
+from segflow.outbox.utm import tagged_html, tagged_text
 
 Filler = Callable[[Mapping[str, Any]], Any]
 """Takes the context, gives the filled text or structure."""
@@ -177,7 +178,7 @@ def _sms_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
 
 
 def _sms(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> Sms:
-    text = with_footer(str(body["text"]).strip(), body["footer"])
+    text = as_sent(with_footer(str(body["text"]).strip(), body["footer"]))
     return Sms(**common, to=address, text=text, sender_id=body["sender_id"], campaign=body["campaign"])
 
 

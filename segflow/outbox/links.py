@@ -1,91 +1,114 @@
-"""UTM parameters on the links of an email, so that web statistics know where a visit came from."""
+"""Signed, expiring links in messages: unsubscribe, preferences, opens and clicks.
+
+A link says which message of which contact it is of, and until when it is good. It names no address. Nobody can make or
+change one without `delivery.link_secret`. The same message gets the same link each time it is written.
+"""
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import quote, urlsplit
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
 
-from segflow.specs.project import Specs
+from itsdangerous import BadData, URLSafeSerializer
 
-UtmOf = Callable[[str, str, Any], Mapping[str, str]]
-"""(flow, step, what the step's content says: a mapping, False or None) -> the parameters, by their full names."""
+from segflow.durations import Duration
+from segflow.specs.settings import DeliverySettings
+from segflow.zones import UTC_ZONE
 
-# Bounded, so that an open quote costs no more than a long address.
-_TAG = re.compile(r"""<(?:a|area|v:\w+)(?=[\s/])(?:[^<>"']|"[^"]{0,4000}"|'[^']{0,4000}')*>""", re.IGNORECASE)
-_HREF = re.compile(r"""(?<=[\s"'])(href\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
-_LEFT_ALONE = re.compile(r"""\sdata-utm\s*=\s*["']?off""", re.IGNORECASE)
-_IN_TEXT = re.compile(r"""https?://[^\s<>"'\]\[{}|\\^`]+""", re.IGNORECASE)
-_CLOSING = ".,;:!?*_)"
-_UNSUBSCRIBE = re.compile(r"unsubscri|opt[-_]?out", re.IGNORECASE)
-"""Such links must work whatever comes of them, and are no visit."""
+Purpose = Literal["unsubscribe", "opened", "clicked"]
+PATHS: dict[Purpose, str] = {"unsubscribe": "/u/", "opened": "/o/", "clicked": "/c/"}
+"""Where `segflow serve` answers, below `delivery.public_url`."""
+LONGEST = 8_000
+"""Characters of a link's signed part: what is longer was never made here."""
 
 
-def no_utm(flow: str, step: str, said: Any) -> Mapping[str, str]:
-    """Of who knows no project."""
-    return {}
+class BadLinkError(Exception):
+    """Not a link of ours, or one that was changed."""
 
 
-def utm_of(specs: Specs) -> UtmOf:
-    """What the flows of a project and their steps say, with a value for what neither says."""
-    flows = {flow.id: flow.spec.utm for flow in specs.flows.values()}
-
-    def of(flow: str, step: str, said: Any) -> Mapping[str, str]:
-        general = flows.get(flow)
-        if said is False or (said is None and general is None):
-            return {}
-        own = {"source": specs.settings.name, "medium": "email", "campaign": flow, "content": step}
-        whole = own | (general.model_dump(exclude_none=True) if general is not None else {}) | (said or {})
-        return {f"utm_{name}": value for name, value in whole.items()}
-
-    return of
+class ExpiredLinkError(Exception):
+    """A link of ours whose time is over."""
 
 
-def tagged_html(text: str, utm: Mapping[str, str]) -> str:
-    """The HTML with the parameters at the links of `a`, `area` and VML; `data-utm="off"` at an element leaves it out.
-    All else stays to the character."""
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """What a link says. `url`: where a click goes."""
 
-    def in_tag(found: re.Match[str]) -> str:
-        tag = found.group()
-        return tag if _LEFT_ALONE.search(tag) else _HREF.sub(in_href, tag, count=1)
-
-    def in_href(found: re.Match[str]) -> str:
-        written = next((part for part in found.groups()[1:] if part is not None), "")
-        link = html.unescape(written).strip()
-        new = tagged(link, utm)
-        return found.group() if new == link else f'{found.group(1)}"{html.escape(new)}"'
-
-    return _TAG.sub(in_tag, text)
+    message_id: str
+    contact_id: str
+    channel: str
+    flow: str
+    expires_at: datetime
+    url: str | None = None
 
 
-def tagged_text(text: str, utm: Mapping[str, str]) -> str:
-    """The text with the parameters at every address in it."""
+class Links:
+    """Makes links, and reads them."""
 
-    def one(found: re.Match[str]) -> str:
-        whole = found.group()
-        link = whole.rstrip(_CLOSING)
-        if whole[len(link) :].startswith(")") and link.count("(") > link.count(")"):
-            link += ")"
-        return tagged(link, utm) + whole[len(link) :]
+    def __init__(self, public_url: str, secrets: Sequence[str], expiry: Duration) -> None:
+        """`secrets`: the first signs, all are believed."""
+        self._base, self._expiry = public_url.rstrip("/"), expiry
+        self._serializers = {
+            purpose: URLSafeSerializer(
+                # The library takes the oldest first.
+                list(reversed(secrets)),
+                salt=f"segflow.{purpose}",
+                signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+            )
+            for purpose in PATHS
+        }
 
-    return _IN_TEXT.sub(one, text)
+    @classmethod
+    def of(cls, settings: DeliverySettings) -> Links | None:
+        """The links of a project; None when it has no `public_url` or no `link_secret`."""
+        if settings.public_url is None or settings.link_secret is None:
+            return None
+        return cls(settings.public_url, [settings.link_secret, *settings.earlier_link_secrets], settings.link_expiry)
+
+    def make(
+        self,
+        purpose: Purpose,
+        *,
+        message_id: str,
+        contact_id: str,
+        channel: str,
+        flow: str,
+        planned_at: datetime,
+        url: str | None = None,
+    ) -> str:
+        """The URL of a link, good for `delivery.link_expiry` from `planned_at` on."""
+        ends = int(self._expiry.after(planned_at, UTC_ZONE).timestamp())
+        said: list[Any] = [message_id, contact_id, channel, flow, ends, *([] if url is None else [url])]
+        return f"{self._base}{PATHS[purpose]}{self._text(purpose, said)}"
+
+    def _text(self, purpose: Purpose, said: list[Any]) -> str:
+        text = self._serializers[purpose].dumps(said)
+        return text if isinstance(text, str) else text.decode()
+
+    def read(self, purpose: Purpose, text: str, now: datetime) -> Link:
+        """What a link's last part says. Raises BadLinkError and ExpiredLinkError."""
+        if len(text) > LONGEST:
+            raise BadLinkError
+        try:
+            message_id, contact_id, channel, flow, ends, *url = self._serializers[purpose].loads(text)
+            expires_at = datetime.fromtimestamp(ends, UTC_ZONE)
+        except (BadData, ValueError, TypeError) as error:
+            raise BadLinkError from error
+        if now >= expires_at:
+            raise ExpiredLinkError
+        return Link(
+            message_id=message_id,
+            contact_id=contact_id,
+            channel=channel,
+            flow=flow,
+            expires_at=expires_at,
+            url=url[0] if url else None,
+        )
 
 
-def tagged(link: str, utm: Mapping[str, str]) -> str:
-    """The link with the parameters that it does not have. As it is: what is not http or https, and links to
-    unsubscribe."""
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        return link
-    if parts.scheme.lower() not in ("http", "https") or not parts.netloc or _UNSUBSCRIBE.search(link):
-        return link
-    there = {one.partition("=")[0].lower() for one in re.split("[&;]", parts.query)}
-    added = "&".join(f"{name}={quote(value, safe='')}" for name, value in utm.items() if name not in there)
-    if not added:
-        return link
-    address, hash_, fragment = link.partition("#")
-    joint = "" if address.endswith(("?", "&")) else "&" if "?" in address else "?"
-    return f"{address}{joint}{added}{hash_}{fragment}"
+def unsubscribe_headers(url: str) -> dict[str, str]:
+    """What an email says so that mail programs show a button (RFC 8058). A valid DKIM signature must cover both."""
+    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}

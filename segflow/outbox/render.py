@@ -15,9 +15,9 @@ from segflow.errors import SegflowError, did_you_mean
 from segflow.messages import AnyMessage, Attachment
 from segflow.outbox.attached import Attached
 from segflow.outbox.contents import WRITERS, Filler, RenderError, Way, always, person, ways_of
-from segflow.outbox.links import UtmOf, no_utm, utm_of
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
+from segflow.outbox.utm import UtmOf, no_utm, utm_of
 from segflow.specs.project import Specs
 from segflow.specs.template_names import CONTACT, COUPONS, EVENT, names_used
 from segflow.specs.templates import Template, load_template

@@ -11,9 +11,9 @@ import pytest
 from segflow.messages import Attachment, Email
 from segflow.outbox.attached import Attached
 from segflow.outbox.html import inlined, text_of
-from segflow.outbox.links import tagged, tagged_html, tagged_text
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.render import Renderer, RenderError
+from segflow.outbox.utm import tagged, tagged_html, tagged_text
 
 from .conftest import AS_OF, planned
 
