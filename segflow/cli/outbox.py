@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
 from segflow.cli.shared import options_of, project_of
-from segflow.errors import InputError
+from segflow.errors import InputError, did_you_mean
 
 outbox_app = typer.Typer(
     help="Messages that wait for a person (failed, of unknown outcome, held): look, send again, or give up.",
     no_args_is_help=True,
 )
 
-Outcome = Literal["planned", "claimed", "sent", "skipped", "failed", "held", "unknown", "dropped"]
 Dead = Literal["failed", "unknown", "held"]
 ByFlow = Annotated[str | None, typer.Option("--flow", help="Only those of this flow.")]
 ByStep = Annotated[str | None, typer.Option("--step", help="Only those of this step.")]
@@ -26,7 +26,7 @@ ByContact = Annotated[str | None, typer.Option("--contact", help="Only those to 
 def outbox_list(
     context: typer.Context,
     outcome: Annotated[
-        list[Outcome] | None,
+        list[str] | None,
         typer.Option("--outcome", "--status", help="Which; default: failed, unknown and held. May be repeated."),
     ] = None,
     flow: ByFlow = None,
@@ -38,8 +38,10 @@ def outbox_list(
     """Messages with what was said of them last: why they failed, are in doubt or wait."""
     from segflow.cli import show
     from segflow.outbox.dead_letters import DEAD, Chosen
+    from segflow.outbox.records import Status
 
-    chosen = Chosen(flow=flow, step=step, sender=sender, contact=contact, outcomes=tuple(outcome or DEAD))
+    outcomes = _known(outcome, get_args(Status)) or DEAD
+    chosen = Chosen(flow=flow, step=step, sender=sender, contact=contact, outcomes=outcomes)
     project = project_of(context)
     rows = project.letters(chosen, limit)
     if options_of(context).json:
@@ -92,7 +94,7 @@ def outbox_drop(
     message_ids: MessageIds = None,
     all_: Everything = False,
     outcome: Annotated[
-        list[Dead] | None, typer.Option("--outcome", help="Which; with --all or a filter: unknown. May be repeated.")
+        list[str] | None, typer.Option("--outcome", help="Which; with --all or a filter: unknown. May be repeated.")
     ] = None,
     flow: ByFlow = None,
     step: ByStep = None,
@@ -101,8 +103,17 @@ def outbox_drop(
     reason: Why = None,
 ) -> None:
     """Give up messages: those of unknown outcome did arrive, or they are not worth it."""
-    outcomes: tuple[Dead, ...] = tuple(outcome or (("failed", "unknown", "held") if message_ids else ("unknown",)))
+    outcomes = _known(outcome, get_args(Dead)) or (get_args(Dead) if message_ids else ("unknown",))
     _decide(context, "drop", message_ids, all_, (flow, step, sender, contact), outcomes, reason)
+
+
+def _known(given: list[str] | None, known: Sequence[Any]) -> Sequence[Any]:
+    """The outcomes that an option names. Raises InputError for one that it cannot name."""
+    for one in given or ():
+        if one not in known:
+            near = did_you_mean(one, known) or f": give {', '.join(known)}"
+            raise InputError(f"--outcome {one} is none{near}")
+    return tuple(given or ())
 
 
 _DONE = {"retry": "are planned again", "release": "are planned again", "drop": "are dropped"}
@@ -115,7 +126,7 @@ def _decide(
     message_ids: list[str] | None,
     everything: bool,
     filters: tuple[str | None, str | None, str | None, str | None],
-    outcomes: tuple[Dead, ...],
+    outcomes: Collection[Any],
     reason: str | None,
 ) -> None:
     from segflow.cli import show

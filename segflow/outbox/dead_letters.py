@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
@@ -64,12 +64,13 @@ class DeadLetters:
         """For people to read: ids, place, attempts, and what was said last."""
         column = messages.c
         mine = attempts.c.message_id == column.message_id
-        # What the present state is about first: a message that is in doubt again says why, not that it was released.
-        about = case((attempts.c.outcome == column.status, 0), else_=1)
-        latest = (about, attempts.c.attempt.desc(), attempts.c.recorded_at.desc())
+        latest = (attempts.c.attempt.desc(), attempts.c.recorded_at.desc())
 
         def last(what: ColumnElement[Any]) -> Any:
-            return select(what).where(mine).order_by(*latest).limit(1).scalar_subquery()
+            # What the present state is about: a message that is in doubt again says why, not that it was released.
+            about = select(what).where(mine, attempts.c.outcome == column.status)
+            either = (one.order_by(*latest).limit(1).scalar_subquery() for one in (about, select(what).where(mine)))
+            return func.coalesce(*either)
 
         rows = (
             select(

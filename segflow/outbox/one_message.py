@@ -16,6 +16,7 @@ from segflow.messages import AnyMessage, Email, Sms
 from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.judged import Elsewhere, Ready
 from segflow.outbox.records import ClaimedMessage
+from segflow.outbox.sms_parts import sms_parts
 from segflow.outbox.store import DeliveryStore
 from segflow.specs.flow import NamedFlow
 from segflow.specs.project import Specs
@@ -113,7 +114,8 @@ def plain(message: AnyMessage) -> dict[str, Any]:
 
 def sms_size(text: str) -> dict[str, Any]:
     """The characters of a text, and in how many parts it goes."""
-    return {"characters": len(text)}
+    size = sms_parts(text)
+    return {"characters": len(text), "encoding": size.encoding, "parts": size.parts}
 
 
 def _found(specs: Specs, flow: str, step: str) -> tuple[NamedFlow, Step]:
