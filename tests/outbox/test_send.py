@@ -323,6 +323,7 @@ def test_a_person_releases_or_drops_what_is_unknown(world: World) -> None:
     world.send({"live": sender}, tick)
     assert [row[:3] for row in outcomes(world)] == [
         ("m00001", 1, "unknown"),
+        ("m00001", 1, "released"),
         ("m00001", 2, "sent"),
         ("m00002", 1, "unknown"),
         ("m00002", 1, "dropped"),
