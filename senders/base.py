@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field
 
 from segflow.errors import ConfigurationError, SendError
 from segflow.messages import AnyMessage, Channel, Receipt
 from segflow.senders.callbacks import Callback, CallbackAnswer, ProviderEvent
+from segflow.senders.shared.rate import RateText
 from segflow.spec_model import SpecModel
 
 
@@ -22,6 +25,11 @@ class SenderSettings(SpecModel):
     """What becomes known of its messages beside `sent`: delivered, opened, clicked, ... `validate` warns of a condition
     on what nothing that is set up reports."""
     type: str
+    connections: Annotated[int, Field(ge=1, le=32)] = 4
+    """How many messages may be on their way to the provider at once, each over a connection of its own. Senders that
+    send nothing out of the house (mailbox, console) have one."""
+    rate: RateText | None = None
+    """No more than so many messages in a time, over all connections: `100 per second`, `10000 per hour`."""
 
     def refusal(self, channel: str) -> str | None:
         """Why these settings do not do for a channel of the type; None when they do."""
@@ -43,12 +51,25 @@ class Sender(ABC):
     """True when handing over the same `message_id` again is harmless. Decides what happens to messages whose outcome
     a crash swallowed: repeated when True, kept for a person when False. Say True only when the provider promises it."""
     at_once: int = 1
-    """How many messages `send_many` takes in one request to the provider."""
+    """How many messages `send_many` takes in one request to the provider. It is given fewer when the sender is not
+    idempotent and `delivery.in_doubt_at_most` is less."""
+    connections: int = 1
+    """How many of its kind may hand over messages at once. Set from its settings."""
+    rate: tuple[int, int] | None = None
+    """How many messages in how many seconds the provider may get. Set from its settings."""
     receives: ClassVar[bool] = False
     """True when the provider calls back and `verify` and `events` understand it."""
 
+    _make: Callable[[], Sender] | None = None
+
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def another(self) -> Sender:
+        """One more of the same settings, for a connection of its own. Only those that were built have that."""
+        if self._make is None:
+            raise NotImplementedError(f"sender {self.name} was not built from settings")
+        return self._make()
 
     @classmethod
     def from_settings(cls, name: str, options: Mapping[str, Any], root: Path) -> Self:
@@ -75,13 +96,15 @@ class Sender(ABC):
 
     def send_many(self, messages: Sequence[AnyMessage]) -> list[Receipt | SendError]:
         """Hand over up to `at_once` messages, in one request where the provider takes several. What became of each, in
-        their order. An error that is raised holds for all of them. ConfigurationError is always raised."""
+        their order. An error that is raised holds for all of them. A ConfigurationError stops the sender, and the
+        messages that it is said of wait: they were not handed over."""
         told: list[Receipt | SendError] = []
         for message in messages:
             try:
                 told.append(self.send(message))
-            except ConfigurationError:
-                raise
+            except ConfigurationError as error:
+                # What was sent before it must not be forgotten.
+                return told + [error] * (len(messages) - len(told))
             except SendError as error:
                 told.append(error)
         return told
