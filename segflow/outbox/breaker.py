@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from segflow.errors import PermanentError
+from segflow.errors import PermanentError, TransientError
 from segflow.messages import Receipt
 
 STRIKES = 5
@@ -49,7 +49,7 @@ class Strikes:
         with self._lock:
             if isinstance(told, Receipt | PermanentError):
                 self.row = 0
-            else:
+            elif not (isinstance(told, TransientError) and told.of_message):
                 self.row += 1
                 self.reason = str(told)
 
@@ -75,7 +75,8 @@ class Rest:
         return cls(until=now + timedelta(seconds=max(seconds, retry_after)), times=times, reason=reason)
 
     def __str__(self) -> str:
-        return f"left alone until {self.until:%Y-%m-%d %H:%M:%S} UTC after {STRIKES} transient errors in a row: {self.reason}"
+        until = f"{self.until:%Y-%m-%d %H:%M:%S} UTC"
+        return f"left alone until {until} after {STRIKES} transient errors in a row: {self.reason}"
 
     def dump(self) -> str:
         """As the store keeps it."""

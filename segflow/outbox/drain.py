@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import Receipt
-from segflow.outbox.before_sending import Elsewhere, Ready, Refused, SendChecks
+from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.breaker import MARK, STRIKES, Rest, Strikes, backoff, spread
 from segflow.outbox.hand_over import Connections, Group, Handed, SenderLike, Signals, sizes
+from segflow.outbox.judged import Elsewhere, Ready, Refused
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import Pause
 from segflow.outbox.rates import RateLimit
@@ -254,6 +255,9 @@ class Drain:
         if isinstance(told, Receipt):
             return self._outcome(row, "sent", _with(ready.note, told.detail), address, told.provider_id, at=at)
         if isinstance(told, PermanentError):
+            if told.suppress:
+                # Before its outcome: a crash between the two leaves an address that gets nothing, not one that does.
+                self._store.suppress(row.channel, address, f"{self._used}: {told.reason}")
             return self._outcome(row, "failed", _with(ready.note, told.reason), address, at=at)
         if isinstance(told, TransientError):
             return self._retry(row, address, told.reason, told.retry_after)

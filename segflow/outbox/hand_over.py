@@ -17,8 +17,8 @@ from typing import Protocol
 from segflow.crashpoints import crash_point
 from segflow.errors import AmbiguousError, ConfigurationError, SendError
 from segflow.messages import AnyMessage, Receipt
-from segflow.outbox.before_sending import Ready
 from segflow.outbox.breaker import Strikes
+from segflow.outbox.judged import Ready
 from segflow.outbox.pauses import Pause
 
 IDEMPOTENT_GROUP = 100
