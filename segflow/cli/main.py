@@ -11,6 +11,7 @@ import typer
 
 from segflow.cli.backtest import backtest
 from segflow.cli.compile import compile_
+from segflow.cli.contact import contact_app
 from segflow.cli.coupons import coupons_app
 from segflow.cli.doctor import doctor
 from segflow.cli.explain import explain
@@ -30,6 +31,7 @@ from segflow.cli.release import release
 from segflow.cli.schema import schema
 from segflow.cli.shared import Options
 from segflow.cli.stop_sending import stop_sending
+from segflow.cli.suppressions import suppressions_app
 from segflow.cli.tasks import tasks
 from segflow.cli.test import run_segment_tests
 from segflow.cli.tick import tick
@@ -52,6 +54,8 @@ app = typer.Typer(
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
 app.add_typer(coupons_app, name="coupons")
+app.add_typer(contact_app, name="contact")
+app.add_typer(suppressions_app, name="suppressions")
 for command in (
     preview,
     plan,

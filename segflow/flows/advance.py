@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from segflow.errors import RunError
 from segflow.flows import prepare, triggers
+from segflow.flows.deletions import Deletions, unknown_addresses
 from segflow.flows.effects import Claimer, Effects
 from segflow.flows.entry import Entry
 from segflow.flows.from_store import FromStore
@@ -94,7 +95,7 @@ def enrollments_view() -> exp.Query:
     return load_query(SQL / "enrollments.sql")
 
 
-class _Advance(Entry, Inside):
+class _Advance(Entry, Inside, Deletions):
     def __init__(self, context: TickContext, claim: Claimer | None = None) -> None:
         super().__init__(context)
         self.effects, self.removing = Effects(context, claim), False
@@ -110,9 +111,13 @@ class _Advance(Entry, Inside):
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         self._prepare_inside(flows)
         taking = [row["flow"] for row in flows if row["status"] in ("active", "paused")]
-        prepare.hold(flows, {**triggers.faults(self.context, taking), **self._unanswerable(flows), **unreadable})
+        active = [row["flow"] for row in flows if row["status"] == "active"]
+        faulty = {**triggers.faults(self.context, taking), **unknown_addresses(self.compiled, faults, active)}
+        prepare.hold(flows, {**faulty, **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
         self.effects.stage()
+        self.hasher = store.hasher
+        self._stage_deleting()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         self.removing = bool(store.removed)
@@ -238,8 +243,10 @@ class _Advance(Entry, Inside):
         else:
             raise RunError("a flow moved further than it has steps; this is a bug of segflow")
         w.stage("taken", taken)
-        if self._count("temp.taken"):
+        moved = self._count("temp.taken") > 0
+        if moved:
             self._stand(self._query("positions_after_moves"))
+        self._delete(moved=moved)
 
     def _arm_conditions(self, flows: list[dict[str, Any]]) -> list[str]:
         """The keys of the conditions that decide on ways, of the active flows."""
@@ -271,6 +278,7 @@ class _Advance(Entry, Inside):
         w.append("flow_journal", self.tick_id, union_all(rows, started_again) if started_again else rows)
         w.append("outbox", self.tick_id, self._query("outbox"))
         self.effects.record()
+        self._record_deletions()
         if any(step.row().call for named in self.compiled.specs.flows.values() for step in named.spec.walk()):
             w.append("flow_calls", self.tick_id, self._query("flow_calls"))
         if self.changed:

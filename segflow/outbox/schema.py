@@ -21,9 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
-index `messages_waiting`. A store of an earlier version gets what it has not when it is opened."""
+index `messages_waiting`. 7: `restores`, `suppression_salts`, suppressions by hash, Argentine numbers in one form. A
+store of an earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -135,6 +136,13 @@ suppressions = Table(
     Column("reason", Words, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("channel", "address"),
+)
+
+suppression_salts = Table(
+    "suppression_salts",
+    metadata,
+    # Of the hashes among `suppressions.address`: an address is looked for under each.
+    Column("salt", Words, primary_key=True),
 )
 
 lease = Table(
@@ -259,6 +267,19 @@ removals = Table(
     # Null until a tick uses it.
     Column("tick_id", Text),
     Index("removals_tick", "tick_id"),
+)
+
+restores = Table(
+    "restores",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("contact_id", Words, nullable=False),
+    Column("reason", Words),
+    Column("decided_by", Words, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    # Null until a tick uses it.
+    Column("tick_id", Text),
+    Index("restores_tick", "tick_id"),
 )
 
 imports = Table(

@@ -183,7 +183,9 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
     """
     source = catalog.lists if kind == "list" else catalog.tags
     present = named(exp.EQ(this=col("value"), expression=exp.Literal.string("add")), "present")
-    changes: exp.Query = overlay_rows(kind, [col("contact_id"), col("name"), present])
+    changes: exp.Query = overlay_rows(
+        kind, [col("contact_id"), col("name"), present], deletions=catalog.contacts.deletions
+    )
     if source.model is not None:
         rows = (
             exp.select(
