@@ -14,29 +14,35 @@ from segflow.segments.sql import bound_call, col, ident, is_null, left_join, nam
 DELETIONS, RESTORES = "contact_deletions", "contact_restores"
 
 
+def last_deletions() -> exp.Select:
+    """contact_id, and when it was deleted last before `as_of`."""
+    return _last(DELETIONS, exp.LT(this=col("at"), expression=bound_call(AS_OF.key)))
+
+
 def deleted_contacts() -> exp.Select:
-    """contact_id of those that are deleted at `as_of`, as a part of a model."""
-    restored = exp.LTE(this=col("at"), expression=bound_call(AS_OF.key))
-    query = select([col("contact_id", "deletions")], _last_deletions().subquery("deletions", copy=False))
+    """contact_id of those that are deleted at `as_of`; reads `last_deletions` as `deletions`."""
+    restored = _last(RESTORES, exp.LTE(this=col("at"), expression=bound_call(AS_OF.key)))
+    query = select([col("contact_id", "deletions")], exp.Table(this=ident("deletions")))
     later = exp.GT(this=col("at", "restores"), expression=col("at", "deletions"))
-    on = exp.and_(_same("restores", "deletions"), later)
-    left_join(query, _last(RESTORES, restored).subquery("restores", copy=False), on)
+    left_join(query, restored.subquery("restores", copy=False), exp.and_(_same("restores", "deletions"), later))
     query.set("where", exp.Where(this=is_null(col("contact_id", "restores"))))
     return query
 
 
-def remembered(ledger: str, alias: str) -> exp.Subquery:
-    """The rows of a ledger, less those that were written before their contact was deleted."""
-    rows = select([exp.Column(this=exp.Star(), table=ident(alias))], ref(ledger, alias))
-    later = exp.GTE(this=col("at", "deletions"), expression=col("at", alias))
-    on = exp.and_(_same("deletions", alias), later)
-    left_join(rows, _last_deletions().subquery("deletions", copy=False), on)
-    rows.set("where", exp.Where(this=is_null(col("contact_id", "deletions"))))
-    return rows.subquery(ident(alias), copy=False)
+def remembered(rows: exp.Query, deletions: exp.Expr | None = None) -> exp.Select:
+    """`rows` (contact_id, at, ...), less those of before their contact was deleted. `deletions`: where
+    `last_deletions` is already."""
+    last = deletions or last_deletions().subquery("deletions", copy=False)
+    query = select([exp.Column(this=exp.Star(), table=ident("noted"))], rows.subquery("noted", copy=False))
+    left_join(query, last, noted_before("noted"))
+    query.set("where", exp.Where(this=is_null(col("contact_id", "deletions"))))
+    return query
 
 
-def _last_deletions() -> exp.Select:
-    return _last(DELETIONS, exp.LT(this=col("at"), expression=bound_call(AS_OF.key)))
+def noted_before(table: str) -> exp.Expr:
+    """Is a row of `table` of before a deletion of its contact in `deletions`?"""
+    earlier = exp.GTE(this=col("at", "deletions"), expression=col("at", table))
+    return exp.and_(_same("deletions", table), earlier)
 
 
 def _last(ledger: str, where: exp.Expr) -> exp.Select:

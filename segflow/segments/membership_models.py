@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF
-from segflow.segments.deletions import deleted_contacts, remembered
+from segflow.segments.deletions import deleted_contacts, last_deletions, noted_before, remembered
 from segflow.segments.fact_models import visible
 from segflow.segments.facts import FactColumn
 from segflow.segments.nodes import Fact, Member, Node, facts_of
@@ -90,7 +90,9 @@ def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query
     imported.set("where", exp.Where(this=all_of(came)))
     query: exp.Query = union_all([model, imported])
     # In front of the whole query: both halves read them.
-    bodies = {"deleted": deleted_contacts()} if spec.deletions else {}
+    bodies: dict[str, exp.Query] = {}
+    if spec.deletions:
+        bodies |= {"deletions": last_deletions(), "deleted": deleted_contacts()}
     bodies |= {"written": _written(written, spec.deletions)} if written else {}
     bodies["imported"] = _imported([name for name in spec.attributes if name not in written], spec.deletions)
     ctes = [exp.CTE(this=body, alias=exp.TableAlias(this=ident(name))) for name, body in bodies.items()]
@@ -263,7 +265,9 @@ def _written(names: list[str], deletions: bool) -> exp.Select:
         one = exp.Case(ifs=[exp.If(this=mine.copy(), true=exp.Literal.number(1))])
         projections.append(named(exp.Max(this=one), _has(name)))
     values = [col("contact_id"), col("name"), col("value")]
-    updates = overlay_rows("attribute", values, deletions=deletions)
+    updates = overlay_rows("attribute", values)
+    if deletions:
+        updates = remembered(updates, exp.Table(this=ident("deletions")))
     ranked = exp.select(exp.Star(), newest(["contact_id", "name"], ["at", "rank", "hop"]).as_("newest")).from_(
         updates.subquery("updates")
     )
@@ -288,12 +292,15 @@ def _imported(names: list[str], deletions: bool) -> exp.Select:
     """
     row = exp.Column(this=exp.Star(), table=ident("imports"))
     ranked = exp.select(row, newest(["contact_id", "kind", "name"], ["at", "ordinal"], "imports").as_("newest")).from_(
-        remembered(IMPORTS, "imports") if deletions else ref(IMPORTS, "imports")
+        ref(IMPORTS, "imports")
     )
     last = exp.select(col("contact_id"), exp.Max(this=col("at")).as_("at", quoted=True)).from_(ref(TAKEOVERS))
     last = last.where(exp.LTE(this=col("at"), expression=bound_call(AS_OF.key))).group_by(col("contact_id"))
     older = exp.GTE(this=col("at", "taken_over"), expression=col("at", "imports"))
     left_join(ranked, last.subquery("taken_over", copy=False), exp.and_(_alike("imports", "taken_over"), older))
+    if deletions:
+        left_join(ranked, exp.Table(this=ident("deletions")), noted_before("imports"))
+        ranked = ranked.where(is_null(col("contact_id", "deletions")))
     ranked = ranked.where(
         col("kind", "imports").neq(exp.Literal.string("list")),
         exp.LTE(this=col("at", "imports"), expression=bound_call(AS_OF.key)),
