@@ -96,6 +96,7 @@ STEPS = {
     "exit number": ("id: a, exit: 5", "3:17: exit must be true, or a few words that say why"),
     "notify": ("id: a, notify: {to: x}", "3:19: text is missing"),
     "delete": ("id: a, delete_contact: yes please", "3:27: delete_contact cannot be the text 'yes please': expected true"),
+    "delete nobody": ("id: a, delete_contact: false", "3:27: delete_contact cannot be false: expected true"),
     "wait until a text": ("id: a, wait: {until: '09:00'}", "3:25: until takes a time ({time: \"09:00\"}), a date ({date: ATTRIBUTE}) or a condition"),
     "wait for and until": ("id: a, wait: {for: 1 day, until: {time: '09:00'}}", "3:17: give either for: or until:"),
     "wait time": ("id: a, wait: {until: {time: '25:00'}}", "3:32: '25:00' is not a time of the day: write it like 09:00, from 00:00 to 23:59"),

@@ -54,6 +54,7 @@ STEPS = {
     "two changes": ("update_contact: {points: {increment: 1, template: x}}", "36: give either increment: or template:"),
     "template of a change": ("update_contact: {level: {template: '{{ contact.cty }}'}}", "46: contact.cty: the catalog has no attribute cty (did you mean city?)"),
     "now of a number": ("update_contact: {points: now}", "36: points takes a number, not the text 'now'"),
+    "delete where nothing may be": ("delete_contact: true", "11: model stg_contacts would bring the contact back in the next tick: write deletions: true under contacts: in the catalog"),
     "on_failure": ("coupon: spring, on_failure: stop", "39: on_failure cannot be the text 'stop': expected continue or end"),
 }  # fmt: skip
 
