@@ -168,7 +168,7 @@ IMPORTS = {
         {"contact_id": "zoe", "email": "ANA@shop.example.com"},
         "is the address of a contact that a flow has deleted; segflow suppressions remove email ADDRESS lets it in",
     ),
-    "its number, written otherwise": ({"contact_id": "zoe", "phone": "+54 11 15 2345-6000"}, "remove sms ADDRESS"),
+    "its number, written otherwise": ({"contact_id": "zoe", "phone": "+54 11 15 2345-6000"}, "remove whatsapp ADDRESS"),
 }
 
 

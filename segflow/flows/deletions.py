@@ -27,6 +27,7 @@ class Deletions(Work):
     """Nothing of it runs in a project without such a step."""
 
     hasher: Hasher | None = None
+    deleting = False
 
     def _stage_deleting(self) -> None:
         """Stage which steps delete."""
@@ -40,16 +41,26 @@ class Deletions(Work):
         if steps:
             self.warehouse.stage("deleting_steps", pa.Table.from_pylist(steps, schema=_STEPS))
 
-    def _delete(self, *, moved: bool) -> None:
-        """End all that those stand in whom this tick deletes. `moved`: did anybody take a step?"""
+    def _delete(self) -> None:
+        """After all steps: end all that those stand in whom this tick deletes."""
+        self.deleting = False
         if not self.deletes:
             return
         w = self.warehouse
-        w.stage("deleting", self._query("deleting" if moved else "nobody_deleted"))
-        if self._count("temp.deleting"):
+        w.stage("deleting", self._query("deleting"))
+        self.deleting = self._count("temp.deleting") > 0
+        if self.deleting:
             w.stage("ended", all_of("ended", self._query("ended_by_deletion")))
-            self._stand(self._query("positions_without_deleted"))
+            self._tell_positions()
             w.stage("waiting", self._query("waiting_without_deleted"))
+
+    def _less_deleted(self, placed: exp.Query) -> exp.Query:
+        """Places less those of deleted contacts."""
+        if not self.deleting:
+            return placed
+        query = self._query("placed_without_ended")
+        query.ctes[0].set("this", placed)
+        return query
 
     def _record_deletions(self) -> None:
         if self.deletes:
@@ -62,7 +73,7 @@ class Deletions(Work):
         found: dict[str, str] = {
             name: spec.address for name in CONTACT_CHANNELS if (spec := channels.of(name)) is not None
         }
-        if not found or self.hasher is None or not self._count("temp.deleting"):
+        if not found or self.hasher is None or not self.deleting:
             return _ADDRESSES.empty_table()
         asked = exp.select(col("contact_id"), *(col(name) for name in sorted(set(found.values()))))
         mine = exp.select("contact_id").from_("temp.deleting")

@@ -17,7 +17,14 @@ from segflow.files import reason
 from segflow.messages import CHANNEL_TABLE
 from segflow.outbox.addresses import comparable
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
-from segflow.outbox.schema import SCHEMA_VERSION, marks, messages_waiting, metadata, suppressions
+from segflow.outbox.schema import (
+    SCHEMA_VERSION,
+    attempts_provider,
+    marks,
+    messages_waiting,
+    metadata,
+    suppressions,
+)
 
 _CREATING = 0x5E6F104
 """The key of the advisory lock; any number that nobody else uses."""
@@ -50,8 +57,9 @@ class Database:
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
                 if int(version or 0) < SCHEMA_VERSION:
                     # A new table comes with its indexes, a new index of a table that is there does not come by itself.
-                    messages_waiting.create(connection, checkfirst=True)
-                    if int(version or 0) < 7:
+                    for index in (messages_waiting, attempts_provider):
+                        index.create(connection, checkfirst=True)
+                    if int(version or 0) < 8:
                         _argentine_mobiles(connection)
                     connection.execute(sqlalchemy.update(marks).where(mark).values(value=str(SCHEMA_VERSION)))
         except (exc.DBAPIError, RunError) as error:

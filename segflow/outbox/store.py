@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, func, insert, literal, null, select, update
 
 from segflow.errors import LeaseLostError
+from segflow.outbox.api_keys import ApiKeys
 from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
@@ -20,6 +21,7 @@ from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.message_queries import MessageQueries
 from segflow.outbox.pauses import Pauses
+from segflow.outbox.provider_events import ProviderEvents
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
 from segflow.outbox.removals import Removals
 from segflow.outbox.restores import Restores
@@ -63,8 +65,10 @@ class DeliveryStore(MessageQueries, Suppressions):
         self.removals = Removals(self._database, self.leases)
         self.restores = Restores(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
+        self.provider_events = ProviderEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)
+        self.api_keys = ApiKeys(self._database)
 
     @classmethod
     def open(cls, setting: str, root: Path) -> DeliveryStore:

@@ -45,9 +45,7 @@ class Suppressions:
             for channel, address, reason in rows
         ]
         with self._database.write("suppress") as connection:
-            salts = _salts(connection)
-            hidden = _known(connection, given, salts) if salts else set()
-            return self._insert(connection, [row for row in given if (row["channel"], row["address"]) not in hidden])
+            return self._insert(connection, not_hidden(connection, given))
 
     def unsuppress(self, channel: str, address: str) -> bool:
         """Take an address off the list, also where it is known by its hash alone. Returns whether it was there."""
@@ -145,10 +143,13 @@ def _suppressed(
     return {address: reason for address, reason in told.items() if reason is not None}
 
 
-def _known(connection: Connection, rows: Sequence[Mapping[str, Any]], salts: Sequence[str]) -> set[tuple[str, str]]:
-    """(channel, address) of those that are on the list already, in either form."""
-    found = set()
+def not_hidden(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows (channel, address, ...) less those whose address the list knows by its hash: nobody writes it down."""
+    salts = _salts(connection)
+    if not salts:
+        return list(rows)
+    known: set[tuple[str, str]] = set()
     for channel in sorted({row["channel"] for row in rows}):
         named = [row["address"] for row in rows if row["channel"] == channel and read_hash(row["address"]) is None]
-        found |= {(channel, address) for address in _suppressed(connection, channel, named, salts)}
-    return found
+        known |= {(channel, address) for address in _suppressed(connection, channel, named, salts)}
+    return [row for row in rows if (row["channel"], row["address"]) not in known]

@@ -11,20 +11,22 @@ from segflow.imports.take_in import on_lists, take_in
 from segflow.models.build import build_contacts
 from segflow.outbox.deleted import suppress_deleted
 from segflow.outbox.deliveries import as_table, copy_outcomes
+from segflow.stages.answers import take_answers
 from segflow.stages.renames import begin_renames, show_renames
 from segflow.stages.tick_run import TickRun
 from segflow.warehouse.base import Warehouse
 
 
 def ingest(run: TickRun) -> None:
-    """Copy what became of messages since the last tick and what providers told about them, and take in what people
-    restore and import."""
+    """Copy what became of messages since the last tick and what came back about them, and take in what people restore
+    and import."""
     project, tick_id = run.project, run.row.tick_id
     renamed = begin_renames(run)
     restored = project.store.restores.waiting(tick_id)
     with project.warehouse() as warehouse:
         suppress_deleted(warehouse, project.store, run.lease)
         copy_outcomes(warehouse, project.store, run.lease, tick_id)
+    take_answers(run)
     told = project.store.message_events.adopt(run.lease, tick_id)
     imports = project.store.imports.adopt(run.lease, tick_id)
     listed = _before_imports(run, imports)

@@ -152,7 +152,7 @@ def test_a_store_of_the_version_before_is_put_right(location: str) -> None:
     with DeliveryStore(location) as store, store._database.write("test") as connection:
         for table in (suppression_salts, restores):
             table.drop(connection)
-        connection.execute(sqlalchemy.update(marks).where(marks.c.name == "schema_version").values(value="6"))
+        connection.execute(sqlalchemy.update(marks).where(marks.c.name == "schema_version").values(value="7"))
         for channel, address, reason in (
             ("sms", "+5491123456789", "first"),
             ("sms", "+541123456789", "second"),
