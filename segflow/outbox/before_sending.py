@@ -15,6 +15,7 @@ from segflow.messages import CONTACT_CHANNELS, AnyMessage
 from segflow.outbox.addresses import InvalidAddressError, allowed, normal
 from segflow.outbox.contents import RenderError, Way, ways_of
 from segflow.outbox.origins import origins_of_batch
+from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.render import Renderer
 from segflow.outbox.store import DeliveryStore
@@ -151,8 +152,10 @@ class SendChecks:
             given = _address(contact, channel)
             if not given:
                 return Refused(row, "skipped", "no_address")
-            if (way.channel, given) in suppressed:
-                return Refused(row, "skipped", f"suppressed: {suppressed[way.channel, given]}", given)
+            why = suppressed.get((way.channel, given))
+            # Who wants no more marketing still gets what concerns its orders.
+            if why is not None and not (transactional and why == UNSUBSCRIBED):
+                return Refused(row, "skipped", f"suppressed: {why}", given)
             try:
                 given = normal(way.channel, given)
             except InvalidAddressError as error:

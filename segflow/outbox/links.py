@@ -6,16 +6,20 @@ change one without `delivery.link_secret`. The same message gets the same link e
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import unescape
 from typing import Any, Literal
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from segflow.durations import Duration
-from segflow.specs.settings import DeliverySettings
+from segflow.messages import Email
+from segflow.specs.settings import DeliverySettings, TrackingSettings
 from segflow.zones import UTC_ZONE
 
 Purpose = Literal["unsubscribe", "opened", "clicked"]
@@ -32,6 +36,10 @@ class BadLinkError(Exception):
 class ExpiredLinkError(Exception):
     """A link of ours whose time is over."""
 
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self.link = link
+
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
@@ -45,11 +53,28 @@ class Link:
     url: str | None = None
 
 
+_ANCHOR = re.compile(
+    r"""(?P<before><a\b[^<>]*?\shref\s*=\s*)(?P<quote>["'])(?P<url>\s*https?://[^"'<>]*)(?P=quote)""", re.IGNORECASE
+)
+_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
+
+
+def _partitioned(html: str) -> tuple[str, str, str]:
+    """What is before the end of the body, that, and what follows."""
+    ends = list(_BODY_END.finditer(html))
+    if not ends:
+        return html, "", ""
+    return html[: ends[-1].start()], ends[-1][0], html[ends[-1].end() :]
+
+
 class Links:
     """Makes links, and reads them."""
 
-    def __init__(self, public_url: str, secrets: Sequence[str], expiry: Duration) -> None:
+    def __init__(
+        self, public_url: str, secrets: Sequence[str], expiry: Duration, tracking: TrackingSettings | None = None
+    ) -> None:
         """`secrets`: the first signs, all are believed."""
+        self._tracking = tracking or TrackingSettings()
         self._base, self._expiry = public_url.rstrip("/"), expiry
         self._serializers = {
             purpose: URLSafeSerializer(
@@ -66,7 +91,8 @@ class Links:
         """The links of a project; None when it has no `public_url` or no `link_secret`."""
         if settings.public_url is None or settings.link_secret is None:
             return None
-        return cls(settings.public_url, [settings.link_secret, *settings.earlier_link_secrets], settings.link_expiry)
+        secrets = [settings.link_secret, *settings.earlier_link_secrets]
+        return cls(settings.public_url, secrets, settings.link_expiry, settings.tracking)
 
     def make(
         self,
@@ -97,9 +123,7 @@ class Links:
             expires_at = datetime.fromtimestamp(ends, UTC_ZONE)
         except (BadData, ValueError, TypeError) as error:
             raise BadLinkError from error
-        if now >= expires_at:
-            raise ExpiredLinkError
-        return Link(
+        link = Link(
             message_id=message_id,
             contact_id=contact_id,
             channel=channel,
@@ -107,6 +131,38 @@ class Links:
             expires_at=expires_at,
             url=url[0] if url else None,
         )
+        if now >= expires_at:
+            raise ExpiredLinkError(link)
+        return link
+
+    def tracked(self, email: Email) -> str | None:
+        """The HTML of an email with links that count what `delivery.tracking` says."""
+        html = email.html
+        if html is None or not (self._tracking.opens or self._tracking.clicks):
+            return html
+        make = functools.partial(
+            self.make,
+            message_id=email.message_id,
+            contact_id=email.contact_id,
+            channel=email.channel,
+            flow=email.flow,
+            planned_at=email.planned_at,
+        )
+
+        def counted(found: re.Match[str]) -> str:
+            url = unescape(found["url"]).strip()
+            # Our own links stay: an unsubscribe is no click.
+            if url.startswith(f"{self._base}/"):
+                return found[0]
+            return f"{found['before']}{found['quote']}{make('clicked', url=url)}{found['quote']}"
+
+        if self._tracking.clicks:
+            html = _ANCHOR.sub(counted, html)
+        if self._tracking.opens:
+            picture = f'<img src="{make("opened")}" width="1" height="1" alt="" style="display:block">'
+            head, end, rest = _partitioned(html)
+            html = f"{head}{picture}{end}{rest}"
+        return html
 
 
 def unsubscribe_headers(url: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 import jinja2
 
 from segflow.errors import SegflowError, did_you_mean
-from segflow.messages import AnyMessage
+from segflow.messages import CONTACT_CHANNELS, AnyMessage, Email
 from segflow.outbox.contents import WRITERS, Filler, RenderError, Way, always, person, ways_of
+from segflow.outbox.links import Links, unsubscribe_headers
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
 from segflow.specs.project import Specs
-from segflow.specs.template_names import CONTACT, COUPONS, EVENT, names_used
+from segflow.specs.template_names import CONTACT, COUPONS, EVENT, PREFERENCES_URL, UNSUBSCRIBE_URL, names_used
 from segflow.specs.templates import Template, load_template
 from segflow.zones import UTC_ZONE
 
@@ -61,12 +62,15 @@ class _Text:
 class Renderer:
     """Renders planned messages. Keeps compiled texts, so make one per send stage."""
 
-    def __init__(self, template_dir: Path, footer: str = "", zone: ZoneInfo = UTC_ZONE) -> None:
-        """`footer`: what marketing SMS end with. `zone`: the project's."""
+    def __init__(
+        self, template_dir: Path, footer: str = "", zone: ZoneInfo = UTC_ZONE, links: Links | None = None
+    ) -> None:
+        """`footer`: what marketing SMS end with. `zone`: the project's. `links`: makes those that messages have."""
         options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
         self._plain = Environment(autoescape=False, **options)
         self._html = Environment(autoescape=True, **options)
         self._template_dir, self._footer, self._zone = template_dir, footer, zone
+        self._links = links
         self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
         self._names: dict[tuple[str, str, str], frozenset[str]] = {}
         self._texts: dict[tuple[str, str], Filler] = {}
@@ -75,7 +79,8 @@ class Renderer:
     @classmethod
     def of(cls, specs: Specs) -> Renderer:
         """The renderer of a project."""
-        return cls(specs.template_dir, specs.settings.delivery.opt_out_footer, specs.settings.zone)
+        delivery = specs.settings.delivery
+        return cls(specs.template_dir, delivery.opt_out_footer, specs.settings.zone, Links.of(delivery))
 
     def names(self, row: PlannedMessage) -> frozenset[str]:
         """The names that the templates of a message use, like `contact`; none when they cannot be read."""
@@ -102,7 +107,8 @@ class Renderer:
         when left out. Raises RenderError.
         """
         way = way or _way_of(row)
-        context = _context(contact, as_of, known)
+        own = self._links_of(row, way)
+        context = _context(contact, as_of, {**known, **own})
         body = {name: fill(context) for name, fill in self._fillers(row, way).items()}
         common: dict[str, Any] = {
             "message_id": row.message_id,
@@ -111,7 +117,29 @@ class Renderer:
             "step": row.step,
             "planned_at": row.planned_at,
         }
-        return WRITERS[way.channel].message(common, address, body)  # type: ignore[index]
+        message = WRITERS[way.channel].message(common, address, body)  # type: ignore[index]
+        if (
+            self._links is not None
+            and isinstance(message, Email)
+            and not ways_of(row.channel, row.content).transactional
+        ):
+            headers = {**message.headers, **unsubscribe_headers(own[UNSUBSCRIBE_URL])}
+            message = replace(message, headers=headers, html=self._links.tracked(message))
+        return message
+
+    def _links_of(self, row: PlannedMessage, way: Way) -> dict[str, str]:
+        """The links of a message to the contact itself."""
+        if self._links is None or way.channel not in CONTACT_CHANNELS:
+            return {}
+        url = self._links.make(
+            "unsubscribe",
+            message_id=row.message_id,
+            contact_id=row.contact_id,
+            channel=way.channel,
+            flow=row.flow,
+            planned_at=row.planned_at,
+        )
+        return {UNSUBSCRIBE_URL: url, PREFERENCES_URL: f"{url}/preferences"}
 
     def fill(
         self,

@@ -16,8 +16,8 @@ from segflow.outbox.links import Links
 from segflow.outbox.spool import Spool
 from segflow.serve.callbacks import Ear, callback_routes
 from segflow.serve.limits import Place, guarded
+from segflow.serve.links import link_routes
 from segflow.serve.spooling import GroupWriter
-from segflow.serve.unsubscribe import unsubscribe_routes
 from segflow.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def bare_app(project: Workspace) -> FastAPI:
     channels = project.specs.catalog.contacts.channels
     reached = [channel for channel in CONTACT_CHANNELS if channels.of(channel) is not None]
     app.include_router(callback_routes(ears, writer, settings.delivery.public_url))
-    app.include_router(unsubscribe_routes(Links.of(settings.delivery), writer, reached))
+    app.include_router(link_routes(Links.of(settings.delivery), writer, reached))
 
     @app.get("/health", include_in_schema=False)
     async def health() -> PlainTextResponse:

@@ -18,9 +18,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from segflow.outbox.links import PATHS
 from segflow.specs.serve import ServeSettings
 
-CALLBACKS = "/callbacks/"
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -109,8 +109,9 @@ class Guard:
             log.info("%s %s %d %.1f ms", scope["method"], kind, told[0], 1000 * (time.perf_counter() - started))
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        calls = scope["path"].startswith(CALLBACKS)
-        item, key = (self._callbacks, "c") if calls else (self._others, "o")
+        # Whole mail services follow links from few addresses.
+        many = scope["path"].startswith(("/callbacks/", *PATHS.values()))
+        item, key = (self._callbacks, "c") if many else (self._others, "o")
         if not self._limiter.hit(item, key, _client(scope)):
             await PlainTextResponse("too many requests", 429, {"retry-after": "1"})(scope, receive, send)
             return
