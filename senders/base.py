@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from segflow.errors import ConfigurationError, SendError
+from segflow.errors import AmbiguousError, ConfigurationError, SendError
 from segflow.messages import AnyMessage, Channel, Receipt
 from segflow.senders.callbacks import Callback, CallbackAnswer, ProviderEvent
 from segflow.spec_model import SpecModel
@@ -31,6 +31,18 @@ class SenderSettings(SpecModel):
         """Whom a notify step may name, and whether it may name addresses, too; None when anybody."""
         return None
 
+    def reported(self) -> tuple[str, ...]:
+        """Those of `reports` that become known with these settings."""
+        return self.reports
+
+    def cost(self, parts: int) -> str | None:
+        """What an SMS of so many parts costs, like `0.0158 USD`; None when the settings do not say."""
+        return None
+
+    def refuses(self, url: str) -> str | None:
+        """Why a webhook step's URL is not called, as far as the URL itself tells; None when it may be."""
+        return None
+
 
 class Sender(ABC):
     """Hands messages to one provider. Used by one thread at a time, as a context manager around a run of messages."""
@@ -42,10 +54,15 @@ class Sender(ABC):
     idempotent: bool = False
     """True when handing over the same `message_id` again is harmless. Decides what happens to messages whose outcome
     a crash swallowed: repeated when True, kept for a person when False. Say True only when the provider promises it."""
+    idempotent_for: float | None = None
+    """Seconds for which the provider of an idempotent sender knows a `message_id` again; None: for ever. What was in
+    doubt for longer is not handed over again: it waits for a person."""
     at_once: int = 1
     """How many messages `send_many` takes in one request to the provider."""
     receives: ClassVar[bool] = False
     """True when the provider calls back and `verify` and `events` understand it."""
+    taken: ClassVar[CallbackAnswer] = CallbackAnswer()
+    """What to answer to a call whose events are safe."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -75,13 +92,16 @@ class Sender(ABC):
 
     def send_many(self, messages: Sequence[AnyMessage]) -> list[Receipt | SendError]:
         """Hand over up to `at_once` messages, in one request where the provider takes several. What became of each, in
-        their order. An error that is raised holds for all of them. ConfigurationError is always raised."""
+        their order. An error that is raised holds for all of them. ConfigurationError is raised, unless others of them
+        were handed over before: then it stands in the list, for each that was not."""
         told: list[Receipt | SendError] = []
         for message in messages:
             try:
                 told.append(self.send(message))
-            except ConfigurationError:
-                raise
+            except ConfigurationError as error:
+                if not any(isinstance(one, Receipt | AmbiguousError) for one in told):
+                    raise
+                return [*told, *[error] * (len(messages) - len(told))]
             except SendError as error:
                 told.append(error)
         return told

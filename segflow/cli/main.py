@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from segflow.cli.api_keys import api_key_app
 from segflow.cli.backtest import backtest
 from segflow.cli.compile import compile_
 from segflow.cli.coupons import coupons_app
@@ -53,6 +54,7 @@ app = typer.Typer(
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
 app.add_typer(coupons_app, name="coupons")
+app.add_typer(api_key_app, name="api-key")
 for command in (
     preview,
     plan,

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from segflow.durations import Duration
 from segflow.errors import SegflowError
 from segflow.messages import OWNERS, AnyMessage, Channel, Email, Notify, Sms, Task, WebhookCall, WhatsApp
+from segflow.outbox.sms_parts import as_sent
 
 Filler = Callable[[Mapping[str, Any]], Any]
 """Takes the context, gives the filled text or structure."""
@@ -135,7 +136,7 @@ def _sms_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
 
 
 def _sms(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> Sms:
-    text = with_footer(str(body["text"]).strip(), body["footer"])
+    text = as_sent(with_footer(str(body["text"]).strip(), body["footer"]))
     return Sms(**common, to=address, text=text, sender_id=body["sender_id"], campaign=body["campaign"])
 
 

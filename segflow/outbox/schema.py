@@ -295,6 +295,36 @@ removals = Table(
     Index("removals_tick", "tick_id"),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("name", Words, primary_key=True),
+    # Of the key itself, which nobody keeps.
+    Column("digest", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("personal_data", Boolean, nullable=False),
+    Column("made_by", Words, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("revoked_by", Words),
+    Column("revoked_at", Instant),
+    Index("api_keys_digest", "digest", unique=True),
+)
+
+api_calls = Table(
+    "api_calls",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    # Null for a call without a key that is known.
+    Column("key", Words),
+    Column("role", Text),
+    Column("client", Words),
+    Column("method", Words, nullable=False),
+    Column("path", Words, nullable=False),
+    Column("status", Integer, nullable=False),
+    Index("api_calls_at", "at"),
+)
+
 imports = Table(
     "imports",
     metadata,

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, func, insert, literal, null, select, update
 
 from segflow.errors import LeaseLostError
+from segflow.outbox.api_keys import ApiKeys
 from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
@@ -65,6 +66,7 @@ class DeliveryStore(MessageQueries, Suppressions):
         self.provider_events = ProviderEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)
+        self.api_keys = ApiKeys(self._database)
 
     @classmethod
     def open(cls, setting: str, root: Path) -> DeliveryStore:

@@ -36,7 +36,7 @@ def check_settings(loaded: Loaded) -> None:
             f"'{timeout}' is no time limit: write seconds, minutes or hours, like 10 minutes",
         )
     for name, sender in settings.senders.items():
-        from_: str | None = getattr(sender, "from_", None)  # a setting of whatever sends email
+        from_: str | None = getattr(sender, "from_", None) if "email" in sender.channels else None
         if from_ is not None and not is_address(from_):
             say(("senders", name, "from"), f"'{from_}' is not an address: write Name <name@example.com>")
     for channel in CHANNELS:

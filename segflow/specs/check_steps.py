@@ -124,6 +124,12 @@ class StepChecks:
         elif not known[1]:
             self.say(loc, f"the sender has no email: for addresses; name {name} among its people, or give it email:")
 
+    def called(self, url: str, sender: str | None, loc: Loc) -> None:
+        settings = self.say.loaded.settings
+        found = settings.all_senders().get(sender or settings.default_senders.webhook)
+        if found is not None and (why := found.refuses(url)) is not None:
+            self.say.warn(loc, f"sending will refuse it: {why}")
+
     def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:
         for key, text in texts.items():
             if text is not None:

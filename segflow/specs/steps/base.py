@@ -129,6 +129,9 @@ class Checks(Protocol):
     def person(self, name: str, sender: str | None, loc: Loc) -> None:
         """Check that the sender of notifications knows somebody."""
 
+    def called(self, url: str, sender: str | None, loc: Loc) -> None:
+        """Warn of a URL that the sender of webhooks would not call."""
+
     def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:
         """Check templates that stand in the file, by the key below `loc`."""
 
