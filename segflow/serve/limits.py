@@ -42,7 +42,7 @@ class Place:
     """Where the server listens, and who may be in front of it."""
 
     host: str = "127.0.0.1"
-    port: int = 8710
+    port: int = 8750
     proxies: tuple[str, ...] = ()
     """Addresses or networks of proxies that end TLS; nobody else may connect then."""
 
