@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from segflow.errors import AmbiguousError, ConfigurationError, SendError
-from segflow.messages import AnyMessage, Channel, Receipt
+from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError
+from segflow.messages import AnyMessage, Channel, Email, Receipt
 from segflow.senders.callbacks import Callback, CallbackAnswer, ProviderEvent
 from segflow.spec_model import SpecModel
+
+NO_ATTACHMENTS = "sender {name} sends no attachments"
 
 
 class SenderSettings(SpecModel):
@@ -21,6 +23,9 @@ class SenderSettings(SpecModel):
     reports: ClassVar[tuple[str, ...]] = ()
     """What becomes known of its messages beside `sent`: delivered, opened, clicked, ... `validate` warns of a condition
     on what nothing that is set up reports."""
+    sends_attachments: ClassVar[bool] = False
+    """Does its sender hand over the `attachments` of an email? Where it does not, such a message fails: what a contact
+    is told to find in it must not be dropped in silence."""
     type: str
 
     def refusal(self, channel: str) -> str | None:
@@ -105,6 +110,11 @@ class Sender(ABC):
             except SendError as error:
                 told.append(error)
         return told
+
+    def refuse_attachments(self, message: AnyMessage) -> None:
+        """For senders that cannot hand them over. Raises PermanentError when the message has any."""
+        if isinstance(message, Email) and message.attachments and not self.settings.sends_attachments:
+            raise PermanentError(NO_ATTACHMENTS.format(name=self.name))
 
     def check(self) -> str:
         """Ask the provider whether the settings would do, without sending anything. What it said, in a few words.

@@ -39,6 +39,7 @@ class WebhookSettings(PricedSms):
 
     channels = CHANNELS
     reports = told.REPORTS
+    sends_attachments = True
     type: Literal["webhook"]
     url: str | None = None
     """Where messages of other channels are posted: SMS to a gateway of yours, tasks to a CRM."""
@@ -139,6 +140,8 @@ class WebhookSender(Sender):
             raise PermanentError(f"the webhook sender has no url, so that it sends no {message.channel}")
         # Through JSON: times and tuples become what every receiver reads.
         body = json.loads(json.dumps(dataclasses.asdict(message), default=_plain))
+        if not body.get("attachments"):
+            body.pop("attachments", None)
         told = {name: getattr(message, name) for name in ("message_id", "contact_id", "flow", "step", "planned_at")}
         return WebhookCall(**told, url=self._url, body=body)
 
@@ -208,4 +211,6 @@ def _checked_url(url: str) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
 from segflow.messages import CONTACT_CHANNELS, AnyMessage
-from segflow.outbox.addresses import InvalidAddressError, allowed, normal
-from segflow.outbox.contents import RenderError, Way, ways_of
+from segflow.outbox.checks import OF_MESSAGE, OF_TEXT, OF_WAY, Case, Suppressed, address_of, first_refusal
+from segflow.outbox.contents import Way, ways_of
+from segflow.outbox.judged import Elsewhere, Judged, Ready, Refused
 from segflow.outbox.origins import origins_of_batch
-from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.render import Renderer
 from segflow.outbox.store import DeliveryStore
@@ -27,41 +26,6 @@ from segflow.warehouse.tick import Tick
 
 NORMAL_ENDS = ("completed", "exit")
 """Ends of an enrollment after which its messages are still wanted: it ended because they were planned."""
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A message that may be handed over."""
-
-    row: ClaimedMessage
-    message: AnyMessage
-    address: str
-    note: str | None = None
-    """Why it does not go by the channels before this one."""
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A message that is not sent, and why."""
-
-    row: ClaimedMessage
-    outcome: Literal["skipped", "failed"]
-    reason: str
-    address: str | None = None
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """A message that goes by another channel, which another sender takes."""
-
-    row: ClaimedMessage
-    channel: str
-    sender: str
-
-
-Judged = Ready | Refused | Elsewhere
-Suppressed = Mapping[tuple[str, str], str]
-"""(channel, address as the contact has it) -> reason."""
 
 
 class SendChecks:
@@ -99,23 +63,19 @@ class SendChecks:
         suppressed: Suppressed,
         late_before: datetime | None,
     ) -> Judged:
-        if ended is not None:
-            return Refused(row, "skipped", f"not_enrolled: {ended}")
-        if contact is None:
-            return Refused(row, "skipped", "contact_gone")
-        if late_before is not None and row.due_at < late_before:
-            return Refused(row, "skipped", f"too_late: due {row.due_at:%Y-%m-%d %H:%M} UTC")
-        told = ways_of(row.channel, row.content)
+        case = self._case(row, contact, ended, suppressed, late_before)
+        if (refused := first_refusal(OF_MESSAGE, case)) is not None or contact is None:
+            return refused or Refused(row, "skipped", "contact_gone")
         ways = self._ways(row, contact, pinned=late_before is not None or row.message_id in self._tried)
         if not ways:
             return Refused(row, "skipped", "no_default_channel: the contact likes none best, and there is no fallback")
         passed: list[Refused] = []
         for way in ways:
-            judged = self._by(way, row, contact, suppressed, transactional=told.transactional)
+            judged = self._by(case.by(way))
             if not isinstance(judged, Refused):
                 return dataclasses.replace(judged, note=_because(passed)) if isinstance(judged, Ready) else judged
             # What fails at the text or at the mode fails on purpose: another channel is for who cannot be reached.
-            if judged.outcome == "failed" or judged.reason == "not_on_allowlist" or len(ways) == 1:
+            if judged.final or len(ways) == 1:
                 return judged
             passed.append(dataclasses.replace(judged, reason=f"{way.channel} {judged.reason}"))
         return Refused(row, "skipped", "no_channel: " + "; ".join(one.reason for one in passed))
@@ -133,48 +93,39 @@ class SendChecks:
             return [way for way in told.ways if way.channel == row.channel]
         return ways
 
-    def _by(
+    def _by(self, case: Case) -> Judged:
+        if (refused := first_refusal(OF_WAY, case)) is not None:
+            return refused
+        if case.way.channel != case.row.channel:
+            return Elsewhere(case.row, case.way.channel, case.sender)
+        if (refused := first_refusal(OF_TEXT, case)) is not None:
+            return refused
+        assert case.message is not None
+        return Ready(case.row, case.message, case.address)
+
+    def _case(
         self,
-        way: Way,
         row: ClaimedMessage,
-        contact: dict[str, Any],
+        contact: dict[str, Any] | None,
+        ended: str | None,
         suppressed: Suppressed,
-        *,
-        transactional: bool,
-    ) -> Judged:
-        given = ""
-        if way.channel in CONTACT_CHANNELS:
-            channel = self._channel(way.channel)
-            if channel is None:
-                return Refused(row, "failed", f"the catalog has no channel {way.channel}")
-            if not transactional and channel.consent is not None and contact.get(channel.consent) is not True:
-                return Refused(row, "skipped", "no_consent")
-            given = _address(contact, channel)
-            if not given:
-                return Refused(row, "skipped", "no_address")
-            why = suppressed.get((way.channel, given))
-            # Who wants no more marketing still gets what concerns its orders.
-            if why is not None and not (transactional and why == UNSUBSCRIBED):
-                return Refused(row, "skipped", f"suppressed: {why}", given)
-            try:
-                given = normal(way.channel, given)
-            except InvalidAddressError as error:
-                return Refused(row, "skipped", f"invalid_address: {error}", given)
-        if way.channel != row.channel:
-            sender = way.sender or self._specs.settings.default_senders.of(way.channel)
-            assert sender is not None
-            return Elsewhere(row, way.channel, sender)
-        coupons = self._coupons.get((row.enrollment_id, row.visit))
-        try:
-            known = self._surroundings.of(row, self._origins.get(row.enrollment_id), coupons)
-            message = self._renderer.render(row, contact, given, self._tick.as_of, known, way)
-        except RenderError as error:
-            return Refused(row, "failed", f"template_error: {error}", given or None)
-        address = given or message.address
-        delivery = self._specs.settings.delivery
-        if delivery.mode == "test" and not allowed(delivery.allowlist, row.channel, address):
-            return Refused(row, "skipped", "not_on_allowlist", address)
-        return Ready(row, message, address)
+        late_before: datetime | None,
+    ) -> Case:
+        return Case(
+            row=row,
+            contact=contact,
+            ended=ended,
+            late_before=late_before,
+            specs=self._specs,
+            suppressed=suppressed,
+            write=self._write,
+            transactional=ways_of(row.channel, row.content).transactional,
+        )
+
+    def _write(self, case: Case) -> AnyMessage:
+        row, coupons = case.row, self._coupons.get((case.row.enrollment_id, case.row.visit))
+        known = self._surroundings.of(row, self._origins.get(row.enrollment_id), coupons)
+        return self._renderer.render(row, case.contact or {}, case.address, self._tick.as_of, known, case.way)
 
     def _channel(self, channel: str) -> ChannelSpec | None:
         return self._specs.catalog.contacts.channels.of(channel)
@@ -207,7 +158,7 @@ class SendChecks:
             contact = contacts.get(row.contact_id)
             for way in ways_of(row.channel, row.content).ways if contact is not None else ():
                 channel = self._channel(way.channel)
-                if channel is not None and contact is not None and (address := _address(contact, channel)):
+                if channel is not None and contact is not None and (address := address_of(contact, channel)):
                     by_channel.setdefault(way.channel, set()).add(address)
         return {
             (name, address): reason
@@ -232,8 +183,3 @@ class SendChecks:
 
 def _because(passed: Sequence[Refused]) -> str | None:
     return "instead of " + "; ".join(one.reason for one in passed) if passed else None
-
-
-def _address(contact: dict[str, Any], channel: ChannelSpec) -> str:
-    value = contact.get(channel.address)
-    return "" if value is None else str(value).strip()

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from segflow.crashpoints import crash_point
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Receipt
-from segflow.outbox.before_sending import Elsewhere, Ready, Refused, SendChecks
+from segflow.outbox.before_sending import SendChecks
+from segflow.outbox.judged import Elsewhere, Ready, Refused
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import Pause
 from segflow.outbox.records import ClaimedMessage, Outcome

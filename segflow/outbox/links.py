@@ -12,18 +12,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import unescape
 from typing import Any, Literal
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from segflow.durations import Duration
 from segflow.messages import Email
+from segflow.outbox.utm import UNSUBSCRIBES, each_link
 from segflow.specs.settings import DeliverySettings, TrackingSettings
 from segflow.zones import UTC_ZONE
 
 Purpose = Literal["unsubscribe", "opened", "clicked"]
-PATHS: dict[Purpose, str] = {"unsubscribe": "/u/", "opened": "/o/", "clicked": "/c/"}
+PATHS: dict[Purpose, str] = {"unsubscribe": "/unsubscribe/", "opened": "/o/", "clicked": "/c/"}
 """Where `segflow serve` answers, below `delivery.public_url`."""
 LONGEST = 8_000
 """Characters of a link's signed part: what is longer was never made here."""
@@ -53,9 +53,7 @@ class Link:
     url: str | None = None
 
 
-_ANCHOR = re.compile(
-    r"""(?P<before><a\b[^<>]*?\shref\s*=\s*)(?P<quote>["'])(?P<url>\s*https?://[^"'<>]*)(?P=quote)""", re.IGNORECASE
-)
+_LEFT_ALONE = re.compile(r"""\sdata-track\s*=\s*["']?off""", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 
 
@@ -149,15 +147,14 @@ class Links:
             planned_at=email.planned_at,
         )
 
-        def counted(found: re.Match[str]) -> str:
-            url = unescape(found["url"]).strip()
-            # Our own links stay: an unsubscribe is no click.
-            if url.startswith(f"{self._base}/"):
-                return found[0]
-            return f"{found['before']}{found['quote']}{make('clicked', url=url)}{found['quote']}"
+        def counted(url: str) -> str:
+            # An unsubscribe is no click, and must work whatever comes of the counting.
+            if not url.lower().startswith(("http://", "https://")) or UNSUBSCRIBES.search(url):
+                return url
+            return url if url.startswith(f"{self._base}/") else make("clicked", url=url)
 
         if self._tracking.clicks:
-            html = _ANCHOR.sub(counted, html)
+            html = each_link(html, counted, _LEFT_ALONE)
         if self._tracking.opens:
             picture = f'<img src="{make("opened")}" width="1" height="1" alt="" style="display:block">'
             head, end, rest = _partitioned(html)

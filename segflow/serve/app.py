@@ -15,7 +15,7 @@ from segflow.messages import CONTACT_CHANNELS
 from segflow.outbox.links import Links
 from segflow.outbox.spool import Spool
 from segflow.project import Project
-from segflow.serve.api import router_of
+from segflow.serve.api import PREFIX, router_of
 from segflow.serve.callbacks import Ear, callback_routes
 from segflow.serve.limits import Place, guarded
 from segflow.serve.links import link_routes
@@ -51,14 +51,15 @@ def bare_app(project: Project) -> FastAPI:
             ear.close()
         writer.close()
 
-    app = FastAPI(title="segflow", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="segflow", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json"
+    )
     app.state.project = project
     app.router.redirect_slashes = False
     channels = project.specs.catalog.contacts.channels
     reached = [channel for channel in CONTACT_CHANNELS if channels.of(channel) is not None]
-    app.include_router(callback_routes(ears, writer, settings.delivery.public_url))
-    app.include_router(link_routes(Links.of(settings.delivery), writer, reached))
-
+    app.include_router(callback_routes(ears, writer, settings.delivery.public_url), include_in_schema=False)
+    app.include_router(link_routes(Links.of(settings.delivery), writer, reached), include_in_schema=False)
     app.include_router(router_of(project))
 
     @app.get("/health", include_in_schema=False)

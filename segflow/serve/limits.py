@@ -144,7 +144,7 @@ class Guard:
         return read
 
 
-_KINDS = frozenset({"/callbacks", "/u", "/o", "/c", "/api", "/health"})
+_KINDS = frozenset({"/callbacks", "/unsubscribe", "/o", "/c", "/api", "/health"})
 
 
 def _too_large() -> PlainTextResponse:

@@ -51,12 +51,12 @@ def link_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str
             return PlainTextResponse("not now, try again", 503, {"retry-after": "10"})
         return None
 
-    @router.get("/u/{token}")
+    @router.get("/unsubscribe/{token}")
     async def ask(token: str) -> Response:
         link = read(token)
         return link if isinstance(link, Response) else pages.ask(_WORDS.get(link.channel, "messages"), token)
 
-    @router.post("/u/{token}")
+    @router.post("/unsubscribe/{token}")
     async def unsubscribe(token: str, request: Request) -> Response:
         link = read(token)
         if isinstance(link, Response):
@@ -72,12 +72,12 @@ def link_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str
             return PlainTextResponse("unsubscribed")
         return pages.done(_WORDS.get(link.channel, "messages"), token)
 
-    @router.get("/u/{token}/preferences")
+    @router.get("/unsubscribe/{token}/preferences")
     async def preferences(token: str) -> Response:
         link = read(token)
         return link if isinstance(link, Response) else pages.preferences(choices, f"../{token}")
 
-    @router.post("/u/{token}/preferences")
+    @router.post("/unsubscribe/{token}/preferences")
     async def choose(token: str, request: Request) -> Response:
         link = read(token)
         if isinstance(link, Response):

@@ -18,6 +18,7 @@ from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
 from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
 from segflow.specs.types import Identifier, SpecModel
+from segflow.specs.utm import Utm
 
 
 class AfterExit(SpecModel):
@@ -87,6 +88,8 @@ class FlowSpec(SpecModel):
     """A stable share of those who would get in that is kept out, so that it can be compared."""
     window: SendWindow | None = None
     """When its messages to contacts may go out; a step may have its own."""
+    utm: Utm | None = None
+    """The parameters that links in its emails get; a step may have its own."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
     lint: LintSettings = LintSettings()

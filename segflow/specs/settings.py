@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from segflow.durations import Duration
+from segflow.specs.attachments import FileSize
 from segflow.specs.coupons import CouponPool
 from segflow.specs.exports import ExportSettings
 from segflow.specs.flow_entry import FlowGroup
@@ -58,6 +59,12 @@ class DeliverySettings(SpecModel):
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
     max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
     """A live sender skips as `too_late` what was planned longer ago than this."""
+    inline_css: bool = True
+    """Do rules in the `<style>` elements of an email's HTML go into the elements that they are about, too?"""
+    attachments: str = "flow_specs/attachments"
+    """The folder that emails may take attachments from, relative to the project's root."""
+    attachments_at_most: FileSize = "10MB"
+    """What the attachments of one email may have together."""
     opt_out_footer: str = "Reply STOP to opt out."
     """What marketing SMS end with, in a line of its own, unless the text says it or the step does not want it."""
     spool: str = ".segflow/spool"

@@ -28,7 +28,8 @@ from tests.world import World
 
 HTML = (
     '<p>Hello</p><a class="b" href="https://shop.example/tea?a=1&amp;b=2">tea</a> <a href=\'mailto:x@y.example\'>us</a>'
-    '<link href="https://shop.example/style.css"><a href="{{ unsubscribe_url }}">no more</a></body></html>'
+    '<link href="https://shop.example/style.css"><a data-track="off" href="https://shop.example/plain">x</a>'
+    '<a href="{{ unsubscribe_url }}">no more</a></body></html>'
 )
 TRACKED = {**DELIVERY, "tracking": {"opens": True, "clicks": True}, "mode": "simulate"}
 FORM = {"List-Unsubscribe": "One-Click"}
@@ -48,7 +49,7 @@ def made(by: Links, purpose: str = "unsubscribe", at: datetime = AS_OF, url: str
 
 def test_a_link_says_what_it_was_made_of() -> None:
     url = made(links())
-    assert url.startswith("https://l.example/x/u/")
+    assert url.startswith("https://l.example/x/unsubscribe/")
     assert made(links()) == url
     link = links().read("unsubscribe", url.rpartition("/")[2], AS_OF)
     assert (link.message_id, link.contact_id, link.channel, link.flow) == ("m1", "c1", "email", "f")
@@ -114,6 +115,7 @@ def test_only_links_to_elsewhere_are_counted(tmp_path: Path) -> None:
     message = rendered(tmp_path, TrackingSettings(opens=True, clicks=True))
     html, url = message.html or "", message.headers["List-Unsubscribe"].strip("<>")
     assert html.count("https://l.example/x/c/") == 1
+    assert '<a data-track="off" href="https://shop.example/plain">' in html
     for kept in (
         "mailto:x@y.example",
         "https://shop.example/style.css",
@@ -156,9 +158,8 @@ def served(mailed: World, packages: Path) -> Iterator[Served]:
 def mail_of(world: World, contact: str) -> dict[str, str]:
     """Header -> value of what the mailbox holds for a contact; `html`, too."""
     folder = world.root / ".segflow/mailbox"
-    (path,) = [
-        path for path in folder.rglob("*.eml") if f"To: {contact}@shop.example" in path.read_text(encoding="utf-8")
-    ]
+    wanted = f"To: {contact}@shop.example\nSubject: Hello"
+    (path,) = [path for path in folder.rglob("*.eml") if wanted in path.read_text(encoding="utf-8")]
     parsed = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     html = parsed.get_body(("html",))
     assert html is not None
@@ -248,19 +249,19 @@ def test_from_the_mail_to_the_next_tick(served: Served, mailed: World) -> None:
 @pytest.mark.parametrize(
     ("path", "form", "status"),
     [
-        pytest.param("/u/{token}", {}, 400, id="no field"),
-        pytest.param("/u/{token}", {"List-Unsubscribe": "Two-Click"}, 400, id="another value"),
-        pytest.param("/u/{token}x", FORM, 404, id="changed"),
-        pytest.param("/u/x{token}", FORM, 404, id="changed in front"),
-        pytest.param("/u/", FORM, 404, id="nothing"),
-        pytest.param("/u/1", FORM, 404, id="guessed"),
+        pytest.param("/unsubscribe/{token}", {}, 400, id="no field"),
+        pytest.param("/unsubscribe/{token}", {"List-Unsubscribe": "Two-Click"}, 400, id="another value"),
+        pytest.param("/unsubscribe/{token}x", FORM, 404, id="changed"),
+        pytest.param("/unsubscribe/x{token}", FORM, 404, id="changed in front"),
+        pytest.param("/unsubscribe/", FORM, 404, id="nothing"),
+        pytest.param("/unsubscribe/1", FORM, 404, id="guessed"),
         pytest.param("/c/{token}", None, 404, id="for something else"),
         pytest.param("/o/{token}", None, 404, id="for something else, too"),
         pytest.param("/c/https://evil.example", None, 404, id="a target of one's own"),
-        pytest.param("/u/{token}/..", FORM, 404, id="a path"),
-        pytest.param("/u/{token}/preferences/x", FORM, 404, id="deeper"),
-        pytest.param("/u/{old}", FORM, 410, id="too old"),
-        pytest.param("/u/{old}", None, 410, id="too old, looked at"),
+        pytest.param("/unsubscribe/{token}/..", FORM, 404, id="a path"),
+        pytest.param("/unsubscribe/{token}/preferences/x", FORM, 404, id="deeper"),
+        pytest.param("/unsubscribe/{old}", FORM, 410, id="too old"),
+        pytest.param("/unsubscribe/{old}", None, 410, id="too old, looked at"),
         pytest.param("/c/{old_click}", None, 302, id="an old click still gets there"),
     ],
 )

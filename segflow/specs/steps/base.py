@@ -138,6 +138,9 @@ class Checks(Protocol):
     def body(self, value: Any, loc: Loc) -> None:
         """Check all texts of a JSON value as templates."""
 
+    def attachments(self, names: Sequence[str], sender: str | None, loc: Loc) -> None:
+        """Check that the files are there, are not too large together, and that the sender sends any."""
+
     def template(self, name: str, loc: Loc) -> Any:
         """The template of this name; None when it is missing or broken, which is reported then."""
 
