@@ -3,6 +3,7 @@ into a request."""
 
 from __future__ import annotations
 
+import base64
 import functools
 from dataclasses import dataclass
 from email.header import Header
@@ -13,9 +14,9 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from segflow.errors import PermanentError
-from segflow.messages import AnyMessage, Email, is_address, read_address
+from segflow.messages import AnyMessage, Attachment, Email, is_address, read_address
 from segflow.senders.base import SenderSettings
-from segflow.senders.shared.api import is_api_url
+from segflow.senders.shared.faults import safe_base
 from segflow.spec_model import Number
 
 OURS = "segflow_id"
@@ -27,7 +28,7 @@ _RESERVED = frozenset(
 
 
 def _api_url(url: str) -> str:
-    if not is_api_url(url):
+    if not safe_base(url) or not url.isprintable() or " " in url:
         raise PydanticCustomError("url", "url: must be https://HOST; http:// is for this machine alone")
     return url.rstrip("/")
 
@@ -80,6 +81,7 @@ class Ready:
     html: str | None
     headers: dict[str, str]
     """By name; the values are ASCII."""
+    attachments: tuple[Attachment, ...] = ()
 
 
 def ready(
@@ -114,6 +116,8 @@ def ready(
         raise PermanentError("a header stands twice")
     if not message.text and not message.html:
         raise PermanentError("the email has neither text nor html")
+    for attachment in message.attachments:
+        _one_line(attachment.name, "the name of an attachment")
     for part in (message.subject, message.text or "", message.html or ""):
         _encoded(part)
     return Ready(
@@ -125,7 +129,14 @@ def ready(
         text=message.text or None,
         html=message.html or None,
         headers=headers,
+        attachments=message.attachments,
     )
+
+
+@functools.lru_cache(maxsize=64)
+def base64_of(attachment: Attachment) -> str:
+    """Its content as JSON has it. The same for all whom it goes to, so it is encoded once."""
+    return base64.b64encode(attachment.content).decode()
 
 
 @functools.lru_cache(maxsize=1000)

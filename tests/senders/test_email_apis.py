@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
-from segflow.messages import Receipt, Sms
+from segflow.messages import Attachment, Receipt, Sms
 from segflow.senders import build, settings_of
-from segflow.senders.shared.api import UNKNOWN_IN_A_ROW, is_api_url, parts_of
+from segflow.senders.shared.api import parts_of
 from segflow.senders.shared.http import TOTAL_TIMEOUTS
 from tests.senders.email_providers import PROVIDERS, Provider, mail
 from tests.senders.fakes.base import LOSSES, Fake, Reply, reply
@@ -186,10 +186,10 @@ def test_answers_that_all_give(running: tuple[Fake, Any], answer: Reply, error: 
 
 def test_unknown_refusals_in_a_row_stop_the_sender(running: tuple[Fake, Any]) -> None:
     fake, sender = running
-    unknown = [reply(418, "a teapot")] * (UNKNOWN_IN_A_ROW - 1)
+    unknown = [reply(418, "a teapot")] * 2
     fake.next = [*unknown, "", *unknown, reply(418, "a teapot")]
     kinds = []
-    for _ in range(2 * UNKNOWN_IN_A_ROW):
+    for _ in range(6):
         try:
             sender.send(mail())
             kinds.append("sent")
@@ -251,7 +251,6 @@ URLS = {
 
 @pytest.mark.parametrize(("url", "good"), URLS.items(), ids=URLS)
 def test_where_a_key_may_go(url: str, good: bool) -> None:
-    assert is_api_url(url) is good
     given = yaml.safe_load("{type: resend, api_key: k, from: a@b.example}") | {"url": url}
     if good:
         assert settings_of("resend").model_validate(given)
@@ -283,3 +282,34 @@ class TestManyOneByOne:
             fake.next = [reply(401, "Forbidden")]
             with pytest.raises(ConfigurationError):
                 sender.send_many([mail(n) for n in range(4)])
+
+
+FILE = Attachment("Prüfung.pdf", "application/pdf", b"%PDF-1.7 \x00\xff")
+ATTACHED: dict[str, dict[str, str] | None] = {
+    "sendgrid": {
+        "content": "JVBERi0xLjcgAP8=",
+        "filename": "Prüfung.pdf",
+        "type": "application/pdf",
+        "disposition": "attachment",
+    },
+    "postmark": {"Name": "Prüfung.pdf", "Content": "JVBERi0xLjcgAP8=", "ContentType": "application/pdf"},
+    "resend": None,
+    "mailgun": None,
+    "ses": None,
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), ATTACHED.items(), ids=ATTACHED)
+def test_attachments_are_sent_or_refused(name: str, expected: dict[str, str] | None) -> None:
+    fake, provider = PROVIDERS[name].fake(), PROVIDERS[name]
+    assert provider.sender.settings.sends_attachments is (expected is not None)
+    with fake.running() as url, provider.make(url) as sender:
+        if expected is None:
+            with pytest.raises(PermanentError, match="sends no attachments"):
+                sender.send(mail(attachments=(FILE,)))
+            assert fake.calls == []
+            return
+        assert all(isinstance(one, Receipt) for one in sender.send_many([mail(1, attachments=(FILE,)), mail(2)]))
+        with pytest.raises(PermanentError, match="line break"):
+            sender.send(mail(attachments=(Attachment("a\r\nb", "text/plain", b""),)))
+    assert [one.get("attachments", one.get("Attachments")) for one in fake.mails] == [[expected], None]
