@@ -16,6 +16,7 @@ from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.judged import Elsewhere, Ready, Refused
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import Pause
+from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
 from segflow.specs.settings import DeliverySettings
@@ -179,9 +180,9 @@ class Drain:
             raise
         except PermanentError as error:
             self._strikes = 0
-            if error.suppress:
+            if error.unsubscribed:
                 # Before its outcome: a crash between the two leaves an address that gets nothing, not one that does.
-                self._store.suppress(row.channel, address, f"{self._used}: {error.reason}")
+                self._store.suppress(row.channel, address, UNSUBSCRIBED)
             return self._outcome(row, "failed", _with(ready.note, error.reason), address)
         except TransientError as error:
             return self._retry(row, address, error.reason, error.retry_after, strike=not error.of_message)
