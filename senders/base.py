@@ -52,8 +52,9 @@ class SenderSettings(SpecModel):
         """What an SMS of so many parts costs, like `0.0158 USD`; None when the settings do not say."""
         return None
 
-    def refuses(self, url: str) -> str | None:
-        """Why a webhook step's URL is not called, as far as the URL itself tells; None when it may be."""
+    def refuses(self, url: str, *, resolve: bool = False) -> str | None:
+        """Why a webhook step's URL is not called, as far as the URL itself tells, with `resolve` also what its host
+        resolves to at the moment; None when it may be."""
         return None
 
 
@@ -137,12 +138,18 @@ class Sender(ABC):
         if isinstance(message, Email) and message.attachments and not self.settings.sends_attachments:
             raise PermanentError(NO_ATTACHMENTS.format(name=self.name))
 
-    def check(self) -> str:
-        """Ask the provider whether the settings would do, without sending anything. What it said, in a few words.
+    def check(self) -> str | None:
+        """Ask the provider whether the settings would do, without sending anything. What it said, in a few words; None
+        when there is nothing to ask.
 
         Raises ConfigurationError when they would not, TransientError when it could not be asked.
         """
-        raise NotImplementedError(f"senders of type {type(self).__name__} cannot be checked without sending")
+        return None
+
+    def checks(self) -> str:
+        """What `check` does, in a few words, like `connects to mail.example:587 and logs in`; nothing is sent. For
+        people who are about to run it, so without secrets."""
+        return "there is nothing to ask without sending"
 
     def verify(self, callback: Callback) -> None:
         """Raise RefusedCallbackError unless the provider itself made this call, and lately."""

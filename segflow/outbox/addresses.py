@@ -15,6 +15,7 @@ _PLAIN_LOCAL = re.compile(r"(?=.{1,32}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 _LONGEST = 254
 _MEXICO = 52
 _OLD_MEXICAN_MOBILE = re.compile(r"1\d{10}")
+_ARGENTINE_MOBILE = re.compile(r"\+549(\d{10})")
 
 
 class InvalidAddressError(ValueError):
@@ -85,7 +86,8 @@ def comparable(channel: str, address: str) -> str:
             # Stores hold this form: an address that is not ASCII before its @ has its domain in letters there.
             found = _email(address)
             return (found.ascii_email or found.normalized).casefold()
-        return normal(channel, address).casefold() if kind == "phone" else address
+        # An Argentine mobile is written with a 9 or without; its ten digits are nobody else's.
+        return _ARGENTINE_MOBILE.sub(r"+54\1", normal(channel, address)) if kind == "phone" else address
     except InvalidAddressError:
         return address.strip().casefold()
 

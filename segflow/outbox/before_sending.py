@@ -28,6 +28,10 @@ NORMAL_ENDS = ("completed", "exit")
 """Ends of an enrollment after which its messages are still wanted: it ended because they were planned."""
 
 
+Asked = tuple[str | None, str, Refused | None, AnyMessage | None]
+"""(channel, check, what it says, the message, which is with the last check of its channel)."""
+
+
 class SendChecks:
     """Checks batches of claimed messages against the warehouse and the delivery store, and renders them."""
 
@@ -66,6 +70,19 @@ class SendChecks:
             self._judge(row, contacts.get(row.contact_id), ended.get(row.enrollment_id), suppressed, late_before)
             for row in batch
         )
+
+    def look(self, row: ClaimedMessage, late_before: datetime | None) -> tuple[Judged, list[Asked]]:
+        """What `run` says of one message, and what every check says of it by each of its ways."""
+        [judged] = self.run([row], late_before)
+        contacts, ended = self._contacts, self._ended
+        contact, gone = contacts.get(row.contact_id), ended.get(row.enrollment_id)
+        case = self._case(row, contact, gone, self._suppressed([row], contacts), late_before)
+        asked: list[Asked] = [(None, name, check(case), None) for name, check in OF_MESSAGE.items()]
+        for way in self._ways(row, contact, pinned=False) if contact is not None else ():
+            case.by(way)
+            asked += [(way.channel, name, check(case), None) for name, check in {**OF_WAY, **OF_TEXT}.items()]
+            asked.append((way.channel, "sender", None, case.message))
+        return judged, asked
 
     def _judge(
         self,

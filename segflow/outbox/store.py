@@ -15,6 +15,7 @@ from segflow.errors import LeaseLostError
 from segflow.outbox.api_keys import ApiKeys
 from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
+from segflow.outbox.dead_letters import Chosen, DeadLetters
 from segflow.outbox.decisions import Decisions
 from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
@@ -22,8 +23,9 @@ from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.message_queries import MessageQueries
 from segflow.outbox.pauses import Pauses
 from segflow.outbox.provider_events import ProviderEvents
-from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
+from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage, Status
 from segflow.outbox.removals import Removals
+from segflow.outbox.restores import Restores
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.schema import (
     attempts,
@@ -34,6 +36,7 @@ from segflow.outbox.schema import (
     retrigger_contacts,
     retriggers,
 )
+from segflow.outbox.send_tests import SendTests
 from segflow.outbox.suppressions import Suppressions
 
 STOP_SENDING = "stop_sending"
@@ -89,10 +92,13 @@ class DeliveryStore(MessageQueries, Suppressions):
         self.enrolls = Orders(self._database, self.leases, Enroll, enrolls, enroll_contacts)
         self.pauses = Pauses(self._database, self.leases)
         self.removals = Removals(self._database, self.leases)
+        self.restores = Restores(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
         self.provider_events = ProviderEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)
+        self.letters = DeadLetters(self._database)
+        self.tests = SendTests(self._database)
         self.api_keys = ApiKeys(self._database)
 
     @classmethod
@@ -264,54 +270,19 @@ class DeliveryStore(MessageQueries, Suppressions):
                 .values(status="unknown", settled_tick=tick_id, recorded_at=wall, **(again | {"due_at": None}))
             ).rowcount
 
-    def release(self, message_ids: Iterable[str] | None = None) -> int:
+    def release(self, message_ids: Iterable[str] | None = None, reason: str = "released by hand") -> int:
         """Plan messages of unknown outcome again (all of them without ids): a person decided that they did not arrive.
 
-        Returns how many there were.
+        Returns how many there were. The next tick copies the decision to `deliveries`.
         """
-        with self._database.write("release") as connection:
-            chosen = self._unknown(connection, message_ids)
-            if chosen:
-                connection.execute(
-                    update(messages)
-                    .where(messages.c.message_id == bindparam("id"))
-                    .values(status="planned", due_at=messages.c.planned_at, released_at=_now()),
-                    [{"id": row.message_id} for row in chosen],
-                )
-            return len(chosen)
+        return self.letters.decide("release", _unknown(message_ids), reason)
 
     def drop(self, message_ids: Iterable[str] | None = None, reason: str = "dropped by hand") -> int:
         """Give up messages of unknown outcome (all of them without ids). Returns how many there were.
 
         The next tick copies the decision to `deliveries`.
         """
-        now = _now()
-        with self._database.write("drop") as connection:
-            chosen = self._unknown(connection, message_ids)
-            if not chosen:
-                return 0
-            connection.execute(
-                update(messages)
-                .where(messages.c.message_id == bindparam("id"))
-                .values(status="dropped", recorded_at=now),
-                [{"id": row.message_id} for row in chosen],
-            )
-            connection.execute(
-                insert(attempts),
-                [
-                    {
-                        "message_id": row.message_id,
-                        "attempt": row.attempts,
-                        "outcome": "dropped",
-                        "reason": reason,
-                        "sender": row.sender,
-                        "at": now,
-                        "recorded_at": now,
-                    }
-                    for row in chosen
-                ],
-            )
-            return len(chosen)
+        return self.letters.decide("drop", _unknown(message_ids), reason)
 
     def settled_since(self, tick_id: str | None) -> dict[str, int]:
         """The ticks from `tick_id` on (all when None) that settled anything, in order, with how many attempts."""
@@ -373,11 +344,10 @@ class DeliveryStore(MessageQueries, Suppressions):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _unknown(self, connection: Connection, message_ids: Iterable[str] | None) -> list[Any]:
-        query = select(messages).where(messages.c.status == "unknown").with_for_update()
-        if message_ids is not None:
-            query = query.where(messages.c.message_id.in_(list(message_ids)))
-        return list(connection.execute(query))
+
+def _unknown(message_ids: Iterable[str] | None) -> Chosen:
+    unknown: tuple[Status, ...] = ("unknown",)
+    return Chosen(ids=None if message_ids is None else list(message_ids), outcomes=unknown)
 
 
 def planned_values(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ TRANSIENT = (408, 425, 429)
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What a server answered: its status, its headers by name in any case, and the first MAX_ANSWER bytes."""
+    """What a server answered: its status, its headers by name in any case, and its first bytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -62,12 +62,15 @@ class HttpAnswer:
 class HttpClient:
     """Makes requests, one at a time. Credentials come from the caller alone, never from ~/.netrc."""
 
-    def __init__(self, *, timeout: float, keep_alive: bool = True, guard: Guard | None = None) -> None:
+    def __init__(
+        self, *, timeout: float, keep_alive: bool = True, guard: Guard | None = None, max_answer: int = MAX_ANSWER
+    ) -> None:
         """`timeout`: seconds to connect and between two bytes of the answer. `keep_alive`: use a connection again. One
         that the server closes just when a request goes out leaves its outcome open, so only one is used again that is
         known to be open and was in use a moment ago. `guard`: says which addresses may be called; None:
-        all, because the URLs are of the settings."""
+        all, because the URLs are of the settings. `max_answer`: bytes of an answer that are read."""
         self._timeout, self._keep_alive, self._guard = timeout, keep_alive, guard
+        self._max_answer = max_answer
         self._session: requests.Session | None = None
         self._call = Call()
         self._direct = Direct(self._call, guard, timeout)
@@ -124,7 +127,7 @@ class HttpClient:
         with Deadline(self._timeout * TOTAL_TIMEOUTS) as deadline:
             self._call.start(deadline)
             try:
-                status, told, data = self._direct.exchange(request, deadline, MAX_ANSWER)
+                status, told, data = self._direct.exchange(request, deadline, self._max_answer)
                 return HttpAnswer(status, told, data)
             except (HTTPException, HTTPError, OSError) as error:
                 self._direct.forget(request)
@@ -161,7 +164,7 @@ class HttpClient:
             answer.close()
             raise TimeoutError
         with contextlib.closing(answer):
-            return HttpAnswer(answer.status_code, answer.headers, _beginning(answer))
+            return HttpAnswer(answer.status_code, answer.headers, _beginning(answer, self._max_answer))
 
     def _check_behind_proxy(self, guard: Guard, url: str) -> None:
         """A proxy resolves names itself, so that ours may differ from its own: only what is known to be wrong is
@@ -193,12 +196,12 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     return min(max((at - (now or datetime.now(UTC))).total_seconds(), 0.0), MAX_RETRY_AFTER)
 
 
-def _beginning(answer: requests.Response) -> bytes:
-    """The start of the answer. The status is known by now, so a broken rest changes nothing."""
+def _beginning(answer: requests.Response, most: int) -> bytes:
+    """The first `most` bytes of the answer. The status is known by now, so a broken rest changes nothing."""
     data = b""
     try:
-        while len(data) < MAX_ANSWER:
-            part = answer.raw.read1(MAX_ANSWER - len(data))
+        while len(data) < most:
+            part = answer.raw.read1(most - len(data))
             if not part:
                 break
             data += part
