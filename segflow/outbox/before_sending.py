@@ -74,7 +74,7 @@ class SendChecks:
     def look(self, row: ClaimedMessage, late_before: datetime | None) -> tuple[Judged, list[Asked]]:
         """What `run` says of one message, and what every check says of it by each of its ways."""
         [judged] = self.run([row], late_before)
-        contacts, ended = self._load([row])
+        contacts, ended = self._contacts, self._ended
         contact, gone = contacts.get(row.contact_id), ended.get(row.enrollment_id)
         case = self._case(row, contact, gone, self._suppressed([row], contacts), late_before)
         asked: list[Asked] = [(None, name, check(case), None) for name, check in OF_MESSAGE.items()]

@@ -26,6 +26,7 @@ from segflow.outbox.pauses import Pauses
 from segflow.outbox.provider_events import ProviderEvents
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage, Status
 from segflow.outbox.removals import Removals
+from segflow.outbox.restores import Restores
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.schema import (
     attempts,
@@ -93,6 +94,7 @@ class DeliveryStore(MessageQueries, Suppressions):
         self.doubts = Doubts(self._database)
         self.pauses = Pauses(self._database, self.leases)
         self.removals = Removals(self._database, self.leases)
+        self.restores = Restores(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
         self.provider_events = ProviderEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)

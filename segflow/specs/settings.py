@@ -83,8 +83,18 @@ class DeliverySettings(SpecModel):
     """Secrets of links that were sent before `link_secret` was changed and are still to work."""
     link_expiry: Duration = Field(default_factory=lambda: Duration.parse("180 days"), validate_default=False)
     """How long a link works after its message was planned; at least 60 days."""
-    tracking: TrackingSettings = Field(default_factory=lambda: TrackingSettings())
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     """Which of the opens and clicks of emails are recorded by links of segflow's own."""
+
+    @property
+    def has_links(self) -> bool:
+        """Messages have signed links."""
+        return self.public_url is not None and self.link_secret is not None
+
+    def reported_by_links(self) -> tuple[str, ...]:
+        """What becomes known of emails by links of segflow's own, whoever sends them."""
+        told = {"unsubscribed": True, "opened": self.tracking.opens, "clicked": self.tracking.clicks}
+        return tuple(kind for kind, known in told.items() if known and self.has_links)
 
 
 class DefaultSenders(SpecModel):
