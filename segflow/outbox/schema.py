@@ -135,6 +135,14 @@ _named = attempts.c.provider_id.is_not(None)
 attempts_provider = Index("attempts_provider", attempts.c.provider_id, sqlite_where=_named, postgresql_where=_named)
 """Finds the message that a provider speaks of by its own id."""
 
+doubts = Table(
+    "doubts",
+    metadata,
+    Column("message_id", Words, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+"""Messages that were handed to a provider that knows a message again for some time only, and since when."""
+
 suppressions = Table(
     "suppressions",
     metadata,
