@@ -180,9 +180,10 @@ class Drain:
             raise
         except PermanentError as error:
             self._strikes = 0
-            if error.unsubscribed:
+            if error.suppress or error.unsubscribed:
                 # Before its outcome: a crash between the two leaves an address that gets nothing, not one that does.
-                self._store.suppress(row.channel, address, UNSUBSCRIBED)
+                why = UNSUBSCRIBED if error.unsubscribed else f"{self._used}: {error.reason}"
+                self._store.suppress(row.channel, address, why)
             return self._outcome(row, "failed", _with(ready.note, error.reason), address)
         except TransientError as error:
             return self._retry(row, address, error.reason, error.retry_after, strike=not error.of_message)

@@ -20,8 +20,10 @@ class Fault:
 
     kind: Kind
     says: str
+    suppress: bool = False
+    """Of a permanent one: no other message should go to this address either."""
     unsubscribed: bool = False
-    """Of a permanent one: the recipient has opted out at the provider."""
+    """Of a permanent one: the recipient has opted out at the provider, and may come back."""
     of_message: bool = False
     """Of a transient one: it says nothing of how the provider is; other messages go on."""
     wait: float | None = None
@@ -32,12 +34,12 @@ class Fault:
         if self.kind == "transient":
             return TransientError(detail, self.wait if retry_after is None else retry_after, of_message=self.of_message)
         if self.kind == "permanent":
-            return PermanentError(detail, unsubscribed=self.unsubscribed)
+            return PermanentError(detail, suppress=self.suppress, unsubscribed=self.unsubscribed)
         return AmbiguousError(detail) if self.kind == "ambiguous" else ConfigurationError(detail)
 
 
-def permanent(says: str, *, unsubscribed: bool = False) -> Fault:
-    return Fault("permanent", says, unsubscribed=unsubscribed)
+def permanent(says: str, *, suppress: bool = False, unsubscribed: bool = False) -> Fault:
+    return Fault("permanent", says, suppress=suppress, unsubscribed=unsubscribed)
 
 
 def transient(says: str, *, wait: float | None = None, of_message: bool = False) -> Fault:

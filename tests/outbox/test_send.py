@@ -259,18 +259,26 @@ def test_a_busy_recipient_does_not_stop_the_sender(world: World) -> None:
     assert world.store.counts() == {("live", "held"): 6, ("live", "sent"): 2}
 
 
-def test_who_has_opted_out_at_the_provider_is_suppressed(world: World) -> None:
+@pytest.mark.parametrize(
+    ("marks", "reason"),
+    [
+        # So that START lifts it.
+        pytest.param({"unsubscribed": True}, "unsubscribed", id="opted out"),
+        pytest.param({"suppress": True}, "live: Twilio 1: no", id="for good"),
+    ],
+)
+def test_whom_the_provider_takes_nothing_for_is_suppressed(world: World, marks: dict[str, bool], reason: str) -> None:
     world.delivery(mode="live", max_lateness="1000 years")
     sms = {"channel": "sms", "sender": "live", "content": {"text": "Hi"}}
     world.contacts([contact(1), contact(2, phone="+442079460019")])
     world.plan([planned(1, **sms)])
-    world.send({"live": Scripted(PermanentError("Twilio 21610: opted out", unsubscribed=True))})
+    world.send({"live": Scripted(PermanentError("Twilio 1: no", **marks))})
     world.plan([planned(2, **{**sms, "contact_id": "c1"}), planned(3, **{**sms, "contact_id": "c2"})])
     world.send({"live": Scripted()}, later(minutes=1))
     told = [(row["message_id"], row["outcome"], row["reason"]) for row in world.deliveries()]
     assert told == [
-        ("m00001", "failed", "Twilio 21610: opted out"),
-        ("m00002", "skipped", "suppressed: unsubscribed"),
+        ("m00001", "failed", "Twilio 1: no"),
+        ("m00002", "skipped", f"suppressed: {reason}"),
         ("m00003", "sent", None),
     ]
     assert [row["channel"] for row in world.warehouse.rows(_all("suppressions"))] == ["sms"]
