@@ -68,6 +68,23 @@ class NotifySender(Sender):
         # What it logs may hold a part of a URL, and URLs hold secrets; what matters is in the outcome.
         logging.getLogger("apprise").addFilter(_silence)
 
+    def checks(self) -> str:
+        return "has apprise read the URLs; nobody is told anything"
+
+    def check(self) -> str:
+        from apprise import Apprise
+
+        self.open()
+        listed = {name: [urls] if isinstance(urls, str) else list(urls) for name, urls in self._people.items()}
+        if self._email is not None:
+            listed["email:"] = [self._email.replace("{to}", "somebody@example.com")]
+        wrong = [name for name, urls in listed.items() if not all(Apprise().add(url) for url in urls)]
+        if wrong:
+            # Not the URLs: they hold secrets.
+            raise ConfigurationError(f"a URL of {', '.join(wrong)} is none that apprise knows")
+        number = sum(len(urls) for urls in listed.values())
+        return f"apprise knows all {number} URLs; whether they are right shows when somebody is told"
+
     def send(self, message: AnyMessage) -> Receipt:
         from apprise import Apprise
 
