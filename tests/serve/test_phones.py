@@ -29,9 +29,7 @@ def texting(root: Path, fake: Fake) -> World:
     world.segment("parisians", {"where": {"attribute": "city", "is": "Paris"}})
     for flow, segment in (("welcome", "londoners"), ("bonjour", "parisians")):
         step = {"id": "hi", "send_sms": {"text": "Cafe\u0301?"}}
-        world.flow(
-            flow, {"trigger": {"enters": segment}, "status": "active", "include_members": True, "steps": [step]}
-        )
+        world.flow(flow, {"trigger": {"enters": segment}, "status": "active", "include_members": True, "steps": [step]})
     return world
 
 
