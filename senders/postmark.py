@@ -67,7 +67,7 @@ RULES = Rules(
         Rule(415, configuration("not asked so")),
         Rule(422, configuration("From is wrong"), "300", ("'from'",)),
         Rule(422, permanent("the message is wrong"), "300"),
-        Rule(422, permanent("the address is inactive: it bounced, or complained", suppress=True), "406"),
+        Rule(422, permanent("the address is inactive: it bounced, or complained"), "406"),
         Rule(422, permanent("an attachment of a forbidden type"), "411"),
         Rule(422, configuration("the token is wrong"), "10"),
         Rule(422, configuration("From is no sender signature"), "400"),

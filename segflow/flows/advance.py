@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from segflow.errors import RunError
 from segflow.flows import prepare, triggers
+from segflow.flows.deletions import Deletions, unknown_addresses
 from segflow.flows.effects import Claimer, Effects
 from segflow.flows.entry import Entry
 from segflow.flows.from_store import FromStore
@@ -91,7 +92,7 @@ def enrollments_view() -> exp.Query:
     return load_query(SQL / "enrollments.sql")
 
 
-class _Advance(Entry, Inside):
+class _Advance(Entry, Inside, Deletions):
     def __init__(self, context: TickContext, claim: Claimer | None = None) -> None:
         super().__init__(context)
         self.effects, self.removing = Effects(context, claim), False
@@ -107,9 +108,13 @@ class _Advance(Entry, Inside):
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         self._prepare_inside(flows)
         taking = [row["flow"] for row in flows if row["status"] in ("active", "paused")]
-        prepare.hold(flows, {**triggers.faults(self.context, taking), **self._unanswerable(flows), **unreadable})
+        active = [row["flow"] for row in flows if row["status"] == "active"]
+        faulty = {**triggers.faults(self.context, taking), **unknown_addresses(self.compiled, faults, active)}
+        prepare.hold(flows, {**faulty, **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
         self.effects.stage()
+        self.hasher = store.hasher
+        self._stage_deleting()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         self.removing = bool(store.removed)
@@ -266,6 +271,7 @@ class _Advance(Entry, Inside):
         has not ended. The last of `hops` has no rows."""
         w = self.warehouse
         w.view("taken", together([exp.select("*").from_(hop) for hop in hops]))
+        self._delete()
         w.view("remaining", self._query("remaining"))
         self.moved = len(hops) > 1
         placed = [_reading(self._query("placed"), due=one, later=next_one) for one, next_one in pairwise(hops)]
@@ -273,7 +279,7 @@ class _Advance(Entry, Inside):
             before = self._query("placed_before")
             placed += [_reading(before.copy(), placed_before=one, due=hops[0]) for one in self.placed_before]
         if placed:
-            w.view("placed", together(placed))
+            w.view("placed", self._less_deleted(together(placed)))
 
     def _record_places(self) -> None:
         """Write where everybody stands. Of most positions only the place changes, or nothing."""
@@ -301,6 +307,7 @@ class _Advance(Entry, Inside):
         w.append("flow_journal", self.tick_id, union_all(rows, started_again) if started_again else rows)
         w.append("outbox", self.tick_id, self._query("outbox"))
         self.effects.record()
+        self._record_deletions()
         if any(step.row().call for named in self.compiled.specs.flows.values() for step in named.spec.walk()):
             w.append("flow_calls", self.tick_id, self._query("flow_calls"))
         if self.changed or self.moved:

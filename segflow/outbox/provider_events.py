@@ -16,6 +16,7 @@ from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.schema import attempts, message_events, messages, provider_events, suppressions
+from segflow.outbox.suppressions import not_hidden
 
 UNSUBSCRIBED, SUBSCRIBED = "unsubscribed", "subscribed"
 LINK = "link"
@@ -163,6 +164,7 @@ class ProviderEvents:
             {"channel": channel, "address": address, "reason": reason, "recorded_at": now}
             for (channel, address), reason in sorted(reasons.items())
         ]
+        rows = not_hidden(connection, rows)
         return connection.execute(self._database.insert_or_ignore(suppressions), rows).rowcount if rows else 0
 
 

@@ -56,6 +56,10 @@ class DeliverySettings(SpecModel):
     store: str = ".segflow/delivery.db"
     """A path for SQLite (relative to the project's root), or an SQLAlchemy URL."""
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """How many messages are claimed and judged at once. Contacts are read once per 10,000 whatever it is."""
+    in_doubt_at_most: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """How many messages per connection may be of unknown outcome when a crash hits a sender that is not idempotent.
+    Fewer are slower: half as many are announced, and their outcomes recorded, in one go."""
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
     max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
     """A live sender skips as `too_late` what was planned longer ago than this."""

@@ -115,9 +115,7 @@ class Api:
         fault = self._rules.fault(status, said)
         code = f" {said.code}" if said is not None and said.code else ""
         told = without(text, [one for one in self._secrets.values() if len(one) >= _SHORTEST_SECRET])
-        if fault is not None and fault.suppress:
-            told = fault.says  # in a list that outlives the message: without what may be personal
-        elif 300 <= status < 400:
+        if 300 <= status < 400:
             told = "redirects are not followed"
         elif fault is not None and not told:
             told = fault.says

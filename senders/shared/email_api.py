@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import functools
 from dataclasses import dataclass
-from email.header import Header
 from email.utils import formataddr
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from segflow.errors import PermanentError
 from segflow.messages import AnyMessage, Attachment, Email, is_address, read_address
 from segflow.senders.base import SenderSettings
 from segflow.senders.shared.faults import safe_base
+from segflow.senders.shared.mime import header_value, one_line
 from segflow.spec_model import Number
 
 OURS = "segflow_id"
@@ -106,26 +106,21 @@ def ready(
     for name, value in message.headers.items():
         if name.lower() in _RESERVED | reserved or name.lower().startswith("content-"):
             raise PermanentError(f"header {name} is set by segflow or by {provider}")
-        if not name or not name.isascii() or not name.isprintable() or ":" in name or " " in name:
-            raise PermanentError(f"not a header name: {name!r}")
-        _one_line(value, f"header {name}")
-        if not value.isascii():
-            value = Header(value, "utf-8", maxlinelen=75, header_name=name).encode(linesep="")
-        headers[name] = value
+        headers[name] = header_value(name, value)
     if len({name.lower() for name in headers}) < len(headers):
         raise PermanentError("a header stands twice")
     if not message.text and not message.html:
         raise PermanentError("the email has neither text nor html")
     for attachment in message.attachments:
-        _one_line(attachment.name, "the name of an attachment")
-    for part in (message.subject, message.text or "", message.html or ""):
+        one_line(attachment.name, "the name of an attachment")
+    for part in (message.text or "", message.html or ""):
         _encoded(part)
     return Ready(
-        message_id=_one_line(message.message_id, "the message id"),
+        message_id=one_line(message.message_id, "the message id"),
         sender=addresses[0],
         to=addresses[1].address,
         reply_to=addresses[2] if message.reply_to else None,
-        subject=_one_line(message.subject, "the subject"),
+        subject=one_line(message.subject, "the subject"),
         text=message.text or None,
         html=message.html or None,
         headers=headers,
@@ -141,17 +136,11 @@ def base64_of(attachment: Attachment) -> str:
 
 @functools.lru_cache(maxsize=1000)
 def _address(text: str, what: str) -> Address:
-    _one_line(text, what)
+    one_line(text, what)
     try:
         return Address(*read_address(text))
     except ValueError as error:
         raise PermanentError(f"{what} is not an email address: {text!r}") from error
-
-
-def _one_line(text: str, what: str) -> str:
-    if any(c in text for c in "\r\n\0"):
-        raise PermanentError(f"{what} holds a line break or NUL: {text!r}")
-    return text
 
 
 def _encoded(text: str) -> None:

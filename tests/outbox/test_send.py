@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -346,7 +347,12 @@ def test_stop_sending_is_honoured_between_messages(world: World) -> None:
     world.contacts([contact(1), contact(2)])
     world.plan([planned(1, sender="live"), planned(2, sender="live")])
     sender = Scripted()
-    sender.before = lambda _: world.store.stop_sending("wrong price")
+
+    def stop(_: AnyMessage) -> None:
+        world.store.stop_sending("wrong price")
+        time.sleep(0.5)  # it is looked at five times a second, not before each message
+
+    sender.before = stop
     report = world.send({"live": sender})
     assert report.stopped == "wrong price"
     assert sender.got == ["m00001"]

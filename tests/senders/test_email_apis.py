@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -51,7 +52,7 @@ def test_messages_are_taken_as_the_provider_wants_them(provider: Provider, runni
         mail(1),
         mail(2, text=None, headers=UNSUBSCRIBE, reply_to="Zoë <zoe@bücher.example>"),
         mail(3, html=None, to="ana3@BÜCHER.example", sender_address="Other <other@shop.example>"),
-        mail(4, headers={"X-Name": "Zoë"}, subject="Plain"),
+        mail(4, headers={"X-Name": "Zoë", "List-Help": "<https://a.example/é>"}, subject="Plain"),
     ]
     receipts = [sender.send(one) for one in messages]
     assert [provider.reads(one) for one in fake.mails] == [
@@ -61,6 +62,9 @@ def test_messages_are_taken_as_the_provider_wants_them(provider: Provider, runni
         ("m4", "ana4@home.example"),
     ]
     assert len({one.provider_id for one in receipts} - {None}) == 4
+    body = fake.calls[3].body.decode()
+    body = unquote(body) if "%3Futf-8" in body else body
+    assert all(word in body for word in ("=?utf-8?", "<https://a.example/%C3%A9>"))
 
 
 def test_many_come_out_in_their_order(provider: Provider, running: tuple[Fake, Any]) -> None:
@@ -85,6 +89,8 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a line break in the address": {"to": "ana@home.example\r\nBcc: bob@home.example"},
     "a line break in the subject": {"subject": "a\nBcc: bob@home.example"},
     "NUL in the subject": {"subject": "a\0"},
+    "half a letter in the subject": {"subject": "a\ud800"},
+    "half a letter in a name": {"reply_to": "A\ud800 <a@b.example>"},
     "half a letter in the text": {"text": "a\ud800"},
     "a line break in a header": {"headers": {"X-A": "b\r\nBcc: bob@home.example"}},
     "a line break in a header's name": {"headers": {"X-A\r\nBcc": "bob@home.example"}},
@@ -92,6 +98,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a header of the content": {"headers": {"Content-Type": "text/html"}},
     "a header twice": {"headers": {"X-A": "1", "x-a": "2"}},
     "a header with a blank": {"headers": {"X A": "1"}},
+    "half a letter in a header": {"headers": {"X-A": "a\ud800"}},
+    "half a letter in a link": {"headers": {"List-Unsubscribe": "<https://a.example/\ud800>"}},
+    "a link longer than a line": {"headers": {"List-Unsubscribe": f"<https://a.example/{'x' * 1000}>"}},
     "no body": {"text": None, "html": None},
     "two empty bodies": {"text": "", "html": ""},
     "a From that is none": {"sender_address": "shop"},

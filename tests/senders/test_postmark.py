@@ -139,14 +139,6 @@ def test_errors(fake: FakePostmark, sender: PostmarkSender, answer: Reply, kind:
     assert type(caught.value) is kind
 
 
-def test_an_inactive_address_gets_nothing_more(fake: FakePostmark, sender: PostmarkSender) -> None:
-    fake.inactive = {"ana1@home.example"}
-    told = sender.send_many([mail(1), mail(2)])[0]
-    assert isinstance(told, PermanentError)
-    assert told.suppress
-    assert "ana1" not in told.reason  # it stands in the list of suppressions
-
-
 def test_a_delayed_message_has_no_code(fake: FakePostmark, sender: PostmarkSender) -> None:
     fake.next = [reply(200, {"MessageID": "x7", "Message": "Message accepted, but delivery may be delayed."})]
     assert sender.send(mail()).provider_id == "x7"
