@@ -228,7 +228,7 @@ provider_events = Table(
     Column("channel", Words, nullable=False),
     Column("message_id", Words),
     Column("provider_id", Words),
-    # In the form in which suppressions are compared; only of what suppresses or lifts.
+    # A digest of the address in the form in which suppressions are compared; only of what suppresses or lifts.
     Column("address", Words),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("source", "event_id", "ordinal"),
