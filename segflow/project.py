@@ -16,8 +16,10 @@ from segflow.workspace import Workspace
 
 # What a question (`preview`, `members`) does without is imported by the methods that need it: all of it takes a second.
 if TYPE_CHECKING:
+    from segflow.crossings.deleted import Tombstone
     from segflow.decisions.check_sender import CheckedSender
     from segflow.decisions.send_test import SentTest
+    from segflow.decisions.suppressions import Suppressed
     from segflow.durations import Duration
     from segflow.explain.explain import Explanation
     from segflow.explain.look import Look
@@ -315,6 +317,50 @@ class Project(Workspace):
         from segflow.decisions.remove import remove
 
         return remove(self, flow, contacts, reason)
+
+    def deleted(self) -> list[Tombstone]:
+        """The contacts that flows have deleted and nobody has restored."""
+        from segflow.crossings.deleted import tombstones
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return tombstones(warehouse)
+
+    def restore(self, contacts: Sequence[str], reason: str | None = None) -> list[dict[str, Any]]:
+        """Let deleted contacts come back with the next tick. See `segflow.decisions.restore`. Raises InputError."""
+        from segflow.decisions.restore import restore
+
+        return restore(self, contacts, reason)
+
+    def suppressions(self, channel: str | None = None) -> list[dict[str, Any]]:
+        """The addresses that must not be messaged: channel, address (or its hash), reason, recorded_at."""
+        from segflow.decisions.suppressions import listing
+
+        return listing(self, channel)
+
+    def suppress(self, channel: str, addresses: Sequence[str], reason: str | None = None) -> int:
+        """Suppress addresses at once. Returns how many were new. See `segflow.decisions.suppressions`."""
+        from segflow.decisions.suppressions import add
+
+        return add(self, channel, addresses, reason)
+
+    def unsuppress(self, channel: str, addresses: Sequence[str]) -> list[str]:
+        """Take addresses off the list. Returns those that were on it."""
+        from segflow.decisions.suppressions import remove
+
+        return remove(self, channel, addresses)
+
+    def import_suppressions(self, path: Path, channel: str | None = None, reason: str | None = None) -> Suppressed:
+        """Suppress what a .csv or .parquet file holds. See `segflow.decisions.suppressions`. Raises InputError."""
+        from segflow.decisions.suppressions import import_
+
+        return import_(self, path, channel, reason)
+
+    def export_suppressions(self, path: Path, *, hashed: bool = False) -> int:
+        """Write the list as CSV; `hashed`: hashes in place of addresses. Returns how many rows."""
+        from segflow.decisions.suppressions import export
+
+        return export(self, path, hashed=hashed)
 
     def enroll(
         self,

@@ -12,6 +12,7 @@ import typer
 from segflow.cli.api_keys import api_key_app
 from segflow.cli.backtest import backtest
 from segflow.cli.compile import compile_
+from segflow.cli.contact import contact_app
 from segflow.cli.coupons import coupons_app
 from segflow.cli.doctor import doctor
 from segflow.cli.explain import explain
@@ -34,6 +35,7 @@ from segflow.cli.sender import sender_app
 from segflow.cli.serve import serve
 from segflow.cli.shared import Options
 from segflow.cli.stop_sending import stop_sending
+from segflow.cli.suppressions import suppressions_app
 from segflow.cli.tasks import tasks
 from segflow.cli.test import run_segment_tests
 from segflow.cli.tick import tick
@@ -58,6 +60,8 @@ app.add_typer(flow_app, name="flow")
 app.add_typer(coupons_app, name="coupons")
 app.add_typer(sender_app, name="sender")
 app.add_typer(api_key_app, name="api-key")
+app.add_typer(contact_app, name="contact")
+app.add_typer(suppressions_app, name="suppressions")
 for command in (
     preview,
     plan,
@@ -154,7 +158,7 @@ def _shared_first(arguments: list[str]) -> list[str]:
     words = iter(arguments)
     for word in words:
         name = word.split("=", 1)[0]
-        own = name == "--format" and ("export" in rest or "plan" in rest or rest[:2] == ["flow", "show"])
+        own = name == "--format" and (rest[:1] == ["export"] or "plan" in rest or rest[:2] == ["flow", "show"])
         if name in ("--project-dir", "--format") and not own:
             shared.append(word)
             shared += [] if "=" in word else [following for following in [next(words, None)] if following is not None]

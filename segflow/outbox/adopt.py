@@ -53,7 +53,7 @@ def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
             names = [column.name for column in attempts.columns]
             connection.execute(ignoring(attempts), [{name: _aware(row[name]) for name in names} for row in rows])
         for rows in _batches(warehouse, "suppressions"):
-            connection.execute(ignoring(suppressions), [{k: _aware(v) for k, v in row.items()} for row in rows])
+            store.adopt_suppressions(connection, [{k: _aware(v) for k, v in row.items()} for row in rows])
         for rows in _batches(warehouse, "coupon_claims"):
             store.adopt_coupons(connection, [{k: _aware(v) for k, v in row.items()} for row in rows])
         for rows in _batches(warehouse, "decisions"):

@@ -14,6 +14,7 @@ from segflow.messages import CONTACT_CHANNELS, AnyMessage, Email
 from segflow.outbox.addresses import InvalidAddressError, allowed, normal
 from segflow.outbox.contents import RenderError, Way
 from segflow.outbox.judged import Refused
+from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.records import ClaimedMessage
 from segflow.specs.catalog import ChannelSpec
 from segflow.specs.project import Specs
@@ -116,6 +117,8 @@ def _address(case: Case) -> Refused | None:
 
 def _suppression(case: Case) -> Refused | None:
     reason = case.suppressed.get((case.way.channel, case.address))
+    if case.transactional and reason == UNSUBSCRIBED:
+        return None  # who wants no more marketing still gets what concerns its orders
     return case.skip(f"suppressed: {reason}") if reason is not None else None
 
 

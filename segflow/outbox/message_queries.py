@@ -25,6 +25,17 @@ class MessageQueries:
         with self._database.read() as connection:
             return set(connection.scalars(asked))
 
+    def coming(self, sender: str, now: datetime, limit: int) -> list[tuple[str, str]]:
+        """(contact_id, enrollment_id) of the next messages of `sender` that are due, in the order of claims."""
+        due = (
+            select(messages.c.contact_id, messages.c.enrollment_id)
+            .where(messages.c.sender == sender, messages.c.due_at <= now)
+            .order_by(messages.c.due_at, messages.c.message_id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [(row[0], row[1]) for row in connection.execute(due)]
+
     def damage(self) -> list[str]:
         """What SQLite finds wrong with its file; empty when it is whole, and on Postgres."""
         return self._database.damage()

@@ -23,7 +23,8 @@ from sqlalchemy.engine import Dialect
 
 SCHEMA_VERSION = 9
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
-index `messages_waiting`. 7: `provider_events`, the index `attempts_provider`. 9: `send_tests`. A store of an earlier
+index `messages_waiting`. 7: `provider_events`, the index `attempts_provider`. 8: `restores`, `suppression_salts`,
+suppressions by hash, Argentine numbers in one form. 9: `send_tests`, `api_keys`, `api_calls`. A store of an earlier
 version gets what it has not when it is opened."""
 
 
@@ -52,7 +53,9 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 metadata = MetaData()
@@ -140,6 +143,13 @@ suppressions = Table(
     Column("reason", Words, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("channel", "address"),
+)
+
+suppression_salts = Table(
+    "suppression_salts",
+    metadata,
+    # Of the hashes among `suppressions.address`: an address is looked for under each.
+    Column("salt", Words, primary_key=True),
 )
 
 lease = Table(
@@ -311,6 +321,19 @@ removals = Table(
     # Null until a tick uses it.
     Column("tick_id", Text),
     Index("removals_tick", "tick_id"),
+)
+
+restores = Table(
+    "restores",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("contact_id", Words, nullable=False),
+    Column("reason", Words),
+    Column("decided_by", Words, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    # Null until a tick uses it.
+    Column("tick_id", Text),
+    Index("restores_tick", "tick_id"),
 )
 
 api_keys = Table(

@@ -25,6 +25,7 @@ from segflow.outbox.pauses import Pauses
 from segflow.outbox.provider_events import ProviderEvents
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage, Status
 from segflow.outbox.removals import Removals
+from segflow.outbox.restores import Restores
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.schema import (
     attempts,
@@ -48,6 +49,33 @@ _COPIED = (
 )  # fmt: skip
 
 
+# Built once: to put such a statement together costs as much as to run it.
+_THESE = messages.c.message_id.in_(bindparam("ids", expanding=True))
+_HAND_OVER = update(messages).where(_THESE).values(handed_at=bindparam("wall", type_=messages.c.handed_at.type))
+_SETTLE = (
+    update(messages)
+    .where(_THESE, messages.c.status == "claimed")
+    .values(
+        status=bindparam("outcome"),
+        due_at=bindparam("next", type_=messages.c.due_at.type),
+        claim_token=None,
+        claimed_at=None,
+        handed_at=None,
+        recorded_at=bindparam("wall", type_=messages.c.recorded_at.type),
+        settled_tick=bindparam("tick"),
+    )
+)
+_BOOK = insert(attempts).values(
+    {
+        name: bindparam(name, type_=attempts.c[name].type)
+        for name in (
+            "message_id", "attempt", "outcome", "reason", "sender", "address", "provider_id", "at", "recorded_at",
+            "tick_id",
+        )
+    }
+)  # fmt: skip
+
+
 class DeliveryStore(MessageQueries, Suppressions):
     """Open with a path (SQLite) or an SQLAlchemy URL. Safe to use from several threads.
 
@@ -64,6 +92,7 @@ class DeliveryStore(MessageQueries, Suppressions):
         self.enrolls = Orders(self._database, self.leases, Enroll, enrolls, enroll_contacts)
         self.pauses = Pauses(self._database, self.leases)
         self.removals = Removals(self._database, self.leases)
+        self.restores = Restores(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
         self.provider_events = ProviderEvents(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
@@ -128,7 +157,7 @@ class DeliveryStore(MessageQueries, Suppressions):
                 return []
             connection.execute(
                 update(messages)
-                .where(messages.c.message_id == bindparam("id"))
+                .where(messages.c.message_id.in_([row.message_id for row in rows]))
                 .values(
                     status="claimed",
                     attempts=messages.c.attempts + 1,
@@ -137,8 +166,7 @@ class DeliveryStore(MessageQueries, Suppressions):
                     claimed_at=wall,
                     handed_at=wall if hand_over else None,
                     repeatable=repeatable,
-                ),
-                [{"id": row.message_id} for row in rows],
+                )
             )
         return [
             ClaimedMessage(
@@ -158,36 +186,19 @@ class DeliveryStore(MessageQueries, Suppressions):
         with self._database.write("settle") as connection:
             self.leases.check_in(connection, lease)
             if hand_over:
-                connection.execute(
-                    update(messages).where(messages.c.message_id == bindparam("id")).values(handed_at=wall),
-                    [{"id": message_id} for message_id in hand_over],
-                )
+                connection.execute(_HAND_OVER, {"ids": list(hand_over), "wall": wall})
             if not outcomes:
                 return
-            settled = connection.execute(
-                update(messages)
-                .where(messages.c.message_id == bindparam("id"), messages.c.status == "claimed")
-                .values(
-                    status=bindparam("outcome"),
-                    due_at=bindparam("next"),
-                    claim_token=None,
-                    claimed_at=None,
-                    handed_at=None,
-                    recorded_at=wall,
-                    settled_tick=tick_id,
-                ),
-                [{"id": o.message_id, "outcome": o.outcome, "next": o.due_at} for o in outcomes],
-            ).rowcount
+            alike: dict[tuple[str, datetime | None], list[str]] = {}
+            for one in outcomes:
+                alike.setdefault((one.outcome, one.due_at), []).append(one.message_id)
+            settled = 0
+            for (outcome, next_due), ids in alike.items():
+                given = {"ids": ids, "outcome": outcome, "next": next_due, "wall": wall, "tick": tick_id}
+                settled += connection.execute(_SETTLE, given).rowcount
             if settled != len(outcomes):
                 raise LeaseLostError(f"{len(outcomes) - settled} messages were settled by another process meanwhile")
-            columns = ("message_id", "attempt", "outcome", "reason", "sender", "address", "provider_id", "at")
-            connection.execute(
-                insert(attempts),
-                [
-                    {name: getattr(o, name) for name in columns} | {"recorded_at": wall, "tick_id": tick_id}
-                    for o in outcomes
-                ],
-            )
+            connection.execute(_BOOK, [{**vars(one), "recorded_at": wall, "tick_id": tick_id} for one in outcomes])
 
     def unclaim(self, lease: Lease, claimed: Sequence[ClaimedMessage], until: datetime | None = None) -> None:
         """Put back messages that were certainly not handed over: as if never claimed, or not before `until`."""

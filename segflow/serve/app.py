@@ -1,4 +1,4 @@
-"""The app of `segflow serve`: what answers where. Further routers are included here, behind the same limits."""
+"""The app of `segflow serve`: what answers where."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from segflow import senders
 from segflow.messages import CONTACT_CHANNELS
 from segflow.outbox.links import Links
 from segflow.outbox.spool import Spool
+from segflow.project import Project
+from segflow.serve.api import PREFIX, router_of
 from segflow.serve.callbacks import Ear, callback_routes
 from segflow.serve.limits import Place, guarded
+from segflow.serve.links import link_routes
 from segflow.serve.spooling import GroupWriter
-from segflow.serve.unsubscribe import unsubscribe_routes
-from segflow.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
 
-def app_of(project: Workspace, place: Place | None = None) -> ASGIApp:
+def app_of(project: Project, place: Place | None = None) -> ASGIApp:
     """The ASGI app of a project, within its limits. Raises SpecError and ConfigurationError.
 
     Its files are read once: start it again after an edit of segflow.yml.
@@ -32,7 +33,7 @@ def app_of(project: Workspace, place: Place | None = None) -> ASGIApp:
     return guarded(bare_app(project), settings.serve, place or Place())
 
 
-def bare_app(project: Workspace) -> FastAPI:
+def bare_app(project: Project) -> FastAPI:
     """The app without limits."""
     settings = project.specs.settings
     writer = GroupWriter(Spool(project.spool_path))
@@ -50,12 +51,16 @@ def bare_app(project: Workspace) -> FastAPI:
             ear.close()
         writer.close()
 
-    app = FastAPI(title="segflow", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="segflow", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json"
+    )
+    app.state.project = project
     app.router.redirect_slashes = False
     channels = project.specs.catalog.contacts.channels
     reached = [channel for channel in CONTACT_CHANNELS if channels.of(channel) is not None]
-    app.include_router(callback_routes(ears, writer, settings.delivery.public_url))
-    app.include_router(unsubscribe_routes(Links.of(settings.delivery), writer, reached))
+    app.include_router(callback_routes(ears, writer, settings.delivery.public_url), include_in_schema=False)
+    app.include_router(link_routes(Links.of(settings.delivery), writer, reached), include_in_schema=False)
+    app.include_router(router_of(project))
 
     @app.get("/health", include_in_schema=False)
     async def health() -> PlainTextResponse:

@@ -15,10 +15,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from segflow.errors import InputError
 from segflow.files import reason
+from segflow.project import Project
 from segflow.serve.app import app_of
 from segflow.serve.limits import Place
 from segflow.specs.serve import ServeSettings
-from segflow.workspace import Workspace
 
 MAX_HEADERS = 64 * 1024
 
@@ -45,7 +45,7 @@ def is_loopback(host: str) -> bool:
 
 
 def serve(
-    project: Workspace,
+    project: Project,
     place: Place,
     cert: Path | None = None,
     key: Path | None = None,

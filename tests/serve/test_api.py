@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import requests
-from fastapi import FastAPI
 
 from segflow.outbox.lease import held_lease
-from segflow.serve.api import PREFIX, router_of
+from segflow.serve.api import PREFIX
+from segflow.serve.app import app_of
 from tests.serve.running import running
 from tests.world import World
 
@@ -72,10 +72,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     world.tick(DAY + timedelta(days=1), send=True)
     store = world.project.store
     keys = {name: store.api_keys.add(name, role, personal_data=more) for name, (role, more) in ROLES.items()}  # type: ignore[arg-type]
-    app = FastAPI()
-    app.state.project = world.project
-    app.include_router(router_of(world.project))
-
+    app = app_of(world.project)
     with running(app) as url:
         yield Api(url, keys, world)
     store.close()
@@ -240,7 +237,7 @@ def test_calls_leave_rows_and_no_keys(api: Api) -> None:
 
 
 def test_the_description_names_every_route_and_needs_a_key(api: Api) -> None:
-    described = requests.get(f"{api.url}/openapi.json", timeout=10).json()
+    described = requests.get(f"{api.url}{PREFIX}/openapi.json", timeout=10).json()
     routes = {(path.removeprefix(PREFIX), method) for path, one in described["paths"].items() for method in one}
     assert {("/segments/{segment}/members", "get"), ("/flows/{flow}/pause", "post")} <= routes
     assert all("security" in operation for one in described["paths"].values() for operation in one.values())
