@@ -17,6 +17,7 @@ from segflow.files import reason
 from segflow.messages import CHANNEL_TABLE
 from segflow.outbox.addresses import comparable
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
+from segflow.outbox.hashes import new_salt
 from segflow.outbox.schema import (
     SCHEMA_VERSION,
     attempts_provider,
@@ -28,6 +29,8 @@ from segflow.outbox.schema import (
 
 _CREATING = 0x5E6F104
 """The key of the advisory lock; any number that nobody else uses."""
+OWN_SALT = "suppression_salt"
+"""The mark with the salt of the hashes that this store makes."""
 PHONES = [channel for channel, facts in CHANNEL_TABLE.items() if facts.address == "phone"]
 
 
@@ -50,8 +53,9 @@ class Database:
                 # Two processes that create the same table at once would both begin, and one would fail.
                 self.one_at_a_time(connection, _CREATING)
                 metadata.create_all(connection)
+                first = {"schema_version": str(SCHEMA_VERSION), OWN_SALT: new_salt()}
                 connection.execute(
-                    self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
+                    self.insert_or_ignore(marks), [{"name": name, "value": value} for name, value in first.items()]
                 )
                 mark = marks.c.name == "schema_version"
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))

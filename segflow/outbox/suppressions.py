@@ -9,14 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from segflow.outbox.addresses import comparable
-from segflow.outbox.database import Database
-from segflow.outbox.hashes import hashed, keys, new_salt, read_hash, salt_of
+from segflow.outbox.database import OWN_SALT, Database
+from segflow.outbox.hashes import hashed, keys, read_hash, salt_of
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.schema import marks, suppression_salts, suppressions
 
 DELETED = "deleted"
 """The reason of the addresses of contacts that a flow has deleted."""
-_OWN_SALT = "suppression_salt"
 _KEYS_AT_ONCE = 5_000
 _HASHES = suppressions.c.address.like("sha256$%")
 
@@ -114,15 +113,8 @@ class Suppressions:
                 connection.execute(delete(suppressions).where(one))
 
     def _own_salt(self) -> str:
-        asked = select(marks.c.value).where(marks.c.name == _OWN_SALT)
         with self._database.read() as connection:
-            found = connection.scalar(asked)
-        if found is None:
-            with self._database.write("salt") as connection:
-                row = {"name": _OWN_SALT, "value": new_salt()}
-                connection.execute(self._database.insert_or_ignore(marks), [row])
-                found = connection.scalar(asked)
-        return str(found)
+            return str(connection.scalar(select(marks.c.value).where(marks.c.name == OWN_SALT)))
 
 
 def _salts(connection: Connection) -> list[str]:
