@@ -24,13 +24,12 @@ from segflow.outbox.schema import (
     marks,
     messages_waiting,
     metadata,
+    suppression_salts,
     suppressions,
 )
 
 _CREATING = 0x5E6F104
 """The key of the advisory lock; any number that nobody else uses."""
-OWN_SALT = "suppression_salt"
-"""The mark with the salt of the hashes that this store makes."""
 PHONES = [channel for channel, facts in CHANNEL_TABLE.items() if facts.address == "phone"]
 
 
@@ -53,10 +52,15 @@ class Database:
                 # Two processes that create the same table at once would both begin, and one would fail.
                 self.one_at_a_time(connection, _CREATING)
                 metadata.create_all(connection)
-                first = {"schema_version": str(SCHEMA_VERSION), OWN_SALT: new_salt()}
                 connection.execute(
-                    self.insert_or_ignore(marks), [{"name": name, "value": value} for name, value in first.items()]
+                    self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
                 )
+                if (
+                    connection.scalar(sqlalchemy.select(suppression_salts.c.salt).where(suppression_salts.c.own))
+                    is None
+                ):
+                    own = {"salt": new_salt(), "own": True, "used": False}
+                    connection.execute(sqlalchemy.insert(suppression_salts), [own])
                 mark = marks.c.name == "schema_version"
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
                 if int(version or 0) < SCHEMA_VERSION:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from segflow.outbox.addresses import comparable
-from segflow.outbox.database import OWN_SALT, Database
+from segflow.outbox.database import Database
 from segflow.outbox.hashes import hashed, keys, read_hash, salt_of
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.schema import marks, suppression_salts, suppressions
@@ -94,8 +94,8 @@ class Suppressions:
     def _insert(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
         salts = {salt_of(row["address"]) for row in rows if read_hash(row["address"]) == row["address"]}
         if salts:
-            ignoring = self._database.insert_or_ignore(suppression_salts)
-            connection.execute(ignoring, [{"salt": salt} for salt in sorted(salts)])
+            found = [{"salt": salt, "own": False, "used": True} for salt in sorted(salts)]
+            connection.execute(self._database.insert_or_update(suppression_salts, "used"), found)
         if not rows:
             return 0
         return connection.execute(self._database.insert_or_ignore(suppressions), list(rows)).rowcount
@@ -114,11 +114,11 @@ class Suppressions:
 
     def _own_salt(self) -> str:
         with self._database.read() as connection:
-            return str(connection.scalar(select(marks.c.value).where(marks.c.name == OWN_SALT)))
+            return str(connection.scalar(select(suppression_salts.c.salt).where(suppression_salts.c.own)))
 
 
 def _salts(connection: Connection) -> list[str]:
-    return list(connection.scalars(select(suppression_salts.c.salt)))
+    return list(connection.scalars(select(suppression_salts.c.salt).where(suppression_salts.c.used)))
 
 
 def _suppressed(
