@@ -82,7 +82,9 @@ def _settle(connection: Connection, store: DeliveryStore) -> None:
         again.c.outcome.in_(REOPENED),
         again.c.attempt >= attempts.c.attempt,
     )
-    final = select(attempts.c.outcome).where(mine, attempts.c.outcome.in_(FINAL), ~reopened.correlate(attempts).exists())
+    final = select(attempts.c.outcome).where(
+        mine, attempts.c.outcome.in_(FINAL), ~reopened.correlate(attempts).exists()
+    )
     # Dropped after it had failed: what a person said last counts.
     known = final.order_by(attempts.c.attempt.desc(), attempts.c.recorded_at.desc()).limit(1).scalar_subquery()
     last = func.coalesce(select(func.max(attempts.c.attempt)).where(mine).scalar_subquery(), 0)
