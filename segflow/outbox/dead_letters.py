@@ -89,7 +89,7 @@ class DeadLetters:
         """Do what a person says with those chosen that it can be said of. Returns how many there were. `reason` is
         recorded: who said so, and why.
 
-        `retry` and `release` plan them again, with all their attempts before them: whoever retries says that the cause
+        `retry` and `release` plan them again, for one more attempt at least: whoever retries says that the cause
         is mended, whoever releases that they did not arrive.
         """
         now = datetime.now(UTC)
