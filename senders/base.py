@@ -157,7 +157,8 @@ class Sender(ABC):
         return "asks the provider for the account" if asks else "there is nothing to ask without sending"
 
     def verify(self, callback: Callback) -> None:
-        """Raise RefusedCallbackError unless the provider itself made this call, and lately."""
+        """Raise RefusedCallbackError unless the provider itself made this call, and lately. Any other error says that
+        this could not be found out just now: the provider is let call again."""
         raise NotImplementedError
 
     def answer(self, callback: Callback) -> CallbackAnswer | None:

@@ -17,7 +17,7 @@ from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
 from segflow.outbox.dead_letters import Chosen, DeadLetters
 from segflow.outbox.decisions import Decisions
-from segflow.outbox.doubts import Doubts
+from segflow.outbox.doubts import DoubtChange, Doubts
 from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
@@ -187,20 +187,20 @@ class DeliveryStore(MessageQueries, Suppressions):
         outcomes: Sequence[Outcome],
         *,
         hand_over: Collection[str] = (),
-        doubtful: Collection[str] = (),
-        certain: Collection[str] = (),
+        doubts: DoubtChange | None = None,
     ) -> None:
         """Record outcomes of claimed messages, and name those that are handed over next, in one transaction.
 
-        `doubtful`: those of them that come to be in doubt now. `certain`: those that are in doubt no longer.
+        `doubts`: what comes to be in doubt by that, and what no longer is.
         """
         wall = _now()
         with self._database.write("settle") as connection:
             self.leases.check_in(connection, lease)
             if hand_over:
                 connection.execute(_HAND_OVER, {"ids": list(hand_over), "wall": wall})
-            self.doubts.leave(connection, certain)
-            self.doubts.enter(connection, doubtful, wall)
+            if doubts is not None:
+                self.doubts.leave(connection, doubts.certain)
+                self.doubts.enter(connection, doubts.new, wall)
             if not outcomes:
                 return
             alike: dict[tuple[str, datetime | None], list[str]] = {}
