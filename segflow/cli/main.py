@@ -29,7 +29,9 @@ from segflow.cli.plan import plan
 from segflow.cli.preview import preview
 from segflow.cli.rebuild import compact, rebuild
 from segflow.cli.release import release
+from segflow.cli.render import render, send_test
 from segflow.cli.schema import schema
+from segflow.cli.sender import sender_app
 from segflow.cli.serve import serve
 from segflow.cli.shared import Options
 from segflow.cli.stop_sending import stop_sending
@@ -56,6 +58,7 @@ app = typer.Typer(
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
 app.add_typer(coupons_app, name="coupons")
+app.add_typer(sender_app, name="sender")
 app.add_typer(api_key_app, name="api-key")
 app.add_typer(contact_app, name="contact")
 app.add_typer(suppressions_app, name="suppressions")
@@ -70,6 +73,7 @@ for command in (
     overlap,
     trace,
     backtest,
+    render,
     export,
     freeze,
     release,
@@ -85,6 +89,7 @@ app.command("import")(import_)
 for command in (validate, tick, fmt, schema, ui, serve):
     app.command()(command)
 app.command("stop-sending")(stop_sending)
+app.command("send-test")(send_test)
 app.command("compile")(compile_)
 app.command("vars")(vars_)
 

@@ -40,6 +40,7 @@ from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tables import TABLES
 from segflow.zones import local_date
 
+_OVER_NOW = pa.schema([("enrollment_id", pa.string()), ("ordinal", pa.int64()), ("late_to", pa.timestamp("us"))])
 _REMOVED = pa.schema([("flow", pa.string()), ("contact_id", pa.string())])
 
 
@@ -220,29 +221,36 @@ class _Advance(Entry, Inside, Deletions):
         today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
         active = [row["flow"] for row in flows if row["status"] == "active"]
         chooses = any(step.decides for flow in active for step in self.compiled.specs.flows[flow].spec.walk())
+        if not varying:
+            w.stage("over_now", _OVER_NOW.empty_table())
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
-        arrived = self._query("arrived")
+        arrived = "arrived"
         hops: list[exp.Table] = []
         for hop in range(longest + 2):
             if hop < 2:
                 # After a hop everybody stands somewhere since now.
-                found = self._query("found_later") if hop else self._query("found")
+                found = self._query("found_later" if hop else "found")
                 w.stage("stands", _of(self._query("stands", is_first=not hop), found))
-            if hop == 0 or varying:
-                w.stage("over_now", _of(self._query("over_now", zone=zone), arrived))
-            judged = _of(self._query("judged", today=today), arrived)
-            due = _of(self._query("due", hop=hop), judged)
+            if hop and not self._count("temp.stands"):
+                hops.append(w.stage(f"due_{hop}", exp.select("*").from_(hops[-1]).where(exp.false())))
+                break
+            if varying:
+                w.stage("over_now", _of(self._query("over_now", zone=zone), self._query(arrived)))
             if chooses:
+                judged = _of(self._query("judged", today=today), self._query(arrived))
                 w.stage("moving", _of(self._query("moving"), judged))
                 self._satisfied(self._query("arm_subjects"), asked)
                 w.stage("chosen", self._query("chosen"))
+            judged = _of(self._query("judged", today=today), self._query(arrived))
+            due = _of(self._query("due", hop=hop), judged)
+            if chooses:
                 due = union_all(due, self._query("due_by_choice", hop=hop))
             hops.append(w.stage(f"due_{hop}", due))
             w.view("due", exp.select("*").from_(hops[-1]))
             self.effects.take(f"due_{hop}")
-            if not self._count("temp.due"):
+            if not self._count(hops[-1]):
                 break
-            arrived = self._query("moved")
+            arrived = "moved"
         else:
             raise RunError("a flow moved further than it has steps; this is a bug of segflow")
         self._stand_after(hops)
@@ -323,7 +331,7 @@ class _Advance(Entry, Inside, Deletions):
 
 def _of(query: exp.Query, rows: exp.Query) -> exp.Query:
     """`query` with `rows` for its first CTE."""
-    query.ctes[0].set("this", rows.copy())
+    query.ctes[0].set("this", rows)
     return query
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,10 @@ NORMAL_ENDS = ("completed", "exit")
 """Ends of an enrollment after which its messages are still wanted: it ended because they were planned."""
 
 
+Asked = tuple[str | None, str, Refused | None, AnyMessage | None]
+"""(channel, check, what it says, the message, which is with the last check of its channel)."""
+
+
 class SendChecks:
     """Checks batches of claimed messages against the warehouse and the delivery store, and renders them."""
 
@@ -37,23 +41,48 @@ class SendChecks:
         self._surroundings = Surroundings(specs)
         self._any_coupons: bool | None = None
         self._coupons: Mapping[tuple[str, int], Mapping[str, str]] = {}
-        self._origins: Mapping[str, Origin] = {}
+        self._origins: Mapping[str, Origin] | None = None
         self._tried: set[str] = set()
+        self._read: set[tuple[str, str]] = set()
+        """(contact, enrollment) of which the warehouse was asked."""
+        self._contacts: dict[str, dict[str, Any]] = {}
+        self._ended: dict[str, str] = {}
 
-    def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None) -> list[Judged]:
-        """Judge a batch, in its order. What was due before `late_before` is too late; None: nothing is, because the
-        sender is simulated."""
-        contacts, ended = self._load(batch)
-        self._coupons = self._load_coupons()
+    def run(
+        self,
+        batch: Sequence[ClaimedMessage],
+        late_before: datetime | None,
+        coming: Callable[[], Iterable[tuple[str, str]]] = tuple,
+    ) -> Iterator[Judged]:
+        """Judge a batch, in its order, each message when it is asked for. What was due before `late_before` is too
+        late; None: nothing is, because the sender is simulated. `coming`: (contact_id, enrollment_id) of messages
+        that come after it, so that the warehouse is asked for all of them at once."""
+        pairs = {(row.contact_id, row.enrollment_id) for row in batch}
+        if not pairs <= self._read:
+            self._load(pairs.union(coming()))
         again = [row.message_id for row in batch if row.attempt > 1]
         self._tried = self._store.tried(again) if again else set()
-        asked = any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch)
-        self._origins = origins_of_batch(self._warehouse) if asked else {}
+        if self._origins is None and any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch):
+            self._origins = origins_of_batch(self._warehouse)
+        contacts, ended = self._contacts, self._ended
         suppressed = self._suppressed(batch, contacts)
-        return [
+        return (
             self._judge(row, contacts.get(row.contact_id), ended.get(row.enrollment_id), suppressed, late_before)
             for row in batch
-        ]
+        )
+
+    def look(self, row: ClaimedMessage, late_before: datetime | None) -> tuple[Judged, list[Asked]]:
+        """What `run` says of one message, and what every check says of it by each of its ways."""
+        [judged] = self.run([row], late_before)
+        contacts, ended = self._contacts, self._ended
+        contact, gone = contacts.get(row.contact_id), ended.get(row.enrollment_id)
+        case = self._case(row, contact, gone, self._suppressed([row], contacts), late_before)
+        asked: list[Asked] = [(None, name, check(case), None) for name, check in OF_MESSAGE.items()]
+        for way in self._ways(row, contact, pinned=False) if contact is not None else ():
+            case.by(way)
+            asked += [(way.channel, name, check(case), None) for name, check in {**OF_WAY, **OF_TEXT}.items()]
+            asked.append((way.channel, "sender", None, case.message))
+        return judged, asked
 
     def _judge(
         self,
@@ -124,15 +153,16 @@ class SendChecks:
 
     def _write(self, case: Case) -> AnyMessage:
         row, coupons = case.row, self._coupons.get((case.row.enrollment_id, case.row.visit))
-        known = self._surroundings.of(row, self._origins.get(row.enrollment_id), coupons)
+        known = self._surroundings.of(row, (self._origins or {}).get(row.enrollment_id), coupons)
         return self._renderer.render(row, case.contact or {}, case.address, self._tick.as_of, known, case.way)
 
     def _channel(self, channel: str) -> ChannelSpec | None:
         return self._specs.catalog.contacts.channels.of(channel)
 
-    def _load(self, batch: Sequence[ClaimedMessage]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-        """The contacts of the batch by id, and its enrollments that ended early with the reason."""
-        keys = {"contact_id": [row.contact_id for row in batch], "enrollment_id": [row.enrollment_id for row in batch]}
+    def _load(self, pairs: set[tuple[str, str]]) -> None:
+        """Read the contacts of these messages, their enrollments that ended early, and their coupons. They stay as they
+        are while messages are sent: the tick that does it has built them."""
+        keys = {"contact_id": [one for one, _ in pairs], "enrollment_id": [one for _, one in pairs]}
         staged = self._warehouse.stage("send_batch", pa.table(keys, pa.schema([(k, pa.string()) for k in keys])))
         wanted = exp.select("contact_id").from_(staged)
         contacts = exp.select("*").from_(relation("contacts")).where(exp.column("contact_id").isin(query=wanted))
@@ -147,10 +177,10 @@ class SendChecks:
         )
         # An attribute that this tick could not read is missing, which is not the same as a name that nobody knows.
         missing = dict.fromkeys(self._specs.catalog.contacts.attributes)
-        return (
-            {row["contact_id"]: {**missing, **row} for row in self._warehouse.rows(contacts)},
-            {row["enrollment_id"]: row["reason"] for row in self._warehouse.rows(ends)},
-        )
+        self._contacts = {row["contact_id"]: {**missing, **row} for row in self._warehouse.rows(contacts)}
+        self._ended = {row["enrollment_id"]: row["reason"] for row in self._warehouse.rows(ends)}
+        self._coupons = self._load_coupons()
+        self._origins, self._read = None, pairs
 
     def _suppressed(self, batch: Iterable[ClaimedMessage], contacts: dict[str, dict[str, Any]]) -> Suppressed:
         by_channel: dict[str, set[str]] = {}

@@ -14,6 +14,7 @@ from segflow.messages import CONTACT_CHANNELS, AnyMessage, Email
 from segflow.outbox.addresses import InvalidAddressError, allowed, normal
 from segflow.outbox.contents import RenderError, Way
 from segflow.outbox.judged import Refused
+from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.records import ClaimedMessage
 from segflow.specs.catalog import ChannelSpec
 from segflow.specs.project import Specs
@@ -116,6 +117,8 @@ def _address(case: Case) -> Refused | None:
 
 def _suppression(case: Case) -> Refused | None:
     reason = case.suppressed.get((case.way.channel, case.address))
+    if case.transactional and reason == UNSUBSCRIBED:
+        return None  # who wants no more marketing still gets what concerns its orders
     return case.skip(f"suppressed: {reason}") if reason is not None else None
 
 
@@ -139,9 +142,9 @@ def _template(case: Case) -> Refused | None:
 
 
 def _attachments(case: Case) -> Refused | None:
-    sender = case.specs.settings.all_senders().get(case.sender)
     if not isinstance(case.message, Email) or not case.message.attachments:
         return None
+    sender = case.specs.settings.all_senders().get(case.sender)
     if sender is None or sender.sends_attachments:
         return None
     return case.fail(f"sender {case.sender} sends no attachments")
@@ -149,7 +152,8 @@ def _attachments(case: Case) -> Refused | None:
 
 def _allowlist(case: Case) -> Refused | None:
     delivery = case.specs.settings.delivery
-    if delivery.mode != "test" or allowed(delivery.allowlist, case.way.channel, case.address):
+    # Without an address that is what there is to say.
+    if delivery.mode != "test" or not case.address or allowed(delivery.allowlist, case.way.channel, case.address):
         return None
     return case.skip("not_on_allowlist", final=True)
 

@@ -21,11 +21,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
 index `messages_waiting`. 7: `provider_events`, the index `attempts_provider`. 8: `restores`, `suppression_salts`,
-suppressions by hash, Argentine numbers in one form. A store of an earlier version gets what it has not when it is
-opened."""
+suppressions by hash, Argentine numbers in one form. 9: `send_tests`, `api_keys`, `api_calls`. A store of an earlier
+version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -53,7 +53,9 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 metadata = MetaData()
@@ -133,6 +135,14 @@ _named = attempts.c.provider_id.is_not(None)
 attempts_provider = Index("attempts_provider", attempts.c.provider_id, sqlite_where=_named, postgresql_where=_named)
 """Finds the message that a provider speaks of by its own id."""
 
+doubts = Table(
+    "doubts",
+    metadata,
+    Column("message_id", Words, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+"""Messages that were handed to a provider that knows a message again for some time only, and since when."""
+
 suppressions = Table(
     "suppressions",
     metadata,
@@ -146,11 +156,15 @@ suppressions = Table(
 suppression_salts = Table(
     "suppression_salts",
     metadata,
+    # Of the hashes among `suppressions.address`: an address is looked for under each.
     Column("salt", Words, primary_key=True),
-    # Is it the one with which this store makes hashes?
-    Column("own", Boolean, nullable=False),
-    # Is there a hash with it among `suppressions.address`? An address is looked for under each such salt.
-    Column("used", Boolean, nullable=False),
+)
+
+own_salt = Table(
+    "own_salt",
+    metadata,
+    # One row: the salt of the hashes that this store makes.
+    Column("salt", Words, primary_key=True),
 )
 
 lease = Table(
@@ -165,6 +179,24 @@ lease = Table(
     Column("host", Words),
     Column("pid", BigInteger),
     Column("process", Words),
+)
+
+send_tests = Table(
+    "send_tests",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("flow", Words, nullable=False),
+    Column("step", Words, nullable=False),
+    # Whose values it was written with; it went to `address`.
+    Column("contact_id", Words, nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("sender", Words, nullable=False),
+    Column("address", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("reason", Words),
+    Column("provider_id", Words),
+    Column("sent_by", Words, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 marks = Table(
@@ -203,7 +235,7 @@ provider_events = Table(
     Column("channel", Words, nullable=False),
     Column("message_id", Words),
     Column("provider_id", Words),
-    # In the form in which suppressions are compared; only of what suppresses or lifts.
+    # A digest of the address in the form in which suppressions are compared; only of what suppresses or lifts.
     Column("address", Words),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("source", "event_id", "ordinal"),

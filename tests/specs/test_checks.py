@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from segflow.senders import kinds
 from tests.specs.helpers import CATALOG, messages
 
 CONDITIONS = {
@@ -560,6 +561,18 @@ SETTINGS_CASES = {
     "default sender": ("default_senders: {email: mial}", "1:26: there is no sender mial; senders are set up in segflow.yml"),
     "allowlist": ("delivery: {mode: test}", "1:18: mode test sends to the allowlist only, and there is none: give delivery.allowlist"),
     "mode": ("delivery: {mode: tset}", "1:18: mode cannot be the text 'tset': expected simulate, test or live (did you mean test?)"),
+    "public_url": ("delivery: {public_url: links.shop.example}", "1:24: 'links.shop.example' is no URL: write one like https://links.example.com"),
+    "public_url without TLS": ("delivery: {public_url: 'http://shop.example'}", "1:24: 'http://shop.example' is not https: write one like https://links.example.com"),
+    "public_url with more": ("delivery: {public_url: 'https://shop.example/?a=1'}", "1:24: 'https://shop.example/?a=1' has more than a host and a path: write one like https://links.example.com"),
+    "public_url that ends a header": ("delivery: {public_url: 'https://shop.example/>'}", "1:24: 'https://shop.example/>' is no URL: write one like https://links.example.com"),
+    "link_secret alone": (f"delivery: {{link_secret: {'s' * 32}}}", "1:25: links need an address, too: give delivery.public_url"),
+    "link_secret that is short": ("delivery: {public_url: 'https://l.example', link_secret: hunter2}", "1:58: link_secret: the text is shorter than 32 characters"),
+    "links that end soon": ("delivery: {link_expiry: 7 days}", "1:25: '7 days' is too short: links must work for 60 days at least"),
+    "tracking without links": ("delivery: {tracking: {opens: true}}", "1:30: tracking needs signed links: give delivery.public_url and delivery.link_secret"),
+    "tracking of something else": ("delivery: {tracking: {open: true}}", "1:23: unknown key open (did you mean opens?)"),
+    "secrets before none": (f"delivery: {{earlier_link_secrets: [{'s' * 32}]}}", "1:34: there is no delivery.link_secret that came after them"),
+    "a limit of nothing": ("serve: {connections: 0}", "1:22: connections must be greater than or equal to 1"),
+    "a limit of something else": ("serve: {body: 1}", "1:9: unknown key body; known here: max_body_bytes, callbacks_per_second, requests_per_second, connections, seconds"),
     "allowed domain": ("delivery: {mode: test, allowlist: [ana@a.example, '*@m\u00fcl ler.example']}", "1:51: '*@m\u00fcl ler.example' names no domain: Codepoint U+0020 at position 4 of 'm\u00fcl ler' not allowed"),
     "sender's from": ("senders: {m: {type: mailbox, from: 'Ana <ana@>'}}", "1:36: 'Ana <ana@>' is not an address: write Name <name@example.com>"),
     "sender's from, its domain": ("senders: {m: {type: mailbox, from: ana@xn--zzzzzzzz999.example}}", "1:36: 'ana@xn--zzzzzzzz999.example' is not an address: write Name <name@example.com>"),
@@ -571,10 +584,17 @@ SETTINGS_CASES = {
     "export rows twice": ("exports: {only: [entered, entered]}", "1:27: entered is given twice"),
     "export of nothing": ("exports: {only: []}", "1:17: only needs at least 1 item"),
     "export column of others": ("exports: {columns: [contact_id, exited_at]}", "1:33: exited_at goes with only: exited, not with members"),
-    "sender type": ("senders: {x: {type: stmp}}", "1:21: type cannot be the text 'stmp': expected console, mailbox, notify, smtp or webhook (did you mean smtp?)"),
+    "sender type": ("senders: {x: {type: stmp}}", f"1:21: type cannot be the text 'stmp': expected {', '.join(kinds()[:-1])} or {kinds()[-1]} (did you mean smtp?)"),
     "from": ("senders: {x: {type: smtp, host: h, from: nobody}}", "1:42: 'nobody' is not an address: write Name <name@example.com>"),
     "password alone": ("senders: {x: {type: smtp, host: h, from: a@b.c, password: p}}", "1:14: username: and password: go together"),
     "port": ("senders: {x: {type: smtp, host: h, from: a@b.c, port: 99999}}", "1:55: port must be less than or equal to 65535"),
+    "no time": ("senders: {x: {type: webhook, timeout: 0}}", "1:39: '0' is no time to wait: more than 0 seconds, at most 3600"),
+    "time as a text": ("senders: {x: {type: webhook, timeout: soon}}", "1:39: 'soon' is not a number"),
+    "a URL as host": ("senders: {x: {type: webhook, allow_hosts: ['http://a']}}", "1:14: allow_hosts: 'http://a' is no host: write a name, an address or a network like 10.1.0.0/16"),
+    "half a price": ("senders: {x: {type: webhook, price_per_part: 1}}", "1:14: price_per_part and currency go together"),
+    "account of Twilio's": ("senders: {x: {type: twilio, account_sid: AC1, auth_token: t, from: Shop}}", "1:14: account_sid: is not AC and 32 hexadecimal digits"),
+    "key of WhatsApp's": ("senders: {x: {type: whatsapp, phone_number_id: '12345', acess_token: t, api_version: v23.0}}", "1:57: unknown key acess_token (did you mean access_token?)"),
+    "no key of WhatsApp's": ("senders: {x: {type: whatsapp, phone_number_id: '12345', api_version: v23.0}}", "1:14: access_token is missing"),
     "variable": ("name: ${env:SEGFLOW_TEST_NO_SUCH}", "1:7: the environment variable SEGFLOW_TEST_NO_SUCH is not set"),
     "bad variable": ("name: ${env:}", "1:7: '${env:}': write ${env:NAME} or ${env:NAME:-default}"),
     "caps": ("caps: {}", "1:1: caps is not built yet"),
