@@ -17,7 +17,7 @@ from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
 import requests
-from requests.certs import where
+from certifi import where
 from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection
 
