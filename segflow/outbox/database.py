@@ -24,7 +24,7 @@ from segflow.outbox.schema import (
     marks,
     messages_waiting,
     metadata,
-    suppression_salts,
+    own_salt,
     suppressions,
 )
 
@@ -55,12 +55,8 @@ class Database:
                 connection.execute(
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
                 )
-                if (
-                    connection.scalar(sqlalchemy.select(suppression_salts.c.salt).where(suppression_salts.c.own))
-                    is None
-                ):
-                    own = {"salt": new_salt(), "own": True, "used": False}
-                    connection.execute(sqlalchemy.insert(suppression_salts), [own])
+                if connection.scalar(sqlalchemy.select(own_salt.c.salt)) is None:
+                    connection.execute(sqlalchemy.insert(own_salt), [{"salt": new_salt()}])
                 mark = marks.c.name == "schema_version"
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
                 if int(version or 0) < SCHEMA_VERSION:

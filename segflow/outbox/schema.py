@@ -156,11 +156,15 @@ suppressions = Table(
 suppression_salts = Table(
     "suppression_salts",
     metadata,
+    # Of the hashes among `suppressions.address`: an address is looked for under each.
     Column("salt", Words, primary_key=True),
-    # Is it the one with which this store makes hashes?
-    Column("own", Boolean, nullable=False),
-    # Is there a hash with it among `suppressions.address`? An address is looked for under each such salt.
-    Column("used", Boolean, nullable=False),
+)
+
+own_salt = Table(
+    "own_salt",
+    metadata,
+    # One row: the salt of the hashes that this store makes.
+    Column("salt", Words, primary_key=True),
 )
 
 lease = Table(

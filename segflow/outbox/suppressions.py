@@ -12,7 +12,7 @@ from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
 from segflow.outbox.hashes import hashed, keys, read_hash, salt_of
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import marks, suppression_salts, suppressions
+from segflow.outbox.schema import marks, own_salt, suppression_salts, suppressions
 
 DELETED = "deleted"
 """The reason of the addresses of contacts that a flow has deleted."""
@@ -94,8 +94,8 @@ class Suppressions:
     def _insert(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
         salts = {salt_of(row["address"]) for row in rows if read_hash(row["address"]) == row["address"]}
         if salts:
-            found = [{"salt": salt, "own": False, "used": True} for salt in sorted(salts)]
-            connection.execute(self._database.insert_or_update(suppression_salts, "used"), found)
+            ignoring = self._database.insert_or_ignore(suppression_salts)
+            connection.execute(ignoring, [{"salt": salt} for salt in sorted(salts)])
         if not rows:
             return 0
         return connection.execute(self._database.insert_or_ignore(suppressions), list(rows)).rowcount
@@ -114,12 +114,12 @@ class Suppressions:
 
     def _own_salt(self) -> str:
         with self._database.read() as connection:
-            return str(connection.scalar(select(suppression_salts.c.salt).where(suppression_salts.c.own)))
+            return str(connection.scalar(select(own_salt.c.salt)))
 
 
 def salts_in(connection: Connection) -> list[str]:
     """The salts of the hashes on the list."""
-    return list(connection.scalars(select(suppression_salts.c.salt).where(suppression_salts.c.used)))
+    return list(connection.scalars(select(suppression_salts.c.salt)))
 
 
 def _suppressed(
