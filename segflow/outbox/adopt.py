@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from segflow.outbox.deliveries import COPIED_ROWS, COPIED_TO
 from segflow.outbox.lease import Lease
+from segflow.outbox.migrate import fill_sent
 from segflow.outbox.pauses import KINDS
 from segflow.outbox.schema import attempts, decisions, marks, messages, suppressions
 from segflow.outbox.send import INSERTED_TO
@@ -59,6 +60,7 @@ def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
             if switched:
                 connection.execute(ignoring(decisions), switched)
         _settle(connection, store)
+        fill_sent(connection)
         # The next tick takes over and copies everything anew: what it knows already stays as it is.
         connection.execute(marks.delete().where(marks.c.name.in_([INSERTED_TO, COPIED_TO, COPIED_ROWS])))
         return Adopted(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.messages import CONTACT_CHANNELS, AnyMessage
+from segflow.messages import CONTACT_CHANNELS
 from segflow.outbox.addresses import InvalidAddressError, allowed, normal
-from segflow.outbox.contents import RenderError, Way, ways_of
+from segflow.outbox.contents import RenderError, Way, category_of, ways_of
+from segflow.outbox.judged import Elsewhere, Judged, Ready, Refused
+from segflow.outbox.limits import Limits
 from segflow.outbox.origins import origins_of_batch
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.render import Renderer
+from segflow.outbox.same_address import SharedAddresses
 from segflow.outbox.store import DeliveryStore
 from segflow.outbox.surroundings import ORIGIN, Origin, Surroundings
 from segflow.specs.catalog import ChannelSpec
@@ -28,37 +30,6 @@ NORMAL_ENDS = ("completed", "exit")
 """Ends of an enrollment after which its messages are still wanted: it ended because they were planned."""
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A message that may be handed over."""
-
-    row: ClaimedMessage
-    message: AnyMessage
-    address: str
-    note: str | None = None
-    """Why it does not go by the channels before this one."""
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A message that is not sent, and why."""
-
-    row: ClaimedMessage
-    outcome: Literal["skipped", "failed"]
-    reason: str
-    address: str | None = None
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """A message that goes by another channel, which another sender takes."""
-
-    row: ClaimedMessage
-    channel: str
-    sender: str
-
-
-Judged = Ready | Refused | Elsewhere
 Suppressed = Mapping[tuple[str, str], str]
 """(channel, address as the contact has it) -> reason."""
 
@@ -74,21 +45,30 @@ class SendChecks:
         self._coupons: Mapping[tuple[str, int], Mapping[str, str]] = {}
         self._origins: Mapping[str, Origin] = {}
         self._tried: set[str] = set()
+        self._limits = Limits(specs, store)
+        self._shared = SharedAddresses(specs, warehouse, store)
 
-    def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None) -> list[Judged]:
-        """Judge a batch, in its order. What was due before `late_before` is too late; None: nothing is, because the
-        sender is simulated."""
-        contacts, ended = self._load(batch)
+    def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None, now: datetime) -> list[Judged]:
+        """Judge a batch, in its order, by the clock of its sender. What was due before `late_before` is too late; None:
+        nothing is, because the sender is simulated."""
+        beside = self._shared.look(batch)
+        contacts, ended = self._load([*batch, *beside])
         self._coupons = self._load_coupons()
-        again = [row.message_id for row in batch if row.attempt > 1]
+        again = [row.message_id for row in batch if row.tries > 1]
         self._tried = self._store.tried(again) if again else set()
         asked = any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch)
         self._origins = origins_of_batch(self._warehouse) if asked else {}
-        suppressed = self._suppressed(batch, contacts)
-        return [
-            self._judge(row, contacts.get(row.contact_id), ended.get(row.enrollment_id), suppressed, late_before)
-            for row in batch
-        ]
+        suppressed = self._suppressed([*batch, *beside], contacts)
+        self._shared.decide(lambda row: self._goes_by(row, contacts, ended, suppressed))
+        self._limits.look(contacts, now, simulated=late_before is None)
+        judged: list[Judged] = []
+        for row in batch:
+            contact = contacts.get(row.contact_id)
+            one: Judged = self._judge(row, contact, ended.get(row.enrollment_id), suppressed, late_before)
+            if isinstance(one, Ready) and contact is not None:
+                one = self._limits.judge(one, contact, category_of(row.content), now)
+            judged.append(one)
+        return judged
 
     def _judge(
         self,
@@ -97,7 +77,7 @@ class SendChecks:
         ended: str | None,
         suppressed: Suppressed,
         late_before: datetime | None,
-    ) -> Judged:
+    ) -> Ready | Refused | Elsewhere:
         if ended is not None:
             return Refused(row, "skipped", f"not_enrolled: {ended}")
         if contact is None:
@@ -114,7 +94,7 @@ class SendChecks:
             if not isinstance(judged, Refused):
                 return dataclasses.replace(judged, note=_because(passed)) if isinstance(judged, Ready) else judged
             # What fails at the text or at the mode fails on purpose: another channel is for who cannot be reached.
-            if judged.outcome == "failed" or judged.reason == "not_on_allowlist" or len(ways) == 1:
+            if judged.outcome == "failed" or judged.final or len(ways) == 1:
                 return judged
             passed.append(dataclasses.replace(judged, reason=f"{way.channel} {judged.reason}"))
         return Refused(row, "skipped", "no_channel: " + "; ".join(one.reason for one in passed))
@@ -128,7 +108,7 @@ class SendChecks:
         ways = told.of(str(liked).strip().casefold() if liked is not None else None)
         if len(told.ways) > 1:
             ways = [way for way in ways if way.channel not in CONTACT_CHANNELS or self._channel(way.channel)]
-        if pinned and row.attempt > 1 and len(told.ways) > 1:
+        if pinned and row.tries > 1 and len(told.ways) > 1:
             return [way for way in told.ways if way.channel == row.channel]
         return ways
 
@@ -140,23 +120,13 @@ class SendChecks:
         suppressed: Suppressed,
         *,
         transactional: bool,
-    ) -> Judged:
-        given = ""
-        if way.channel in CONTACT_CHANNELS:
-            channel = self._channel(way.channel)
-            if channel is None:
-                return Refused(row, "failed", f"the catalog has no channel {way.channel}")
-            if not transactional and channel.consent is not None and contact.get(channel.consent) is not True:
-                return Refused(row, "skipped", "no_consent")
-            given = _address(contact, channel)
-            if not given:
-                return Refused(row, "skipped", "no_address")
-            if (way.channel, given) in suppressed:
-                return Refused(row, "skipped", f"suppressed: {suppressed[way.channel, given]}", given)
-            try:
-                given = normal(way.channel, given)
-            except InvalidAddressError as error:
-                return Refused(row, "skipped", f"invalid_address: {error}", given)
+    ) -> Ready | Refused | Elsewhere:
+        reached = self._reach(way, row, contact, suppressed, transactional=transactional)
+        if isinstance(reached, Refused):
+            return reached
+        given = reached
+        if (other := self._shared.whose(row, way.channel)) is not None:
+            return Refused(row, "skipped", f"same_address as {other}", given, final=True)
         if way.channel != row.channel:
             sender = way.sender or self._specs.settings.default_senders.of(way.channel)
             assert sender is not None
@@ -170,8 +140,46 @@ class SendChecks:
         address = given or message.address
         delivery = self._specs.settings.delivery
         if delivery.mode == "test" and not allowed(delivery.allowlist, row.channel, address):
-            return Refused(row, "skipped", "not_on_allowlist", address)
+            return Refused(row, "skipped", "not_on_allowlist", address, final=True)
         return Ready(row, message, address)
+
+    def _reach(
+        self, way: Way, row: ClaimedMessage, contact: dict[str, Any], suppressed: Suppressed, *, transactional: bool
+    ) -> str | Refused:
+        """The address of a way; empty for one that does not go to the contact."""
+        if way.channel not in CONTACT_CHANNELS:
+            return ""
+        channel = self._channel(way.channel)
+        if channel is None:
+            return Refused(row, "failed", f"the catalog has no channel {way.channel}")
+        if not transactional and channel.consent is not None and contact.get(channel.consent) is not True:
+            return Refused(row, "skipped", "no_consent")
+        given = _address(contact, channel)
+        if not given:
+            return Refused(row, "skipped", "no_address")
+        if (way.channel, given) in suppressed:
+            return Refused(row, "skipped", f"suppressed: {suppressed[way.channel, given]}", given)
+        try:
+            return normal(way.channel, given)
+        except InvalidAddressError as error:
+            return Refused(row, "skipped", f"invalid_address: {error}", given)
+
+    def _goes_by(
+        self,
+        row: ClaimedMessage,
+        contacts: Mapping[str, dict[str, Any]],
+        ended: Mapping[str, str],
+        suppressed: Suppressed,
+    ) -> str | None:
+        """The channel by which a message reaches its contact; None: by none."""
+        contact = contacts.get(row.contact_id)
+        if contact is None or row.enrollment_id in ended:
+            return None
+        transactional = ways_of(row.channel, row.content).transactional
+        for way in self._ways(row, contact, pinned=row.message_id in self._tried):
+            if isinstance(self._reach(way, row, contact, suppressed, transactional=transactional), str):
+                return way.channel
+        return None
 
     def _channel(self, channel: str) -> ChannelSpec | None:
         return self._specs.catalog.contacts.channels.of(channel)

@@ -67,6 +67,14 @@ def ways_of(channel: str, content: str) -> Ways:
     return Ways(ways, transactional, bool(told.get("contact_first")))
 
 
+@functools.lru_cache(maxsize=1_000)
+def category_of(content: str | None) -> str:
+    """marketing or transactional."""
+    told = json.loads(content) if content else None
+    transactional = isinstance(told, dict) and told.get("category") == "transactional"
+    return "transactional" if transactional else "marketing"
+
+
 class Texts(Protocol):
     """What compiles texts; see `render.Renderer`."""
 

@@ -15,7 +15,8 @@ from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
 from segflow.files import reason
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
-from segflow.outbox.schema import SCHEMA_VERSION, marks, messages_waiting, metadata
+from segflow.outbox.migrate import bring_up_to_date
+from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata
 
 _CREATING = 0x5E6F104
 """The key of the advisory lock; any number that nobody else uses."""
@@ -46,8 +47,7 @@ class Database:
                 mark = marks.c.name == "schema_version"
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
                 if int(version or 0) < SCHEMA_VERSION:
-                    # A new table comes with its indexes, a new index of a table that is there does not come by itself.
-                    messages_waiting.create(connection, checkfirst=True)
+                    bring_up_to_date(connection)
                     connection.execute(sqlalchemy.update(marks).where(mark).values(value=str(SCHEMA_VERSION)))
         except (exc.DBAPIError, RunError) as error:
             self.close()

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 from segflow.crashpoints import crash_point
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Receipt
-from segflow.outbox.before_sending import Elsewhere, Ready, Refused, SendChecks
+from segflow.outbox.before_sending import SendChecks
+from segflow.outbox.judged import Elsewhere, Held, Ready, Refused
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import Pause
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.throttle import Room
 from segflow.specs.settings import DeliverySettings
 from segflow.warehouse.tick import Tick
 
@@ -75,6 +77,7 @@ class Drain:
         settings: DeliverySettings,
         zone: ZoneInfo,
         patience: float,
+        room: Room,
     ) -> None:
         """`name`: the queue, `used`: the name of the sender that takes it (the mailbox in mode simulate).
 
@@ -87,6 +90,7 @@ class Drain:
         # handed one message at a time, each announced in the store before, so that a crash leaves one in doubt.
         self._by_batch = sender.simulated and sender.idempotent
         self._patience = 0.0 if sender.simulated else patience
+        self._room = room
         self._strikes = 0
         self._looked = 0.0
         self._paused: dict[str, Pause] = {}
@@ -96,11 +100,17 @@ class Drain:
         """Drain until nothing is due, the sender is out of order, or sending is stopped. Raises LeaseLostError."""
         try:
             self._sender.open()
+            if not self._sender.simulated:
+                self._room.turn(self._name, self._clock())
             while not self._stopped(now=True):
+                limit = self._settings.batch_size
+                if not self._sender.simulated and not (limit := self._room.take(self._clock(), limit)):
+                    self._room.waiting.append(self._name)
+                    break
                 batch = self._store.claim(
                     self._lease,
                     self._name,
-                    self._settings.batch_size,
+                    limit,
                     self._clock(),
                     hand_over=self._by_batch,
                     repeatable=self._sender.idempotent,
@@ -138,7 +148,7 @@ class Drain:
             settled.clear()
 
         try:
-            for judged in self._checks.run(batch, late):
+            for judged in self._checks.run(batch, late, self._clock()):
                 if self._stopped() or self._strikes >= STRIKES:
                     break
                 if (pause := self._paused.get(judged.row.flow)) is not None:
@@ -148,7 +158,10 @@ class Drain:
                     del left[judged.row.message_id]
                 elif isinstance(judged, Refused):
                     settle(self._outcome(judged.row, judged.outcome, judged.reason, judged.address))
-                elif judged.row.attempt > self._settings.max_attempts and not judged.row.released:
+                elif isinstance(judged, Held):
+                    row, until = judged.row, judged.until
+                    settle(self._outcome(row, "held", judged.reason, judged.address, due_at=until, hold=True))
+                elif judged.row.tries > self._settings.max_attempts and not judged.row.released:
                     settle(self._outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
                 else:
                     if not self._by_batch:
@@ -198,9 +211,9 @@ class Drain:
 
     def _retry(self, row: ClaimedMessage, address: str, reason: str, retry_after: float | None) -> Outcome:
         self._strikes += 1
-        if row.attempt >= self._settings.max_attempts:
-            return self._outcome(row, "failed", f"gave up after {row.attempt} attempts: {reason}", address)
-        delay = timedelta(seconds=max(backoff(row.attempt), retry_after or 0.0))
+        if row.tries >= self._settings.max_attempts:
+            return self._outcome(row, "failed", f"gave up after {row.tries} attempts: {reason}", address)
+        delay = timedelta(seconds=max(backoff(row.tries), retry_after or 0.0))
         return self._outcome(row, "held", reason, address, due_at=self._clock() + delay)
 
     def _outcome(
@@ -211,6 +224,8 @@ class Drain:
         address: str | None = None,
         provider_id: str | None = None,
         due_at: datetime | None = None,
+        *,
+        hold: bool = False,
     ) -> Outcome:
         return Outcome(
             message_id=row.message_id,
@@ -222,6 +237,8 @@ class Drain:
             address=address,
             provider_id=provider_id,
             due_at=due_at,
+            hold=hold,
+            live=not self._sender.simulated,
         )
 
     def _clock(self) -> datetime:

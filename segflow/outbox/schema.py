@@ -21,9 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 8
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
-index `messages_waiting`. A store of an earlier version gets what it has not when it is opened."""
+index `messages_waiting`. 8: `address_turns`, and what messages say of category, holds and when they were sent. A
+store of an earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -87,6 +88,15 @@ messages = Table(
     Column("repeatable", Boolean),
     Column("recorded_at", Instant, nullable=False),
     Column("settled_tick", Words),
+    # marketing or transactional; null is marketing.
+    Column("category", Words),
+    # How often it waited because of limits: no attempt was made then. And until when it did so last.
+    Column("holds", Integer),
+    Column("held_until", Instant),
+    # By the clock that conditions read; set, too, where the outcome is unknown. Null: the contact has not got it.
+    Column("sent_at", Instant),
+    # Was it a live sender?
+    Column("sent_live", Boolean),
     Index("messages_status", "status"),
 )
 
@@ -109,6 +119,21 @@ messages_waiting = Index(
 )
 """Finds what waits of who has left a flow."""
 
+_sent = messages.c.sent_at.is_not(None)
+messages_sent = Index(
+    "messages_sent",
+    messages.c.contact_id,
+    messages.c.sent_at,
+    sqlite_where=_sent,
+    postgresql_where=_sent,
+)
+"""Finds what a contact got lately."""
+_live = messages.c.sent_live.is_(True)
+messages_live = Index("messages_live", messages.c.sent_at, sqlite_where=_live, postgresql_where=_live)
+"""Counts what live senders sent lately."""
+LATER_INDEXES = (messages_waiting, messages_sent, messages_live)
+"""Those that a store of an earlier version lacks: a new index of a table that is there does not come by itself."""
+
 attempts = Table(
     "attempts",
     metadata,
@@ -125,6 +150,20 @@ attempts = Table(
     Column("tick_id", Words),
     PrimaryKeyConstraint("message_id", "attempt", "outcome"),
     Index("attempts_tick", "tick_id"),
+)
+
+address_turns = Table(
+    "address_turns",
+    metadata,
+    Column("flow", Words, nullable=False),
+    # The tick that planned the messages.
+    Column("tick_id", Words, nullable=False),
+    Column("channel", Words, nullable=False),
+    # As suppressions compare it, hashed: it need not be readable here.
+    Column("address", Words, nullable=False),
+    # Of the contacts that share the address, the one that gets them.
+    Column("contact_id", Words, nullable=False),
+    PrimaryKeyConstraint("flow", "tick_id", "channel", "address"),
 )
 
 suppressions = Table(

@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, func, insert, literal, null, select, update
 
 from segflow.errors import LeaseLostError
+from segflow.outbox.address_turns import AddressTurns
+from segflow.outbox.contents import category_of
 from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import Decisions
@@ -32,6 +34,7 @@ from segflow.outbox.schema import (
     retrigger_contacts,
     retriggers,
 )
+from segflow.outbox.sent import NOT_SENT, SentMessages, in_doubt, note_holds, sent_values
 from segflow.outbox.suppressions import Suppressions
 
 STOP_SENDING = "stop_sending"
@@ -44,7 +47,7 @@ _COPIED = (
 )  # fmt: skip
 
 
-class DeliveryStore(MessageQueries, Suppressions):
+class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
     """Open with a path (SQLite) or an SQLAlchemy URL. Safe to use from several threads.
 
     Every writing method is one transaction, durable when it returns. Those that take a lease raise LeaseLostError,
@@ -136,8 +139,9 @@ class DeliveryStore(MessageQueries, Suppressions):
             ClaimedMessage(
                 **{name: getattr(row, name) for name in _PLANNED},
                 attempt=row.attempts + 1,
-                due_at=max(row.due_at, row.released_at) if row.released_at else row.due_at,
+                due_at=max(one for one in (row.due_at, row.released_at, row.held_until) if one is not None),
                 released=row.released_at is not None,
+                holds=row.holds or 0,
             )
             for row in rows
         ]
@@ -167,11 +171,14 @@ class DeliveryStore(MessageQueries, Suppressions):
                     handed_at=None,
                     recorded_at=wall,
                     settled_tick=tick_id,
+                    sent_at=bindparam("sent"),
+                    sent_live=bindparam("live"),
                 ),
-                [{"id": o.message_id, "outcome": o.outcome, "next": o.due_at} for o in outcomes],
+                [{"id": o.message_id, "outcome": o.outcome, "next": o.due_at, **sent_values(o)} for o in outcomes],
             ).rowcount
             if settled != len(outcomes):
                 raise LeaseLostError(f"{len(outcomes) - settled} messages were settled by another process meanwhile")
+            note_holds(connection, outcomes)
             columns = ("message_id", "attempt", "outcome", "reason", "sender", "address", "provider_id", "at")
             connection.execute(
                 insert(attempts),
@@ -248,7 +255,7 @@ class DeliveryStore(MessageQueries, Suppressions):
             return connection.execute(
                 update(messages)
                 .where(left)
-                .values(status="unknown", settled_tick=tick_id, recorded_at=wall, **(again | {"due_at": None}))
+                .values(status="unknown", settled_tick=tick_id, recorded_at=wall, **(again | in_doubt(at)))
             ).rowcount
 
     def release(self, message_ids: Iterable[str] | None = None) -> int:
@@ -262,7 +269,7 @@ class DeliveryStore(MessageQueries, Suppressions):
                 connection.execute(
                     update(messages)
                     .where(messages.c.message_id == bindparam("id"))
-                    .values(status="planned", due_at=messages.c.planned_at, released_at=_now()),
+                    .values(status="planned", due_at=messages.c.planned_at, released_at=_now(), **NOT_SENT),
                     [{"id": row.message_id} for row in chosen],
                 )
             return len(chosen)
@@ -373,6 +380,7 @@ def planned_values(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {name: _aware(row[name]) for name in _PLANNED}
         | {"status": "planned", "attempts": 0, "due_at": _aware(row["planned_at"]), "recorded_at": now}
+        | {"category": category_of(row["content"])}
         for row in rows
     ]
 

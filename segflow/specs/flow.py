@@ -13,6 +13,7 @@ from segflow.specs.earlier_names import EarlierNames, names_of
 from segflow.specs.flow_entry import NotWithin, NotWithins, Share
 from segflow.specs.flow_tests import FlowTest
 from segflow.specs.guards import FlowGuards
+from segflow.specs.limits import OncePerAddress
 from segflow.specs.lint_rules import LintSettings
 from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
@@ -87,6 +88,9 @@ class FlowSpec(SpecModel):
     """A stable share of those who would get in that is kept out, so that it can be compared."""
     window: SendWindow | None = None
     """When its messages to contacts may go out; a step may have its own."""
+    once_per_address: OncePerAddress | None = None
+    """On which channels contacts that share an address get a message of it once in a tick; those of segflow.yml when
+    left out."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
     lint: LintSettings = LintSettings()

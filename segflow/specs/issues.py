@@ -25,7 +25,7 @@ M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
 NOT_BUILT = frozenset({
-    "caps", "delete_contact", "quiet_hours",
+    "delete_contact",
 })  # fmt: skip
 """Words of the design that are not built yet. Only looked at where they are not known: `until` is a window, too."""
 
