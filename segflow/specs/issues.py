@@ -29,6 +29,8 @@ NOT_BUILT = frozenset({
 })  # fmt: skip
 """Words of the design that are not built yet. Only looked at where they are not known: `until` is a window, too."""
 
+OF_DELIVERY = ("caps", "quiet_hours")
+"""Words that people look for elsewhere."""
 RENAMED = {"case_insensitive": "ignore_case"}
 """Words of earlier versions -> what they are called now."""
 
@@ -157,6 +159,8 @@ def unknown_key(name: str, known: list[str]) -> str:
     """The sentence for a key that is not known here."""
     if name in NOT_BUILT:
         return f"{name} is not built yet"
+    if name in OF_DELIVERY:
+        return f"{name} goes under delivery: in segflow.yml"
     if name in RENAMED:
         return f"{name} is called {RENAMED[name]} now"
     near = did_you_mean(name, known)

@@ -48,7 +48,7 @@ class QuietHours(SpecModel):
     """A zone like Europe/Berlin, or `contact` for that of each contact (the project's for those without one)."""
     channels: Annotated[list[ContactChannel], Field(min_length=1)] = list(CONTACT_CHANNELS)
     """All channels that reach contacts when left out."""
-    category: Category | Literal["any"] = "marketing"
+    category: Literal["marketing", "transactional", "any"] = "marketing"
     """What they are for. What is transactional passes, unless they are for it, or for any."""
     then: Literal["hold", "skip"] = "hold"
     """hold: a message waits until they are over. skip: it is not sent."""
