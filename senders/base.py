@@ -1,25 +1,51 @@
-"""What the outbox asks of a sender: hand one rendered message to one provider, and say what became of it."""
+"""What the outbox asks of a sender: hand rendered messages to one provider, and say what became of each."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from segflow.messages import AnyMessage, Receipt
+from segflow.errors import ConfigurationError, SendError
+from segflow.messages import AnyMessage, Channel, Receipt
+from segflow.senders.callbacks import Callback, CallbackAnswer, ProviderEvent
+from segflow.spec_model import SpecModel
+
+
+class SenderSettings(SpecModel):
+    """Base of what may stand below `senders: NAME:` in segflow.yml. Each sender's file has its own."""
+
+    channels: ClassVar[tuple[Channel, ...]]
+    """What its sender takes."""
+    reports: ClassVar[tuple[str, ...]] = ()
+    """What becomes known of its messages beside `sent`: delivered, opened, clicked, ... `validate` warns of a condition
+    on what nothing that is set up reports."""
+    type: str
+
+    def refusal(self, channel: str) -> str | None:
+        """Why these settings do not do for a channel of the type; None when they do."""
+        return None
+
+    def known_people(self) -> tuple[tuple[str, ...], bool] | None:
+        """Whom a notify step may name, and whether it may name addresses, too; None when anybody."""
+        return None
 
 
 class Sender(ABC):
     """Hands messages to one provider. Used by one thread at a time, as a context manager around a run of messages."""
 
-    channels: ClassVar[frozenset[str]]
-    """The channels that `send` accepts."""
+    settings: ClassVar[type[SenderSettings]]
+    """What may stand in segflow.yml for it."""
     simulated: bool = False
     """True when nothing leaves the house. Such a sender lives by the tick's clock and works in every delivery mode."""
     idempotent: bool = False
     """True when handing over the same `message_id` again is harmless. Decides what happens to messages whose outcome
     a crash swallowed: repeated when True, kept for a person when False. Say True only when the provider promises it."""
+    at_once: int = 1
+    """How many messages `send_many` takes in one request to the provider."""
+    receives: ClassVar[bool] = False
+    """True when the provider calls back and `verify` and `events` understand it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -46,6 +72,42 @@ class Sender(ABC):
         Raises TransientError (try again later), PermanentError (this message will never be taken), AmbiguousError
         (it may or may not have been taken) or ConfigurationError (no message can be sent like this).
         """
+
+    def send_many(self, messages: Sequence[AnyMessage]) -> list[Receipt | SendError]:
+        """Hand over up to `at_once` messages, in one request where the provider takes several. What became of each, in
+        their order. An error that is raised holds for all of them. ConfigurationError is always raised."""
+        told: list[Receipt | SendError] = []
+        for message in messages:
+            try:
+                told.append(self.send(message))
+            except ConfigurationError:
+                raise
+            except SendError as error:
+                told.append(error)
+        return told
+
+    def check(self) -> str:
+        """Ask the provider whether the settings would do, without sending anything. What it said, in a few words.
+
+        Raises ConfigurationError when they would not, TransientError when it could not be asked.
+        """
+        raise NotImplementedError(f"senders of type {type(self).__name__} cannot be checked without sending")
+
+    def verify(self, callback: Callback) -> None:
+        """Raise RefusedCallbackError unless the provider itself made this call, and lately."""
+        raise NotImplementedError
+
+    def answer(self, callback: Callback) -> CallbackAnswer | None:
+        """What to answer to a call that brings no events (a challenge, say); None for one that does. Called before
+        `verify`. Raises RefusedCallbackError."""
+        return None
+
+    def events(self, callback: Callback) -> list[ProviderEvent]:
+        """What a verified call tells. What it tells beside events that are known here is left out.
+
+        Raises RefusedCallbackError when it cannot be read.
+        """
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self.open()

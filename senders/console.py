@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
+from typing import Literal
 
 from segflow.messages import CHANNELS, AnyMessage, Receipt
-from segflow.senders.base import Sender
+from segflow.senders.base import Sender, SenderSettings
+
+
+class ConsoleSettings(SenderSettings):
+    """Prints one line per message."""
+
+    channels = CHANNELS
+    type: Literal["console"]
 
 
 class ConsoleSender(Sender):
     """Writes to stdout: channel, address, the gist, and where the message comes from."""
 
-    channels = frozenset(CHANNELS)
+    settings = ConsoleSettings
     simulated = True
     idempotent = True
 

@@ -10,18 +10,28 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
+
+from pydantic import Field
 
 from segflow.errors import ConfigurationError, PermanentError
 from segflow.messages import CHANNELS, AnyMessage, Email, Receipt
-from segflow.senders.base import Sender
-from segflow.senders.mime import to_mime
+from segflow.senders.base import Sender, SenderSettings
+from segflow.senders.shared.mime import to_mime
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
-
 _SELDOM = frozenset({"sender_id", "campaign"})
 """What a file says only where a step does."""
+
+
+class MailboxSettings(SenderSettings):
+    """Writes `.eml` and `.json` files."""
+
+    channels = CHANNELS
+    type: Literal["mailbox"]
+    path: str = ".segflow/mailbox"
+    from_: str = Field("segflow <no-reply@example.com>", alias="from")
 
 
 class MailboxSender(Sender):
@@ -30,7 +40,7 @@ class MailboxSender(Sender):
     A file appears whole or not at all, and the same message overwrites its own file with the same bytes.
     """
 
-    channels = frozenset(CHANNELS)
+    settings = MailboxSettings
     simulated = True
     idempotent = True
 

@@ -4,11 +4,38 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 from urllib.parse import quote
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Notify, Receipt, is_address
-from segflow.senders.base import Sender
+from segflow.senders.base import Sender, SenderSettings
+from segflow.spec_model import Number
+
+
+class NotifySettings(SenderSettings):
+    """Chat and email to people of your own, through apprise (https://appriseit.com)."""
+
+    channels = ("notify",)
+    type: Literal["notify"]
+    people: dict[str, Annotated[str | list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    """Whom `to:` of a notify step may name: name -> the URL that apprise calls, or several."""
+    email: str | None = None
+    """A URL with `{to}` in it, for addresses that are no name in `people`."""
+    timeout: Number = 10
+    """Seconds for all URLs of a message together."""
+
+    @model_validator(mode="after")
+    def _to(self) -> NotifySettings:
+        if self.email is not None and "{to}" not in self.email:
+            raise PydanticCustomError("notify", "email: has no {place}, where the address goes", {"place": "{to}"})
+        return self
+
+    def known_people(self) -> tuple[tuple[str, ...], bool]:
+        return tuple(self.people), self.email is not None
 
 
 def _silence(_: logging.LogRecord) -> bool:
@@ -22,7 +49,7 @@ class NotifySender(Sender):
     the reason names the others: another try would tell twice.
     """
 
-    channels = frozenset({"notify"})
+    settings = NotifySettings
 
     def __init__(
         self,

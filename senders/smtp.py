@@ -7,18 +7,44 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Email, Receipt
-from segflow.senders.base import Sender
-from segflow.senders.deadline import Deadline
-from segflow.senders.mime import Mime, to_mime
+from segflow.senders.base import Sender, SenderSettings
+from segflow.senders.shared.deadline import Deadline
+from segflow.senders.shared.mime import Mime, to_mime
+from segflow.spec_model import Number
 
 TOTAL_TIMEOUTS = 4
 """A message takes at most this many times `timeout`, connecting included."""
 
 _LOGIN_WANTED = (530, 534, 535, 538)
+
+
+class SmtpSettings(SenderSettings):
+    """Email through an SMTP server."""
+
+    channels = ("email",)
+    type: Literal["smtp"]
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535, strict=False)] = 587
+    """May be a text of digits, because `${env:NAME}` always gives a text."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: str | None = None
+    from_: str = Field(alias="from")
+    timeout: Number = 30
+    """Seconds for each network operation."""
+
+    @model_validator(mode="after")
+    def _both(self) -> SmtpSettings:
+        if (self.username is None) != (self.password is None):
+            raise PydanticCustomError("smtp", "username: and password: go together")
+        return self
 
 
 class SmtpSender(Sender):
@@ -27,7 +53,7 @@ class SmtpSender(Sender):
     Not idempotent: few servers recognise a repeated Message-ID. `timeout` is in seconds, for each network operation.
     """
 
-    channels = frozenset({"email"})
+    settings = SmtpSettings
 
     def __init__(
         self,

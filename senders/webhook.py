@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import dataclasses
 import json
 import re
-import socket
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import requests
 import standardwebhooks
-from requests.auth import AuthBase, HTTPBasicAuth
-from requests.utils import get_auth_from_url
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
+from segflow.errors import ConfigurationError, PermanentError, TransientError
 from segflow.messages import CHANNELS, AnyMessage, Receipt, WebhookCall
-from segflow.senders.base import Sender
-from segflow.senders.deadline import Deadline
-
-TOTAL_TIMEOUTS = 3
-"""A call takes at most this many times `timeout`, connecting included."""
-MAX_ANSWER = 64 * 1024
-MAX_RETRY_AFTER = 86_400.0
+from segflow.senders.base import Sender, SenderSettings
+from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
+from segflow.spec_model import Number
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_TRANSIENT = (408, 425, 429)
 _OURS = frozenset(
     {
         "host", "content-length", "transfer-encoding", "connection", "accept-encoding", "idempotency-key",
         "webhook-id", "webhook-timestamp", "webhook-signature",
     }
 )  # fmt: skip
+
+
+class WebhookSettings(SenderSettings):
+    """HTTP calls: those of webhook steps, and with `url` the messages of any other channel, as JSON."""
+
+    channels = CHANNELS
+    type: Literal["webhook"]
+    url: str | None = None
+    """Where messages of other channels are posted: SMS to a gateway of yours, tasks to a CRM."""
+    timeout: Number = 10
+    """Seconds to connect and between two bytes of the answer."""
+    secret: str | None = None
+    """Signs each request as https://www.standardwebhooks.com describes (`whsec_...`)."""
+    idempotent: bool = False
+    """True when the receiver honours the Idempotency-Key header: calls of unknown outcome are then repeated."""
+
+    def refusal(self, channel: str) -> str | None:
+        if channel == "webhook" or self.url is not None:
+            return None
+        return f"has no url:, so that it takes webhook only, not {channel}"
 
 
 class WebhookSender(Sender):
@@ -47,7 +54,7 @@ class WebhookSender(Sender):
     Each call has a connection of its own: a kept one that the server closes meanwhile leaves the outcome open.
     """
 
-    channels = frozenset(CHANNELS)
+    settings = WebhookSettings
 
     def __init__(
         self,
@@ -61,10 +68,9 @@ class WebhookSender(Sender):
         """`url`: where messages of other channels are posted, with all that they hold."""
         super().__init__(name)
         self.idempotent, self._url = idempotent, url
-        self._timeout, self._secret = timeout, secret
+        self._secret = secret
         self._signer: standardwebhooks.Webhook | None = None
-        self._session: requests.Session | None = None
-        self._call = _Call()
+        self._client = HttpClient(timeout=timeout, keep_alive=False)
 
     def open(self) -> None:
         if self._secret is not None:
@@ -74,32 +80,18 @@ class WebhookSender(Sender):
                 self._signer = standardwebhooks.Webhook(self._secret)
             except Exception as error:
                 raise ConfigurationError(f"sender {self.name}: secret: is not a whsec_... key") from error
-        self._session = requests.Session()
-        self._session.auth = _UrlAuth()
-        adapter = _Adapter(self._call)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
 
     def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        self._client.close()
 
     def send(self, message: AnyMessage) -> Receipt:
         if not isinstance(message, WebhookCall):
             message = self._posted(message)
-        if self._session is None:
+        if self._secret is not None and self._signer is None:
             self.open()
-        assert self._session is not None
-        request = self._request(message, self._session)
-        with Deadline(self._timeout * TOTAL_TIMEOUTS) as deadline:
-            self._call.start(deadline)
-            try:
-                return self._exchange(self._session, request, deadline)
-            except (requests.RequestException, OSError) as error:
-                raise self._failed(error, deadline) from error
-            finally:
-                self._call.end()
+        url, headers, body = self._request(message)
+        answer = self._client.request(message.method, url, headers=headers, body=body, repeatable=self.idempotent)
+        return _judged(answer)
 
     def _posted(self, message: AnyMessage) -> WebhookCall:
         """A message of another channel as a call."""
@@ -110,9 +102,10 @@ class WebhookSender(Sender):
         told = {name: getattr(message, name) for name in ("message_id", "contact_id", "flow", "step", "planned_at")}
         return WebhookCall(**told, url=self._url, body=body)
 
-    def _request(self, message: WebhookCall, session: requests.Session) -> requests.PreparedRequest:
+    def _request(self, message: WebhookCall) -> tuple[str, dict[str, str], bytes | None]:
+        """The URL, the headers and the body of a call."""
         url = _checked_url(message.url)
-        headers = {"User-Agent": "segflow", "Accept": "*/*"}
+        headers = {"Accept": "*/*"}
         body: bytes | None = None
         if message.body is not None:
             try:
@@ -128,7 +121,7 @@ class WebhookSender(Sender):
             if any(c in name + value for c in "\r\n\0"):
                 raise PermanentError(f"header {name} holds a line break or NUL")
             headers[name] = value
-        headers |= {"Idempotency-Key": message.message_id, "Accept-Encoding": "identity", "Connection": "close"}
+        headers["Idempotency-Key"] = message.message_id
         if self._signer is not None:
             # The time of this attempt: receivers refuse old timestamps, and a retry may come hours later.
             now = datetime.now(UTC)
@@ -137,42 +130,21 @@ class WebhookSender(Sender):
                 "webhook-timestamp": str(int(now.timestamp())),
                 "webhook-signature": self._signer.sign(message.message_id, now, (body or b"").decode()),
             }
-        try:
-            for value in headers.values():
-                value.encode("latin-1")
-            return session.prepare_request(requests.Request(message.method, url, headers=headers, data=body))
-        except (requests.RequestException, ValueError) as error:
-            raise PermanentError(f"the request cannot be made: {error}") from error
+        return url, headers, body
 
-    def _exchange(self, session: requests.Session, request: requests.PreparedRequest, deadline: Deadline) -> Receipt:
-        settings = session.merge_environment_settings(
-            request.url, {}, True, None, None
-        )  # stream: the answer may be endless
-        answer = session.send(request, timeout=self._timeout, allow_redirects=False, **settings)
-        if deadline.expired:
-            # A shut socket reads like the end of the headers: this status may be a piece of another one.
-            answer.close()
-            raise self._failed(TimeoutError(), deadline)
-        with contextlib.closing(answer):
-            status, said = answer.status_code, _beginning(answer)
-        detail = f"HTTP {status}" + (f": {said}" if said else "")
-        if 200 <= status < 300:
-            return Receipt(detail=f"HTTP {status}")
-        if 300 <= status < 400:
-            raise PermanentError(f"HTTP {status}: redirects are not followed ({answer.headers.get('Location', '?')})")
-        if status in (401, 403):
-            raise ConfigurationError(detail)
-        if status in _TRANSIENT or status >= 500:
-            raise TransientError(detail, retry_after(answer.headers.get("Retry-After")))
-        raise PermanentError(detail)
 
-    def _failed(self, error: Exception, deadline: Deadline) -> TransientError | AmbiguousError:
-        why = "it took too long" if deadline.expired else _why(error)
-        if not self._call.connected:
-            return TransientError(f"cannot connect: {why}")
-        if self.idempotent:
-            return TransientError(f"no answer: {why}")
-        return AmbiguousError(f"no answer after the request was sent: {why}")
+def _judged(answer: HttpAnswer) -> Receipt:
+    status = answer.status
+    detail = f"HTTP {status}" + (f": {answer.said}" if answer.said else "")
+    if 200 <= status < 300:
+        return Receipt(detail=f"HTTP {status}")
+    if 300 <= status < 400:
+        raise PermanentError(f"HTTP {status}: redirects are not followed ({answer.headers.get('Location', '?')})")
+    if status in (401, 403):
+        raise ConfigurationError(detail)
+    if status in TRANSIENT or status >= 500:
+        raise TransientError(detail, answer.retry_after)
+    raise PermanentError(detail)
 
 
 def _checked_url(url: str) -> str:
@@ -189,125 +161,5 @@ def _checked_url(url: str) -> str:
     return url
 
 
-def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds to wait as a Retry-After header says it (seconds or a date), at most a day; None when it says nothing."""
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:10]), MAX_RETRY_AFTER)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max((at - (now or datetime.now(UTC))).total_seconds(), 0.0), MAX_RETRY_AFTER)
-
-
-def _beginning(answer: requests.Response) -> str:
-    """The start of the answer in one line. The status is known by now, so a broken rest changes nothing."""
-    data = b""
-    try:
-        while len(data) < MAX_ANSWER:
-            part = answer.raw.read1(MAX_ANSWER - len(data))
-            if not part:
-                break
-            data += part
-    except Exception:  # the connection broke, or the deadline did it
-        pass
-    text = data[:1000].decode("utf-8", "replace")
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
-
-
 def _plain(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return "timeout"
-    cause: BaseException | None = error
-    while cause is not None:
-        cause = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-    return type(error).__name__
-
-
-class _UrlAuth(AuthBase):
-    """Credentials only from the URL: without an auth object, requests would send those of ~/.netrc to any host."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        user, password = get_auth_from_url(request.url or "")
-        return HTTPBasicAuth(user, password)(request) if user else request
-
-
-class _Call:
-    """The call under way: its socket for the deadline, and whether the request may have left."""
-
-    def __init__(self) -> None:
-        self.connected = False
-        self._deadline: Deadline | None = None
-        self._handles: list[socket.socket] = []
-
-    def start(self, deadline: Deadline) -> None:
-        self.connected, self._deadline = False, deadline
-
-    def watch(self, connection: socket.socket) -> None:
-        handle = connection.dup()
-        self._handles.append(handle)
-        if self._deadline is not None:
-            self._deadline.watch(handle)
-
-    def end(self) -> None:
-        for handle in self._handles:
-            handle.close()
-        self._handles.clear()
-
-
-class _Adapter(requests.adapters.HTTPAdapter):
-    """requests' adapter, with connections that report to a `_Call`."""
-
-    def __init__(self, call: _Call) -> None:
-        self._call_under_way = call
-        super().__init__()
-
-    def _pools(self) -> dict[str, Any]:
-        call = self._call_under_way
-
-        class Plain(HTTPConnection):
-            def _new_conn(self) -> socket.socket:
-                connection = super()._new_conn()
-                call.watch(connection)
-                return connection
-
-            def connect(self) -> None:
-                super().connect()
-                call.connected = True
-
-        class Secure(HTTPSConnection):
-            def _new_conn(self) -> socket.socket:
-                connection = super()._new_conn()
-                call.watch(connection)
-                return connection
-
-            def connect(self) -> None:
-                super().connect()
-                call.connected = True
-
-        class PlainPool(HTTPConnectionPool):
-            ConnectionCls = Plain
-
-        class SecurePool(HTTPSConnectionPool):
-            ConnectionCls = Secure
-
-        return {"http": PlainPool, "https": SecurePool}
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools()
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = self._pools()
-        return manager

@@ -17,6 +17,7 @@ from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import SpecError
 from segflow.files import PARTIAL, reason
 from segflow.outbox.lease import Lease
+from segflow.senders.mailbox import MailboxSettings
 
 FREE_BYTES = 1_000_000_000
 """Less than this, or than twice the warehouse, and the next ticks may end with a full disk."""
@@ -81,7 +82,7 @@ def _written(examined: ExaminedWorkspace) -> list[Path]:
         examined.ledgers_path,
         *_export_folders(examined),
         examined.root / "dbt" / "models" / "segflow",
-        *(examined.path(sender.path) for sender in settings.all_senders().values() if sender.type == "mailbox"),
+        *(examined.path(one.path) for one in settings.all_senders().values() if isinstance(one, MailboxSettings)),
     }
     if examined.store_path is not None:
         folders.add(examined.store_path.parent)

@@ -16,7 +16,6 @@ from segflow.specs.check_settings import check_sender
 from segflow.specs.check_values import check_literal, check_span
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter
-from segflow.specs.sender_settings import NotifySender
 from segflow.specs.spec_file import Loc
 from segflow.specs.steps.base import walk
 from segflow.specs.templates import check_text, coupons_of, read_template, template_names
@@ -117,11 +116,12 @@ class StepChecks:
     def person(self, name: str, sender: str | None, loc: Loc) -> None:
         settings = self.say.loaded.settings
         found = settings.all_senders().get(sender or settings.default_senders.notify)
-        if not isinstance(found, NotifySender) or name in found.people or name in OWNERS or "{{" in name:
+        known = found.known_people() if found is not None else None
+        if known is None or name in known[0] or name in OWNERS or "{{" in name:
             return
         if not is_address(name):
-            self.say.unknown(loc, "person", name, [*found.people, *OWNERS], "people are named at the sender")
-        elif found.email is None:
+            self.say.unknown(loc, "person", name, [*known[0], *OWNERS], "people are named at the sender")
+        elif not known[1]:
             self.say(loc, f"the sender has no email: for addresses; name {name} among its people, or give it email:")
 
     def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:

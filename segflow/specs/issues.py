@@ -15,7 +15,7 @@ from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS
 from segflow.specs.event_names import as_type, proposal
 from segflow.specs.operators import NumberTest
 from segflow.specs.repair import repaired
-from segflow.specs.sender_settings import SENDER_MODELS
+from segflow.specs.sender_settings import model_of, sender_types
 from segflow.specs.spec_file import Loc, SpecFile
 from segflow.specs.steps import STEP_KEYS
 from segflow.specs.triggers import TRIGGER_KEYS
@@ -138,6 +138,8 @@ def plain(source: SpecFile, loc: Loc) -> tuple[str | int, ...]:
 def _issue(source: SpecFile, model: type[BaseModel], error: ErrorDetails) -> Issue:
     loc, kind, given = error["loc"], error["type"], error["input"]
     at = plain(source, loc)
+    if loc[:1] == ("senders",) and len(loc) > 2 and kind != "sender" and loc[-1] != "[key]":
+        model, loc = _sender_model(source, loc), loc[2:]
     name = str(loc[-1]) if loc else ""
     if kind == "extra_forbidden":
         return source.issue(at, unknown_key(name, known_keys(_descend(model, loc[:-1]))), key=True)
@@ -207,10 +209,16 @@ def _wrong_choice(source: SpecFile, at: tuple[str | int, ...], loc: Loc, kind: s
     return source.issue(at, f"{what} needs one of {', '.join(known)}")
 
 
+def _sender_model(source: SpecFile, loc: Loc) -> type[BaseModel]:
+    """The settings that an error below a sender is about: the file says of which type it is."""
+    kind = source.root.children["senders"].children[loc[1]].children["type"].value
+    return model_of(str(kind))
+
+
 def _wrong_sender(source: SpecFile, at: Path, given: dict[str, Any]) -> Issue:
     if "type" not in given:
-        return source.issue(at, f"type is missing: one of {', '.join(SENDER_MODELS)}")
-    return source.issue((*at, "type"), _wrong_literal("type", given["type"], list(SENDER_MODELS)))
+        return source.issue(at, f"type is missing: one of {', '.join(sender_types())}")
+    return source.issue((*at, "type"), _wrong_literal("type", given["type"], sender_types()))
 
 
 def _inside_rows(loc: Loc) -> bool:

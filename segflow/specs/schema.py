@@ -31,13 +31,13 @@ from segflow.specs import (
     origins,
     segment,
     segment_tests,
-    sender_settings,
     settings,
 )
 from segflow.specs.catalog import Catalog
 from segflow.specs.conditions import CONDITION_KEYS, CONDITION_MODELS, PROPERTY_MODELS
 from segflow.specs.flow import FlowSpec
 from segflow.specs.segment import SegmentSpec
+from segflow.specs.sender_settings import models as sender_models
 from segflow.specs.settings import Settings
 from segflow.specs.steps import KINDS
 from segflow.specs.triggers import TRIGGER_MODELS
@@ -65,7 +65,7 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 _MODULES = (
     catalog, conditions, operators, flow, flow_entry, flow_tests, exports, guards, limits, lint_rules, origins, segment,
     segment_tests,
-    sender_settings, settings,
+    settings,
     *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
     *{sys.modules[model.__module__]: None for model in TRIGGER_MODELS.values()},
 )  # fmt: skip
@@ -107,7 +107,8 @@ def write_schemas(directory: Path) -> list[Path]:
 
 
 def _models() -> Iterator[type[SpecModel]]:
-    """The models of `_MODULES`."""
+    """The models of `_MODULES`, and the settings of senders."""
+    yield from sender_models()
     for module in _MODULES:
         for _, model in inspect.getmembers(module, inspect.isclass):
             if issubclass(model, SpecModel) and model.__module__ == module.__name__:

@@ -14,7 +14,7 @@ from segflow.specs.exports import ExportSettings
 from segflow.specs.flow_entry import FlowGroup
 from segflow.specs.guards import Guards
 from segflow.specs.limits import ONCE_BY_DEFAULT, Cap, OncePerAddress, QuietHours, SomeQuietHours
-from segflow.specs.sender_settings import ConsoleSender, MailboxSender, SenderSettings
+from segflow.specs.sender_settings import SenderModel, SenderSettings, always_there
 from segflow.specs.throttle import Throttle
 from segflow.specs.types import Identifier, MemorySize, SpecModel
 from segflow.zones import zone_of
@@ -112,6 +112,6 @@ class Settings(SpecModel):
         """The project's time zone. Raises ValueError where `time_zone` is none, which is refused when it is loaded."""
         return zone_of(self.time_zone)
 
-    def all_senders(self) -> dict[str, SenderSettings]:
+    def all_senders(self) -> dict[str, SenderModel]:
         """The senders by name, the two that are always there included."""
-        return {"mailbox": MailboxSender(type="mailbox"), "console": ConsoleSender(type="console"), **self.senders}
+        return {**always_there(), **self.senders}

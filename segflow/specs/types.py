@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     PlainValidator,
@@ -18,14 +17,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from segflow.spec_model import Number, SpecModel
+
+__all__ = ["Number", "SpecModel"]
+"""Those of `segflow.spec_model` that specs use, too."""
+
 ValueType = Literal["text", "number", "integer", "boolean", "date", "timestamp", "list_of_text"]
 NUMBERS: tuple[ValueType, ...] = ("number", "integer")
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise PydanticCustomError("number", "'{given}' is not a number", {"given": str(value)})
-    return value
 
 
 def _scalar(value: Any) -> Any:
@@ -34,8 +32,7 @@ def _scalar(value: Any) -> Any:
     return value
 
 
-# One validator in place of a union: a union reports one error per member for the same wrong word.
-Number = Annotated[float | int, PlainValidator(_number, json_schema_input_type=float)]
+# One validator in place of a union, as for numbers.
 Scalar = Annotated[bool | int | float | str, PlainValidator(_scalar, json_schema_input_type=bool | float | str)]
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -76,15 +73,6 @@ def _memory_size(value: Any) -> Any:
 
 MemorySize = Annotated[str, PlainValidator(_memory_size, json_schema_input_type=str)]
 """An amount of memory as DuckDB reads it: `4GB` (10^9), `4GiB` (2^30)."""
-
-
-class SpecModel(BaseModel):
-    """Base of everything read from a spec file: unknown keys are errors, values are not coerced."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, strict=True)
-
-    short_form: ClassVar[tuple[str, dict[str, Any]] | None] = None
-    """What may stand in place of the mapping: in words, and as JSON Schema. A before-validator takes it."""
 
 
 def by_kind(value: Any) -> str | None:

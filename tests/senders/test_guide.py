@@ -1,4 +1,4 @@
-"""docs/ADDING_A_SENDER.md, followed to the letter in a copy of the package: a message arrives at its provider."""
+"""docs/ADDING_A_SENDER.md, followed to the letter: a message arrives at its provider."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from tests.senders.servers import http_server, status
 from tests.world import World
@@ -32,29 +35,32 @@ def steps() -> list[tuple[str, str, str]]:
     ]
 
 
-def change(text: str, diff: str) -> str:
-    """Add the lines with `+` where the lines without it are, which must be found once."""
-    lines = [(line[:1], line[1:]) for line in diff.splitlines()]
-    assert {mark for mark, _ in lines} == {"+", " "}
-    before = "".join(f"{line}\n" for mark, line in lines if mark == " ")
-    after = "".join(f"{line}\n" for _, line in lines)
-    assert text.count(before) == 1, f"the guide shows lines that are not there:\n{before}"
-    return text.replace(before, after)
+def code() -> str:
+    ((_, _, block),) = [step for step in steps() if step[1] == "python"]
+    return block
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the code with what the guide adds to it."""
+@pytest.fixture(scope="module", params=["a file of senders/", "a package of its own"])
+def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PYTHONPATH: a copy of the code with what the guide adds to it, or a package beside the code."""
     folder = tmp_path_factory.mktemp("package")
+    if request.param == "a package of its own":
+        ((_, _, toml),) = [step for step in steps() if step[1] == "toml"]
+        project = tomllib.loads(toml)["project"]
+        (folder / "segflow_textly.py").write_text(code(), encoding="utf-8")
+        installed = folder / f"segflow_textly-{project['version']}.dist-info"
+        installed.mkdir()
+        told = "".join(f"{key}: {project[key.lower()]}\n" for key in ("Name", "Version"))
+        (installed / "METADATA").write_text(f"Metadata-Version: 2.1\n{told}", encoding="utf-8")
+        ((group, points),) = project["entry-points"].items()
+        (installed / "entry_points.txt").write_text(
+            f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items()), encoding="utf-8"
+        )
+        return folder
     for name in ("segflow", "senders", "dagster_project"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for file, kind, block in steps():
-        path = folder / file
-        if kind == "python":
-            assert not path.exists()
-            path.write_text(block, encoding="utf-8")
-        elif kind == "diff":
-            path.write_text(change(path.read_text(encoding="utf-8"), block), encoding="utf-8")
+    assert not (folder / "senders/textly.py").exists()
+    (folder / "senders/textly.py").write_text(code(), encoding="utf-8")
     return folder
 
 
@@ -91,9 +97,8 @@ def run(package: Path, world: World, *arguments: str) -> subprocess.CompletedPro
 def test_the_steps_are_all_there() -> None:
     assert [(file, kind) for file, kind, _ in steps()] == [
         ("senders/textly.py", "python"),
-        ("segflow/specs/sender_settings.py", "diff"),
-        ("senders/__init__.py", "diff"),
         ("segflow.yml", "yaml"),
+        ("pyproject.toml", "toml"),
     ]
 
 
@@ -127,4 +132,40 @@ def test_validate_knows_the_type(package: Path, project: World, right: str, wron
     path.write_text(text.replace(right, wrong), encoding="utf-8")
     checked = run(package, project, "-m", "segflow", "validate")
     assert checked.returncode == 2
+    assert told in checked.stderr
+
+
+def test_an_editor_knows_the_type(package: Path, project: World) -> None:
+    settings(project, URL)
+    written = run(package, project, "-m", "segflow", "schema", "--directory", "schemas")
+    assert written.returncode == 0, written.stderr
+    schema = json.loads((project.root / "schemas/settings.schema.json").read_text(encoding="utf-8"))
+    shape = schema["$defs"]["TextlySettings"]
+    assert shape["properties"]["timeout"]["description"] == "Seconds to connect, and between two bytes of the answer."
+    validator = jsonschema.Draft7Validator(schema)
+    told = yaml.safe_load((project.root / "segflow.yml").read_text(encoding="utf-8"))
+    assert not list(validator.iter_errors(told))
+    told["senders"]["textly"].pop("url")
+    assert list(validator.iter_errors(told))
+
+
+BROKEN = {
+    "cannot be imported": ("segflow_textly:TextlySender", "segflow_text:TextlySender", "ModuleNotFoundError"),
+    "is no sender": ("segflow_textly:TextlySender", "segflow_textly:TextlySettings", "is no sender"),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong", "told"), BROKEN.values(), ids=BROKEN)
+def test_a_package_that_does_not_do_is_named(
+    package: Path, project: World, tmp_path: Path, right: str, wrong: str, told: str
+) -> None:
+    if not list(package.glob("*.dist-info")):
+        pytest.skip("only packages have entry points")
+    broken = shutil.copytree(package, tmp_path / "broken")
+    (points,) = broken.glob("*.dist-info/entry_points.txt")
+    points.write_text(points.read_text(encoding="utf-8").replace(right, wrong), encoding="utf-8")
+    settings(project, URL)
+    checked = run(broken, project, "-m", "segflow", "validate")
+    assert checked.returncode == 2
+    assert "segflow.yml:2:11: type textly of package segflow-textly" in checked.stderr, checked.stderr
     assert told in checked.stderr

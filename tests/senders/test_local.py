@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from segflow.errors import ConfigurationError, PermanentError
-from segflow.messages import Email, Sms, WebhookCall
-from segflow.senders import TYPES, build, sender_class
+from segflow.messages import CHANNELS, Email, Sms, WebhookCall
+from segflow.senders import build, kinds, sender_class
 from segflow.senders.console import ConsoleSender
 from segflow.senders.mailbox import MailboxSender
-from segflow.specs.sender_settings import SENDER_MODELS
 from segflow.specs.settings import Settings
 
 COMMON: dict[str, Any] = {
@@ -95,7 +94,7 @@ EXAMPLES = {
 def test_every_settings_model_builds_its_sender(tmp_path: Path) -> None:
     settings = Settings.model_validate({"senders": EXAMPLES})
     built = {name: build(name, options.model_dump(), tmp_path) for name, options in settings.all_senders().items()}
-    assert {options.type for options in settings.all_senders().values()} == set(TYPES)
+    assert {options.type for options in settings.all_senders().values()} == set(kinds())
     flags = {name: (sender.simulated, sender.idempotent) for name, sender in built.items()}
     assert flags == {
         "mailbox": (True, True),
@@ -106,11 +105,14 @@ def test_every_settings_model_builds_its_sender(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("kind", SENDER_MODELS)
-def test_settings_and_sender_take_the_same_channels(kind: str) -> None:
-    assert set(SENDER_MODELS[kind].channels) == sender_class(kind).channels
+@pytest.mark.parametrize("kind", kinds())
+def test_a_type_is_called_like_its_file(kind: str) -> None:
+    found = sender_class(kind)
+    assert found.__module__ == f"segflow.senders.{kind}"
+    assert get_args(found.settings.model_fields["type"].annotation) == (kind,)
+    assert set(found.settings.channels) <= set(CHANNELS)
 
 
 def test_an_unknown_type_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="unknown type 'pigeon'; there are mailbox"):
+    with pytest.raises(ConfigurationError, match="unknown type 'pigeon'; there are console"):
         build("x", {"type": "pigeon"}, tmp_path)

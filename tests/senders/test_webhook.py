@@ -13,7 +13,8 @@ import standardwebhooks
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
 from segflow.messages import Sms, Task, WebhookCall, WhatsApp
-from segflow.senders.webhook import TOTAL_TIMEOUTS, WebhookSender, retry_after
+from segflow.senders.shared.http import TOTAL_TIMEOUTS, retry_after
+from segflow.senders.webhook import WebhookSender
 
 from .servers import (
     Answer,

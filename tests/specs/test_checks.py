@@ -574,7 +574,7 @@ SETTINGS_CASES = {
     "export rows twice": ("exports: {only: [entered, entered]}", "1:27: entered is given twice"),
     "export of nothing": ("exports: {only: []}", "1:17: only needs at least 1 item"),
     "export column of others": ("exports: {columns: [contact_id, exited_at]}", "1:33: exited_at goes with only: exited, not with members"),
-    "sender type": ("senders: {x: {type: stmp}}", "1:21: type cannot be the text 'stmp': expected mailbox, console, smtp, webhook or notify (did you mean smtp?)"),
+    "sender type": ("senders: {x: {type: stmp}}", "1:21: type cannot be the text 'stmp': expected console, mailbox, notify, smtp or webhook (did you mean smtp?)"),
     "from": ("senders: {x: {type: smtp, host: h, from: nobody}}", "1:42: 'nobody' is not an address: write Name <name@example.com>"),
     "password alone": ("senders: {x: {type: smtp, host: h, from: a@b.c, password: p}}", "1:14: username: and password: go together"),
     "port": ("senders: {x: {type: smtp, host: h, from: a@b.c, port: 99999}}", "1:55: port must be less than or equal to 65535"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from segflow.cli.main import main
+from segflow.senders.smtp import SmtpSettings
 from segflow.specs.load import collect_with_warnings
 from tests.specs.helpers import project, short
 
@@ -120,9 +121,7 @@ def test_what_nobody_reports_is_told(tmp_path: Path, where: str, settings: str, 
 
 
 def test_what_a_sender_reports_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from segflow.specs.sender_settings import SmtpSender
-
-    monkeypatch.setattr(SmtpSender, "reports", ("opened",))
+    monkeypatch.setattr(SmtpSettings, "reports", ("opened",))
     smtp = "senders: {post: {type: smtp, host: localhost, from: a@example.com}}\n"
     for where, settings, warned in [
         ("{message: opened}", "", True),

@@ -1,0 +1,1 @@
+"""What several senders use: MIME, bounded HTTP exchanges, deadlines. No module here is a type of sender."""

@@ -1,0 +1,281 @@
+"""One HTTP exchange with a provider: bounded in time, without redirects, and with a clear word on what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+from requests.utils import get_auth_from_url
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from segflow.errors import AmbiguousError, PermanentError, TransientError
+from segflow.senders.shared.deadline import Deadline
+
+TOTAL_TIMEOUTS = 3
+"""An exchange takes at most this many times `timeout`, connecting included."""
+MAX_ANSWER = 64 * 1024
+MAX_RETRY_AFTER = 86_400.0
+TRANSIENT = (408, 425, 429)
+"""Statuses that say: not now. The provider did not take it."""
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What a server answered: its status, its headers by name in any case, and the first MAX_ANSWER bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body read as JSON; None when it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def said(self) -> str:
+        """The start of the body in one line."""
+        text = self.body[:1000].decode("utf-8", "replace")
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, as the server says it."""
+        return retry_after(self.headers.get("Retry-After"))
+
+
+class HttpClient:
+    """Makes requests, one at a time. Credentials come from the caller alone, never from ~/.netrc."""
+
+    def __init__(self, *, timeout: float, keep_alive: bool = True) -> None:
+        """`timeout`: seconds to connect and between two bytes of the answer. `keep_alive`: use a connection again. One
+        that the server closes just when a request goes out leaves its outcome open, so that a call whose outcome
+        matters more than its speed has a connection of its own."""
+        self._timeout, self._keep_alive = timeout, keep_alive
+        self._session: requests.Session | None = None
+        self._call = _Call()
+
+    @property
+    def session(self) -> requests.Session:
+        """The session, made at its first use."""
+        if self._session is None:
+            self._session = requests.Session()
+            self._session.headers["User-Agent"] = "segflow"
+            self._session.auth = _UrlAuth()
+            adapter = _Adapter(self._call)
+            self._session.mount("http://", adapter)
+            self._session.mount("https://", adapter)
+        return self._session
+
+    def close(self) -> None:
+        """Close the connections. The next request makes new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes, repeatable: bool = False) -> HttpAnswer:
+        """POST `body`. See `exchange`."""
+        return self.request("POST", url, headers=headers, body=body, repeatable=repeatable)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        repeatable: bool = False,
+    ) -> HttpAnswer:
+        """Make one request and read the answer, whatever its status. Raises as `exchange`."""
+        try:
+            for value in headers.values():
+                value.encode("latin-1")
+            prepared = self.session.prepare_request(requests.Request(method, url, headers=dict(headers), data=body))
+        except (requests.RequestException, ValueError) as error:
+            raise PermanentError(f"the request cannot be made: {error}") from error
+        return self.exchange(prepared, repeatable=repeatable)
+
+    def exchange(self, request: requests.PreparedRequest, *, repeatable: bool = False) -> HttpAnswer:
+        """Send a prepared request. Raises TransientError when the server got nothing of it, or when it is `repeatable`
+        (asked twice it does no harm), and AmbiguousError when it may have been taken."""
+        request.headers["Accept-Encoding"] = "identity"
+        if not self._keep_alive:
+            request.headers["Connection"] = "close"
+        with Deadline(self._timeout * TOTAL_TIMEOUTS) as deadline:
+            self._call.start(deadline)
+            try:
+                return self._exchange(request, deadline)
+            except (requests.RequestException, OSError) as error:
+                self.close()
+                raise self._failed(error, deadline, repeatable) from error
+            finally:
+                self._call.end()
+
+    def _exchange(self, request: requests.PreparedRequest, deadline: Deadline) -> HttpAnswer:
+        session = self.session
+        settings = session.merge_environment_settings(
+            request.url, {}, True, None, None
+        )  # stream: the answer may be endless
+        answer = session.send(request, timeout=self._timeout, allow_redirects=False, **settings)
+        if deadline.expired:
+            # A shut socket reads like the end of the headers: this status may be a piece of another one.
+            answer.close()
+            raise TimeoutError
+        with contextlib.closing(answer):
+            return HttpAnswer(answer.status_code, answer.headers, _beginning(answer))
+
+    def _failed(self, error: Exception, deadline: Deadline, repeatable: bool) -> TransientError | AmbiguousError:
+        why = "it took too long" if deadline.expired else _why(error)
+        if not self._call.connected:
+            return TransientError(f"cannot connect: {why}")
+        if repeatable:
+            return TransientError(f"no answer: {why}")
+        return AmbiguousError(f"no answer after the request was sent: {why}")
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Seconds to wait as a Retry-After header says it (seconds or a date), at most a day; None when it says nothing."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:10]), MAX_RETRY_AFTER)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max((at - (now or datetime.now(UTC))).total_seconds(), 0.0), MAX_RETRY_AFTER)
+
+
+def _beginning(answer: requests.Response) -> bytes:
+    """The start of the answer. The status is known by now, so a broken rest changes nothing."""
+    data = b""
+    try:
+        while len(data) < MAX_ANSWER:
+            part = answer.raw.read1(MAX_ANSWER - len(data))
+            if not part:
+                break
+            data += part
+    except Exception:  # the connection broke, or the deadline did it
+        pass
+    return data
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, requests.Timeout):
+        return "timeout"
+    cause: BaseException | None = error
+    while cause is not None:
+        cause = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+    return type(error).__name__
+
+
+class _UrlAuth(AuthBase):
+    """Credentials only from the URL: without an auth object, requests would send those of ~/.netrc to any host."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        user, password = get_auth_from_url(request.url or "")
+        return HTTPBasicAuth(user, password)(request) if user else request
+
+
+class _Call:
+    """The exchange under way: its sockets for the deadline, and whether the request may have left."""
+
+    def __init__(self) -> None:
+        self.connected = False
+        self._deadline: Deadline | None = None
+        self._finished: list[socket.socket] = []
+
+    def start(self, deadline: Deadline) -> None:
+        self.connected, self._deadline = False, deadline
+
+    def watch(self, handle: socket.socket) -> None:
+        if self._deadline is not None:
+            self._deadline.watch(handle)
+
+    def let_go(self, handle: socket.socket) -> None:
+        """A connection is closed. Its answer may still be read, so that the deadline needs the handle till then."""
+        if self._deadline is None:
+            handle.close()
+        else:
+            self._finished.append(handle)
+
+    def end(self) -> None:
+        self._deadline = None
+        for handle in self._finished:
+            handle.close()
+        self._finished.clear()
+
+
+class _Watched:
+    """What our connections have beside those of urllib3: they report to a `_Call`."""
+
+    call: _Call
+    sock: socket.socket | None
+    _handle: socket.socket | None = None
+    _connecting = False
+
+    def _new_conn(self) -> socket.socket:
+        connection: socket.socket = super()._new_conn()  # type: ignore[misc]
+        # A copy: wrapping a socket in TLS takes its handle away from the original object.
+        self._handle = connection.dup()
+        self.call.watch(self._handle)
+        return connection
+
+    def connect(self) -> None:
+        self._connecting = True
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            self._connecting = False
+
+    def send(self, data: Any) -> None:
+        if not self._connecting:
+            if self.sock is None:
+                self.connect()
+            elif self._handle is not None:  # a kept connection
+                self.call.watch(self._handle)
+            self.call.connected = True
+        super().send(data)  # type: ignore[misc]
+
+    def close(self) -> None:
+        super().close()  # type: ignore[misc]
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self.call.let_go(handle)
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """requests' adapter, with connections that report to a `_Call`."""
+
+    def __init__(self, call: _Call) -> None:
+        plain = type("Plain", (_Watched, HTTPConnection), {"call": call})
+        secure = type("Secure", (_Watched, HTTPSConnection), {"call": call})
+        self._pools = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+        }
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
