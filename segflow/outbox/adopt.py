@@ -14,7 +14,7 @@ from segflow.outbox.deliveries import COPIED_ROWS, COPIED_TO
 from segflow.outbox.lease import Lease
 from segflow.outbox.migrate import fill_sent
 from segflow.outbox.pauses import KINDS
-from segflow.outbox.schema import attempts, decisions, marks, messages, suppressions
+from segflow.outbox.schema import attempts, consent_changes, decisions, marks, messages, suppressions
 from segflow.outbox.send import INSERTED_TO
 from segflow.outbox.store import DeliveryStore, planned_values
 from segflow.warehouse.base import Warehouse, relation
@@ -53,6 +53,8 @@ def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
             connection.execute(ignoring(attempts), [{name: _aware(row[name]) for name in names} for row in rows])
         for rows in _batches(warehouse, "suppressions"):
             connection.execute(ignoring(suppressions), [{k: _aware(v) for k, v in row.items()} for row in rows])
+        for rows in _batches(warehouse, "consent_changes"):
+            connection.execute(ignoring(consent_changes), [{k: _aware(v) for k, v in row.items()} for row in rows])
         for rows in _batches(warehouse, "coupon_claims"):
             store.adopt_coupons(connection, [{k: _aware(v) for k, v in row.items()} for row in rows])
         for rows in _batches(warehouse, "decisions"):

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from segflow.messages import CONTACT_CHANNELS
 from segflow.outbox.addresses import InvalidAddressError, allowed, normal
+from segflow.outbox.consent import Consents
 from segflow.outbox.contents import RenderError, Way, category_of, ways_of
 from segflow.outbox.judged import Elsewhere, Judged, Ready, Refused
 from segflow.outbox.limits import Limits
@@ -45,6 +46,7 @@ class SendChecks:
         self._coupons: Mapping[tuple[str, int], Mapping[str, str]] = {}
         self._origins: Mapping[str, Origin] = {}
         self._tried: set[str] = set()
+        self._consents = Consents(specs, store)
         self._limits = Limits(specs, store)
         self._shared = SharedAddresses(specs, warehouse, store)
 
@@ -59,6 +61,7 @@ class SendChecks:
         asked = any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch)
         self._origins = origins_of_batch(self._warehouse) if asked else {}
         suppressed = self._suppressed([*batch, *beside], contacts)
+        self._consents.look(contacts)
         self._shared.decide(lambda row: self._goes_by(row, contacts, ended, suppressed))
         self._limits.look(contacts, now, simulated=late_before is None)
         judged: list[Judged] = []
@@ -84,13 +87,12 @@ class SendChecks:
             return Refused(row, "skipped", "contact_gone")
         if late_before is not None and row.due_at < late_before:
             return Refused(row, "skipped", f"too_late: due {row.due_at:%Y-%m-%d %H:%M} UTC")
-        told = ways_of(row.channel, row.content)
         ways = self._ways(row, contact, pinned=late_before is not None or row.message_id in self._tried)
         if not ways:
             return Refused(row, "skipped", "no_default_channel: the contact likes none best, and there is no fallback")
         passed: list[Refused] = []
         for way in ways:
-            judged = self._by(way, row, contact, suppressed, transactional=told.transactional)
+            judged = self._by(way, row, contact, suppressed)
             if not isinstance(judged, Refused):
                 return dataclasses.replace(judged, note=_because(passed)) if isinstance(judged, Ready) else judged
             # What fails at the text or at the mode fails on purpose: another channel is for who cannot be reached.
@@ -118,10 +120,8 @@ class SendChecks:
         row: ClaimedMessage,
         contact: dict[str, Any],
         suppressed: Suppressed,
-        *,
-        transactional: bool,
     ) -> Ready | Refused | Elsewhere:
-        reached = self._reach(way, row, contact, suppressed, transactional=transactional)
+        reached = self._reach(way, row, contact, suppressed)
         if isinstance(reached, Refused):
             return reached
         given = reached
@@ -143,17 +143,16 @@ class SendChecks:
             return Refused(row, "skipped", "not_on_allowlist", address, final=True)
         return Ready(row, message, address)
 
-    def _reach(
-        self, way: Way, row: ClaimedMessage, contact: dict[str, Any], suppressed: Suppressed, *, transactional: bool
-    ) -> str | Refused:
+    def _reach(self, way: Way, row: ClaimedMessage, contact: dict[str, Any], suppressed: Suppressed) -> str | Refused:
         """The address of a way; empty for one that does not go to the contact."""
         if way.channel not in CONTACT_CHANNELS:
             return ""
         channel = self._channel(way.channel)
         if channel is None:
             return Refused(row, "failed", f"the catalog has no channel {way.channel}")
-        if not transactional and channel.consent is not None and contact.get(channel.consent) is not True:
-            return Refused(row, "skipped", "no_consent")
+        topic, category = ways_of(row.channel, row.content).topic, category_of(row.content)
+        if (why := self._consents.refusal(contact, way.channel, category, topic, row.flow)) is not None:
+            return Refused(row, "skipped", why)
         given = _address(contact, channel)
         if not given:
             return Refused(row, "skipped", "no_address")
@@ -175,9 +174,8 @@ class SendChecks:
         contact = contacts.get(row.contact_id)
         if contact is None or row.enrollment_id in ended:
             return None
-        transactional = ways_of(row.channel, row.content).transactional
         for way in self._ways(row, contact, pinned=row.message_id in self._tried):
-            if isinstance(self._reach(way, row, contact, suppressed, transactional=transactional), str):
+            if isinstance(self._reach(way, row, contact, suppressed), str):
                 return way.channel
         return None
 

@@ -23,8 +23,8 @@ from sqlalchemy.engine import Dialect
 
 SCHEMA_VERSION = 8
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
-index `messages_waiting`. 8: `address_turns`, and what messages say of category, holds and when they were sent. A
-store of an earlier version gets what it has not when it is opened."""
+index `messages_waiting`. 8: `address_turns`, `consent_changes`, what messages say of category, holds and when they were
+sent. A store of an earlier version gets what it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -174,6 +174,24 @@ suppressions = Table(
     Column("reason", Words, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("channel", "address"),
+)
+
+consent_changes = Table(
+    "consent_changes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("contact_id", Words, nullable=False),
+    # Null: about all of them.
+    Column("channel", Words),
+    Column("topic", Words),
+    Column("category", Words),
+    Column("state", Words, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("at", Instant, nullable=False),
+    # Null until a tick takes it over.
+    Column("tick_id", Words),
+    Index("consent_changes_contact", "contact_id"),
+    Index("consent_changes_tick", "tick_id"),
 )
 
 lease = Table(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, fun
 
 from segflow.errors import LeaseLostError
 from segflow.outbox.address_turns import AddressTurns
+from segflow.outbox.consent_changes import ConsentChanges
 from segflow.outbox.contents import category_of
 from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
@@ -64,6 +65,7 @@ class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
         self.pauses = Pauses(self._database, self.leases)
         self.removals = Removals(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
+        self.consent_changes = ConsentChanges(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)
 

@@ -91,6 +91,8 @@ class FlowSpec(SpecModel):
     once_per_address: OncePerAddress | None = None
     """On which channels contacts that share an address get a message of it once in a tick; those of segflow.yml when
     left out."""
+    topic: Identifier | None = None
+    """What its messages to contacts are about, of the catalog's topics; a step may have its own."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
     lint: LintSettings = LintSettings()

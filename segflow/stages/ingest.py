@@ -15,17 +15,20 @@ from segflow.stages.tick_run import TickRun
 
 
 def ingest(run: TickRun) -> None:
-    """Copy what became of messages since the last tick and what providers told about them, and take in imports."""
+    """Copy what became of messages since the last tick, what providers told about them and what contacts agreed to, and
+    take in imports."""
     project, tick_id = run.project, run.row.tick_id
     renamed = begin_renames(run)
     with project.warehouse() as warehouse:
         copy_outcomes(warehouse, project.store, run.lease, tick_id)
     told = project.store.message_events.adopt(run.lease, tick_id)
+    agreed = project.store.consent_changes.adopt(run.lease, tick_id)
     imports = project.store.imports.adopt(run.lease, tick_id)
     listed = _before_imports(run, imports)
     with run.commit("ingest") as context:
         show_renames(context.warehouse, tick_id, renamed)
         context.warehouse.append("message_events", tick_id, as_table("message_events", told))
+        context.warehouse.append("consent_changes", tick_id, as_table("consent_changes", agreed))
         if imports:
             take_in(context, imports, listed)
 

@@ -326,6 +326,28 @@ def test_what_waits_for_the_throttle_keeps_its_attempts(world: World) -> None:
     ]
 
 
+@pytest.mark.parametrize("point", ["store.throttle.before_commit", "store.throttle.committed"])
+def test_a_tick_that_dies_while_its_queue_is_held_is_resumed(
+    world: World, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    start = datetime.now(UTC) + timedelta(days=1)
+    world.delivery(mode="live", throttle="1 per minute")
+    world.contacts([contact(n) for n in (1, 2, 3)])
+    world.plan([planned(n, sender="live", planned_at=start) for n in (1, 2, 3)])
+    live = Scripted()
+
+    def dies(name: str) -> None:
+        if name == point:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("segflow.outbox.database.crash_point", dies)
+    with pytest.raises(KeyboardInterrupt):
+        world.send({"live": live}, Tick("t1", start))
+    monkeypatch.undo()
+    world.send({"live": live}, Tick("t1", start))
+    assert [(m, o) for m, o, _ in told(world)] == [("m00001", "sent"), ("m00002", "held"), ("m00003", "held")]
+
+
 def test_a_store_of_an_earlier_version_gets_what_limits_need(location: str) -> None:
     """As it was before: without the columns. Rows of then are told apart as far as `attempts` and contents go."""
     with DeliveryStore(location) as store:

@@ -475,6 +475,7 @@ ENTRY = {
     "max_enrollments of never": ("max_enrollments: 2", "2:1: max_enrollments counts re-entries, and reentry: never (the default) has none: give another reentry:"),
     "once per what": ("once_per_address: email", "2:19: once_per_address must be true (all channels), false, or a list of channels like [email]"),
     "once per channel": ("once_per_address: [webhook]", "2:20: an item of once_per_address cannot be the text 'webhook': expected email, sms or whatsapp"),
+    "topic of a flow": ("topic: news", "2:8: there is no topic news; topics are named in the catalog"),
     "limits of a flow": ("quiet_hours: {from: '21:00', to: '08:00'}", "2:1: quiet_hours goes under delivery: in segflow.yml"),
     "no groups": ("group: promos", "2:8: there is no group promos; give segflow.yml groups: {promos: {max_active: 1}}"),
     "no such flow": ("not_while_in: [helo]", "2:16: there is no flow helo (did you mean hello?)"),
@@ -527,6 +528,17 @@ CATALOGS = {
     "zone": ("time_zone: zone", "time_zone: zon", "3:14: there is no attribute zon (did you mean zone?)"),
     "address": ("{address: phone}", "{address: age}", "20:20: address must be a text attribute; age is a number"),
     "consent": ("consent: subscribed", "consent: city", "19:38: consent must be a boolean attribute; city is a text"),
+    "consent by category": ("consent: subscribed", "consent: {marketing: city}", "19:50: marketing must be a boolean attribute; city is a text"),
+    "consent by an unknown category": ("consent: subscribed", "consent: {marketting: subscribed}", "19:39: unknown key marketting (did you mean marketing?)"),
+    "consent to nothing": ("consent: subscribed", "consent: {}", "19:38: consent says nothing: give marketing: or transactional: an attribute"),
+    "consent, a list": ("consent: subscribed", "consent: [subscribed]", "19:38: consent must be an attribute, or a mapping like {marketing: ATTRIBUTE}"),
+    "double opt-in": ("consent: subscribed", "double_opt_in: age", "19:44: age is a number; a boolean, a date, a timestamp or a text is needed here"),
+    "double opt-in, unknown": ("consent: subscribed", "double_opt_in: subscribd", "19:44: there is no attribute subscribd (did you mean subscribed?)"),
+    "topic's default": ("tags: {names", "topics: {news: {default: opt_in}}\ntags: {names", "34:26: default cannot be the text 'opt_in': expected opted_in or opted_out (did you mean opted_in?)"),
+    "topic without default": ("tags: {names", "topics: {news: {attribute: subscribed}}\ntags: {names", "34:16: default is missing"),
+    "topic's attribute": ("tags: {names", "topics: {news: {default: opted_in, attribute: city}}\ntags: {names", "34:47: attribute must be a boolean attribute; city is a text"),
+    "topic's list": ("tags: {names", "topics: {news: {default: opted_in, list: fans}}\ntags: {names", "34:36: unknown key list; known here: default, attribute, description"),
+    "topic's name": ("tags: {names", "topics: {News Letter: {default: opted_in}}\ntags: {names", "34:10: 'News Letter' is not a name: use lower-case letters, digits and _, starting with a letter (did you mean news_letter?)"),
     "flows write lists": ("hobbies: list_of_text", "hobbies: {type: list_of_text, written_by: both}", "15:47: flows cannot write a list_of_text; lists and tags are what they can add to and remove from"),
     "event twice": ("event: review", "event: purchase", "28:5: event purchase is there already, in source 1; an event has one source"),
     "belongs_to": ("belongs_to: order", "belongs_to: ordre", "33:54: there is no object ordre (did you mean order?)"),
@@ -621,6 +633,24 @@ SETTINGS_CASES = {
 @pytest.mark.parametrize(("settings", "expected"), SETTINGS_CASES.values(), ids=SETTINGS_CASES)
 def test_settings(tmp_path: Path, settings: str, expected: str) -> None:
     assert [text.removeprefix("segflow.yml:") for text in messages(tmp_path, settings=settings)] == [expected]
+
+
+def test_quiet_hours_of_contacts_need_their_zone(tmp_path: Path) -> None:
+    rule = "{from: '21:00', to: '08:00', timezone: contact}"
+    settings = f"delivery: {{quiet_hours: [{rule}]}}"
+    catalog = CATALOG.replace("  time_zone: zone\n", "")
+    told = "segflow.yml:1:65: the catalog does not say which zone contacts are in: give contacts.time_zone"
+    assert messages(tmp_path, settings=settings, segments__catalog=catalog) == [told]
+    assert messages(tmp_path, settings=settings.replace(", timezone: contact", ""), segments__catalog=catalog) == []
+
+
+def test_a_step_names_a_topic_of_the_catalog(tmp_path: Path) -> None:
+    catalog = CATALOG + "topics: {news: {default: opted_out}}\n"
+    steps = "[{id: a, topic: nws, send_email: {subject: x, text: y}}, {id: b, topic: news, webhook: {url: 'https://a.example'}}]"
+    flow = f"trigger: {{enters: tea}}\ntopic: news\nsteps: {steps}\n"
+    nobody = "x.yml:3:73: unknown key topic; known here: id, description, skip_after, window, on_failure, webhook"
+    unknown = "x.yml:3:24: there is no topic nws (did you mean news?)"
+    assert messages(tmp_path, segments__catalog=catalog, flows__x=flow) == [unknown, nobody]
 
 
 @pytest.mark.parametrize("cadence", ["*/15 0-6 1,15 * mon-fri", "0 0 * jan-mar/2 7", "5 4 * * sun"])
