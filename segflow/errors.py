@@ -57,6 +57,10 @@ class DamagedWarehouseError(RunError):
     """The warehouse file cannot be read; `segflow rebuild` makes it again."""
 
 
+class WarehouseBusyError(RunError):
+    """Another process has the warehouse, which only one may have at a time."""
+
+
 class DuplicateContactsError(RunError):
     """The contacts model holds a contact id more than once: nobody crosses a border on ambiguous data."""
 
@@ -101,15 +105,22 @@ class SendError(SegflowError):
 
 
 class TransientError(SendError):
-    """The provider may accept the same message later. `retry_after` is in seconds, None when it did not say."""
+    """The provider may accept the same message later. `retry_after` is in seconds, None when it did not say.
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    `of_message`: it is about this message or its recipient alone, and says nothing of how the provider is.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None, *, of_message: bool = False) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
+        self.retry_after, self.of_message = retry_after, of_message
 
 
 class PermanentError(SendError):
-    """The provider will never accept this message: no retry."""
+    """The provider will never accept this message: no retry. `suppress`: nor any other to this address."""
+
+    def __init__(self, reason: str, *, suppress: bool = False) -> None:
+        super().__init__(reason)
+        self.suppress = suppress
 
 
 class AmbiguousError(SendError):

@@ -39,6 +39,15 @@ class Message:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with an email. `content_type` is like `application/pdf`."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Email(Message):
     """An email with at least one of `text` and `html`."""
@@ -52,6 +61,8 @@ class Email(Message):
     """The From header; None means the sender's own default."""
     reply_to: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
+    """A sender that takes them says `sends_attachments` in its settings; no other one gets such a message."""
 
     @property
     def address(self) -> str:

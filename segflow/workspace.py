@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segflow.errors import InputError
+from segflow.errors import InputError, WarehouseBusyError
 from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.files import differences, write
 from segflow.specs.load import load_specs
@@ -26,6 +27,7 @@ from segflow.warehouse.tick import Tick
 
 # The delivery store and the senders take half a second to import, which a question about segments does without.
 if TYPE_CHECKING:
+    from segflow.outbox.spool import Spool
     from segflow.outbox.store import DeliveryStore
     from segflow.senders.base import Sender
 
@@ -35,6 +37,9 @@ class Workspace:
 
     `holder` names this worker in the lease; by default each one is a worker of its own.
     """
+
+    patience = 5.0
+    """Seconds to wait for another process to let go of the warehouse."""
 
     def __init__(self, path: Path | str = ".", holder: str | None = None) -> None:
         self.root = Path(path).resolve()
@@ -79,9 +84,29 @@ class Workspace:
     def ledgers_path(self) -> Path:
         return self.specs.path(self.specs.settings.warehouse.ledgers)
 
+    @property
+    def spool_path(self) -> Path:
+        """Where what comes from outside waits for a tick."""
+        return self.specs.path(self.specs.settings.delivery.spool)
+
+    @cached_property
+    def spool(self) -> Spool | None:
+        """What a tick takes in; None where a tick is only rehearsed."""
+        from segflow.outbox.spool import Spool
+
+        return Spool(self.spool_path)
+
     def warehouse(self) -> Warehouse:
-        """A new connection; close it soon, it locks others out."""
-        return self.engine.open()
+        """A new connection; close it soon, it locks others out. Waits a little for who has the warehouse: a question
+        over HTTP has it for moments, and a tick must not fail for that. Raises WarehouseBusyError."""
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                return self.engine.open()
+            except WarehouseBusyError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
 
     def context(self, warehouse: Warehouse, tick: Tick) -> TickContext:
         """What a stage works with, or a question about a moment."""

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from segflow.errors import ConfigurationError, SendError
-from segflow.messages import AnyMessage, Channel, Receipt
+from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError
+from segflow.messages import AnyMessage, Channel, Email, Receipt
 from segflow.senders.callbacks import Callback, CallbackAnswer, ProviderEvent
 from segflow.spec_model import SpecModel
+
+NO_ATTACHMENTS = "sender {name} sends no attachments"
 
 
 class SenderSettings(SpecModel):
@@ -21,6 +23,9 @@ class SenderSettings(SpecModel):
     reports: ClassVar[tuple[str, ...]] = ()
     """What becomes known of its messages beside `sent`: delivered, opened, clicked, ... `validate` warns of a condition
     on what nothing that is set up reports."""
+    sends_attachments: ClassVar[bool] = False
+    """Does its sender hand over the `attachments` of an email? Where it does not, such a message fails: what a contact
+    is told to find in it must not be dropped in silence."""
     type: str
 
     def refusal(self, channel: str) -> str | None:
@@ -29,6 +34,18 @@ class SenderSettings(SpecModel):
 
     def known_people(self) -> tuple[tuple[str, ...], bool] | None:
         """Whom a notify step may name, and whether it may name addresses, too; None when anybody."""
+        return None
+
+    def reported(self) -> tuple[str, ...]:
+        """Those of `reports` that become known with these settings."""
+        return self.reports
+
+    def cost(self, parts: int) -> str | None:
+        """What an SMS of so many parts costs, like `0.0158 USD`; None when the settings do not say."""
+        return None
+
+    def refuses(self, url: str) -> str | None:
+        """Why a webhook step's URL is not called, as far as the URL itself tells; None when it may be."""
         return None
 
 
@@ -42,10 +59,15 @@ class Sender(ABC):
     idempotent: bool = False
     """True when handing over the same `message_id` again is harmless. Decides what happens to messages whose outcome
     a crash swallowed: repeated when True, kept for a person when False. Say True only when the provider promises it."""
+    idempotent_for: float | None = None
+    """Seconds for which the provider of an idempotent sender knows a `message_id` again; None: for ever. What was in
+    doubt for longer is not handed over again: it waits for a person."""
     at_once: int = 1
     """How many messages `send_many` takes in one request to the provider."""
     receives: ClassVar[bool] = False
     """True when the provider calls back and `verify` and `events` understand it."""
+    taken: ClassVar[CallbackAnswer] = CallbackAnswer()
+    """What to answer to a call whose events are safe."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -75,16 +97,24 @@ class Sender(ABC):
 
     def send_many(self, messages: Sequence[AnyMessage]) -> list[Receipt | SendError]:
         """Hand over up to `at_once` messages, in one request where the provider takes several. What became of each, in
-        their order. An error that is raised holds for all of them. ConfigurationError is always raised."""
+        their order. An error that is raised holds for all of them. ConfigurationError is raised, unless others of them
+        were handed over before: then it stands in the list, for each that was not."""
         told: list[Receipt | SendError] = []
         for message in messages:
             try:
                 told.append(self.send(message))
-            except ConfigurationError:
-                raise
+            except ConfigurationError as error:
+                if not any(isinstance(one, Receipt | AmbiguousError) for one in told):
+                    raise
+                return [*told, *[error] * (len(messages) - len(told))]
             except SendError as error:
                 told.append(error)
         return told
+
+    def refuse_attachments(self, message: AnyMessage) -> None:
+        """For senders that cannot hand them over. Raises PermanentError when the message has any."""
+        if isinstance(message, Email) and message.attachments and not self.settings.sends_attachments:
+            raise PermanentError(NO_ATTACHMENTS.format(name=self.name))
 
     def check(self) -> str:
         """Ask the provider whether the settings would do, without sending anything. What it said, in a few words.

@@ -13,6 +13,7 @@ class ConsoleSettings(SenderSettings):
     """Prints one line per message."""
 
     channels = CHANNELS
+    sends_attachments = True
     type: Literal["console"]
 
 

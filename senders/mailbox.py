@@ -29,6 +29,7 @@ class MailboxSettings(SenderSettings):
     """Writes `.eml` and `.json` files."""
 
     channels = CHANNELS
+    sends_attachments = True
     type: Literal["mailbox"]
     path: str = ".segflow/mailbox"
     from_: str = Field("segflow <no-reply@example.com>", alias="from")

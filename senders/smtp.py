@@ -29,6 +29,7 @@ class SmtpSettings(SenderSettings):
     """Email through an SMTP server."""
 
     channels = ("email",)
+    sends_attachments = True
     type: Literal["smtp"]
     host: str
     port: Annotated[int, Field(ge=1, le=65535, strict=False)] = 587

@@ -6,16 +6,23 @@ import base64
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import standardwebhooks
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from segflow.errors import ConfigurationError, PermanentError, TransientError
 from segflow.messages import CHANNELS, AnyMessage, Receipt, WebhookCall
-from segflow.senders.base import Sender, SenderSettings
+from segflow.senders.base import Sender
+from segflow.senders.callbacks import Callback, ProviderEvent, RefusedCallbackError
+from segflow.senders.shared import told
+from segflow.senders.shared.guard import Guard, host_of, host_problem
 from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
+from segflow.senders.shared.price import PricedSms
 from segflow.spec_model import Number
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -27,19 +34,39 @@ _OURS = frozenset(
 )  # fmt: skip
 
 
-class WebhookSettings(SenderSettings):
+class WebhookSettings(PricedSms):
     """HTTP calls: those of webhook steps, and with `url` the messages of any other channel, as JSON."""
 
     channels = CHANNELS
+    reports = told.REPORTS
+    sends_attachments = True
     type: Literal["webhook"]
     url: str | None = None
     """Where messages of other channels are posted: SMS to a gateway of yours, tasks to a CRM."""
     timeout: Number = 10
     """Seconds to connect and between two bytes of the answer."""
-    secret: str | None = None
-    """Signs each request as https://www.standardwebhooks.com describes (`whsec_...`)."""
+    secret: str | None = Field(None, repr=False)
+    """Signs each request as https://www.standardwebhooks.com describes (`whsec_...`), and callbacks to us."""
     idempotent: bool = False
     """True when the receiver honours the Idempotency-Key header: calls of unknown outcome are then repeated."""
+    allow_private: bool = False
+    """May steps call addresses of this machine and of private networks?"""
+    allow_hosts: list[str] = Field(default_factory=list)
+    """Names, addresses and networks that steps may call wherever they lie; the host of `url` is one."""
+
+    @model_validator(mode="after")
+    def _hosts(self) -> WebhookSettings:
+        for host in self.allow_hosts:
+            if (why := host_problem(host)) is not None:
+                raise PydanticCustomError("webhook", "allow_hosts: {why}", {"why": why})
+        return self
+
+    def reported(self) -> tuple[str, ...]:
+        return self.reports if self.secret is not None and self.url is not None else ()
+
+    def refuses(self, url: str) -> str | None:
+        host = host_of(url)
+        return guard_of(self.url, self.allow_private, self.allow_hosts).literal(host) if host is not None else None
 
     def refusal(self, channel: str) -> str | None:
         if channel == "webhook" or self.url is not None:
@@ -55,6 +82,7 @@ class WebhookSender(Sender):
     """
 
     settings = WebhookSettings
+    receives = True
 
     def __init__(
         self,
@@ -64,13 +92,18 @@ class WebhookSender(Sender):
         secret: str | None = None,
         idempotent: bool = False,
         url: str | None = None,
+        allow_private: bool = False,
+        allow_hosts: Sequence[str] = (),
+        price_per_part: float | None = None,
+        currency: str | None = None,
     ) -> None:
         """`url`: where messages of other channels are posted, with all that they hold."""
         super().__init__(name)
         self.idempotent, self._url = idempotent, url
         self._secret = secret
         self._signer: standardwebhooks.Webhook | None = None
-        self._client = HttpClient(timeout=timeout, keep_alive=False)
+        guard = guard_of(url, allow_private, allow_hosts)
+        self._client = HttpClient(timeout=timeout, keep_alive=False, guard=guard)
 
     def open(self) -> None:
         if self._secret is not None:
@@ -93,12 +126,22 @@ class WebhookSender(Sender):
         answer = self._client.request(message.method, url, headers=headers, body=body, repeatable=self.idempotent)
         return _judged(answer)
 
+    def verify(self, callback: Callback) -> None:
+        if self._secret is None:
+            raise RefusedCallbackError("secret is not set, which callbacks are signed with")
+        told.verify(self._secret, callback)
+
+    def events(self, callback: Callback) -> list[ProviderEvent]:
+        return told.events(callback)
+
     def _posted(self, message: AnyMessage) -> WebhookCall:
         """A message of another channel as a call."""
         if self._url is None:
             raise PermanentError(f"the webhook sender has no url, so that it sends no {message.channel}")
         # Through JSON: times and tuples become what every receiver reads.
         body = json.loads(json.dumps(dataclasses.asdict(message), default=_plain))
+        if not body.get("attachments"):
+            body.pop("attachments", None)
         told = {name: getattr(message, name) for name in ("message_id", "contact_id", "flow", "step", "planned_at")}
         return WebhookCall(**told, url=self._url, body=body)
 
@@ -133,6 +176,12 @@ class WebhookSender(Sender):
         return url, headers, body
 
 
+def guard_of(url: str | None, allow_private: bool, allow_hosts: Sequence[str]) -> Guard:
+    """Who may be called: the host of `url` is named by whoever set the sender up, as are those of `allow_hosts`."""
+    own = host_of(url) if url is not None else None
+    return Guard(allow_private=allow_private, allow_hosts=[*allow_hosts, *([own] if own is not None else [])])
+
+
 def _judged(answer: HttpAnswer) -> Receipt:
     status = answer.status
     detail = f"HTTP {status}" + (f": {answer.said}" if answer.said else "")
@@ -162,4 +211,6 @@ def _checked_url(url: str) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return value.isoformat() if isinstance(value, datetime) else str(value)

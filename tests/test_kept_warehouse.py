@@ -90,7 +90,9 @@ def test_its_files_are_valid(kept: Kept) -> None:
     code, told = command(kept.root, "--format", "json", "validate")
     found = json.loads(told)
     assert (code, found["issues"]) == (0, [])
-    assert all("nothing brings in which messages were opened" in one["message"] for one in found["warnings"])
+    # Its webhooks went to this machine, which a sender calls no more unless its settings say so.
+    known = ("nothing brings in which messages were opened", "allow_private: true")
+    assert all(any(words in one["message"] for words in known) for one in found["warnings"])
 
 
 def test_the_doctor_finds_what_was_left_and_nothing_else(kept: Kept, shop: Path) -> None:

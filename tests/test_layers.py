@@ -43,6 +43,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"plan", "rebuild", "lint"}),
     frozenset({"decisions", "worlds"}),
     frozenset({"project", "doctor", "testing"}),
+    frozenset({"serve"}),
 )  # fmt: skip
 """The engine's parts from the bottom up; a part may use its own layer and those below. Every other module of
 `segflow` is the command line, which may use all of them and which none of them may use."""

@@ -80,7 +80,7 @@ class Survival(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         delivery = {"mode": "live"}
-        senders = {"crm": {"type": "webhook"}}
+        senders = {"crm": {"type": "webhook", "allow_private": True}}
         world = World(
             self.folder / "world",
             settings={

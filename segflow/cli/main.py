@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from segflow.cli.api_keys import api_key_app
 from segflow.cli.backtest import backtest
 from segflow.cli.compile import compile_
 from segflow.cli.coupons import coupons_app
@@ -28,6 +29,7 @@ from segflow.cli.preview import preview
 from segflow.cli.rebuild import compact, rebuild
 from segflow.cli.release import release
 from segflow.cli.schema import schema
+from segflow.cli.serve import serve
 from segflow.cli.shared import Options
 from segflow.cli.stop_sending import stop_sending
 from segflow.cli.tasks import tasks
@@ -52,6 +54,7 @@ app = typer.Typer(
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
 app.add_typer(coupons_app, name="coupons")
+app.add_typer(api_key_app, name="api-key")
 for command in (
     preview,
     plan,
@@ -75,7 +78,7 @@ for command in (
     app.command()(command)
 app.command("test")(run_segment_tests)
 app.command("import")(import_)
-for command in (validate, tick, fmt, schema, ui):
+for command in (validate, tick, fmt, schema, ui, serve):
     app.command()(command)
 app.command("stop-sending")(stop_sending)
 app.command("compile")(compile_)

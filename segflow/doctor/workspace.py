@@ -21,6 +21,8 @@ from segflow.workspace import Workspace
 class ExaminedWorkspace(Workspace):
     """A workspace whose parts may be broken. Looking at it makes no file that was not there."""
 
+    patience = 0.0
+
     def __init__(self, path: Path | str = ".") -> None:
         super().__init__(path)
         self._opened = ExitStack()

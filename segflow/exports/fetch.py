@@ -24,8 +24,9 @@ def fetch(
     *,
     matching: exp.Table | None = None,
     order: Sequence[Order] = (),
+    limit: int | None = None,
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The schema that the file has, and the rows: KEY, then that schema. See `rows_query`."""
+    """The schema that the file has, and the rows, at most `limit`: KEY, then that schema. See `rows_query`."""
     attributes = specs.catalog.contacts.attributes
     query = rows_query(base, columns, list(attributes), matching=matching, order=order)
     types = own_types(only) | {name: attribute.type for name, attribute in attributes.items()}
@@ -34,6 +35,7 @@ def fetch(
         query = json_lines(query, [(name, types[name]) for name in columns])
     else:
         query = plain_numbers(query, numbers, as_text=file_format == "csv")
+    query = query if limit is None else query.limit(limit)
     schema = warehouse.query(query.copy().limit(0)).schema.remove(0)
     if file_format == "csv":
         for name in numbers:

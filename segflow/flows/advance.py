@@ -6,9 +6,10 @@ Each hop is the same handful of statements over positions x steps x answers, wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -39,11 +40,6 @@ from segflow.warehouse.tables import TABLES
 from segflow.zones import local_date
 
 _REMOVED = pa.schema([("flow", pa.string()), ("contact_id", pa.string())])
-TAKEN = (
-    *TABLES["flow_positions"].columns, "action", "detail", "channel", "sender", "content", "next_step", "end_reason",
-    "hop",
-)  # fmt: skip
-"""What is kept of each step taken."""
 
 
 @dataclass(frozen=True)
@@ -133,15 +129,12 @@ class _Advance(Entry, Inside):
     def _decide(self, flows: list[dict[str, Any]]) -> None:
         """What this tick does to the flows, in temporary tables only."""
         w = self.warehouse
-        self.changed, self.ended = False, 0
         w.stage("flows_now", pa.Table.from_pylist(flows, schema=prepare.FLOWS_NOW))
         # A warehouse of an earlier version has the later columns elsewhere, and rows are put below each other.
-        for staged in ("positions", "waiting"):
-            columns = TABLES[f"flow_{staged}"].columns
-            w.stage(staged, exp.select(*columns).from_(relation(f"flow_{staged}")))
+        w.stage("waiting", exp.select(*TABLES["flow_waiting"].columns).from_(relation("flow_waiting")))
         active = [row["flow"] for row in flows if row["status"] == "active"]
 
-        w.stage("started", self._query("nothing_started"))
+        self._stand_as_before()
         w.stage("answers", pa.Table.from_pylist([], schema=ANSWERS))
         w.stage("ended", self._query("pushed_out", from_tick=self.tick_id))
         if self.removing:
@@ -217,29 +210,37 @@ class _Advance(Entry, Inside):
         self.effects.begin()
         w.stage("reordered", prepare.reordered(self.compiled, w))
         w.stage("passed", self._query("passed"))
-        stage_times(self.context, flows)
-        longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
-        taken = self._query("nothing_taken")
-        arrived = self._query("standing")
+        varying = stage_times(self.context, flows)
+        zone = self.compiled.specs.settings.time_zone
         today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
-        for hop in range(longest + 1):
-            moving = self._query("moving", zone=self.compiled.specs.settings.time_zone, today=today)
-            moving.ctes[0].set("this", arrived)
-            w.stage("moving", moving)
-            self._satisfied(self._query("arm_subjects"), asked)
-            w.stage("chosen", self._query("chosen"))
-            w.stage("due", self._query("due", hop=hop))
-            self.effects.take()
+        active = [row["flow"] for row in flows if row["status"] == "active"]
+        chooses = any(step.decides for flow in active for step in self.compiled.specs.flows[flow].spec.walk())
+        longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
+        arrived = self._query("arrived")
+        hops: list[exp.Table] = []
+        for hop in range(longest + 2):
+            if hop < 2:
+                # After a hop everybody stands somewhere since now.
+                found = self._query("found_later") if hop else self._query("found")
+                w.stage("stands", _of(self._query("stands", is_first=not hop), found))
+            if hop == 0 or varying:
+                w.stage("over_now", _of(self._query("over_now", zone=zone), arrived))
+            judged = _of(self._query("judged", today=today), arrived)
+            due = _of(self._query("due", hop=hop), judged)
+            if chooses:
+                w.stage("moving", _of(self._query("moving"), judged))
+                self._satisfied(self._query("arm_subjects"), asked)
+                w.stage("chosen", self._query("chosen"))
+                due = union_all(due, self._query("due_by_choice", hop=hop))
+            hops.append(w.stage(f"due_{hop}", due))
+            w.view("due", exp.select("*").from_(hops[-1]))
+            self.effects.take(f"due_{hop}")
             if not self._count("temp.due"):
                 break
-            kept = w.stage(f"taken_{hop}", exp.select(*TAKEN).from_("temp.due"))
-            taken = exp.union(taken, exp.select("*").from_(kept), distinct=False)
             arrived = self._query("moved")
         else:
             raise RunError("a flow moved further than it has steps; this is a bug of segflow")
-        w.stage("taken", taken)
-        if self._count("temp.taken"):
-            self._stand(self._query("positions_after_moves"))
+        self._stand_after(hops)
 
     def _arm_conditions(self, flows: list[dict[str, Any]]) -> list[str]:
         """The keys of the conditions that decide on ways, of the active flows."""
@@ -251,6 +252,27 @@ class _Advance(Entry, Inside):
             for arm in step.arms()
             if arm.condition is not None
         ]
+
+    def _stand_after(self, hops: Sequence[exp.Table]) -> None:
+        """Name what the hops did: `taken` are the steps, `placed` who stands where since this tick, and `remaining` who
+        has not ended. The last of `hops` has no rows."""
+        w = self.warehouse
+        w.view("taken", together([exp.select("*").from_(hop) for hop in hops]))
+        w.view("remaining", self._query("remaining"))
+        self.moved = len(hops) > 1
+        placed = [_reading(self._query("placed"), due=one, later=next_one) for one, next_one in pairwise(hops)]
+        if self.changed:
+            before = self._query("placed_before")
+            placed += [_reading(before.copy(), placed_before=one, due=hops[0]) for one in self.placed_before]
+        if placed:
+            w.view("placed", together(placed))
+
+    def _record_places(self) -> None:
+        """Write where everybody stands. Of most positions only the place changes, or nothing."""
+        w = self.warehouse
+        w.append("flow_moves", self.tick_id, exp.select("*").from_("temp.placed"))
+        placed = exp.select("enrollment_id", "step", "visit", "since").from_("temp.placed")
+        w.patch("flow_positions", self._query("leavers"), self._query("newcomers"), placed)
 
     def _record(self, flows: list[dict[str, Any]]) -> None:
         w = self.warehouse
@@ -273,9 +295,8 @@ class _Advance(Entry, Inside):
         self.effects.record()
         if any(step.row().call for named in self.compiled.specs.flows.values() for step in named.spec.walk()):
             w.append("flow_calls", self.tick_id, self._query("flow_calls"))
-        if self.changed:
-            w.replace("flow_positions", exp.select("*").from_("temp.positions"))
-            w.append("flow_moves", self.tick_id, self._query("moves"))
+        if self.changed or self.moved:
+            self._record_places()
         if self._count("temp.waiting") or self._count(relation("flow_waiting")):
             w.append("flow_waits", self.tick_id, self._query("waits"))
             w.replace("flow_waiting", exp.select("*").from_("temp.waiting"))
@@ -291,3 +312,17 @@ class _Advance(Entry, Inside):
         ]
         schema = pa.schema([(name, pa.string()) for name in ("flow", "status", "reason", "consumed_to")])
         w.append("flow_cursors", self.tick_id, pa.Table.from_pylist(cursors, schema=schema))
+
+
+def _of(query: exp.Query, rows: exp.Query) -> exp.Query:
+    """`query` with `rows` for its first CTE."""
+    query.ctes[0].set("this", rows.copy())
+    return query
+
+
+def _reading(query: exp.Query, **tables: exp.Table) -> exp.Query:
+    """`query` with other temporary tables for those that it names."""
+    for table in list(query.find_all(exp.Table)):
+        if table.db == "temp" and table.name in tables:
+            table.set("this", tables[table.name].this.copy())
+    return query

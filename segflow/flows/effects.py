@@ -112,8 +112,8 @@ class Effects:
         """Forget what was done: moving begins (again)."""
         self._filled, self._claims = [], []
 
-    def take(self) -> None:
-        """Do what the steps of `due` ask for each contact; in `due` each says then what came of it."""
+    def take(self, staged: str) -> None:
+        """Do what the steps of `due` ask for each contact. `staged`, the table behind it, says then what came of it."""
         if not self._pools and not self._fills:
             return
         outcomes: dict[str, dict[str, Any]] = {}
@@ -125,7 +125,7 @@ class Effects:
             return
         rows = [{"enrollment_id": one, **told} for one, told in outcomes.items()]
         self._warehouse.stage("outcomes", pa.Table.from_pylist(rows, schema=_OUTCOMES))
-        self._warehouse.stage("due", self._with_outcomes())
+        self._warehouse.stage(staged, self._with_outcomes(staged))
 
     def record(self) -> None:
         """Write the changes, tasks and claims of the steps taken."""
@@ -224,9 +224,10 @@ class Effects:
         self._warehouse.stage("came_by", self._query("due_came_by"))
         return {row["subject_id"]: row for row in self._warehouse.rows(origins_query())}
 
-    def _with_outcomes(self) -> exp.Query:
-        """`due` with what came of each step: a code, or why it failed."""
-        schema = self._warehouse.query(exp.select("*").from_("temp.due").limit(0)).schema
+    def _with_outcomes(self, staged: str) -> exp.Query:
+        """The steps of `staged` with what came of each: a code, or why it failed."""
+        due = exp.table_(staged, db="temp")
+        schema = self._warehouse.query(exp.select("*").from_(due).limit(0)).schema
         failed = exp.Is(this=col("failure", "outcomes"), expression=exp.null()).not_()
         told = exp.Coalesce(this=col("failure", "outcomes"), expressions=[col("detail", "outcomes")])
         ends = exp.and_(failed.copy(), col("ends", "outcomes"))
@@ -238,7 +239,7 @@ class Effects:
             "channel": exp.Case(ifs=[_if(failed.copy(), exp.null())], default=col("channel", "due")),
         }
         columns = [named(others.get(name, col(name, "due")), name) for name in schema.names]
-        query = exp.select(*columns).from_(exp.alias_(exp.to_table("temp.due"), "due", table=True))
+        query = exp.select(*columns).from_(exp.alias_(due.copy(), "due", table=True))
         same = exp.EQ(this=col("enrollment_id", "outcomes"), expression=col("enrollment_id", "due"))
         return query.join(exp.alias_(exp.to_table("temp.outcomes"), "outcomes", table=True), on=same, join_type="left")
 

@@ -48,10 +48,9 @@ class Entry(Work):
                 w.stage("rivals", entry_tables.rivals(self.compiled, tick.as_of))
                 w.stage("decisions", self._query("among_flows"))
                 w.stage("withheld", all_of("withheld", self._query("withheld")))
-            w.stage("enrolled", self._query("enrolled"))
-            w.stage("started", all_of("started", exp.select("*").from_("temp.enrolled")))
-            if self._count("temp.enrolled"):
-                self._stand(all_of("positions", exp.select("*").from_("temp.enrolled")))
+            enrolled = w.stage("enrolled", self._query("enrolled"))
+            if self._count(enrolled):
+                self._take_in(enrolled)
             w.stage("dropped", all_of("dropped", self._query("dropped")))
             if self._waits():
                 w.stage("waiting", self._query("waiting", with_waiting=tick.present))

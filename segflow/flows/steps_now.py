@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime, time, timedelta
@@ -42,6 +43,8 @@ TIMES = pa.schema(
 """One row lets take the arm `ordinal` of `step` those who live in `zone` (null: wherever), came between `since_from`
 and `since_to`, whose `moment` has come by `moment_to` (`day_to`, where it is a day) and whose hash is below `to_hash`,
 each as far as it is given. `late_to`: they could have done so by then, which is too long ago; null: they can now."""
+_OWN = ("zone", "moment", "to_hash", "late_to")
+"""The columns of `times` that ask more of an enrollment than since when it stands there."""
 _MOMENTS = pa.schema(
     [("enrollment_id", pa.string()), ("name", pa.string()), ("moment", pa.timestamp("us")), ("day", pa.timestamp("us"))]
 )
@@ -87,9 +90,13 @@ class _Timed:
     late_before: datetime | None
 
 
-def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> None:
+def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> bool:
     """Stage `times` (see TIMES), `zone_of` (the zones of contacts) and `moments`, as far as the active ones of `flows`
-    (rows of `prepare.flows_now`) need them. Reads `temp.positions`."""
+    (rows of `prepare.flows_now`) need them. Reads `temp.positions`.
+
+    The one time of a step that asks only since when somebody stands there goes to `plain_times`, which have a row for
+    each step at most. Returns whether there are others.
+    """
     compiled, warehouse = context.compiled, context.warehouse
     active = {row["flow"]: row["late_before"] for row in flows if row["status"] == "active"}
     timed = list(_timed(compiled, active))
@@ -97,9 +104,14 @@ def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> Non
     standing = _standing(warehouse, timed, context.as_of)
     bounds = _bounds(context, timed, zones)
     rows = [row for one in timed for row in _rows(one, context, zones, standing, bounds.get(one.flow, ()))]
-    warehouse.stage("times", pa.Table.from_pylist(rows, schema=TIMES))
+    times = Counter((row["flow"], row["step"]) for row in rows)
+    plain = [times[row["flow"], row["step"]] == 1 and all(row.get(name) is None for name in _OWN) for row in rows]
+    for staged, wanted in (("plain_times", True), ("times", False)):
+        chosen = [row for row, is_plain in zip(rows, plain, strict=True) if is_plain is wanted]
+        warehouse.stage(staged, pa.Table.from_pylist(chosen, schema=TIMES))
     _stage_zone_of(context, timed)
     _stage_moments(context, _moments(compiled, active, timed))
+    return not all(plain)
 
 
 def _timed(compiled: Compiled, active: Mapping[str, datetime | None]) -> Iterator[_Timed]:

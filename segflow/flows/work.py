@@ -13,9 +13,13 @@ from segflow.flows.conditions import Conditions
 from segflow.outbox.origins import origins_query
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import TickContext
+from segflow.warehouse.base import relation
 from segflow.warehouse.sqlfile import Parameter, load_query
+from segflow.warehouse.tables import TABLES
 
 SQL = Path(__file__).parent / "sql"
+_POSITION = tuple(TABLES["flow_positions"].columns)
+_STARTED = exp.to_table("temp.started")
 ANSWERS = pa.schema([("subject_id", pa.string()), ("condition", pa.string())])
 
 
@@ -28,7 +32,7 @@ class Work:
         self.tick_id, self.as_of = context.tick_id, context.as_of
         before = ticks.previous(warehouse, self.tick_id)
         self.before = before.tick_id if before else ""
-        self.changed, self.ended, self.offering = False, 0, False
+        self.offering = False
         nodes = {f"{flow}/{place}": n for flow, found in compiled.conditions.items() for place, n in found.items()}
         self.keys = current_names(warehouse, self.tick_id)
         self.conditions = Conditions(nodes, compiled.columns, compiled.specs.catalog, context.fill, self.keys)
@@ -36,16 +40,42 @@ class Work:
     def _query(self, name: str, **parameters: Parameter) -> exp.Query:
         return load_query(SQL / f"{name}.sql", as_of=self.as_of, tick_id=self.tick_id, **parameters)
 
+    def _stand_as_before(self) -> None:
+        """Everybody stands where the tick before left them, and nobody has ended or was started."""
+        w = self.warehouse
+        # A warehouse of an earlier version has the later columns elsewhere, and rows are put below each other.
+        before = exp.select(*_POSITION).from_(relation("flow_positions"))
+        w.stage("started", before.copy().where(exp.false()))
+        w.stage("ended", self._query("nothing_ended"))
+        self.changed, self.ended = False, 0
+        self._before: exp.Query = before
+        self.placed_before = [_STARTED]
+        self._tell_positions()
+
     def _keep_only_active(self) -> None:
         ended = self._count("temp.ended")
         if ended > self.ended:
-            self.ended = ended
-            self._stand(self._query("positions_without_ended"))
+            self.ended, self.changed = ended, True
+            self._tell_positions()
 
     def _stand(self, positions: exp.Query) -> None:
-        """Where everybody stands from here on. Most ticks of most flows change nothing, and positions are many."""
-        self.warehouse.stage("positions", positions)
+        """Where everybody stands from here on, before anybody is started."""
+        stood = self.warehouse.stage("stood", positions)
+        self._before, self.changed = exp.select("*").from_(stood), True
+        self.placed_before = [_STARTED, stood]
+        self._tell_positions()
+
+    def _take_in(self, enrolled: exp.Table) -> None:
+        """Those in `enrolled` stand before their first step."""
+        self.warehouse.stage("started", all_of("started", exp.select("*").from_(enrolled)))
         self.changed = True
+        self._tell_positions()
+
+    def _tell_positions(self) -> None:
+        """`temp.positions` is no table: positions are many, and most ticks change few of them."""
+        w = self.warehouse
+        w.view("standing", union_all(self._before, exp.select("*").from_("temp.started")))
+        w.view("positions", self._query("positions"))
 
     def _count(self, table: exp.Table | str) -> int:
         return int(self.warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(table)))

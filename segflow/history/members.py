@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
 from segflow.history.lookup import key_of
 from segflow.specs.segment import NamedSegment
-from segflow.warehouse.base import Warehouse
+from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
@@ -46,6 +47,13 @@ def entered_query(tick_id: str) -> exp.Query:
 def exited_query(tick_id: str) -> exp.Query:
     """(segment, contact_id, exited_at, entered_at, entry_number, cause) of the wanted segments, up to `tick_id`."""
     return load_query(_SQL / "exited.sql", tick_id=tick_id)
+
+
+def memberships_of(warehouse: Warehouse, contact: str) -> list[dict[str, Any]]:
+    """(segment, entered_at, entry_number) of the segments that a contact is in after the last tick, by segment."""
+    rows = exp.select("segment", "entered_at", "entry_number").from_(relation("segment_members"))
+    mine = rows.where(exp.column("contact_id").eq(exp.Literal.string(contact)))
+    return warehouse.rows(mine.order_by("segment"))
 
 
 def present_members(warehouse: Warehouse, segment: str, segments: Mapping[str, NamedSegment]) -> pa.Table:

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.messages import CONTACT_CHANNELS
-from segflow.outbox.addresses import InvalidAddressError, allowed, normal
+from segflow.messages import CONTACT_CHANNELS, AnyMessage
+from segflow.outbox.checks import OF_ADDRESS, OF_MESSAGE, OF_TEXT, OF_WAY, Case, Suppressed, address_of, first_refusal
 from segflow.outbox.consent import Consents
-from segflow.outbox.contents import RenderError, Way, category_of, ways_of
+from segflow.outbox.contents import Way, category_of, ways_of
 from segflow.outbox.judged import Elsewhere, Judged, Ready, Refused
 from segflow.outbox.limits import Limits
 from segflow.outbox.origins import origins_of_batch
@@ -31,10 +31,6 @@ NORMAL_ENDS = ("completed", "exit")
 """Ends of an enrollment after which its messages are still wanted: it ended because they were planned."""
 
 
-Suppressed = Mapping[tuple[str, str], str]
-"""(channel, address as the contact has it) -> reason."""
-
-
 class SendChecks:
     """Checks batches of claimed messages against the warehouse and the delivery store, and renders them."""
 
@@ -47,8 +43,8 @@ class SendChecks:
         self._origins: Mapping[str, Origin] = {}
         self._tried: set[str] = set()
         self._consents = Consents(specs, store)
-        self._limits = Limits(specs, store)
         self._shared = SharedAddresses(specs, warehouse, store)
+        self._limits = Limits(specs, store)
 
     def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None, now: datetime) -> list[Judged]:
         """Judge a batch, in its order, by the clock of its sender. What was due before `late_before` is too late; None:
@@ -62,48 +58,51 @@ class SendChecks:
         self._origins = origins_of_batch(self._warehouse) if asked else {}
         suppressed = self._suppressed([*batch, *beside], contacts)
         self._consents.look(contacts)
-        self._shared.decide(lambda row: self._goes_by(row, contacts, ended, suppressed))
-        self._limits.look(contacts, now, simulated=late_before is None)
-        judged: list[Judged] = []
-        for row in batch:
-            contact = contacts.get(row.contact_id)
-            one: Judged = self._judge(row, contact, ended.get(row.enrollment_id), suppressed, late_before)
-            if isinstance(one, Ready) and contact is not None:
-                one = self._limits.judge(one, contact, category_of(row.content), now)
-            judged.append(one)
-        return judged
 
-    def _judge(
-        self,
-        row: ClaimedMessage,
-        contact: dict[str, Any] | None,
-        ended: str | None,
-        suppressed: Suppressed,
-        late_before: datetime | None,
-    ) -> Ready | Refused | Elsewhere:
-        if ended is not None:
-            return Refused(row, "skipped", f"not_enrolled: {ended}")
-        if contact is None:
-            return Refused(row, "skipped", "contact_gone")
-        if late_before is not None and row.due_at < late_before:
-            return Refused(row, "skipped", f"too_late: due {row.due_at:%Y-%m-%d %H:%M} UTC")
-        ways = self._ways(row, contact, pinned=late_before is not None or row.message_id in self._tried)
+        def case_of(row: ClaimedMessage) -> Case:
+            contact, ended_as = contacts.get(row.contact_id), ended.get(row.enrollment_id)
+            return self._case(row, contact, ended_as, suppressed, late_before)
+
+        self._shared.decide(lambda row: self._goes_by(case_of(row)))
+        self._limits.look(contacts, now, simulated=late_before is None)
+        return [self._within_limits(case, self._judge(case), now) for case in map(case_of, batch)]
+
+    def _within_limits(self, case: Case, judged: Judged, now: datetime) -> Judged:
+        if not isinstance(judged, Ready) or case.contact is None:
+            return judged
+        return self._limits.judge(judged, case.contact, category_of(case.row.content), now)
+
+    def _judge(self, case: Case) -> Judged:
+        row, contact = case.row, case.contact
+        if (refused := first_refusal(OF_MESSAGE, case)) is not None or contact is None:
+            return refused or Refused(row, "skipped", "contact_gone")
+        ways = self._ways(case, contact)
         if not ways:
             return Refused(row, "skipped", "no_default_channel: the contact likes none best, and there is no fallback")
         passed: list[Refused] = []
         for way in ways:
-            judged = self._by(way, row, contact, suppressed)
+            judged = self._by(case.by(way))
             if not isinstance(judged, Refused):
                 return dataclasses.replace(judged, note=_because(passed)) if isinstance(judged, Ready) else judged
             # What fails at the text or at the mode fails on purpose: another channel is for who cannot be reached.
-            if judged.outcome == "failed" or judged.final or len(ways) == 1:
+            if judged.final or len(ways) == 1:
                 return judged
             passed.append(dataclasses.replace(judged, reason=f"{way.channel} {judged.reason}"))
         return Refused(row, "skipped", "no_channel: " + "; ".join(one.reason for one in passed))
 
-    def _ways(self, row: ClaimedMessage, contact: dict[str, Any], pinned: bool) -> Sequence[Way]:
-        """The ways that are tried. A message that was tried on a channel stays there (`pinned`): it may have arrived. A
-        simulated sender is handed whole batches, so that an attempt that died may not have come to it."""
+    def _goes_by(self, case: Case) -> str | None:
+        """The channel by which a message reaches its contact; None: by none."""
+        if first_refusal(OF_MESSAGE, case) is not None or case.contact is None:
+            return None
+        for way in self._ways(case, case.contact):
+            if first_refusal(OF_WAY, case.by(way)) is None:
+                return way.channel
+        return None
+
+    def _ways(self, case: Case, contact: Mapping[str, Any]) -> Sequence[Way]:
+        """The ways that are tried. A message that was tried on a channel stays there: it may have arrived. A simulated
+        sender is handed whole batches, so that an attempt that died may not have come to it."""
+        row, pinned = case.row, case.late_before is not None or case.row.message_id in self._tried
         told = ways_of(row.channel, row.content)
         attribute = self._specs.catalog.contacts.default_channel
         liked = contact.get(attribute) if attribute is not None else None
@@ -114,70 +113,40 @@ class SendChecks:
             return [way for way in told.ways if way.channel == row.channel]
         return ways
 
-    def _by(
-        self,
-        way: Way,
-        row: ClaimedMessage,
-        contact: dict[str, Any],
-        suppressed: Suppressed,
-    ) -> Ready | Refused | Elsewhere:
-        reached = self._reach(way, row, contact, suppressed)
-        if isinstance(reached, Refused):
-            return reached
-        given = reached
-        if (other := self._shared.whose(row, way.channel)) is not None:
-            return Refused(row, "skipped", f"same_address as {other}", given, final=True)
-        if way.channel != row.channel:
-            sender = way.sender or self._specs.settings.default_senders.of(way.channel)
-            assert sender is not None
-            return Elsewhere(row, way.channel, sender)
-        coupons = self._coupons.get((row.enrollment_id, row.visit))
-        try:
-            known = self._surroundings.of(row, self._origins.get(row.enrollment_id), coupons)
-            message = self._renderer.render(row, contact, given, self._tick.as_of, known, way)
-        except RenderError as error:
-            return Refused(row, "failed", f"template_error: {error}", given or None)
-        address = given or message.address
-        delivery = self._specs.settings.delivery
-        if delivery.mode == "test" and not allowed(delivery.allowlist, row.channel, address):
-            return Refused(row, "skipped", "not_on_allowlist", address, final=True)
-        return Ready(row, message, address)
+    def _by(self, case: Case) -> Judged:
+        if (refused := first_refusal({**OF_WAY, **OF_ADDRESS}, case)) is not None:
+            return refused
+        if case.way.channel != case.row.channel:
+            return Elsewhere(case.row, case.way.channel, case.sender)
+        if (refused := first_refusal(OF_TEXT, case)) is not None:
+            return refused
+        assert case.message is not None
+        return Ready(case.row, case.message, case.address)
 
-    def _reach(self, way: Way, row: ClaimedMessage, contact: dict[str, Any], suppressed: Suppressed) -> str | Refused:
-        """The address of a way; empty for one that does not go to the contact."""
-        if way.channel not in CONTACT_CHANNELS:
-            return ""
-        channel = self._channel(way.channel)
-        if channel is None:
-            return Refused(row, "failed", f"the catalog has no channel {way.channel}")
-        topic, category = ways_of(row.channel, row.content).topic, category_of(row.content)
-        if (why := self._consents.refusal(contact, way.channel, category, topic, row.flow)) is not None:
-            return Refused(row, "skipped", why)
-        given = _address(contact, channel)
-        if not given:
-            return Refused(row, "skipped", "no_address")
-        if (way.channel, given) in suppressed:
-            return Refused(row, "skipped", f"suppressed: {suppressed[way.channel, given]}", given)
-        try:
-            return normal(way.channel, given)
-        except InvalidAddressError as error:
-            return Refused(row, "skipped", f"invalid_address: {error}", given)
-
-    def _goes_by(
+    def _case(
         self,
         row: ClaimedMessage,
-        contacts: Mapping[str, dict[str, Any]],
-        ended: Mapping[str, str],
+        contact: dict[str, Any] | None,
+        ended: str | None,
         suppressed: Suppressed,
-    ) -> str | None:
-        """The channel by which a message reaches its contact; None: by none."""
-        contact = contacts.get(row.contact_id)
-        if contact is None or row.enrollment_id in ended:
-            return None
-        for way in self._ways(row, contact, pinned=row.message_id in self._tried):
-            if isinstance(self._reach(way, row, contact, suppressed), str):
-                return way.channel
-        return None
+        late_before: datetime | None,
+    ) -> Case:
+        return Case(
+            row=row,
+            contact=contact,
+            ended=ended,
+            late_before=late_before,
+            specs=self._specs,
+            suppressed=suppressed,
+            write=self._write,
+            consents=self._consents,
+            shared=self._shared,
+        )
+
+    def _write(self, case: Case) -> AnyMessage:
+        row, coupons = case.row, self._coupons.get((case.row.enrollment_id, case.row.visit))
+        known = self._surroundings.of(row, self._origins.get(row.enrollment_id), coupons)
+        return self._renderer.render(row, case.contact or {}, case.address, self._tick.as_of, known, case.way)
 
     def _channel(self, channel: str) -> ChannelSpec | None:
         return self._specs.catalog.contacts.channels.of(channel)
@@ -210,7 +179,7 @@ class SendChecks:
             contact = contacts.get(row.contact_id)
             for way in ways_of(row.channel, row.content).ways if contact is not None else ():
                 channel = self._channel(way.channel)
-                if channel is not None and contact is not None and (address := _address(contact, channel)):
+                if channel is not None and contact is not None and (address := address_of(contact, channel)):
                     by_channel.setdefault(way.channel, set()).add(address)
         return {
             (name, address): reason
@@ -235,8 +204,3 @@ class SendChecks:
 
 def _because(passed: Sequence[Refused]) -> str | None:
     return "instead of " + "; ".join(one.reason for one in passed) if passed else None
-
-
-def _address(contact: dict[str, Any], channel: ChannelSpec) -> str:
-    value = contact.get(channel.address)
-    return "" if value is None else str(value).strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,7 +16,10 @@ from zoneinfo import ZoneInfo
 
 from segflow.durations import Duration
 from segflow.errors import SegflowError
-from segflow.messages import OWNERS, AnyMessage, Channel, Email, Notify, Sms, Task, WebhookCall, WhatsApp
+from segflow.messages import OWNERS, AnyMessage, Attachment, Channel, Email, Notify, Sms, Task, WebhookCall, WhatsApp
+from segflow.outbox.html import inlined, text_of
+from segflow.outbox.sms_parts import as_sent
+from segflow.outbox.utm import tagged_html, tagged_text
 
 Filler = Callable[[Mapping[str, Any]], Any]
 """Takes the context, gives the filled text or structure."""
@@ -89,6 +93,16 @@ class Texts(Protocol):
     def footer(self) -> str: ...
     @property
     def zone(self) -> ZoneInfo: ...
+    @property
+    def inline_css(self) -> bool: ...
+    def utm(self, content: Mapping[str, Any]) -> Mapping[str, str]:
+        """The parameters that the links of an email get; none: they stay as they are."""
+        ...
+
+    def attachments(self, names: Sequence[str]) -> tuple[Attachment, ...]:
+        """The files. Raises RenderError."""
+        ...
+
     def text(self, source: str, part: str) -> Filler: ...
     def structure(self, value: Any, part: str) -> Filler: ...
     def parts(self, content: Mapping[str, Any]) -> dict[str, Filler]:
@@ -117,19 +131,48 @@ def _email_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
         raise RenderError(f"{texts.place}: there is neither text nor html")
     if "subject" not in fillers:
         raise RenderError(f"{texts.place}: there is no subject, neither in the step nor in the template")
-    return fillers | {"from": always(content.get("from"))}
+    return fillers | {
+        "from": always(content.get("from")),
+        "utm": always(texts.utm(content)),
+        "inline_css": always(texts.inline_css),
+        "attachments": always(texts.attachments(content.get("attachments", ()))),
+    }
 
 
 def _email(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> Email:
+    text, html, utm = body.get("text"), body.get("html"), body["utm"]
+    # In this order: what is looked at are the links and rules that this contact gets, and its text has the same links.
+    if utm:
+        text, html = text and tagged_text(text, utm), html and tagged_html(html, utm)
+    if html is not None and body["inline_css"]:
+        html = _inlined(html, common)
+    if text is None and html is not None:
+        text = text_of(html)
     return Email(
         **common,
         to=address,
-        subject=" ".join(str(body["subject"]).split()),
-        text=body.get("text"),
-        html=body.get("html"),
+        subject=one_line(str(body["subject"])),
+        text=text,
+        html=html,
         sender_address=body.get("from"),
         reply_to=body.get("reply_to"),
+        attachments=body["attachments"],
     )
+
+
+def _inlined(html: str, common: Mapping[str, Any]) -> str:
+    try:
+        return inlined(html)
+    except ValueError as error:
+        raise RenderError(f"flow {common['flow']}, step {common['step']}, html: {error}") from error
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(text: str) -> str:
+    """A text that goes into a header: without line breaks and other control characters, blanks one at a time."""
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def _sms_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
@@ -145,7 +188,7 @@ def _sms_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:
 
 
 def _sms(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> Sms:
-    text = with_footer(str(body["text"]).strip(), body["footer"])
+    text = as_sent(with_footer(str(body["text"]).strip(), body["footer"]))
     return Sms(**common, to=address, text=text, sender_id=body["sender_id"], campaign=body["campaign"])
 
 
@@ -220,7 +263,7 @@ def person(name: str, part: str, texts: Texts) -> Filler:
 
 
 def _notify(common: dict[str, Any], _: str, body: Mapping[str, Any]) -> Notify:
-    title = " ".join(str(body["title"]).split()) if "title" in body else None
+    title = one_line(str(body["title"])) if "title" in body else None
     return Notify(**common, to=str(body["to"]).strip(), text=str(body["text"]).strip(), title=title)
 
 
@@ -240,7 +283,7 @@ def _task(common: dict[str, Any], _: str, body: Mapping[str, Any]) -> Task:
     due = body["due"]
     return Task(
         **common,
-        title=" ".join(str(body["title"]).split()),
+        title=one_line(str(body["title"])),
         assignee=str(body["assignee"]).strip() if "assignee" in body else None,
         due_at=due.after(common["planned_at"], body["zone"]) if due else None,
     )

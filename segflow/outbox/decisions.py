@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import socket
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -97,8 +99,24 @@ def _of_tick(kind: Kind, tick_id: str) -> Select[Any]:
     return select(decisions).where(decisions.c.kind == kind, mine)
 
 
+_acting: ContextVar[str | None] = ContextVar("acting", default=None)
+
+
+@contextlib.contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Inside the block, what is decided is decided by `name`."""
+    token = _acting.set(name)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
 def who() -> str:
-    """The person at this machine, as far as it knows."""
+    """Who decides: whom `acting_as` names, or the person at this machine, as far as it knows."""
+    named = _acting.get()
+    if named is not None:
+        return named
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user often has no name

@@ -191,9 +191,12 @@ class Drain:
             raise
         except PermanentError as error:
             self._strikes = 0
+            if error.suppress:
+                # Before its outcome: a crash between the two leaves an address that gets nothing, not one that does.
+                self._store.suppress(row.channel, address, f"{self._used}: {error.reason}")
             return self._outcome(row, "failed", _with(ready.note, error.reason), address)
         except TransientError as error:
-            return self._retry(row, address, error.reason, error.retry_after)
+            return self._retry(row, address, error.reason, error.retry_after, strike=not error.of_message)
         except AmbiguousError as error:
             return self._in_doubt(row, address, error.reason)
         except Exception as error:
@@ -209,8 +212,10 @@ class Drain:
         self._strikes += 1
         return self._outcome(row, "unknown", reason, address)
 
-    def _retry(self, row: ClaimedMessage, address: str, reason: str, retry_after: float | None) -> Outcome:
-        self._strikes += 1
+    def _retry(
+        self, row: ClaimedMessage, address: str, reason: str, retry_after: float | None, *, strike: bool = True
+    ) -> Outcome:
+        self._strikes += strike
         if row.tries >= self._settings.max_attempts:
             return self._outcome(row, "failed", f"gave up after {row.tries} attempts: {reason}", address)
         delay = timedelta(seconds=max(backoff(row.tries), retry_after or 0.0))

@@ -13,7 +13,9 @@ from segflow.outbox.database import Database
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.schema import message_events, messages
 
-Kind = Literal["delivered", "opened", "clicked", "bounced", "replied", "complained", "unsubscribed"]
+Kind = Literal["delivered", "opened", "clicked", "bounced", "replied", "complained", "unsubscribed", "failed",
+               "subscribed"]  # fmt: skip
+"""Conditions ask for all but the last two."""
 
 _BATCH = 1000
 

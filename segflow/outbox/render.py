@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 import jinja2
 
 from segflow.errors import SegflowError, did_you_mean
-from segflow.messages import AnyMessage
+from segflow.messages import AnyMessage, Attachment
+from segflow.outbox.attached import Attached
 from segflow.outbox.contents import WRITERS, Filler, RenderError, Way, always, person, ways_of
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
+from segflow.outbox.utm import UtmOf, no_utm, utm_of
 from segflow.specs.project import Specs
 from segflow.specs.template_names import CONTACT, COUPONS, EVENT, names_used
 from segflow.specs.templates import Template, load_template
@@ -61,12 +63,22 @@ class _Text:
 class Renderer:
     """Renders planned messages. Keeps compiled texts, so make one per send stage."""
 
-    def __init__(self, template_dir: Path, footer: str = "", zone: ZoneInfo = UTC_ZONE) -> None:
-        """`footer`: what marketing SMS end with. `zone`: the project's."""
+    def __init__(
+        self,
+        template_dir: Path,
+        footer: str = "",
+        zone: ZoneInfo = UTC_ZONE,
+        inline_css: bool = True,
+        utm: UtmOf = no_utm,
+        attached: Attached | None = None,
+    ) -> None:
+        """`footer`: what marketing SMS end with. `zone`: the project's. `utm`: the parameters of links, by flow, step
+        and what the step says. `attached`: where attachments come from; None: there are none."""
         options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
         self._plain = Environment(autoescape=False, **options)
         self._html = Environment(autoescape=True, **options)
         self._template_dir, self._footer, self._zone = template_dir, footer, zone
+        self._inline_css, self._utm, self._attached = inline_css, utm, attached
         self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
         self._names: dict[tuple[str, str, str], frozenset[str]] = {}
         self._texts: dict[tuple[str, str], Filler] = {}
@@ -75,7 +87,15 @@ class Renderer:
     @classmethod
     def of(cls, specs: Specs) -> Renderer:
         """The renderer of a project."""
-        return cls(specs.template_dir, specs.settings.delivery.opt_out_footer, specs.settings.zone)
+        delivery = specs.settings.delivery
+        return cls(
+            specs.template_dir,
+            delivery.opt_out_footer,
+            specs.settings.zone,
+            delivery.inline_css,
+            utm_of(specs),
+            Attached(specs.path(delivery.attachments), delivery.attachments, delivery.attachments_at_most),
+        )
 
     def names(self, row: PlannedMessage) -> frozenset[str]:
         """The names that the templates of a message use, like `contact`; none when they cannot be read."""
@@ -125,7 +145,7 @@ class Renderer:
         """One text, filled for one contact, where there is no message of it. `part` is what errors call it."""
         place = f"flow {row.flow}, step {row.step}, {part}"
         if (place, text) not in self._texts:
-            self._texts[place, text] = person(text, part, self._texts_of(f"flow {row.flow}, step {row.step}"))
+            self._texts[place, text] = person(text, part, self._texts_of(row))
         return str(self._texts[place, text](_context(contact, as_of, known)))
 
     def _fillers(self, row: PlannedMessage, way: Way) -> dict[str, Filler]:
@@ -134,12 +154,26 @@ class Renderer:
             content = {name: value for name, value in way.content.items() if value is not None}
             compile_ = WRITERS[way.channel].compile  # type: ignore[index]
             self._read = set()
-            self._compiled[key] = compile_(content, self._texts_of(key[0]))
+            self._compiled[key] = compile_(content, self._texts_of(row))
             self._names[key] = frozenset(self._read)
         return self._compiled[key]
 
-    def _texts_of(self, place: str) -> _Texts:
-        return _Texts(self, place, self._footer, self._template_dir, self._zone)
+    def _texts_of(self, row: PlannedMessage) -> _Texts:
+        place = f"flow {row.flow}, step {row.step}"
+        return _Texts(self, place, self._footer, self._template_dir, self._zone, self._inline_css, row)
+
+    def utm(self, row: PlannedMessage, said: Any) -> Mapping[str, str]:
+        """The parameters that links of a message get; `said`: what its step says of them."""
+        return self._utm(row.flow, row.step, said)
+
+    def attachments(self, names: Sequence[str], place: str) -> tuple[Attachment, ...]:
+        """The files of these names. Raises RenderError."""
+        if names and self._attached is None:
+            raise RenderError(f"{place}: there is no folder of attachments")
+        try:
+            return self._attached.files(names) if names and self._attached is not None else ()
+        except ValueError as error:
+            raise RenderError(f"{place}, attachments: {error}") from error
 
     def compile_text(self, source: str, label: str, first_line: int = 1, *, html: bool = False) -> Filler:
         """A template as a function of its context. `label` is what errors call it, `first_line` where it starts."""
@@ -163,6 +197,14 @@ class _Texts:
     footer: str
     template_dir: Path
     zone: ZoneInfo
+    inline_css: bool
+    row: PlannedMessage
+
+    def utm(self, content: Mapping[str, Any]) -> Mapping[str, str]:
+        return self.renderer.utm(self.row, content.get("utm"))
+
+    def attachments(self, names: Sequence[str]) -> tuple[Attachment, ...]:
+        return self.renderer.attachments(names, self.place)
 
     def text(self, source: str, part: str) -> Filler:
         return self.renderer.compile_text(source, f"{self.place}, {part}")

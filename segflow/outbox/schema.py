@@ -23,8 +23,9 @@ from sqlalchemy.engine import Dialect
 
 SCHEMA_VERSION = 8
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
-index `messages_waiting`. 8: `address_turns`, `consent_changes`, what messages say of category, holds and when they were
-sent. A store of an earlier version gets what it has not when it is opened."""
+index `messages_waiting`. 7: `provider_events`, the index `attempts_provider`. 8: `address_turns`, `consent_changes`,
+what messages say of category, holds and when they were sent. A store of an earlier version gets what it has not when it
+is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -131,8 +132,6 @@ messages_sent = Index(
 _live = messages.c.sent_live.is_(True)
 messages_live = Index("messages_live", messages.c.sent_at, sqlite_where=_live, postgresql_where=_live)
 """Counts what live senders sent lately."""
-LATER_INDEXES = (messages_waiting, messages_sent, messages_live)
-"""Those that a store of an earlier version lacks: a new index of a table that is there does not come by itself."""
 
 attempts = Table(
     "attempts",
@@ -151,6 +150,12 @@ attempts = Table(
     PrimaryKeyConstraint("message_id", "attempt", "outcome"),
     Index("attempts_tick", "tick_id"),
 )
+
+_named = attempts.c.provider_id.is_not(None)
+attempts_provider = Index("attempts_provider", attempts.c.provider_id, sqlite_where=_named, postgresql_where=_named)
+"""Finds the message that a provider speaks of by its own id."""
+LATER_INDEXES = (messages_waiting, messages_sent, messages_live, attempts_provider)
+"""Those that a store of an earlier version lacks: a new index of a table that is there does not come by itself."""
 
 address_turns = Table(
     "address_turns",
@@ -228,6 +233,35 @@ message_events = Table(
     Column("tick_id", Words),
     PrimaryKeyConstraint("message_id", "kind", "event_key"),
     Index("message_events_tick", "tick_id"),
+)
+
+provider_events = Table(
+    "provider_events",
+    metadata,
+    # The sender that was told, or `link`.
+    Column("source", Words, nullable=False),
+    # Its own id of what it told.
+    Column("event_id", Words, nullable=False),
+    # One row per address that it acts on; 0 when there is none.
+    Column("ordinal", Integer, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("message_id", Words),
+    Column("provider_id", Words),
+    # In the form in which suppressions are compared; only of what suppresses or lifts.
+    Column("address", Words),
+    Column("recorded_at", Instant, nullable=False),
+    PrimaryKeyConstraint("source", "event_id", "ordinal"),
+)
+
+_acting = provider_events.c.address.is_not(None)
+Index(
+    "provider_events_address",
+    provider_events.c.channel,
+    provider_events.c.address,
+    sqlite_where=_acting,
+    postgresql_where=_acting,
 )
 
 decisions = Table(
@@ -316,6 +350,36 @@ removals = Table(
     # Null until a tick uses it.
     Column("tick_id", Text),
     Index("removals_tick", "tick_id"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("name", Words, primary_key=True),
+    # Of the key itself, which nobody keeps.
+    Column("digest", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("personal_data", Boolean, nullable=False),
+    Column("made_by", Words, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("revoked_by", Words),
+    Column("revoked_at", Instant),
+    Index("api_keys_digest", "digest", unique=True),
+)
+
+api_calls = Table(
+    "api_calls",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    # Null for a call without a key that is known.
+    Column("key", Words),
+    Column("role", Text),
+    Column("client", Words),
+    Column("method", Words, nullable=False),
+    Column("path", Words, nullable=False),
+    Column("status", Integer, nullable=False),
+    Index("api_calls_at", "at"),
 )
 
 imports = Table(

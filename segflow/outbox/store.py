@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, fun
 
 from segflow.errors import LeaseLostError
 from segflow.outbox.address_turns import AddressTurns
+from segflow.outbox.api_keys import ApiKeys
 from segflow.outbox.consent_changes import ConsentChanges
 from segflow.outbox.contents import category_of
 from segflow.outbox.coupons import Coupons, adopt_claims
@@ -23,6 +24,7 @@ from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.message_queries import MessageQueries
 from segflow.outbox.pauses import Pauses
+from segflow.outbox.provider_events import ProviderEvents
 from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
 from segflow.outbox.removals import Removals
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
@@ -65,9 +67,11 @@ class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
         self.pauses = Pauses(self._database, self.leases)
         self.removals = Removals(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
+        self.provider_events = ProviderEvents(self._database, self.leases)
         self.consent_changes = ConsentChanges(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)
+        self.api_keys = ApiKeys(self._database)
 
     @classmethod
     def open(cls, setting: str, root: Path) -> DeliveryStore:

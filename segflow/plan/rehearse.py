@@ -47,6 +47,7 @@ class _Rehearsed(Workspace):
             "compiled": real.compiled,
             "models": RehearsedModels(real.compiled, real.models, warehouse, as_of),
             "store": RehearsedStore(store),
+            "spool": None,
         }
 
     def warehouse(self) -> Warehouse:

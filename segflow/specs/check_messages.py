@@ -43,7 +43,7 @@ def _check_reported(say: Reporter, condition: MessageCondition, loc: Loc) -> Non
     """Warn when nothing that is set up could ever make it true."""
     kind, senders = condition.message, say.loaded.settings.all_senders()
     takes = {name: one for name, one in senders.items() if condition.channel in (None, *one.channels)}
-    if kind == "sent" or not say.loaded.settings_known or any(kind in one.reports for one in takes.values()):
+    if kind == "sent" or not say.loaded.settings_known or any(kind in one.reported() for one in takes.values()):
         return
     on = f" on {condition.channel}" if condition.channel else ""
     say.warn(

@@ -8,6 +8,7 @@ from segflow.errors import did_you_mean
 from segflow.messages import CHANNELS, ascii_domain, is_address
 from segflow.specs.check_exports import check_export_settings
 from segflow.specs.check_limits import check_limits
+from segflow.specs.check_links import check_links
 from segflow.specs.check_values import check_span
 from segflow.specs.cron import cron_problem
 from segflow.specs.loaded import Loaded, Reporter
@@ -27,6 +28,7 @@ def check_settings(loaded: Loaded) -> None:
     if settings.delivery.mode == "test" and not settings.delivery.allowlist:
         say(("delivery", "mode"), "mode test sends to the allowlist only, and there is none: give delivery.allowlist")
     _check_allowlist(say, settings.delivery.allowlist)
+    check_links(say, settings.delivery)
     check_span(say, settings.delivery.max_lateness, ("delivery", "max_lateness"))
     check_limits(say)
     timeout = settings.sql_segments.timeout
@@ -36,7 +38,7 @@ def check_settings(loaded: Loaded) -> None:
             f"'{timeout}' is no time limit: write seconds, minutes or hours, like 10 minutes",
         )
     for name, sender in settings.senders.items():
-        from_: str | None = getattr(sender, "from_", None)  # a setting of whatever sends email
+        from_: str | None = getattr(sender, "from_", None) if "email" in sender.channels else None
         if from_ is not None and not is_address(from_):
             say(("senders", name, "from"), f"'{from_}' is not an address: write Name <name@example.com>")
     for channel in CHANNELS:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from segflow.durations import Duration
 from segflow.errors import did_you_mean
 from segflow.messages import CONTACT_CHANNELS, OWNERS, Channel, is_address
+from segflow.specs.attachments import find, too_large
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import ConditionChecker, check_label
 from segflow.specs.check_origins import event_properties, triggered, triggering_events
@@ -129,6 +131,12 @@ class StepChecks:
         elif not known[1]:
             self.say(loc, f"the sender has no email: for addresses; name {name} among its people, or give it email:")
 
+    def called(self, url: str, sender: str | None, loc: Loc) -> None:
+        settings = self.say.loaded.settings
+        found = settings.all_senders().get(sender or settings.default_senders.webhook)
+        if found is not None and (why := found.refuses(url)) is not None:
+            self.say.warn(loc, f"sending will refuse it: {why}")
+
     def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:
         for key, text in texts.items():
             if text is not None:
@@ -143,6 +151,23 @@ class StepChecks:
         elif isinstance(value, list):
             for index, inner in enumerate(value):
                 self.body(inner, (*loc, index))
+
+    def attachments(self, names: Sequence[str], sender: str | None, loc: Loc) -> None:
+        settings = self.say.loaded.settings
+        found: list[Path] = []
+        for number, name in enumerate(names):
+            try:
+                found.append(
+                    find(self.say.loaded.root / settings.delivery.attachments, name, settings.delivery.attachments)
+                )
+            except ValueError as error:
+                self.say((*loc, number), str(error))
+        if why := too_large(found, settings.delivery.attachments_at_most):
+            self.say(loc, why)
+        taken_by = sender or settings.default_senders.email
+        model = settings.all_senders().get(taken_by)
+        if model is not None and "email" in model.channels and not model.sends_attachments:
+            self.say(loc, f"sender {taken_by} (type {model.type}) sends no attachments")
 
     def template(self, name: str, loc: Loc) -> Any:
         folder = self.say.loaded.root / TEMPLATES

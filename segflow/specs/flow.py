@@ -19,6 +19,7 @@ from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
 from segflow.specs.triggers import AnyTrigger, Trigger, TriggerModel
 from segflow.specs.types import Identifier, SpecModel
+from segflow.specs.utm import Utm
 
 
 class AfterExit(SpecModel):
@@ -93,6 +94,8 @@ class FlowSpec(SpecModel):
     left out."""
     topic: Identifier | None = None
     """What its messages to contacts are about, of the catalog's topics; a step may have its own."""
+    utm: Utm | None = None
+    """The parameters that links in its emails get; a step may have its own."""
     guards: FlowGuards = FlowGuards()
     """What differs from the guards of segflow.yml."""
     lint: LintSettings = LintSettings()

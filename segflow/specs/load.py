@@ -208,7 +208,9 @@ def _spec_files(loaded: Loaded, folder: Path, suffixes: tuple[str, ...], ignore:
             continue
         file = relative(path, loaded.root)
         if path.is_dir():
-            if path.name != "templates" and any(inner.suffix in suffixes for inner in path.iterdir()):
+            if path.name not in ("templates", "attachments") and any(
+                inner.suffix in suffixes for inner in path.iterdir()
+            ):
                 loaded.issues.append(Issue(file, 0, 0, f"spec files lie directly in {folder.name}/, not in subfolders"))
             continue
         suffix = path.suffix.lower()

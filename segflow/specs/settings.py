@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from segflow.durations import Duration
+from segflow.specs.attachments import FileSize
 from segflow.specs.coupons import CouponPool
 from segflow.specs.exports import ExportSettings
 from segflow.specs.flow_entry import FlowGroup
 from segflow.specs.guards import Guards
 from segflow.specs.limits import ONCE_BY_DEFAULT, Cap, OncePerAddress, QuietHours, SomeQuietHours
 from segflow.specs.sender_settings import SenderModel, SenderSettings, always_there
+from segflow.specs.serve import ServeSettings
 from segflow.specs.throttle import Throttle
 from segflow.specs.types import Identifier, MemorySize, SpecModel
 from segflow.zones import zone_of
@@ -38,6 +40,15 @@ class SqlSegmentSettings(SpecModel):
     """A query that runs longer is stopped, and its segment is stale."""
 
 
+class TrackingSettings(SpecModel):
+    """Off unless said. Both need `public_url` and `link_secret`."""
+
+    opens: bool = False
+    """Marketing emails with HTML end with an invisible picture that segflow serve counts."""
+    clicks: bool = False
+    """Links in the HTML of marketing emails lead over segflow serve, which counts them."""
+
+
 class DeliverySettings(SpecModel):
     mode: Literal["simulate", "test", "live"] = "simulate"
     """simulate: live senders are replaced by the mailbox. test: only addresses on the allowlist get anything.
@@ -50,8 +61,28 @@ class DeliverySettings(SpecModel):
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
     max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
     """A live sender skips as `too_late` what was planned longer ago than this."""
+    inline_css: bool = True
+    """Do rules in the `<style>` elements of an email's HTML go into the elements that they are about, too?"""
+    attachments: str = "flow_specs/attachments"
+    """The folder that emails may take attachments from, relative to the project's root."""
+    attachments_at_most: FileSize = "10MB"
+    """What the attachments of one email may have together."""
     opt_out_footer: str = "Reply STOP to opt out."
     """What marketing SMS end with, in a line of its own, unless the text says it or the step does not want it."""
+    spool: str = ".segflow/spool"
+    """The folder where `segflow serve` keeps what comes from outside until a tick takes it in, relative to the
+    project's root. Both must see the same folder."""
+    public_url: str | None = None
+    """Where `segflow serve` is reached from outside, like https://links.example.com. With `link_secret`, marketing
+    emails can be unsubscribed from with one click."""
+    link_secret: Annotated[str, Field(min_length=32)] | None = Field(default=None, repr=False)
+    """What links in messages are signed with: at least 32 characters that nobody can guess, as ${env:NAME}."""
+    earlier_link_secrets: list[Annotated[str, Field(min_length=32)]] = Field(default_factory=list, repr=False)
+    """Secrets of links that were sent before `link_secret` was changed and are still to work."""
+    link_expiry: Duration = Field(default_factory=lambda: Duration.parse("180 days"), validate_default=False)
+    """How long a link works after its message was planned; at least 60 days."""
+    tracking: TrackingSettings = Field(default_factory=lambda: TrackingSettings())
+    """Which of the opens and clicks of emails are recorded by links of segflow's own."""
     caps: list[Cap] = Field(default_factory=list)
     """How many messages a contact gets at most in some time. Several hold at once."""
     quiet_hours: SomeQuietHours | None = None
@@ -99,6 +130,8 @@ class Settings(SpecModel):
     senders: dict[Identifier, SenderSettings] = Field(default_factory=dict)
     """`mailbox` and `console` are always there; naming them again changes their settings."""
     default_senders: DefaultSenders = DefaultSenders()
+    serve: ServeSettings = ServeSettings()
+    """Limits of `segflow serve`."""
     exports: ExportSettings = Field(default_factory=ExportSettings)
     coupons: dict[Identifier, CouponPool] = Field(default_factory=dict)
     """The pools of coupon codes. When some are named, a step cannot take codes from another one."""

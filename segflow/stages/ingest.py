@@ -10,17 +10,19 @@ import pyarrow as pa
 from segflow.imports.take_in import on_lists, take_in
 from segflow.models.build import build_contacts
 from segflow.outbox.deliveries import as_table, copy_outcomes
+from segflow.stages.answers import take_answers
 from segflow.stages.renames import begin_renames, show_renames
 from segflow.stages.tick_run import TickRun
 
 
 def ingest(run: TickRun) -> None:
-    """Copy what became of messages since the last tick, what providers told about them and what contacts agreed to, and
-    take in imports."""
+    """Copy what became of messages since the last tick, what came back about them and what contacts agreed to, and take
+    in imports."""
     project, tick_id = run.project, run.row.tick_id
     renamed = begin_renames(run)
     with project.warehouse() as warehouse:
         copy_outcomes(warehouse, project.store, run.lease, tick_id)
+    take_answers(run)
     told = project.store.message_events.adopt(run.lease, tick_id)
     agreed = project.store.consent_changes.adopt(run.lease, tick_id)
     imports = project.store.imports.adopt(run.lease, tick_id)

@@ -100,7 +100,7 @@ def describe(run: TickRun) -> TickReport:
         report.imports = import_results(warehouse, run.row.tick_id)
         report.segments = segment_results(warehouse, run.row.tick_id)
         report.flows = flow_results(warehouse, run.row.tick_id)
-    report.warnings = low_pools(run.project.specs, run.project.store)
+    report.warnings = report.answers.warnings() + low_pools(run.project.specs, run.project.store)
     faults = run.faults()
     missing = [f"part {name} cannot be evaluated: {reason}" for name, reason in faults.parts.items()]
     report.errors = [f"segment {name} is stale: {reason}" for name, reason in faults.segments.items()]

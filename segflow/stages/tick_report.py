@@ -9,7 +9,24 @@ from segflow.crossings.cross import SegmentResult
 from segflow.exports.due import Export
 from segflow.flows.advance import FlowResult
 from segflow.imports.take_in import ImportResult
+from segflow.outbox.provider_events import Taken
 from segflow.outbox.send import SendReport
+
+
+@dataclass
+class AnswersReport(Taken):
+    """What the tick took out of the spool; the numbers are of this process alone when it resumed."""
+
+    records: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+    """The files that hold what could not be read, by their paths -> why."""
+
+    def warnings(self) -> list[str]:
+        """What needs somebody."""
+        if not self.refused:
+            return []
+        file, why = next(iter(self.refused.items()))
+        return [f"{len(self.refused)} records that came from outside could not be read. The first: {file}: {why}"]
 
 
 @dataclass
@@ -28,6 +45,7 @@ class TickReport:
     segments: list[SegmentResult] = field(default_factory=list)
     flows: list[FlowResult] = field(default_factory=list)
     sent: SendReport = field(default_factory=SendReport)
+    answers: AnswersReport = field(default_factory=AnswersReport)
     exports: list[Export] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds per stage."""

@@ -93,29 +93,49 @@ class Warehouse(ABC):
     def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
         """Make `rows` the whole content of state `table`. The query may read the table itself."""
 
-    def patch(self, table: str, gone: exp.Query, new: exp.Query) -> None:
+    def patch(self, table: str, gone: exp.Query, new: exp.Query, changed: exp.Query | None = None) -> None:
         """Take the rows that `gone` names out of state `table` and put `new` in; `gone` names the columns of the key.
+        `changed` has them too, each key once, and other columns, of which the rows that stay get the values.
 
         The same as a `replace`, which any engine can do; one that can change single rows does that, because a state
         is large and what a tick changes of it is not: to write four million rows anew costs fifty times as much.
-        Neither query may read the table.
+        None of the queries may read the table.
         """
-        target = TABLES[table]
+        target, keys = TABLES[table], gone.named_selects
         if target.ledger:
             raise ValueError(f"{table} is a ledger: use append")
+        others = [name for name in changed.named_selects if name not in keys] if changed is not None else []
         if self.row_deletes:
-            key = exp.Tuple(expressions=[exp.column(name, quoted=True) for name in gone.named_selects])
+            if changed is not None:
+                self._update(target, keys, others, changed)
+            key = exp.Tuple(expressions=[exp.column(name, quoted=True) for name in keys])
             self._delete(target, exp.In(this=key, query=exp.Subquery(this=gone)))
             self._insert(target, new, {})
             return
-        keys = gone.named_selects
-        same = [exp.column(key, "kept", quoted=True).eq(exp.column(key, "gone", quoted=True)) for key in keys]
-        kept = exp.select(*(exp.column(name, "kept", quoted=True) for name in TABLES[table].columns))
-        kept = kept.from_(exp.alias_(relation(table), "kept", table=True))
-        kept = kept.join(gone.subquery("gone"), on=exp.and_(*same), join_type="left")
+
+        def value(name: str) -> exp.Expr:
+            old = exp.column(name, "kept", quoted=True)
+            if name not in others:
+                return old
+            is_same = exp.column(keys[0], "changed", quoted=True).is_(exp.null())
+            now = exp.column(name, "changed", quoted=True)
+            return exp.alias_(exp.Case(ifs=[exp.If(this=is_same, true=old)], default=now), name, quoted=True)
+
+        kept = exp.select(*map(value, target.columns)).from_(exp.alias_(relation(table), "kept", table=True))
+        kept = kept.join(gone.subquery("gone"), on=_same(keys, "kept", "gone"), join_type="left")
+        if changed is not None:
+            kept = kept.join(changed.subquery("changed"), on=_same(keys, "kept", "changed"), join_type="left")
         kept = kept.where(exp.column(keys[0], "gone", quoted=True).is_(exp.null()))
-        added = exp.select(*(exp.column(name, quoted=True) for name in TABLES[table].columns))
+        added = exp.select(*(exp.column(name, quoted=True) for name in target.columns))
         self.replace(table, exp.union(kept, added.from_(new.subquery("new")), distinct=False))
+
+    def _update(self, target: Table, keys: Sequence[str], others: Sequence[str], changed: exp.Query) -> None:
+        """Give the rows of `target` the columns `others` of `changed`, where the engine has `row_deletes`."""
+        values = [exp.column(name, quoted=True).eq(exp.column(name, "changed", quoted=True)) for name in others]
+        update = exp.Update(this=exp.alias_(relation(target.name), "present", table=True))
+        update.set("expressions", values)
+        update.set("from_", exp.From(this=changed.subquery("changed")))
+        self.execute(update.where(_same(keys, "present", "changed")))
 
     @abstractmethod
     def _delete(self, target: Table, where: exp.Expr) -> None:
@@ -140,6 +160,12 @@ class Warehouse(ABC):
     @abstractmethod
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
         """Keep `rows` as a temporary table of this connection under `name` (replacing it) and return it."""
+
+    def view(self, name: str, rows: exp.Query) -> exp.Table:
+        """Give `rows` a name, like `stage`, where they need not be kept: who reads it gets what the query says then.
+        A name is for a view or for a table, and what a view reads has other names than itself. An engine without
+        temporary views keeps the rows."""
+        return self.stage(name, rows)
 
     @abstractmethod
     def create_view(self, name: str, sql: exp.Query) -> None:
@@ -191,6 +217,10 @@ class Warehouse(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _same(keys: Sequence[str], one: str, other: str) -> exp.Expr:
+    return exp.and_(*(exp.column(key, one, quoted=True).eq(exp.column(key, other, quoted=True)) for key in keys))
 
 
 def python_rows(table: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ class StandIn(Workspace):
         super().__init__(compiled.specs.root, "rehearsal")
         self._rehearsal, self._real = warehouse, real
         # What is in the dictionary is not computed.
-        self.__dict__ |= {"specs": compiled.specs, "compiled": compiled, "store": store}
+        self.__dict__ |= {"specs": compiled.specs, "compiled": compiled, "store": store, "spool": None}
 
     def warehouse(self) -> Warehouse:
         return self._rehearsal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,12 +13,14 @@ from typing import Any
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
-from requests.utils import get_auth_from_url
+from requests.utils import get_auth_from_url, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from segflow.errors import AmbiguousError, PermanentError, TransientError
 from segflow.senders.shared.deadline import Deadline
+from segflow.senders.shared.guard import Guard, host_of
 
 TOTAL_TIMEOUTS = 3
 """An exchange takes at most this many times `timeout`, connecting included."""
@@ -58,11 +60,12 @@ class HttpAnswer:
 class HttpClient:
     """Makes requests, one at a time. Credentials come from the caller alone, never from ~/.netrc."""
 
-    def __init__(self, *, timeout: float, keep_alive: bool = True) -> None:
+    def __init__(self, *, timeout: float, keep_alive: bool = True, guard: Guard | None = None) -> None:
         """`timeout`: seconds to connect and between two bytes of the answer. `keep_alive`: use a connection again. One
         that the server closes just when a request goes out leaves its outcome open, so that a call whose outcome
-        matters more than its speed has a connection of its own."""
-        self._timeout, self._keep_alive = timeout, keep_alive
+        matters more than its speed has a connection of its own. `guard`: says which addresses may be called; None:
+        all, because the URLs are of the settings."""
+        self._timeout, self._keep_alive, self._guard = timeout, keep_alive, guard
         self._session: requests.Session | None = None
         self._call = _Call()
 
@@ -73,7 +76,7 @@ class HttpClient:
             self._session = requests.Session()
             self._session.headers["User-Agent"] = "segflow"
             self._session.auth = _UrlAuth()
-            adapter = _Adapter(self._call)
+            adapter = _Adapter(self._call, self._guard)
             self._session.mount("http://", adapter)
             self._session.mount("https://", adapter)
         return self._session
@@ -127,6 +130,8 @@ class HttpClient:
         settings = session.merge_environment_settings(
             request.url, {}, True, None, None
         )  # stream: the answer may be endless
+        if self._guard is not None and select_proxy(request.url or "", settings["proxies"]):
+            self._check_behind_proxy(self._guard, request.url or "")
         answer = session.send(request, timeout=self._timeout, allow_redirects=False, **settings)
         if deadline.expired:
             # A shut socket reads like the end of the headers: this status may be a piece of another one.
@@ -134,6 +139,12 @@ class HttpClient:
             raise TimeoutError
         with contextlib.closing(answer):
             return HttpAnswer(answer.status_code, answer.headers, _beginning(answer))
+
+    def _check_behind_proxy(self, guard: Guard, url: str) -> None:
+        """A proxy resolves names itself, so that ours may differ from its own: only what is known to be wrong is
+        refused here. Raises PermanentError."""
+        with contextlib.suppress(OSError):  # names of the world outside may be unknown here
+            guard.addresses(host_of(url) or "", None)
 
     def _failed(self, error: Exception, deadline: Deadline, repeatable: bool) -> TransientError | AmbiguousError:
         why = "it took too long" if deadline.expired else _why(error)
@@ -225,16 +236,44 @@ class _Watched:
     """What our connections have beside those of urllib3: they report to a `_Call`."""
 
     call: _Call
+    guard: Guard | None
+    host: str
+    port: int
+    proxy: Any
     sock: socket.socket | None
+    _dns_host: str
     _handle: socket.socket | None = None
     _connecting = False
 
     def _new_conn(self) -> socket.socket:
-        connection: socket.socket = super()._new_conn()  # type: ignore[misc]
+        connection = self._connected()
         # A copy: wrapping a socket in TLS takes its handle away from the original object.
         self._handle = connection.dup()
         self.call.watch(self._handle)
         return connection
+
+    def _connected(self) -> socket.socket:
+        """A new connection to an address that the guard allows. To a proxy none is needed: the settings name it."""
+        connect: Callable[[], socket.socket] = super()._new_conn  # type: ignore[misc]
+        if self.guard is None or self.proxy is not None:
+            return connect()
+        named = self._dns_host
+        failed: Exception | None = None
+        try:
+            addresses = self.guard.addresses(named, self.port)
+        except OSError as error:
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
+        try:
+            for address in addresses:
+                self._dns_host = address  # where it connects to; `host` is what the certificate must be of
+                try:
+                    return connect()
+                except (NewConnectionError, ConnectTimeoutError) as error:
+                    failed = error
+        finally:
+            self._dns_host = named
+        assert failed is not None
+        raise failed
 
     def connect(self) -> None:
         self._connecting = True
@@ -260,11 +299,12 @@ class _Watched:
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
-    """requests' adapter, with connections that report to a `_Call`."""
+    """requests' adapter, with connections that report to a `_Call` and ask a guard."""
 
-    def __init__(self, call: _Call) -> None:
-        plain = type("Plain", (_Watched, HTTPConnection), {"call": call})
-        secure = type("Secure", (_Watched, HTTPSConnection), {"call": call})
+    def __init__(self, call: _Call, guard: Guard | None) -> None:
+        own = {"call": call, "guard": guard}
+        plain = type("Plain", (_Watched, HTTPConnection), own)
+        secure = type("Secure", (_Watched, HTTPSConnection), own)
         self._pools = {
             "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
             "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),

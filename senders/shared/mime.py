@@ -7,6 +7,7 @@ slower, which a mailbox of 100,000 files feels.
 from __future__ import annotations
 
 import functools
+from base64 import encodebytes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.charset import QP, Charset
@@ -15,16 +16,19 @@ from email.header import Header
 from email.message import Message
 from email.policy import compat32
 from email.utils import format_datetime, formataddr
+from urllib.parse import quote
 
 from segflow.errors import PermanentError
-from segflow.messages import Email, read_address
+from segflow.messages import Attachment, Email, read_address
 
 # Lines may have 998 bytes. Short folding cuts long URLs in headers like List-Unsubscribe, which not all clients mend.
 _LONGEST_LINE = 900
+_MOST_IN_LINE = 990
 _POLICY = compat32.clone(linesep="\r\n", max_line_length=_LONGEST_LINE)
 _ASCII = Charset("us-ascii")
 _UTF8 = Charset("utf-8")
 _UTF8.body_encoding = QP
+_ASCII_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _OURS = frozenset(
     {"from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "mime-version", "received"}
 )
@@ -67,7 +71,13 @@ def to_mime(email: Email, default_from: str) -> Mime:
             raise PermanentError(f"header {header} is set by segflow")
         if not header.isascii() or not header.isprintable() or ":" in header or " " in header or not header:
             raise PermanentError(f"not a header name: {header!r}")
-        headers[header] = _text(value, f"header {header}")
+        what = f"header {header}"
+        _one_line(value, what)
+        # Links stand in them, and a link in an encoded word is none.
+        plain = quote(value, safe=_ASCII_PRINTABLE) if header.lower().startswith("list-") else value
+        if any(len(header) + len(word) > _MOST_IN_LINE for word in plain.split()):
+            raise PermanentError(f"{what} has a word that is longer than a line of an email may be")
+        headers[header] = _text(plain, what)
     try:
         return Mime(sender, to, message_id, _body(email, headers).as_bytes(policy=_POLICY), needs_utf8)
     except (UnicodeError, HeaderParseError) as error:
@@ -83,6 +93,11 @@ def _body(email: Email, headers: dict[str, str]) -> Message:
     if len(parts) > 1:
         whole.add_header("Content-Type", "multipart/alternative", boundary=f"=_{email.message_id[:60]}")
         whole.set_payload(parts)
+    if email.attachments:
+        texts, whole = whole, Message(policy=_POLICY)
+        # Neither boundary begins like the other one.
+        whole.add_header("Content-Type", "multipart/mixed", boundary=f"=.{email.message_id[:60]}")
+        whole.set_payload([texts, *(_attached(one) for one in email.attachments)])
     own = list(whole.items())
     for header, _ in own:
         del whole[header]
@@ -102,6 +117,18 @@ def _parts(email: Email) -> Iterator[Message]:
         part.set_payload(content if content.endswith("\n") else content + "\n", charset)
         del part["MIME-Version"]
         yield part
+
+
+@functools.lru_cache(maxsize=64)
+def _attached(attachment: Attachment) -> Message:
+    """A file as a part. The same for all whom it goes to, so it is encoded once."""
+    part = Message(policy=_POLICY)
+    name = _one_line(attachment.name, "the name of an attachment")
+    part.add_header("Content-Type", attachment.content_type)
+    part.add_header("Content-Disposition", "attachment", filename=name if name.isascii() else ("utf-8", "", name))
+    part.set_payload(encodebytes(attachment.content).decode("ascii"))
+    part["Content-Transfer-Encoding"] = "base64"
+    return part
 
 
 @functools.lru_cache(maxsize=1000)

@@ -117,6 +117,10 @@ GOOD = {
 }  # fmt: skip
 
 
+def test_an_sms_is_composed_letters(tmp_path: Path) -> None:
+    assert sms(tmp_path, "Cafe\u0301") == "Café"
+
+
 @pytest.mark.parametrize(("text", "result"), GOOD.values(), ids=GOOD.keys())
 def test_what_templates_can_say(tmp_path: Path, text: str, result: str) -> None:
     assert sms(tmp_path, text) == result

@@ -248,6 +248,34 @@ def test_a_provider_that_is_down_is_left_alone(world: World) -> None:
     assert world.store.counts() == {("live", "held"): 5, ("live", "planned"): 15}
 
 
+def test_a_busy_recipient_does_not_stop_the_sender(world: World) -> None:
+    world.delivery(mode="live", max_lateness="1000 years")
+    sender = Scripted(*[TransientError("too fast for this number", 6, of_message=True)] * 6)
+    world.contacts([contact(n) for n in range(8)])
+    world.plan([planned(n, sender="live") for n in range(8)])
+    report = world.send({"live": sender})
+    assert len(sender.got) == 8
+    assert report.deferred == {}
+    assert world.store.counts() == {("live", "held"): 6, ("live", "sent"): 2}
+
+
+def test_who_has_opted_out_at_the_provider_is_suppressed(world: World) -> None:
+    world.delivery(mode="live", max_lateness="1000 years")
+    sms = {"channel": "sms", "sender": "live", "content": {"text": "Hi"}}
+    world.contacts([contact(1), contact(2, phone="+442079460019")])
+    world.plan([planned(1, **sms)])
+    world.send({"live": Scripted(PermanentError("Twilio 21610: opted out", suppress=True))})
+    world.plan([planned(2, **{**sms, "contact_id": "c1"}), planned(3, **{**sms, "contact_id": "c2"})])
+    world.send({"live": Scripted()}, later(minutes=1))
+    told = [(row["message_id"], row["outcome"], row["reason"]) for row in world.deliveries()]
+    assert told == [
+        ("m00001", "failed", "Twilio 21610: opted out"),
+        ("m00002", "skipped", "suppressed: live: Twilio 21610: opted out"),
+        ("m00003", "sent", None),
+    ]
+    assert [row["channel"] for row in world.warehouse.rows(_all("suppressions"))] == ["sms"]
+
+
 def test_a_permanent_error_fails_one_message(world: World) -> None:
     world.delivery(mode="live", max_lateness="1000 years")
     world.contacts([contact(1), contact(2)])

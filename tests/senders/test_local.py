@@ -87,6 +87,11 @@ EXAMPLES = {
         "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "idempotent": True,
     },
+    "bulk": {"type": "sendgrid", "api_key": "k", "from": "shop@shop.example.com", "region": "eu"},
+    "receipts": {"type": "postmark", "server_token": "k", "from": "Shop <shop@shop.example.com>"},
+    "hello": {"type": "resend", "api_key": "k", "from": "shop@shop.example.com", "url": "http://127.0.0.1:1"},
+    "letters": {"type": "mailgun", "domain": "mg.example.com", "api_key": "k", "from": "shop@shop.example.com"},
+    "cloud": {"type": "ses", "region": "eu-west-1", "from": "shop@shop.example.com"},
 }
 """Settings of every type, less those that are always there."""
 
@@ -102,6 +107,11 @@ def test_every_settings_model_builds_its_sender(tmp_path: Path) -> None:
         "relay": (False, False),
         "people": (False, False),
         "hooks": (False, True),
+        "bulk": (False, False),
+        "receipts": (False, False),
+        "hello": (False, True),
+        "letters": (False, False),
+        "cloud": (False, False),
     }
 
 

@@ -15,6 +15,7 @@ senders:
   people: {type: notify, people: {manager: 'json://localhost/x'}}
   hooks: {type: webhook}
 default_senders: {notify: people}
+delivery: {attachments_at_most: 1.5KB}
 coupons: {spring: {warn_below: 5}}
 """
 TEMPLATES = {"templates__plain": "Hello", "html__page": "<p>Hello</p>", "templates__code": "Code {{ coupons.c }}"}
@@ -54,16 +55,37 @@ STEPS = {
     "two changes": ("update_contact: {points: {increment: 1, template: x}}", "36: give either increment: or template:"),
     "template of a change": ("update_contact: {level: {template: '{{ contact.cty }}'}}", "46: contact.cty: the catalog has no attribute cty (did you mean city?)"),
     "now of a number": ("update_contact: {points: now}", "36: points takes a number, not the text 'now'"),
+    "attachment": ("send_email: {subject: x, text: x, attachments: [pricelist.pdf]}", "59: there is no file flow_specs/attachments/pricelist.pdf (did you mean prices.pdf?)"),
+    "attachment out of the folder": ("send_email: {subject: x, text: x, attachments: [../x.yml]}", "59: ../x.yml is not in flow_specs/attachments: attachments come from there alone"),
+    "attachments too large": ("send_email: {subject: x, text: x, attachments: [prices.pdf, more.pdf]}", "58: the attachments have 1,600 bytes together; delivery.attachments_at_most is 1.5KB"),
+    "attachment of a fallback": ("send_sms: {text: x, fallback: [{email: {subject: x, text: x, attachments: [moore.pdf]}}]}", "86: there is no file flow_specs/attachments/moore.pdf (did you mean more.pdf?)"),
+    "attachment of send": ("send: {subject: x, text: x, fallback: sms, attachments: [moore.pdf]}", "68: there is no file flow_specs/attachments/moore.pdf (did you mean more.pdf?)"),
+    "utm misspelt": ("send_email: {subject: x, text: x, utm: {campain: x}}", "51: unknown key campain (did you mean campaign?)"),
+    "utm as a word": ("send_email: {subject: x, text: x, utm: shop}", "50: utm is {source: ..., medium: ..., campaign: ..., content: ...}, each of them optional, or false"),
+    "utm filled in": ("send_email: {subject: x, text: x, utm: {source: '{{ flow.id }}'}}", "59: '{{ flow.id }}' is a plain text: nothing is filled in here"),
+    "utm of nothing": ("send_email: {subject: x, text: x, utm: {source: ''}}", "59: source: the text is empty"),
     "on_failure": ("coupon: spring, on_failure: stop", "39: on_failure cannot be the text 'stop': expected continue or end"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("step", "expected"), STEPS.values(), ids=STEPS)
 def test_mistakes(tmp_path: Path, step: str, expected: str) -> None:
+    folder = tmp_path / "flow_specs" / "attachments"
+    folder.mkdir(parents=True)
+    (folder / "prices.pdf").write_bytes(b"x" * 1_000)
+    (folder / "more.pdf").write_bytes(b"x" * 600)
     flow = f"trigger: {{enters: tea}}\nsteps:\n- {{id: a, {step}}}\n"
     found = messages(tmp_path, flows__x=flow, settings=SETTINGS, segments__catalog=WHATSAPP, **TEMPLATES)
     assert len(found) == 1
     assert found[0].startswith(f"x.yml:3:{expected}")
+
+
+def test_a_sender_must_send_attachments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segflow.senders.mailbox.MailboxSettings.sends_attachments", False)
+    (tmp_path / "flow_specs" / "attachments").mkdir(parents=True)
+    (tmp_path / "flow_specs" / "attachments" / "a.pdf").write_bytes(b"x")
+    flow = "trigger: {enters: tea}\nsteps:\n- {id: a, send_email: {subject: x, text: x, attachments: [a.pdf]}}\n"
+    assert messages(tmp_path, flows__x=flow) == ["x.yml:3:58: sender mailbox (type mailbox) sends no attachments"]
 
 
 def test_a_code_is_there_after_its_step_in_all_ways(tmp_path: Path) -> None:
@@ -98,8 +120,10 @@ def test_settings_of_people_and_pools(tmp_path: Path) -> None:
 senders:
   people: {type: notify, email: 'mailto://a.example'}
 coupons: {spring: {warn_below: -1}}
+delivery: {attachments_at_most: 10}
 """
     assert messages(tmp_path, settings=settings) == [
         "segflow.yml:2:11: email: has no {to}, where the address goes",
         "segflow.yml:3:32: warn_below must be greater than or equal to 0",
+        "segflow.yml:4:33: '10' is not a size: write a number and a unit, like 10MB or 500KB",
     ]

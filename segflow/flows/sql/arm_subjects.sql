@@ -1,6 +1,5 @@
 -- Enrollments at steps with ways that have conditions, and these.
-select positions.enrollment_id as subject_id, positions.contact_id, positions.enrolled_at, positions.visit,
-    arms.condition
-from temp.moving as positions
-inner join temp.arms as arms on arms.flow = positions.flow and arms.step = positions.step
-where arms.condition is not null and positions.skips is null
+select moving.enrollment_id as subject_id, moving.contact_id, moving.enrolled_at, moving.visit, arms.condition
+from temp.moving as moving
+inner join temp.arms as arms on arms.flow = moving.flow and arms.step = moving.step
+where arms.condition is not null

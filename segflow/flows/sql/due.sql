@@ -1,17 +1,15 @@
--- Every moving position whose step can be taken now, with where it leads.
+-- Who takes a step that has one way on, or passes it by, with where it leads.
+with judged as (
+    select * from temp.judged
+)
+
 select
-    positions.*,
-    case when positions.skips is null then steps.action else 'skipped' end as action,
-    case when positions.skips is null then coalesce(nullif(arms.arm, ''), steps.detail) else positions.skips end as detail,
-    case when positions.skips is null then steps.channel end as channel,
-    steps.sender,
-    steps.content,
-    case when positions.skips is null then arms.next_step else steps.skip_to end as next_step,
-    case when positions.skips is null then arms.end_reason else 'completed' end as end_reason,
+    enrollment_id, flow, flow_version, contact_id, step, visit, enrolled_at, trigger_segment, late_to, was_due,
+    case when skips is null then action else 'skipped' end as action,
+    case when skips is null then coalesce(nullif(arm, ''), detail) else skips end as detail,
+    case when skips is null then channel end as channel,
+    case when skips is null then next_step else skip_to end as next_step,
+    case when skips is null then end_reason else 'completed' end as end_reason,
     :hop as hop
-from temp.moving as positions
-inner join temp.steps as steps on steps.flow = positions.flow and steps.step = positions.step
-left join temp.chosen as chosen on chosen.enrollment_id = positions.enrollment_id
-left join temp.arms as arms
-    on arms.flow = positions.flow and arms.step = positions.step and arms.ordinal = coalesce(chosen.ordinal, 0)
-where positions.skips is not null or not positions.decides or chosen.ordinal is not null
+from judged
+where skips is not null or not decides

@@ -4,5 +4,5 @@ from (select * from temp.restart_state except select * from segflow.flow_restart
 union all
 select 'over' as change, gone.enrollment_id, gone.flow, gone.mark
 from (select * from segflow.flow_restart_state except select * from temp.restart_state) as gone
-left join temp.positions as positions on positions.enrollment_id = gone.enrollment_id
+left join temp.remaining as positions on positions.enrollment_id = gone.enrollment_id
 where gone.enrollment_id = '' or positions.enrollment_id is not null

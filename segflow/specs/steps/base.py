@@ -132,11 +132,17 @@ class Checks(Protocol):
     def person(self, name: str, sender: str | None, loc: Loc) -> None:
         """Check that the sender of notifications knows somebody."""
 
+    def called(self, url: str, sender: str | None, loc: Loc) -> None:
+        """Warn of a URL that the sender of webhooks would not call."""
+
     def texts(self, texts: Mapping[str, str | None], loc: Loc) -> None:
         """Check templates that stand in the file, by the key below `loc`."""
 
     def body(self, value: Any, loc: Loc) -> None:
         """Check all texts of a JSON value as templates."""
+
+    def attachments(self, names: Sequence[str], sender: str | None, loc: Loc) -> None:
+        """Check that the files are there, are not too large together, and that the sender sends any."""
 
     def template(self, name: str, loc: Loc) -> Any:
         """The template of this name; None when it is missing or broken, which is reported then."""

@@ -22,6 +22,7 @@ from segflow.specs.steps.sending import (
     missing_for,
 )
 from segflow.specs.types import SpecModel
+from segflow.specs.utm import StepUtm
 
 
 class Send(SpecModel):
@@ -34,6 +35,10 @@ class Send(SpecModel):
     html: str | None = None
     from_: str | None = Field(None, alias="from")
     reply_to: str | None = None
+    utm: StepUtm | None = None
+    """Of an email: the parameters that its links get, where they differ from the flow's; false: none."""
+    attachments: list[str] = Field(default_factory=list)
+    """Of an email: files of `delivery.attachments`, by default flow_specs/attachments."""
     sender_id: SenderId | None = None
     """Of an SMS: what the phone shows as the sender."""
     campaign: str | None = None
@@ -113,6 +118,8 @@ class SendStep(ContactStep):
         self.check_window(checks, loc)
         checks.texts({"subject": send.subject, "text": send.text, "html": send.html}, at)
         check_email_addresses(send, checks, at)
+        if send.attachments:
+            checks.attachments(send.attachments, None, (*at, "attachments"))
         if send.whatsapp is not None:
             checks.channel("whatsapp", (*at, "whatsapp"), send.whatsapp.sender)
             send.whatsapp.check(checks, (*at, "whatsapp"))

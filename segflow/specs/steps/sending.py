@@ -19,6 +19,7 @@ from segflow.specs.spec_file import Loc
 from segflow.specs.steps.base import Arm, Checks, Row, Step
 from segflow.specs.steps.timing import Timing
 from segflow.specs.types import Identifier, SpecModel, by_kind
+from segflow.specs.utm import StepUtm
 
 Category = Literal["marketing", "transactional"]
 
@@ -54,6 +55,10 @@ class EmailContent(SpecModel):
     sender: Identifier | None = None
     from_: str | None = Field(None, alias="from")
     reply_to: str | None = None
+    utm: StepUtm | None = None
+    """The parameters that its links get, where they differ from the flow's; false: none."""
+    attachments: list[str] = Field(default_factory=list)
+    """Files of `delivery.attachments`, by default flow_specs/attachments."""
 
     @model_validator(mode="after")
     def _one_source(self) -> EmailContent:
@@ -68,6 +73,8 @@ class EmailContent(SpecModel):
         """Report what is wrong with the content at `loc`."""
         checks.texts({"subject": self.subject, "text": self.text, "html": self.html}, loc)
         check_email_addresses(self, checks, loc)
+        if self.attachments:
+            checks.attachments(self.attachments, self.sender, (*loc, "attachments"))
         if self.template is not None:
             template = checks.template(self.template, loc)
             if template is not None and self.subject is None and template.subject is None:
@@ -185,13 +192,16 @@ class ToContact(SpecModel):
 
 def dump(content: SpecModel) -> dict[str, Any]:
     """A content as its renderer gets it."""
-    return content.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_NOT_CONTENT)
+    told = content.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_NOT_CONTENT)
+    # Messages that were planned before there were any have no such key; nothing changes for those without.
+    return {name: value for name, value in told.items() if name != "attachments" or value}
 
 
 def borrowed(channel: str, content: Any) -> dict[str, Any]:
     """What one channel can use of a content that was written for another."""
     told = dump(content)
-    kept = {"email": ("template", "subject", "text", "html", "from", "reply_to"), "sms": ("template", "text")}
+    email = ("template", "subject", "text", "html", "from", "reply_to", "utm", "attachments")
+    kept = {"email": email, "sms": ("template", "text")}
     own = ("sender_id", "campaign", "opt_out_footer") if channel == "sms" else ()
     return {name: told[name] for name in (*kept.get(channel, ()), *own) if name in told}
 

@@ -35,6 +35,7 @@ class WebhookStep(SendingStep):
         url = self.webhook.url
         if not url.startswith(("http://", "https://", "{{", "{%")):
             checks.problem((*loc, "url"), f"url must start with https:// or http://, not '{url[:40]}'")
+        checks.called(url, self.webhook.sender, (*loc, "url"))
         checks.texts({"url": url}, loc)
         checks.texts(dict(self.webhook.headers), (*loc, "headers"))
         checks.body(self.webhook.body, (*loc, "body"))

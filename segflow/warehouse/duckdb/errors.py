@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from segflow.errors import DamagedWarehouseError, InputError, RunError, SegflowError, WarehouseError
+from segflow.errors import DamagedWarehouseError, InputError, RunError, SegflowError, WarehouseBusyError, WarehouseError
 from segflow.files import same_reason
 
 _VERSION = slice(52, 84)
@@ -47,7 +47,7 @@ def cannot_open(path: Path, error: duckdb.Error) -> SegflowError:
         return _damaged(path, text)
     if "Could not set lock" in text or "being used by another process" in text:
         process = found[0] if (found := re.search(r"\(PID \d+\)", text)) else ""
-        return RunError(
+        return WarehouseBusyError(
             f"the warehouse {path} is in use by another process{f' {process}' if process else ''}, a tick perhaps; try "
             "again when it is done"
         )

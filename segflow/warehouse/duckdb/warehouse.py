@@ -174,6 +174,13 @@ class DuckDBWarehouse(Warehouse):
             self.execute(exp.Create(this=staged, kind="TABLE", replace=True, expression=source, properties=temporary))
         return staged.copy()
 
+    def view(self, name: str, rows: exp.Query) -> exp.Table:
+        temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
+        # Unlike a table, a view is not found to be temporary by its full name.
+        named = exp.table_(name, quoted=True)
+        self.execute(exp.Create(this=named, kind="VIEW", replace=True, expression=rows, properties=temporary))
+        return exp.table_(name, db="temp", quoted=True)
+
     def create_view(self, name: str, sql: exp.Query) -> None:
         # A segment that was SQL and is YAML now: its table has the name, and a view does not replace a table.
         if self._kind(name) == "BASE TABLE":

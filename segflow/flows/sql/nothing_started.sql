@@ -1,1 +1,0 @@
-select * from temp.positions where false

@@ -1,0 +1,114 @@
+"""Signed, expiring links in messages: unsubscribe, preferences, opens and clicks.
+
+A link says which message of which contact it is of, and until when it is good. It names no address. Nobody can make or
+change one without `delivery.link_secret`. The same message gets the same link each time it is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from segflow.durations import Duration
+from segflow.specs.settings import DeliverySettings
+from segflow.zones import UTC_ZONE
+
+Purpose = Literal["unsubscribe", "opened", "clicked"]
+PATHS: dict[Purpose, str] = {"unsubscribe": "/u/", "opened": "/o/", "clicked": "/c/"}
+"""Where `segflow serve` answers, below `delivery.public_url`."""
+LONGEST = 8_000
+"""Characters of a link's signed part: what is longer was never made here."""
+
+
+class BadLinkError(Exception):
+    """Not a link of ours, or one that was changed."""
+
+
+class ExpiredLinkError(Exception):
+    """A link of ours whose time is over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """What a link says. `url`: where a click goes."""
+
+    message_id: str
+    contact_id: str
+    channel: str
+    flow: str
+    expires_at: datetime
+    url: str | None = None
+
+
+class Links:
+    """Makes links, and reads them."""
+
+    def __init__(self, public_url: str, secrets: Sequence[str], expiry: Duration) -> None:
+        """`secrets`: the first signs, all are believed."""
+        self._base, self._expiry = public_url.rstrip("/"), expiry
+        self._serializers = {
+            purpose: URLSafeSerializer(
+                # The library takes the oldest first.
+                list(reversed(secrets)),
+                salt=f"segflow.{purpose}",
+                signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+            )
+            for purpose in PATHS
+        }
+
+    @classmethod
+    def of(cls, settings: DeliverySettings) -> Links | None:
+        """The links of a project; None when it has no `public_url` or no `link_secret`."""
+        if settings.public_url is None or settings.link_secret is None:
+            return None
+        return cls(settings.public_url, [settings.link_secret, *settings.earlier_link_secrets], settings.link_expiry)
+
+    def make(
+        self,
+        purpose: Purpose,
+        *,
+        message_id: str,
+        contact_id: str,
+        channel: str,
+        flow: str,
+        planned_at: datetime,
+        url: str | None = None,
+    ) -> str:
+        """The URL of a link, good for `delivery.link_expiry` from `planned_at` on."""
+        ends = int(self._expiry.after(planned_at, UTC_ZONE).timestamp())
+        said: list[Any] = [message_id, contact_id, channel, flow, ends, *([] if url is None else [url])]
+        return f"{self._base}{PATHS[purpose]}{self._text(purpose, said)}"
+
+    def _text(self, purpose: Purpose, said: list[Any]) -> str:
+        text = self._serializers[purpose].dumps(said)
+        return text if isinstance(text, str) else text.decode()
+
+    def read(self, purpose: Purpose, text: str, now: datetime) -> Link:
+        """What a link's last part says. Raises BadLinkError and ExpiredLinkError."""
+        if len(text) > LONGEST:
+            raise BadLinkError
+        try:
+            message_id, contact_id, channel, flow, ends, *url = self._serializers[purpose].loads(text)
+            expires_at = datetime.fromtimestamp(ends, UTC_ZONE)
+        except (BadData, ValueError, TypeError) as error:
+            raise BadLinkError from error
+        if now >= expires_at:
+            raise ExpiredLinkError
+        return Link(
+            message_id=message_id,
+            contact_id=contact_id,
+            channel=channel,
+            flow=flow,
+            expires_at=expires_at,
+            url=url[0] if url else None,
+        )
+
+
+def unsubscribe_headers(url: str) -> dict[str, str]:
+    """What an email says so that mail programs show a button (RFC 8058). A valid DKIM signature must cover both."""
+    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}

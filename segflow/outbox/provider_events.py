@@ -1,0 +1,201 @@
+"""What came back from outside, each thing once: it becomes events of messages, and suppressions.
+
+Everything that was told is kept by its source and the source's own id of it, so that what is told again changes
+nothing, however often a tick is killed on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, delete, select, tuple_, update
+
+from segflow.outbox.addresses import comparable
+from segflow.outbox.database import Database
+from segflow.outbox.lease import Lease, LeaseTable
+from segflow.outbox.schema import attempts, message_events, messages, provider_events, suppressions
+
+UNSUBSCRIBED, SUBSCRIBED = "unsubscribed", "subscribed"
+LINK = "link"
+"""The source of what people do with signed links; all others are senders."""
+_BATCH = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One thing that came back. `addresses`: whom it is about, where the message does not say it. `suppress`: they must
+    not be messaged again on the channel; with kind `subscribed` they may again."""
+
+    source: str
+    event_id: str
+    kind: str
+    at: datetime
+    channel: str
+    message_id: str | None = None
+    provider_id: str | None = None
+    addresses: tuple[str, ...] = ()
+    suppress: bool = False
+    once: bool = False
+    """However often it happens, it is one event of its message."""
+
+
+@dataclass
+class Taken:
+    """What became of answers, in numbers."""
+
+    new: int = 0
+    repeated: int = 0
+    unmatched: int = 0
+    """New ones of messages that this store does not know."""
+    suppressed: int = 0
+    lifted: int = 0
+
+
+class ProviderEvents:
+    """The part of the delivery store that holds them."""
+
+    def __init__(self, database: Database, leases: LeaseTable) -> None:
+        self._database, self._leases = database, leases
+
+    def take(self, lease: Lease, answers: Sequence[Answer]) -> Taken:
+        """Keep what is new, in one transaction. Repeating it changes nothing."""
+        taken = Taken()
+        with self._database.write("provider_events") as connection:
+            self._leases.check_in(connection, lease)
+            for start in range(0, len(answers), _BATCH):
+                self._take(connection, answers[start : start + _BATCH], taken)
+        return taken
+
+    def _take(self, connection: Connection, answers: Sequence[Answer], taken: Taken) -> None:
+        given = {(one.source, one.event_id): one for one in reversed(answers)}
+        key = tuple_(provider_events.c.source, provider_events.c.event_id)
+        asked = select(provider_events.c.source, provider_events.c.event_id).where(key.in_(list(given)))
+        known = {(row.source, row.event_id) for row in connection.execute(asked)}
+        new = [one for name, one in reversed(given.items()) if name not in known]
+        taken.new += len(new)
+        taken.repeated += len(answers) - len(new)
+        if not new:
+            return
+        message_of = _messages(connection, new)
+        taken.unmatched += sum((one.message_id or one.provider_id) is not None and one not in message_of for one in new)
+        acting = [one for one in new if one.suppress or one.kind == SUBSCRIBED]
+        reached = _addresses(connection, {message_of[one] for one in acting if one in message_of})
+        now = datetime.now(UTC)
+        keys = {
+            one: sorted(
+                {comparable(one.channel, a) for a in (*one.addresses, *reached.get(message_of.get(one, ""), ()))}
+            )
+            for one in acting
+        }
+        rows = [
+            {
+                "source": one.source,
+                "event_id": one.event_id,
+                "ordinal": number,
+                "kind": one.kind,
+                "at": one.at,
+                "channel": one.channel,
+                "message_id": message_of.get(one, one.message_id),
+                "provider_id": one.provider_id,
+                "address": address,
+                "recorded_at": now,
+            }
+            for one in new
+            for number, address in enumerate(keys.get(one) or [None])
+        ]
+        connection.execute(self._database.insert_or_ignore(provider_events), rows)
+        events = [
+            {
+                "message_id": message_of[one],
+                "kind": one.kind,
+                "event_key": one.source if one.once else one.event_id,
+                "at": one.at,
+                "recorded_at": now,
+                "tick_id": None,
+            }
+            for one in new
+            if one in message_of
+        ]
+        if events:
+            connection.execute(self._database.insert_or_ignore(message_events), events)
+        self._suppress(connection, keys, now, taken)
+
+    def _suppress(
+        self, connection: Connection, keys: Mapping[Answer, Sequence[str]], now: datetime, taken: Taken
+    ) -> None:
+        """Bounces and complaints stay for ever; of unsubscribing and subscribing the later one counts, in whatever
+        order they are told."""
+        for_good = {(one.channel, key): one.kind for one in keys if one.kind not in _BY_CHOICE for key in keys[one]}
+        taken.suppressed += self._insert(connection, for_good, now)
+        place = tuple_(suppressions.c.channel, suppressions.c.address)
+        by_kind: dict[str, list[tuple[str, str]]] = {}
+        for pair, kind in for_good.items():
+            by_kind.setdefault(kind, []).append(pair)
+        for kind, pairs in by_kind.items():
+            weaker = place.in_(pairs) & (suppressions.c.reason == UNSUBSCRIBED)
+            connection.execute(update(suppressions).where(weaker).values(reason=kind))
+        chosen = {(one.channel, key) for one in keys if one.kind in _BY_CHOICE for key in keys[one]}
+        if not chosen:
+            return
+        of = tuple_(provider_events.c.channel, provider_events.c.address)
+        told = select(
+            provider_events.c.channel, provider_events.c.address, provider_events.c.kind, provider_events.c.at
+        ).where(of.in_(sorted(chosen)), provider_events.c.kind.in_(_BY_CHOICE))
+        last: dict[tuple[str, str], tuple[datetime, bool]] = {}
+        for row in connection.execute(told):
+            # At the same moment unsubscribing counts: one message too few harms less than one too many.
+            said = (row.at, row.kind == UNSUBSCRIBED)
+            last[row.channel, row.address] = max(last.get((row.channel, row.address), said), said)
+        off = {pair: UNSUBSCRIBED for pair, (_, unsubscribed) in last.items() if unsubscribed}
+        taken.suppressed += self._insert(connection, off, now)
+        on = sorted(pair for pair, (_, unsubscribed) in last.items() if not unsubscribed)
+        if on:
+            lifted = delete(suppressions).where(place.in_(on), suppressions.c.reason == UNSUBSCRIBED)
+            taken.lifted += connection.execute(lifted).rowcount
+
+    def _insert(self, connection: Connection, reasons: Mapping[tuple[str, str], str], now: datetime) -> int:
+        rows = [
+            {"channel": channel, "address": address, "reason": reason, "recorded_at": now}
+            for (channel, address), reason in sorted(reasons.items())
+        ]
+        return connection.execute(self._database.insert_or_ignore(suppressions), rows).rowcount if rows else 0
+
+
+_BY_CHOICE = (UNSUBSCRIBED, SUBSCRIBED)
+
+
+def _messages(connection: Connection, answers: Iterable[Answer]) -> dict[Answer, str]:
+    """The message of each answer that has one here: as it names it, or else by the provider's id of it."""
+    named = {one.message_id for one in answers if one.message_id is not None}
+    asked = select(messages.c.message_id).where(messages.c.message_id.in_(named))
+    known = {row.message_id for row in connection.execute(asked)} if named else set()
+    found = {one: one.message_id for one in answers if one.message_id is not None and one.message_id in known}
+    theirs = {one.provider_id for one in answers if one not in found and one.provider_id is not None}
+    if theirs:
+        by_id: dict[str, set[tuple[str | None, str]]] = {}
+        tried = select(attempts.c.provider_id, attempts.c.sender, attempts.c.message_id)
+        for row in connection.execute(tried.where(attempts.c.provider_id.in_(theirs)).distinct()):
+            by_id.setdefault(row.provider_id, set()).add((row.sender, row.message_id))
+        for one in answers:
+            if one in found or one.provider_id is None:
+                continue
+            rows = by_id.get(one.provider_id, set())
+            # A sender may bear another name by now; of several messages only one of its own will do.
+            own = {message for sender, message in rows if sender == one.source} or {message for _, message in rows}
+            if len(own) == 1:
+                found[one] = own.pop()
+    return found
+
+
+def _addresses(connection: Connection, message_ids: set[str]) -> dict[str, set[str]]:
+    """Where messages went: message_id -> addresses."""
+    found: dict[str, set[str]] = {}
+    if message_ids:
+        rows = select(attempts.c.message_id, attempts.c.address).where(
+            attempts.c.message_id.in_(message_ids), attempts.c.address.is_not(None)
+        )
+        for row in connection.execute(rows.distinct()):
+            found.setdefault(row.message_id, set()).add(row.address)
+    return found

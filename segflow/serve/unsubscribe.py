@@ -1,0 +1,90 @@
+"""Unsubscribing by a signed link: with one click from the mail program (RFC 8058), on a page, and by preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from segflow.outbox.links import BadLinkError, ExpiredLinkError, Link, Links
+from segflow.outbox.spool import LinkKind, LinkUse
+from segflow.serve import pages
+from segflow.serve.pages import Choice
+from segflow.serve.spooling import FullError, GroupWriter
+
+_WORDS = {"email": "marketing emails", "sms": "marketing text messages", "whatsapp": "marketing WhatsApp messages"}
+_KINDS: dict[str, LinkKind] = {"on": "subscribed", "off": "unsubscribed"}
+
+
+def unsubscribe_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str]) -> APIRouter:
+    """The routes. Without `links` every link is unknown. `channels`: those that reach contacts, for the preferences."""
+    router = APIRouter(include_in_schema=False)
+    choices = [Choice(channel, f"{_WORDS[channel].capitalize()}:") for channel in channels]
+
+    def read(token: str) -> Link | Response:
+        if links is None:
+            return pages.unknown()
+        try:
+            return links.read("unsubscribe", token, datetime.now(UTC))
+        except ExpiredLinkError:
+            return pages.gone()
+        except BadLinkError:
+            return pages.unknown()
+
+    async def keep(link: Link, kind: LinkKind, channel: str) -> Response | None:
+        """Make it durable. What to answer when that does not work."""
+        use = LinkUse(
+            kind=kind,
+            message_id=link.message_id,
+            contact_id=link.contact_id,
+            channel=channel,
+            received_at=datetime.now(UTC),
+        )
+        try:
+            await writer.keep(use)
+        except FullError:
+            return PlainTextResponse("not now, try again", 503, {"retry-after": "10"})
+        return None
+
+    @router.get("/u/{token}")
+    async def ask(token: str) -> Response:
+        link = read(token)
+        return link if isinstance(link, Response) else pages.ask(_WORDS.get(link.channel, "messages"), token)
+
+    @router.post("/u/{token}")
+    async def unsubscribe(token: str, request: Request) -> Response:
+        link = read(token)
+        if isinstance(link, Response):
+            return link
+        async with request.form(max_files=0, max_fields=20, max_part_size=4_096) as form:
+            one_click = form.get("List-Unsubscribe") == "One-Click"
+            if not one_click and form.get("unsubscribe") != "yes":
+                return PlainTextResponse("the body must be List-Unsubscribe=One-Click", 400)
+        if (failed := await keep(link, "unsubscribed", link.channel)) is not None:
+            return failed
+        # No redirect and no question: the mail program shows what it likes.
+        if one_click:
+            return PlainTextResponse("unsubscribed")
+        return pages.done(_WORDS.get(link.channel, "messages"), token)
+
+    @router.get("/u/{token}/preferences")
+    async def preferences(token: str) -> Response:
+        link = read(token)
+        return link if isinstance(link, Response) else pages.preferences(choices, f"../{token}")
+
+    @router.post("/u/{token}/preferences")
+    async def choose(token: str, request: Request) -> Response:
+        link = read(token)
+        if isinstance(link, Response):
+            return link
+        async with request.form(max_files=0, max_fields=100, max_part_size=4_096) as form:
+            wanted = {one.key: str(form.get(one.key, "keep")) for one in choices}
+        changed = {channel: _KINDS[said] for channel, said in wanted.items() if said in _KINDS}
+        for channel, kind in changed.items():
+            if (failed := await keep(link, kind, channel)) is not None:
+                return failed
+        return pages.saved(bool(changed))
+
+    return router

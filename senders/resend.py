@@ -1,0 +1,220 @@
+"""Email through Resend's API."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any, Literal
+
+import standardwebhooks
+
+from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
+from segflow.messages import AnyMessage, Receipt
+from segflow.senders.base import Sender
+from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
+from segflow.senders.shared import calls
+from segflow.senders.shared.api import Api, Fault, Faults, Said
+from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, NoSecret, Ready, Secret, ready
+from segflow.senders.shared.http import HttpAnswer, retry_after
+
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_LONGEST_KEY = 256
+_TRICKY = re.compile(r'[,;:<>()\[\]"\\@]')
+"""What a name would need quotes for; Resend reads no quoted name."""
+
+_EVENTS: dict[str, EventKind] = {
+    "email.delivered": "delivered",
+    "email.bounced": "bounced",
+    "email.suppressed": "failed",
+    "email.failed": "failed",
+    "email.complained": "complained",
+    "email.opened": "opened",
+    "email.clicked": "clicked",
+}
+
+
+def _said(answer: HttpAnswer) -> Said | None:
+    """`{"statusCode", "name", "message"}`"""
+    told = answer.json()
+    name = calls.text(calls.part(told, "name"))
+    return Said(name, str(calls.part(told, "message") or "")) if name is not None else None
+
+
+def _wait(answer: HttpAnswer, _: Said | None) -> float | None:
+    return answer.retry_after if answer.retry_after is not None else retry_after(answer.headers.get("ratelimit-reset"))
+
+
+FAULTS = Faults(
+    (
+        Fault(400, ConfigurationError, "invalid_idempotency_key"),
+        Fault(400, PermanentError, "validation_error"),
+        Fault(401, ConfigurationError),
+        Fault(403, ConfigurationError),
+        Fault(404, ConfigurationError),
+        Fault(405, ConfigurationError),
+        # The key was used with other content: that one was taken. A new key would send it twice.
+        Fault(409, PermanentError, "invalid_idempotent_request"),
+        Fault(409, TransientError, "concurrent_idempotent_requests"),
+        Fault(422, ConfigurationError, "invalid_from_address"),
+        Fault(422, PermanentError, "missing_required_field"),
+        Fault(422, PermanentError, "invalid_parameter"),
+        Fault(422, PermanentError, "invalid_attachment"),
+        Fault(422, PermanentError, "invalid_access"),
+        Fault(422, PermanentError, "validation_error"),
+        Fault(429, ConfigurationError, "daily_quota_exceeded"),
+        Fault(429, ConfigurationError, "monthly_quota_exceeded"),
+        Fault(429, TransientError),
+    ),
+    _said,
+    _wait,
+)
+"""What is 500 or more is ambiguous, and repeated under the same key."""
+
+
+class ResendSettings(EmailApiSettings):
+    """Email through Resend's API."""
+
+    reports = ("delivered", "bounced", "failed", "complained", "opened", "clicked", "unsubscribed")
+    type: Literal["resend"]
+    api_key: Secret
+    """With the right to send, and no other."""
+    webhook_secret: NoSecret = None
+    """`whsec_...` of the webhook; without it what Resend calls back is refused."""
+
+
+class ResendSender(Sender):
+    """Posts each message with `Idempotency-Key: <message_id>`, which Resend keeps for 24 hours.
+
+    One message in a request: a batch has one key for all that is in it, so that a message which is tried again beside
+    others would be sent again.
+    """
+
+    settings = ResendSettings
+    idempotent = True
+    idempotent_for = 24 * 3600.0
+    receives = True
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        api_key: str,
+        from_: str,
+        url: str | None = None,
+        timeout: float = 30,
+        webhook_secret: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self._from, self._webhook_secret = from_, webhook_secret
+        self._url = f"{url or 'https://api.resend.com'}/emails"
+        self._headers = {
+            "Authorization": f"Bearer {api_key}",
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+        }
+        self._api = Api(name, FAULTS, timeout=timeout, secrets={"api_key": api_key})
+
+    def open(self) -> None:
+        self._api.ready()
+
+    def close(self) -> None:
+        self._api.close()
+
+    def send(self, message: AnyMessage) -> Receipt:
+        mail = ready(message, self._from, "Resend", ascii_only=True)
+        key = mail.message_id
+        if not key or not key.isascii() or not key.isprintable() or " " in key or len(key) > _LONGEST_KEY:
+            raise PermanentError(f"the message id is no idempotency key: {key!r}")
+        body = json.dumps(_body(mail), ensure_ascii=False).encode()
+        answer = self._api.ask(self._url, headers={**self._headers, "Idempotency-Key": key}, body=body)
+        theirs = calls.text(calls.part(answer.json(), "id"))
+        if theirs is None:
+            raise AmbiguousError("Resend took the message, but its answer cannot be read")
+        return Receipt(provider_id=theirs)
+
+    def verify(self, callback: Callback) -> None:
+        """Svix's headers are those of Standard Webhooks under other names. Signed here and compared, in place of the
+        library's `verify`: that goes by its own clock, and raises all kinds of errors on what is malformed."""
+        if self._webhook_secret is None:
+            raise RefusedCallbackError(f"sender {self.name} has no webhook_secret:")
+        try:
+            base64.b64decode(self._webhook_secret.removeprefix("whsec_"), validate=True)
+            signer = standardwebhooks.Webhook(self._webhook_secret)
+        except Exception as error:
+            raise RefusedCallbackError(f"sender {self.name}: webhook_secret: is not a whsec_... key") from error
+        told, sent_at = callback.headers.get("svix-id", ""), calls.seconds(callback.headers.get("svix-timestamp"))
+        if not told or "." in told or sent_at is None:
+            raise RefusedCallbackError("its svix-id or svix-timestamp cannot be read")
+        try:
+            right = signer.sign(told, sent_at, callback.body.decode())
+        except UnicodeDecodeError as error:
+            raise RefusedCallbackError("the body is not UTF-8") from error
+        # Several while keys are exchanged; those of another version than v1 are not ours to read.
+        given = callback.headers.get("svix-signature", "").split(" ")
+        if not any(calls.same(one, right) for one in given):
+            raise RefusedCallbackError("its signature is not Resend's")
+        calls.check_age(sent_at, callback)
+
+    def events(self, callback: Callback) -> list[ProviderEvent]:
+        told = calls.json_of(callback)
+        if not isinstance(told, dict):
+            raise RefusedCallbackError("the body is not an event")
+        found = _event(told, callback)
+        return [found] if found is not None else []
+
+
+def _body(mail: Ready) -> dict[str, Any]:
+    body: dict[str, Any] = {"from": _from(mail.sender), "to": [mail.to], "subject": mail.subject}
+    if mail.text is not None:
+        body["text"] = mail.text
+    if mail.html is not None:
+        body["html"] = mail.html
+    if mail.reply_to is not None:
+        plain = Address("", mail.reply_to.address)
+        body["reply_to"] = str(plain if _TRICKY.search(mail.reply_to.name) else mail.reply_to)
+    if mail.headers:
+        body["headers"] = mail.headers
+    if _TAG.fullmatch(mail.message_id):
+        body["tags"] = [{"name": OURS, "value": mail.message_id}]
+    return body
+
+
+def _from(sender: Address) -> str:
+    """Resend takes the name as it is: it refuses one in quotes, and one as encoded words."""
+    if _TRICKY.search(sender.name):
+        raise PermanentError(f"Resend takes no name with such signs in the From address: {sender.name!r}")
+    return f"{sender.name} <{sender.address}>" if sender.name else sender.address
+
+
+def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
+    name, data = calls.text(told.get("type")) or "", told.get("data")
+    kind: EventKind | None = _EVENTS.get(name)
+    to = calls.part(data, "to")
+    address = calls.address(to[0] if isinstance(to, list) and len(to) == 1 else to)
+    suppress, detail = kind == "complained", None
+    if name == "email.bounced":
+        suppress = calls.part(data, "bounce", "type") == "Permanent"
+        detail = "hard" if suppress else "soft"
+    elif name == "email.suppressed":
+        detail = "suppressed by Resend"
+    elif name == "email.failed":
+        detail = calls.text(calls.part(data, "failed", "reason"))
+    elif name == "email.clicked":
+        detail = calls.link(calls.part(data, "click", "link"))
+    elif name == "contact.updated" and calls.part(data, "unsubscribed") is True:
+        kind, suppress, address = "unsubscribed", True, calls.address(calls.part(data, "email"))
+    ours, theirs = calls.text(calls.part(data, "tags", OURS)), calls.text(calls.part(data, "email_id"))
+    if kind is None or not (address or ours or theirs):
+        return None
+    return ProviderEvent(
+        kind=kind,
+        at=calls.instant(told.get("created_at")) or callback.received_at,
+        event_id=callback.headers.get("svix-id") or calls.made_id(name, theirs, told.get("created_at")),
+        message_id=ours,
+        provider_id=theirs,
+        channel="email",
+        address=address,
+        suppress=suppress,
+        detail=detail,
+    )
