@@ -116,11 +116,12 @@ class TransientError(SendError):
 
 
 class PermanentError(SendError):
-    """The provider will never accept this message: no retry. `suppress`: nor any other to this address."""
+    """The provider will never accept this message: no retry. `unsubscribed`: nor any other to this address, until its
+    owner comes back: they have opted out there."""
 
-    def __init__(self, reason: str, *, suppress: bool = False) -> None:
+    def __init__(self, reason: str, *, unsubscribed: bool = False) -> None:
         super().__init__(reason)
-        self.suppress = suppress
+        self.unsubscribed = unsubscribed
 
 
 class AmbiguousError(SendError):

@@ -16,6 +16,10 @@ from segflow.workspace import Workspace
 
 # What a question (`preview`, `members`) does without is imported by the methods that need it: all of it takes a second.
 if TYPE_CHECKING:
+    from segflow.crossings.deleted import Tombstone
+    from segflow.decisions.check_sender import CheckedSender
+    from segflow.decisions.send_test import SentTest
+    from segflow.decisions.suppressions import Suppressed
     from segflow.durations import Duration
     from segflow.explain.explain import Explanation
     from segflow.explain.look import Look
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from segflow.imports.columns import Mapping
     from segflow.imports.import_contacts import Imported
     from segflow.lint.findings import Finding
+    from segflow.outbox.dead_letters import Chosen, Decision
+    from segflow.outbox.one_message import Looked
     from segflow.outbox.retriggers import Enroll, Retrigger
     from segflow.plan.result import Plan
     from segflow.rebuild.delivery_store import RebuiltStore
@@ -312,6 +318,50 @@ class Project(Workspace):
 
         return remove(self, flow, contacts, reason)
 
+    def deleted(self) -> list[Tombstone]:
+        """The contacts that flows have deleted and nobody has restored."""
+        from segflow.crossings.deleted import tombstones
+
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return tombstones(warehouse)
+
+    def restore(self, contacts: Sequence[str], reason: str | None = None) -> list[dict[str, Any]]:
+        """Let deleted contacts come back with the next tick. See `segflow.decisions.restore`. Raises InputError."""
+        from segflow.decisions.restore import restore
+
+        return restore(self, contacts, reason)
+
+    def suppressions(self, channel: str | None = None) -> list[dict[str, Any]]:
+        """The addresses that must not be messaged: channel, address (or its hash), reason, recorded_at."""
+        from segflow.decisions.suppressions import listing
+
+        return listing(self, channel)
+
+    def suppress(self, channel: str, addresses: Sequence[str], reason: str | None = None) -> int:
+        """Suppress addresses at once. Returns how many were new. See `segflow.decisions.suppressions`."""
+        from segflow.decisions.suppressions import add
+
+        return add(self, channel, addresses, reason)
+
+    def unsuppress(self, channel: str, addresses: Sequence[str]) -> list[str]:
+        """Take addresses off the list. Returns those that were on it."""
+        from segflow.decisions.suppressions import remove
+
+        return remove(self, channel, addresses)
+
+    def import_suppressions(self, path: Path, channel: str | None = None, reason: str | None = None) -> Suppressed:
+        """Suppress what a .csv or .parquet file holds. See `segflow.decisions.suppressions`. Raises InputError."""
+        from segflow.decisions.suppressions import import_
+
+        return import_(self, path, channel, reason)
+
+    def export_suppressions(self, path: Path, *, hashed: bool = False) -> int:
+        """Write the list as CSV; `hashed`: hashes in place of addresses. Returns how many rows."""
+        from segflow.decisions.suppressions import export
+
+        return export(self, path, hashed=hashed)
+
     def enroll(
         self,
         flow: str,
@@ -324,6 +374,35 @@ class Project(Workspace):
         from segflow.decisions.retrigger import enroll
 
         return enroll(self, flow, segment, contacts, ignore_reentry, reason)
+
+    def render(self, flow: str, step: str, contact: str, as_of: datetime | None = None) -> Looked:
+        """What a step would send to a contact, and what every check says. See `segflow.decisions.send_test.render`.
+        Nothing is written. Raises InputError."""
+        from segflow.decisions.send_test import render
+
+        return render(self, flow, step, contact, as_of)
+
+    def send_test(self, flow: str, step: str, to: str, contact: str, channel: str | None = None) -> SentTest:
+        """Send what a step would send to a contact to `to`, marked as a test. See `segflow.decisions.send_test`."""
+        from segflow.decisions.send_test import send_test
+
+        return send_test(self, flow, step, to, contact, channel)
+
+    def check_sender(self, name: str) -> CheckedSender:
+        """Ask a sender whether its settings would do. See `segflow.decisions.check_sender`. Raises InputError."""
+        from segflow.decisions.check_sender import check_sender
+
+        return check_sender(self, name)
+
+    def letters(self, chosen: Chosen, limit: int = 100) -> list[dict[str, Any]]:
+        """Messages that wait for a person. See `segflow.outbox.dead_letters`."""
+        return self.store.letters.listing(chosen, limit)
+
+    def decide(self, decision: Decision, chosen: Chosen, reason: str | None = None) -> int:
+        """Retry, release or drop messages; who said so is recorded with the reason. Returns how many there were."""
+        from segflow.outbox.dead_letters import by_hand
+
+        return self.store.letters.decide(decision, chosen, by_hand(decision, reason))
 
     def coupons(self) -> list[dict[str, Any]]:
         """The coupon pools: pool, left, claimed, warn_below."""

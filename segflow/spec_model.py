@@ -25,3 +25,15 @@ def _number(value: Any) -> Any:
 
 # One validator in place of a union: a union reports one error per member for the same wrong word.
 Number = Annotated[float | int, PlainValidator(_number, json_schema_input_type=float)]
+
+
+def _seconds(value: Any) -> Any:
+    if not 0 < _number(value) <= _AN_HOUR:
+        raise PydanticCustomError("seconds", "'{given}' is no time to wait: more than 0 seconds, at most 3600",
+                                  {"given": str(value)})  # fmt: skip
+    return value
+
+
+_AN_HOUR = 3600
+Seconds = Annotated[float | int, PlainValidator(_seconds, json_schema_input_type=float)]
+"""How long to wait for something, in seconds."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from segflow.errors import ConfigurationError
 from segflow.senders.base import Sender, SenderSettings
+from segflow.senders.shared.rate import parse_rate
 
 ENTRY_POINTS = "segflow.senders"
 _NO_TYPES = ("base", "callbacks")
@@ -54,7 +55,15 @@ def build(name: str, options: Mapping[str, Any], root: Path) -> Sender:
     except ConfigurationError as error:
         raise ConfigurationError(f"sender {name}: {error.reason}") from error
     given = {key: value for key, value in options.items() if key not in SenderSettings.model_fields}
-    return found.from_settings(name, given, root)
+
+    def make() -> Sender:
+        return found.from_settings(name, dict(given), root)
+
+    sender = make()
+    sender._make = make
+    sender.connections = int(options.get("connections") or 1)
+    sender.rate = parse_rate(options["rate"]) if options.get("rate") else None
+    return sender
 
 
 @cache

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError
 from segflow.messages import AnyMessage, Channel, Email, Receipt
 from segflow.senders.callbacks import Callback, CallbackAnswer, ProviderEvent
+from segflow.senders.shared.rate import RateText
 from segflow.spec_model import SpecModel
 
 NO_ATTACHMENTS = "sender {name} sends no attachments"
@@ -27,6 +30,11 @@ class SenderSettings(SpecModel):
     """Does its sender hand over the `attachments` of an email? Where it does not, such a message fails: what a contact
     is told to find in it must not be dropped in silence."""
     type: str
+    connections: Annotated[int, Field(ge=1, le=32)] = 4
+    """How many messages may be on their way to the provider at once, each over a connection of its own. Senders that
+    send nothing out of the house (mailbox, console) have one."""
+    rate: RateText | None = None
+    """No more than so many messages in a time, over all connections: `100 per second`, `10000 per hour`."""
 
     def refusal(self, channel: str) -> str | None:
         """Why these settings do not do for a channel of the type; None when they do."""
@@ -44,8 +52,9 @@ class SenderSettings(SpecModel):
         """What an SMS of so many parts costs, like `0.0158 USD`; None when the settings do not say."""
         return None
 
-    def refuses(self, url: str) -> str | None:
-        """Why a webhook step's URL is not called, as far as the URL itself tells; None when it may be."""
+    def refuses(self, url: str, *, resolve: bool = False) -> str | None:
+        """Why a webhook step's URL is not called, as far as the URL itself tells, with `resolve` also what its host
+        resolves to at the moment; None when it may be."""
         return None
 
 
@@ -63,14 +72,27 @@ class Sender(ABC):
     """Seconds for which the provider of an idempotent sender knows a `message_id` again; None: for ever. What was in
     doubt for longer is not handed over again: it waits for a person."""
     at_once: int = 1
-    """How many messages `send_many` takes in one request to the provider."""
+    """How many messages `send_many` takes in one request to the provider. It is given fewer when the sender is not
+    idempotent and `delivery.in_doubt_at_most` is less."""
+    connections: int = 1
+    """How many of its kind may hand over messages at once. Set from its settings."""
+    rate: tuple[int, int] | None = None
+    """How many messages in how many seconds the provider may get. Set from its settings."""
     receives: ClassVar[bool] = False
     """True when the provider calls back and `verify` and `events` understand it."""
     taken: ClassVar[CallbackAnswer] = CallbackAnswer()
     """What to answer to a call whose events are safe."""
 
+    _make: Callable[[], Sender] | None = None
+
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def another(self) -> Sender:
+        """One more of the same settings, for a connection of its own. Only those that were built have that."""
+        if self._make is None:
+            raise NotImplementedError(f"sender {self.name} was not built from settings")
+        return self._make()
 
     @classmethod
     def from_settings(cls, name: str, options: Mapping[str, Any], root: Path) -> Self:
@@ -116,12 +138,18 @@ class Sender(ABC):
         if isinstance(message, Email) and message.attachments and not self.settings.sends_attachments:
             raise PermanentError(NO_ATTACHMENTS.format(name=self.name))
 
-    def check(self) -> str:
-        """Ask the provider whether the settings would do, without sending anything. What it said, in a few words.
+    def check(self) -> str | None:
+        """Ask the provider whether the settings would do, without sending anything. What it said, in a few words; None
+        when there is nothing to ask.
 
         Raises ConfigurationError when they would not, TransientError when it could not be asked.
         """
-        raise NotImplementedError(f"senders of type {type(self).__name__} cannot be checked without sending")
+        return None
+
+    def checks(self) -> str:
+        """What `check` does, in a few words, like `connects to mail.example:587 and logs in`; nothing is sent. For
+        people who are about to run it, so without secrets."""
+        return "there is nothing to ask without sending"
 
     def verify(self, callback: Callback) -> None:
         """Raise RefusedCallbackError unless the provider itself made this call, and lately."""

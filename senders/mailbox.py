@@ -55,6 +55,20 @@ class MailboxSender(Sender):
     def from_settings(cls, name: str, options: Mapping[str, Any], root: Path) -> Self:
         return cls(name, root / Path(options["path"]).expanduser(), options["from_"])
 
+    def checks(self) -> str:
+        return f"writes a file to {self._path} and removes it"
+
+    def check(self) -> str:
+        probe = self._path / ".segflow-check"
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            said = (error.strerror or str(error)).lower()
+            raise ConfigurationError(f"cannot write to the mailbox {self._path}: {said}") from error
+        return "the folder can be written"
+
     def send(self, message: AnyMessage) -> Receipt:
         if not _FILE_NAME.fullmatch(message.message_id):
             raise PermanentError(f"the message id is no file name: {message.message_id!r}")

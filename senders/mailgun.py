@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
+from segflow.errors import AmbiguousError, ConfigurationError, PermanentError
 from segflow.messages import AnyMessage, Receipt
 from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
-from segflow.senders.shared.api import Api, Fault, Faults, Said
+from segflow.senders.shared.api import Api, Rule, Rules, Said
 from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, Secret, ready
+from segflow.senders.shared.faults import ambiguous, configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer
 
 MAX_BYTES = 25_000_000
@@ -55,14 +56,18 @@ def _wait(answer: HttpAnswer, said: Said | None) -> float | None:
     return float(found.group(1)) if found is not None else answer.retry_after
 
 
-FAULTS = Faults(
+RULES = Rules(
     (
-        Fault(400, ConfigurationError, words=("domain is disabled", "not allowed", "domain disabled")),
-        Fault(400, PermanentError),
-        Fault(404, ConfigurationError, words=("domain not found",)),
-        Fault(404, TransientError),
-        Fault(413, PermanentError),
-        Fault(500, AmbiguousError),
+        Rule(
+            400,
+            configuration("the domain may not send"),
+            words=("domain is disabled", "not allowed", "domain disabled"),
+        ),
+        Rule(400, permanent("the message is wrong")),
+        Rule(404, configuration("there is no such domain in this region"), words=("domain not found",)),
+        Rule(404, transient("not found, for now")),
+        Rule(413, permanent("it is too large")),
+        Rule(500, ambiguous("a fault of Mailgun's")),
     ),
     _said,
     _wait,
@@ -81,6 +86,9 @@ class MailgunSettings(EmailApiSettings):
     """Where the domain is."""
     webhook_signing_key: NoSecret = None
     """The HTTP webhook signing key, which is not the API key; without it what Mailgun calls back is refused."""
+
+    def reported(self) -> tuple[str, ...]:
+        return self.reports if self.webhook_signing_key is not None else ()
 
 
 class MailgunSender(Sender):
@@ -114,7 +122,7 @@ class MailgunSender(Sender):
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
-        self._api = Api(name, FAULTS, timeout=timeout, secrets={"api_key": api_key})
+        self._api = Api(name, RULES, timeout=timeout, secrets={"api_key": api_key, "login": login})
         self._seen: dict[str, bytes] = {}
 
     def open(self) -> None:
@@ -124,6 +132,7 @@ class MailgunSender(Sender):
         self._api.close()
 
     def send(self, message: AnyMessage) -> Receipt:
+        self.refuse_attachments(message)
         mail = ready(message, self._from, "Mailgun", ascii_only=False)
         if not mail.sender.address.isascii():
             raise PermanentError(f"Mailgun makes no valid From header of {mail.sender.address}")

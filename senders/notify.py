@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Notify, Receipt, is_address
 from segflow.senders.base import Sender, SenderSettings
-from segflow.spec_model import Number
+from segflow.spec_model import Seconds
 
 
 class NotifySettings(SenderSettings):
@@ -21,11 +21,11 @@ class NotifySettings(SenderSettings):
 
     channels = ("notify",)
     type: Literal["notify"]
-    people: dict[str, Annotated[str | list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    people: dict[str, Annotated[str | list[str], Field(min_length=1)]] = Field(default_factory=dict, repr=False)
     """Whom `to:` of a notify step may name: name -> the URL that apprise calls, or several."""
-    email: str | None = None
+    email: str | None = Field(None, repr=False)
     """A URL with `{to}` in it, for addresses that are no name in `people`."""
-    timeout: Number = 10
+    timeout: Seconds = 10
     """Seconds for all URLs of a message together."""
 
     @model_validator(mode="after")
@@ -68,6 +68,23 @@ class NotifySender(Sender):
         # What it logs may hold a part of a URL, and URLs hold secrets; what matters is in the outcome.
         logging.getLogger("apprise").addFilter(_silence)
 
+    def checks(self) -> str:
+        return "has apprise read the URLs; nobody is told anything"
+
+    def check(self) -> str:
+        from apprise import Apprise
+
+        self.open()
+        listed = {name: [urls] if isinstance(urls, str) else list(urls) for name, urls in self._people.items()}
+        if self._email is not None:
+            listed["email:"] = [self._email.replace("{to}", "somebody@example.com")]
+        wrong = [name for name, urls in listed.items() if not all(Apprise().add(url) for url in urls)]
+        if wrong:
+            # Not the URLs: they hold secrets.
+            raise ConfigurationError(f"a URL of {', '.join(wrong)} is none that apprise knows")
+        number = sum(len(urls) for urls in listed.values())
+        return f"apprise knows all {number} URLs; whether they are right shows when somebody is told"
+
     def send(self, message: AnyMessage) -> Receipt:
         from apprise import Apprise
 
@@ -80,11 +97,11 @@ class NotifySender(Sender):
         for url in self._urls(message.to):
             if not called.add(url):
                 raise ConfigurationError(f"a URL of {message.to} is none that apprise knows")
-        found = called.notify(body=message.text, title=message.title or "", timeout=self._timeout)
-        # By name: its truth value is that of success, and earlier versions returned a boolean.
-        status = found.status.name
-        # Not their URLs: apprise does not mask all that is secret in them.
-        failed = ", ".join(sorted({one.name for one in found if one.status.name != "SUCCESS"}))
+        with called.notify(body=message.text, title=message.title or "", timeout=self._timeout) as found:
+            # An object, true only for success; by name: None and False, which earlier versions gave, are no results.
+            status = found.status.name
+            # Not their URLs: apprise does not mask all that is secret in them.
+            failed = ", ".join(sorted({one.name for one in found if one.status.name != "SUCCESS"}))
         if status == "SUCCESS":
             return Receipt()
         if status == "PARTIAL":

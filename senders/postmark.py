@@ -8,13 +8,14 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
+from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError
 from segflow.messages import AnyMessage, Receipt
 from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
-from segflow.senders.shared.api import Api, Fault, Faults, Said, parts_of
-from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, Secret, ready
+from segflow.senders.shared.api import Api, Rule, Rules, Said, parts_of
+from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, Secret, base64_of, ready
+from segflow.senders.shared.faults import ambiguous, configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer
 
 AT_ONCE = 500
@@ -58,30 +59,30 @@ def _said_of(told: Any) -> Said | None:
     return Said(str(code), str(text or "")) if isinstance(code, int) and not isinstance(code, bool) else None
 
 
-FAULTS = Faults(
+RULES = Rules(
     (
-        Fault(401, ConfigurationError),
-        Fault(404, ConfigurationError),
-        Fault(413, PermanentError),
-        Fault(415, ConfigurationError),
-        Fault(422, ConfigurationError, "300", ("'from'",)),
-        Fault(422, PermanentError, "300"),
-        Fault(422, PermanentError, "406"),  # the recipient is inactive
-        Fault(422, PermanentError, "411"),
-        Fault(422, ConfigurationError, "10"),
-        Fault(422, ConfigurationError, "400"),
-        Fault(422, ConfigurationError, "401"),
-        Fault(422, ConfigurationError, "402"),
-        Fault(422, ConfigurationError, "403"),
-        Fault(422, ConfigurationError, "405"),
-        Fault(422, ConfigurationError, "409"),
-        Fault(422, ConfigurationError, "410"),
-        Fault(422, ConfigurationError, "412"),
-        Fault(422, ConfigurationError, "413"),
-        Fault(422, TransientError, "100"),
-        Fault(422, TransientError, "429"),
-        Fault(500, AmbiguousError),
-        Fault(503, TransientError, "100"),
+        Rule(401, configuration("the token is wrong")),
+        Rule(404, configuration("there is no such path")),
+        Rule(413, permanent("it is too large")),
+        Rule(415, configuration("not asked so")),
+        Rule(422, configuration("From is wrong"), "300", ("'from'",)),
+        Rule(422, permanent("the message is wrong"), "300"),
+        Rule(422, permanent("the address is inactive: it bounced, or complained"), "406"),
+        Rule(422, permanent("an attachment of a forbidden type"), "411"),
+        Rule(422, configuration("the token is wrong"), "10"),
+        Rule(422, configuration("From is no sender signature"), "400"),
+        Rule(422, configuration("From is not confirmed"), "401"),
+        Rule(422, configuration("not asked so"), "402"),
+        Rule(422, configuration("not asked so"), "403"),
+        Rule(422, configuration("no credits are left"), "405"),
+        Rule(422, configuration("not asked so"), "409"),
+        Rule(422, configuration("too many at once"), "410"),
+        Rule(422, configuration("the account waits for approval"), "412"),
+        Rule(422, configuration("the account may not send"), "413"),
+        Rule(422, transient("Postmark is under maintenance"), "100"),
+        Rule(422, transient("too many requests"), "429"),
+        Rule(500, ambiguous("a fault of Postmark's")),
+        Rule(503, transient("Postmark is under maintenance"), "100"),
     ),
     _said,
 )
@@ -92,6 +93,7 @@ class PostmarkSettings(EmailApiSettings):
     """Email through Postmark's API."""
 
     reports = ("delivered", "bounced", "failed", "complained", "opened", "clicked", "unsubscribed")
+    sends_attachments = True
     type: Literal["postmark"]
     server_token: Secret
     message_stream: str = "outbound"
@@ -99,6 +101,9 @@ class PostmarkSettings(EmailApiSettings):
     webhook_login: NoSecret = None
     """`user:password`, as it stands in the webhook's URL: Postmark signs nothing. Without it, what it calls back is
     refused."""
+
+    def reported(self) -> tuple[str, ...]:
+        return self.reports if self.webhook_login is not None else ()
 
 
 class PostmarkSender(Sender):
@@ -131,7 +136,7 @@ class PostmarkSender(Sender):
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
-        self._api = Api(name, FAULTS, timeout=timeout, secrets={"server_token": server_token})
+        self._api = Api(name, RULES, timeout=timeout, secrets={"server_token": server_token})
 
     def open(self) -> None:
         self._api.ready()
@@ -185,7 +190,7 @@ class PostmarkSender(Sender):
         """What became of a message. ErrorCode may be missing of one that was taken."""
         said, theirs = _said_of(told), calls.text(calls.part(told, "MessageID"))
         if said is not None and said.code != "0":
-            return self._api.error(422, said)
+            return self._api.error(422, said, said.text)
         if theirs is None:
             return AmbiguousError("Postmark took the message, but its answer cannot be read")
         return Receipt(provider_id=theirs)
@@ -232,6 +237,10 @@ def _body(mail: Ready, stream: str) -> dict[str, Any]:
         body["ReplyTo"] = str(mail.reply_to)
     if mail.headers:
         body["Headers"] = [{"Name": name, "Value": value} for name, value in mail.headers.items()]
+    if mail.attachments:
+        body["Attachments"] = [
+            {"Name": one.name, "Content": base64_of(one), "ContentType": one.content_type} for one in mail.attachments
+        ]
     return body
 
 

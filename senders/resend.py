@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from typing import Any, Literal
 
-import standardwebhooks
-
-from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
+from segflow.errors import AmbiguousError, PermanentError
 from segflow.messages import AnyMessage, Receipt
 from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
-from segflow.senders.shared import calls
-from segflow.senders.shared.api import Api, Fault, Faults, Said
+from segflow.senders.shared import calls, told
+from segflow.senders.shared.api import Api, Rule, Rules, Said
 from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, NoSecret, Ready, Secret, ready
+from segflow.senders.shared.faults import configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer, retry_after
 
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -36,35 +34,35 @@ _EVENTS: dict[str, EventKind] = {
 
 def _said(answer: HttpAnswer) -> Said | None:
     """`{"statusCode", "name", "message"}`"""
-    told = answer.json()
-    name = calls.text(calls.part(told, "name"))
-    return Said(name, str(calls.part(told, "message") or "")) if name is not None else None
+    body = answer.json()
+    name = calls.text(calls.part(body, "name"))
+    return Said(name, str(calls.part(body, "message") or "")) if name is not None else None
 
 
 def _wait(answer: HttpAnswer, _: Said | None) -> float | None:
     return answer.retry_after if answer.retry_after is not None else retry_after(answer.headers.get("ratelimit-reset"))
 
 
-FAULTS = Faults(
+RULES = Rules(
     (
-        Fault(400, ConfigurationError, "invalid_idempotency_key"),
-        Fault(400, PermanentError, "validation_error"),
-        Fault(401, ConfigurationError),
-        Fault(403, ConfigurationError),
-        Fault(404, ConfigurationError),
-        Fault(405, ConfigurationError),
+        Rule(400, configuration("the idempotency key is wrong"), "invalid_idempotency_key"),
+        Rule(400, permanent("the message is wrong"), "validation_error"),
+        Rule(401, configuration("the key is wrong")),
+        Rule(403, configuration("the key, or the domain of From, is wrong")),
+        Rule(404, configuration("there is no such path")),
+        Rule(405, configuration("not asked so")),
         # The key was used with other content: that one was taken. A new key would send it twice.
-        Fault(409, PermanentError, "invalid_idempotent_request"),
-        Fault(409, TransientError, "concurrent_idempotent_requests"),
-        Fault(422, ConfigurationError, "invalid_from_address"),
-        Fault(422, PermanentError, "missing_required_field"),
-        Fault(422, PermanentError, "invalid_parameter"),
-        Fault(422, PermanentError, "invalid_attachment"),
-        Fault(422, PermanentError, "invalid_access"),
-        Fault(422, PermanentError, "validation_error"),
-        Fault(429, ConfigurationError, "daily_quota_exceeded"),
-        Fault(429, ConfigurationError, "monthly_quota_exceeded"),
-        Fault(429, TransientError),
+        Rule(409, permanent("its content changed, after it was taken"), "invalid_idempotent_request"),
+        Rule(409, transient("it is being taken just now", of_message=True), "concurrent_idempotent_requests"),
+        Rule(422, configuration("From is wrong"), "invalid_from_address"),
+        Rule(422, permanent("the message is wrong"), "missing_required_field"),
+        Rule(422, permanent("the message is wrong"), "invalid_parameter"),
+        Rule(422, permanent("the message is wrong"), "invalid_attachment"),
+        Rule(422, permanent("the message is wrong"), "invalid_access"),
+        Rule(422, permanent("the message is wrong"), "validation_error"),
+        Rule(429, configuration("the day's quota is used up"), "daily_quota_exceeded"),
+        Rule(429, configuration("the month's quota is used up"), "monthly_quota_exceeded"),
+        Rule(429, transient("too many requests")),
     ),
     _said,
     _wait,
@@ -81,6 +79,9 @@ class ResendSettings(EmailApiSettings):
     """With the right to send, and no other."""
     webhook_secret: NoSecret = None
     """`whsec_...` of the webhook; without it what Resend calls back is refused."""
+
+    def reported(self) -> tuple[str, ...]:
+        return self.reports if self.webhook_secret is not None else ()
 
 
 class ResendSender(Sender):
@@ -113,7 +114,7 @@ class ResendSender(Sender):
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
-        self._api = Api(name, FAULTS, timeout=timeout, secrets={"api_key": api_key})
+        self._api = Api(name, RULES, timeout=timeout, secrets={"api_key": api_key})
 
     def open(self) -> None:
         self._api.ready()
@@ -122,6 +123,7 @@ class ResendSender(Sender):
         self._api.close()
 
     def send(self, message: AnyMessage) -> Receipt:
+        self.refuse_attachments(message)
         mail = ready(message, self._from, "Resend", ascii_only=True)
         key = mail.message_id
         if not key or not key.isascii() or not key.isprintable() or " " in key or len(key) > _LONGEST_KEY:
@@ -134,33 +136,16 @@ class ResendSender(Sender):
         return Receipt(provider_id=theirs)
 
     def verify(self, callback: Callback) -> None:
-        """Svix's headers are those of Standard Webhooks under other names. Signed here and compared, in place of the
-        library's `verify`: that goes by its own clock, and raises all kinds of errors on what is malformed."""
+        """Svix's headers are those of Standard Webhooks under other names."""
         if self._webhook_secret is None:
             raise RefusedCallbackError(f"sender {self.name} has no webhook_secret:")
-        try:
-            base64.b64decode(self._webhook_secret.removeprefix("whsec_"), validate=True)
-            signer = standardwebhooks.Webhook(self._webhook_secret)
-        except Exception as error:
-            raise RefusedCallbackError(f"sender {self.name}: webhook_secret: is not a whsec_... key") from error
-        told, sent_at = callback.headers.get("svix-id", ""), calls.seconds(callback.headers.get("svix-timestamp"))
-        if not told or "." in told or sent_at is None:
-            raise RefusedCallbackError("its svix-id or svix-timestamp cannot be read")
-        try:
-            right = signer.sign(told, sent_at, callback.body.decode())
-        except UnicodeDecodeError as error:
-            raise RefusedCallbackError("the body is not UTF-8") from error
-        # Several while keys are exchanged; those of another version than v1 are not ours to read.
-        given = callback.headers.get("svix-signature", "").split(" ")
-        if not any(calls.same(one, right) for one in given):
-            raise RefusedCallbackError("its signature is not Resend's")
-        calls.check_age(sent_at, callback)
+        told.verify(self._webhook_secret, callback, "svix")
 
     def events(self, callback: Callback) -> list[ProviderEvent]:
-        told = calls.json_of(callback)
-        if not isinstance(told, dict):
+        event = calls.json_of(callback)
+        if not isinstance(event, dict):
             raise RefusedCallbackError("the body is not an event")
-        found = _event(told, callback)
+        found = _event(event, callback)
         return [found] if found is not None else []
 
 
@@ -187,8 +172,8 @@ def _from(sender: Address) -> str:
     return f"{sender.name} <{sender.address}>" if sender.name else sender.address
 
 
-def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
-    name, data = calls.text(told.get("type")) or "", told.get("data")
+def _event(event: dict[str, Any], callback: Callback) -> ProviderEvent | None:
+    name, data = calls.text(event.get("type")) or "", event.get("data")
     kind: EventKind | None = _EVENTS.get(name)
     to = calls.part(data, "to")
     address = calls.address(to[0] if isinstance(to, list) and len(to) == 1 else to)
@@ -209,8 +194,8 @@ def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
         return None
     return ProviderEvent(
         kind=kind,
-        at=calls.instant(told.get("created_at")) or callback.received_at,
-        event_id=callback.headers.get("svix-id") or calls.made_id(name, theirs, told.get("created_at")),
+        at=calls.instant(event.get("created_at")) or callback.received_at,
+        event_id=callback.headers.get("svix-id") or calls.made_id(name, theirs, event.get("created_at")),
         message_id=ours,
         provider_id=theirs,
         channel="email",

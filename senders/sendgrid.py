@@ -8,13 +8,14 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
+from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError
 from segflow.messages import AnyMessage, Receipt
 from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
-from segflow.senders.shared.api import Api, Fault, Faults, Said, parts_of
-from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, Ready, Secret, ready
+from segflow.senders.shared.api import Api, Rule, Rules, Said, parts_of
+from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, Ready, Secret, base64_of, ready
+from segflow.senders.shared.faults import ambiguous, configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer
 
 AT_ONCE = 1000
@@ -54,17 +55,17 @@ def _wait(answer: HttpAnswer, _: Said | None) -> float | None:
     return left if 0 < left <= _LONGEST_WAIT else answer.retry_after
 
 
-FAULTS = Faults(
+RULES = Rules(
     (
-        Fault(400, PermanentError),
-        Fault(404, ConfigurationError),
-        Fault(405, ConfigurationError),
-        Fault(406, ConfigurationError),
-        Fault(413, PermanentError),
-        Fault(415, ConfigurationError),
-        Fault(451, ConfigurationError),  # data residency
-        Fault(500, AmbiguousError),
-        Fault(503, TransientError),
+        Rule(400, permanent("the request is wrong")),
+        Rule(404, configuration("there is no such path")),
+        Rule(405, configuration("not asked so")),
+        Rule(406, configuration("not asked so")),
+        Rule(413, permanent("it is too large")),
+        Rule(415, configuration("not asked so")),
+        Rule(451, configuration("the data may not be kept in this region")),
+        Rule(500, ambiguous("a fault of SendGrid's")),
+        Rule(503, transient("SendGrid is not available")),
     ),
     _said,
     _wait,
@@ -75,6 +76,7 @@ class SendGridSettings(EmailApiSettings):
     """Email through SendGrid's v3 API."""
 
     reports = ("delivered", "bounced", "failed", "complained", "opened", "clicked", "unsubscribed")
+    sends_attachments = True
     type: Literal["sendgrid"]
     api_key: Secret
     """With the right to send mail, and no other."""
@@ -82,6 +84,9 @@ class SendGridSettings(EmailApiSettings):
     """`eu` for the key of a regional subuser."""
     webhook_key: str | None = None
     """The public key of the signed Event Webhook; without it what SendGrid calls back is refused."""
+
+    def reported(self) -> tuple[str, ...]:
+        return self.reports if self.webhook_key is not None else ()
 
 
 class SendGridSender(Sender):
@@ -114,7 +119,7 @@ class SendGridSender(Sender):
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
-        self._api = Api(name, FAULTS, timeout=timeout, secrets={"api_key": api_key})
+        self._api = Api(name, RULES, timeout=timeout, secrets={"api_key": api_key})
 
     def open(self) -> None:
         self._api.ready()
@@ -134,7 +139,7 @@ class SendGridSender(Sender):
             except PermanentError as error:
                 told[index] = error
                 continue
-            shared = (mail.sender, mail.reply_to, mail.text, mail.html)
+            shared = (mail.sender, mail.reply_to, mail.text, mail.html, mail.attachments)
             groups.setdefault(shared, []).append((index, mail))
         waiting = [request for group in groups.values() for request in _requests(group)]
         while waiting:
@@ -238,6 +243,11 @@ def _body(mails: Sequence[Ready]) -> dict[str, Any]:
     }
     if first.reply_to is not None:
         body["reply_to"] = _person(first.reply_to)
+    if first.attachments:
+        body["attachments"] = [
+            {"content": base64_of(one), "filename": one.name, "type": one.content_type, "disposition": "attachment"}
+            for one in first.attachments
+        ]
     return body
 
 

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
+from segflow.errors import AmbiguousError, ConfigurationError, PermanentError
 from segflow.messages import AnyMessage, Receipt
 from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, CallbackAnswer, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
-from segflow.senders.shared.api import Api, Fault, Faults, Said
+from segflow.senders.shared.api import Api, Rule, Rules, Said
 from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, ready
+from segflow.senders.shared.faults import ambiguous, configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer
 from segflow.senders.shared.sns import Sns
 
 if TYPE_CHECKING:
-    from botocore.credentials import Credentials
+    from botocore.credentials import Credentials, ReadOnlyCredentials
 
 MAX_HEADERS, MAX_NAME, MAX_VALUE, MAX_TOGETHER = 15, 126, 995, 996
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -37,19 +38,19 @@ def _said(answer: HttpAnswer) -> Said | None:
     return Said((name or "").rpartition("#")[2].partition(":")[0], text)
 
 
-FAULTS = Faults(
+RULES = Rules(
     (
-        Fault(400, TransientError, "Throttling"),
-        Fault(400, TransientError, "ThrottlingException"),
-        Fault(400, ConfigurationError, "LimitExceededException"),
-        Fault(400, ConfigurationError, "AccountSuspendedException"),
-        Fault(400, ConfigurationError, "SendingPausedException"),
-        Fault(400, ConfigurationError, "MailFromDomainNotVerifiedException"),
-        Fault(400, PermanentError, "MessageRejected"),
-        Fault(400, PermanentError, "BadRequestException"),
-        Fault(404, ConfigurationError),
-        Fault(500, AmbiguousError),
-        Fault(503, TransientError),
+        Rule(400, transient("too many requests"), "Throttling"),
+        Rule(400, transient("too many requests"), "ThrottlingException"),
+        Rule(400, configuration("a limit of the account"), "LimitExceededException"),
+        Rule(400, configuration("the account is suspended"), "AccountSuspendedException"),
+        Rule(400, configuration("sending is paused"), "SendingPausedException"),
+        Rule(400, configuration("the MAIL FROM domain is not verified"), "MailFromDomainNotVerifiedException"),
+        Rule(400, permanent("the message is refused"), "MessageRejected"),
+        Rule(400, permanent("the message is wrong"), "BadRequestException"),
+        Rule(404, configuration("there is no such configuration set")),
+        Rule(500, ambiguous("a fault of SES's")),
+        Rule(503, transient("SES is not available")),
     ),
     _said,
 )
@@ -69,6 +70,9 @@ class SesSettings(EmailApiSettings):
     """Without one SES publishes no events."""
     topic_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[\w.-]+$")] | None = None
     """The SNS topic that events come from; without it, and from any other, they are refused."""
+
+    def reported(self) -> tuple[str, ...]:
+        return self.reports if self.topic_arn is not None else ()
 
     @model_validator(mode="after")
     def _both(self) -> SesSettings:
@@ -113,18 +117,19 @@ class SesSender(Sender):
             "secret_access_key": secret_access_key,
             "session_token": session_token,
         }
-        self._api = Api(name, FAULTS, timeout=timeout, secrets=secrets)
+        self._api = Api(name, RULES, timeout=timeout, secrets=secrets)
         self._sns = Sns(name, topic_arn)
         self._credentials: Credentials | None = None
 
     def open(self) -> None:
         self._api.ready()
-        self._found_credentials()
+        self._found_keys()
 
     def close(self) -> None:
         self._api.close()
 
     def send(self, message: AnyMessage) -> Receipt:
+        self.refuse_attachments(message)
         mail = ready(message, self._from, "SES", ascii_only=True)
         body = json.dumps(_body(mail, self._configuration_set), ensure_ascii=False).encode()
         answer = self._api.ask(self._url, headers=self._signed(body), body=body)
@@ -135,35 +140,34 @@ class SesSender(Sender):
 
     def _signed(self, body: bytes) -> dict[str, str]:
         """The headers of a request with this body, the signature of Signature Version 4 among them."""
+        keys = self._found_keys()
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 
         request = AWSRequest("POST", self._url, headers={"Content-Type": "application/json"}, data=body)
-        SigV4Auth(self._found_credentials(), "ses", self._region).add_auth(request)
+        SigV4Auth(keys, "ses", self._region).add_auth(request)
         return dict(request.headers.items())
 
-    def _found_credentials(self) -> Credentials:
+    def _found_keys(self) -> ReadOnlyCredentials:
         """Those of the settings, else as AWS's tools find them. Raises ConfigurationError."""
-        if self._credentials is None:
-            try:
-                from botocore.credentials import Credentials
-                from botocore.exceptions import BotoCoreError
-                from botocore.session import get_session
-            except ImportError as error:
-                raise ConfigurationError(
-                    f"sender {self.name}: senders of type ses need botocore: pip install 'segflow[ses]'"
-                ) from error
-            key, secret, token = self._keys
-            if key is not None and secret is not None:
-                self._credentials = Credentials(key, secret, token)
-            else:
-                try:
-                    self._credentials = get_session().get_credentials()
-                except BotoCoreError as error:
-                    raise ConfigurationError(f"sender {self.name}: no AWS keys: {type(error).__name__}") from error
-        if self._credentials is None:
-            raise ConfigurationError(f"sender {self.name}: no access_key_id:, and AWS's tools find no keys either")
-        return self._credentials
+        try:
+            from botocore.credentials import Credentials
+            from botocore.exceptions import BotoCoreError
+            from botocore.session import get_session
+        except ImportError as error:
+            raise ConfigurationError(
+                f"sender {self.name}: senders of type ses need botocore: pip install 'segflow[ses]'"
+            ) from error
+        key, secret, token = self._keys
+        try:
+            if self._credentials is None:
+                given = key is not None and secret is not None
+                self._credentials = Credentials(key, secret, token) if given else get_session().get_credentials()
+            if self._credentials is not None:
+                return self._credentials.get_frozen_credentials()  # those of a role are fetched again in time
+        except BotoCoreError as error:
+            raise ConfigurationError(f"sender {self.name}: no AWS keys: {type(error).__name__}") from error
+        raise ConfigurationError(f"sender {self.name}: no access_key_id:, and AWS's tools find no keys either")
 
     def answer(self, callback: Callback) -> CallbackAnswer | None:
         return self._sns.answer(callback)

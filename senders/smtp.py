@@ -80,6 +80,27 @@ class SmtpSender(Sender):
         if client is not None:
             client.leave()
 
+    def checks(self) -> str:
+        how = {"starttls": "STARTTLS", "tls": "TLS", "none": "no encryption"}[self._security]
+        login = f"logs in as {self._login[0]}" if self._login is not None else "does not log in"
+        return f"connects to {self._host}:{self._port} with {how}, {login}, says NOOP and leaves"
+
+    def check(self) -> str:
+        with Deadline(self._timeout * TOTAL_TIMEOUTS) as deadline:
+            try:
+                client, _ = self._connected(deadline)
+                client.ehlo_or_helo_if_needed()
+                code, text = client.noop()
+            except (OSError, smtplib.SMTPException) as error:
+                raise TransientError(f"the connection was lost: {error or type(error).__name__}") from error
+            finally:
+                extras = self._client.esmtp_features if self._client is not None else {}
+                self.close()
+        if code != 250:
+            raise _by_code(code, text, "the server refused NOOP")
+        offers = [name.upper() for name in ("starttls", "size", "smtputf8", "8bitmime") if name in extras]
+        return f"{self._host}:{self._port} says {code} {_text(text)}; it offers {', '.join(offers) or 'no extensions'}"
+
     def send(self, message: AnyMessage) -> Receipt:
         if not isinstance(message, Email):
             raise PermanentError(f"SMTP sends email, not {message.channel}")

@@ -28,7 +28,7 @@ from segflow.senders.shared.faults import (
 )
 from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
 from segflow.senders.shared.price import PricedSms
-from segflow.spec_model import Number
+from segflow.spec_model import Seconds
 
 MAX_BODY = 1600
 """Characters that Twilio takes in one message."""
@@ -52,7 +52,7 @@ ERRORS: Mapping[int, Fault] = {
     21604: permanent("the number is missing"),
     21606: configuration("from cannot send messages"),
     21608: configuration("a trial account sends to verified numbers only"),
-    21610: permanent("the recipient has opted out (STOP)", suppress=True),
+    21610: permanent("the recipient has opted out (STOP)", unsubscribed=True),
     21612: permanent("from cannot reach this number"),
     21614: permanent("the number is not a mobile one"),
     21617: permanent("the text is too long"),
@@ -70,7 +70,7 @@ ERRORS: Mapping[int, Fault] = {
 """What a code means in the answer to a request. It wins over the HTTP status. Only codes that are documented."""
 
 FAILURES: Mapping[int, tuple[EventKind, bool, str]] = {
-    21610: ("failed", True, "the recipient has opted out (STOP)"),
+    21610: ("unsubscribed", True, "the recipient has opted out (STOP)"),
     30003: ("bounced", False, "the handset cannot be reached"),
     30005: ("bounced", True, "the handset is unknown"),
     30006: ("bounced", True, "a landline, or a carrier that cannot be reached"),
@@ -89,7 +89,7 @@ class TwilioSettings(PricedSms):
     """SMS through Twilio."""
 
     channels = ("sms",)
-    reports = ("delivered", "bounced", "unsubscribed", "replied")
+    reports = ("delivered", "bounced", "failed", "unsubscribed", "subscribed", "replied")
     type: Literal["twilio"]
     account_sid: str
     """AC... of the account, or of a subaccount."""
@@ -105,7 +105,7 @@ class TwilioSettings(PricedSms):
     callback_url: str | None = None
     """Where Twilio tells what became of messages: the public URL of this sender's callbacks."""
     url: str = "https://api.twilio.com"
-    timeout: Number = 10
+    timeout: Seconds = 10
     """Seconds to connect and between two bytes of the answer."""
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ from segflow.senders.shared import told
 from segflow.senders.shared.guard import Guard, host_of, host_problem
 from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
 from segflow.senders.shared.price import PricedSms
-from segflow.spec_model import Number
+from segflow.spec_model import Seconds
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset(
@@ -43,7 +43,7 @@ class WebhookSettings(PricedSms):
     type: Literal["webhook"]
     url: str | None = None
     """Where messages of other channels are posted: SMS to a gateway of yours, tasks to a CRM."""
-    timeout: Number = 10
+    timeout: Seconds = 10
     """Seconds to connect and between two bytes of the answer."""
     secret: str | None = Field(None, repr=False)
     """Signs each request as https://www.standardwebhooks.com describes (`whsec_...`), and callbacks to us."""
@@ -64,9 +64,11 @@ class WebhookSettings(PricedSms):
     def reported(self) -> tuple[str, ...]:
         return self.reports if self.secret is not None and self.url is not None else ()
 
-    def refuses(self, url: str) -> str | None:
-        host = host_of(url)
-        return guard_of(self.url, self.allow_private, self.allow_hosts).literal(host) if host is not None else None
+    def refuses(self, url: str, *, resolve: bool = False) -> str | None:
+        host, guard = host_of(url), guard_of(self.url, self.allow_private, self.allow_hosts)
+        if host is None:
+            return None
+        return guard.resolved(host) if resolve else guard.literal(host)
 
     def refusal(self, channel: str) -> str | None:
         if channel == "webhook" or self.url is not None:
@@ -116,6 +118,9 @@ class WebhookSender(Sender):
 
     def close(self) -> None:
         self._client.close()
+
+    def checks(self) -> str:
+        return "there is nothing to ask: every call does something at its receiver; try segflow send-test"
 
     def send(self, message: AnyMessage) -> Receipt:
         if not isinstance(message, WebhookCall):

@@ -28,7 +28,7 @@ from segflow.senders.shared.faults import (
     without,
 )
 from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
-from segflow.spec_model import Number
+from segflow.spec_model import Seconds
 
 STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
 START_WORDS = frozenset({"START", "UNSTOP"})
@@ -67,7 +67,7 @@ ERRORS: Mapping[int, Fault] = {
     131047: permanent("the 24 hours since the last message of the recipient are over: only templates"),
     131048: configuration("held by the limit on spam"),
     131049: permanent("withheld by Meta: too much marketing to this recipient"),
-    131050: permanent("the recipient has stopped marketing", suppress=True),
+    131050: permanent("the recipient has stopped marketing", unsubscribed=True),
     131051: permanent("the kind of message is not supported"),
     131053: permanent("the media cannot be used"),
     131056: transient("too many messages to this recipient", wait=6.0, of_message=True),
@@ -106,7 +106,7 @@ class WhatsAppSettings(SenderSettings):
     """WhatsApp through Meta's Cloud API."""
 
     channels = ("whatsapp",)
-    reports = ("delivered", "opened", "bounced", "unsubscribed", "replied")
+    reports = ("delivered", "opened", "bounced", "failed", "unsubscribed", "subscribed", "replied")
     type: Literal["whatsapp"]
     phone_number_id: str
     """The id of the business number, not the number."""
@@ -118,7 +118,7 @@ class WhatsAppSettings(SenderSettings):
     verify_token: str | None = Field(None, repr=False)
     """What Meta repeats when it checks the callback URL; of your own making."""
     url: str = "https://graph.facebook.com"
-    timeout: Number = 10
+    timeout: Seconds = 10
     """Seconds to connect and between two bytes of the answer."""
 
     @model_validator(mode="after")

@@ -59,6 +59,13 @@ class Naive(Passing):
                 self.pass_on(contact)
         self.before, self.seen = self.now, self.seen | set(self.now)
 
+    def forget(self) -> None:
+        """After everybody has moved: nothing is left of whom a step has deleted."""
+        for contact in self.all.doomed:
+            self.waiting.pop(contact, None)
+            if contact in self.inside:
+                self.end(contact, "deleted")
+
     def _restart(self) -> None:
         conditions = self.flow.get("restart_when", [])
         for contact, enrollment in self.inside.items():

@@ -44,6 +44,9 @@ class Everybody:
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     """(action, flow, contact), which the next tick hears."""
     heard: list[tuple[str, str, str]] = field(default_factory=list)
+    doomed: set[str] = field(default_factory=set)
+    """Whom steps of this tick delete; who was deleted in earlier ones is no contact any more."""
+    deleted: set[str] = field(default_factory=set)
     claims: set[tuple[Any, ...]] = field(default_factory=set)
     """Who got a coupon in this tick. Who of several gets the last ones is up to the engine."""
     claimed: list[tuple[Any, ...]] = field(default_factory=list)
@@ -51,7 +54,9 @@ class Everybody:
 
     def build(self, at: datetime, people: dict[str, Person]) -> None:
         """Begin a tick."""
-        self.previous, self.at, self.people = (None if self.at == NEVER else self.at), at, people
+        self.deleted, self.doomed = self.deleted | self.doomed, set()
+        there = {contact: person for contact, person in people.items() if contact not in self.deleted}
+        self.previous, self.at, self.people = (None if self.at == NEVER else self.at), at, there
         for contact, action, name, value in self.updates:
             match action:
                 case "points":
@@ -154,8 +159,9 @@ class Passing:
                     continue
             self.journal.add((*place, action, detail))
             self._do(place, action, step)
-            if action == "exit":
-                self.end(contact, "exit")
+            if action in ("exit", "delete_contact"):
+                self.all.doomed |= {contact} if action == "delete_contact" else set()
+                self.end(contact, "exit" if action == "exit" else "deleted")
                 return
         self.end(contact, "completed")
 

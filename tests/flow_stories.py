@@ -133,14 +133,14 @@ def forks(arm: Arms) -> st.SearchStrategy[Spec]:
     return merged(st.one_of(branch(arm), switch(arm), split(arm), forked_wait(arm)), st.one_of(st.just({}), skips))
 
 
-exits = merged(st.just({"exit": True}), st.one_of(st.just({}), skips))
+exits = merged(one({"exit": True}, {"exit": True}, {"delete_contact": True}), st.one_of(st.just({}), skips))
 ended = st.tuples(st.lists(leaves, max_size=1), exits).map(lambda found: [*found[0], found[1]])
 arms = st.one_of(st.lists(leaves, max_size=2), st.lists(leaves, min_size=1, max_size=2), ended)
 deep = st.lists(st.one_of(leaves, forks(arms)), max_size=2)
 steps = st.lists(st.one_of(leaves, leaves, forks(deep)), min_size=2, max_size=5)
 KINDS = (
     "wait", "branch", "switch", "split", "exit", "coupon", "create_task", "update_contact", "add_tag", "remove_tag",
-    "window", "skip_after", "jitter", "timeout", "enter_flow", "leave_flow", *TO_CONTACTS,
+    "window", "skip_after", "jitter", "timeout", "enter_flow", "leave_flow", "delete_contact", *TO_CONTACTS,
 )  # fmt: skip
 plain = st.fixed_dictionaries(
     {
@@ -261,7 +261,7 @@ def _ends(steps: list[Spec]) -> bool:
     match steps[-1:]:
         case [{"skip_after": _}]:
             return False
-        case [{"exit": _}]:
+        case [{"exit": _}] | [{"delete_contact": _}]:
             return True
         case [{"branch": body}]:
             return _ends(body["then"]) and _ends(body["else"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -323,3 +324,35 @@ def test_the_warehouse_is_in_use(root: Path) -> None:
         with store_of(root) as store, held_lease(store.leases, "the tick"):
             assert found(root)["warehouse"].says == "not looked at: a tick is at work on the warehouse"
         process.kill()
+
+
+CALLS = """\
+status: active
+trigger: {{enters: {segment}}}
+steps:
+  - {{id: named, webhook: {{url: "https://crm.example/x", sender: hooks}}}}
+  - {{id: literal, webhook: {{url: "http://10.0.0.1/x", sender: hooks}}}}
+  - {{id: allowed, webhook: {{url: "https://crm.example/x", sender: inside}}}}
+  - {{id: filled, webhook: {{url: "https://{{{{ contact.contact_id }}}}.example/x", sender: hooks}}}}
+"""
+SENDERS = "senders: {hooks: {type: webhook}, inside: {type: webhook, allow_private: true}}\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "steps"),
+    [("simulate", ["literal: 10.0.0.1"]), ("live", ["named: crm.example is 10.9.8.7", "literal: 10.0.0.1"])],
+)
+def test_webhooks_that_lie_inside(root: Path, monkeypatch: pytest.MonkeyPatch, mode: str, steps: list[str]) -> None:
+    segment = sorted((root / "segment_specs").glob("[!c]*.yml"))[0].stem
+    edit(root, "flow_specs/calls.yml", CALLS.format(segment=segment))
+    edit(root, "segflow.yml", f"{(root / 'segflow.yml').read_text()}\n{SENDERS}delivery: {{mode: {mode}}}\n")
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *rest: Any, **named: Any) -> Any:
+        assert mode == "live" or host != "crm.example", "a name was resolved for nothing"
+        return real("10.9.8.7" if host == "crm.example" else host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    findings = found(root)["webhooks"].findings
+    assert [one.what for one in findings] == [f"flow calls, step {step}, a private address" for step in steps]
+    assert all("allow_private: true" in one.do for one in findings)

@@ -61,7 +61,8 @@ def world_of(zone: str) -> Iterator[World]:
         senders = {"senders": {"people": PEOPLE}, "default_senders": {"notify": "people"}}
         world = World(Path(folder), settings={"time_zone": zone, **senders})
         world._write(
-            "segment_specs/catalog.yml", {**CATALOG, "contacts": {**CATALOG["contacts"], "attributes": ATTRIBUTES}}
+            "segment_specs/catalog.yml",
+            {**CATALOG, "contacts": {**CATALOG["contacts"], "attributes": ATTRIBUTES, "deletions": True}},
         )
         world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
         world.segment("grown", {"where": {"attribute": "age", "gte": 3}})
@@ -138,6 +139,8 @@ class Model:
             one.enroll()
         for one in self.flows.values():
             one.move()
+        for one in self.flows.values():
+            one.forget()
         assert claims <= set(self.all.claimed)
         assert len(claims) == min(self.left, len(self.all.claimed)), "codes given away"
         self.left -= len(claims)

@@ -144,6 +144,9 @@ LEDGERS: dict[str, str] = {
     "imports": "* exclude (decided_by, decided_at)",
     "contact_imports": "*",
     "contact_takeovers": "*",
+    # The salt of the hashes is another one in each store.
+    "contact_deletions": "* exclude (addresses)",
+    "contact_restores": "* exclude (id, decided_by, decided_at)",
     "import_marks": "*",
     "attribute_history": "*",
     "outbox": "*",
@@ -168,11 +171,19 @@ _LIVED: dict[Callable[[Path], World], dict[Path, bytes | None]] = {}
 class World:
     """A project below `root`. `real` runs dbt itself."""
 
-    def __init__(self, root: Path, *, real: bool = False, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        real: bool = False,
+        settings: Mapping[str, Any] | None = None,
+        contacts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`contacts`: what the catalog says of contacts beside `CATALOG`."""
         self.root, self.real = root, real
         self.missing: set[str] = set()
         self._write("segflow.yml", {"name": "world", **(settings or {})})
-        self._write("segment_specs/catalog.yml", CATALOG)
+        self._write("segment_specs/catalog.yml", {**CATALOG, "contacts": {**CATALOG["contacts"], **(contacts or {})}})
         self._write("dbt/dbt_project.yml", _DBT_PROJECT)
         self._write("dbt/profiles.yml", _PROFILES)
         (root / "flow_specs").mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ import typer
 from segflow.cli.api_keys import api_key_app
 from segflow.cli.backtest import backtest
 from segflow.cli.compile import compile_
+from segflow.cli.contact import contact_app
 from segflow.cli.coupons import coupons_app
 from segflow.cli.doctor import doctor
 from segflow.cli.explain import explain
@@ -28,10 +29,13 @@ from segflow.cli.plan import plan
 from segflow.cli.preview import preview
 from segflow.cli.rebuild import compact, rebuild
 from segflow.cli.release import release
+from segflow.cli.render import render, send_test
 from segflow.cli.schema import schema
+from segflow.cli.sender import sender_app
 from segflow.cli.serve import serve
 from segflow.cli.shared import Options
 from segflow.cli.stop_sending import stop_sending
+from segflow.cli.suppressions import suppressions_app
 from segflow.cli.tasks import tasks
 from segflow.cli.test import run_segment_tests
 from segflow.cli.tick import tick
@@ -54,7 +58,10 @@ app = typer.Typer(
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(flow_app, name="flow")
 app.add_typer(coupons_app, name="coupons")
+app.add_typer(sender_app, name="sender")
 app.add_typer(api_key_app, name="api-key")
+app.add_typer(contact_app, name="contact")
+app.add_typer(suppressions_app, name="suppressions")
 for command in (
     preview,
     plan,
@@ -66,6 +73,7 @@ for command in (
     overlap,
     trace,
     backtest,
+    render,
     export,
     freeze,
     release,
@@ -81,6 +89,7 @@ app.command("import")(import_)
 for command in (validate, tick, fmt, schema, ui, serve):
     app.command()(command)
 app.command("stop-sending")(stop_sending)
+app.command("send-test")(send_test)
 app.command("compile")(compile_)
 app.command("vars")(vars_)
 
@@ -149,7 +158,7 @@ def _shared_first(arguments: list[str]) -> list[str]:
     words = iter(arguments)
     for word in words:
         name = word.split("=", 1)[0]
-        own = name == "--format" and ("export" in rest or "plan" in rest or rest[:2] == ["flow", "show"])
+        own = name == "--format" and (rest[:1] == ["export"] or "plan" in rest or rest[:2] == ["flow", "show"])
         if name in ("--project-dir", "--format") and not own:
             shared.append(word)
             shared += [] if "=" in word else [following for following in [next(words, None)] if following is not None]

@@ -16,7 +16,7 @@ EXTRA = ("fastapi", "uvicorn", "httptools", "limits", "python_multipart")
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on; 0: any that is free.", min=0, max=65535)] = 8710,
+    port: Annotated[int, typer.Option(help="The port to listen on; 0: any that is free.", min=0, max=65535)] = 8750,
     tls_cert: Annotated[Path | None, typer.Option(help="The certificate chain, as PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, as PEM.")] = None,
     behind_proxy: Annotated[

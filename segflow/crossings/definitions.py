@@ -63,9 +63,10 @@ def with_contacts(text: str, mapping: str, catalog: Catalog, words: Words) -> st
 
     Raises ValueError when the mapping is none.
     """
-    old = catalog.model_copy(update={"contacts": Contacts.model_validate(json.loads(mapping))})
-    contacts = indent(template(contacts_query(old), words))
-    text = text.replace("with ", f"with {CONTACTS} as (\n{contacts}\n),\n", 1)
+    contacts = Contacts.model_validate({**json.loads(mapping), "deletions": catalog.contacts.deletions})
+    old = catalog.model_copy(update={"contacts": contacts})
+    rows = indent(template(contacts_query(old), words))
+    text = text.replace("with ", f"with {CONTACTS} as (\n{rows}\n),\n", 1)
     return text.replace(f"{{{{ ref('{CONTACTS}') }}}}", CONTACTS)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from segflow.crossings.allowed import Crossed, bounds, least, over_lowest, too_many
+from segflow.crossings.deleted import deleted_now
 from segflow.crossings.past import expected
 from segflow.crossings.past_ticks import compared, past_of
 from segflow.crossings.versions import Judged
@@ -54,7 +55,9 @@ def held_segments(context: TickContext, judged: list[Judged], released: Collecti
 
 def contacts_lost(warehouse: Warehouse, guard: ContactsLostGuard | None) -> str | None:
     """Why the contacts that are missing from the present build stop the tick; None when they do not: their ids are
-    written another way, or they are too many for the guard, which may be off."""
+    written another way, or they are too many for the guard, which may be off. Whom flows have deleted is not
+    missing."""
+    warehouse.stage("deleted", deleted_now())
     (found,) = warehouse.rows(load_query(_SQL / "contacts_lost.sql"))
     known, lost = found["known"], found["lost"]
     if lost and (fault := _ids_rewritten(warehouse, lost)):

@@ -94,7 +94,9 @@ def messages(examined: ExaminedWorkspace) -> Checked:
                 lambda lease: _judge(examined, lease),
             )
         )
-    return Checked("messages", "none waits for a person", findings)
+    numbers = {"failed": store.waiting("failed")[0], "held": store.waiting("held")[0]}
+    dead = ", ".join(f"{number:,} {status}" for status, number in numbers.items() if number)
+    return Checked("messages", f"none waits for a person{dead and f' ({dead}: segflow outbox list)'}", findings)
 
 
 def _judge(examined: ExaminedWorkspace, lease: Lease) -> str:

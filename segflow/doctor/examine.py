@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from segflow.doctor import check_files, check_ledgers, check_specs, check_store, check_warehouse, check_zones
+from segflow.doctor import (
+    check_files,
+    check_ledgers,
+    check_specs,
+    check_store,
+    check_warehouse,
+    check_webhooks,
+    check_zones,
+)
 from segflow.doctor.findings import Checked, Finding, SkipCheck
 from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import SegflowError
@@ -15,6 +23,7 @@ CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
     "settings": check_specs.settings,
     "specs": check_specs.specs,
     "models": check_specs.models,
+    "webhooks": check_webhooks.webhooks,
     "delivery store": check_store.store,
     "lease": check_store.lease,
     "sending": check_store.sending,
@@ -30,6 +39,7 @@ CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
 
 NEEDS = {
     "specs": "settings",
+    "webhooks": "specs",
     "lease": "delivery store",
     "sending": "delivery store",
     "messages": "delivery store",

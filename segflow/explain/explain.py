@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
+from segflow.crossings.deleted import tombstones
 from segflow.errors import InputError, did_you_mean
 from segflow.explain.candidates import moments_of_change
 from segflow.explain.evidence import Asked, asked_by, bucket_of, facts_asked, lookup
@@ -234,6 +235,8 @@ def _members(context: TickContext, contact: str) -> dict[str, Node | bool]:
 def _not_there(workspace: Workspace, warehouse: Warehouse, replay: Replay, as_of: datetime) -> str:
     """Why there is no such contact."""
     contact, spec = replay.contact, replay.catalog.contacts
+    for stone in tombstones(warehouse, [contact]):
+        return f"contact {stone}; segflow contact restore {contact} lets it come back"
     key = id_text(col(spec.key))
     rows = exp.select(key.as_("contact_id")).from_(replay.rows(spec.model))
     if warehouse.query(rows.where(exp.EQ(this=key.copy(), expression=exp.Literal.string(contact)))).num_rows:

@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from segflow.errors import RunError
 from segflow.flows import prepare, triggers
+from segflow.flows.deletions import Deletions, unknown_addresses
 from segflow.flows.effects import Claimer, Effects
 from segflow.flows.entry import Entry
 from segflow.flows.from_store import FromStore
@@ -39,6 +40,7 @@ from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tables import TABLES
 from segflow.zones import local_date
 
+_OVER_NOW = pa.schema([("enrollment_id", pa.string()), ("ordinal", pa.int64()), ("late_to", pa.timestamp("us"))])
 _REMOVED = pa.schema([("flow", pa.string()), ("contact_id", pa.string())])
 
 
@@ -90,7 +92,7 @@ def enrollments_view() -> exp.Query:
     return load_query(SQL / "enrollments.sql")
 
 
-class _Advance(Entry, Inside):
+class _Advance(Entry, Inside, Deletions):
     def __init__(self, context: TickContext, claim: Claimer | None = None) -> None:
         super().__init__(context)
         self.effects, self.removing = Effects(context, claim), False
@@ -106,9 +108,13 @@ class _Advance(Entry, Inside):
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         self._prepare_inside(flows)
         taking = [row["flow"] for row in flows if row["status"] in ("active", "paused")]
-        prepare.hold(flows, {**triggers.faults(self.context, taking), **self._unanswerable(flows), **unreadable})
+        active = [row["flow"] for row in flows if row["status"] == "active"]
+        faulty = {**triggers.faults(self.context, taking), **unknown_addresses(self.compiled, faults, active)}
+        prepare.hold(flows, {**faulty, **self._unanswerable(flows), **unreadable})
         stage_steps(self.compiled, w)
         self.effects.stage()
+        self.hasher = store.hasher
+        self._stage_deleting()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
         w.stage("segment_names", self._query("segment_names"))
         self.removing = bool(store.removed)
@@ -215,29 +221,36 @@ class _Advance(Entry, Inside):
         today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
         active = [row["flow"] for row in flows if row["status"] == "active"]
         chooses = any(step.decides for flow in active for step in self.compiled.specs.flows[flow].spec.walk())
+        if not varying:
+            w.stage("over_now", _OVER_NOW.empty_table())
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
-        arrived = self._query("arrived")
+        arrived = "arrived"
         hops: list[exp.Table] = []
         for hop in range(longest + 2):
             if hop < 2:
                 # After a hop everybody stands somewhere since now.
-                found = self._query("found_later") if hop else self._query("found")
+                found = self._query("found_later" if hop else "found")
                 w.stage("stands", _of(self._query("stands", is_first=not hop), found))
-            if hop == 0 or varying:
-                w.stage("over_now", _of(self._query("over_now", zone=zone), arrived))
-            judged = _of(self._query("judged", today=today), arrived)
-            due = _of(self._query("due", hop=hop), judged)
+            if hop and not self._count("temp.stands"):
+                hops.append(w.stage(f"due_{hop}", exp.select("*").from_(hops[-1]).where(exp.false())))
+                break
+            if varying:
+                w.stage("over_now", _of(self._query("over_now", zone=zone), self._query(arrived)))
             if chooses:
+                judged = _of(self._query("judged", today=today), self._query(arrived))
                 w.stage("moving", _of(self._query("moving"), judged))
                 self._satisfied(self._query("arm_subjects"), asked)
                 w.stage("chosen", self._query("chosen"))
+            judged = _of(self._query("judged", today=today), self._query(arrived))
+            due = _of(self._query("due", hop=hop), judged)
+            if chooses:
                 due = union_all(due, self._query("due_by_choice", hop=hop))
             hops.append(w.stage(f"due_{hop}", due))
             w.view("due", exp.select("*").from_(hops[-1]))
             self.effects.take(f"due_{hop}")
-            if not self._count("temp.due"):
+            if not self._count(hops[-1]):
                 break
-            arrived = self._query("moved")
+            arrived = "moved"
         else:
             raise RunError("a flow moved further than it has steps; this is a bug of segflow")
         self._stand_after(hops)
@@ -258,6 +271,7 @@ class _Advance(Entry, Inside):
         has not ended. The last of `hops` has no rows."""
         w = self.warehouse
         w.view("taken", together([exp.select("*").from_(hop) for hop in hops]))
+        self._delete()
         w.view("remaining", self._query("remaining"))
         self.moved = len(hops) > 1
         placed = [_reading(self._query("placed"), due=one, later=next_one) for one, next_one in pairwise(hops)]
@@ -265,7 +279,7 @@ class _Advance(Entry, Inside):
             before = self._query("placed_before")
             placed += [_reading(before.copy(), placed_before=one, due=hops[0]) for one in self.placed_before]
         if placed:
-            w.view("placed", together(placed))
+            w.view("placed", self._less_deleted(together(placed)))
 
     def _record_places(self) -> None:
         """Write where everybody stands. Of most positions only the place changes, or nothing."""
@@ -293,6 +307,7 @@ class _Advance(Entry, Inside):
         w.append("flow_journal", self.tick_id, union_all(rows, started_again) if started_again else rows)
         w.append("outbox", self.tick_id, self._query("outbox"))
         self.effects.record()
+        self._record_deletions()
         if any(step.row().call for named in self.compiled.specs.flows.values() for step in named.spec.walk()):
             w.append("flow_calls", self.tick_id, self._query("flow_calls"))
         if self.changed or self.moved:
@@ -316,7 +331,7 @@ class _Advance(Entry, Inside):
 
 def _of(query: exp.Query, rows: exp.Query) -> exp.Query:
     """`query` with `rows` for its first CTE."""
-    query.ctes[0].set("this", rows.copy())
+    query.ctes[0].set("this", rows)
     return query
 
 

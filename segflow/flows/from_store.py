@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from segflow.flows.deletions import Hasher
 from segflow.flows.effects import Claimer
 from segflow.outbox.retriggers import Retrigger
 
@@ -24,3 +25,5 @@ class FromStore:
     """Whom people take out: flow, contact_id, reason, decided_by, ..."""
     claim: Claimer | None = None
     """Gives codes away."""
+    hasher: Hasher | None = None
+    """Hides the addresses of deleted contacts."""

@@ -27,7 +27,8 @@ class TraceRow:
     kind: str
     """contact, import, segment, decision, flow, step or message."""
     action: str
-    """entered, exited; enrolled, ended, dropped, waiting; what a step did; planned, sent, skipped, opened, ..."""
+    """came, gone, returned, deleted, restored; entered, exited; enrolled, ended, dropped, waiting; what a step did;
+    planned, sent, skipped, opened, ..."""
     segment: str | None
     flow: str | None
     step: str | None
@@ -43,6 +44,8 @@ class TraceRow:
     @property
     def what(self) -> str:
         """The subject: `segment tea`, `flow hi`, `hi.hello`, ..."""
+        if self.kind == "contact":
+            return self.kind
         if self.kind in ("step", "message"):
             return f"{self.flow}.{self.step}" if self.flow else f"message {self.message_id}"
         return (
@@ -61,6 +64,10 @@ class TraceRow:
                 return f"changed by an import ({self.reason}; {answer})"
             case "decision":
                 return f"taken out by {self.reason}"
+            case "contact" if self.action == "deleted":
+                return f"deleted by flow {self.flow}, step {self.step}"
+            case "contact" if self.action == "restored":
+                return f"restored by {self.reason}"
             case "message":
                 told = f"{self.channel} {self.action}" + (f" by {self.sender}" if self.sender else "")
             case "flow" if self.action == "enrolled":

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
+from segflow.imports.barred import Barred
 from segflow.imports.columns import CONTACT
 from segflow.imports.import_files import Given, Refused
 from segflow.messages import CHANNEL_TABLE, CONTACT_CHANNELS, Channel
@@ -44,13 +45,17 @@ class Checked:
     refused: list[Refused]
 
 
-def check_rows(warehouse: Warehouse, given: Given, targets: Mapping[str, str], catalog: Catalog) -> Checked:
+def check_rows(
+    warehouse: Warehouse, given: Given, targets: Mapping[str, str], catalog: Catalog, barred: Barred | None = None
+) -> Checked:
     """Hold every row of `given` against the catalog. `targets`: attribute -> column, see `columns.targets`.
 
     A row with any fault is refused whole, with its first fault by column; of several rows about one contact the first
-    good one is taken. Where `warehouse` knows the contacts, a value of an attribute that only the model writes must be
+    good one is taken. `barred` are refused, too.
+    Where `warehouse` knows the contacts, a value of an attribute that only the model writes must be
     the model's. Texts lose blanks around them; an empty cell says nothing.
     """
+    barred = barred or Barred()
     attributes = [name for name in targets if name != CONTACT]
     plain = {target: given.rows[column] for target, column in targets.items()}
     warehouse.stage("given", pa.table({"line": given.lines, **plain}))
@@ -58,8 +63,9 @@ def check_rows(warehouse: Warehouse, given: Given, targets: Mapping[str, str], c
     for channel in CONTACT_CHANNELS:
         spec = catalog.contacts.channels.of(channel)
         warehouse.stage(
-            f"bad_{channel}", _bad_addresses(warehouse, channel, spec.address if spec else None, attributes)
+            f"bad_{channel}", _bad_addresses(warehouse, channel, spec.address if spec else None, attributes, barred)
         )
+    warehouse.stage("barred", _bad(barred.contacts))
     warehouse.stage("bad_zones", _bad_zones(warehouse, catalog.contacts.time_zone, attributes))
     warehouse.stage("read", _read(attributes, catalog))
     warehouse.stage("faults", _faults(warehouse, attributes, catalog))
@@ -100,6 +106,10 @@ def _faults(warehouse: Warehouse, attributes: list[str], catalog: Catalog) -> ex
     read = exp.Join(this=exp.to_table("temp.read"), kind="INNER", on=_same("line", "trimmed", "read"))
     missing = is_null(col(CONTACT, "trimmed"))
     found = [_fault(0, CONTACT, missing, "the contact's id is missing")]
+    barred = _fault(0, CONTACT, exp.true(), col("why", "barred"))
+    same_id = exp.EQ(this=words.text(col(CONTACT, "trimmed")), expression=col("value", "barred"))
+    barred.append("joins", exp.Join(this=exp.to_table("temp.barred"), kind="INNER", on=same_id))
+    found.append(barred)
     contacts = catalog.contacts
     for ordinal, name in enumerate(attributes, start=1):
         kind = contacts.attributes[name].type
@@ -160,10 +170,13 @@ def _same(name: str, left: str, right: str) -> exp.Expr:
     return exp.EQ(this=col(name, left), expression=col(name, right))
 
 
-def _bad_addresses(warehouse: Warehouse, channel: Channel, attribute: str | None, attributes: list[str]) -> pa.Table:
+def _bad_addresses(
+    warehouse: Warehouse, channel: Channel, attribute: str | None, attributes: list[str], barred: Barred
+) -> pa.Table:
     if attribute is None or attribute not in attributes:
         return _bad({})
-    return _bad(bad_addresses(channel, _distinct(warehouse, attribute)))
+    given = _distinct(warehouse, attribute)
+    return _bad({**barred.addresses(channel, given), **bad_addresses(channel, given)})
 
 
 def bad_addresses(channel: Channel, addresses: list[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import ipc, parquet
 
 from segflow.errors import InputError, did_you_mean
+from segflow.imports.barred import barred_from
 from segflow.imports.columns import CONTACT, Mapping, targets
 from segflow.imports.good_rows import Checked, check_rows
 from segflow.imports.import_files import Refused, given_table, read_file
@@ -64,14 +65,15 @@ def import_contacts(
     else:
         given = read_file(Path(source), formula_guard=formula_guard)
     columns = targets(given, catalog, mapping)
+    barred = barred_from(project)
     owned = any(name != CONTACT and catalog.contacts.attributes[name].written_by == "source" for name in columns)
     if owned and project.engine.exists():
         with project.warehouse() as warehouse:
             warehouse.ensure_tables()
-            checked = check_rows(warehouse, given, columns, catalog)
+            checked = check_rows(warehouse, given, columns, catalog, barred)
     else:
         with scratch() as warehouse:
-            checked = check_rows(warehouse, given, columns, catalog)
+            checked = check_rows(warehouse, given, columns, catalog, barred)
     return keep(project, checked, file=given.name, list_name=list_name, trigger_flows=trigger_flows)
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import parquet
 from sqlglot import exp
 
+from segflow.crossings.deleted import deleted_now
 from segflow.errors import RunError
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.fact_models import label_rows
@@ -80,7 +81,9 @@ def take_in(
     told = []
     # A delivery store that was put back from a backup has some that an earlier tick took in.
     for number, one in enumerate(one for one in imports if one["import_id"] not in known):
-        warehouse.stage("import_rows", _rows(one))
+        warehouse.stage("import_given", _rows(one))
+        # Who was deleted since it was recorded is left out.
+        warehouse.stage("import_rows", load_query(_SQL / "not_deleted.sql").with_("deleted", as_=deleted_now()))
         warehouse.stage("import_values", _values(compiled, warehouse))
         warehouse.stage("import_present", _present(compiled, warehouse))
         warehouse.stage("import_model", load_query(_SQL / "present_in_model.sql").with_("model", as_=resolved))

@@ -12,6 +12,7 @@ from segflow.messages import CHANNEL_TABLE, ascii_domain
 
 _MEXICO = 52
 _OLD_MEXICAN_MOBILE = re.compile(r"1\d{10}")
+_ARGENTINE_MOBILE = re.compile(r"\+549(\d{10})")
 
 
 class InvalidAddressError(ValueError):
@@ -67,7 +68,8 @@ def comparable(channel: str, address: str) -> str:
             # Stores hold this form: an address that is not ASCII before its @ has its domain in letters there.
             found = _email(address)
             return (found.ascii_email or found.normalized).casefold()
-        return normal(channel, address).casefold() if kind == "phone" else address
+        # An Argentine mobile is written with a 9 or without; its ten digits are nobody else's.
+        return _ARGENTINE_MOBILE.sub(r"+54\1", normal(channel, address)) if kind == "phone" else address
     except InvalidAddressError:
         return address.strip().casefold()
 

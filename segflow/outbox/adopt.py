@@ -22,6 +22,8 @@ from segflow.warehouse.base import Warehouse, relation
 REASON = "the delivery store was lost"
 FINAL = ("sent", "skipped", "failed", "dropped")
 """Outcomes after which nothing more happens to a message."""
+REOPENED = ("retried", "released")
+"""Outcomes that a person gave, after which a message goes on."""
 _ROWS_AT_ONCE = 10_000
 
 
@@ -52,7 +54,7 @@ def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
             names = [column.name for column in attempts.columns]
             connection.execute(ignoring(attempts), [{name: _aware(row[name]) for name in names} for row in rows])
         for rows in _batches(warehouse, "suppressions"):
-            connection.execute(ignoring(suppressions), [{k: _aware(v) for k, v in row.items()} for row in rows])
+            store.adopt_suppressions(connection, [{k: _aware(v) for k, v in row.items()} for row in rows])
         for rows in _batches(warehouse, "consent_changes"):
             connection.execute(ignoring(consent_changes), [{k: _aware(v) for k, v in row.items()} for row in rows])
         for rows in _batches(warehouse, "coupon_claims"):
@@ -77,7 +79,16 @@ def _settle(connection: Connection, store: DeliveryStore) -> None:
     """Give every message the outcome that is known, or none."""
     mine = attempts.c.message_id == messages.c.message_id
     open_ = messages.c.status.not_in(FINAL)
-    known = select(attempts.c.outcome).where(mine, attempts.c.outcome.in_(FINAL)).limit(1).scalar_subquery()
+    # What a person planned again since is open.
+    again = attempts.alias()
+    reopened = select(again.c.attempt).where(
+        again.c.message_id == messages.c.message_id,
+        again.c.outcome.in_(REOPENED),
+        again.c.attempt >= attempts.c.attempt,
+    )
+    final = select(attempts.c.outcome).where(mine, attempts.c.outcome.in_(FINAL), ~reopened.exists())
+    # Dropped after it had failed: what a person said last counts.
+    known = final.order_by(attempts.c.attempt.desc(), attempts.c.recorded_at.desc()).limit(1).scalar_subquery()
     last = func.coalesce(select(func.max(attempts.c.attempt)).where(mine).scalar_subquery(), 0)
     idle = {"due_at": None, "claim_token": None, "claimed_at": None, "handed_at": None}
     now = datetime.now(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,10 @@ NORMAL_ENDS = ("completed", "exit")
 """Ends of an enrollment after which its messages are still wanted: it ended because they were planned."""
 
 
+Asked = tuple[str | None, str, Refused | None, AnyMessage | None]
+"""(channel, check, what it says, the message, which is with the last check of its channel)."""
+
+
 class SendChecks:
     """Checks batches of claimed messages against the warehouse and the delivery store, and renders them."""
 
@@ -40,43 +44,91 @@ class SendChecks:
         self._surroundings = Surroundings(specs)
         self._any_coupons: bool | None = None
         self._coupons: Mapping[tuple[str, int], Mapping[str, str]] = {}
-        self._origins: Mapping[str, Origin] = {}
+        self._origins: Mapping[str, Origin] | None = None
         self._tried: set[str] = set()
+        self._read: set[tuple[str, str]] = set()
+        """(contact, enrollment) of which the warehouse was asked."""
+        self._contacts: dict[str, dict[str, Any]] = {}
+        self._ended: dict[str, str] = {}
         self._consents = Consents(specs, store)
         self._shared = SharedAddresses(specs, warehouse, store)
         self._limits = Limits(specs, store)
 
-    def run(self, batch: Sequence[ClaimedMessage], late_before: datetime | None, now: datetime) -> list[Judged]:
-        """Judge a batch, in its order, by the clock of its sender. What was due before `late_before` is too late; None:
-        nothing is, because the sender is simulated."""
+    def run(
+        self,
+        batch: Sequence[ClaimedMessage],
+        late_before: datetime | None,
+        now: datetime,
+        coming: Callable[[], Iterable[tuple[str, str]]] = tuple,
+        *,
+        deciding: bool = True,
+    ) -> Iterator[Judged]:
+        """Judge a batch, in its order, each message when it is asked for, by its sender's clock. What was due before
+        `late_before` is too late; None: nothing is, because the sender is simulated. `coming`: (contact_id,
+        enrollment_id) of messages that come after it, so that the warehouse is asked for all of them at once. Not
+        `deciding`: nothing is written."""
         beside = self._shared.look(batch)
-        contacts, ended = self._load([*batch, *beside])
-        self._coupons = self._load_coupons()
+        pairs = {(row.contact_id, row.enrollment_id) for row in (*batch, *beside)}
+        if not pairs <= self._read:
+            self._load(pairs.union(coming()))
         again = [row.message_id for row in batch if row.tries > 1]
         self._tried = self._store.tried(again) if again else set()
-        asked = any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch)
-        self._origins = origins_of_batch(self._warehouse) if asked else {}
+        if self._origins is None and any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch):
+            self._origins = origins_of_batch(self._warehouse)
+        contacts, ended = self._contacts, self._ended
         suppressed = self._suppressed([*batch, *beside], contacts)
-        self._consents.look(contacts)
+        people = {contact_id for contact_id, _ in pairs}
+        self._consents.look(people)
+        self._limits.look(people, now, simulated=late_before is None)
 
         def case_of(row: ClaimedMessage) -> Case:
             contact, ended_as = contacts.get(row.contact_id), ended.get(row.enrollment_id)
             return self._case(row, contact, ended_as, suppressed, late_before)
 
-        self._shared.decide(lambda row: self._goes_by(case_of(row)))
-        self._limits.look(contacts, now, simulated=late_before is None)
-        return [self._within_limits(case, self._judge(case), now) for case in map(case_of, batch)]
+        if deciding:
+            self._shared.decide(lambda row: self._goes_by(case_of(row)))
+        return (self._within_limits(case, self._judge(case), now) for case in map(case_of, batch))
+
+    def look(self, row: ClaimedMessage, late_before: datetime | None) -> tuple[Judged, list[Asked]]:
+        """What `run` says of one message, and what every check says of it by each of its ways."""
+        now = self._tick.as_of
+        [judged] = self.run([row], late_before, now, deciding=False)
+        contacts, ended = self._contacts, self._ended
+        contact, gone = contacts.get(row.contact_id), ended.get(row.enrollment_id)
+        case = self._case(row, contact, gone, self._suppressed([row], contacts), late_before)
+        asked: list[Asked] = [(None, name, check(case), None) for name, check in OF_MESSAGE.items()]
+        for way in self._ways(row, contact, pinned=False) if contact is not None else ():
+            case.by(way)
+            checks = {**OF_WAY, **OF_ADDRESS, **OF_TEXT}
+            asked += [(way.channel, name, check(case), None) for name, check in checks.items()]
+            if case.message is not None and contact is not None:
+                told = self._limits.asked(row, way.channel, contact, category_of(row.content), now)
+                asked += [(way.channel, name, why, None) for name, why in told.items()]
+            asked.append((way.channel, "sender", None, case.message))
+        return judged, asked
 
     def _within_limits(self, case: Case, judged: Judged, now: datetime) -> Judged:
         if not isinstance(judged, Ready) or case.contact is None:
             return judged
         return self._limits.judge(judged, case.contact, category_of(case.row.content), now)
 
+    def _goes_by(self, case: Case) -> str | None:
+        """The channel by which a message reaches its contact; None: by none."""
+        if first_refusal(OF_MESSAGE, case) is not None or case.contact is None:
+            return None
+        for way in self._ways(case.row, case.contact, self._pinned(case)):
+            if first_refusal(OF_WAY, case.by(way)) is None:
+                return way.channel
+        return None
+
+    def _pinned(self, case: Case) -> bool:
+        return case.late_before is not None or case.row.message_id in self._tried
+
     def _judge(self, case: Case) -> Judged:
         row, contact = case.row, case.contact
         if (refused := first_refusal(OF_MESSAGE, case)) is not None or contact is None:
             return refused or Refused(row, "skipped", "contact_gone")
-        ways = self._ways(case, contact)
+        ways = self._ways(row, contact, self._pinned(case))
         if not ways:
             return Refused(row, "skipped", "no_default_channel: the contact likes none best, and there is no fallback")
         passed: list[Refused] = []
@@ -90,19 +142,9 @@ class SendChecks:
             passed.append(dataclasses.replace(judged, reason=f"{way.channel} {judged.reason}"))
         return Refused(row, "skipped", "no_channel: " + "; ".join(one.reason for one in passed))
 
-    def _goes_by(self, case: Case) -> str | None:
-        """The channel by which a message reaches its contact; None: by none."""
-        if first_refusal(OF_MESSAGE, case) is not None or case.contact is None:
-            return None
-        for way in self._ways(case, case.contact):
-            if first_refusal(OF_WAY, case.by(way)) is None:
-                return way.channel
-        return None
-
-    def _ways(self, case: Case, contact: Mapping[str, Any]) -> Sequence[Way]:
-        """The ways that are tried. A message that was tried on a channel stays there: it may have arrived. A simulated
-        sender is handed whole batches, so that an attempt that died may not have come to it."""
-        row, pinned = case.row, case.late_before is not None or case.row.message_id in self._tried
+    def _ways(self, row: ClaimedMessage, contact: Mapping[str, Any], pinned: bool) -> Sequence[Way]:
+        """The ways that are tried. A message that was tried on a channel stays there (`pinned`): it may have arrived. A
+        simulated sender is handed whole batches, so that an attempt that died may not have come to it."""
         told = ways_of(row.channel, row.content)
         attribute = self._specs.catalog.contacts.default_channel
         liked = contact.get(attribute) if attribute is not None else None
@@ -139,21 +181,23 @@ class SendChecks:
             specs=self._specs,
             suppressed=suppressed,
             write=self._write,
+            transactional=ways_of(row.channel, row.content).transactional,
             consents=self._consents,
             shared=self._shared,
         )
 
     def _write(self, case: Case) -> AnyMessage:
         row, coupons = case.row, self._coupons.get((case.row.enrollment_id, case.row.visit))
-        known = self._surroundings.of(row, self._origins.get(row.enrollment_id), coupons)
+        known = self._surroundings.of(row, (self._origins or {}).get(row.enrollment_id), coupons)
         return self._renderer.render(row, case.contact or {}, case.address, self._tick.as_of, known, case.way)
 
     def _channel(self, channel: str) -> ChannelSpec | None:
         return self._specs.catalog.contacts.channels.of(channel)
 
-    def _load(self, batch: Sequence[ClaimedMessage]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-        """The contacts of the batch by id, and its enrollments that ended early with the reason."""
-        keys = {"contact_id": [row.contact_id for row in batch], "enrollment_id": [row.enrollment_id for row in batch]}
+    def _load(self, pairs: set[tuple[str, str]]) -> None:
+        """Read the contacts of these messages, their enrollments that ended early, and their coupons. They stay as they
+        are while messages are sent: the tick that does it has built them."""
+        keys = {"contact_id": [one for one, _ in pairs], "enrollment_id": [one for _, one in pairs]}
         staged = self._warehouse.stage("send_batch", pa.table(keys, pa.schema([(k, pa.string()) for k in keys])))
         wanted = exp.select("contact_id").from_(staged)
         contacts = exp.select("*").from_(relation("contacts")).where(exp.column("contact_id").isin(query=wanted))
@@ -168,10 +212,10 @@ class SendChecks:
         )
         # An attribute that this tick could not read is missing, which is not the same as a name that nobody knows.
         missing = dict.fromkeys(self._specs.catalog.contacts.attributes)
-        return (
-            {row["contact_id"]: {**missing, **row} for row in self._warehouse.rows(contacts)},
-            {row["enrollment_id"]: row["reason"] for row in self._warehouse.rows(ends)},
-        )
+        self._contacts = {row["contact_id"]: {**missing, **row} for row in self._warehouse.rows(contacts)}
+        self._ended = {row["enrollment_id"]: row["reason"] for row in self._warehouse.rows(ends)}
+        self._coupons = self._load_coupons()
+        self._origins, self._read = None, pairs
 
     def _suppressed(self, batch: Iterable[ClaimedMessage], contacts: dict[str, dict[str, Any]]) -> Suppressed:
         by_channel: dict[str, set[str]] = {}

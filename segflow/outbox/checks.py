@@ -15,6 +15,7 @@ from segflow.outbox.addresses import InvalidAddressError, allowed, normal
 from segflow.outbox.consent import Consents
 from segflow.outbox.contents import RenderError, Way, category_of, ways_of
 from segflow.outbox.judged import Refused
+from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.same_address import SharedAddresses
 from segflow.specs.catalog import ChannelSpec
@@ -43,6 +44,7 @@ class Case:
     """Renders the message. Raises RenderError."""
     consents: Consents
     shared: SharedAddresses
+    transactional: bool = False
     way: Way = NO_WAY
     address: str = ""
     """In its normal form once that was checked; empty where the channel goes to no contact."""
@@ -120,6 +122,8 @@ def _address(case: Case) -> Refused | None:
 
 def _suppression(case: Case) -> Refused | None:
     reason = case.suppressed.get((case.way.channel, case.address))
+    if case.transactional and reason == UNSUBSCRIBED:
+        return None  # who wants no more marketing still gets what concerns its orders
     return case.skip(f"suppressed: {reason}") if reason is not None else None
 
 
@@ -158,7 +162,8 @@ def _attachments(case: Case) -> Refused | None:
 
 def _allowlist(case: Case) -> Refused | None:
     delivery = case.specs.settings.delivery
-    if delivery.mode != "test" or allowed(delivery.allowlist, case.way.channel, case.address):
+    # Without an address that is what there is to say.
+    if delivery.mode != "test" or not case.address or allowed(delivery.allowlist, case.way.channel, case.address):
         return None
     return case.skip("not_on_allowlist", final=True)
 

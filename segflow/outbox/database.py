@@ -14,12 +14,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
 from segflow.files import reason
+from segflow.messages import CHANNEL_TABLE
+from segflow.outbox.addresses import comparable
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
 from segflow.outbox.migrate import bring_up_to_date
-from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata
+from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata, suppressions
 
 _CREATING = 0x5E6F104
 """The key of the advisory lock; any number that nobody else uses."""
+PHONES = [channel for channel, facts in CHANNEL_TABLE.items() if facts.address == "phone"]
 
 
 class Database:
@@ -48,6 +51,8 @@ class Database:
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
                 if int(version or 0) < SCHEMA_VERSION:
                     bring_up_to_date(connection)
+                    if int(version or 0) < 8:
+                        _argentine_mobiles(connection)
                     connection.execute(sqlalchemy.update(marks).where(mark).values(value=str(SCHEMA_VERSION)))
         except (exc.DBAPIError, RunError) as error:
             self.close()
@@ -134,6 +139,21 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _argentine_mobiles(connection: Connection) -> None:
+    """Earlier versions kept such a number with its 9 and without as two: the one without stands for both."""
+    old = sqlalchemy.select(suppressions).where(suppressions.c.address.like("+549%"))
+    for row in connection.execute(old.where(suppressions.c.channel.in_(PHONES))).all():
+        one = (suppressions.c.channel == row.channel) & (suppressions.c.address == row.address)
+        new = comparable(row.channel, row.address)
+        there = sqlalchemy.select(suppressions.c.address).where(
+            suppressions.c.channel == row.channel, suppressions.c.address == new
+        )
+        if connection.scalar(there) is None:
+            connection.execute(sqlalchemy.update(suppressions).where(one).values(address=new))
+        elif new != row.address:
+            connection.execute(sqlalchemy.delete(suppressions).where(one))
 
 
 def _refusal(path: str | None) -> str | None:

@@ -1,52 +1,42 @@
-"""Draining one sender: claim, check, hand over, settle, until nothing is due."""
+"""Draining one sender: claim, judge, hand over, settle, until nothing is due.
+
+Claims, checks and outcomes are in this thread; connections of their own threads hand over (`hand_over`). A group of
+messages is announced in the store before a connection gets it, and the outcomes of the group before are recorded in the
+same transaction: after a crash, what was announced and not settled is in doubt.
+"""
 
 from __future__ import annotations
 
-import logging
 import time
+from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from segflow.crashpoints import crash_point
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
-from segflow.messages import AnyMessage, Receipt
+from segflow.messages import Receipt
 from segflow.outbox.before_sending import SendChecks
+from segflow.outbox.breaker import MARK, STRIKES, Rest, Strikes, backoff, spread
+from segflow.outbox.hand_over import Connections, Group, Handed, SenderLike, Signals, sizes
 from segflow.outbox.judged import Elsewhere, Held, Ready, Refused
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import Pause
+from segflow.outbox.provider_events import UNSUBSCRIBED
+from segflow.outbox.rates import RateLimit
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
 from segflow.outbox.throttle import Room
 from segflow.specs.settings import DeliverySettings
 from segflow.warehouse.tick import Tick
 
-MAX_BACKOFF = 6 * 3600.0
-STRIKES = 5
-"""So many transient errors in a row, and the sender is left alone for a while: the provider is down."""
+__all__ = ["Drain", "DrainReport", "SenderLike", "backoff"]
+
+READ_AHEAD = 10_000
+"""The warehouse is asked about so many messages at once."""
 _LOOK_AROUND = 0.2
 """Seconds between two looks at stop_sending, the pauses and the lease, where looking before each message would cost as
 much as the message."""
-
-log = logging.getLogger(__name__)
-
-
-class SenderLike(Protocol):
-    """What the outbox needs of a sender (`segflow.senders.base.Sender`)."""
-
-    @property
-    def simulated(self) -> bool: ...
-    @property
-    def idempotent(self) -> bool: ...
-    def open(self) -> None: ...
-    def close(self) -> None: ...
-    def send(self, message: AnyMessage) -> Receipt: ...
-
-
-def backoff(attempt: int) -> float:
-    """Seconds to wait after a transient failure of attempt 1, 2, ...: 5 s, 1 min, 12 min, 2.4 h, then 6 h each."""
-    return float(min(5 * 12 ** (min(attempt, 10) - 1), MAX_BACKOFF))
 
 
 @dataclass
@@ -81,47 +71,49 @@ class Drain:
     ) -> None:
         """`name`: the queue, `used`: the name of the sender that takes it (the mailbox in mode simulate).
 
-        `patience`: seconds to wait, all in all, for retries that fall due soon.
+        `patience`: seconds to wait, all in all, for retries that fall due soon, and each time for the sender's rate.
         """
         self._name, self._sender, self._used = name, sender, used
         self._store, self._lease, self._tick = store, lease, tick
         self._checks, self._settings, self._zone = checks, settings, zone
-        # A simulated, repeatable sender may be handed a batch at a time: a crash costs only the work. Any other is
-        # handed one message at a time, each announced in the store before, so that a crash leaves one in doubt.
-        self._by_batch = sender.simulated and sender.idempotent
-        self._patience = 0.0 if sender.simulated else patience
         self._room = room
-        self._strikes = 0
+        self._patience = self._short = 0.0 if sender.simulated else patience
+        self._rate = RateLimit(*sender.rate) if sender.rate and not sender.simulated else None
+        self._signals, self._strikes = Signals(), Strikes()
+        self._connections = Connections(sender, used, self._signals, self._strikes)
+        self._size, per_connection = sizes(sender, settings.in_doubt_at_most)
+        self._capacity = per_connection * (1 if sender.simulated else sender.connections)
+        # Several groups share a transaction where connections have others to go on with meanwhile.
+        self._enough = max(1, self._capacity // 2)
         self._looked = 0.0
-        self._paused: dict[str, Pause] = {}
+        self._left: dict[str, ClaimedMessage] = {}
+        """What is claimed and has no outcome yet."""
+        self._ready: deque[Ready] = deque()
+        """What is judged, and not announced yet."""
+        self._settled: list[Outcome] = []
+        self._elsewhere: list[Elsewhere] = []
+        self._not_before: datetime | None = None
+        """When the rate lets the next message go, once that is too long to wait for."""
+        self._rest: Rest | None = None
+        self._half_open = False
+        """The provider was down: one message finds out whether it still is."""
         self.report = DrainReport()
 
     def run(self) -> DrainReport:
         """Drain until nothing is due, the sender is out of order, or sending is stopped. Raises LeaseLostError."""
+        if self._resting():
+            return self.report
+        patiently = False
         try:
             self._sender.open()
-            if not self._sender.simulated:
-                self._room.turn(self._name, self._clock())
-            while not self._stopped(now=True):
-                limit = self._settings.batch_size
-                if not self._sender.simulated and not (limit := self._room.take(self._clock(), limit)):
-                    self._room.waiting.append(self._name)
-                    break
-                batch = self._store.claim(
-                    self._lease,
-                    self._name,
-                    limit,
-                    self._clock(),
-                    hand_over=self._by_batch,
-                    repeatable=self._sender.idempotent,
-                )
-                if not batch:
-                    if not self._wait_for_retries():
-                        break
-                    continue
-                self._work_off(batch)
-                if self._strikes >= STRIKES and not self._pause():
-                    break
+            try:
+                self._drain()
+                patiently = True
+            except Exception:
+                patiently = True
+                raise
+            finally:
+                self._finish(patiently=patiently)
         except ConfigurationError as error:
             self.report.error = f"sender {self._used}: {error.reason}"
         except TransientError as error:
@@ -130,96 +122,170 @@ class Drain:
             self._sender.close()
         return self.report
 
+    def _drain(self) -> None:
+        if not self._sender.simulated:
+            self._room.turn(self._name, self._clock())
+        while not self._stopped(now=True):
+            limit = 1 if self._half_open else self._settings.batch_size
+            if not self._sender.simulated and not (limit := self._room.take(self._clock(), limit)):
+                self._room.waiting.append(self._name)
+                return
+            batch = self._store.claim(
+                self._lease,
+                self._name,
+                limit,
+                self._clock(),
+                hand_over=False,
+                repeatable=self._sender.idempotent,
+            )
+            if batch:
+                self._work_off(batch)
+            if not batch or self._half_open or self._strikes.out:
+                self._wait_for_answers()
+                self._flush()
+            if self._not_before is not None:
+                return
+            if self._strikes.out:
+                self._put_back()
+                if not self._pause():
+                    return
+            elif self._half_open and self._strikes.row == 0:
+                self._recovered()
+            if not batch and not self._wait_for_retries():
+                return
+
     def _work_off(self, batch: list[ClaimedMessage]) -> None:
-        """Bring every message of the batch to an outcome, or put it back. Whatever happens, the store is told."""
+        """Judge every message of the batch, and hand over those that are ready. Their answers may come later."""
         late = None if self._sender.simulated else self._settings.max_lateness.before(self._clock(), self._zone)
-        settled: list[Outcome] = []
-        elsewhere: list[Elsewhere] = []
-        left = {row.message_id: row for row in batch}
+        self._left |= {row.message_id: row for row in batch}
+        for judged in self._checks.run(batch, late, self._clock(), self._coming):
+            if self._ended():
+                return
+            if (pause := self._signals.paused.get(judged.row.flow)) is not None:
+                self._settle(self._withdrawn(judged.row, pause))
+            elif isinstance(judged, Elsewhere):
+                self._elsewhere.append(judged)
+                del self._left[judged.row.message_id]
+            elif isinstance(judged, Refused):
+                self._settle(self._outcome(judged.row, judged.outcome, judged.reason, judged.address))
+            elif isinstance(judged, Held):
+                row, until = judged.row, judged.until
+                self._settle(self._outcome(row, "held", judged.reason, judged.address, due_at=until, hold=True))
+            elif judged.row.tries > self._settings.max_attempts and not judged.row.released:
+                self._settle(self._outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
+            else:
+                self._ready.append(judged)
+                if len(self._ready) % self._size == 0:
+                    self._dispatch()
+        self._dispatch(last=True)
+        self._flush(few=False)
 
-        def settle(outcome: Outcome) -> None:
-            settled.append(outcome)
-            del left[outcome.message_id]
+    def _coming(self) -> list[tuple[str, str]]:
+        return self._store.coming(self._name, self._clock(), READ_AHEAD)
 
-        def flush(hand_over: tuple[str, ...] = ()) -> None:
-            self._store.settle(self._lease, self._tick.tick_id, settled, hand_over=hand_over)
-            for outcome in settled:
+    def _dispatch(self, *, last: bool = False) -> None:
+        """Announce what is ready and let it be handed over, as far as connections have room. `last`: wait for room."""
+        self._collect(0)
+        while self._ready and not self._ended():
+            idle = not self._connections.under_way
+            room = self._capacity - len(self._connections.under_way)
+            whole = len(self._ready) // self._size
+            if idle or (room >= self._enough and (last or whole >= self._enough)):
+                if not self._announce(room * self._size):
+                    return
+            elif last or whole >= self._capacity:
+                self._collect(_LOOK_AROUND)
+            else:
+                return
+
+    def _announce(self, most: int) -> bool:
+        """Hand over up to `most` of the messages that are ready. False: the rate lets none go for long."""
+        number = min(most, len(self._ready))
+        if self._rate is not None:
+            number, wait = self._rate.take(number, time.monotonic())
+            if not number:
+                return self._wait_for_rate(wait)
+        chosen = [self._ready.popleft() for _ in range(number)]
+        self._flush([ready.row.message_id for ready in chosen])
+        for start in range(0, number, self._size):
+            self._connections.submit(Group(chosen[start : start + self._size]))
+        return True
+
+    def _collect(self, seconds: float) -> None:
+        """Take in what became of messages, after waiting up to `seconds` for the first. Raises what ended a group."""
+        groups = self._connections.done(seconds)
+        for group in groups:
+            self._take_in(group)
+        for group in groups:
+            if group.error is not None:
+                raise group.error
+
+    def _take_in(self, group: Group) -> None:
+        for handed in group.handed:
+            self._settle(self._judged(handed))
+        for ready in group.at_hand:
+            # Stopped by hand in the middle of it.
+            if not self._sender.idempotent:
+                self._settle(self._outcome(ready.row, "unknown", "interrupted", ready.address))
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._settled.append(outcome)
+        del self._left[outcome.message_id]
+
+    def _flush(self, hand_over: Collection[str] = (), *, few: bool = True) -> None:
+        """Record outcomes and what is handed over next. Without `few`, only when it is worth a transaction."""
+        if hand_over or (self._settled and (few or len(self._settled) >= self._settings.batch_size)):
+            self._store.settle(self._lease, self._tick.tick_id, self._settled, hand_over=hand_over)
+            for outcome in self._settled:
                 self.report.outcomes[outcome.outcome] = self.report.outcomes.get(outcome.outcome, 0) + 1
-            settled.clear()
+            self._settled.clear()
+        if self._elsewhere:
+            self._store.go_elsewhere(self._lease, [(one.row, one.channel, one.sender) for one in self._elsewhere])
+            self.report.elsewhere |= {one.sender for one in self._elsewhere}
+            self._elsewhere.clear()
 
-        try:
-            for judged in self._checks.run(batch, late, self._clock()):
-                if self._stopped() or self._strikes >= STRIKES:
-                    break
-                if (pause := self._paused.get(judged.row.flow)) is not None:
-                    settle(self._outcome(judged.row, "skipped", f"withdrawn: {pause}"))
-                elif isinstance(judged, Elsewhere):
-                    elsewhere.append(judged)
-                    del left[judged.row.message_id]
-                elif isinstance(judged, Refused):
-                    settle(self._outcome(judged.row, judged.outcome, judged.reason, judged.address))
-                elif isinstance(judged, Held):
-                    row, until = judged.row, judged.until
-                    settle(self._outcome(row, "held", judged.reason, judged.address, due_at=until, hold=True))
-                elif judged.row.tries > self._settings.max_attempts and not judged.row.released:
-                    settle(self._outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
-                else:
-                    if not self._by_batch:
-                        flush((judged.row.message_id,))
-                    crash_point("drain.before_hand_over")
-                    try:
-                        settle(self._hand_over(judged))
-                    except ConfigurationError:
-                        raise
-                    except BaseException:
-                        # Stopped by hand in the middle of a message.
-                        if not self._sender.idempotent:
-                            settle(self._outcome(judged.row, "unknown", "interrupted", judged.address))
-                        raise
-        finally:
-            flush()
-            self._store.go_elsewhere(self._lease, [(one.row, one.channel, one.sender) for one in elsewhere])
-            self.report.elsewhere |= {one.sender for one in elsewhere}
-            self._store.unclaim(self._lease, list(left.values()))
+    def _finish(self, *, patiently: bool) -> None:
+        """Whatever happened, the store is told of every message."""
+        for group in self._connections.close(patiently=patiently):
+            self._take_in(group)
+        self._put_back()
 
-    def _hand_over(self, ready: Ready) -> Outcome:
+    def _put_back(self) -> None:
+        self._ready.clear()
+        self._flush()
+        left = [*self._left.values()]
+        self._left.clear()
+        self._store.unclaim(self._lease, left, self._not_before)
+
+    def _judged(self, handed: Handed) -> Outcome:
+        """The outcome of what was handed over."""
+        ready, told = handed.ready, handed.told
         row, address = ready.row, ready.address
-        try:
-            receipt = self._sender.send(ready.message)
-            crash_point("drain.handed_over")
-        except ConfigurationError:
-            raise
-        except PermanentError as error:
-            self._strikes = 0
-            if error.suppress:
+        if isinstance(told, Pause):
+            return self._withdrawn(row, told)
+        at = self._clock(handed.at)
+        if isinstance(told, Receipt):
+            return self._outcome(row, "sent", _with(ready.note, told.detail), address, told.provider_id, at=at)
+        if isinstance(told, PermanentError):
+            if told.unsubscribed:
                 # Before its outcome: a crash between the two leaves an address that gets nothing, not one that does.
-                self._store.suppress(row.channel, address, f"{self._used}: {error.reason}")
-            return self._outcome(row, "failed", _with(ready.note, error.reason), address)
-        except TransientError as error:
-            return self._retry(row, address, error.reason, error.retry_after, strike=not error.of_message)
-        except AmbiguousError as error:
-            return self._in_doubt(row, address, error.reason)
-        except Exception as error:
-            # A defect of the sender: it says nothing about what the provider got.
-            log.exception("sender %s failed on message %s", self._used, row.message_id)
-            return self._in_doubt(row, address, f"{type(error).__name__}: {error}")
-        self._strikes = 0
-        return self._outcome(row, "sent", _with(ready.note, receipt.detail), address, receipt.provider_id)
-
-    def _in_doubt(self, row: ClaimedMessage, address: str, reason: str) -> Outcome:
+                self._store.suppress(row.channel, address, UNSUBSCRIBED)
+            return self._outcome(row, "failed", _with(ready.note, told.reason), address, at=at)
+        if isinstance(told, TransientError):
+            return self._retry(row, address, told.reason, told.retry_after)
+        reason = told.reason if isinstance(told, AmbiguousError) else f"{type(told).__name__}: {told}"
         if self._sender.idempotent:
             return self._retry(row, address, reason, None)
-        self._strikes += 1
-        return self._outcome(row, "unknown", reason, address)
+        return self._outcome(row, "unknown", reason, address, at=at)
 
-    def _retry(
-        self, row: ClaimedMessage, address: str, reason: str, retry_after: float | None, *, strike: bool = True
-    ) -> Outcome:
-        self._strikes += strike
+    def _retry(self, row: ClaimedMessage, address: str, reason: str, retry_after: float | None) -> Outcome:
         if row.tries >= self._settings.max_attempts:
             return self._outcome(row, "failed", f"gave up after {row.tries} attempts: {reason}", address)
-        delay = timedelta(seconds=max(backoff(row.tries), retry_after or 0.0))
-        return self._outcome(row, "held", reason, address, due_at=self._clock() + delay)
+        delay = max(spread(backoff(row.tries), row.message_id, row.attempt), retry_after or 0.0)
+        return self._outcome(row, "held", reason, address, due_at=self._clock() + timedelta(seconds=delay))
+
+    def _withdrawn(self, row: ClaimedMessage, pause: Pause) -> Outcome:
+        return self._outcome(row, "skipped", f"withdrawn: {pause}")
 
     def _outcome(
         self,
@@ -228,15 +294,16 @@ class Drain:
         reason: str | None,
         address: str | None = None,
         provider_id: str | None = None,
-        due_at: datetime | None = None,
         *,
         hold: bool = False,
+        at: datetime | None = None,
+        due_at: datetime | None = None,
     ) -> Outcome:
         return Outcome(
             message_id=row.message_id,
             attempt=row.attempt,
             outcome=outcome,  # type: ignore[arg-type]
-            at=self._clock(),
+            at=at or self._clock(),
             reason=reason,
             sender=self._used,
             address=address,
@@ -246,29 +313,81 @@ class Drain:
             live=not self._sender.simulated,
         )
 
-    def _clock(self) -> datetime:
-        return self._tick.as_of if self._sender.simulated else max(self._tick.as_of, datetime.now(UTC))
+    def _clock(self, wall: datetime | None = None) -> datetime:
+        return self._tick.as_of if self._sender.simulated else max(self._tick.as_of, wall or datetime.now(UTC))
+
+    def _ended(self) -> bool:
+        """Nothing more may be handed over just now."""
+        return self._stopped() or self._strikes.out or self._not_before is not None
 
     def _stopped(self, *, now: bool = False) -> bool:
-        if now or not self._by_batch or time.monotonic() - self._looked > _LOOK_AROUND:
+        if now or time.monotonic() - self._looked > _LOOK_AROUND:
             self._looked = time.monotonic()
             # A process that slept must not go on handing over a batch that another one has sent meanwhile.
             self._store.leases.check(self._lease)
             self.report.stopped = self._store.stopped()
-            self._paused = self._store.pauses.now()
+            self._signals.paused = self._store.pauses.now()
+            self._signals.halt = self.report.stopped is not None
         return self.report.stopped is not None
+
+    def _wait_for_answers(self) -> None:
+        """Wait until nothing is on its way. What is not on its way when sending is stopped stays here."""
+        while self._connections.under_way:
+            self._stopped()
+            self._collect(_LOOK_AROUND)
 
     def _wait_for_retries(self) -> bool:
         """Wait for the next retry if it is near. False: nothing more to do in this tick."""
         due = self._store.next_due(self._name)
         return due is not None and self._wait((due - self._clock()).total_seconds())
 
-    def _pause(self) -> bool:
-        """The provider seems down: wait a little, once or twice. False: leave the rest to the next tick."""
-        self._strikes = 0
-        if self._wait(backoff(1)):
+    def _wait_for_rate(self, seconds: float) -> bool:
+        """Wait until the rate lets a message go, if that is soon. False: the rest is held till then."""
+        if seconds > self._short:
+            self._not_before = self._clock() + timedelta(seconds=seconds)
+            number, span = self._rate.number, self._rate.seconds  # type: ignore[union-attr]
+            self.report.deferred = (
+                f"{number} messages in {span} s went; the next may go at {self._not_before:%Y-%m-%d %H:%M:%S} UTC"
+            )
+            return False
+        if self._connections.under_way:
+            self._collect(min(seconds, _LOOK_AROUND))
+        else:
+            self._flush()
+            time.sleep(min(seconds, _LOOK_AROUND))
+        return True
+
+    def _resting(self) -> bool:
+        """Is the provider known to be down? One that was is asked with a single message first."""
+        told = None if self._sender.simulated else self._store.mark(MARK + self._name)
+        if told is None:
+            return False
+        self._rest = Rest.load(told)
+        if self._rest.until > self._clock():
+            self.report.deferred = str(self._rest)
             return True
-        self.report.deferred = f"{STRIKES} transient errors in a row; the next tick goes on"
+        self._probe()
+        return False
+
+    def _probe(self) -> None:
+        self._half_open = True
+        self._strikes.forget(but=STRIKES - 1)
+
+    def _recovered(self) -> None:
+        self._half_open = False
+        if self._rest is not None:
+            self._rest = None
+            self._store.set_mark(MARK + self._name, None, self._lease)
+
+    def _pause(self) -> bool:
+        """The provider seems down: wait a little, once or twice. False: leave the rest to a later tick."""
+        if self._wait(backoff(1)):
+            self._probe()
+            return True
+        self._rest = Rest.after(self._rest, self._clock(), self._strikes.reason)
+        if not self._sender.simulated:
+            self._store.set_mark(MARK + self._name, self._rest.dump(), self._lease)
+        self.report.deferred = str(self._rest)
         return False
 
     def _wait(self, seconds: float) -> bool:

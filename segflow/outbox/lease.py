@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from segflow.errors import LeaseHeldError, LeaseLostError, RunError
 from segflow.outbox.database import Database
@@ -49,6 +49,11 @@ class LeaseState:
     since: datetime | None = None
     holder: str = ""
     """In words: holder, pid, host and since when."""
+
+
+# Built once: every transaction of the delivery store asks for the lease.
+_LOOKED_AT = select(lease_rows).where(lease_rows.c.name == bindparam("wanted"))
+_LOCKED = _LOOKED_AT.with_for_update()
 
 
 class LeaseTable:
@@ -139,8 +144,7 @@ class LeaseTable:
             connection.execute(update(lease_rows).where(held).values(holder=None, pid=None, process=None))
 
     def _row(self, connection: Connection, name: str, *, lock: bool = True) -> Row[Any] | None:
-        query = select(lease_rows).where(lease_rows.c.name == name)
-        return connection.execute(query.with_for_update() if lock else query).one_or_none()
+        return connection.execute(_LOCKED if lock else _LOOKED_AT, {"wanted": name}).one_or_none()
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from segflow.messages import CONTACT_CHANNELS
 from segflow.outbox.caps import CapCounts
 from segflow.outbox.judged import Held, Ready, Refused
 from segflow.outbox.quiet_hours import QuietTimes
+from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.store import DeliveryStore
 from segflow.specs.project import Specs
 
@@ -25,6 +26,17 @@ class Limits:
         """Prepare for messages to these contacts."""
         self._caps.look(contacts, now, simulated=simulated)
         self._quiet.forget()
+
+    def asked(
+        self, row: ClaimedMessage, channel: str, contact: Mapping[str, Any], category: str, now: datetime
+    ) -> Mapping[str, Refused | None]:
+        """What each limit says, whatever the other does; what waits is refused for now."""
+        if channel not in CONTACT_CHANNELS:
+            return {}
+        over = self._caps.over(row.message_id, row.contact_id, channel, category, now)
+        quiet = self._quiet.now(row, contact, channel, category, now)
+        told = {"caps": over, "quiet hours": quiet}
+        return {name: Refused(row, "skipped", one.reason) if one is not None else None for name, one in told.items()}
 
     def judge(self, ready: Ready, contact: Mapping[str, Any], category: str, now: datetime) -> Ready | Refused | Held:
         """What comes of a message that passed all other checks. It counts from here on when it goes."""

@@ -6,7 +6,9 @@ change one without `delivery.link_secret`. The same message gets the same link e
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +17,13 @@ from typing import Any, Literal
 from itsdangerous import BadData, URLSafeSerializer
 
 from segflow.durations import Duration
-from segflow.specs.settings import DeliverySettings
+from segflow.messages import Email
+from segflow.outbox.utm import UNSUBSCRIBES, each_link
+from segflow.specs.settings import DeliverySettings, TrackingSettings
 from segflow.zones import UTC_ZONE
 
 Purpose = Literal["unsubscribe", "opened", "clicked"]
-PATHS: dict[Purpose, str] = {"unsubscribe": "/u/", "opened": "/o/", "clicked": "/c/"}
+PATHS: dict[Purpose, str] = {"unsubscribe": "/unsubscribe/", "opened": "/o/", "clicked": "/c/"}
 """Where `segflow serve` answers, below `delivery.public_url`."""
 LONGEST = 8_000
 """Characters of a link's signed part: what is longer was never made here."""
@@ -31,6 +35,10 @@ class BadLinkError(Exception):
 
 class ExpiredLinkError(Exception):
     """A link of ours whose time is over."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self.link = link
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +53,26 @@ class Link:
     url: str | None = None
 
 
+_LEFT_ALONE = re.compile(r"""\sdata-track\s*=\s*["']?off""", re.IGNORECASE)
+_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
+
+
+def _partitioned(html: str) -> tuple[str, str, str]:
+    """What is before the end of the body, that, and what follows."""
+    ends = list(_BODY_END.finditer(html))
+    if not ends:
+        return html, "", ""
+    return html[: ends[-1].start()], ends[-1][0], html[ends[-1].end() :]
+
+
 class Links:
     """Makes links, and reads them."""
 
-    def __init__(self, public_url: str, secrets: Sequence[str], expiry: Duration) -> None:
+    def __init__(
+        self, public_url: str, secrets: Sequence[str], expiry: Duration, tracking: TrackingSettings | None = None
+    ) -> None:
         """`secrets`: the first signs, all are believed."""
+        self._tracking = tracking or TrackingSettings()
         self._base, self._expiry = public_url.rstrip("/"), expiry
         self._serializers = {
             purpose: URLSafeSerializer(
@@ -66,7 +89,8 @@ class Links:
         """The links of a project; None when it has no `public_url` or no `link_secret`."""
         if settings.public_url is None or settings.link_secret is None:
             return None
-        return cls(settings.public_url, [settings.link_secret, *settings.earlier_link_secrets], settings.link_expiry)
+        secrets = [settings.link_secret, *settings.earlier_link_secrets]
+        return cls(settings.public_url, secrets, settings.link_expiry, settings.tracking)
 
     def make(
         self,
@@ -97,9 +121,7 @@ class Links:
             expires_at = datetime.fromtimestamp(ends, UTC_ZONE)
         except (BadData, ValueError, TypeError) as error:
             raise BadLinkError from error
-        if now >= expires_at:
-            raise ExpiredLinkError
-        return Link(
+        link = Link(
             message_id=message_id,
             contact_id=contact_id,
             channel=channel,
@@ -107,6 +129,37 @@ class Links:
             expires_at=expires_at,
             url=url[0] if url else None,
         )
+        if now >= expires_at:
+            raise ExpiredLinkError(link)
+        return link
+
+    def tracked(self, email: Email) -> str | None:
+        """The HTML of an email with links that count what `delivery.tracking` says."""
+        html = email.html
+        if html is None or not (self._tracking.opens or self._tracking.clicks):
+            return html
+        make = functools.partial(
+            self.make,
+            message_id=email.message_id,
+            contact_id=email.contact_id,
+            channel=email.channel,
+            flow=email.flow,
+            planned_at=email.planned_at,
+        )
+
+        def counted(url: str) -> str:
+            # An unsubscribe is no click, and must work whatever comes of the counting.
+            if not url.lower().startswith(("http://", "https://")) or UNSUBSCRIBES.search(url):
+                return url
+            return url if url.startswith(f"{self._base}/") else make("clicked", url=url)
+
+        if self._tracking.clicks:
+            html = each_link(html, counted, _LEFT_ALONE)
+        if self._tracking.opens:
+            picture = f'<img src="{make("opened")}" width="1" height="1" alt="" style="display:block">'
+            head, end, rest = _partitioned(html)
+            html = f"{head}{picture}{end}{rest}"
+        return html
 
 
 def unsubscribe_headers(url: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from segflow.outbox.database import Database
+from segflow.outbox.dead_letters import Chosen, DeadLetters
 from segflow.outbox.records import Status
 from segflow.outbox.schema import attempts, messages
 
@@ -23,6 +24,17 @@ class MessageQueries:
         asked = select(attempts.c.message_id).where(attempts.c.message_id.in_(message_ids)).distinct()
         with self._database.read() as connection:
             return set(connection.scalars(asked))
+
+    def coming(self, sender: str, now: datetime, limit: int) -> list[tuple[str, str]]:
+        """(contact_id, enrollment_id) of the next messages of `sender` that are due, in the order of claims."""
+        due = (
+            select(messages.c.contact_id, messages.c.enrollment_id)
+            .where(messages.c.sender == sender, messages.c.due_at <= now)
+            .order_by(messages.c.due_at, messages.c.message_id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [(row[0], row[1]) for row in connection.execute(due)]
 
     def damage(self) -> list[str]:
         """What SQLite finds wrong with its file; empty when it is whole, and on Postgres."""
@@ -55,24 +67,12 @@ class MessageQueries:
         with self._database.read() as connection:
             return [str(row[0]) for row in connection.execute(names)]
 
-    def listing(self, status: Status, limit: int = 100) -> list[dict[str, Any]]:
-        """Messages in `status` for people to read: ids, place, attempts and what the last attempt said.
-
-        A dropped message has two rows: the attempt of unknown outcome and the decision.
-        """
-        earlier = attempts.alias()
-        last = select(func.max(earlier.c.attempt)).where(earlier.c.message_id == messages.c.message_id)
-        said = (attempts.c.message_id == messages.c.message_id) & (attempts.c.attempt == last.scalar_subquery())
-        rows = (
-            select(
-                messages.c.message_id, messages.c.flow, messages.c.step, messages.c.contact_id, messages.c.channel,
-                messages.c.sender, messages.c.status, messages.c.attempts, messages.c.due_at, attempts.c.reason,
-                attempts.c.at,
-            )
-            .select_from(messages.outerjoin(attempts, said))
-            .where(messages.c.status == status)
-            .order_by(messages.c.planned_at, messages.c.message_id)
-            .limit(limit)
-        )  # fmt: skip
+    def due_of(self, enrollment_id: str, step: str, visit: int) -> datetime | None:
+        """When the message of a step that waits is due; None when none waits."""
+        mine = messages.c.enrollment_id == enrollment_id, messages.c.step == step, messages.c.visit == visit
         with self._database.read() as connection:
-            return [dict(row._mapping) for row in connection.execute(rows)]
+            return connection.scalar(select(messages.c.due_at).where(*mine))
+
+    def listing(self, status: Status, limit: int = 100) -> list[dict[str, Any]]:
+        """Messages in `status` for people to read: see `DeadLetters.listing`."""
+        return DeadLetters(self._database).listing(Chosen(outcomes=(status,)), limit)

@@ -16,6 +16,7 @@ from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.schema import attempts, message_events, messages, provider_events, suppressions
+from segflow.outbox.suppressions import not_hidden
 
 UNSUBSCRIBED, SUBSCRIBED = "unsubscribed", "subscribed"
 LINK = "link"
@@ -85,7 +86,10 @@ class ProviderEvents:
         now = datetime.now(UTC)
         keys = {
             one: sorted(
-                {comparable(one.channel, a) for a in (*one.addresses, *reached.get(message_of.get(one, ""), ()))}
+                {
+                    comparable(one.channel, address)
+                    for address in (*one.addresses, *reached.get((message_of.get(one), one.channel), ()))
+                }
             )
             for one in acting
         }
@@ -160,6 +164,7 @@ class ProviderEvents:
             {"channel": channel, "address": address, "reason": reason, "recorded_at": now}
             for (channel, address), reason in sorted(reasons.items())
         ]
+        rows = not_hidden(connection, rows)
         return connection.execute(self._database.insert_or_ignore(suppressions), rows).rowcount if rows else 0
 
 
@@ -189,13 +194,16 @@ def _messages(connection: Connection, answers: Iterable[Answer]) -> dict[Answer,
     return found
 
 
-def _addresses(connection: Connection, message_ids: set[str]) -> dict[str, set[str]]:
-    """Where messages went: message_id -> addresses."""
-    found: dict[str, set[str]] = {}
+def _addresses(connection: Connection, message_ids: set[str]) -> dict[tuple[str | None, str], set[str]]:
+    """Where messages went: (message, channel) -> addresses."""
+    found: dict[tuple[str | None, str], set[str]] = {}
     if message_ids:
-        rows = select(attempts.c.message_id, attempts.c.address).where(
-            attempts.c.message_id.in_(message_ids), attempts.c.address.is_not(None)
+        joined = attempts.join(messages, messages.c.message_id == attempts.c.message_id)
+        rows = (
+            select(messages.c.message_id, messages.c.channel, attempts.c.address)
+            .select_from(joined)
+            .where(messages.c.message_id.in_(message_ids), attempts.c.address.is_not(None))
         )
         for row in connection.execute(rows.distinct()):
-            found.setdefault(row.message_id, set()).add(row.address)
+            found.setdefault((row.message_id, row.channel), set()).add(row.address)
     return found

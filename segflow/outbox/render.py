@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,14 +12,15 @@ from zoneinfo import ZoneInfo
 import jinja2
 
 from segflow.errors import SegflowError, did_you_mean
-from segflow.messages import AnyMessage, Attachment
+from segflow.messages import CONTACT_CHANNELS, AnyMessage, Attachment, Email
 from segflow.outbox.attached import Attached
 from segflow.outbox.contents import WRITERS, Filler, RenderError, Way, always, person, ways_of
+from segflow.outbox.links import Links, unsubscribe_headers
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
 from segflow.outbox.utm import UtmOf, no_utm, utm_of
 from segflow.specs.project import Specs
-from segflow.specs.template_names import CONTACT, COUPONS, EVENT, names_used
+from segflow.specs.template_names import CONTACT, COUPONS, EVENT, PREFERENCES_URL, UNSUBSCRIBE_URL, names_used
 from segflow.specs.templates import Template, load_template
 from segflow.zones import UTC_ZONE
 
@@ -71,14 +72,17 @@ class Renderer:
         inline_css: bool = True,
         utm: UtmOf = no_utm,
         attached: Attached | None = None,
+        links: Links | None = None,
     ) -> None:
         """`footer`: what marketing SMS end with. `zone`: the project's. `utm`: the parameters of links, by flow, step
-        and what the step says. `attached`: where attachments come from; None: there are none."""
+        and what the step says. `attached`: where attachments come from; None: there are none. `links`: makes the signed
+        links of messages; None: they have none."""
         options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
         self._plain = Environment(autoescape=False, **options)
         self._html = Environment(autoescape=True, **options)
         self._template_dir, self._footer, self._zone = template_dir, footer, zone
         self._inline_css, self._utm, self._attached = inline_css, utm, attached
+        self._links = links
         self._compiled: dict[tuple[str, str, str], dict[str, Filler]] = {}
         self._names: dict[tuple[str, str, str], frozenset[str]] = {}
         self._texts: dict[tuple[str, str], Filler] = {}
@@ -95,6 +99,7 @@ class Renderer:
             delivery.inline_css,
             utm_of(specs),
             Attached(specs.path(delivery.attachments), delivery.attachments, delivery.attachments_at_most),
+            Links.of(delivery),
         )
 
     def names(self, row: PlannedMessage) -> frozenset[str]:
@@ -122,7 +127,8 @@ class Renderer:
         when left out. Raises RenderError.
         """
         way = way or _way_of(row)
-        context = _context(contact, as_of, known)
+        own = self._links_of(row, way)
+        context = _context(contact, as_of, {**known, **own})
         body = {name: fill(context) for name, fill in self._fillers(row, way).items()}
         common: dict[str, Any] = {
             "message_id": row.message_id,
@@ -131,7 +137,29 @@ class Renderer:
             "step": row.step,
             "planned_at": row.planned_at,
         }
-        return WRITERS[way.channel].message(common, address, body)  # type: ignore[index]
+        message = WRITERS[way.channel].message(common, address, body)  # type: ignore[index]
+        if (
+            self._links is not None
+            and isinstance(message, Email)
+            and not ways_of(row.channel, row.content).transactional
+        ):
+            headers = {**message.headers, **unsubscribe_headers(own[UNSUBSCRIBE_URL])}
+            message = replace(message, headers=headers, html=self._links.tracked(message))
+        return message
+
+    def _links_of(self, row: PlannedMessage, way: Way) -> dict[str, str]:
+        """The links of a message to the contact itself."""
+        if self._links is None or way.channel not in CONTACT_CHANNELS:
+            return {}
+        url = self._links.make(
+            "unsubscribe",
+            message_id=row.message_id,
+            contact_id=row.contact_id,
+            channel=way.channel,
+            flow=row.flow,
+            planned_at=row.planned_at,
+        )
+        return {UNSUBSCRIBE_URL: url, PREFERENCES_URL: f"{url}/preferences"}
 
     def fill(
         self,

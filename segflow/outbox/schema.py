@@ -21,11 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 10
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
-index `messages_waiting`. 7: `provider_events`, the index `attempts_provider`. 8: `address_turns`, `consent_changes`,
-what messages say of category, holds and when they were sent. A store of an earlier version gets what it has not when it
-is opened."""
+index `messages_waiting`. 7: `provider_events`, the index `attempts_provider`. 8: `restores`, `suppression_salts`,
+suppressions by hash, Argentine numbers in one form. 9: `send_tests`, `api_keys`, `api_calls`. 10: `address_turns`,
+`consent_changes`, what messages say of category, holds and when they were sent. A store of an earlier version gets what
+it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -53,7 +54,9 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 metadata = MetaData()
@@ -171,16 +174,6 @@ address_turns = Table(
     PrimaryKeyConstraint("flow", "tick_id", "channel", "address"),
 )
 
-suppressions = Table(
-    "suppressions",
-    metadata,
-    Column("channel", Words, nullable=False),
-    Column("address", Words, nullable=False),
-    Column("reason", Words, nullable=False),
-    Column("recorded_at", Instant, nullable=False),
-    PrimaryKeyConstraint("channel", "address"),
-)
-
 consent_changes = Table(
     "consent_changes",
     metadata,
@@ -199,6 +192,23 @@ consent_changes = Table(
     Index("consent_changes_tick", "tick_id"),
 )
 
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("channel", Words, nullable=False),
+    Column("address", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    PrimaryKeyConstraint("channel", "address"),
+)
+
+suppression_salts = Table(
+    "suppression_salts",
+    metadata,
+    # Of the hashes among `suppressions.address`: an address is looked for under each.
+    Column("salt", Words, primary_key=True),
+)
+
 lease = Table(
     "lease",
     metadata,
@@ -211,6 +221,24 @@ lease = Table(
     Column("host", Words),
     Column("pid", BigInteger),
     Column("process", Words),
+)
+
+send_tests = Table(
+    "send_tests",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("flow", Words, nullable=False),
+    Column("step", Words, nullable=False),
+    # Whose values it was written with; it went to `address`.
+    Column("contact_id", Words, nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("sender", Words, nullable=False),
+    Column("address", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("reason", Words),
+    Column("provider_id", Words),
+    Column("sent_by", Words, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 marks = Table(
@@ -350,6 +378,19 @@ removals = Table(
     # Null until a tick uses it.
     Column("tick_id", Text),
     Index("removals_tick", "tick_id"),
+)
+
+restores = Table(
+    "restores",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("contact_id", Words, nullable=False),
+    Column("reason", Words),
+    Column("decided_by", Words, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    # Null until a tick uses it.
+    Column("tick_id", Text),
+    Index("restores_tick", "tick_id"),
 )
 
 api_keys = Table(

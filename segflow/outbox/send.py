@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from segflow.messages import CHANNELS
 from segflow.outbox.before_sending import SendChecks
+from segflow.outbox.deleted import suppress_deleted
 from segflow.outbox.deliveries import copy_outcomes
 from segflow.outbox.drain import Drain, SenderLike
 from segflow.outbox.lease import Lease
@@ -73,6 +74,7 @@ def send_outbox(
     """
     check_generation(warehouse, ["contacts"], tick.tick_id)
     report = SendReport()
+    suppress_deleted(warehouse, store, lease)
     take_over(warehouse, store, tick, lease, report)
     report.became_unknown = store.recover(lease, tick.tick_id, tick.as_of)
     checks = SendChecks(specs, warehouse, store, tick)

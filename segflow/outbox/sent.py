@@ -63,10 +63,12 @@ class SentMessages:
             return connection.scalar(asked.offset(number - 1).limit(1))
 
 
-def sent_values(outcome: Outcome) -> dict[str, Any]:
-    """`sent` and `live` of a message with this outcome: a contact may have got what is in doubt."""
-    got = outcome.outcome in ("sent", "unknown")
-    return {"sent": outcome.at if got else None, "live": outcome.live if got else None}
+def sent_values(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """`sent` and `live` of messages with one outcome, settled together: a contact may have got what is in doubt. They
+    were sent within seconds; the last one's time is taken for all."""
+    if outcomes[0].outcome not in ("sent", "unknown"):
+        return {"sent": None, "live": None}
+    return {"sent": max(one.at for one in outcomes), "live": outcomes[0].live}
 
 
 def in_doubt(at: datetime) -> dict[str, Any]:

@@ -56,8 +56,6 @@ class LinkUse:
     contact_id: str
     channel: str
     received_at: datetime
-    detail: str | None = None
-    """The link that was clicked."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 

@@ -18,6 +18,7 @@ from segflow.outbox.consent_changes import ConsentChanges
 from segflow.outbox.contents import category_of
 from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
+from segflow.outbox.dead_letters import Chosen, DeadLetters
 from segflow.outbox.decisions import Decisions
 from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
@@ -25,8 +26,9 @@ from segflow.outbox.message_events import MessageEvents
 from segflow.outbox.message_queries import MessageQueries
 from segflow.outbox.pauses import Pauses
 from segflow.outbox.provider_events import ProviderEvents
-from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage
+from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage, Status
 from segflow.outbox.removals import Removals
+from segflow.outbox.restores import Restores
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.schema import (
     attempts,
@@ -37,7 +39,8 @@ from segflow.outbox.schema import (
     retrigger_contacts,
     retriggers,
 )
-from segflow.outbox.sent import NOT_SENT, SentMessages, in_doubt, note_holds, sent_values
+from segflow.outbox.send_tests import SendTests
+from segflow.outbox.sent import SentMessages, in_doubt, note_holds, sent_values
 from segflow.outbox.suppressions import Suppressions
 
 STOP_SENDING = "stop_sending"
@@ -47,6 +50,35 @@ _PLANNED = tuple(field.name for field in fields(PlannedMessage))
 _COPIED = (
     "message_id", "attempt", "flow", "step", "contact_id", "channel", "sender", "address", "outcome", "reason",
     "provider_id", "at", "recorded_at",
+)  # fmt: skip
+
+
+# Built once: to put such a statement together costs as much as to run it.
+_THESE = messages.c.message_id.in_(bindparam("ids", expanding=True))
+_HAND_OVER = update(messages).where(_THESE).values(handed_at=bindparam("wall", type_=messages.c.handed_at.type))
+_SETTLE = (
+    update(messages)
+    .where(_THESE, messages.c.status == "claimed")
+    .values(
+        status=bindparam("outcome"),
+        due_at=bindparam("next", type_=messages.c.due_at.type),
+        claim_token=None,
+        claimed_at=None,
+        handed_at=None,
+        recorded_at=bindparam("wall", type_=messages.c.recorded_at.type),
+        settled_tick=bindparam("tick"),
+        sent_at=bindparam("sent", type_=messages.c.sent_at.type),
+        sent_live=bindparam("live", type_=messages.c.sent_live.type),
+    )
+)
+_BOOK = insert(attempts).values(
+    {
+        name: bindparam(name, type_=attempts.c[name].type)
+        for name in (
+            "message_id", "attempt", "outcome", "reason", "sender", "address", "provider_id", "at", "recorded_at",
+            "tick_id",
+        )
+    }
 )  # fmt: skip
 
 
@@ -66,11 +98,14 @@ class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
         self.enrolls = Orders(self._database, self.leases, Enroll, enrolls, enroll_contacts)
         self.pauses = Pauses(self._database, self.leases)
         self.removals = Removals(self._database, self.leases)
+        self.restores = Restores(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
         self.provider_events = ProviderEvents(self._database, self.leases)
         self.consent_changes = ConsentChanges(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)
+        self.letters = DeadLetters(self._database)
+        self.tests = SendTests(self._database)
         self.api_keys = ApiKeys(self._database)
 
     @classmethod
@@ -129,7 +164,7 @@ class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
                 return []
             connection.execute(
                 update(messages)
-                .where(messages.c.message_id == bindparam("id"))
+                .where(messages.c.message_id.in_([row.message_id for row in rows]))
                 .values(
                     status="claimed",
                     attempts=messages.c.attempts + 1,
@@ -138,8 +173,7 @@ class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
                     claimed_at=wall,
                     handed_at=wall if hand_over else None,
                     repeatable=repeatable,
-                ),
-                [{"id": row.message_id} for row in rows],
+                )
             )
         return [
             ClaimedMessage(
@@ -160,39 +194,21 @@ class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
         with self._database.write("settle") as connection:
             self.leases.check_in(connection, lease)
             if hand_over:
-                connection.execute(
-                    update(messages).where(messages.c.message_id == bindparam("id")).values(handed_at=wall),
-                    [{"id": message_id} for message_id in hand_over],
-                )
+                connection.execute(_HAND_OVER, {"ids": list(hand_over), "wall": wall})
             if not outcomes:
                 return
-            settled = connection.execute(
-                update(messages)
-                .where(messages.c.message_id == bindparam("id"), messages.c.status == "claimed")
-                .values(
-                    status=bindparam("outcome"),
-                    due_at=bindparam("next"),
-                    claim_token=None,
-                    claimed_at=None,
-                    handed_at=None,
-                    recorded_at=wall,
-                    settled_tick=tick_id,
-                    sent_at=bindparam("sent"),
-                    sent_live=bindparam("live"),
-                ),
-                [{"id": o.message_id, "outcome": o.outcome, "next": o.due_at, **sent_values(o)} for o in outcomes],
-            ).rowcount
+            alike: dict[tuple[str, datetime | None, bool], list[Outcome]] = {}
+            for one in outcomes:
+                alike.setdefault((one.outcome, one.due_at, one.live), []).append(one)
+            settled = 0
+            for (outcome, next_due, _), some in alike.items():
+                ids = [one.message_id for one in some]
+                given = {"ids": ids, "outcome": outcome, "next": next_due, "wall": wall, "tick": tick_id}
+                settled += connection.execute(_SETTLE, given | sent_values(some)).rowcount
             if settled != len(outcomes):
                 raise LeaseLostError(f"{len(outcomes) - settled} messages were settled by another process meanwhile")
             note_holds(connection, outcomes)
-            columns = ("message_id", "attempt", "outcome", "reason", "sender", "address", "provider_id", "at")
-            connection.execute(
-                insert(attempts),
-                [
-                    {name: getattr(o, name) for name in columns} | {"recorded_at": wall, "tick_id": tick_id}
-                    for o in outcomes
-                ],
-            )
+            connection.execute(_BOOK, [{**vars(one), "recorded_at": wall, "tick_id": tick_id} for one in outcomes])
 
     def unclaim(self, lease: Lease, claimed: Sequence[ClaimedMessage], until: datetime | None = None) -> None:
         """Put back messages that were certainly not handed over: as if never claimed, or not before `until`."""
@@ -264,54 +280,19 @@ class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
                 .values(status="unknown", settled_tick=tick_id, recorded_at=wall, **(again | in_doubt(at)))
             ).rowcount
 
-    def release(self, message_ids: Iterable[str] | None = None) -> int:
+    def release(self, message_ids: Iterable[str] | None = None, reason: str = "released by hand") -> int:
         """Plan messages of unknown outcome again (all of them without ids): a person decided that they did not arrive.
 
-        Returns how many there were.
+        Returns how many there were. The next tick copies the decision to `deliveries`.
         """
-        with self._database.write("release") as connection:
-            chosen = self._unknown(connection, message_ids)
-            if chosen:
-                connection.execute(
-                    update(messages)
-                    .where(messages.c.message_id == bindparam("id"))
-                    .values(status="planned", due_at=messages.c.planned_at, released_at=_now(), **NOT_SENT),
-                    [{"id": row.message_id} for row in chosen],
-                )
-            return len(chosen)
+        return self.letters.decide("release", _unknown(message_ids), reason)
 
     def drop(self, message_ids: Iterable[str] | None = None, reason: str = "dropped by hand") -> int:
         """Give up messages of unknown outcome (all of them without ids). Returns how many there were.
 
         The next tick copies the decision to `deliveries`.
         """
-        now = _now()
-        with self._database.write("drop") as connection:
-            chosen = self._unknown(connection, message_ids)
-            if not chosen:
-                return 0
-            connection.execute(
-                update(messages)
-                .where(messages.c.message_id == bindparam("id"))
-                .values(status="dropped", recorded_at=now),
-                [{"id": row.message_id} for row in chosen],
-            )
-            connection.execute(
-                insert(attempts),
-                [
-                    {
-                        "message_id": row.message_id,
-                        "attempt": row.attempts,
-                        "outcome": "dropped",
-                        "reason": reason,
-                        "sender": row.sender,
-                        "at": now,
-                        "recorded_at": now,
-                    }
-                    for row in chosen
-                ],
-            )
-            return len(chosen)
+        return self.letters.decide("drop", _unknown(message_ids), reason)
 
     def settled_since(self, tick_id: str | None) -> dict[str, int]:
         """The ticks from `tick_id` on (all when None) that settled anything, in order, with how many attempts."""
@@ -373,11 +354,10 @@ class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _unknown(self, connection: Connection, message_ids: Iterable[str] | None) -> list[Any]:
-        query = select(messages).where(messages.c.status == "unknown").with_for_update()
-        if message_ids is not None:
-            query = query.where(messages.c.message_id.in_(list(message_ids)))
-        return list(connection.execute(query))
+
+def _unknown(message_ids: Iterable[str] | None) -> Chosen:
+    unknown: tuple[Status, ...] = ("unknown",)
+    return Chosen(ids=None if message_ids is None else list(message_ids), outcomes=unknown)
 
 
 def planned_values(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

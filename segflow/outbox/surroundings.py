@@ -11,7 +11,7 @@ from segflow.segments.sentence import sentence
 from segflow.specs.check_origins import event_names
 from segflow.specs.flow import following_steps
 from segflow.specs.project import Specs
-from segflow.specs.template_names import CROSSING, EVENT
+from segflow.specs.template_names import CROSSING, EVENT, LINKS
 
 ORIGIN = frozenset({CROSSING, EVENT})
 """The names of templates that need to know how the enrollment came about."""
@@ -63,6 +63,8 @@ class Surroundings:
             "event": self._nothing.get(row.flow, {}) | event_values(origin.get("trigger_data"), self._specs.catalog),
             "enrollment": {"id": row.enrollment_id, "enrolled_at": row.enrolled_at, "visit": row.visit},
             "coupons": coupons or {},
+            # What goes to the contact has them: the renderer knows by which channel it goes.
+            **dict.fromkeys(LINKS),
             "step": row.step,
             "next_step": self._following.get(row.flow, {}).get(row.step),
         }

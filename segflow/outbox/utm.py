@@ -19,7 +19,7 @@ _HREF = re.compile(r"""(?<=[\s"'])(href\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>]+
 _LEFT_ALONE = re.compile(r"""\sdata-utm\s*=\s*["']?off""", re.IGNORECASE)
 _IN_TEXT = re.compile(r"""https?://[^\s<>"'\]\[{}|\\^`]+""", re.IGNORECASE)
 _CLOSING = ".,;:!?*_)"
-_UNSUBSCRIBE = re.compile(r"unsubscri|opt[-_]?out", re.IGNORECASE)
+UNSUBSCRIBES = re.compile(r"unsubscri|opt[-_]?out", re.IGNORECASE)
 """Such links must work whatever comes of them, and are no visit."""
 
 
@@ -47,14 +47,20 @@ def tagged_html(text: str, utm: Mapping[str, str]) -> str:
     """The HTML with the parameters at the links of `a`, `area` and VML; `data-utm="off"` at an element leaves it out.
     All else stays to the character."""
 
+    return each_link(text, lambda link: tagged(link, utm), _LEFT_ALONE)
+
+
+def each_link(text: str, change: Callable[[str], str], left_alone: re.Pattern[str]) -> str:
+    """The HTML with another address where `change` says so, but for elements with `left_alone` in their tag."""
+
     def in_tag(found: re.Match[str]) -> str:
         tag = found.group()
-        return tag if _LEFT_ALONE.search(tag) else _HREF.sub(in_href, tag, count=1)
+        return tag if left_alone.search(tag) else _HREF.sub(in_href, tag, count=1)
 
     def in_href(found: re.Match[str]) -> str:
         written = next((part for part in found.groups()[1:] if part is not None), "")
         link = html.unescape(written).strip()
-        new = tagged(link, utm)
+        new = change(link)
         return found.group() if new == link else f'{found.group(1)}"{html.escape(new)}"'
 
     return _TAG.sub(in_tag, text)
@@ -80,7 +86,7 @@ def tagged(link: str, utm: Mapping[str, str]) -> str:
         parts = urlsplit(link)
     except ValueError:
         return link
-    if parts.scheme.lower() not in ("http", "https") or not parts.netloc or _UNSUBSCRIBE.search(link):
+    if parts.scheme.lower() not in ("http", "https") or not parts.netloc or UNSUBSCRIBES.search(link):
         return link
     there = {one.partition("=")[0].lower() for one in re.split("[&;]", parts.query)}
     added = "&".join(f"{name}={quote(value, safe='')}" for name, value in utm.items() if name not in there)

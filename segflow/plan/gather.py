@@ -221,6 +221,7 @@ def _flows(run: TickRun, warehouse: Warehouse, before: Before) -> list[FlowPlan]
                 active=result.active if result else 0,
                 left_over=int(left_over.get(flow) or 0),
                 effects=effects.get(flow, {}).get("done", {}),
+                deletions=effects.get(flow, {}).get("deleted", {}),
                 failures=effects.get(flow, {}).get("failed", {}),
             )
         )

@@ -90,6 +90,8 @@ class FlowPlan:
     """Contacts of a broadcast whose turn comes in later ticks."""
     effects: Mapping[str, int] = field(default_factory=dict)
     """Step -> contacts, of the steps that make tasks or give codes away."""
+    deletions: Mapping[str, int] = field(default_factory=dict)
+    """Step -> contacts that it would delete."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Step -> contacts for whom it would fail."""
 
@@ -97,7 +99,7 @@ class FlowPlan:
     def quiet(self) -> bool:
         """Does nothing happen to it?"""
         done = self.enrolled or self.ends or self.messages or self.moves or self.reason or self.effects
-        done = done or self.kept_out or self.restarted or self.left_over
+        done = done or self.kept_out or self.restarted or self.left_over or self.deletions
         return self.change == "none" and not done
 
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from segflow.outbox.coupons import Claim
 from segflow.outbox.decisions import Kind
+from segflow.outbox.hashes import hashed
 from segflow.outbox.pauses import Pause
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.store import DeliveryStore
@@ -29,12 +30,15 @@ class RehearsedStore:
         self.pauses, self.removals = _Pauses(store), _Removals(store)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
         self.consent_changes = _ConsentChanges(store)
-        self.imports, self.coupons = _Imports(store), _Coupons(store)
+        self.imports, self.coupons, self.restores = _Imports(store), _Coupons(store), _Restores(store)
 
     def adopt_decisions(self, *_: object) -> None:
         pass
 
     def set_mark(self, *_: object) -> None:
+        pass
+
+    def suppress_deleted(self, *_: object) -> None:
         pass
 
     def mark(self, name: str) -> str | None:
@@ -48,6 +52,9 @@ class RehearsedStore:
 
     def all_suppressions(self) -> list[dict[str, Any]]:
         return self._store.all_suppressions() if self._store is not None else []
+
+    def hash_address(self, channel: str, address: str) -> str:
+        return hashed(channel, address, "")
 
 
 class _Part:
@@ -88,6 +95,11 @@ class _Pauses(_Part):
 class _Removals(_Part):
     def waiting(self, tick_id: str) -> list[dict[str, Any]]:
         return self._store.removals.waiting(tick_id) if self._store is not None else []
+
+
+class _Restores(_Part):
+    def waiting(self, tick_id: str) -> list[dict[str, Any]]:
+        return self._store.restores.waiting(tick_id) if self._store is not None else []
 
 
 class _MessageEvents(_Part):

@@ -90,6 +90,8 @@ def details(plan: Plan) -> list[str]:
     for flow in plan.flows:
         if flow.effects:
             found.append(f"flow {flow.flow} would make tasks or give codes away: {_split(flow.effects)}")
+        if flow.deletions:
+            found.append(f"flow {flow.flow} would delete contacts: {_split(flow.deletions)}")
         if flow.failures:
             found.append(f"flow {flow.flow} would fail at steps: {_split(flow.failures)}")
         if flow.status == "held":

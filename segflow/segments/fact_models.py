@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from segflow.segments.attribute_history import held_rows, history_attributes
 from segflow.segments.bounds import AS_OF, Bound
+from segflow.segments.deletions import remembered
 from segflow.segments.facts import FactColumn
 from segflow.segments.message_rows import message_rows
 from segflow.segments.nodes import ROW_AT, And, Compare, Fact, Node, Or, Periods, Source, Value, anchors, followed
@@ -184,6 +185,8 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
     source = catalog.lists if kind == "list" else catalog.tags
     present = named(exp.EQ(this=col("value"), expression=exp.Literal.string("add")), "present")
     changes: exp.Query = overlay_rows(kind, [col("contact_id"), col("name"), present])
+    if catalog.contacts.deletions:
+        changes = remembered(changes)
     if source.model is not None:
         rows = (
             exp.select(

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF
+from segflow.segments.deletions import deleted_contacts, last_deletions, noted_before, remembered
 from segflow.segments.fact_models import visible
 from segflow.segments.facts import FactColumn
 from segflow.segments.nodes import Fact, Member, Node, facts_of
@@ -50,7 +51,7 @@ def segment_model(segment: str) -> str:
 
 def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query:
     """contact_id and the attributes, for contacts that have an id and exist at `as_of`: those of the model, and those
-    that were imported and that the model does not have.
+    that were imported and that the model does not have; less those that a flow has deleted.
 
     Attributes in `missing` cannot be read and are null for everybody.
     """
@@ -72,7 +73,7 @@ def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query
             given = exp.Coalesce(this=given, expressions=[typed(col(_JOINED, "imported"), attribute.type)])
         of_model.append(named(value, name))
         of_import.append(named(given, name))
-    model = select([*of_model, tick_id_call()], ref(spec.model, "source"), _exists(spec))
+    model = select([*of_model, tick_id_call()], ref(spec.model, "source"))
     imported = select([*of_import, tick_id_call()], exp.Table(this=ident("imported")))
     if written:
         left_join(
@@ -80,12 +81,20 @@ def contacts_query(catalog: Catalog, missing: Collection[str] = ()) -> exp.Query
         )
         left_join(imported, exp.Table(this=ident("written")), _alike("imported", "written"))
     left_join(imported, model_contacts(catalog).subquery("known", copy=False), _alike("imported", "known"))
-    came = all_of([is_not_null(col(_JOINED, "imported")), is_null(col("contact_id", "known"))])
-    imported.set("where", exp.Where(this=came))
+    exists, came = [_exists(spec)], [is_not_null(col(_JOINED, "imported")), is_null(col("contact_id", "known"))]
+    if spec.deletions:
+        for half, key, conditions in ((model, _key(spec), exists), (imported, col("contact_id", "imported"), came)):
+            left_join(half, exp.Table(this=ident("deleted")), exp.EQ(this=key, expression=col("contact_id", "deleted")))
+            conditions.append(is_null(col("contact_id", "deleted")))
+    model.set("where", exp.Where(this=all_of(exists)))
+    imported.set("where", exp.Where(this=all_of(came)))
     query: exp.Query = union_all([model, imported])
     # In front of the whole query: both halves read them.
-    bodies = {"written": _written(written)} if written else {}
-    bodies["imported"] = _imported([name for name in spec.attributes if name not in written])
+    bodies: dict[str, exp.Query] = {}
+    if spec.deletions:
+        bodies |= {"deletions": last_deletions(), "deleted": deleted_contacts()}
+    bodies |= {"written": _written(written, spec.deletions)} if written else {}
+    bodies["imported"] = _imported([name for name in spec.attributes if name not in written], spec.deletions)
     ctes = [exp.CTE(this=body, alias=exp.TableAlias(this=ident(name))) for name, body in bodies.items()]
     query.set("with_", exp.With(expressions=ctes))
     return query
@@ -243,7 +252,7 @@ def _members(node: Node) -> set[str]:
     return {below.segment for below in node.walk() if isinstance(below, Member)}
 
 
-def _written(names: list[str]) -> exp.Select:
+def _written(names: list[str], deletions: bool) -> exp.Select:
     """The last value that a flow or an import gave each attribute: contact_id, and per attribute NAME and whether
     it was given any.
 
@@ -257,6 +266,8 @@ def _written(names: list[str]) -> exp.Select:
         projections.append(named(exp.Max(this=one), _has(name)))
     values = [col("contact_id"), col("name"), col("value")]
     updates = overlay_rows("attribute", values)
+    if deletions:
+        updates = remembered(updates, exp.Table(this=ident("deletions")))
     ranked = exp.select(exp.Star(), newest(["contact_id", "name"], ["at", "rank", "hop"]).as_("newest")).from_(
         updates.subquery("updates")
     )
@@ -272,7 +283,7 @@ def _has(attribute: str) -> str:
     return whole(f"has_{attribute}")
 
 
-def _imported(names: list[str]) -> exp.Select:
+def _imported(names: list[str], deletions: bool) -> exp.Select:
     """What imports said of contacts: contact_id, the last value given to each of `names`, and since when a contact is
     there that an import brought; null for those that were known.
 
@@ -287,6 +298,9 @@ def _imported(names: list[str]) -> exp.Select:
     last = last.where(exp.LTE(this=col("at"), expression=bound_call(AS_OF.key))).group_by(col("contact_id"))
     older = exp.GTE(this=col("at", "taken_over"), expression=col("at", "imports"))
     left_join(ranked, last.subquery("taken_over", copy=False), exp.and_(_alike("imports", "taken_over"), older))
+    if deletions:
+        left_join(ranked, exp.Table(this=ident("deletions")), noted_before("imports"))
+        ranked = ranked.where(is_null(col("contact_id", "deletions")))
     ranked = ranked.where(
         col("kind", "imports").neq(exp.Literal.string("list")),
         exp.LTE(this=col("at", "imports"), expression=bound_call(AS_OF.key)),

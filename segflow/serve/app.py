@@ -1,4 +1,4 @@
-"""The app of `segflow serve`: what answers where. Further routers are included here, behind the same limits."""
+"""The app of `segflow serve`: what answers where."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from segflow.project import Project
 from segflow.serve.api import PREFIX, router_of
 from segflow.serve.callbacks import Ear, callback_routes
 from segflow.serve.limits import Place, guarded
+from segflow.serve.links import link_routes
 from segflow.serve.spooling import GroupWriter
-from segflow.serve.unsubscribe import unsubscribe_routes
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def bare_app(project: Project) -> FastAPI:
     channels = project.specs.catalog.contacts.channels
     reached = [channel for channel in CONTACT_CHANNELS if channels.of(channel) is not None]
     app.include_router(callback_routes(ears, writer, settings.delivery.public_url), include_in_schema=False)
-    app.include_router(unsubscribe_routes(Links.of(settings.delivery), writer, reached), include_in_schema=False)
+    app.include_router(link_routes(Links.of(settings.delivery), writer, reached), include_in_schema=False)
     app.include_router(router_of(project))
 
     @app.get("/health", include_in_schema=False)

@@ -24,6 +24,7 @@ class Ear:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+        self.taken = sender.taken
         self._thread = ThreadPoolExecutor(1, f"callbacks-{sender.name}")
 
     async def judge(self, callback: Callback) -> CallbackAnswer | None:
@@ -67,13 +68,13 @@ def callback_routes(ears: Mapping[str, Ear], writer: GroupWriter, public_url: st
             log.error("sender %s failed on a call: %s", name, type(error).__name__)
             return _plain(500)
         if answer is not None:
-            return Response(answer.body, answer.status, media_type=answer.content_type)
+            return _told(answer)
         record = Call(sender=name, **vars(callback))
         try:
             await writer.keep(record, len(callback.body))
         except FullError:
             return _plain(503, {"retry-after": "10"})
-        return _plain(200)
+        return _told(ear.taken)
 
     return router
 
@@ -92,6 +93,10 @@ def url_of(request: Request, public_url: str | None) -> str:
     query = request.scope["query_string"].decode("latin-1")
     base = public_url.rstrip("/") if public_url else f"{request.url.scheme}://{request.url.netloc}"
     return f"{base}{path}{'?' if query else ''}{query}"
+
+
+def _told(answer: CallbackAnswer) -> Response:
+    return Response(answer.body, answer.status, media_type=answer.content_type)
 
 
 def _plain(status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -18,9 +18,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from segflow.outbox.links import PATHS
 from segflow.specs.serve import ServeSettings
 
-CALLBACKS = "/callbacks/"
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -42,7 +42,7 @@ class Place:
     """Where the server listens, and who may be in front of it."""
 
     host: str = "127.0.0.1"
-    port: int = 8710
+    port: int = 8750
     proxies: tuple[str, ...] = ()
     """Addresses or networks of proxies that end TLS; nobody else may connect then."""
 
@@ -109,8 +109,9 @@ class Guard:
             log.info("%s %s %d %.1f ms", scope["method"], kind, told[0], 1000 * (time.perf_counter() - started))
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        calls = scope["path"].startswith(CALLBACKS)
-        item, key = (self._callbacks, "c") if calls else (self._others, "o")
+        # Whole mail services follow links from few addresses.
+        many = scope["path"].startswith(("/callbacks/", *PATHS.values()))
+        item, key = (self._callbacks, "c") if many else (self._others, "o")
         if not self._limiter.hit(item, key, _client(scope)):
             await PlainTextResponse("too many requests", 429, {"retry-after": "1"})(scope, receive, send)
             return
@@ -143,7 +144,7 @@ class Guard:
         return read
 
 
-_KINDS = frozenset({"/callbacks", "/u", "/o", "/c", "/api", "/health"})
+_KINDS = frozenset({"/callbacks", "/unsubscribe", "/o", "/c", "/api", "/health"})
 
 
 def _too_large() -> PlainTextResponse:

@@ -130,6 +130,9 @@ class Contacts(SpecModel):
     channels: Channels = Channels()
     default_channel: Identifier | None = None
     """The attribute that names the channel on which a contact likes to be written to; `send` steps read it."""
+    deletions: bool = False
+    """May `delete_contact` steps delete contacts? They are left out of all that segflow sees then, although the model
+    still has them."""
 
 
 class Topic(SpecModel):

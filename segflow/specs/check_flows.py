@@ -53,12 +53,12 @@ def _triggered(loaded: Loaded, catalog: Catalog, template: str) -> list[Triggere
     found: dict[tuple[object, ...], Triggered] = {}
     for flow in loaded.flows.values():
         if any(getattr(step.body, "template", None) == template for step in flow.spec.walk() if step.sends is not None):
-            one = triggered(flow, catalog, f"flow {flow.id}, which uses this template")
+            one = triggered(flow, catalog, f"flow {flow.id}, which uses this template", links=loaded.has_links)
             found.setdefault((one.properties, one.crossing, one.segment), one)
     if found:
         return list(found.values())
     names = frozenset(name for _, properties in catalog.events_named("").values() for name in properties)
-    return [Triggered(names, flow="a flow")]
+    return [Triggered(names, flow="a flow", links=loaded.has_links)]
 
 
 def _templates(loaded: Loaded, *, drafts: bool) -> set[str]:

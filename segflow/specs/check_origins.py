@@ -52,10 +52,11 @@ def event_names(spec: FlowSpec, catalog: Catalog) -> frozenset[str]:
     return frozenset({*OF_EVENT, *(name for one in found if one is not None for name in one[1])})
 
 
-def triggered(flow: NamedFlow, catalog: Catalog, words: str = "this flow") -> Triggered:
-    """What templates of a flow can know of its trigger. `words`: what messages call the flow."""
+def triggered(flow: NamedFlow, catalog: Catalog, words: str = "this flow", *, links: bool = True) -> Triggered:
+    """What templates of a flow can know of its trigger. `words`: what messages call the flow. `links`: are there signed
+    ones?"""
     names = event_names(flow.spec, catalog) if triggering_events(flow.spec) else None
-    return Triggered(names, bool(_crossed(flow.spec)), bool(flow.spec.trigger_segments()), words)
+    return Triggered(names, bool(_crossed(flow.spec)), bool(flow.spec.trigger_segments()), words, links)
 
 
 def check_origin(

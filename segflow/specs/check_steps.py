@@ -200,6 +200,5 @@ class StepChecks:
         self._coupons(text, loc)
         place = self.say.loaded.files[self.of.file].place(loc)
         attributes = self.catalog.contacts.attributes
-        self.say.loaded.issues += check_text(
-            text, self.of.file, place, attributes, triggered(self.of, self.catalog), whole_lines=False
-        )
+        known = triggered(self.of, self.catalog, links=self.say.loaded.has_links)
+        self.say.loaded.issues += check_text(text, self.of.file, place, attributes, known, whole_lines=False)

@@ -24,9 +24,7 @@ from segflow.specs.types import SpecModel, ValueType
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
-NOT_BUILT = frozenset({
-    "delete_contact",
-})  # fmt: skip
+NOT_BUILT: frozenset[str] = frozenset()
 """Words of the design that are not built yet. Only looked at where they are not known: `until` is a window, too."""
 
 OF_DELIVERY = ("caps", "quiet_hours")

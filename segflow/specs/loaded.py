@@ -35,6 +35,11 @@ class Loaded:
     segment_ids: set[str] = field(default_factory=set)
     flow_ids: set[str] = field(default_factory=set)
 
+    @property
+    def has_links(self) -> bool:
+        """Messages may have signed links, as far as is known."""
+        return not self.settings_known or self.settings.delivery.has_links
+
     def no_segment(self, name: str) -> str:
         """The sentence for a segment that is not there: what it is called now, or the likeliest one."""
         now = [one.id for one in self.segments.values() if name in one.spec.earlier_names]

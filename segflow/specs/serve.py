@@ -15,8 +15,8 @@ class ServeSettings(SpecModel):
     max_body_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
     """A larger request is refused with 413. Providers send up to 3 MB in one call."""
     callbacks_per_second: Annotated[int, Field(ge=1, le=100_000)] = 5_000
-    """Calls of providers per client address; more are refused with 429, and come again."""
-    requests_per_second: Annotated[int, Field(ge=1, le=100_000)] = 20
+    """Calls of providers and uses of links per client address; more are refused with 429."""
+    requests_per_second: Annotated[int, Field(ge=1, le=100_000)] = 50
     """All other requests per client address."""
     connections: Annotated[int, Field(ge=1, le=100_000)] = 500
     """At once, over all clients; more are refused with 503."""

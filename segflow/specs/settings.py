@@ -58,6 +58,10 @@ class DeliverySettings(SpecModel):
     store: str = ".segflow/delivery.db"
     """A path for SQLite (relative to the project's root), or an SQLAlchemy URL."""
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """How many messages are claimed and judged at once. Contacts are read once per 10,000 whatever it is."""
+    in_doubt_at_most: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """How many messages per connection may be of unknown outcome when a crash hits a sender that is not idempotent.
+    Fewer are slower: half as many are announced, and their outcomes recorded, in one go."""
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
     max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
     """A live sender skips as `too_late` what was planned longer ago than this."""
@@ -81,7 +85,7 @@ class DeliverySettings(SpecModel):
     """Secrets of links that were sent before `link_secret` was changed and are still to work."""
     link_expiry: Duration = Field(default_factory=lambda: Duration.parse("180 days"), validate_default=False)
     """How long a link works after its message was planned; at least 60 days."""
-    tracking: TrackingSettings = Field(default_factory=lambda: TrackingSettings())
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     """Which of the opens and clicks of emails are recorded by links of segflow's own."""
     caps: list[Cap] = Field(default_factory=list)
     """How many messages a contact gets at most in some time. Several hold at once."""
@@ -97,6 +101,16 @@ class DeliverySettings(SpecModel):
         """The rules in `quiet_hours`."""
         given = self.quiet_hours
         return given if isinstance(given, list) else [] if given is None else [given]
+
+    @property
+    def has_links(self) -> bool:
+        """Messages have signed links."""
+        return self.public_url is not None and self.link_secret is not None
+
+    def reported_by_links(self) -> tuple[str, ...]:
+        """What becomes known of emails by links of segflow's own, whoever sends them."""
+        told = {"unsubscribed": True, "opened": self.tracking.opens, "clicked": self.tracking.clicks}
+        return tuple(kind for kind, known in told.items() if known and self.has_links)
 
 
 class DefaultSenders(SpecModel):

@@ -18,6 +18,9 @@ from segflow.errors import did_you_mean
 CONTACT = "contact"
 EVENT, CROSSING, SEGMENT = "event", "crossing", "segment"
 COUPONS = "coupons"
+UNSUBSCRIBE_URL, PREFERENCES_URL = "unsubscribe_url", "preferences_url"
+LINKS = (UNSUBSCRIBE_URL, PREFERENCES_URL)
+"""Signed links, of what goes to the contact."""
 OF_EVENT = ("name", "at")
 """What every event has; a property of the same name hides it."""
 CONTEXT: dict[str, frozenset[str] | None] = {
@@ -31,6 +34,7 @@ CONTEXT: dict[str, frozenset[str] | None] = {
     "next_step": frozenset(),
     "as_of": frozenset(name for name in dir(datetime) if not name.startswith("_")),
     COUPONS: None,
+    **dict.fromkeys(LINKS, frozenset[str]()),
 }
 """The names that a template may use, with what each of them has; None: the catalog says it."""
 
@@ -45,6 +49,8 @@ class Triggered:
     segment: bool = True
     flow: str = "this flow"
     """What messages call it."""
+    links: bool = True
+    """The project has what signed links need."""
 
     def lacks(self, name: str) -> str | None:
         """Why the flow's messages have no such name; None: they have."""
@@ -54,6 +60,8 @@ class Triggered:
             return f"crossing is the crossing that enrolled the contact; no crossing triggers {self.flow}"
         if name == SEGMENT and not self.segment:
             return f"segment is the segment that enrolled the contact; none triggers {self.flow}"
+        if name in LINKS and not self.links:
+            return f"{name} is a signed link: give delivery.public_url and delivery.link_secret in segflow.yml"
         return None
 
 

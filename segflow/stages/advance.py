@@ -50,7 +50,7 @@ def _advance(run: TickRun, unreadable: dict[str, str]) -> None:
     def claim(claims: Collection[Claim]) -> dict[str, str]:
         return store.coupons.claim(run.lease, run.row.tick_id, claims)
 
-    told = FromStore(released, [*retriggers, *enrolls], paused_flows(store), removed, claim)
+    told = FromStore(released, [*retriggers, *enrolls], paused_flows(store), removed, claim, hasher=store.hash_address)
     with run.commit("advance") as context:
         words = dataclasses.replace(faults, segments=not_compared(context, faults.segments))
         held = flows.advance(context, words, told, unreadable)

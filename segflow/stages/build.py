@@ -7,13 +7,15 @@ import json
 
 import pyarrow as pa
 
+from segflow.crossings.deleted import tombstones
 from segflow.crossings.segment_guards import contacts_lost
-from segflow.errors import ContactsLostError
+from segflow.errors import ContactsLostError, InputError
 from segflow.models.build import BuildReport, build
 from segflow.models.time_zones import ZonesInUse, write_time_zones, zones_in_use
 from segflow.specs.guards import guard_of
 from segflow.stages.renames import rename_edited
 from segflow.stages.tick_run import TickRun
+from segflow.warehouse.base import Warehouse
 from segflow.workspace import Workspace
 
 
@@ -61,9 +63,22 @@ def _build(run: TickRun, stage: str) -> None:
                 "and mend it, or, if it is right: segflow release --contacts. Then run segflow tick again: it goes on "
                 "with this tick."
             )
+        _check_deletions(project, context.warehouse)
         context.warehouse.replace("build_faults", _faults(found, zones, run.row.tick_id))
         write_time_zones(context.warehouse, zones.zones)
         run.book("contacts", released, set())
+
+
+def _check_deletions(project: Workspace, warehouse: Warehouse) -> None:
+    """Raise InputError when contacts that flows have deleted would be there again because the catalog was edited."""
+    if project.specs.catalog.contacts.deletions:
+        return
+    if found := tombstones(warehouse):
+        raise InputError(
+            f"contact {found[0]}; so {'was it' if len(found) == 1 else f'were {len(found):,} in all'}, and without "
+            "deletions: true under contacts: in the catalog they would be contacts again. Put it back, or say "
+            "segflow contact restore CONTACT... first"
+        )
 
 
 def _text_hash(project: Workspace) -> str:

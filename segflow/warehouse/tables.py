@@ -235,6 +235,20 @@ TABLES: dict[str, Table] = {
             stage="cross",
         ),
         _table(
+            "contact_deletions",
+            "contact_id VARCHAR, at TIMESTAMP, flow VARCHAR, step VARCHAR, enrollment_id VARCHAR, addresses VARCHAR, "
+            "tick_id VARCHAR",
+            ledger=True,
+            stage="advance",
+        ),
+        _table(
+            "contact_restores",
+            "id VARCHAR, contact_id VARCHAR, at TIMESTAMP, reason VARCHAR, decided_by VARCHAR, decided_at TIMESTAMP, "
+            "tick_id VARCHAR",
+            ledger=True,
+            stage="ingest",
+        ),
+        _table(
             "import_marks",
             "contact_id VARCHAR, import_id VARCHAR, tick_id VARCHAR",
             ledger=True,

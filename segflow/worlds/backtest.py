@@ -30,8 +30,8 @@ from segflow.worlds.needed import compiled_for, conditions_of
 from segflow.worlds.standing_in import standing_in
 
 KEPT = (
-    "imports", "contact_imports", "contact_takeovers", "attribute_history", "contact_updates", "deliveries",
-    "message_events", "suppressions",
+    "imports", "contact_imports", "contact_takeovers", "contact_deletions", "contact_restores", "attribute_history",
+    "contact_updates", "deliveries", "message_events", "suppressions",
 )  # fmt: skip
 """The tables that a backtest reads as they are, less what the flow itself has done."""
 MOST_TICKS = 2_000
@@ -149,8 +149,8 @@ def _play(
     faults: dict[str, str] = {}
     before: TickRow | None = None
     with standing_in(compiled, project.models, warehouse) as (stand_in, lease):
-        for row in warehouse.rows(exp.select("channel", "address", "reason").from_(relation("suppressions"))):
-            stand_in.store.suppress(row["channel"], row["address"], row["reason"])
+        known = warehouse.rows(exp.select("channel", "address", "reason").from_(relation("suppressions")))
+        stand_in.store.suppress_all((row["channel"], row["address"], row["reason"]) for row in known)
         for number, moment in enumerate(moments):
             run = stand_in.tick(moment, lease, before)
             before = run.row

@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
-from urllib.parse import urlsplit
 
-from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
+from segflow.errors import AmbiguousError, ConfigurationError, SendError, TransientError
+from segflow.senders.shared.faults import Fault, UnknownCodes, without
 from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
 
-UNKNOWN_IN_A_ROW = 3
-"""So many refusals in a row that the table does not have: nothing of this sender can work, it seems."""
+MAX_ANSWER = 1_000_000
+"""Bytes; the answer for a batch has a piece for each message of it."""
 IDLE = 4.0
 """Seconds after which a kept connection is not used again: a server closes it about then, and a request that meets
 that leaves its outcome open."""
+_SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True)
@@ -28,57 +29,57 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A row of a table of errors: this status, with this code and these words in it, is that error."""
+class Rule:
+    """A row of a table of errors: this status, with this code and one of these words in it, is that fault."""
 
     status: int
-    error: type[SendError]
+    fault: Fault
     code: str | None = None
     """None: any."""
     words: tuple[str, ...] = ()
-    """One of them is in the text, in any case of letters; none: whatever it says."""
+    """In lower case; none: whatever it says."""
+
+    def fits(self, status: int, said: Said | None) -> bool:
+        code, text = (said.code, said.text.lower()) if said is not None else ("", "")
+        return (
+            self.status == status
+            and self.code in (None, code)
+            and (not self.words or any(word in text for word in self.words))
+        )
 
 
 @dataclass(frozen=True)
-class Faults:
+class Rules:
     """The errors of a provider. The first row that fits counts.
 
     A status from 500 on fits only where the body has the provider's own shape: a gateway may answer after the provider
-    accepted. What no row has: redirects, 401 and 403 are ConfigurationError, 408, 425 and 429 TransientError, other
-    refusals PermanentError, and all else is AmbiguousError.
+    accepted. What no row has: redirects, 401 and 403 are ConfigurationError, 408, 425 and 429 TransientError, 500 and
+    more AmbiguousError; of other refusals each is a PermanentError, and the third in a row a ConfigurationError.
     """
 
-    rows: tuple[Fault, ...]
+    rows: tuple[Rule, ...]
     read: Callable[[HttpAnswer], Said | None]
     """What a refusal says; None where it does not have the provider's shape. Never raises."""
     wait: Callable[[HttpAnswer, Said | None], float | None] = lambda answer, _: answer.retry_after
     """Seconds to wait after a TransientError, None where it does not say. Never raises."""
 
-    def kind(self, status: int, said: Said | None) -> type[SendError] | None:
-        """The error of a refusal, None when it is known to nobody."""
-        if status < 500 or said is not None:
-            for row in self.rows:
-                code, text = (said.code, said.text.lower()) if said is not None else ("", "")
-                fits = row.status == status and row.code in (None, code)
-                if fits and (not row.words or any(word in text for word in row.words)):
-                    return row.error
-        if 300 <= status < 400 or status in (401, 403):
-            return ConfigurationError
-        if status in TRANSIENT:
-            return TransientError
-        return None if 400 <= status < 500 else AmbiguousError
+    def fault(self, status: int, said: Said | None) -> Fault | None:
+        """What the table says of a refusal."""
+        if status >= 500 and said is None:
+            return None
+        return next((row.fault for row in self.rows if row.fits(status, said)), None)
 
 
 class Api:
     """Asks one provider, one request at a time. No error of it holds a secret."""
 
-    def __init__(self, sender: str, faults: Faults, *, timeout: float, secrets: Mapping[str, str | None]) -> None:
+    def __init__(self, sender: str, rules: Rules, *, timeout: float, secrets: Mapping[str, str | None]) -> None:
         """`sender`: its name, `secrets`: by the key of the settings. `timeout`: see `HttpClient`."""
-        self._sender, self._faults = sender, faults
+        self._sender, self._rules = sender, rules
         self._secrets = {key: value for key, value in secrets.items() if value is not None}
-        self._client = HttpClient(timeout=timeout)
+        self._client = HttpClient(timeout=timeout, max_answer=MAX_ANSWER)
         self._used = 0.0
-        self._unknown = 0
+        self._unknown = UnknownCodes()
 
     def ready(self) -> None:
         """Raise ConfigurationError when a secret cannot be one."""
@@ -89,64 +90,52 @@ class Api:
     def close(self) -> None:
         self._client.close()
 
-    def ask(self, url: str, *, headers: Mapping[str, str], body: bytes, method: str = "POST") -> HttpAnswer:
-        """Make a request. Returns answers from 200 to 299; raises what `faults` says of all others, TransientError
-        when the provider got nothing of it, AmbiguousError when it may have."""
+    def ask(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        """POST. Returns answers from 200 to 299; raises what the rules say of all others, TransientError when the
+        provider got nothing of it, AmbiguousError when it may have."""
         self.ready()
         if time.monotonic() - self._used > IDLE:
             self._client.close()
         try:
-            answer = self._client.request(method, url, headers=headers, body=body)
+            answer = self._client.post(url, headers=headers, body=body)
         finally:
             self._used = time.monotonic()
         if not 200 <= answer.status < 300:
-            self.refuse(answer)
-        self._unknown = 0
+            self._refuse(answer)
+        self._unknown.known()
         return answer
 
-    def refuse(self, answer: HttpAnswer) -> NoReturn:
-        """Raise what a refusal means."""
-        said = self._faults.read(answer)
-        raise self.error(answer.status, said, self._faults.wait(answer, said), answer)
+    def _refuse(self, answer: HttpAnswer) -> NoReturn:
+        said = self._rules.read(answer)
+        text = said.text if said is not None else answer.body[:1000].decode("utf-8", "replace")
+        raise self.error(answer.status, said, text, self._rules.wait(answer, said))
 
-    def error(
-        self, status: int, said: Said | None, wait: float | None = None, answer: HttpAnswer | None = None
-    ) -> SendError:
-        """What a refusal means, of the whole request or of one message in it."""
-        kind = self._faults.kind(status, said)
-        text = said.text if said is not None else answer.body[:1000].decode("utf-8", "replace") if answer else ""
+    def error(self, status: int, said: Said | None, text: str, wait: float | None = None) -> SendError:
+        """What a refusal means, of the whole request or of one message in it. `text`: what the provider told."""
+        fault = self._rules.fault(status, said)
+        code = f" {said.code}" if said is not None and said.code else ""
+        told = without(text, [one for one in self._secrets.values() if len(one) >= _SHORTEST_SECRET])
         if 300 <= status < 400:
-            text = "redirects are not followed"
-        reason = f"HTTP {status}" + (f" {said.code}" if said is not None and said.code else "")
-        reason += f": {self._told(text)}" if text else ""
-        self._unknown = 0 if kind is not None else self._unknown + 1
-        if kind is None and self._unknown >= UNKNOWN_IN_A_ROW:
-            self._unknown = 0
-            return ConfigurationError(f"{UNKNOWN_IN_A_ROW} refusals in a row that nobody knows: {reason}")
-        if kind is TransientError:
-            return TransientError(reason, wait)
-        return (kind or PermanentError)(reason)
-
-    def _told(self, text: str) -> str:
-        """What the provider said, in one line without secrets."""
-        for secret in self._secrets.values():
-            if len(secret) >= 6:
-                text = text.replace(secret, "***")
-        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+            told = "redirects are not followed"
+        elif fault is not None and not told:
+            told = fault.says
+        reason = f"HTTP {status}{code}" + (f": {told}" if told else "")
+        general = None if fault is not None else _general(status)
+        if fault is None and general is None:
+            return self._unknown.error(reason)
+        self._unknown.known()
+        if fault is not None:
+            return fault.error(reason, wait)
+        return TransientError(reason, wait) if general is TransientError else (general or AmbiguousError)(reason)
 
 
-def is_api_url(text: str) -> bool:
-    """True for https with a host, and for http to this machine: nothing else may carry a key."""
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    plain = not any(c.isspace() or not c.isprintable() for c in text) and not parts.query and not parts.fragment
-    inside = host in ("localhost", "127.0.0.1", "::1")
-    return bool(
-        plain and host and not parts.username and (parts.scheme == "https" or (parts.scheme == "http" and inside))
-    )
+def _general(status: int) -> type[SendError] | None:
+    """What a status means at any provider; None when nobody knows."""
+    if 300 <= status < 400 or status in (401, 403):
+        return ConfigurationError
+    if status in TRANSIENT:
+        return TransientError
+    return None if 400 <= status < 500 else AmbiguousError
 
 
 def parts_of(sizes: Sequence[int], most: int, bytes_at_most: int) -> list[range]:

@@ -3,9 +3,9 @@ into a request."""
 
 from __future__ import annotations
 
+import base64
 import functools
 from dataclasses import dataclass
-from email.header import Header
 from email.utils import formataddr
 from typing import Annotated
 
@@ -13,9 +13,10 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from segflow.errors import PermanentError
-from segflow.messages import AnyMessage, Email, is_address, read_address
+from segflow.messages import AnyMessage, Attachment, Email, is_address, read_address
 from segflow.senders.base import SenderSettings
-from segflow.senders.shared.api import is_api_url
+from segflow.senders.shared.faults import safe_base
+from segflow.senders.shared.mime import header_value, one_line
 from segflow.spec_model import Number
 
 OURS = "segflow_id"
@@ -27,7 +28,7 @@ _RESERVED = frozenset(
 
 
 def _api_url(url: str) -> str:
-    if not is_api_url(url):
+    if not safe_base(url) or not url.isprintable() or " " in url:
         raise PydanticCustomError("url", "url: must be https://HOST; http:// is for this machine alone")
     return url.rstrip("/")
 
@@ -80,6 +81,7 @@ class Ready:
     html: str | None
     headers: dict[str, str]
     """By name; the values are ASCII."""
+    attachments: tuple[Attachment, ...] = ()
 
 
 def ready(
@@ -104,43 +106,41 @@ def ready(
     for name, value in message.headers.items():
         if name.lower() in _RESERVED | reserved or name.lower().startswith("content-"):
             raise PermanentError(f"header {name} is set by segflow or by {provider}")
-        if not name or not name.isascii() or not name.isprintable() or ":" in name or " " in name:
-            raise PermanentError(f"not a header name: {name!r}")
-        _one_line(value, f"header {name}")
-        if not value.isascii():
-            value = Header(value, "utf-8", maxlinelen=75, header_name=name).encode(linesep="")
-        headers[name] = value
+        headers[name] = header_value(name, value)
     if len({name.lower() for name in headers}) < len(headers):
         raise PermanentError("a header stands twice")
     if not message.text and not message.html:
         raise PermanentError("the email has neither text nor html")
-    for part in (message.subject, message.text or "", message.html or ""):
+    for attachment in message.attachments:
+        one_line(attachment.name, "the name of an attachment")
+    for part in (message.text or "", message.html or ""):
         _encoded(part)
     return Ready(
-        message_id=_one_line(message.message_id, "the message id"),
+        message_id=one_line(message.message_id, "the message id"),
         sender=addresses[0],
         to=addresses[1].address,
         reply_to=addresses[2] if message.reply_to else None,
-        subject=_one_line(message.subject, "the subject"),
+        subject=one_line(message.subject, "the subject"),
         text=message.text or None,
         html=message.html or None,
         headers=headers,
+        attachments=message.attachments,
     )
+
+
+@functools.lru_cache(maxsize=64)
+def base64_of(attachment: Attachment) -> str:
+    """Its content as JSON has it. The same for all whom it goes to, so it is encoded once."""
+    return base64.b64encode(attachment.content).decode()
 
 
 @functools.lru_cache(maxsize=1000)
 def _address(text: str, what: str) -> Address:
-    _one_line(text, what)
+    one_line(text, what)
     try:
         return Address(*read_address(text))
     except ValueError as error:
         raise PermanentError(f"{what} is not an email address: {text!r}") from error
-
-
-def _one_line(text: str, what: str) -> str:
-    if any(c in text for c in "\r\n\0"):
-        raise PermanentError(f"{what} holds a line break or NUL: {text!r}")
-    return text
 
 
 def _encoded(text: str) -> None:

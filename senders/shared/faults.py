@@ -20,8 +20,8 @@ class Fault:
 
     kind: Kind
     says: str
-    suppress: bool = False
-    """Of a permanent one: no other message should go to this address either."""
+    unsubscribed: bool = False
+    """Of a permanent one: the recipient has opted out at the provider."""
     of_message: bool = False
     """Of a transient one: it says nothing of how the provider is; other messages go on."""
     wait: float | None = None
@@ -32,16 +32,20 @@ class Fault:
         if self.kind == "transient":
             return TransientError(detail, self.wait if retry_after is None else retry_after, of_message=self.of_message)
         if self.kind == "permanent":
-            return PermanentError(detail, suppress=self.suppress)
+            return PermanentError(detail, unsubscribed=self.unsubscribed)
         return AmbiguousError(detail) if self.kind == "ambiguous" else ConfigurationError(detail)
 
 
-def permanent(says: str, *, suppress: bool = False) -> Fault:
-    return Fault("permanent", says, suppress=suppress)
+def permanent(says: str, *, unsubscribed: bool = False) -> Fault:
+    return Fault("permanent", says, unsubscribed=unsubscribed)
 
 
 def transient(says: str, *, wait: float | None = None, of_message: bool = False) -> Fault:
     return Fault("transient", says, wait=wait, of_message=of_message)
+
+
+def ambiguous(says: str) -> Fault:
+    return Fault("ambiguous", says)
 
 
 def configuration(says: str) -> Fault:
@@ -79,7 +83,7 @@ def safe_base(url: str) -> bool:
     """True for a URL that credentials may be sent to: https, or http on this machine."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         return False
     if not host or parts.query or parts.fragment or parts.username is not None:

@@ -22,6 +22,7 @@ METADATA = frozenset(
     for text in ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
 )
 """Where clouds tell their machines secrets."""
+_NOT_CALLED = "not called: "
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -58,7 +59,7 @@ class Guard:
         allowed = [text for text in addresses if text not in refused]
         if not allowed:
             text, why = next(iter(refused.items()))
-            raise PermanentError(f"not called: {self.words(host, text, why)}")
+            raise PermanentError(_NOT_CALLED + self.words(host, text, why))
         return allowed
 
     def literal(self, host: str) -> str | None:
@@ -74,6 +75,16 @@ class Guard:
             return None
         why = self.refused(text)
         return self.words(host, text, why) if why is not None else None
+
+    def resolved(self, host: str) -> str | None:
+        """Why a host is not called, as it resolves at the moment; None when it may be, or cannot be resolved."""
+        try:
+            self.addresses(host, None)
+        except PermanentError as error:
+            return error.reason.removeprefix(_NOT_CALLED)
+        except OSError:
+            return None
+        return None
 
     def named(self, host: str) -> bool:
         """Is the host itself on the list?"""

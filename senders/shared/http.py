@@ -32,7 +32,7 @@ TRANSIENT = (408, 425, 429)
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What a server answered: its status, its headers by name in any case, and the first MAX_ANSWER bytes."""
+    """What a server answered: its status, its headers by name in any case, and its first bytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -60,12 +60,15 @@ class HttpAnswer:
 class HttpClient:
     """Makes requests, one at a time. Credentials come from the caller alone, never from ~/.netrc."""
 
-    def __init__(self, *, timeout: float, keep_alive: bool = True, guard: Guard | None = None) -> None:
+    def __init__(
+        self, *, timeout: float, keep_alive: bool = True, guard: Guard | None = None, max_answer: int = MAX_ANSWER
+    ) -> None:
         """`timeout`: seconds to connect and between two bytes of the answer. `keep_alive`: use a connection again. One
         that the server closes just when a request goes out leaves its outcome open, so that a call whose outcome
         matters more than its speed has a connection of its own. `guard`: says which addresses may be called; None:
-        all, because the URLs are of the settings."""
+        all, because the URLs are of the settings. `max_answer`: bytes of an answer that are read."""
         self._timeout, self._keep_alive, self._guard = timeout, keep_alive, guard
+        self._max_answer = max_answer
         self._session: requests.Session | None = None
         self._call = _Call()
 
@@ -138,7 +141,7 @@ class HttpClient:
             answer.close()
             raise TimeoutError
         with contextlib.closing(answer):
-            return HttpAnswer(answer.status_code, answer.headers, _beginning(answer))
+            return HttpAnswer(answer.status_code, answer.headers, _beginning(answer, self._max_answer))
 
     def _check_behind_proxy(self, guard: Guard, url: str) -> None:
         """A proxy resolves names itself, so that ours may differ from its own: only what is known to be wrong is
@@ -170,12 +173,12 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     return min(max((at - (now or datetime.now(UTC))).total_seconds(), 0.0), MAX_RETRY_AFTER)
 
 
-def _beginning(answer: requests.Response) -> bytes:
-    """The start of the answer. The status is known by now, so a broken rest changes nothing."""
+def _beginning(answer: requests.Response, most: int) -> bytes:
+    """The first `most` bytes of the answer. The status is known by now, so a broken rest changes nothing."""
     data = b""
     try:
-        while len(data) < MAX_ANSWER:
-            part = answer.raw.read1(MAX_ANSWER - len(data))
+        while len(data) < most:
+            part = answer.raw.read1(most - len(data))
             if not part:
                 break
             data += part

@@ -55,7 +55,7 @@ def to_mime(email: Email, default_from: str) -> Mime:
     """
     name, sender = _address(email.sender_address or default_from, "the From address")
     _, to = _address(email.to, "the To address")
-    message_id = f"<{_one_line(email.message_id, 'the message id')}@{sender.rpartition('@')[2]}>"
+    message_id = f"<{one_line(email.message_id, 'the message id')}@{sender.rpartition('@')[2]}>"
     headers = {
         "From": _header(name, sender),
         "To": _header("", to),
@@ -69,19 +69,24 @@ def to_mime(email: Email, default_from: str) -> Mime:
     for header, value in email.headers.items():
         if header.lower() in _OURS or header.lower().startswith("content-"):
             raise PermanentError(f"header {header} is set by segflow")
-        if not header.isascii() or not header.isprintable() or ":" in header or " " in header or not header:
-            raise PermanentError(f"not a header name: {header!r}")
-        what = f"header {header}"
-        _one_line(value, what)
-        # Links stand in them, and a link in an encoded word is none.
-        plain = quote(value, safe=_ASCII_PRINTABLE) if header.lower().startswith("list-") else value
-        if any(len(header) + len(word) > _MOST_IN_LINE for word in plain.split()):
-            raise PermanentError(f"{what} has a word that is longer than a line of an email may be")
-        headers[header] = _text(plain, what)
+        headers[header] = header_value(header, value)
     try:
         return Mime(sender, to, message_id, _body(email, headers).as_bytes(policy=_POLICY), needs_utf8)
     except (UnicodeError, HeaderParseError) as error:
         raise PermanentError(f"the message cannot be encoded: {error}") from error
+
+
+def header_value(header: str, value: str) -> str:
+    """The value of a header in ASCII. Raises PermanentError when the name or the value cannot be one."""
+    if not header.isascii() or not header.isprintable() or ":" in header or " " in header or not header:
+        raise PermanentError(f"not a header name: {header!r}")
+    what = f"header {header}"
+    one_line(value, what)
+    # Links stand in them, and a link in an encoded word is none.
+    plain = quote(value, safe=_ASCII_PRINTABLE) if header.lower().startswith("list-") else value
+    if any(len(header) + len(word) > _MOST_IN_LINE for word in plain.split()):
+        raise PermanentError(f"{what} has a word that is longer than a line of an email may be")
+    return _text(plain, what)
 
 
 def _body(email: Email, headers: dict[str, str]) -> Message:
@@ -123,7 +128,7 @@ def _parts(email: Email) -> Iterator[Message]:
 def _attached(attachment: Attachment) -> Message:
     """A file as a part. The same for all whom it goes to, so it is encoded once."""
     part = Message(policy=_POLICY)
-    name = _one_line(attachment.name, "the name of an attachment")
+    name = one_line(attachment.name, "the name of an attachment")
     part.add_header("Content-Type", attachment.content_type)
     part.add_header("Content-Disposition", "attachment", filename=name if name.isascii() else ("utf-8", "", name))
     part.set_payload(encodebytes(attachment.content).decode("ascii"))
@@ -134,7 +139,7 @@ def _attached(attachment: Attachment) -> Message:
 @functools.lru_cache(maxsize=1000)
 def _address(text: str, what: str) -> tuple[str, str]:
     """Read `a@b` or `Name <a@b>`, exactly one: its name and its address with an ASCII domain."""
-    _one_line(text, what)
+    one_line(text, what)
     try:
         return read_address(text)
     except ValueError as error:
@@ -155,11 +160,16 @@ def _has_raw_bytes(header: str) -> bool:
 
 
 def _text(text: str, what: str) -> str:
-    _one_line(text, what)
+    one_line(text, what)
     return text if text.isascii() else Header(text, "utf-8", maxlinelen=75, header_name=what).encode(linesep="")
 
 
-def _one_line(text: str, what: str) -> str:
+def one_line(text: str, what: str) -> str:
+    """A text that may stand in a header. Raises PermanentError."""
     if any(c in text for c in "\r\n\0"):
         raise PermanentError(f"{what} holds a line break or NUL: {text!r}")
+    try:
+        text.encode()
+    except UnicodeError as error:
+        raise PermanentError(f"{what} cannot be encoded: {text!r}") from error
     return text

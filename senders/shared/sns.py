@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from segflow.errors import SendError
+from segflow.errors import SendError, TransientError
 from segflow.senders.callbacks import Callback, CallbackAnswer, RefusedCallbackError
 from segflow.senders.shared import calls
 from segflow.senders.shared.http import HttpAnswer, HttpClient
@@ -41,7 +41,8 @@ class Sns:
         self._keys: dict[str, RSAPublicKey] = {}
 
     def verify(self, callback: Callback) -> None:
-        """Raise RefusedCallbackError unless Amazon signed the call lately, for this topic."""
+        """Raise RefusedCallbackError unless Amazon signed the call lately, for this topic; TransientError when its key
+        could not be fetched: SNS calls again unless the call is refused."""
         told = calls.json_of(callback)
         if self._topic_arn is None:
             raise RefusedCallbackError(f"sender {self._sender} has no topic_arn:")
@@ -60,7 +61,7 @@ class Sns:
         if kind == "SubscriptionConfirmation":
             got = self._get(calls.part(told, "SubscribeURL"), "SubscribeURL")
             if got.status != 200:
-                raise RefusedCallbackError(f"the subscription could not be confirmed: HTTP {got.status}")
+                raise TransientError(f"the subscription could not be confirmed: HTTP {got.status}")
         return CallbackAnswer()
 
     def _check_signature(self, told: dict[str, Any]) -> None:
@@ -95,25 +96,27 @@ class Sns:
             raise RefusedCallbackError("its SigningCertURL is no certificate")
         if url not in self._keys:
             got = self._get(url, "SigningCertURL")
+            if got.status != 200:
+                raise TransientError(f"the certificate cannot be fetched: HTTP {got.status}")
             try:
-                key = load_pem_x509_certificate(got.body).public_key() if got.status == 200 else None
+                key = load_pem_x509_certificate(got.body).public_key()
             except Exception as error:
-                raise RefusedCallbackError("the certificate cannot be read") from error
+                raise TransientError("the certificate cannot be read") from error
             if not isinstance(key, RSAPublicKey):
-                raise RefusedCallbackError(f"the certificate cannot be fetched: HTTP {got.status}")
+                raise RefusedCallbackError("the certificate is not for RSA")
             if len(self._keys) >= _CERTIFICATES:
                 self._keys.clear()
             self._keys[url] = key
         return self._keys[url]
 
     def _get(self, url: Any, what: str) -> HttpAnswer:
-        """GET a URL of SNS's own host, without redirects and in bounded time and size."""
+        """GET a URL of SNS's own host, without redirects and in bounded time and size. Raises TransientError."""
         _check_url(url, what)
         client = HttpClient(timeout=TIMEOUT, keep_alive=False)
         try:
             return client.request("GET", url, headers={"Accept": "*/*"}, repeatable=True)
         except SendError as error:
-            raise RefusedCallbackError(f"{what}: {error.reason}") from error
+            raise TransientError(f"{what}: {error.reason}") from error
         finally:
             client.close()
 

@@ -104,8 +104,8 @@ def _text(data: Mapping[str, Any], name: str) -> str | None:
 def _instant(value: Any) -> datetime:
     try:
         at = datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
+        if at.tzinfo is None:
+            raise RefusedCallbackError("timestamp has no zone")
+        return at.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:
         raise RefusedCallbackError("timestamp is not ISO 8601") from error
-    if at.tzinfo is None:
-        raise RefusedCallbackError("timestamp has no zone")
-    return at.astimezone(UTC)

@@ -35,7 +35,15 @@ class Ledger(Sender):
 
 def drain(root: Path) -> None:
     settings = Settings.model_validate(
-        {"delivery": {"mode": "live", "max_lateness": "1000 years", "batch_size": 40, "max_attempts": 50}}
+        {
+            "delivery": {
+                "mode": "live",
+                "max_lateness": "1000 years",
+                "batch_size": 40,
+                "max_attempts": 50,
+                "in_doubt_at_most": 4,
+            }
+        }
     )
     with (
         DeliveryStore(root / "delivery.db") as store,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -264,13 +265,13 @@ def test_who_has_opted_out_at_the_provider_is_suppressed(world: World) -> None:
     sms = {"channel": "sms", "sender": "live", "content": {"text": "Hi"}}
     world.contacts([contact(1), contact(2, phone="+442079460019")])
     world.plan([planned(1, **sms)])
-    world.send({"live": Scripted(PermanentError("Twilio 21610: opted out", suppress=True))})
+    world.send({"live": Scripted(PermanentError("Twilio 21610: opted out", unsubscribed=True))})
     world.plan([planned(2, **{**sms, "contact_id": "c1"}), planned(3, **{**sms, "contact_id": "c2"})])
     world.send({"live": Scripted()}, later(minutes=1))
     told = [(row["message_id"], row["outcome"], row["reason"]) for row in world.deliveries()]
     assert told == [
         ("m00001", "failed", "Twilio 21610: opted out"),
-        ("m00002", "skipped", "suppressed: live: Twilio 21610: opted out"),
+        ("m00002", "skipped", "suppressed: unsubscribed"),
         ("m00003", "sent", None),
     ]
     assert [row["channel"] for row in world.warehouse.rows(_all("suppressions"))] == ["sms"]
@@ -323,6 +324,7 @@ def test_a_person_releases_or_drops_what_is_unknown(world: World) -> None:
     world.send({"live": sender}, tick)
     assert [row[:3] for row in outcomes(world)] == [
         ("m00001", 1, "unknown"),
+        ("m00001", 1, "released"),
         ("m00001", 2, "sent"),
         ("m00002", 1, "unknown"),
         ("m00002", 1, "dropped"),
@@ -345,7 +347,12 @@ def test_stop_sending_is_honoured_between_messages(world: World) -> None:
     world.contacts([contact(1), contact(2)])
     world.plan([planned(1, sender="live"), planned(2, sender="live")])
     sender = Scripted()
-    sender.before = lambda _: world.store.stop_sending("wrong price")
+
+    def stop(_: AnyMessage) -> None:
+        world.store.stop_sending("wrong price")
+        time.sleep(0.5)  # it is looked at five times a second, not before each message
+
+    sender.before = stop
     report = world.send({"live": sender})
     assert report.stopped == "wrong price"
     assert sender.got == ["m00001"]

@@ -1,14 +1,16 @@
 """Runs the scenarios of this folder: a world in YAML, what changes at each tick, and what must come of it.
 
 A file holds scenarios by name. Each has the world at the start (`contacts`, `events`, `lists`, `tags`, `segments`,
-`flows`) and `ticks`. A tick has its time (`at`), what changes before it (the same keys; null removes) and what must
-come of it; `leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may
-stand at the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a
-tick: `release: {segments: [old], flows: [hi]}`, and `retrigger: {flow: hi, segment: old, contacts: [ana],
-ignore_reentry: true}` or a list of such (all but the flow may be left out), `enroll` of the same form,
-`pause: {flow: hi, reason: wrong}`, `resume: {flow: hi}`, `remove: {flow: hi, contacts: [ana], reason: asked}`, and
-`import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair}]`; `between` is what changes after that. What
-contacts say: `consent: [{contact_id: ana, state: opted_out, topic: news}]` (or a channel, a category).
+`flows`, and `contacts_spec`, which is added to the catalog's contacts) and `ticks`. A tick has its time (`at`), what
+changes before it (the same keys; null removes) and what must come of it; `leave_list: {news: [ana]}` takes contacts off
+a list. Data with a time (`at`, `added_at`, `created_at`) may stand at the start: nobody sees it before. `settings` of a
+scenario is its segflow.yml. What a person says before a tick: `release: {segments: [old], flows: [hi]}`, and
+`retrigger: {flow: hi, segment: old, contacts: [ana], ignore_reentry: true}` or a list of such (all but the flow may be
+left out), `enroll` of the same form, `pause: {flow: hi, reason: wrong}`, `resume: {flow: hi}`, `remove: {flow: hi,
+contacts: [ana], reason: asked}`, and `import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair, refused:
+[some words]}]`, `restore: {contacts: [ana]}` and `suppress: {channel: email, addresses: [a@b.example]}`; `between` is
+what changes after that. What contacts say:
+`consent: [{contact_id: ana, state: opted_out, topic: news}]` (or a channel, a category).
 
 What must come of a tick, each as short texts:
 
@@ -22,6 +24,7 @@ What must come of a tick, each as short texts:
     deliveries: [ana hi.hello sms sent]                 all of the tick, which sends then; `: REASON` behind it if any
     texts:     ["ana hi.hello Hello"]                   what was sent: the text of each message but emails
     tasks:     [ana hi.call ben 2026-03-05 Call Ana]    all of the tick: assignee, day and title
+    suppressed: {email: {a@b.example: deleted}}         after the tick: address -> reason; null: it is not
     warnings:  [pool is low]                            what the tick warns of
     details:   [ana hi.code coupon SPRING-1]            the journal of the tick with its details, where it has any
     conversions: [ana hi, eve hi withheld late]         all of the tick; late: its time was over
@@ -32,6 +35,7 @@ What must come of a tick, each as short texts:
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -48,9 +52,9 @@ FOLDER = Path(__file__).parent
 EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 """The tables that have new rows after each tick."""
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
-BY_HAND = ("pause", "resume", "remove")
+BY_HAND = ("pause", "resume", "remove", "restore", "suppress")
 EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged",
-            "deliveries", "texts", "tasks", "details", "warnings", "conversions")  # fmt: skip
+            "deliveries", "texts", "tasks", "details", "warnings", "conversions", "suppressed")  # fmt: skip
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -66,10 +70,10 @@ class Scenario:
     """One scenario at work."""
 
     def __init__(self, content: dict[str, Any], root: Path, *, real: bool = False) -> None:
-        unknown = set(content) - {*WORLD, "ticks", "settings", "coupons"}
+        unknown = set(content) - {*WORLD, "ticks", "settings", "coupons", "contacts_spec"}
         assert not unknown, f"the scenario has unknown keys {unknown}"
         self.content = content
-        self.world = World(root, real=real, settings=content.get("settings"))
+        self.world = World(root, real=real, settings=content.get("settings"), contacts=content.get("contacts_spec"))
         self.data: dict[str, Any] = {"contacts": {}, "events": [], "lists": [], "tags": []}
         self._change(content)
 
@@ -146,11 +150,16 @@ class Scenario:
         for name, spec in told.get("flows", {}).items():
             self.world.flow(name, spec)
 
-    def _import(self, rows: dict[str, Any], trigger_flows: bool, list: str | None = None) -> None:
+    def _import(
+        self, rows: dict[str, Any], trigger_flows: bool, list: str | None = None, refused: Sequence[str] = ()
+    ) -> None:
         given = [{"contact_id": name, **values} for name, values in rows.items()]
         table = pa.table({name: [row.get(name) for row in given] for row in given for name in row})
         done = self.world.project.import_contacts(table, trigger_flows=trigger_flows, list_name=list)
-        assert done.refused == []
+        told = [one.why for one in done.refused]
+        assert len(told) == len(refused), told
+        for why, words in zip(told, refused, strict=True):
+            assert words in why, told
 
     def _check(self, where: str, tick: dict[str, Any], report: TickReport, before: dict[str, Any]) -> None:
         this = f"tick_id = '{report.tick_id}'"
@@ -167,7 +176,8 @@ class Scenario:
             rows = self.world.rows(f"SELECT * FROM ({shown}) WHERE segment = '{name}'")
             assert len(rows) == count, f"rows that show {name} after {where}"
         if "flows_at" in tick:
-            assert self._places(set(tick["flows_at"])) == tick["flows_at"], f"enrollments after {where}"
+            places = self._places(set(tick["flows_at"]))
+            assert places == tick["flows_at"], f"enrollments after {where}: {places}"
         if tick.get("journal", "any") != "any":
             taken = self._journal(this)
             assert taken == sorted(tick["journal"]), f"journal of {where}: {taken}"
@@ -180,6 +190,9 @@ class Scenario:
                 expected = sorted(tick[name])
                 got = found(this)
                 assert got == expected, f"{name} of {where}: {got}"
+        for channel, reasons in tick.get("suppressed", {}).items():
+            known = self.world.project.store.suppressed(channel, [*reasons])
+            assert {one: known.get(one) for one in reasons} == reasons, f"suppressed after {where}"
         if "warnings" in tick:
             assert report.warnings == tick["warnings"], f"warnings of {where}"
         if "conversions" in tick:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,9 +44,8 @@ class Provider:
     """Which of the options is the key."""
     reads: Callable[[dict[str, Any]], tuple[str, str]]
     """(our id, address) of an accepted mail."""
-    quota: dict[str, Any] = field(default_factory=dict)
 
-    def make(self, url: str, **changes: Any) -> Any:
+    def make(self, url: str | None, **changes: Any) -> Any:
         return self.sender("news", **({"url": url, "from_": FROM, "timeout": 1, **self.options} | changes))
 
 

@@ -266,6 +266,10 @@ REFUSED: dict[str, dict[str, Any]] = {
     "message id with line break": {"message_id": "a\r\nb"},
     "no content": {"text": None},
     "half a character": {"text": "\ud800"},
+    "half a character in the subject": {"subject": "\ud800"},
+    "half a character in a header": {"headers": {"X-A": "\ud800"}},
+    "half a character in a link": {"headers": {"List-Unsubscribe": "<https://a.example/\ud800>"}},
+    "half a character in a name": {"reply_to": "A\ud800 <a@b.example>"},
 }
 
 

@@ -122,7 +122,7 @@ def test_what_is_wrong_with_a_recipient_fails_one_message(to: str, why: str) -> 
         with pytest.raises(PermanentError, match=why) as raised:
             sending.send(sms(to=to))
         sending.send(sms())
-    assert raised.value.suppress is (to == OPTED_OUT)
+    assert raised.value.unsubscribed is (to == OPTED_OUT)
 
 
 KINDS: dict[str, type[SendError]] = {

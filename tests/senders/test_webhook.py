@@ -14,7 +14,7 @@ import standardwebhooks
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
 from segflow.messages import Sms, Task, WebhookCall, WhatsApp
 from segflow.senders.shared.http import TOTAL_TIMEOUTS, retry_after
-from segflow.senders.webhook import WebhookSender
+from segflow.senders.webhook import WebhookSender as AnySender
 
 from .servers import (
     Answer,
@@ -27,6 +27,12 @@ from .servers import (
     reset,
     status,
 )
+
+
+def WebhookSender(name: str, **options: Any) -> AnySender:
+    """One that may call the servers of these tests."""
+    return AnySender(name, allow_private=True, **options)
+
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 COMMON: dict[str, Any] = {"message_id": "m1", "contact_id": "c1", "flow": "f", "step": "s", "planned_at": NOW}

@@ -122,7 +122,7 @@ def test_what_is_wrong_with_a_recipient_concerns_one_message() -> None:
             sending.send(message(to=NO_WHATSAPP))
         sending.send(message(to="+442079460019"))
     assert (pair.value.of_message, pair.value.retry_after) == (True, 6)
-    assert (stopped.value.suppress, none.value.suppress) == (True, False)
+    assert (stopped.value.unsubscribed, none.value.unsubscribed) == (True, False)
 
 
 KINDS: dict[str, type[SendError]] = {

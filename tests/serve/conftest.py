@@ -15,10 +15,11 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return install(tmp_path_factory.mktemp("packages"))
 
 
-@pytest.fixture(autouse=True)
-def _caller(packages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(autouse=True, scope="module")
+def _caller(packages: Path) -> Iterator[None]:
     """The type is known in this process, too."""
-    monkeypatch.syspath_prepend(str(packages))
-    senders._others.cache_clear()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(packages))
+        senders._others.cache_clear()
+        yield
     senders._others.cache_clear()

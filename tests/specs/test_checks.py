@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from segflow.senders import kinds
 from tests.specs.helpers import CATALOG, messages
 
 CONDITIONS = {
@@ -586,10 +587,17 @@ SETTINGS_CASES = {
     "export rows twice": ("exports: {only: [entered, entered]}", "1:27: entered is given twice"),
     "export of nothing": ("exports: {only: []}", "1:17: only needs at least 1 item"),
     "export column of others": ("exports: {columns: [contact_id, exited_at]}", "1:33: exited_at goes with only: exited, not with members"),
-    "sender type": ("senders: {x: {type: stmp}}", "1:21: type cannot be the text 'stmp': expected console, mailbox, notify, smtp or webhook (did you mean smtp?)"),
+    "sender type": ("senders: {x: {type: stmp}}", f"1:21: type cannot be the text 'stmp': expected {', '.join(kinds()[:-1])} or {kinds()[-1]} (did you mean smtp?)"),
     "from": ("senders: {x: {type: smtp, host: h, from: nobody}}", "1:42: 'nobody' is not an address: write Name <name@example.com>"),
     "password alone": ("senders: {x: {type: smtp, host: h, from: a@b.c, password: p}}", "1:14: username: and password: go together"),
     "port": ("senders: {x: {type: smtp, host: h, from: a@b.c, port: 99999}}", "1:55: port must be less than or equal to 65535"),
+    "no time": ("senders: {x: {type: webhook, timeout: 0}}", "1:39: '0' is no time to wait: more than 0 seconds, at most 3600"),
+    "time as a text": ("senders: {x: {type: webhook, timeout: soon}}", "1:39: 'soon' is not a number"),
+    "a URL as host": ("senders: {x: {type: webhook, allow_hosts: ['http://a']}}", "1:14: allow_hosts: 'http://a' is no host: write a name, an address or a network like 10.1.0.0/16"),
+    "half a price": ("senders: {x: {type: webhook, price_per_part: 1}}", "1:14: price_per_part and currency go together"),
+    "account of Twilio's": ("senders: {x: {type: twilio, account_sid: AC1, auth_token: t, from: Shop}}", "1:14: account_sid: is not AC and 32 hexadecimal digits"),
+    "key of WhatsApp's": ("senders: {x: {type: whatsapp, phone_number_id: '12345', acess_token: t, api_version: v23.0}}", "1:57: unknown key acess_token (did you mean access_token?)"),
+    "no key of WhatsApp's": ("senders: {x: {type: whatsapp, phone_number_id: '12345', api_version: v23.0}}", "1:14: access_token is missing"),
     "variable": ("name: ${env:SEGFLOW_TEST_NO_SUCH}", "1:7: the environment variable SEGFLOW_TEST_NO_SUCH is not set"),
     "bad variable": ("name: ${env:}", "1:7: '${env:}': write ${env:NAME} or ${env:NAME:-default}"),
     "cap without number": ("delivery: {caps: [{per: 7 days}]}", "1:19: at_most is missing"),

@@ -64,6 +64,7 @@ STEPS = {
     "utm as a word": ("send_email: {subject: x, text: x, utm: shop}", "50: utm is {source: ..., medium: ..., campaign: ..., content: ...}, each of them optional, or false"),
     "utm filled in": ("send_email: {subject: x, text: x, utm: {source: '{{ flow.id }}'}}", "59: '{{ flow.id }}' is a plain text: nothing is filled in here"),
     "utm of nothing": ("send_email: {subject: x, text: x, utm: {source: ''}}", "59: source: the text is empty"),
+    "delete where nothing may be": ("delete_contact: true", "11: model stg_contacts would bring the contact back in the next tick: write deletions: true under contacts: in the catalog"),
     "on_failure": ("coupon: spring, on_failure: stop", "39: on_failure cannot be the text 'stop': expected continue or end"),
 }  # fmt: skip
 

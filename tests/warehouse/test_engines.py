@@ -66,10 +66,18 @@ def test_a_patch_is_a_replace(engine: Engine, warehouse: Warehouse, monkeypatch:
         rows = parse_one("select 's' || i as segment, 'f' as fingerprint from (values (1), (2), (3)) as t (i)")
         warehouse.replace("segment_views", rows)  # type: ignore[arg-type]
         gone, new = parse_one("select 's2' as segment"), parse_one("select 's9' as segment, 'g' as fingerprint")
-        warehouse.patch("segment_views", gone, new)  # type: ignore[arg-type]
-        found.append(sorted(map(repr, warehouse.rows(exp.select("*").from_(relation("segment_views"))))))
-    assert found[0] == found[-1]
-    assert len(found[0]) == 3
+        changed = parse_one("select 's1' as segment, 'h' as fingerprint union all select 's7', 'i'")
+        warehouse.patch("segment_views", gone, new, changed)  # type: ignore[arg-type]
+        rows_now = warehouse.rows(exp.select("segment", "fingerprint").from_(relation("segment_views")))
+        found.append(sorted((row["segment"], row["fingerprint"]) for row in rows_now))
+    assert found[0] == found[-1] == [("s1", "h"), ("s3", "f"), ("s9", "g")]
+
+
+def test_a_view_can_be_read_like_what_is_staged(warehouse: Warehouse) -> None:
+    staged = warehouse.stage("mine", parse_one("select 1 as x"))  # type: ignore[arg-type]
+    named = warehouse.view("same", exp.select("x").from_(staged))
+    assert warehouse.scalar(exp.select("x").from_(named)) == 1
+    assert warehouse.scalar(exp.select("x").from_(warehouse.view("same", parse_one("select 2 as x")))) == 2  # type: ignore[arg-type]
 
 
 def test_file_backed(engine: Engine) -> None:

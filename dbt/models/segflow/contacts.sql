@@ -4,7 +4,33 @@
 --
 -- The contacts that exist at as_of, with the catalog's attributes.
 
-WITH written AS (
+WITH deletions AS (
+    SELECT
+        contact_id,
+        max("at") AS "at"
+    FROM {{ source('segflow', 'contact_deletions') }}
+    WHERE
+        "at" < {{ bound('as_of') }}
+    GROUP BY
+        contact_id
+), deleted AS (
+    SELECT
+        deletions.contact_id
+    FROM deletions
+    LEFT JOIN (
+        SELECT
+            contact_id,
+            max("at") AS "at"
+        FROM {{ source('segflow', 'contact_restores') }}
+        WHERE
+            "at" <= {{ bound('as_of') }}
+        GROUP BY
+            contact_id
+    ) AS restores
+        ON restores.contact_id = deletions.contact_id AND restores."at" > deletions."at"
+    WHERE
+        restores.contact_id IS NULL
+), written AS (
     SELECT
         contact_id,
         max(CASE WHEN name = 'care_level' THEN value END) AS care_level,
@@ -15,26 +41,34 @@ WITH written AS (
             row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, rank DESC, hop DESC) AS newest
         FROM (
             SELECT
-                contact_id,
-                name,
-                value,
-                "at",
-                1 AS rank,
-                ordinal AS hop
-            FROM {{ source('segflow', 'contact_imports') }} AS imports
+                noted.*
+            FROM (
+                SELECT
+                    contact_id,
+                    name,
+                    value,
+                    "at",
+                    1 AS rank,
+                    ordinal AS hop
+                FROM {{ source('segflow', 'contact_imports') }} AS imports
+                WHERE
+                    kind = 'attribute' AND "at" <= {{ bound('as_of') }}
+                UNION ALL
+                SELECT
+                    contact_id,
+                    name,
+                    value,
+                    "at",
+                    2 AS rank,
+                    hop AS hop
+                FROM {{ source('segflow', 'contact_updates') }} AS updates
+                WHERE
+                    kind = 'attribute' AND "at" <= {{ bound('as_of') }}
+            ) AS noted
+            LEFT JOIN deletions
+                ON deletions.contact_id = noted.contact_id AND deletions."at" >= noted."at"
             WHERE
-                kind = 'attribute' AND "at" <= {{ bound('as_of') }}
-            UNION ALL
-            SELECT
-                contact_id,
-                name,
-                value,
-                "at",
-                2 AS rank,
-                hop AS hop
-            FROM {{ source('segflow', 'contact_updates') }} AS updates
-            WHERE
-                kind = 'attribute' AND "at" <= {{ bound('as_of') }}
+                deletions.contact_id IS NULL
         ) AS updates
     ) AS ranked
     WHERE
@@ -78,8 +112,13 @@ WITH written AS (
                 contact_id
         ) AS taken_over
             ON imports.contact_id = taken_over.contact_id AND taken_over."at" >= imports."at"
+        LEFT JOIN deletions
+            ON deletions.contact_id = imports.contact_id AND deletions."at" >= imports."at"
         WHERE
-            imports.kind <> 'list' AND imports."at" <= {{ bound('as_of') }} AND taken_over.contact_id IS NULL
+            deletions.contact_id IS NULL
+            AND imports.kind <> 'list'
+            AND imports."at" <= {{ bound('as_of') }}
+            AND taken_over.contact_id IS NULL
     ) AS ranked
     WHERE
         newest = 1
@@ -107,10 +146,15 @@ SELECT
 FROM {{ ref('stg_contacts') }} AS source
 LEFT JOIN written
     ON CAST(source.contact_id AS TEXT) = written.contact_id
+LEFT JOIN deleted
+    ON CAST(source.contact_id AS TEXT) = deleted.contact_id
 WHERE
-    source.contact_id IS NOT NULL AND (
-        {{ segflow_utc_time('source.signed_up_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('source.signed_up_at') }} IS NULL
+    (
+        source.contact_id IS NOT NULL AND (
+            {{ segflow_utc_time('source.signed_up_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('source.signed_up_at') }} IS NULL
+        )
     )
+    AND deleted.contact_id IS NULL
 UNION ALL
 SELECT
     imported.contact_id AS contact_id,
@@ -143,5 +187,7 @@ LEFT JOIN (
         )
 ) AS known
     ON imported.contact_id = known.contact_id
+LEFT JOIN deleted
+    ON imported.contact_id = deleted.contact_id
 WHERE
-    imported._joined_at IS NOT NULL AND known.contact_id IS NULL
+    imported._joined_at IS NOT NULL AND known.contact_id IS NULL AND deleted.contact_id IS NULL

@@ -4,7 +4,8 @@ with lost as (
     select known.contact_id, plain_id(known.contact_id) as plain
     from segflow.contact_state as known
     left join segflow.contacts as present on present.contact_id = known.contact_id
-    where known.gone_at is null and present.contact_id is null
+    left join temp.deleted as deleted on deleted.contact_id = known.contact_id
+    where known.gone_at is null and present.contact_id is null and deleted.contact_id is null
 ),
 
 new as (

@@ -7,6 +7,16 @@ with told as (
     from segflow.contact_changes
     where contact_id = :contact_id
     union all
+    select "at", tick_id, 7, 1, 'contact', 'deleted', null, flow, step, null, null, null, enrollment_id, null, null,
+        null, null
+    from segflow.contact_deletions
+    where contact_id = :contact_id
+    union all
+    select "at", tick_id, 0, -1, 'contact', 'restored', null, null, null, concat_ws(': ', decided_by, reason), null,
+        null, null, null, null, null, null
+    from segflow.contact_restores
+    where contact_id = :contact_id
+    union all
     select marked.at, marked.tick_id, 1, 0, 'import', 'changed', null, null, null, imports.file, null,
         imports.trigger_flows, null, null, null, null, null
     from (

@@ -62,6 +62,8 @@ class Row:
     """What a person is to do: title, assignee, due (a span)."""
     call: tuple[Literal["enter", "leave"], str] | None = None
     """Another flow that the contact is to enter or leave."""
+    deletes: bool = False
+    """Is the contact deleted?"""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import Any
@@ -41,6 +42,7 @@ def error(code: int, message: str, status: int = 422) -> Reply:
 class FakePostmark(Fake):
     def __init__(self) -> None:
         super().__init__()
+        self._numbers = itertools.count()
         self.inactive: set[str] = set()
         self.codes: dict[str, int] = {}
         """ErrorCode that a message to an address gets."""
@@ -76,7 +78,7 @@ class FakePostmark(Fake):
         code, message = self._wrong(told)
         if code:
             return {"ErrorCode": code, "Message": message}
-        number = f"b7bc2f4a-e38e-4336-af7d-{len(self.mails):06d}{abs(hash(told['To'])) % 10**6:06d}"
+        number = f"b7bc2f4a-e38e-4336-af7d-{next(self._numbers):012d}"
         return {
             "To": told["To"], "SubmittedAt": "2026-03-01T09:00:00.0000000Z", "MessageID": number, "ErrorCode": 0,
             "Message": "OK",

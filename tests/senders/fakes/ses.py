@@ -152,9 +152,10 @@ class FakeSns:
         self.asked: list[str] = []
         """Host and path of each request."""
         self.status = 200
-        self.padding = b""
         self.ca = folder / "ca.pem"
-        self.ca.write_bytes(self.certificate.public_bytes(Encoding.PEM))
+        self.body = self.certificate.public_bytes(Encoding.PEM)
+        """What it answers; the certificate, unless a test wants otherwise."""
+        self.ca.write_bytes(self.body)
         self._key_file = folder / "key.pem"
         self._key_file.write_bytes(
             self.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
@@ -178,7 +179,7 @@ class FakeSns:
                     connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
                     with context.wrap_socket(connection, server_side=True) as secure:
                         self.asked.append(host + _head(secure).split()[1].decode())
-                        body = self.ca.read_bytes() + self.padding
+                        body = self.body
                         head = f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
                         secure.sendall(head.encode() + body)
 

@@ -33,26 +33,43 @@ WITH rows_seen AS (
                 )
             UNION ALL
             SELECT
-                contact_id,
-                name,
-                value = 'add' AS present,
-                "at",
-                1 AS rank,
-                ordinal AS hop
-            FROM {{ source('segflow', 'contact_imports') }} AS imports
+                noted.*
+            FROM (
+                SELECT
+                    contact_id,
+                    name,
+                    value = 'add' AS present,
+                    "at",
+                    1 AS rank,
+                    ordinal AS hop
+                FROM {{ source('segflow', 'contact_imports') }} AS imports
+                WHERE
+                    kind = 'list' AND "at" <= {{ bound('as_of') }}
+                UNION ALL
+                SELECT
+                    contact_id,
+                    name,
+                    value = 'add' AS present,
+                    "at",
+                    2 AS rank,
+                    hop AS hop
+                FROM {{ source('segflow', 'contact_updates') }} AS updates
+                WHERE
+                    kind = 'list' AND "at" <= {{ bound('as_of') }}
+            ) AS noted
+            LEFT JOIN (
+                SELECT
+                    contact_id,
+                    max("at") AS "at"
+                FROM {{ source('segflow', 'contact_deletions') }}
+                WHERE
+                    "at" < {{ bound('as_of') }}
+                GROUP BY
+                    contact_id
+            ) AS deletions
+                ON deletions.contact_id = noted.contact_id AND deletions."at" >= noted."at"
             WHERE
-                kind = 'list' AND "at" <= {{ bound('as_of') }}
-            UNION ALL
-            SELECT
-                contact_id,
-                name,
-                value = 'add' AS present,
-                "at",
-                2 AS rank,
-                hop AS hop
-            FROM {{ source('segflow', 'contact_updates') }} AS updates
-            WHERE
-                kind = 'list' AND "at" <= {{ bound('as_of') }}
+                deletions.contact_id IS NULL
         ) AS changes
     ) AS ranked
     WHERE

@@ -1,24 +1,27 @@
-"""Unsubscribing by a signed link: with one click from the mail program (RFC 8058), on a page, and by preferences."""
+"""What signed links lead to: unsubscribing with one click from the mail program (RFC 8058) or on a page, preferences,
+and what counts opens and clicks."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from segflow.outbox.links import BadLinkError, ExpiredLinkError, Link, Links
+from segflow.outbox.links import BadLinkError, ExpiredLinkError, Link, Links, Purpose
 from segflow.outbox.spool import LinkKind, LinkUse
 from segflow.serve import pages
 from segflow.serve.pages import Choice
 from segflow.serve.spooling import FullError, GroupWriter
 
 _WORDS = {"email": "marketing emails", "sms": "marketing text messages", "whatsapp": "marketing WhatsApp messages"}
+_PICTURE = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _KINDS: dict[str, LinkKind] = {"on": "subscribed", "off": "unsubscribed"}
 
 
-def unsubscribe_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str]) -> APIRouter:
+def link_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str]) -> APIRouter:
     """The routes. Without `links` every link is unknown. `channels`: those that reach contacts, for the preferences."""
     router = APIRouter(include_in_schema=False)
     choices = [Choice(channel, f"{_WORDS[channel].capitalize()}:") for channel in channels]
@@ -48,12 +51,12 @@ def unsubscribe_routes(links: Links | None, writer: GroupWriter, channels: Seque
             return PlainTextResponse("not now, try again", 503, {"retry-after": "10"})
         return None
 
-    @router.get("/u/{token}")
+    @router.get("/unsubscribe/{token}")
     async def ask(token: str) -> Response:
         link = read(token)
         return link if isinstance(link, Response) else pages.ask(_WORDS.get(link.channel, "messages"), token)
 
-    @router.post("/u/{token}")
+    @router.post("/unsubscribe/{token}")
     async def unsubscribe(token: str, request: Request) -> Response:
         link = read(token)
         if isinstance(link, Response):
@@ -69,12 +72,12 @@ def unsubscribe_routes(links: Links | None, writer: GroupWriter, channels: Seque
             return PlainTextResponse("unsubscribed")
         return pages.done(_WORDS.get(link.channel, "messages"), token)
 
-    @router.get("/u/{token}/preferences")
+    @router.get("/unsubscribe/{token}/preferences")
     async def preferences(token: str) -> Response:
         link = read(token)
         return link if isinstance(link, Response) else pages.preferences(choices, f"../{token}")
 
-    @router.post("/u/{token}/preferences")
+    @router.post("/unsubscribe/{token}/preferences")
     async def choose(token: str, request: Request) -> Response:
         link = read(token)
         if isinstance(link, Response):
@@ -86,5 +89,35 @@ def unsubscribe_routes(links: Links | None, writer: GroupWriter, channels: Seque
             if (failed := await keep(link, kind, channel)) is not None:
                 return failed
         return pages.saved(bool(changed))
+
+    def followed(purpose: Purpose, token: str) -> tuple[Link | None, bool]:
+        """What a link says that only counts, and whether it is still to be counted."""
+        if links is None:
+            return None, False
+        try:
+            return links.read(purpose, token, datetime.now(UTC)), True
+        except ExpiredLinkError as expired:
+            return expired.link, False
+        except BadLinkError:
+            return None, False
+
+    @router.get("/o/{token}")
+    async def opened(token: str) -> Response:
+        link, counts = followed("opened", token)
+        if link is None:
+            return pages.unknown()
+        if counts:
+            await keep(link, "opened", link.channel)
+        return Response(_PICTURE, media_type="image/gif")
+
+    @router.api_route("/c/{token}", methods=["GET", "HEAD"])
+    async def clicked(token: str, request: Request) -> Response:
+        link, counts = followed("clicked", token)
+        if link is None or link.url is None:
+            return pages.unknown()
+        if counts and request.method == "GET":
+            await keep(link, "clicked", link.channel)
+        # Whatever becomes of the count, who clicked gets there: nobody but us can have written the target.
+        return RedirectResponse(link.url, 302)
 
     return router
