@@ -58,7 +58,7 @@ class Room:
         first = self._store.sent_live_at(self._throttle.number)
         until = max((first or now) + self._span, now + timedelta(seconds=1))
         due = (messages.c.sender == sender) & (messages.c.due_at <= now)
-        new = due & (messages.c.status == "planned")
+        new = due & (messages.c.status == "planned") & messages.c.held_until.is_(None)
         # One row for each message, when it waits first: a long queue does so for many ticks.
         told = select(
             messages.c.message_id,
