@@ -17,8 +17,9 @@ from segflow.files import reason
 from segflow.messages import CHANNEL_TABLE
 from segflow.outbox.addresses import comparable
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
+from segflow.outbox.hashes import new_salt
 from segflow.outbox.migrate import bring_up_to_date
-from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata, suppressions
+from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata, suppression_salts, suppressions
 
 _CREATING = 0x5E6F104
 """The key of the advisory lock; any number that nobody else uses."""
@@ -47,6 +48,12 @@ class Database:
                 connection.execute(
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
                 )
+                if (
+                    connection.scalar(sqlalchemy.select(suppression_salts.c.salt).where(suppression_salts.c.own))
+                    is None
+                ):
+                    own = {"salt": new_salt(), "own": True, "used": False}
+                    connection.execute(sqlalchemy.insert(suppression_salts), [own])
                 mark = marks.c.name == "schema_version"
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
                 if int(version or 0) < SCHEMA_VERSION:

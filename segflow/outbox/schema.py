@@ -192,6 +192,14 @@ consent_changes = Table(
     Index("consent_changes_tick", "tick_id"),
 )
 
+doubts = Table(
+    "doubts",
+    metadata,
+    Column("message_id", Words, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+"""Messages that were handed to a provider that knows a message again for some time only, and since when."""
+
 suppressions = Table(
     "suppressions",
     metadata,
@@ -205,8 +213,11 @@ suppressions = Table(
 suppression_salts = Table(
     "suppression_salts",
     metadata,
-    # Of the hashes among `suppressions.address`: an address is looked for under each.
     Column("salt", Words, primary_key=True),
+    # Is it the one with which this store makes hashes?
+    Column("own", Boolean, nullable=False),
+    # Is there a hash with it among `suppressions.address`? An address is looked for under each such salt.
+    Column("used", Boolean, nullable=False),
 )
 
 lease = Table(
@@ -277,7 +288,7 @@ provider_events = Table(
     Column("channel", Words, nullable=False),
     Column("message_id", Words),
     Column("provider_id", Words),
-    # In the form in which suppressions are compared; only of what suppresses or lifts.
+    # A digest of the address in the form in which suppressions are compared; only of what suppresses or lifts.
     Column("address", Words),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("source", "event_id", "ordinal"),

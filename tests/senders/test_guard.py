@@ -87,7 +87,7 @@ INSIDE = {
     "reserved": "240.0.0.1",
     "of many": "224.0.0.1",
     "of many, IPv6": "[ff02::1]",
-    **{f"metadata {one}": f"[{one}]" if one.version == 6 else str(one) for one in METADATA},
+    **{f"metadata {one}": f"[{one}]" if one.version == 6 else str(one) for one in sorted(METADATA, key=str)},
 }
 
 
