@@ -13,6 +13,7 @@ from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
 from segflow.outbox.records import Status
 from segflow.outbox.schema import attempts, messages
+from segflow.outbox.sent import NOT_SENT
 
 DEAD: tuple[Status, ...] = ("failed", "unknown", "held")
 
@@ -101,7 +102,7 @@ class DeadLetters:
             rows = list(connection.execute(asked))
             if not rows:
                 return 0
-            values: dict[str, Any] = {"status": "planned", "due_at": column.planned_at, "released_at": now}
+            values: dict[str, Any] = {"status": "planned", "due_at": column.planned_at, "released_at": now, **NOT_SENT}
             if decision == "drop":
                 values = {"status": "dropped", "due_at": None, "recorded_at": now}
             connection.execute(

@@ -20,13 +20,14 @@ from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.breaker import MARK, STRIKES, Rest, Strikes, backoff, spread
 from segflow.outbox.doubts import Memory
 from segflow.outbox.hand_over import Connections, Group, Handed, SenderLike, Signals, sizes
-from segflow.outbox.judged import Elsewhere, Ready, Refused
+from segflow.outbox.judged import Elsewhere, Held, Ready, Refused
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import Pause
 from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.rates import RateLimit
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.throttle import Room
 from segflow.specs.settings import DeliverySettings
 from segflow.warehouse.tick import Tick
 
@@ -67,6 +68,7 @@ class Drain:
         settings: DeliverySettings,
         zone: ZoneInfo,
         patience: float,
+        room: Room,
     ) -> None:
         """`name`: the queue, `used`: the name of the sender that takes it (the mailbox in mode simulate).
 
@@ -75,6 +77,7 @@ class Drain:
         self._name, self._sender, self._used = name, sender, used
         self._store, self._lease, self._tick = store, lease, tick
         self._checks, self._settings, self._zone = checks, settings, zone
+        self._room = room
         self._patience = self._short = 0.0 if sender.simulated else patience
         self._rate = RateLimit(*sender.rate) if sender.rate and not sender.simulated else None
         self._signals, self._strikes = Signals(), Strikes()
@@ -124,8 +127,13 @@ class Drain:
         return self.report
 
     def _drain(self) -> None:
+        if not self._sender.simulated:
+            self._room.turn(self._name, self._clock())
         while not self._stopped(now=True):
             limit = 1 if self._half_open else self._settings.batch_size
+            if not self._sender.simulated and not (limit := self._room.take(self._clock(), limit)):
+                self._room.waiting.append(self._name)
+                return
             batch = self._store.claim(
                 self._lease,
                 self._name,
@@ -156,7 +164,7 @@ class Drain:
         self._left |= {row.message_id: row for row in batch}
         if self._memory is not None:
             self._memory.look_up([row.message_id for row in batch])
-        for judged in self._checks.run(batch, late, self._coming):
+        for judged in self._checks.run(batch, late, self._clock(), self._coming):
             if self._ended():
                 return
             if (pause := self._signals.paused.get(judged.row.flow)) is not None:
@@ -166,7 +174,10 @@ class Drain:
                 del self._left[judged.row.message_id]
             elif isinstance(judged, Refused):
                 self._settle(self._outcome(judged.row, judged.outcome, judged.reason, judged.address))
-            elif judged.row.attempt > self._settings.max_attempts and not judged.row.released:
+            elif isinstance(judged, Held):
+                row, until = judged.row, judged.until
+                self._settle(self._outcome(row, "held", judged.reason, judged.address, due_at=until, hold=True))
+            elif judged.row.tries > self._settings.max_attempts and not judged.row.released:
                 self._settle(self._outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
             elif self._memory is not None and (why := self._memory.forgot(judged.row.message_id)) is not None:
                 self._settle(self._outcome(judged.row, "unknown", why, judged.address))
@@ -285,9 +296,9 @@ class Drain:
         return self._outcome(row, "unknown", reason, address, at=at)
 
     def _retry(self, row: ClaimedMessage, address: str, reason: str, retry_after: float | None) -> Outcome:
-        if row.attempt >= self._settings.max_attempts:
-            return self._outcome(row, "failed", f"gave up after {row.attempt} attempts: {reason}", address)
-        delay = max(spread(backoff(row.attempt), row.message_id, row.attempt), retry_after or 0.0)
+        if row.tries >= self._settings.max_attempts:
+            return self._outcome(row, "failed", f"gave up after {row.tries} attempts: {reason}", address)
+        delay = max(spread(backoff(row.tries), row.message_id, row.attempt), retry_after or 0.0)
         return self._outcome(row, "held", reason, address, due_at=self._clock() + timedelta(seconds=delay))
 
     def _withdrawn(self, row: ClaimedMessage, pause: Pause) -> Outcome:
@@ -301,6 +312,7 @@ class Drain:
         address: str | None = None,
         provider_id: str | None = None,
         *,
+        hold: bool = False,
         at: datetime | None = None,
         due_at: datetime | None = None,
     ) -> Outcome:
@@ -314,6 +326,8 @@ class Drain:
             address=address,
             provider_id=provider_id,
             due_at=due_at,
+            hold=hold,
+            live=not self._sender.simulated,
         )
 
     def _clock(self, wall: datetime | None = None) -> datetime:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from segflow.decisions.release import release
+from segflow.outbox.consent_changes import ConsentChange
 from segflow.outbox.message_events import MessageEvent
 from tests.world import World
 
@@ -184,6 +185,8 @@ def lived(root: Path, url: str) -> None:
     sent = world.rows("SELECT message_id FROM segflow.deliveries WHERE outcome = 'sent' ORDER BY message_id LIMIT 3")
     told = [MessageEvent(message_id=row["message_id"], kind="opened", at=SECOND) for row in sent]
     assert world.project.store.message_events.record(told) == 3
+    said = ConsentChange(contact_id="c4", state="opted_out", at=SECOND, source="page", channel="sms", topic="news")
+    world.project.store.consent_changes.record([said])
     release(world.project, ["romans"], ["crowd"], reason="we looked")
     rows = [{"contact_id": "c1", "stage": "met"}, {"contact_id": "new", "city": "London", "age": 40, "stage": None}]
     world.project.import_contacts(pa.Table.from_pylist(rows), trigger_flows=False, list_name="fair")
@@ -214,7 +217,8 @@ def _contacts(in_london: int, without: range = range(0)) -> list[dict[str, Any]]
             "age": number,
             "phone": f"+4420794601{number:02}",
             # Who has none gets messages with a fallback by SMS.
-            "email": f"c{number}@example.com" if number % 5 != 4 else None,
+            # c3 and c5, who come to London at the third tick, share one.
+            "email": f"c{3 if number == 5 else number}@example.com" if number % 5 != 4 else None,
         }
         for number in range(30)
         if number not in without

@@ -35,6 +35,8 @@ _STORE = {
     "suppressions": "SELECT channel, address, reason FROM suppressions",
     "given up": "SELECT message_id, attempt, reason FROM attempts WHERE outcome = 'dropped'",
     "message events": "SELECT message_id, kind, event_key, tick_id FROM message_events",
+    "consent changes": "SELECT contact_id, state, tick_id FROM consent_changes",
+    "turns": "SELECT flow, tick_id, channel, address, contact_id FROM address_turns",
     "decisions": "SELECT kind, name, reason, tick_id FROM decisions",
     "removals": "SELECT flow, contact_id, reason, tick_id FROM removals",
     "restores": "SELECT contact_id, reason, tick_id FROM restores",

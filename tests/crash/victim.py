@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from segflow import crashpoints
 from segflow.errors import SegflowError
+from segflow.outbox.consent_changes import ConsentChange
 from segflow.outbox.lease import held_lease
 from segflow.outbox.message_events import MessageEvent
 from segflow.outbox.store import DeliveryStore
@@ -52,6 +53,8 @@ def decide(order: Order) -> None:
         store.decisions.record("segment", ["romans", "grown"], "we looked")
         opened = MessageEvent(message_id=order["unknown"][0], kind="opened", at=datetime(2026, 3, 3, tzinfo=UTC))
         store.message_events.record([opened])
+        said = ConsentChange(contact_id="c1", state="opted_in", at=datetime(2026, 3, 3, tzinfo=UTC), source="page")
+        store.consent_changes.record([said])
         Project(Path(order["root"])).import_contacts(_FILE, trigger_flows=True)
         store.coupons.add("summer", ["S1", "S2"])
         store.suppress("email", "a@example.com", "asked for it")
