@@ -31,6 +31,8 @@ from segflow.warehouse.tick import Tick
 
 __all__ = ["Drain", "DrainReport", "SenderLike", "backoff"]
 
+FORGETFUL = timedelta(minutes=10)
+"""A provider that knows a message again for some time is not relied on at the very end of it."""
 READ_AHEAD = 10_000
 """The warehouse is asked about so many messages at once."""
 _LOOK_AROUND = 0.2
@@ -82,6 +84,13 @@ class Drain:
         self._capacity = per_connection * (1 if sender.simulated else sender.connections)
         # Several groups share a transaction where connections have others to go on with meanwhile.
         self._enough = max(1, self._capacity // 2)
+        remembers = sender.idempotent_for if sender.idempotent and not sender.simulated else None
+        self._remembers = timedelta(seconds=remembers) - FORGETFUL if remembers is not None else None
+        """How long the provider knows a message again; None: for ever, or never."""
+        self._doubts: dict[str, datetime] = {}
+        """Since when messages are in doubt."""
+        self._certain: list[str] = []
+        """What is in doubt no longer."""
         self._looked = 0.0
         self._left: dict[str, ClaimedMessage] = {}
         """What is claimed and has no outcome yet."""
@@ -150,6 +159,8 @@ class Drain:
         """Judge every message of the batch, and hand over those that are ready. Their answers may come later."""
         late = None if self._sender.simulated else self._settings.max_lateness.before(self._clock(), self._zone)
         self._left |= {row.message_id: row for row in batch}
+        if self._remembers is not None:
+            self._doubts |= self._store.doubts.since([row.message_id for row in batch])
         for judged in self._checks.run(batch, late, self._coming):
             if self._ended():
                 return
@@ -162,12 +173,20 @@ class Drain:
                 self._settle(self._outcome(judged.row, judged.outcome, judged.reason, judged.address))
             elif judged.row.attempt > self._settings.max_attempts and not judged.row.released:
                 self._settle(self._outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
+            elif (since := self._forgotten(judged.row)) is not None:
+                reason = f"in doubt since {since:%Y-%m-%d %H:%M} UTC, and {self._used} does not know it again by now"
+                self._settle(self._outcome(judged.row, "unknown", reason, judged.address))
             else:
                 self._ready.append(judged)
                 if len(self._ready) % self._size == 0:
                     self._dispatch()
         self._dispatch(last=True)
         self._flush(few=False)
+
+    def _forgotten(self, row: ClaimedMessage) -> datetime | None:
+        """Since when a message is in doubt, when that is too long to hand it over again."""
+        since = self._doubts.get(row.message_id)
+        return since if since and self._remembers is not None and datetime.now(UTC) - since > self._remembers else None
 
     def _coming(self) -> list[tuple[str, str]]:
         return self._store.coming(self._name, self._clock(), READ_AHEAD)
@@ -216,6 +235,8 @@ class Drain:
             # Stopped by hand in the middle of it.
             if not self._sender.idempotent:
                 self._settle(self._outcome(ready.row, "unknown", "interrupted", ready.address))
+            else:
+                self._doubts.setdefault(ready.row.message_id, datetime.now(UTC))
 
     def _settle(self, outcome: Outcome) -> None:
         self._settled.append(outcome)
@@ -224,7 +245,11 @@ class Drain:
     def _flush(self, hand_over: Collection[str] = (), *, few: bool = True) -> None:
         """Record outcomes and what is handed over next. Without `few`, only when it is worth a transaction."""
         if hand_over or (self._settled and (few or len(self._settled) >= self._settings.batch_size)):
-            self._store.settle(self._lease, self._tick.tick_id, self._settled, hand_over=hand_over)
+            new = [one for one in hand_over if one not in self._doubts] if self._remembers is not None else ()
+            self._store.settle(
+                self._lease, self._tick.tick_id, self._settled, hand_over=hand_over, doubtful=new, certain=self._certain
+            )
+            self._certain.clear()
             for outcome in self._settled:
                 self.report.outcomes[outcome.outcome] = self.report.outcomes.get(outcome.outcome, 0) + 1
             self._settled.clear()
@@ -244,6 +269,10 @@ class Drain:
         self._flush()
         left = [*self._left.values()]
         self._left.clear()
+        if self._remembers is not None and left:
+            # Some of them were announced, and certainly not handed over.
+            with self._store.writing("doubts", self._lease) as connection:
+                self._store.doubts.leave(connection, [m.message_id for m in left if m.message_id not in self._doubts])
         self._store.unclaim(self._lease, left, self._not_before)
 
     def _judged(self, handed: Handed) -> Outcome:
@@ -253,6 +282,12 @@ class Drain:
         if isinstance(told, Pause):
             return self._withdrawn(row, told)
         at = self._clock(handed.at)
+        # A no of now says nothing of an earlier attempt.
+        known = (
+            Receipt | PermanentError if row.message_id in self._doubts else Receipt | PermanentError | TransientError
+        )
+        if self._remembers is not None and isinstance(told, known):
+            self._certain.append(row.message_id)
         if isinstance(told, Receipt):
             return self._outcome(row, "sent", _with(ready.note, told.detail), address, told.provider_id, at=at)
         if isinstance(told, PermanentError):

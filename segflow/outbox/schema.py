@@ -135,6 +135,14 @@ _named = attempts.c.provider_id.is_not(None)
 attempts_provider = Index("attempts_provider", attempts.c.provider_id, sqlite_where=_named, postgresql_where=_named)
 """Finds the message that a provider speaks of by its own id."""
 
+doubts = Table(
+    "doubts",
+    metadata,
+    Column("message_id", Words, primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+"""Messages that were handed to a provider that knows a message again for some time only, and since when."""
+
 suppressions = Table(
     "suppressions",
     metadata,
@@ -220,7 +228,7 @@ provider_events = Table(
     Column("channel", Words, nullable=False),
     Column("message_id", Words),
     Column("provider_id", Words),
-    # In the form in which suppressions are compared; only of what suppresses or lifts.
+    # A digest of the address in the form in which suppressions are compared; only of what suppresses or lifts.
     Column("address", Words),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("source", "event_id", "ordinal"),

@@ -17,6 +17,7 @@ from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
 from segflow.outbox.dead_letters import Chosen, DeadLetters
 from segflow.outbox.decisions import Decisions
+from segflow.outbox.doubts import Doubts
 from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
@@ -90,6 +91,7 @@ class DeliveryStore(MessageQueries, Suppressions):
         self.decisions = Decisions(self._database, self.leases)
         self.retriggers = Orders(self._database, self.leases, Retrigger, retriggers, retrigger_contacts)
         self.enrolls = Orders(self._database, self.leases, Enroll, enrolls, enroll_contacts)
+        self.doubts = Doubts(self._database)
         self.pauses = Pauses(self._database, self.leases)
         self.removals = Removals(self._database, self.leases)
         self.restores = Restores(self._database, self.leases)
@@ -179,14 +181,26 @@ class DeliveryStore(MessageQueries, Suppressions):
         ]
 
     def settle(
-        self, lease: Lease, tick_id: str, outcomes: Sequence[Outcome], *, hand_over: Collection[str] = ()
+        self,
+        lease: Lease,
+        tick_id: str,
+        outcomes: Sequence[Outcome],
+        *,
+        hand_over: Collection[str] = (),
+        doubtful: Collection[str] = (),
+        certain: Collection[str] = (),
     ) -> None:
-        """Record outcomes of claimed messages, and name those that are handed over next, in one transaction."""
+        """Record outcomes of claimed messages, and name those that are handed over next, in one transaction.
+
+        `doubtful`: those of them that come to be in doubt now. `certain`: those that are in doubt no longer.
+        """
         wall = _now()
         with self._database.write("settle") as connection:
             self.leases.check_in(connection, lease)
             if hand_over:
                 connection.execute(_HAND_OVER, {"ids": list(hand_over), "wall": wall})
+            self.doubts.leave(connection, certain)
+            self.doubts.enter(connection, doubtful, wall)
             if not outcomes:
                 return
             alike: dict[tuple[str, datetime | None], list[str]] = {}

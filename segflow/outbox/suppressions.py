@@ -51,14 +51,14 @@ class Suppressions:
         """Take an address off the list, also where it is known by its hash alone. Returns whether it was there."""
         with self._database.write("unsuppress") as connection:
             given = read_hash(address)
-            wanted = [given] if given is not None else keys(channel, address, _salts(connection))
+            wanted = [given] if given is not None else keys(channel, address, salts_in(connection))
             one = (suppressions.c.channel == channel) & suppressions.c.address.in_(wanted)
             return connection.execute(delete(suppressions).where(one)).rowcount > 0
 
     def suppressed(self, channel: str, addresses: Collection[str]) -> dict[str, str]:
         """Those of `addresses` that must not be messaged on `channel`, with the reason."""
         with self._database.read() as connection:
-            return _suppressed(connection, channel, addresses, _salts(connection))
+            return _suppressed(connection, channel, addresses, salts_in(connection))
 
     def all_suppressions(self) -> list[dict[str, Any]]:
         """All rows: channel, address, reason, recorded_at (aware, UTC)."""
@@ -125,7 +125,8 @@ class Suppressions:
         return str(found)
 
 
-def _salts(connection: Connection) -> list[str]:
+def salts_in(connection: Connection) -> list[str]:
+    """The salts of the hashes on the list."""
     return list(connection.scalars(select(suppression_salts.c.salt)))
 
 
@@ -145,7 +146,7 @@ def _suppressed(
 
 def not_hidden(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows (channel, address, ...) less those whose address the list knows by its hash: nobody writes it down."""
-    salts = _salts(connection)
+    salts = salts_in(connection)
     if not salts:
         return list(rows)
     known: set[tuple[str, str]] = set()

@@ -60,6 +60,10 @@ def decide(order: Order) -> None:
         first, *rest = order["unknown"]
         store.release([first])
         store.drop(rest)
+        store.tests.record(
+            {"id": "test-1", "flow": "hi", "step": "hello", "contact_id": "ana", "channel": "email", "sender": "mailbox",
+             "address": "me@my.example", "outcome": "sent"}
+        )  # fmt: skip
         store.resume_sending()
         with held_lease(store.leases, f"person {os.getpid()}", 0.3):
             time.sleep(0.15)
