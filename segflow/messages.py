@@ -3,6 +3,7 @@ depend on nothing else. What the rest knows of channels follows from `CHANNEL_TA
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -219,9 +220,17 @@ def ascii_domain(domain: str) -> str:
     return str(idna.encode(domain, uts46=True).decode()).lower()  # its errors are ValueErrors
 
 
+_PLAIN_ADDRESS = re.compile(
+    r"([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)"
+)
+"""Nearly all addresses; whatever else may be one is taken apart by the package."""
+
+
 def read_address(text: str) -> tuple[str, str]:
     """Read `a@b` or `Name <a@b>`, exactly one: its name, and its address with an ASCII domain. Raises ValueError."""
     # Not email.utils.parseaddr: it reads `Tea, Inc <a@b>` as two addresses, and `a@b, c@d` as one.
+    if (plain_one := _PLAIN_ADDRESS.fullmatch(text)) is not None and "xn--" not in text.lower():
+        return "", f"{plain_one[1]}@{plain_one[2].lower()}"
     name, angle, spec = text.strip().rpartition("<") if text.strip().endswith(">") else ("", "", text.strip())
     spec = spec.removesuffix(">") if angle else spec
     local, _, domain = spec.rpartition("@")

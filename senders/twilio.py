@@ -95,7 +95,7 @@ class TwilioSettings(PricedSms):
     """AC... of the account, or of a subaccount."""
     auth_token: str | None = Field(None, repr=False)
     """The account's token. Callbacks are signed with it: needed for them beside an API key, too."""
-    api_key: str | None = None
+    api_key: str | None = Field(None, repr=False)
     """SK... of an API key, in place of the token for sending."""
     api_secret: str | None = Field(None, repr=False)
     from_: str | None = Field(None, alias="from")

@@ -80,7 +80,7 @@ class WebhookSender(Sender):
     """Calls the URL of each message. Redirects are not followed: they would carry the signature elsewhere.
 
     Every request has `Idempotency-Key: <message_id>`. With a `secret` it is signed as standardwebhooks.com describes.
-    Each call has a connection of its own: a kept one that the server closes meanwhile leaves the outcome open.
+    A connection is kept for a second at most: one that the server closes meanwhile leaves the outcome open.
     """
 
     settings = WebhookSettings
@@ -105,7 +105,7 @@ class WebhookSender(Sender):
         self._secret = secret
         self._signer: standardwebhooks.Webhook | None = None
         guard = guard_of(url, allow_private, allow_hosts)
-        self._client = HttpClient(timeout=timeout, keep_alive=False, guard=guard)
+        self._client = HttpClient(timeout=timeout, guard=guard)
 
     def open(self) -> None:
         if self._secret is not None:

@@ -7,9 +7,12 @@ import re
 
 import phonenumbers
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 from segflow.messages import CHANNEL_TABLE, ascii_domain
 
+_PLAIN_LOCAL = re.compile(r"(?=.{1,32}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+_LONGEST = 254
 _MEXICO = 52
 _OLD_MEXICAN_MOBILE = re.compile(r"1\d{10}")
 _ARGENTINE_MOBILE = re.compile(r"\+549(\d{10})")
@@ -29,6 +32,11 @@ def normal(channel: str, address: str) -> str:
     Raises InvalidAddressError.
     """
     if _kind(channel) == "email":
+        local, _, domain = address.strip().rpartition("@")
+        if _PLAIN_LOCAL.fullmatch(local) and local.lower() not in CASE_INSENSITIVE_MAILBOX_NAMES:
+            known = _domain_of_email(domain)
+            if known is not None:
+                return f"{local}@{known}"
         found = _email(address)
         return found.ascii_email or f"{found.local_part}@{ascii_domain(found.domain)}"
     try:
@@ -46,6 +54,16 @@ def normal(channel: str, address: str) -> str:
     if not phonenumbers.is_possible_number(number):
         raise InvalidAddressError("The number is too short or too long for its country.")
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _domain_of_email(domain: str) -> str | None:
+    """A domain as addresses have it, of those that are short enough for any of our plain names before the @."""
+    try:
+        found = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return found.ascii_domain if len(domain) + 40 < _LONGEST and found.ascii_domain == domain.lower() else None
 
 
 def _kind(channel: str) -> str | None:

@@ -78,11 +78,13 @@ def _settle(connection: Connection, store: DeliveryStore) -> None:
     # What a person planned again since is open.
     again = attempts.alias()
     reopened = select(again.c.attempt).where(
-        again.c.message_id == messages.c.message_id,
+        again.c.message_id == attempts.c.message_id,
         again.c.outcome.in_(REOPENED),
         again.c.attempt >= attempts.c.attempt,
     )
-    final = select(attempts.c.outcome).where(mine, attempts.c.outcome.in_(FINAL), ~reopened.exists())
+    final = select(attempts.c.outcome).where(
+        mine, attempts.c.outcome.in_(FINAL), ~reopened.correlate(attempts).exists()
+    )
     # Dropped after it had failed: what a person said last counts.
     known = final.order_by(attempts.c.attempt.desc(), attempts.c.recorded_at.desc()).limit(1).scalar_subquery()
     last = func.coalesce(select(func.max(attempts.c.attempt)).where(mine).scalar_subquery(), 0)

@@ -142,9 +142,9 @@ def _template(case: Case) -> Refused | None:
 
 
 def _attachments(case: Case) -> Refused | None:
-    sender = case.specs.settings.all_senders().get(case.sender)
     if not isinstance(case.message, Email) or not case.message.attachments:
         return None
+    sender = case.specs.settings.all_senders().get(case.sender)
     if sender is None or sender.sends_attachments:
         return None
     return case.fail(f"sender {case.sender} sends no attachments")

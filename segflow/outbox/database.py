@@ -17,12 +17,14 @@ from segflow.files import reason
 from segflow.messages import CHANNEL_TABLE
 from segflow.outbox.addresses import comparable
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
+from segflow.outbox.hashes import new_salt
 from segflow.outbox.schema import (
     SCHEMA_VERSION,
     attempts_provider,
     marks,
     messages_waiting,
     metadata,
+    suppression_salts,
     suppressions,
 )
 
@@ -53,6 +55,12 @@ class Database:
                 connection.execute(
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
                 )
+                if (
+                    connection.scalar(sqlalchemy.select(suppression_salts.c.salt).where(suppression_salts.c.own))
+                    is None
+                ):
+                    own = {"salt": new_salt(), "own": True, "used": False}
+                    connection.execute(sqlalchemy.insert(suppression_salts), [own])
                 mark = marks.c.name == "schema_version"
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
                 if int(version or 0) < SCHEMA_VERSION:

@@ -136,7 +136,7 @@ class Drain:
             )
             if batch:
                 self._work_off(batch)
-            if not batch or self._half_open or self._strikes.out:
+            if not batch or self._half_open or self._ended():
                 self._wait_for_answers()
                 self._flush()
             if self._not_before is not None:

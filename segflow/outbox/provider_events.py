@@ -6,7 +6,8 @@ nothing, however often a tick is killed on the way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,9 +15,10 @@ from sqlalchemy import Connection, delete, select, tuple_, update
 
 from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
+from segflow.outbox.hashes import keys as all_keys
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.schema import attempts, message_events, messages, provider_events, suppressions
-from segflow.outbox.suppressions import not_hidden
+from segflow.outbox.suppressions import not_hidden, salts_in
 
 UNSUBSCRIBED, SUBSCRIBED = "unsubscribed", "subscribed"
 LINK = "link"
@@ -103,7 +105,7 @@ class ProviderEvents:
                 "channel": one.channel,
                 "message_id": message_of.get(one, one.message_id),
                 "provider_id": one.provider_id,
-                "address": address,
+                "address": digest(one.channel, address) if address is not None else None,
                 "recorded_at": now,
             }
             for one in new
@@ -131,41 +133,62 @@ class ProviderEvents:
     ) -> None:
         """Bounces and complaints stay for ever; of unsubscribing and subscribing the later one counts, in whatever
         order they are told."""
-        for_good = {(one.channel, key): one.kind for one in keys if one.kind not in _BY_CHOICE for key in keys[one]}
-        taken.suppressed += self._insert(connection, for_good, now)
+        salts = salts_in(connection)
+
+        def anyhow(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+            """The keys of the list under which they may stand, by their hashes, too."""
+            return sorted({(channel, key) for channel, address in pairs for key in all_keys(channel, address, salts)})
+
         place = tuple_(suppressions.c.channel, suppressions.c.address)
-        by_kind: dict[str, list[tuple[str, str]]] = {}
-        for pair, kind in for_good.items():
-            by_kind.setdefault(kind, []).append(pair)
-        for kind, pairs in by_kind.items():
-            weaker = place.in_(pairs) & (suppressions.c.reason == UNSUBSCRIBED)
-            connection.execute(update(suppressions).where(weaker).values(reason=kind))
+        by_choice = suppressions.c.reason == UNSUBSCRIBED
+        for_good: dict[str, dict[tuple[str, str], str]] = {}
+        for one in keys:
+            if one.kind not in _BY_CHOICE:
+                for_good.setdefault(one.kind, {}).update({(one.channel, key): one.kind for key in keys[one]})
+        for kind, reasons in for_good.items():
+            taken.suppressed += self._insert(connection, reasons, now)
+            for some in _portions(anyhow(reasons)):
+                connection.execute(update(suppressions).where(place.in_(some), by_choice).values(reason=kind))
         chosen = {(one.channel, key) for one in keys if one.kind in _BY_CHOICE for key in keys[one]}
         if not chosen:
             return
-        of = tuple_(provider_events.c.channel, provider_events.c.address)
-        told = select(
-            provider_events.c.channel, provider_events.c.address, provider_events.c.kind, provider_events.c.at
-        ).where(of.in_(sorted(chosen)), provider_events.c.kind.in_(_BY_CHOICE))
-        last: dict[tuple[str, str], tuple[datetime, bool]] = {}
-        for row in connection.execute(told):
-            # At the same moment unsubscribing counts: one message too few harms less than one too many.
-            said = (row.at, row.kind == UNSUBSCRIBED)
-            last[row.channel, row.address] = max(last.get((row.channel, row.address), said), said)
-        off = {pair: UNSUBSCRIBED for pair, (_, unsubscribed) in last.items() if unsubscribed}
+        last = _last_words(connection, {(channel, digest(channel, key)) for channel, key in chosen})
+        off = {pair: UNSUBSCRIBED for pair in chosen if last[pair[0], digest(*pair)]}
         taken.suppressed += self._insert(connection, off, now)
-        on = sorted(pair for pair, (_, unsubscribed) in last.items() if not unsubscribed)
-        if on:
-            lifted = delete(suppressions).where(place.in_(on), suppressions.c.reason == UNSUBSCRIBED)
-            taken.lifted += connection.execute(lifted).rowcount
+        for some in _portions(anyhow(chosen - set(off))):
+            taken.lifted += connection.execute(delete(suppressions).where(place.in_(some), by_choice)).rowcount
 
     def _insert(self, connection: Connection, reasons: Mapping[tuple[str, str], str], now: datetime) -> int:
         rows = [
             {"channel": channel, "address": address, "reason": reason, "recorded_at": now}
             for (channel, address), reason in sorted(reasons.items())
         ]
-        rows = not_hidden(connection, rows)
-        return connection.execute(self._database.insert_or_ignore(suppressions), rows).rowcount if rows else 0
+        new = not_hidden(connection, rows)
+        return connection.execute(self._database.insert_or_ignore(suppressions), new).rowcount if new else 0
+
+
+def digest(channel: str, address: str) -> str:
+    """What stands for an address in `provider_events`: enough to find what else was told of it."""
+    return hashlib.sha256(f"{channel}:{address}".encode(errors="replace")).hexdigest()
+
+
+def _portions(pairs: Sequence[tuple[str, str]]) -> Iterator[Sequence[tuple[str, str]]]:
+    """As many as one statement takes."""
+    for start in range(0, len(pairs), 5 * _BATCH):
+        yield pairs[start : start + 5 * _BATCH]
+
+
+def _last_words(connection: Connection, digests: set[tuple[str, str]]) -> dict[tuple[str, str], bool]:
+    """(channel, digest) -> did who is reached there unsubscribe last?"""
+    columns = (provider_events.c.channel, provider_events.c.address, provider_events.c.kind, provider_events.c.at)
+    last: dict[tuple[str, str], tuple[datetime, bool]] = {}
+    for some in _portions(sorted(digests)):
+        of = tuple_(provider_events.c.channel, provider_events.c.address).in_(some)
+        for row in connection.execute(select(*columns).where(of, provider_events.c.kind.in_(_BY_CHOICE))):
+            # At the same moment unsubscribing counts: one message too few harms less than one too many.
+            said = (row.at, row.kind == UNSUBSCRIBED)
+            last[row.channel, row.address] = max(last.get((row.channel, row.address), said), said)
+    return {pair: unsubscribed for pair, (_, unsubscribed) in last.items()}
 
 
 _BY_CHOICE = (UNSUBSCRIBED, SUBSCRIBED)

@@ -20,7 +20,7 @@ from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops, Missing
 from segflow.outbox.utm import UtmOf, no_utm, utm_of
 from segflow.specs.project import Specs
-from segflow.specs.template_names import CONTACT, COUPONS, EVENT, PREFERENCES_URL, UNSUBSCRIBE_URL, names_used
+from segflow.specs.template_names import CONTACT, CONTEXT, COUPONS, EVENT, PREFERENCES_URL, UNSUBSCRIBE_URL, names_used
 from segflow.specs.templates import Template, load_template
 from segflow.zones import UTC_ZONE
 
@@ -128,8 +128,12 @@ class Renderer:
         """
         way = way or _way_of(row)
         own = self._links_of(row, way)
+        fillers = self._fillers(row, way)
+        read = self._names[_key(row, way)]
+        # What no template reads need not be put together.
+        known = {name: value for name, value in known.items() if name in read or name not in CONTEXT}
         context = _context(contact, as_of, {**known, **own})
-        body = {name: fill(context) for name, fill in self._fillers(row, way).items()}
+        body = {name: fill(context) for name, fill in fillers.items()}
         common: dict[str, Any] = {
             "message_id": row.message_id,
             "contact_id": row.contact_id,

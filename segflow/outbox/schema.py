@@ -156,8 +156,11 @@ suppressions = Table(
 suppression_salts = Table(
     "suppression_salts",
     metadata,
-    # Of the hashes among `suppressions.address`: an address is looked for under each.
     Column("salt", Words, primary_key=True),
+    # Is it the one with which this store makes hashes?
+    Column("own", Boolean, nullable=False),
+    # Is there a hash with it among `suppressions.address`? An address is looked for under each such salt.
+    Column("used", Boolean, nullable=False),
 )
 
 lease = Table(
@@ -228,7 +231,7 @@ provider_events = Table(
     Column("channel", Words, nullable=False),
     Column("message_id", Words),
     Column("provider_id", Words),
-    # In the form in which suppressions are compared; only of what suppresses or lifts.
+    # A digest of the address in the form in which suppressions are compared; only of what suppresses or lifts.
     Column("address", Words),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("source", "event_id", "ordinal"),

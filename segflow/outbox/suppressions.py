@@ -10,13 +10,12 @@ from sqlalchemy import Connection, delete, select, update
 
 from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
-from segflow.outbox.hashes import hashed, keys, new_salt, read_hash, salt_of
+from segflow.outbox.hashes import hashed, keys, read_hash, salt_of
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.schema import marks, suppression_salts, suppressions
 
 DELETED = "deleted"
 """The reason of the addresses of contacts that a flow has deleted."""
-_OWN_SALT = "suppression_salt"
 _KEYS_AT_ONCE = 5_000
 _HASHES = suppressions.c.address.like("sha256$%")
 
@@ -51,14 +50,14 @@ class Suppressions:
         """Take an address off the list, also where it is known by its hash alone. Returns whether it was there."""
         with self._database.write("unsuppress") as connection:
             given = read_hash(address)
-            wanted = [given] if given is not None else keys(channel, address, _salts(connection))
+            wanted = [given] if given is not None else keys(channel, address, salts_in(connection))
             one = (suppressions.c.channel == channel) & suppressions.c.address.in_(wanted)
             return connection.execute(delete(suppressions).where(one)).rowcount > 0
 
     def suppressed(self, channel: str, addresses: Collection[str]) -> dict[str, str]:
         """Those of `addresses` that must not be messaged on `channel`, with the reason."""
         with self._database.read() as connection:
-            return _suppressed(connection, channel, addresses, _salts(connection))
+            return _suppressed(connection, channel, addresses, salts_in(connection))
 
     def all_suppressions(self) -> list[dict[str, Any]]:
         """All rows: channel, address, reason, recorded_at (aware, UTC)."""
@@ -95,8 +94,8 @@ class Suppressions:
     def _insert(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
         salts = {salt_of(row["address"]) for row in rows if read_hash(row["address"]) == row["address"]}
         if salts:
-            ignoring = self._database.insert_or_ignore(suppression_salts)
-            connection.execute(ignoring, [{"salt": salt} for salt in sorted(salts)])
+            found = [{"salt": salt, "own": False, "used": True} for salt in sorted(salts)]
+            connection.execute(self._database.insert_or_update(suppression_salts, "used"), found)
         if not rows:
             return 0
         return connection.execute(self._database.insert_or_ignore(suppressions), list(rows)).rowcount
@@ -114,19 +113,13 @@ class Suppressions:
                 connection.execute(delete(suppressions).where(one))
 
     def _own_salt(self) -> str:
-        asked = select(marks.c.value).where(marks.c.name == _OWN_SALT)
         with self._database.read() as connection:
-            found = connection.scalar(asked)
-        if found is None:
-            with self._database.write("salt") as connection:
-                row = {"name": _OWN_SALT, "value": new_salt()}
-                connection.execute(self._database.insert_or_ignore(marks), [row])
-                found = connection.scalar(asked)
-        return str(found)
+            return str(connection.scalar(select(suppression_salts.c.salt).where(suppression_salts.c.own)))
 
 
-def _salts(connection: Connection) -> list[str]:
-    return list(connection.scalars(select(suppression_salts.c.salt)))
+def salts_in(connection: Connection) -> list[str]:
+    """The salts of the hashes on the list."""
+    return list(connection.scalars(select(suppression_salts.c.salt).where(suppression_salts.c.used)))
 
 
 def _suppressed(
@@ -145,7 +138,7 @@ def _suppressed(
 
 def not_hidden(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows (channel, address, ...) less those whose address the list knows by its hash: nobody writes it down."""
-    salts = _salts(connection)
+    salts = salts_in(connection)
     if not salts:
         return list(rows)
     known: set[tuple[str, str]] = set()

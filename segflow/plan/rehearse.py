@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -98,6 +99,16 @@ def _store(project: Workspace) -> DeliveryStore | None:
     return project.store
 
 
+def _waiting(project: Workspace) -> list[str]:
+    """What a plan does not look into."""
+    files = project.spool.files() if project.spool is not None else []
+    if not files:
+        return []
+    return [
+        f"what came back and waits in {project.spool_path} ({len(files)} files) is not in this plan; a tick takes it in"
+    ]
+
+
 def _check_built(project: Workspace, warehouse: Warehouse) -> None:
     """Before the first tick nobody but a person has run dbt."""
     model = project.specs.catalog.contacts.model
@@ -137,4 +148,5 @@ def _play(project: Workspace, warehouse: Warehouse, store: DeliveryStore | None,
                 break
     except ContactsLostError as error:
         stopped = str(error)
-    return plan_of(run, before, stopped)
+    found = plan_of(run, before, stopped)
+    return replace(found, notes=[*found.notes, *_waiting(project)])

@@ -288,7 +288,9 @@ def _wrong_shape(name: str, annotation: Any, given: Any) -> str:
 def _text_problem(kind: str, given: str, context: Mapping[str, Any], name: str = "") -> str:
     prefix = f"{name}: " if name else ""
     if kind == "string_too_short":
-        return f"{prefix}the text is empty"
+        # Not the text itself: what has a least length is a secret.
+        least = context.get("min_length", 1)
+        return f"{prefix}the text is {'empty' if least == 1 else f'shorter than {least} characters'}"
     if kind == "string_too_long":
         return f"{prefix}'{shorten(given)}' is longer than {context['max_length']} characters"
     pattern = str(context.get("pattern", ""))

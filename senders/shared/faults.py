@@ -21,7 +21,7 @@ class Fault:
     kind: Kind
     says: str
     unsubscribed: bool = False
-    """Of a permanent one: the recipient has opted out at the provider."""
+    """Of a permanent one: the recipient has opted out at the provider, and may come back."""
     of_message: bool = False
     """Of a transient one: it says nothing of how the provider is; other messages go on."""
     wait: float | None = None

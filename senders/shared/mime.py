@@ -7,6 +7,7 @@ slower, which a mailbox of 100,000 files feels.
 from __future__ import annotations
 
 import functools
+import re
 from base64 import encodebytes
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ _ASCII = Charset("us-ascii")
 _UTF8 = Charset("utf-8")
 _UTF8.body_encoding = QP
 _ASCII_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+_SIMPLE = re.compile(r"[!-9;-~]+:(?: [!-~]+)+")
+_BOUNDARY = re.compile(r"[A-Za-z0-9._-]+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _OURS = frozenset(
     {"from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "mime-version", "received"}
 )
@@ -71,9 +75,49 @@ def to_mime(email: Email, default_from: str) -> Mime:
             raise PermanentError(f"header {header} is set by segflow")
         headers[header] = header_value(header, value)
     try:
-        return Mime(sender, to, message_id, _body(email, headers).as_bytes(policy=_POLICY), needs_utf8)
+        data = _plainly(email, headers) or _body(email, headers).as_bytes(policy=_POLICY)
+        return Mime(sender, to, message_id, data, needs_utf8)
     except (UnicodeError, HeaderParseError) as error:
         raise PermanentError(f"the message cannot be encoded: {error}") from error
+
+
+def _plainly(email: Email, headers: dict[str, str]) -> bytes | None:
+    """What the package makes of a message, at a tenth of the cost; None where it has to fold or to encode something."""
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    simple = all(line.isascii() and len(line) < _LONGEST_LINE and _SIMPLE.fullmatch(line) for line in lines)
+    parts = [_written(content, kind) for content, kind in _texts(email)]
+    if not simple or not parts or email.attachments or not _BOUNDARY.fullmatch(email.message_id):
+        return None
+    if len(parts) == 1:
+        head, body = parts[0]
+        return "\r\n".join([*lines, "MIME-Version: 1.0", *head, "", body]).encode("ascii")
+    mark = f"=_{email.message_id[:60]}"
+    lines += ["MIME-Version: 1.0", f'Content-Type: multipart/alternative; boundary="{mark}"', ""]
+    for head, body in parts:
+        lines += [f"--{mark}", *head, "", body]
+    return "\r\n".join([*lines, f"--{mark}--", ""]).encode("ascii")
+
+
+def _texts(email: Email) -> list[tuple[str, str]]:
+    return [(text, kind) for text, kind in ((email.text, "plain"), (email.html, "html")) if text is not None]
+
+
+def _written(content: str, subtype: str) -> tuple[list[str], str]:
+    """A text as a part: its headers and its body."""
+    charset, encoding = _charset(content), "7bit"
+    text = content if content.endswith("\n") else content + "\n"
+    if charset is _UTF8:
+        encoding, text = "quoted-printable", str(_UTF8.body_encode(text.encode()))
+    head = [
+        f'Content-Type: text/{subtype}; charset="{charset.input_charset}"',
+        f"Content-Transfer-Encoding: {encoding}",
+    ]
+    return head, "\r\n".join(_LINE_END.split(text))
+
+
+def _charset(content: str) -> Charset:
+    short = content.isascii() and all(len(line) <= _LONGEST_LINE for line in content.splitlines())
+    return _ASCII if short else _UTF8
 
 
 def header_value(header: str, value: str) -> str:
@@ -115,8 +159,7 @@ def _parts(email: Email) -> Iterator[Message]:
     for content, subtype in ((email.text, "plain"), (email.html, "html")):
         if content is None:
             continue
-        short = content.isascii() and all(len(line) <= _LONGEST_LINE for line in content.splitlines())
-        charset = _ASCII if short else _UTF8
+        charset = _charset(content)
         part = Message(policy=_POLICY)
         part.add_header("Content-Type", f"text/{subtype}", charset=charset.input_charset)
         part.set_payload(content if content.endswith("\n") else content + "\n", charset)

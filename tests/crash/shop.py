@@ -117,6 +117,13 @@ def _flows(url: str) -> dict[str, dict[str, Any]]:
                 {"id": "call", "create_task": {"title": "Call {{ contact.contact_id }}", "due": "2 days"}},
             ],
         },
+        # Some at the second tick, of whom a person restores one before the third; some at the third.
+        "forget": {
+            "status": "active",
+            "trigger": {"exits": "recent"},
+            "where": {"attribute": "age", "gte": 10},
+            "steps": [{"id": "bye", "delete_contact": True}],
+        },
         # Over its guard, and not released: the codes that it has claimed go back.
         "too_many": {
             "status": "active",
@@ -149,7 +156,7 @@ def fresh(root: Path, url: str) -> None:
 
 def _made(root: Path, url: str) -> World:
     root.mkdir(parents=True)
-    world = World(root, settings=_SETTINGS)
+    world = World(root, settings=_SETTINGS, contacts={"deletions": True})
     # A table of the user's own: dbt builds it beside the old one and renames twice, unlike the generated models.
     events = "{{ config(materialized='table') }}\nselect * from raw.events\n"
     root.joinpath("dbt/models/staging/stg_events.sql").write_text(events, encoding="utf-8")
@@ -193,6 +200,7 @@ def lived(root: Path, url: str) -> None:
     # A person pauses a flow and takes somebody out of it; then it gets another name.
     world.project.pause("named", "we look at it")
     world.project.remove("named", ["c0"], "asked")
+    world.project.restore([world.project.deleted()[0].contact_id], "asked")
     world.flow("named", None)
     world.flow("called", {**_flows("")["named"], "renamed_from": "named"})
     _left_alone(world)

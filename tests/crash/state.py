@@ -37,6 +37,7 @@ _STORE = {
     "message events": "SELECT message_id, kind, event_key, tick_id FROM message_events",
     "decisions": "SELECT kind, name, reason, tick_id FROM decisions",
     "removals": "SELECT flow, contact_id, reason, tick_id FROM removals",
+    "restores": "SELECT contact_id, reason, tick_id FROM restores",
     "coupons": "SELECT pool, code, claim_id, contact_id, tick_id FROM coupon_codes",
     "imports": "SELECT import_id, list, trigger_flows, rows, content IS NULL, tick_id FROM imports",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from segflow.messages import AnyMessage, Receipt
@@ -53,13 +54,14 @@ def drain(root: Path) -> None:
         World(root, warehouse, store, lease, settings).send({"ledger": Ledger(root / "ledger.txt")})
 
 
-def main(root: Path) -> None:
-    for _ in sys.stdin:
+def serve(work: Callable[[str], None]) -> None:
+    """For each line on stdin a child does `work`; its pid is printed, and its status when it has ended."""
+    for line in sys.stdin:
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                drain(root)
+                work(line.strip())
                 status = 0
             except BaseException:
                 traceback.print_exc()
@@ -70,4 +72,4 @@ def main(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    serve(lambda _: drain(Path(sys.argv[1])))

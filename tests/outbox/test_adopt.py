@@ -108,7 +108,12 @@ def test_what_a_person_releases_is_sent_once(world: World, location: str) -> Non
     world.send({"live": sender}, later(days=2))
     assert sender.got == IN_DOUBT
     assert ("m00007", 1, "sent", None) in outcomes(world)
-    assert [row[1:3] for row in outcomes(world) if row[0] == "m00003"] == [(1, "held"), (1, "unknown"), (2, "sent")]
+    assert [row[1:3] for row in outcomes(world) if row[0] == "m00003"] == [
+        (1, "held"),
+        (1, "unknown"),
+        (1, "released"),
+        (2, "sent"),
+    ]
 
 
 def test_repeating_it_changes_nothing(world: World, location: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 
 from segflow.cli import main as cli
 from segflow.errors import InputError
+from segflow.outbox.links import PATHS
 from segflow.serve.limits import Place
 from segflow.serve.server import check_place
+from segflow.specs.serve import ServeSettings
+from segflow.specs.settings import DeliverySettings
 from tests.serve.shop import shop
 
 
@@ -85,3 +89,21 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "segflow serve needs fastapi, which is not installed: pip install 'segflow[serve]'" in " ".join(
         capsys.readouterr().err.split()
     )
+
+
+def test_the_page_says_what_holds() -> None:
+    """docs/SERVE.md against the settings and the routes."""
+    page = (Path(__file__).parents[2] / "docs/SERVE.md").read_text(encoding="utf-8")
+    settings = ServeSettings()
+    for said in (
+        f"`max_body_bytes` ({settings.max_body_bytes // 2**20} MB",
+        f"`callbacks_per_second` ({settings.callbacks_per_second:,}",
+        f"`requests_per_second` ({settings.requests_per_second} ",
+        f"`connections` ({settings.connections} ",
+        f"`seconds` ({settings.seconds} ",
+        f"http://127.0.0.1:{Place().port}",
+        f"`link_expiry` ({DeliverySettings().link_expiry}",
+        *(f"{path}TOKEN" for path in PATHS.values()),
+    ):
+        assert said in page
+    assert set(ServeSettings.model_fields) == set(re.findall(r"`(\w+)` \(", page[page.index("## Limits") :]))

@@ -233,7 +233,9 @@ def test_a_tick_that_dies_anywhere_takes_each_once(world: World) -> None:
 
 def test_a_plan_takes_nothing(world: World) -> None:
     spool_of(world).write([call(event("delivered", 1, message_id=messages(world)["ana"]))])
-    world.project.plan(START + timedelta(minutes=1))
+    notes = world.project.plan(START + timedelta(minutes=1)).notes
+    waits = f"what came back and waits in {spool_of(world).folder} (1 files) is not in this plan; a tick takes it in"
+    assert waits in notes
     assert len(spool_of(world).files()) == 1
 
 
