@@ -133,6 +133,8 @@ class Drain:
             limit = 1 if self._half_open else self._settings.batch_size
             if not self._sender.simulated and not (limit := self._room.take(self._clock(), limit)):
                 self._room.waiting.append(self._name)
+                self._wait_for_answers()
+                self._flush()
                 return
             batch = self._store.claim(
                 self._lease,
