@@ -104,6 +104,10 @@ class Texts(Protocol):
         ...
 
     def text(self, source: str, part: str) -> Filler: ...
+    def reads(self, name: str) -> None:
+        """A filler of ours reads a name of the context."""
+        ...
+
     def structure(self, value: Any, part: str) -> Filler: ...
     def parts(self, content: Mapping[str, Any]) -> dict[str, Filler]:
         """Those of subject, text, html and reply_to that the content or its template has."""
@@ -252,6 +256,7 @@ def person(name: str, part: str, texts: Texts) -> Filler:
     if name not in OWNERS:
         return texts.text(name, part)
     word, place = name.partition("_")[0], texts.place
+    texts.reads(word)
 
     def owner(context: Mapping[str, Any]) -> str:
         found = context[word]["owner"]
