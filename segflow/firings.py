@@ -112,6 +112,16 @@ def next_opening(window: Window, zone: ZoneInfo, instant: datetime) -> datetime 
     return None
 
 
+def next_closing(window: Window, zone: ZoneInfo, instant: datetime) -> datetime | None:
+    """The instant itself where the window is closed, else when it closes next. None: not within the next weeks."""
+    found = _aware(instant)
+    for start, end in _spans(window, zone, found):
+        if start > found:
+            return found
+        found = max(found, end)
+    return None
+
+
 def last_opened(window: Window, zone: ZoneInfo, instant: datetime) -> datetime | None:
     """The instant itself where the window is open, else the last one before it at which it was. None: never, because it
     has no days, or opens where its end has passed already."""

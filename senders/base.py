@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -35,6 +35,10 @@ class SenderSettings(SpecModel):
     send nothing out of the house (mailbox, console) have one."""
     rate: RateText | None = None
     """No more than so many messages in a time, over all connections: `100 per second`, `10000 per hour`."""
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        # Logs and tracebacks print objects, and settings hold secrets.
+        yield "type", getattr(self, "type", None)
 
     def refusal(self, channel: str) -> str | None:
         """Why these settings do not do for a channel of the type; None when they do."""
@@ -149,10 +153,12 @@ class Sender(ABC):
     def checks(self) -> str:
         """What `check` does, in a few words, like `connects to mail.example:587 and logs in`; nothing is sent. For
         people who are about to run it, so without secrets."""
-        return "there is nothing to ask without sending"
+        asks = type(self).check is not Sender.check
+        return "asks the provider for the account" if asks else "there is nothing to ask without sending"
 
     def verify(self, callback: Callback) -> None:
-        """Raise RefusedCallbackError unless the provider itself made this call, and lately."""
+        """Raise RefusedCallbackError unless the provider itself made this call, and lately. Any other error says that
+        this could not be found out just now: the provider is let call again."""
         raise NotImplementedError
 
     def answer(self, callback: Callback) -> CallbackAnswer | None:

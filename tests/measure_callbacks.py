@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -39,15 +40,23 @@ def measure(folder: Path, rate: float, seconds: float, connections: int) -> None
     with Served(world.root, packages) as server:
         for what, limit in ((f"{rate:,.0f} a second", rate), ("as fast as it goes", None)):
             calls = make_requests(range(number), lambda one: f"m{one}")
+            before = cpu_seconds(server.process.pid)
             load = asyncio.run(send(lambda: server.port, calls, connections, limit))
+            used = 1000 * (cpu_seconds(server.process.pid) - before) / len(load.acknowledged)
             spool = Spool(world.root / ".segflow/spool")
             files = spool.files()
             print(
                 f"{what}, {connections} connections: {len(load.acknowledged):,} acknowledged in {load.took:.2f} s "
                 f"({len(load.acknowledged) / load.took:,.0f} a second), half within {load.at(0.5):.1f} ms, 99% within "
-                f"{load.at(0.99):.1f} ms, others {load.others}, {len(files):,} files"
+                f"{load.at(0.99):.1f} ms, others {load.others}, {len(files):,} files, {used:.2f} ms of CPU each"
             )
             spool.remove(files)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far, in user and system time."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def bare(folder: Path, group: int) -> None:

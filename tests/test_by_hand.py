@@ -42,7 +42,9 @@ STEPS = [
 ]
 SETTINGS: dict[str, Any] = {
     "delivery": {"mode": "simulate", "max_lateness": "10000 days"},
-    "senders": {"mail": {"type": "smtp", "host": "127.0.0.1", "port": 9, "from": "a@a.example"}, "crm": {"type": "webhook", "allow_private": True}},
+    "senders": {"mail": {"type": "smtp", "host": "127.0.0.1", "port": 9, "from": "a@a.example"}, "crm": {"type": "webhook", "allow_private": True},
+                "gateway": {"type": "webhook", "url": "https://gateway.example/in", "price_per_part": 0.05, "currency": "EUR"}},
+    "default_senders": {"sms": "gateway"},
 }  # fmt: skip
 
 
@@ -110,7 +112,8 @@ def test_a_message_is_shown_with_what_every_check_says(world: World, run: Run, t
     assert (mail["subject"], mail["to"], mail["text"]) == ("Hello ana", "ana@a.example", f"Hi there <{link}>\n")
     assert mail["attachments"] == [{"name": "a.txt", "content_type": "text/plain", "bytes": 8}]
     assert 'p style="color: red;"' in (tmp_path / "x.html").read_text()
-    assert (sms["to"], sms["text"], sms["parts"]) == ("+442079460018", "Hi London\nReply STOP to opt out.", 1)
+    assert (sms["to"], sms["text"]) == ("+442079460018", "Hi London\nReply STOP to opt out.")
+    assert (sms["parts"], sms["cost"]) == (1, "0.05 EUR")
 
     # Everything that stands in the way is told, not the first alone.
     world.project.store.suppress("email", "bob", "bounce")

@@ -61,6 +61,7 @@ CATALOG: dict[str, Any] = {
     ],
     "lists": {"model": "stg_lists", "added_at": "added_at"},
     "tags": {"model": "stg_tags", "added_at": "added_at"},
+    "topics": {"news": {"default": "opted_in", "attribute": "subscribed"}, "tips": {"default": "opted_out"}},
 }
 COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "contacts": {
@@ -155,6 +156,7 @@ LEDGERS: dict[str, str] = {
     "decisions": "* exclude (id, decided_by, decided_at)",
     "deliveries": "* exclude (recorded_at)",
     "message_events": "*",
+    "consent_changes": "*",
     "segment_exports": "*",
 }
 """Every table that must be the same however a tick was interrupted, less the columns that hold the wall clock."""

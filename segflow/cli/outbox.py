@@ -69,7 +69,7 @@ def outbox_retry(
     contact: ByContact = None,
     reason: Why = None,
 ) -> None:
-    """Plan failed messages again, with all their attempts before them: the cause is mended."""
+    """Plan failed messages again, for one more attempt: the cause is mended."""
     _decide(context, "retry", message_ids, all_, (flow, step, sender, contact), ("failed",), reason)
 
 

@@ -37,11 +37,11 @@ def render(
     if options_of(context).json:
         told = {"flow": flow, "step": step, "contact_id": contact, "sender": found.row.sender}
         checks = [dataclasses.asdict(one) for one in found.checks]
-        messages = [plain(one) for one in found.messages]
+        messages = [plain(one, found.cost) for one in found.messages]
         show.as_json({**told, "outcome": found.outcome, "reason": found.reason, "checks": checks, "messages": messages})
         return
     for one in found.messages:
-        _print(plain(one))
+        _print(plain(one, found.cost))
     rows = [{"by": one.channel, "check": one.check, "says": one.refuses or "fine"} for one in found.checks]
     show.table(rows, ["by", "check", "says"])
     verdict = f"{found.outcome}: {found.reason}" if found.reason else found.outcome

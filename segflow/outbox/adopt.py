@@ -12,8 +12,9 @@ from sqlglot import exp
 
 from segflow.outbox.deliveries import COPIED_ROWS, COPIED_TO
 from segflow.outbox.lease import Lease
+from segflow.outbox.migrate import fill_sent
 from segflow.outbox.pauses import KINDS
-from segflow.outbox.schema import attempts, decisions, marks, messages, suppressions
+from segflow.outbox.schema import attempts, consent_changes, decisions, marks, messages, suppressions
 from segflow.outbox.send import INSERTED_TO
 from segflow.outbox.store import DeliveryStore, planned_values
 from segflow.warehouse.base import Warehouse, relation
@@ -54,6 +55,8 @@ def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
             connection.execute(ignoring(attempts), [{name: _aware(row[name]) for name in names} for row in rows])
         for rows in _batches(warehouse, "suppressions"):
             store.adopt_suppressions(connection, [{k: _aware(v) for k, v in row.items()} for row in rows])
+        for rows in _batches(warehouse, "consent_changes"):
+            connection.execute(ignoring(consent_changes), [{k: _aware(v) for k, v in row.items()} for row in rows])
         for rows in _batches(warehouse, "coupon_claims"):
             store.adopt_coupons(connection, [{k: _aware(v) for k, v in row.items()} for row in rows])
         for rows in _batches(warehouse, "decisions"):
@@ -61,6 +64,7 @@ def adopt(warehouse: Warehouse, store: DeliveryStore, lease: Lease) -> Adopted:
             if switched:
                 connection.execute(ignoring(decisions), switched)
         _settle(connection, store)
+        fill_sent(connection)
         # The next tick takes over and copies everything anew: what it knows already stays as it is.
         connection.execute(marks.delete().where(marks.c.name.in_([INSERTED_TO, COPIED_TO, COPIED_ROWS])))
         return Adopted(
@@ -82,7 +86,9 @@ def _settle(connection: Connection, store: DeliveryStore) -> None:
         again.c.outcome.in_(REOPENED),
         again.c.attempt >= attempts.c.attempt,
     )
-    final = select(attempts.c.outcome).where(mine, attempts.c.outcome.in_(FINAL), ~reopened.correlate(attempts).exists())
+    final = select(attempts.c.outcome).where(
+        mine, attempts.c.outcome.in_(FINAL), ~reopened.correlate(attempts).exists()
+    )
     # Dropped after it had failed: what a person said last counts.
     known = final.order_by(attempts.c.attempt.desc(), attempts.c.recorded_at.desc()).limit(1).scalar_subquery()
     last = func.coalesce(select(func.max(attempts.c.attempt)).where(mine).scalar_subquery(), 0)

@@ -11,12 +11,15 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.messages import CONTACT_CHANNELS, AnyMessage
-from segflow.outbox.checks import OF_MESSAGE, OF_TEXT, OF_WAY, Case, Suppressed, address_of, first_refusal
-from segflow.outbox.contents import Way, ways_of
+from segflow.outbox.checks import OF_ADDRESS, OF_MESSAGE, OF_TEXT, OF_WAY, Case, Suppressed, address_of, first_refusal
+from segflow.outbox.consent import Consents
+from segflow.outbox.contents import Way, category_of, ways_of
 from segflow.outbox.judged import Elsewhere, Judged, Ready, Refused
+from segflow.outbox.limits import Limits
 from segflow.outbox.origins import origins_of_batch
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.render import Renderer
+from segflow.outbox.same_address import SharedAddresses
 from segflow.outbox.store import DeliveryStore
 from segflow.outbox.surroundings import ORIGIN, Origin, Surroundings
 from segflow.specs.catalog import ChannelSpec
@@ -47,55 +50,85 @@ class SendChecks:
         """(contact, enrollment) of which the warehouse was asked."""
         self._contacts: dict[str, dict[str, Any]] = {}
         self._ended: dict[str, str] = {}
+        self._consents = Consents(specs, store)
+        self._shared = SharedAddresses(specs, warehouse, store)
+        self._limits = Limits(specs, store)
 
     def run(
         self,
         batch: Sequence[ClaimedMessage],
         late_before: datetime | None,
+        now: datetime,
         coming: Callable[[], Iterable[tuple[str, str]]] = tuple,
+        *,
+        deciding: bool = True,
     ) -> Iterator[Judged]:
-        """Judge a batch, in its order, each message when it is asked for. What was due before `late_before` is too
-        late; None: nothing is, because the sender is simulated. `coming`: (contact_id, enrollment_id) of messages
-        that come after it, so that the warehouse is asked for all of them at once."""
-        pairs = {(row.contact_id, row.enrollment_id) for row in batch}
+        """Judge a batch, in its order, each message when it is asked for, by its sender's clock. What was due before
+        `late_before` is too late; None: nothing is, because the sender is simulated. `coming`: (contact_id,
+        enrollment_id) of messages that come after it, so that the warehouse is asked for all of them at once. Not
+        `deciding`: nothing is written."""
+        beside = self._shared.look(batch)
+        pairs = {(row.contact_id, row.enrollment_id) for row in (*batch, *beside)}
         if not pairs <= self._read:
             self._load(pairs.union(coming()))
-        again = [row.message_id for row in batch if row.attempt > 1]
+        again = [row.message_id for row in batch if row.tries > 1]
         self._tried = self._store.tried(again) if again else set()
         if self._origins is None and any(not ORIGIN.isdisjoint(self._renderer.names(row)) for row in batch):
             self._origins = origins_of_batch(self._warehouse)
         contacts, ended = self._contacts, self._ended
-        suppressed = self._suppressed(batch, contacts)
-        return (
-            self._judge(row, contacts.get(row.contact_id), ended.get(row.enrollment_id), suppressed, late_before)
-            for row in batch
-        )
+        suppressed = self._suppressed([*batch, *beside], contacts)
+        people = {contact_id for contact_id, _ in pairs}
+        self._consents.look(people)
+        self._limits.look(people, now, simulated=late_before is None)
+
+        def case_of(row: ClaimedMessage) -> Case:
+            contact, ended_as = contacts.get(row.contact_id), ended.get(row.enrollment_id)
+            return self._case(row, contact, ended_as, suppressed, late_before)
+
+        if deciding:
+            self._shared.decide(lambda row: self._goes_by(case_of(row)))
+        return (self._within_limits(case, self._judge(case), now) for case in map(case_of, batch))
 
     def look(self, row: ClaimedMessage, late_before: datetime | None) -> tuple[Judged, list[Asked]]:
         """What `run` says of one message, and what every check says of it by each of its ways."""
-        [judged] = self.run([row], late_before)
+        now = self._tick.as_of
+        [judged] = self.run([row], late_before, now, deciding=False)
         contacts, ended = self._contacts, self._ended
         contact, gone = contacts.get(row.contact_id), ended.get(row.enrollment_id)
         case = self._case(row, contact, gone, self._suppressed([row], contacts), late_before)
         asked: list[Asked] = [(None, name, check(case), None) for name, check in OF_MESSAGE.items()]
         for way in self._ways(row, contact, pinned=False) if contact is not None else ():
             case.by(way)
-            asked += [(way.channel, name, check(case), None) for name, check in {**OF_WAY, **OF_TEXT}.items()]
+            checks = {**OF_WAY, **OF_ADDRESS, **OF_TEXT}
+            asked += [(way.channel, name, check(case), None) for name, check in checks.items()]
+            if case.message is not None and contact is not None:
+                told = self._limits.asked(row, way.channel, contact, category_of(row.content), now)
+                asked += [(way.channel, name, why, None) for name, why in told.items()]
             asked.append((way.channel, "sender", None, case.message))
         return judged, asked
 
-    def _judge(
-        self,
-        row: ClaimedMessage,
-        contact: dict[str, Any] | None,
-        ended: str | None,
-        suppressed: Suppressed,
-        late_before: datetime | None,
-    ) -> Judged:
-        case = self._case(row, contact, ended, suppressed, late_before)
+    def _within_limits(self, case: Case, judged: Judged, now: datetime) -> Judged:
+        if not isinstance(judged, Ready) or case.contact is None:
+            return judged
+        return self._limits.judge(judged, case.contact, category_of(case.row.content), now)
+
+    def _goes_by(self, case: Case) -> str | None:
+        """The channel by which a message reaches its contact; None: by none."""
+        if first_refusal(OF_MESSAGE, case) is not None or case.contact is None:
+            return None
+        for way in self._ways(case.row, case.contact, self._pinned(case)):
+            if first_refusal(OF_WAY, case.by(way)) is None:
+                return way.channel
+        return None
+
+    def _pinned(self, case: Case) -> bool:
+        return case.late_before is not None or case.row.message_id in self._tried
+
+    def _judge(self, case: Case) -> Judged:
+        row, contact = case.row, case.contact
         if (refused := first_refusal(OF_MESSAGE, case)) is not None or contact is None:
             return refused or Refused(row, "skipped", "contact_gone")
-        ways = self._ways(row, contact, pinned=late_before is not None or row.message_id in self._tried)
+        ways = self._ways(row, contact, self._pinned(case))
         if not ways:
             return Refused(row, "skipped", "no_default_channel: the contact likes none best, and there is no fallback")
         passed: list[Refused] = []
@@ -109,7 +142,7 @@ class SendChecks:
             passed.append(dataclasses.replace(judged, reason=f"{way.channel} {judged.reason}"))
         return Refused(row, "skipped", "no_channel: " + "; ".join(one.reason for one in passed))
 
-    def _ways(self, row: ClaimedMessage, contact: dict[str, Any], pinned: bool) -> Sequence[Way]:
+    def _ways(self, row: ClaimedMessage, contact: Mapping[str, Any], pinned: bool) -> Sequence[Way]:
         """The ways that are tried. A message that was tried on a channel stays there (`pinned`): it may have arrived. A
         simulated sender is handed whole batches, so that an attempt that died may not have come to it."""
         told = ways_of(row.channel, row.content)
@@ -118,12 +151,12 @@ class SendChecks:
         ways = told.of(str(liked).strip().casefold() if liked is not None else None)
         if len(told.ways) > 1:
             ways = [way for way in ways if way.channel not in CONTACT_CHANNELS or self._channel(way.channel)]
-        if pinned and row.attempt > 1 and len(told.ways) > 1:
+        if pinned and row.tries > 1 and len(told.ways) > 1:
             return [way for way in told.ways if way.channel == row.channel]
         return ways
 
     def _by(self, case: Case) -> Judged:
-        if (refused := first_refusal(OF_WAY, case)) is not None:
+        if (refused := first_refusal({**OF_WAY, **OF_ADDRESS}, case)) is not None:
             return refused
         if case.way.channel != case.row.channel:
             return Elsewhere(case.row, case.way.channel, case.sender)
@@ -149,6 +182,8 @@ class SendChecks:
             suppressed=suppressed,
             write=self._write,
             transactional=ways_of(row.channel, row.content).transactional,
+            consents=self._consents,
+            shared=self._shared,
         )
 
     def _write(self, case: Case) -> AnyMessage:

@@ -12,10 +12,12 @@ from typing import Any
 
 from segflow.messages import CONTACT_CHANNELS, AnyMessage, Email
 from segflow.outbox.addresses import InvalidAddressError, allowed, normal
-from segflow.outbox.contents import RenderError, Way
+from segflow.outbox.consent import Consents
+from segflow.outbox.contents import RenderError, Way, category_of, ways_of
 from segflow.outbox.judged import Refused
 from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.records import ClaimedMessage
+from segflow.outbox.same_address import SharedAddresses
 from segflow.specs.catalog import ChannelSpec
 from segflow.specs.project import Specs
 
@@ -40,6 +42,8 @@ class Case:
     suppressed: Suppressed
     write: Callable[[Case], AnyMessage]
     """Renders the message. Raises RenderError."""
+    consents: Consents
+    shared: SharedAddresses
     transactional: bool = False
     way: Way = NO_WAY
     address: str = ""
@@ -105,10 +109,11 @@ def _known_channel(case: Case) -> Refused | None:
 
 
 def _consent(case: Case) -> Refused | None:
-    channel = case.channel
-    if case.transactional or channel is None or channel.consent is None or case.contact is None:
+    if case.channel is None or case.contact is None:
         return None
-    return None if case.contact.get(channel.consent) is True else Refused(case.row, "skipped", "no_consent")
+    row, topic = case.row, ways_of(case.row.channel, case.row.content).topic
+    why = case.consents.refusal(case.contact, case.way.channel, category_of(row.content), topic, row.flow)
+    return Refused(row, "skipped", why) if why is not None else None
 
 
 def _address(case: Case) -> Refused | None:
@@ -130,6 +135,11 @@ def _valid(case: Case) -> Refused | None:
     except InvalidAddressError as error:
         return case.skip(f"invalid_address: {error}")
     return None
+
+
+def _same_address(case: Case) -> Refused | None:
+    other = case.shared.whose(case.row, case.way.channel) if case.channel is not None else None
+    return case.skip(f"same_address as {other}", final=True) if other is not None else None
 
 
 def _template(case: Case) -> Refused | None:
@@ -168,6 +178,8 @@ OF_WAY: Mapping[str, Check] = {
     "valid address": _valid,
 }
 """Can the contact be reached there?"""
+OF_ADDRESS: Mapping[str, Check] = {"same address": _same_address}
+"""Does another contact get it there?"""
 OF_TEXT: Mapping[str, Check] = {"template": _template, "attachments": _attachments, "allowlist": _allowlist}
 """Asked by the sender that takes it."""
 

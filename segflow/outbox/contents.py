@@ -47,6 +47,8 @@ class Ways:
     ways: tuple[Way, ...]
     transactional: bool = False
     """It needs no consent: the contact itself asked for it."""
+    topic: str | None = None
+    """What it is about; None: what its flow is about, if that says so."""
     contact_first: bool = False
     """The channel that the contact likes best comes before the others."""
 
@@ -64,11 +66,19 @@ def ways_of(channel: str, content: str) -> Ways:
     told = json.loads(content)
     transactional = told.get("category") == "transactional"
     if "ways" not in told:
-        return Ways((Way(channel, told),), transactional)
+        return Ways((Way(channel, told),), transactional, told.get("topic"))
     ways = tuple(
         Way(**{**one, "content": {"category": told.get("category"), **one["content"]}}) for one in told["ways"]
     )
-    return Ways(ways, transactional, bool(told.get("contact_first")))
+    return Ways(ways, transactional, told.get("topic"), bool(told.get("contact_first")))
+
+
+@functools.lru_cache(maxsize=1_000)
+def category_of(content: str | None) -> str:
+    """marketing or transactional."""
+    told = json.loads(content) if content else None
+    transactional = isinstance(told, dict) and told.get("category") == "transactional"
+    return "transactional" if transactional else "marketing"
 
 
 class Texts(Protocol):
@@ -94,6 +104,10 @@ class Texts(Protocol):
         ...
 
     def text(self, source: str, part: str) -> Filler: ...
+    def reads(self, name: str) -> None:
+        """A filler of ours reads a name of the context."""
+        ...
+
     def structure(self, value: Any, part: str) -> Filler: ...
     def parts(self, content: Mapping[str, Any]) -> dict[str, Filler]:
         """Those of subject, text, html and reply_to that the content or its template has."""
@@ -242,6 +256,7 @@ def person(name: str, part: str, texts: Texts) -> Filler:
     if name not in OWNERS:
         return texts.text(name, part)
     word, place = name.partition("_")[0], texts.place
+    texts.reads(word)
 
     def owner(context: Mapping[str, Any]) -> str:
         found = context[word]["owner"]

@@ -17,14 +17,9 @@ from segflow.files import reason
 from segflow.messages import CHANNEL_TABLE
 from segflow.outbox.addresses import comparable
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
-from segflow.outbox.schema import (
-    SCHEMA_VERSION,
-    attempts_provider,
-    marks,
-    messages_waiting,
-    metadata,
-    suppressions,
-)
+from segflow.outbox.hashes import new_salt
+from segflow.outbox.migrate import bring_up_to_date
+from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata, own_salt, suppressions
 
 _CREATING = 0x5E6F104
 """The key of the advisory lock; any number that nobody else uses."""
@@ -53,12 +48,12 @@ class Database:
                 connection.execute(
                     self.insert_or_ignore(marks), [{"name": "schema_version", "value": str(SCHEMA_VERSION)}]
                 )
+                if connection.scalar(sqlalchemy.select(own_salt.c.salt)) is None:
+                    connection.execute(sqlalchemy.insert(own_salt), [{"salt": new_salt()}])
                 mark = marks.c.name == "schema_version"
                 version = connection.scalar(sqlalchemy.select(marks.c.value).where(mark))
                 if int(version or 0) < SCHEMA_VERSION:
-                    # A new table comes with its indexes, a new index of a table that is there does not come by itself.
-                    for index in (messages_waiting, attempts_provider):
-                        index.create(connection, checkfirst=True)
+                    bring_up_to_date(connection)
                     if int(version or 0) < 8:
                         _argentine_mobiles(connection)
                     connection.execute(sqlalchemy.update(marks).where(mark).values(value=str(SCHEMA_VERSION)))

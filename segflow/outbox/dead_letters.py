@@ -13,6 +13,7 @@ from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
 from segflow.outbox.records import Status
 from segflow.outbox.schema import attempts, messages
+from segflow.outbox.sent import NOT_SENT
 
 DEAD: tuple[Status, ...] = ("failed", "unknown", "held")
 
@@ -89,8 +90,8 @@ class DeadLetters:
         """Do what a person says with those chosen that it can be said of. Returns how many there were. `reason` is
         recorded: who said so, and why.
 
-        `retry` and `release` plan them again, with all their attempts before them: whoever retries says that the cause
-        is mended, whoever releases that they did not arrive.
+        `retry` plans them again with all the attempts of a new message: whoever does so says that the cause is mended.
+        `release` plans them for one more attempt: whoever does so says that they did not arrive.
         """
         now = datetime.now(UTC)
         outcomes = [status for status in chosen.outcomes if status in MAY[decision]]
@@ -101,7 +102,10 @@ class DeadLetters:
             rows = list(connection.execute(asked))
             if not rows:
                 return 0
-            values: dict[str, Any] = {"status": "planned", "due_at": column.planned_at, "released_at": now}
+            values: dict[str, Any] = {"status": "planned", "due_at": column.planned_at, "released_at": now, **NOT_SENT}
+            if decision == "retry":
+                # Those before count no more: it gets as many attempts as a new message.
+                values["holds"] = column.attempts
             if decision == "drop":
                 values = {"status": "dropped", "due_at": None, "recorded_at": now}
             connection.execute(

@@ -18,21 +18,21 @@ from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, T
 from segflow.messages import Receipt
 from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.breaker import MARK, STRIKES, Rest, Strikes, backoff, spread
+from segflow.outbox.doubts import Memory
 from segflow.outbox.hand_over import Connections, Group, Handed, SenderLike, Signals, sizes
-from segflow.outbox.judged import Elsewhere, Ready, Refused
+from segflow.outbox.judged import Elsewhere, Held, Ready, Refused
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import Pause
 from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.rates import RateLimit
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.throttle import Room
 from segflow.specs.settings import DeliverySettings
 from segflow.warehouse.tick import Tick
 
 __all__ = ["Drain", "DrainReport", "SenderLike", "backoff"]
 
-FORGETFUL = timedelta(minutes=10)
-"""A provider that knows a message again for some time is not relied on at the very end of it."""
 READ_AHEAD = 10_000
 """The warehouse is asked about so many messages at once."""
 _LOOK_AROUND = 0.2
@@ -68,6 +68,7 @@ class Drain:
         settings: DeliverySettings,
         zone: ZoneInfo,
         patience: float,
+        room: Room,
     ) -> None:
         """`name`: the queue, `used`: the name of the sender that takes it (the mailbox in mode simulate).
 
@@ -76,6 +77,7 @@ class Drain:
         self._name, self._sender, self._used = name, sender, used
         self._store, self._lease, self._tick = store, lease, tick
         self._checks, self._settings, self._zone = checks, settings, zone
+        self._room = room
         self._patience = self._short = 0.0 if sender.simulated else patience
         self._rate = RateLimit(*sender.rate) if sender.rate and not sender.simulated else None
         self._signals, self._strikes = Signals(), Strikes()
@@ -84,13 +86,9 @@ class Drain:
         self._capacity = per_connection * (1 if sender.simulated else sender.connections)
         # Several groups share a transaction where connections have others to go on with meanwhile.
         self._enough = max(1, self._capacity // 2)
-        remembers = sender.idempotent_for if sender.idempotent and not sender.simulated else None
-        self._remembers = timedelta(seconds=remembers) - FORGETFUL if remembers is not None else None
-        """How long the provider knows a message again; None: for ever, or never."""
-        self._doubts: dict[str, datetime] = {}
-        """Since when messages are in doubt."""
-        self._certain: list[str] = []
-        """What is in doubt no longer."""
+        lasting = sender.idempotent_for if sender.idempotent and not sender.simulated else None
+        self._memory = Memory(store.doubts, lasting) if lasting is not None else None
+        """What the provider knows again, of one that forgets."""
         self._looked = 0.0
         self._left: dict[str, ClaimedMessage] = {}
         """What is claimed and has no outcome yet."""
@@ -129,8 +127,15 @@ class Drain:
         return self.report
 
     def _drain(self) -> None:
+        if not self._sender.simulated:
+            self._room.turn(self._name, self._clock())
         while not self._stopped(now=True):
             limit = 1 if self._half_open else self._settings.batch_size
+            if not self._sender.simulated and not (limit := self._room.take(self._clock(), limit)):
+                self._room.waiting.append(self._name)
+                self._wait_for_answers()
+                self._flush()
+                return
             batch = self._store.claim(
                 self._lease,
                 self._name,
@@ -159,9 +164,9 @@ class Drain:
         """Judge every message of the batch, and hand over those that are ready. Their answers may come later."""
         late = None if self._sender.simulated else self._settings.max_lateness.before(self._clock(), self._zone)
         self._left |= {row.message_id: row for row in batch}
-        if self._remembers is not None:
-            self._doubts |= self._store.doubts.since([row.message_id for row in batch])
-        for judged in self._checks.run(batch, late, self._coming):
+        if self._memory is not None:
+            self._memory.look_up([row.message_id for row in batch])
+        for judged in self._checks.run(batch, late, self._clock(), self._coming):
             if self._ended():
                 return
             if (pause := self._signals.paused.get(judged.row.flow)) is not None:
@@ -171,22 +176,19 @@ class Drain:
                 del self._left[judged.row.message_id]
             elif isinstance(judged, Refused):
                 self._settle(self._outcome(judged.row, judged.outcome, judged.reason, judged.address))
-            elif judged.row.attempt > self._settings.max_attempts and not judged.row.released:
+            elif isinstance(judged, Held):
+                row, until = judged.row, judged.until
+                self._settle(self._outcome(row, "held", judged.reason, judged.address, due_at=until, hold=True))
+            elif judged.row.tries > self._settings.max_attempts and not judged.row.released:
                 self._settle(self._outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
-            elif (since := self._forgotten(judged.row)) is not None:
-                reason = f"in doubt since {since:%Y-%m-%d %H:%M} UTC, and {self._used} does not know it again by now"
-                self._settle(self._outcome(judged.row, "unknown", reason, judged.address))
+            elif self._memory is not None and (why := self._memory.forgot(judged.row.message_id)) is not None:
+                self._settle(self._outcome(judged.row, "unknown", why, judged.address))
             else:
                 self._ready.append(judged)
                 if len(self._ready) % self._size == 0:
                     self._dispatch()
         self._dispatch(last=True)
         self._flush(few=False)
-
-    def _forgotten(self, row: ClaimedMessage) -> datetime | None:
-        """Since when a message is in doubt, when that is too long to hand it over again."""
-        since = self._doubts.get(row.message_id)
-        return since if since and self._remembers is not None and datetime.now(UTC) - since > self._remembers else None
 
     def _coming(self) -> list[tuple[str, str]]:
         return self._store.coming(self._name, self._clock(), READ_AHEAD)
@@ -235,8 +237,8 @@ class Drain:
             # Stopped by hand in the middle of it.
             if not self._sender.idempotent:
                 self._settle(self._outcome(ready.row, "unknown", "interrupted", ready.address))
-            else:
-                self._doubts.setdefault(ready.row.message_id, datetime.now(UTC))
+            elif self._memory is not None:
+                self._memory.interrupted(ready.row.message_id)
 
     def _settle(self, outcome: Outcome) -> None:
         self._settled.append(outcome)
@@ -245,11 +247,8 @@ class Drain:
     def _flush(self, hand_over: Collection[str] = (), *, few: bool = True) -> None:
         """Record outcomes and what is handed over next. Without `few`, only when it is worth a transaction."""
         if hand_over or (self._settled and (few or len(self._settled) >= self._settings.batch_size)):
-            new = [one for one in hand_over if one not in self._doubts] if self._remembers is not None else ()
-            self._store.settle(
-                self._lease, self._tick.tick_id, self._settled, hand_over=hand_over, doubtful=new, certain=self._certain
-            )
-            self._certain.clear()
+            change = self._memory.change(hand_over) if self._memory is not None else None
+            self._store.settle(self._lease, self._tick.tick_id, self._settled, hand_over=hand_over, doubts=change)
             for outcome in self._settled:
                 self.report.outcomes[outcome.outcome] = self.report.outcomes.get(outcome.outcome, 0) + 1
             self._settled.clear()
@@ -269,10 +268,10 @@ class Drain:
         self._flush()
         left = [*self._left.values()]
         self._left.clear()
-        if self._remembers is not None and left:
+        if self._memory is not None and left:
             # Some of them were announced, and certainly not handed over.
             with self._store.writing("doubts", self._lease) as connection:
-                self._store.doubts.leave(connection, [m.message_id for m in left if m.message_id not in self._doubts])
+                self._memory.not_handed_over(connection, [message.message_id for message in left])
         self._store.unclaim(self._lease, left, self._not_before)
 
     def _judged(self, handed: Handed) -> Outcome:
@@ -282,12 +281,8 @@ class Drain:
         if isinstance(told, Pause):
             return self._withdrawn(row, told)
         at = self._clock(handed.at)
-        # A no of now says nothing of an earlier attempt.
-        known = (
-            Receipt | PermanentError if row.message_id in self._doubts else Receipt | PermanentError | TransientError
-        )
-        if self._remembers is not None and isinstance(told, known):
-            self._certain.append(row.message_id)
+        if self._memory is not None:
+            self._memory.learn(row.message_id, told)
         if isinstance(told, Receipt):
             return self._outcome(row, "sent", _with(ready.note, told.detail), address, told.provider_id, at=at)
         if isinstance(told, PermanentError):
@@ -303,9 +298,9 @@ class Drain:
         return self._outcome(row, "unknown", reason, address, at=at)
 
     def _retry(self, row: ClaimedMessage, address: str, reason: str, retry_after: float | None) -> Outcome:
-        if row.attempt >= self._settings.max_attempts:
-            return self._outcome(row, "failed", f"gave up after {row.attempt} attempts: {reason}", address)
-        delay = max(spread(backoff(row.attempt), row.message_id, row.attempt), retry_after or 0.0)
+        if row.tries >= self._settings.max_attempts:
+            return self._outcome(row, "failed", f"gave up after {row.tries} attempts: {reason}", address)
+        delay = max(spread(backoff(row.tries), row.message_id, row.attempt), retry_after or 0.0)
         return self._outcome(row, "held", reason, address, due_at=self._clock() + timedelta(seconds=delay))
 
     def _withdrawn(self, row: ClaimedMessage, pause: Pause) -> Outcome:
@@ -319,6 +314,7 @@ class Drain:
         address: str | None = None,
         provider_id: str | None = None,
         *,
+        hold: bool = False,
         at: datetime | None = None,
         due_at: datetime | None = None,
     ) -> Outcome:
@@ -332,6 +328,8 @@ class Drain:
             address=address,
             provider_id=provider_id,
             due_at=due_at,
+            hold=hold,
+            live=not self._sender.simulated,
         )
 
     def _clock(self, wall: datetime | None = None) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from segflow.messages import AnyMessage
@@ -33,6 +34,16 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A message that waits because of a limit. `until` is aware, in UTC."""
+
+    row: ClaimedMessage
+    until: datetime
+    reason: str
+    address: str | None = None
+
+
+@dataclass(frozen=True)
 class Elsewhere:
     """A message that goes by another channel, which another sender takes."""
 
@@ -41,4 +52,4 @@ class Elsewhere:
     sender: str
 
 
-Judged = Ready | Refused | Elsewhere
+Judged = Ready | Refused | Held | Elsewhere

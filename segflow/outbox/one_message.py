@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from sqlglot import exp
 from segflow.errors import InputError, did_you_mean
 from segflow.messages import AnyMessage, Email, Sms
 from segflow.outbox.before_sending import SendChecks
+from segflow.outbox.contents import ways_of
 from segflow.outbox.judged import Elsewhere, Ready
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.sms_parts import sms_parts
@@ -47,6 +48,8 @@ class Looked:
     checks: list[Said] = field(default_factory=list)
     messages: list[AnyMessage] = field(default_factory=list)
     """By each of its channels on which its template renders, the one that it would go by first."""
+    cost: str | None = None
+    """What its SMS costs, if it has one and the sender's settings say it."""
 
     def message(self, channel: str | None = None) -> AnyMessage:
         """Its message on a channel; default: the one that it would go by. Raises InputError, with what the templates
@@ -96,11 +99,21 @@ def look(
         outcome, reason = ("waits" if first.check == "sending" else "skipped"), first.refuses
     chosen = judged.channel if isinstance(judged, Elsewhere) else row.channel
     messages.sort(key=lambda one: one.channel != chosen)
-    return Looked(row, outcome, reason, said, messages)
+    return Looked(row, outcome, reason, said, messages, _cost(specs, row, messages))
 
 
-def plain(message: AnyMessage) -> dict[str, Any]:
-    """A message as JSON has it; of attachments only what they are."""
+def _cost(specs: Specs, row: ClaimedMessage, messages: Sequence[AnyMessage]) -> str | None:
+    text = next((one.text for one in messages if isinstance(one, Sms)), None)
+    if text is None:
+        return None
+    given = next((way.sender for way in ways_of(row.channel, row.content).ways if way.channel == "sms"), None)
+    name = row.sender if row.channel == "sms" else given or specs.settings.default_senders.sms
+    sender = specs.settings.all_senders().get(name)
+    return sender.cost(sms_parts(text).parts) if sender is not None else None
+
+
+def plain(message: AnyMessage, cost: str | None = None) -> dict[str, Any]:
+    """A message as JSON has it; of attachments only what they are. `cost`: of an SMS."""
     told = {one.name: getattr(message, one.name) for one in dataclasses.fields(message)}
     if isinstance(message, Email):
         told["attachments"] = [
@@ -108,7 +121,7 @@ def plain(message: AnyMessage) -> dict[str, Any]:
             for one in message.attachments
         ]
     if isinstance(message, Sms):
-        told |= sms_size(message.text)
+        told |= sms_size(message.text) | ({"cost": cost} if cost is not None else {})
     return told
 
 

@@ -38,6 +38,13 @@ class ClaimedMessage(PlannedMessage):
     """When it was to be sent: as planned, at the retry, or when a person released it."""
     released: bool = False
     """A person asked for this attempt, however many there were before."""
+    holds: int = 0
+    """How many of the attempts before only waited for limits (caps, quiet hours, the throttle)."""
+
+    @property
+    def tries(self) -> int:
+        """How many attempts to hand it over there are with this one."""
+        return self.attempt - self.holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +60,18 @@ class Outcome:
     address: str | None = None
     provider_id: str | None = None
     due_at: datetime | None = None
+    hold: bool = False
+    """Held by a limit: nothing was tried."""
+    live: bool = False
+    """Was it a live sender's?"""
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """A message that a contact got, or may have got. `sent_at` is aware, in UTC."""
+
+    message_id: str
+    contact_id: str
+    channel: str
+    category: str
+    sent_at: datetime

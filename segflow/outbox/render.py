@@ -102,6 +102,10 @@ class Renderer:
             Links.of(delivery),
         )
 
+    def reads(self, name: str) -> None:
+        """What is compiled now reads a name of the context."""
+        self._read.add(name)
+
     def names(self, row: PlannedMessage) -> frozenset[str]:
         """The names that the templates of a message use, like `contact`; none when they cannot be read."""
         way = _way_of(row)
@@ -240,6 +244,9 @@ class _Texts:
 
     def text(self, source: str, part: str) -> Filler:
         return self.renderer.compile_text(source, f"{self.place}, {part}")
+
+    def reads(self, name: str) -> None:
+        self.renderer.reads(name)
 
     def structure(self, value: Any, part: str) -> Filler:
         """A JSON value of which every text is a template."""

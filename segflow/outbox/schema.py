@@ -21,11 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
 index `messages_waiting`. 7: `provider_events`, the index `attempts_provider`. 8: `restores`, `suppression_salts`,
-suppressions by hash, Argentine numbers in one form. 9: `send_tests`, `api_keys`, `api_calls`. A store of an earlier
-version gets what it has not when it is opened."""
+suppressions by hash, Argentine numbers in one form. 9: `send_tests`, `api_keys`, `api_calls`. 10: `address_turns`,
+`consent_changes`, what messages say of category, holds and when they were sent. A store of an earlier version gets what
+it has not when it is opened."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -91,6 +92,15 @@ messages = Table(
     Column("repeatable", Boolean),
     Column("recorded_at", Instant, nullable=False),
     Column("settled_tick", Words),
+    # marketing or transactional; null is marketing.
+    Column("category", Words),
+    # How often it waited because of limits: no attempt was made then. And until when it did so last.
+    Column("holds", Integer),
+    Column("held_until", Instant),
+    # By the clock that conditions read; set, too, where the outcome is unknown. Null: the contact has not got it.
+    Column("sent_at", Instant),
+    # Was it a live sender?
+    Column("sent_live", Boolean),
     Index("messages_status", "status"),
 )
 
@@ -113,6 +123,19 @@ messages_waiting = Index(
 )
 """Finds what waits of who has left a flow."""
 
+_sent = messages.c.sent_at.is_not(None)
+messages_sent = Index(
+    "messages_sent",
+    messages.c.contact_id,
+    messages.c.sent_at,
+    sqlite_where=_sent,
+    postgresql_where=_sent,
+)
+"""Finds what a contact got lately."""
+_live = messages.c.sent_live.is_(True)
+messages_live = Index("messages_live", messages.c.sent_at, sqlite_where=_live, postgresql_where=_live)
+"""Counts what live senders sent lately."""
+
 attempts = Table(
     "attempts",
     metadata,
@@ -134,6 +157,40 @@ attempts = Table(
 _named = attempts.c.provider_id.is_not(None)
 attempts_provider = Index("attempts_provider", attempts.c.provider_id, sqlite_where=_named, postgresql_where=_named)
 """Finds the message that a provider speaks of by its own id."""
+LATER_INDEXES = (messages_waiting, messages_sent, messages_live, attempts_provider)
+"""Those that a store of an earlier version lacks: a new index of a table that is there does not come by itself."""
+
+address_turns = Table(
+    "address_turns",
+    metadata,
+    Column("flow", Words, nullable=False),
+    # The tick that planned the messages.
+    Column("tick_id", Words, nullable=False),
+    Column("channel", Words, nullable=False),
+    # As suppressions compare it, hashed: it need not be readable here.
+    Column("address", Words, nullable=False),
+    # Of the contacts that share the address, the one that gets them.
+    Column("contact_id", Words, nullable=False),
+    PrimaryKeyConstraint("flow", "tick_id", "channel", "address"),
+)
+
+consent_changes = Table(
+    "consent_changes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("contact_id", Words, nullable=False),
+    # Null: about all of them.
+    Column("channel", Words),
+    Column("topic", Words),
+    Column("category", Words),
+    Column("state", Words, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("at", Instant, nullable=False),
+    # Null until a tick takes it over.
+    Column("tick_id", Words),
+    Index("consent_changes_contact", "contact_id"),
+    Index("consent_changes_tick", "tick_id"),
+)
 
 doubts = Table(
     "doubts",
@@ -157,6 +214,13 @@ suppression_salts = Table(
     "suppression_salts",
     metadata,
     # Of the hashes among `suppressions.address`: an address is looked for under each.
+    Column("salt", Words, primary_key=True),
+)
+
+own_salt = Table(
+    "own_salt",
+    metadata,
+    # One row: the salt of the hashes that this store makes.
     Column("salt", Words, primary_key=True),
 )
 

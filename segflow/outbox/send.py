@@ -16,6 +16,7 @@ from segflow.outbox.deliveries import copy_outcomes
 from segflow.outbox.drain import Drain, SenderLike
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.throttle import Room
 from segflow.outbox.withdraw import withdraw
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
@@ -80,10 +81,13 @@ def send_outbox(
     delivery = specs.settings.delivery
     report.stopped = store.stopped()
     # Messages whose contacts are reached on another channel go into its queue, at most once per channel and tick.
-    names = [] if report.stopped else store.senders_due(max(tick.as_of, datetime.now(UTC)))
+    now = max(tick.as_of, datetime.now(UTC))
+    names = [] if report.stopped else store.senders_due(now)
+    live = [name for name in names if name in senders and not senders[name].simulated and delivery.mode != "simulate"]
+    room = Room(delivery.throttle, store, live)
     rounds = dict.fromkeys(names, 0)
     try:
-        while names:
+        while names := names or room.again(max(tick.as_of, datetime.now(UTC))):
             name = names.pop(0)
             rounds[name] = rounds.get(name, 0) + 1
             sender = senders.get(name)
@@ -103,6 +107,7 @@ def send_outbox(
                 settings=delivery,
                 zone=specs.settings.zone,
                 patience=patience,
+                room=room,
             )
             done = drain.run()
             counts = report.outcomes.setdefault(name, {}) if done.outcomes else {}
@@ -118,6 +123,9 @@ def send_outbox(
             if done.stopped is not None:
                 report.stopped = done.stopped
                 break
+        for name in room.waiting:
+            if told := room.wait(lease, tick.tick_id, name, max(tick.as_of, datetime.now(UTC))):
+                report.deferred[name] = told
     finally:
         # Also when stopped by hand: what was sent is in the warehouse even if the tick is never resumed.
         copy_outcomes(warehouse, store, lease, tick.tick_id)

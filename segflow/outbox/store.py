@@ -12,12 +12,15 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Select, Table, bindparam, delete, func, insert, literal, null, select, update
 
 from segflow.errors import LeaseLostError
+from segflow.outbox.address_turns import AddressTurns
 from segflow.outbox.api_keys import ApiKeys
+from segflow.outbox.consent_changes import ConsentChanges
+from segflow.outbox.contents import category_of
 from segflow.outbox.coupons import Coupons, adopt_claims
 from segflow.outbox.database import Database
 from segflow.outbox.dead_letters import Chosen, DeadLetters
 from segflow.outbox.decisions import Decisions
-from segflow.outbox.doubts import Doubts
+from segflow.outbox.doubts import DoubtChange, Doubts
 from segflow.outbox.imports import Imports
 from segflow.outbox.lease import Lease, LeaseTable
 from segflow.outbox.message_events import MessageEvents
@@ -38,6 +41,7 @@ from segflow.outbox.schema import (
     retriggers,
 )
 from segflow.outbox.send_tests import SendTests
+from segflow.outbox.sent import SentMessages, in_doubt, note_holds, sent_values
 from segflow.outbox.suppressions import Suppressions
 
 STOP_SENDING = "stop_sending"
@@ -64,6 +68,8 @@ _SETTLE = (
         handed_at=None,
         recorded_at=bindparam("wall", type_=messages.c.recorded_at.type),
         settled_tick=bindparam("tick"),
+        sent_at=bindparam("sent", type_=messages.c.sent_at.type),
+        sent_live=bindparam("live", type_=messages.c.sent_live.type),
     )
 )
 _BOOK = insert(attempts).values(
@@ -77,7 +83,7 @@ _BOOK = insert(attempts).values(
 )  # fmt: skip
 
 
-class DeliveryStore(MessageQueries, Suppressions):
+class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
     """Open with a path (SQLite) or an SQLAlchemy URL. Safe to use from several threads.
 
     Every writing method is one transaction, durable when it returns. Those that take a lease raise LeaseLostError,
@@ -97,6 +103,7 @@ class DeliveryStore(MessageQueries, Suppressions):
         self.restores = Restores(self._database, self.leases)
         self.message_events = MessageEvents(self._database, self.leases)
         self.provider_events = ProviderEvents(self._database, self.leases)
+        self.consent_changes = ConsentChanges(self._database, self.leases)
         self.imports = Imports(self._database, self.leases)
         self.coupons = Coupons(self._database, self.leases)
         self.letters = DeadLetters(self._database)
@@ -174,8 +181,9 @@ class DeliveryStore(MessageQueries, Suppressions):
             ClaimedMessage(
                 **{name: getattr(row, name) for name in _PLANNED},
                 attempt=row.attempts + 1,
-                due_at=max(row.due_at, row.released_at) if row.released_at else row.due_at,
+                due_at=max(one for one in (row.due_at, row.released_at, row.held_until) if one is not None),
                 released=row.released_at is not None,
+                holds=row.holds or 0,
             )
             for row in rows
         ]
@@ -187,31 +195,33 @@ class DeliveryStore(MessageQueries, Suppressions):
         outcomes: Sequence[Outcome],
         *,
         hand_over: Collection[str] = (),
-        doubtful: Collection[str] = (),
-        certain: Collection[str] = (),
+        doubts: DoubtChange | None = None,
     ) -> None:
         """Record outcomes of claimed messages, and name those that are handed over next, in one transaction.
 
-        `doubtful`: those of them that come to be in doubt now. `certain`: those that are in doubt no longer.
+        `doubts`: what comes to be in doubt by that, and what no longer is.
         """
         wall = _now()
         with self._database.write("settle") as connection:
             self.leases.check_in(connection, lease)
             if hand_over:
                 connection.execute(_HAND_OVER, {"ids": list(hand_over), "wall": wall})
-            self.doubts.leave(connection, certain)
-            self.doubts.enter(connection, doubtful, wall)
+            if doubts is not None:
+                self.doubts.leave(connection, doubts.certain)
+                self.doubts.enter(connection, doubts.new, wall)
             if not outcomes:
                 return
-            alike: dict[tuple[str, datetime | None], list[str]] = {}
+            alike: dict[tuple[str, datetime | None, bool], list[Outcome]] = {}
             for one in outcomes:
-                alike.setdefault((one.outcome, one.due_at), []).append(one.message_id)
+                alike.setdefault((one.outcome, one.due_at, one.live), []).append(one)
             settled = 0
-            for (outcome, next_due), ids in alike.items():
+            for (outcome, next_due, _), some in alike.items():
+                ids = [one.message_id for one in some]
                 given = {"ids": ids, "outcome": outcome, "next": next_due, "wall": wall, "tick": tick_id}
-                settled += connection.execute(_SETTLE, given).rowcount
+                settled += connection.execute(_SETTLE, given | sent_values(some)).rowcount
             if settled != len(outcomes):
                 raise LeaseLostError(f"{len(outcomes) - settled} messages were settled by another process meanwhile")
+            note_holds(connection, outcomes)
             connection.execute(_BOOK, [{**vars(one), "recorded_at": wall, "tick_id": tick_id} for one in outcomes])
 
     def unclaim(self, lease: Lease, claimed: Sequence[ClaimedMessage], until: datetime | None = None) -> None:
@@ -281,7 +291,7 @@ class DeliveryStore(MessageQueries, Suppressions):
             return connection.execute(
                 update(messages)
                 .where(left)
-                .values(status="unknown", settled_tick=tick_id, recorded_at=wall, **(again | {"due_at": None}))
+                .values(status="unknown", settled_tick=tick_id, recorded_at=wall, **(again | in_doubt(at)))
             ).rowcount
 
     def release(self, message_ids: Iterable[str] | None = None, reason: str = "released by hand") -> int:
@@ -370,6 +380,7 @@ def planned_values(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {name: _aware(row[name]) for name in _PLANNED}
         | {"status": "planned", "attempts": 0, "due_at": _aware(row["planned_at"]), "recorded_at": now}
+        | {"category": category_of(row["content"])}
         for row in rows
     ]
 

@@ -10,13 +10,12 @@ from sqlalchemy import Connection, delete, select, update
 
 from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
-from segflow.outbox.hashes import hashed, keys, new_salt, read_hash, salt_of
+from segflow.outbox.hashes import hashed, keys, read_hash, salt_of
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import marks, suppression_salts, suppressions
+from segflow.outbox.schema import marks, own_salt, suppression_salts, suppressions
 
 DELETED = "deleted"
 """The reason of the addresses of contacts that a flow has deleted."""
-_OWN_SALT = "suppression_salt"
 _KEYS_AT_ONCE = 5_000
 _HASHES = suppressions.c.address.like("sha256$%")
 
@@ -114,15 +113,8 @@ class Suppressions:
                 connection.execute(delete(suppressions).where(one))
 
     def _own_salt(self) -> str:
-        asked = select(marks.c.value).where(marks.c.name == _OWN_SALT)
         with self._database.read() as connection:
-            found = connection.scalar(asked)
-        if found is None:
-            with self._database.write("salt") as connection:
-                row = {"name": _OWN_SALT, "value": new_salt()}
-                connection.execute(self._database.insert_or_ignore(marks), [row])
-                found = connection.scalar(asked)
-        return str(found)
+            return str(connection.scalar(select(own_salt.c.salt)))
 
 
 def salts_in(connection: Connection) -> list[str]:

@@ -29,6 +29,7 @@ class RehearsedStore:
         self.enrolls: _Orders[Enroll] = _Orders(store.enrolls if store is not None else None)
         self.pauses, self.removals = _Pauses(store), _Removals(store)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
+        self.consent_changes = _ConsentChanges(store)
         self.imports, self.coupons, self.restores = _Imports(store), _Coupons(store), _Restores(store)
 
     def adopt_decisions(self, *_: object) -> None:
@@ -104,6 +105,11 @@ class _Restores(_Part):
 class _MessageEvents(_Part):
     def adopt(self, *_: object) -> list[dict[str, Any]]:
         return self._store.message_events.waiting() if self._store is not None else []
+
+
+class _ConsentChanges(_Part):
+    def adopt(self, *_: object) -> list[dict[str, Any]]:
+        return self._store.consent_changes.waiting() if self._store is not None else []
 
 
 class _Imports(_Part):

@@ -125,8 +125,9 @@ class Resolver:
             case c.ConsentCondition():
                 channel = self.catalog.contacts.channels.of(spec.consent)
                 assert channel is not None  # checked when specs load
-                assert channel.consent is not None
-                return Compare(Value("contact", channel.consent, "boolean"), "eq", (Constant(True, "boolean"),))
+                consent = channel.consent_for("marketing")
+                assert consent is not None
+                return Compare(Value("contact", consent, "boolean"), "eq", (Constant(True, "boolean"),))
             case c.SegmentCondition():
                 return Member(spec.segment)
             case c.Everyone():

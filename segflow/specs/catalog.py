@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from segflow.durations import Duration
-from segflow.specs.types import ColumnName, ColumnPath, Identifier, ModelName, SpecModel, ValueType
+from segflow.specs.types import ColumnName, ColumnPath, Identifier, ModelName, SpecModel, ValueType, by_kind
 
 EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 """What the data calls an event: any text."""
@@ -70,11 +70,40 @@ class Attribute(SpecModel):
         return {"type": value} if isinstance(value, str) else value
 
 
+class ConsentSpec(SpecModel):
+    """The boolean attributes that say whether a contact may be written to, by category of the message. A category that
+    is left out needs no consent."""
+
+    marketing: Identifier | None = None
+    transactional: Identifier | None = None
+
+
 class ChannelSpec(SpecModel):
-    """Where a contact is reached on a channel, and the boolean attribute that says whether it may be."""
+    """Where a contact is reached on a channel, and whether it may be."""
 
     address: Identifier
-    consent: Identifier | None = None
+    consent: (
+        Annotated[
+            Annotated[Identifier, Tag("<text>")] | Annotated[ConsentSpec, Tag("<mapping>")],
+            Discriminator(
+                by_kind,
+                custom_error_type="consent",
+                custom_error_message="consent must be an attribute, or a mapping like {marketing: ATTRIBUTE}",
+            ),
+        ]
+        | None
+    ) = None
+    """The boolean attribute that marketing needs to be true, or one for each category."""
+    double_opt_in: Identifier | None = None
+    """The attribute that says whether the address was confirmed, which marketing needs: a boolean (true), a date or a
+    timestamp (when), or a text (`confirmed`)."""
+
+    def consent_for(self, category: str) -> str | None:
+        """The attribute that must be true for messages of a category; None: they need none."""
+        if isinstance(self.consent, ConsentSpec):
+            found: str | None = getattr(self.consent, category)
+            return found
+        return self.consent if category == "marketing" else None
 
 
 class Channels(SpecModel):
@@ -104,6 +133,16 @@ class Contacts(SpecModel):
     deletions: bool = False
     """May `delete_contact` steps delete contacts? They are left out of all that segflow sees then, although the model
     still has them."""
+
+
+class Topic(SpecModel):
+    """What messages can be about, for contacts to choose from."""
+
+    default: Literal["opted_in", "opted_out"]
+    """What holds for contacts who have not said anything: do they get it?"""
+    attribute: Identifier | None = None
+    """The boolean attribute that holds what they said: true is in, false is out."""
+    description: str | None = None
 
 
 class Payload(SpecModel):
@@ -289,6 +328,8 @@ class Catalog(SpecModel):
     objects: dict[Identifier, ObjectSpec] = Field(default_factory=dict)
     lists: LabelSource = LabelSource()
     tags: LabelSource = LabelSource()
+    topics: dict[Identifier, Topic] = Field(default_factory=dict)
+    """What messages can be about: flows and steps that write to contacts may say `topic: NAME`."""
     imports: ImportSource | None = None
 
     def event(self, name: str) -> tuple[EventSource, dict[str, Attribute]] | None:

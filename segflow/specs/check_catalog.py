@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segflow.messages import CONTACT_CHANNELS
-from segflow.specs.catalog import Attribute, Catalog, EventSource
+from segflow.specs.catalog import Attribute, Catalog, ChannelSpec, EventSource
 from segflow.specs.dbt_files import model_names
 from segflow.specs.loaded import Loaded, Reporter
 
@@ -65,8 +65,30 @@ def _contacts(say: Reporter, catalog: Catalog) -> None:
         spec = contacts.channels.of(channel)
         if spec is not None:
             _named(say, catalog, spec.address, ("contacts", "channels", channel, "address"), "text")
-            if spec.consent is not None:
-                _named(say, catalog, spec.consent, ("contacts", "channels", channel, "consent"), "boolean")
+            _consent(say, catalog, spec, ("contacts", "channels", channel))
+    for name, topic in catalog.topics.items():
+        if topic.attribute is not None:
+            _named(say, catalog, topic.attribute, ("topics", name, "attribute"), "boolean")
+
+
+def _consent(say: Reporter, catalog: Catalog, spec: ChannelSpec, at: tuple[str | int, ...]) -> None:
+    if isinstance(spec.consent, str):
+        _named(say, catalog, spec.consent, (*at, "consent"), "boolean")
+    elif spec.consent is not None:
+        if spec.consent.marketing is None and spec.consent.transactional is None:
+            say((*at, "consent"), "consent says nothing: give marketing: or transactional: an attribute")
+        for category in ("marketing", "transactional"):
+            if (name := spec.consent_for(category)) is not None:
+                _named(say, catalog, name, (*at, "consent", category), "boolean")
+    if spec.double_opt_in is not None:
+        attribute = catalog.contacts.attributes.get(spec.double_opt_in)
+        if attribute is None:
+            say.unknown((*at, "double_opt_in"), "attribute", spec.double_opt_in, list(catalog.contacts.attributes))
+        elif attribute.type not in ("boolean", "date", "timestamp", "text"):
+            told = (
+                f"{spec.double_opt_in} is a {attribute.type}; a boolean, a date, a timestamp or a text is needed here"
+            )
+            say((*at, "double_opt_in"), told)
 
 
 def _named(say: Reporter, catalog: Catalog, name: str, loc: tuple[str | int, ...], kind: str) -> None:

@@ -101,7 +101,7 @@ class ConditionChecker:
                 self._sql(condition.sql, (*loc, "sql"))
             case c.ConsentCondition():
                 channel = self.catalog.contacts.channels.of(condition.consent)
-                if channel is None or channel.consent is None:
+                if channel is None or channel.consent_for("marketing") is None:
                     place = f"contacts.channels.{condition.consent}"
                     message = (
                         f"nothing says who may get {condition.consent}: give {place} a consent attribute in the catalog"

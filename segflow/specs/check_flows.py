@@ -117,6 +117,8 @@ class _Flow:
             check_span(self.say, self.spec.reentry.after_entry, ("reentry", "after_entry"))
         if self.spec.window is not None:
             self.checks.timezone(self.spec.window.timezone, ("window", "timezone"))
+        if self.spec.topic is not None:
+            self.checks.topic(self.spec.topic, ("topic",))
         for index, condition in enumerate(self.spec.exit_when):
             self.inside.check(condition, ("exit_when", index))
         check_entry(self.say, self.flow, self.inside)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from segflow.errors import did_you_mean
 from segflow.messages import CHANNELS, ascii_domain, is_address
 from segflow.specs.check_exports import check_export_settings
+from segflow.specs.check_limits import check_limits
 from segflow.specs.check_links import check_links
 from segflow.specs.check_values import check_span
 from segflow.specs.cron import cron_problem
@@ -29,6 +30,7 @@ def check_settings(loaded: Loaded) -> None:
     _check_allowlist(say, settings.delivery.allowlist)
     check_links(say, settings.delivery)
     check_span(say, settings.delivery.max_lateness, ("delivery", "max_lateness"))
+    check_limits(say)
     timeout = settings.sql_segments.timeout
     if timeout.months or not timeout.seconds:
         say(

@@ -110,6 +110,11 @@ class StepChecks:
         if sender is not None:
             check_sender(self.say, sender, channel, (*loc, "sender"))
 
+    def topic(self, name: str, loc: Loc) -> None:
+        known = self.catalog.topics
+        if name not in known:
+            self.say.unknown(loc, "topic", name, list(known), "topics are named in the catalog" if not known else "")
+
     def coupon_pool(self, name: str, loc: Loc) -> None:
         known = self.say.loaded.settings.coupons
         if known and name not in known:

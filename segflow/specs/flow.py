@@ -13,6 +13,7 @@ from segflow.specs.earlier_names import EarlierNames, names_of
 from segflow.specs.flow_entry import NotWithin, NotWithins, Share
 from segflow.specs.flow_tests import FlowTest
 from segflow.specs.guards import FlowGuards
+from segflow.specs.limits import OncePerAddress
 from segflow.specs.lint_rules import LintSettings
 from segflow.specs.send_window import SendWindow
 from segflow.specs.steps import AnyStep, Step, walk
@@ -88,6 +89,11 @@ class FlowSpec(SpecModel):
     """A stable share of those who would get in that is kept out, so that it can be compared."""
     window: SendWindow | None = None
     """When its messages to contacts may go out; a step may have its own."""
+    once_per_address: OncePerAddress | None = None
+    """On which channels contacts that share an address get a message of it once in a tick; those of segflow.yml when
+    left out."""
+    topic: Identifier | None = None
+    """What its messages to contacts are about, of the catalog's topics; a step may have its own."""
     utm: Utm | None = None
     """The parameters that links in its emails get; a step may have its own."""
     guards: FlowGuards = FlowGuards()

@@ -24,11 +24,11 @@ from segflow.specs.types import SpecModel, ValueType
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
-NOT_BUILT = frozenset({
-    "caps", "quiet_hours",
-})  # fmt: skip
+NOT_BUILT: frozenset[str] = frozenset()
 """Words of the design that are not built yet. Only looked at where they are not known: `until` is a window, too."""
 
+OF_DELIVERY = ("caps", "quiet_hours")
+"""Words that people look for elsewhere."""
 RENAMED = {"case_insensitive": "ignore_case"}
 """Words of earlier versions -> what they are called now."""
 
@@ -159,6 +159,8 @@ def unknown_key(name: str, known: list[str]) -> str:
     """The sentence for a key that is not known here."""
     if name in NOT_BUILT:
         return f"{name} is not built yet"
+    if name in OF_DELIVERY:
+        return f"{name} goes under delivery: in segflow.yml"
     if name in RENAMED:
         return f"{name} is called {RENAMED[name]} now"
     near = did_you_mean(name, known)

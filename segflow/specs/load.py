@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from segflow.errors import Issue, SpecError, did_you_mean, relative
@@ -48,9 +49,12 @@ def collect_with_warnings(root: Path) -> tuple[Specs | None, list[Issue], list[I
     _load_segments(loaded)
     _load_flows(loaded)
     check(loaded)
-    found = set(loaded.issues)
+    found = {without_secrets(issue, loaded) for issue in loaded.issues}
     of_drafts = {issue for issue in found if issue.file in loaded.drafts}
-    issues, warnings = sorted(found - of_drafts), sorted(of_drafts | set(loaded.warnings))
+    issues, warnings = (
+        sorted(found - of_drafts),
+        sorted(of_drafts | {without_secrets(issue, loaded) for issue in loaded.warnings}),
+    )
     if issues or loaded.catalog is None:
         return None, issues, warnings
     # Only what is active must be whole: a draft with problems is left out, and everything else goes on.
@@ -64,7 +68,24 @@ def load_settings(root: Path) -> tuple[Settings | None, list[Issue]]:
     """The settings alone, though other files are broken: None when segflow.yml is; and its issues, sorted."""
     loaded = Loaded(root)
     _load_settings(loaded)
-    return (loaded.settings if loaded.settings_known else None), sorted(set(loaded.issues))
+    return (loaded.settings if loaded.settings_known else None), sorted(
+        {without_secrets(issue, loaded) for issue in loaded.issues}
+    )
+
+
+_SHORT = 4
+"""A value of the environment that is no longer is no secret, and may be a part of any word."""
+_CUTS = (None, 40, 60)
+"""Where messages cut what they cite."""
+
+
+def without_secrets(issue: Issue, loaded: Loaded) -> Issue:
+    """The issue with `${env:NAME}` in place of what the environment says: it may be a secret."""
+    message = issue.message
+    for value, name in loaded.from_environment.items():
+        for cut in _CUTS if len(value) > _SHORT else ():
+            message = message.replace(value[:cut], name)
+    return issue if message == issue.message else replace(issue, message=message)
 
 
 def _load_settings(loaded: Loaded) -> None:
@@ -77,7 +98,7 @@ def _load_settings(loaded: Loaded) -> None:
     if source.issues or source.data is None:
         loaded.settings_known = not source.issues
         return
-    source.issues = interpolate(source, os.environ)
+    source.issues = interpolate(source, os.environ, loaded.from_environment)
     loaded.issues += source.issues
     settings, issues = validate(Settings, source)
     # a variable that is not set leaves a text behind that breaks other rules; only the cause is worth reading
@@ -90,8 +111,9 @@ def _load_settings(loaded: Loaded) -> None:
         loaded.settings_known = False
 
 
-def interpolate(source: SpecFile, environment: Mapping[str, str]) -> list[Issue]:
-    """Replace `${env:NAME}` and `${env:NAME:-default}` in the text values of `source`; the result stays a text."""
+def interpolate(source: SpecFile, environment: Mapping[str, str], told: dict[str, str] | None = None) -> list[Issue]:
+    """Replace `${env:NAME}` and `${env:NAME:-default}` in the text values of `source`; the result stays a text. `told`
+    gets each value of the environment with the name that stands for it."""
     issues: list[Issue] = []
 
     def expand(node: Node) -> None:
@@ -109,6 +131,8 @@ def interpolate(source: SpecFile, environment: Mapping[str, str]) -> list[Issue]
                 Issue(source.file, *at.place, f"'{match.group()}': write ${{env:NAME}} or ${{env:NAME:-default}}")
             )
         elif name in environment and (environment[name] or not separator):
+            if told is not None and environment[name]:
+                told[environment[name]] = match.group()
             return environment[name]
         elif separator:
             return default

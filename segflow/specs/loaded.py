@@ -26,6 +26,8 @@ class Loaded:
     drafts: set[str] = field(default_factory=set)
     """The files of flows that say `status: draft`, or no status: their issues stop nothing."""
     files: dict[str, SpecFile] = field(default_factory=dict)
+    from_environment: dict[str, str] = field(default_factory=dict)
+    """What stands in segflow.yml by the environment -> how the file names it."""
     settings: Settings = field(default_factory=Settings)
     settings_known: bool = True
     """False when segflow.yml is broken and `settings` are only the defaults: its senders are unknown then."""

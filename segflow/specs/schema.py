@@ -25,6 +25,7 @@ from segflow.specs import (
     flow_entry,
     flow_tests,
     guards,
+    limits,
     lint_rules,
     operators,
     origins,
@@ -62,7 +63,7 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 }
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
-    catalog, conditions, operators, flow, flow_entry, flow_tests, exports, guards, lint_rules, origins, segment,
+    catalog, conditions, operators, flow, flow_entry, flow_tests, exports, guards, limits, lint_rules, origins, segment,
     segment_tests,
     settings,
     *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},

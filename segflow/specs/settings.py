@@ -14,8 +14,10 @@ from segflow.specs.coupons import CouponPool
 from segflow.specs.exports import ExportSettings
 from segflow.specs.flow_entry import FlowGroup
 from segflow.specs.guards import Guards
+from segflow.specs.limits import ONCE_BY_DEFAULT, Cap, OncePerAddress, QuietHours, SomeQuietHours
 from segflow.specs.sender_settings import SenderModel, SenderSettings, always_there
 from segflow.specs.serve import ServeSettings
+from segflow.specs.throttle import Throttle
 from segflow.specs.types import Identifier, MemorySize, SpecModel
 from segflow.zones import zone_of
 
@@ -85,6 +87,20 @@ class DeliverySettings(SpecModel):
     """How long a link works after its message was planned; at least 60 days."""
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     """Which of the opens and clicks of emails are recorded by links of segflow's own."""
+    caps: list[Cap] = Field(default_factory=list)
+    """How many messages a contact gets at most in some time. Several hold at once."""
+    quiet_hours: SomeQuietHours | None = None
+    """When messages to contacts wait or are skipped: like {from: "21:00", to: "08:00"}, or a list of such."""
+    once_per_address: OncePerAddress = Field(default_factory=lambda: ONCE_BY_DEFAULT, validate_default=False)
+    """Where contacts share an address, a flow writes to it once in a tick: on these channels (true: on all)."""
+    throttle: Throttle | None = None
+    """So many messages go out at most, over all live senders together; the others wait."""
+
+    @property
+    def all_quiet_hours(self) -> list[QuietHours]:
+        """The rules in `quiet_hours`."""
+        given = self.quiet_hours
+        return given if isinstance(given, list) else [] if given is None else [given]
 
     @property
     def has_links(self) -> bool:

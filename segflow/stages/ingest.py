@@ -18,8 +18,8 @@ from segflow.warehouse.base import Warehouse
 
 
 def ingest(run: TickRun) -> None:
-    """Copy what became of messages since the last tick and what came back about them, and take in what people restore
-    and import."""
+    """Copy what became of messages since the last tick, what came back about them and what contacts agreed to, and take
+    in what people restore and import."""
     project, tick_id = run.project, run.row.tick_id
     renamed = begin_renames(run)
     restored = project.store.restores.waiting(tick_id)
@@ -28,11 +28,13 @@ def ingest(run: TickRun) -> None:
         copy_outcomes(warehouse, project.store, run.lease, tick_id)
     take_answers(run)
     told = project.store.message_events.adopt(run.lease, tick_id)
+    agreed = project.store.consent_changes.adopt(run.lease, tick_id)
     imports = project.store.imports.adopt(run.lease, tick_id)
     listed = _before_imports(run, imports)
     with run.commit("ingest") as context:
         show_renames(context.warehouse, tick_id, renamed)
         context.warehouse.append("message_events", tick_id, as_table("message_events", told))
+        context.warehouse.append("consent_changes", tick_id, as_table("consent_changes", agreed))
         _restore(run, context.warehouse, restored)
         if imports:
             take_in(context, imports, listed)

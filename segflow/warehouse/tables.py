@@ -311,6 +311,13 @@ TABLES: dict[str, Table] = {
             stage="ingest",
         ),
         _table(
+            "consent_changes",
+            "id VARCHAR, contact_id VARCHAR, channel VARCHAR, topic VARCHAR, category VARCHAR, state VARCHAR, "
+            "source VARCHAR, at TIMESTAMP, tick_id VARCHAR",
+            ledger=True,
+            stage="ingest",
+        ),
+        _table(
             "segment_exports",
             "segment_key VARCHAR, segment VARCHAR, kind VARCHAR, since VARCHAR, path VARCHAR, row_count BIGINT, "
             "tick_id VARCHAR",

@@ -4,11 +4,11 @@ own, and with senders that only note what they get. The stages are those of ever
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from segflow.flows.advance import enrollments_view
 from segflow.messages import AnyMessage, Receipt
@@ -35,6 +35,11 @@ class Notebook:
     """Takes every message and sends none."""
 
     simulated = idempotent = True
+    idempotent_for = rate = None
+    at_once = connections = 1
+
+    def another(self) -> Notebook:
+        return self
 
     def open(self) -> None:
         pass
@@ -44,6 +49,9 @@ class Notebook:
 
     def send(self, message: AnyMessage) -> Receipt:
         return Receipt()
+
+    def send_many(self, messages: Sequence[AnyMessage]) -> list[Receipt]:
+        return [Receipt() for _ in messages]
 
 
 class StandIn(Workspace):
@@ -63,7 +71,7 @@ class StandIn(Workspace):
 
     @contextmanager
     def senders(self) -> Iterator[dict[str, Sender]]:
-        notebook = cast(Any, Notebook())
+        notebook = cast("Sender", Notebook())
         yield dict.fromkeys(self.specs.settings.all_senders(), notebook)
 
     def tick(self, as_of: datetime, lease: Lease, before: ticks.TickRow | None) -> TickRun:

@@ -27,7 +27,18 @@ def named() -> list[str]:
 
 DECIDING = [
     f"store.{name}.{when}"
-    for name in ("decide", "import", "coupons", "message_events", "suppress", "unsuppress", "release", "drop", "renew")
+    for name in (
+        "decide",
+        "import",
+        "coupons",
+        "message_events",
+        "consent",
+        "suppress",
+        "unsuppress",
+        "release",
+        "drop",
+        "renew",
+    )
     for when in ("before_commit", "committed")
 ]
 """Those that a tick does not pass: people decide, providers tell, and a lease is renewed that is held for long."""

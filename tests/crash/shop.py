@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from segflow.decisions.release import release
+from segflow.outbox.consent_changes import ConsentChange
 from segflow.outbox.message_events import MessageEvent
 from tests.world import World
 
@@ -117,6 +118,13 @@ def _flows(url: str) -> dict[str, dict[str, Any]]:
                 {"id": "call", "create_task": {"title": "Call {{ contact.contact_id }}", "due": "2 days"}},
             ],
         },
+        # Some at the second tick, of whom a person restores one before the third; some at the third.
+        "forget": {
+            "status": "active",
+            "trigger": {"exits": "recent"},
+            "where": {"attribute": "age", "gte": 10},
+            "steps": [{"id": "bye", "delete_contact": True}],
+        },
         # Over its guard, and not released: the codes that it has claimed go back.
         "too_many": {
             "status": "active",
@@ -149,7 +157,7 @@ def fresh(root: Path, url: str) -> None:
 
 def _made(root: Path, url: str) -> World:
     root.mkdir(parents=True)
-    world = World(root, settings=_SETTINGS)
+    world = World(root, settings=_SETTINGS, contacts={"deletions": True})
     # A table of the user's own: dbt builds it beside the old one and renames twice, unlike the generated models.
     events = "{{ config(materialized='table') }}\nselect * from raw.events\n"
     root.joinpath("dbt/models/staging/stg_events.sql").write_text(events, encoding="utf-8")
@@ -177,6 +185,8 @@ def lived(root: Path, url: str) -> None:
     sent = world.rows("SELECT message_id FROM segflow.deliveries WHERE outcome = 'sent' ORDER BY message_id LIMIT 3")
     told = [MessageEvent(message_id=row["message_id"], kind="opened", at=SECOND) for row in sent]
     assert world.project.store.message_events.record(told) == 3
+    said = ConsentChange(contact_id="c4", state="opted_out", at=SECOND, source="page", channel="sms", topic="news")
+    world.project.store.consent_changes.record([said])
     release(world.project, ["romans"], ["crowd"], reason="we looked")
     rows = [{"contact_id": "c1", "stage": "met"}, {"contact_id": "new", "city": "London", "age": 40, "stage": None}]
     world.project.import_contacts(pa.Table.from_pylist(rows), trigger_flows=False, list_name="fair")
@@ -193,6 +203,7 @@ def lived(root: Path, url: str) -> None:
     # A person pauses a flow and takes somebody out of it; then it gets another name.
     world.project.pause("named", "we look at it")
     world.project.remove("named", ["c0"], "asked")
+    world.project.restore([world.project.deleted()[0].contact_id], "asked")
     world.flow("named", None)
     world.flow("called", {**_flows("")["named"], "renamed_from": "named"})
     _left_alone(world)
@@ -206,7 +217,8 @@ def _contacts(in_london: int, without: range = range(0)) -> list[dict[str, Any]]
             "age": number,
             "phone": f"+4420794601{number:02}",
             # Who has none gets messages with a fallback by SMS.
-            "email": f"c{number}@example.com" if number % 5 != 4 else None,
+            # c3 and c5, who come to London at the third tick, share one.
+            "email": f"c{3 if number == 5 else number}@example.com" if number % 5 != 4 else None,
         }
         for number in range(30)
         if number not in without

@@ -35,8 +35,11 @@ _STORE = {
     "suppressions": "SELECT channel, address, reason FROM suppressions",
     "given up": "SELECT message_id, attempt, reason FROM attempts WHERE outcome = 'dropped'",
     "message events": "SELECT message_id, kind, event_key, tick_id FROM message_events",
+    "consent changes": "SELECT contact_id, state, tick_id FROM consent_changes",
+    "turns": "SELECT flow, tick_id, channel, address, contact_id FROM address_turns",
     "decisions": "SELECT kind, name, reason, tick_id FROM decisions",
     "removals": "SELECT flow, contact_id, reason, tick_id FROM removals",
+    "restores": "SELECT contact_id, reason, tick_id FROM restores",
     "coupons": "SELECT pool, code, claim_id, contact_id, tick_id FROM coupon_codes",
     "imports": "SELECT import_id, list, trigger_flows, rows, content IS NULL, tick_id FROM imports",
 }

@@ -35,6 +35,8 @@ ELSEWHERE = [
     "compact.merged",  # tests/test_rebuild.py
     "compact.removed",
     "rebuild_store.adopted",  # tests/test_lost_store.py
+    "store.throttle.before_commit",  # tests/outbox/test_limits.py
+    "store.throttle.committed",
     "store.adopt_warehouse.before_commit",
     "store.adopt_warehouse.committed",
 ]

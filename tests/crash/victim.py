@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from segflow import crashpoints
 from segflow.errors import SegflowError
+from segflow.outbox.consent_changes import ConsentChange
 from segflow.outbox.lease import held_lease
 from segflow.outbox.message_events import MessageEvent
 from segflow.outbox.store import DeliveryStore
@@ -52,6 +53,8 @@ def decide(order: Order) -> None:
         store.decisions.record("segment", ["romans", "grown"], "we looked")
         opened = MessageEvent(message_id=order["unknown"][0], kind="opened", at=datetime(2026, 3, 3, tzinfo=UTC))
         store.message_events.record([opened])
+        said = ConsentChange(contact_id="c1", state="opted_in", at=datetime(2026, 3, 3, tzinfo=UTC), source="page")
+        store.consent_changes.record([said])
         Project(Path(order["root"])).import_contacts(_FILE, trigger_flows=True)
         store.coupons.add("summer", ["S1", "S2"])
         store.suppress("email", "a@example.com", "asked for it")
@@ -60,10 +63,8 @@ def decide(order: Order) -> None:
         first, *rest = order["unknown"]
         store.release([first])
         store.drop(rest)
-        store.tests.record(
-            {"id": "test-1", "flow": "hi", "step": "hello", "contact_id": "ana", "channel": "email", "sender": "mailbox",
-             "address": "me@my.example", "outcome": "sent"}
-        )  # fmt: skip
+        row = {"id": "test-1", "flow": "hi", "step": "hello", "contact_id": "ana", "channel": "email"}
+        store.tests.record({**row, "sender": "mailbox", "address": "me@my.example", "outcome": "sent"})
         store.resume_sending()
         with held_lease(store.leases, f"person {os.getpid()}", 0.3):
             time.sleep(0.15)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pytest
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
 from segflow.messages import AnyMessage, Receipt
+from segflow.outbox.dead_letters import Chosen
 from segflow.outbox.records import Outcome
 from segflow.senders.base import Sender
 from segflow.warehouse.tick import Tick
@@ -342,6 +343,21 @@ def test_a_release_is_one_more_attempt_however_many_there_were(world: World) -> 
     told = [row[1:3] for row in outcomes(world)]
     assert [row for row in told if row[1] != "released"] == [(1, "unknown"), (2, "unknown"), (3, "sent")]
     assert [row[0] for row in told if row[1] == "released"] == [1, 2]
+
+
+def test_a_retry_has_all_the_attempts_of_a_new_message(world: World) -> None:
+    world.delivery(mode="live", max_lateness="1000 years", max_attempts=2)
+    sender = Scripted(*(TransientError("busy") for _ in range(3)))
+    world.contacts([contact(1)])
+    world.plan([planned(1, sender="live")])
+    for day in (1, 2):
+        world.send({"live": sender}, Tick(f"t{day}", datetime.now(UTC) + timedelta(days=day)))
+    assert world.store.letters.decide("retry", Chosen(outcomes=("failed",)), "mended") == 1
+    for day in (3, 4):
+        world.send({"live": sender}, Tick(f"t{day}", datetime.now(UTC) + timedelta(days=day)))
+    assert [row[1:3] for row in outcomes(world)] == [
+        (1, "held"), (2, "failed"), (2, "retried"), (3, "held"), (4, "sent"),
+    ]  # fmt: skip
 
 
 def test_stop_sending_is_honoured_between_messages(world: World) -> None:

@@ -17,6 +17,7 @@ from segflow.messages import AnyMessage, Receipt
 from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.drain import Drain, DrainReport
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.throttle import Room
 from segflow.senders.base import Sender
 from segflow.specs.catalog import Catalog
 from segflow.specs.project import Specs
@@ -74,6 +75,7 @@ def test_no_message_is_sent_twice(postgres: Server, tmp_path: Path, connections:
                     settings=settings.delivery,
                     zone=ZoneInfo("UTC"),
                     patience=0,
+                    room=Room(None, store, []),
                 )
                 together.wait()
                 reports[number] = drain.run()

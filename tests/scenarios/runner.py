@@ -9,7 +9,8 @@ scenario is its segflow.yml. What a person says before a tick: `release: {segmen
 left out), `enroll` of the same form, `pause: {flow: hi, reason: wrong}`, `resume: {flow: hi}`, `remove: {flow: hi,
 contacts: [ana], reason: asked}`, and `import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair, refused:
 [some words]}]`, `restore: {contacts: [ana]}` and `suppress: {channel: email, addresses: [a@b.example]}`; `between` is
-what changes after that.
+what changes after that. What contacts say:
+`consent: [{contact_id: ana, state: opted_out, topic: news}]` (or a channel, a category).
 
 What must come of a tick, each as short texts:
 
@@ -42,6 +43,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from segflow.outbox.consent_changes import ConsentChange
 from segflow.specs.types import parse_instant
 from segflow.stages.tick_report import TickReport
 from tests.world import COLUMNS, World
@@ -78,7 +80,18 @@ class Scenario:
     def run(self) -> None:
         """Run all ticks; an assertion says what differs at which tick."""
         for number, tick in enumerate(self.content["ticks"], start=1):
-            said = {"at", "release", "retrigger", "enroll", "coupons", "between", "leave_list", "import", *BY_HAND}
+            said = {
+                "at",
+                "release",
+                "retrigger",
+                "enroll",
+                "coupons",
+                "between",
+                "leave_list",
+                "import",
+                "consent",
+                *BY_HAND,
+            }
             unknown = set(tick) - {*WORLD, *EXPECTED, *said}
             assert not unknown, f"tick {number} has unknown keys {unknown}"
             if number > 1:
@@ -97,6 +110,9 @@ class Scenario:
             for what in BY_HAND:
                 if what in tick:
                     getattr(self.world.project, what)(**tick[what])
+            for told in tick.get("consent", []):
+                change = ConsentChange(**{"source": "page", "at": _instant(tick["at"]), **told})
+                self.world.project.store.consent_changes.record([change])
             for told in tick.get("import", []):
                 self._import(**told)
             if "between" in tick:

@@ -474,6 +474,10 @@ def test_renamed_and_removed_segments(tmp_path: Path, files: dict[str, str], exp
 
 ENTRY = {
     "max_enrollments of never": ("max_enrollments: 2", "2:1: max_enrollments counts re-entries, and reentry: never (the default) has none: give another reentry:"),
+    "once per what": ("once_per_address: email", "2:19: once_per_address must be true (all channels), false, or a list of channels like [email]"),
+    "once per channel": ("once_per_address: [webhook]", "2:20: an item of once_per_address cannot be the text 'webhook': expected email, sms or whatsapp"),
+    "topic of a flow": ("topic: news", "2:8: there is no topic news; topics are named in the catalog"),
+    "limits of a flow": ("quiet_hours: {from: '21:00', to: '08:00'}", "2:1: quiet_hours goes under delivery: in segflow.yml"),
     "no groups": ("group: promos", "2:8: there is no group promos; give segflow.yml groups: {promos: {max_active: 1}}"),
     "no such flow": ("not_while_in: [helo]", "2:16: there is no flow helo (did you mean hello?)"),
     "this flow": ("not_while_in: [hello, x]", "2:23: x is this flow itself: reentry: says when a contact may come again"),
@@ -525,6 +529,17 @@ CATALOGS = {
     "zone": ("time_zone: zone", "time_zone: zon", "3:14: there is no attribute zon (did you mean zone?)"),
     "address": ("{address: phone}", "{address: age}", "20:20: address must be a text attribute; age is a number"),
     "consent": ("consent: subscribed", "consent: city", "19:38: consent must be a boolean attribute; city is a text"),
+    "consent by category": ("consent: subscribed", "consent: {marketing: city}", "19:50: marketing must be a boolean attribute; city is a text"),
+    "consent by an unknown category": ("consent: subscribed", "consent: {marketting: subscribed}", "19:39: unknown key marketting (did you mean marketing?)"),
+    "consent to nothing": ("consent: subscribed", "consent: {}", "19:38: consent says nothing: give marketing: or transactional: an attribute"),
+    "consent, a list": ("consent: subscribed", "consent: [subscribed]", "19:38: consent must be an attribute, or a mapping like {marketing: ATTRIBUTE}"),
+    "double opt-in": ("consent: subscribed", "double_opt_in: age", "19:44: age is a number; a boolean, a date, a timestamp or a text is needed here"),
+    "double opt-in, unknown": ("consent: subscribed", "double_opt_in: subscribd", "19:44: there is no attribute subscribd (did you mean subscribed?)"),
+    "topic's default": ("tags: {names", "topics: {news: {default: opt_in}}\ntags: {names", "34:26: default cannot be the text 'opt_in': expected opted_in or opted_out (did you mean opted_in?)"),
+    "topic without default": ("tags: {names", "topics: {news: {attribute: subscribed}}\ntags: {names", "34:16: default is missing"),
+    "topic's attribute": ("tags: {names", "topics: {news: {default: opted_in, attribute: city}}\ntags: {names", "34:47: attribute must be a boolean attribute; city is a text"),
+    "topic's list": ("tags: {names", "topics: {news: {default: opted_in, list: fans}}\ntags: {names", "34:36: unknown key list; known here: default, attribute, description"),
+    "topic's name": ("tags: {names", "topics: {News Letter: {default: opted_in}}\ntags: {names", "34:10: 'News Letter' is not a name: use lower-case letters, digits and _, starting with a letter (did you mean news_letter?)"),
     "flows write lists": ("hobbies: list_of_text", "hobbies: {type: list_of_text, written_by: both}", "15:47: flows cannot write a list_of_text; lists and tags are what they can add to and remove from"),
     "event twice": ("event: review", "event: purchase", "28:5: event purchase is there already, in source 1; an event has one source"),
     "belongs_to": ("belongs_to: order", "belongs_to: ordre", "33:54: there is no object ordre (did you mean order?)"),
@@ -597,7 +612,33 @@ SETTINGS_CASES = {
     "no key of WhatsApp's": ("senders: {x: {type: whatsapp, phone_number_id: '12345', api_version: v23.0}}", "1:14: access_token is missing"),
     "variable": ("name: ${env:SEGFLOW_TEST_NO_SUCH}", "1:7: the environment variable SEGFLOW_TEST_NO_SUCH is not set"),
     "bad variable": ("name: ${env:}", "1:7: '${env:}': write ${env:NAME} or ${env:NAME:-default}"),
-    "caps": ("caps: {}", "1:1: caps is not built yet"),
+    "cap without number": ("delivery: {caps: [{per: 7 days}]}", "1:19: at_most is missing"),
+    "cap of none": ("delivery: {caps: [{at_most: 0, per: 7 days}]}", "1:29: at_most must be greater than or equal to 1"),
+    "cap per what": ("delivery: {caps: [{at_most: 3, per: 7 dyas}]}", "1:37: '7 dyas' is not a duration: write a number and a unit, like 30 days (seconds, minutes, hours, days, weeks, months, quarters or years)"),
+    "cap per nothing": ("delivery: {caps: [{at_most: 3, per: 0 days}]}", "1:37: 0 days is no time at all"),
+    "cap of a channel": ("delivery: {caps: [{channel: webhook, at_most: 3, per: 7 days}]}", "1:29: channel cannot be the text 'webhook': expected email, sms or whatsapp"),
+    "cap of a category": ("delivery: {caps: [{category: promo, at_most: 3, per: 7 days}]}", "1:30: category cannot be the text 'promo': expected marketing or transactional"),
+    "over a cap": ("delivery: {caps: [{at_most: 3, per: 7 days, over: wait}]}", "1:51: over cannot be the text 'wait': expected skip or hold"),
+    "cap's key": ("delivery: {caps: [{at_mots: 3, per: 7 days}]}", "1:20: unknown key at_mots (did you mean at_most?)"),
+    "cap twice": ("delivery: {caps: [{at_most: 3, per: 7 days}, {at_most: 5, per: 1 week}]}", "1:46: there is a cap for the same messages already: 3 per 7 days"),
+    "caps no list": ("delivery: {caps: {at_most: 3, per: 7 days}}", "1:18: caps must be a list, not a mapping"),
+    "quiet hours no hours": ("delivery: {quiet_hours: night}", "1:25: quiet_hours must be like {from: \"21:00\", to: \"08:00\"}, or a list of such"),
+    "quiet hours from": ("delivery: {quiet_hours: {to: '08:00'}}", "1:25: from is missing"),
+    "quiet hours no time": ("delivery: {quiet_hours: {from: '9 pm', to: '08:00'}}", "1:32: '9 pm' is not a time of the day: write it like 09:00, from 00:00 to 23:59"),
+    "quiet hours' zone": ("delivery: {quiet_hours: {from: '21:00', to: '08:00', timezone: Europe/Berln}}", "1:64: there is no time zone Europe/Berln (did you mean Europe/Berlin?)"),
+    "quiet hours' zone in a list": ("delivery: {quiet_hours: [{from: '21:00', to: '08:00', timezone: contcat}]}", "1:65: there is no time zone contcat (did you mean contact?)"),
+    "quiet hours' channel": ("delivery: {quiet_hours: {from: '21:00', to: '08:00', channels: [sns]}}", "1:65: an item of channels cannot be the text 'sns': expected email, sms or whatsapp (did you mean sms?)"),
+    "quiet hours' channels": ("delivery: {quiet_hours: {from: '21:00', to: '08:00', channels: []}}", "1:64: channels needs at least 1 item"),
+    "quiet hours' category": ("delivery: {quiet_hours: {from: '21:00', to: '08:00', category: all}}", "1:64: category cannot be the text 'all': expected marketing, transactional or any"),
+    "quiet hours' key": ("delivery: {quiet_hours: {from: '21:00', to: '08:00', over: skip}}", "1:54: unknown key over; known here: from, to, days, timezone, channels, category, then"),
+    "quiet hours' end": ("delivery: {quiet_hours: {from: '21:00', to: '08:00', then: wait}}", "1:60: then cannot be the text 'wait': expected hold or skip"),
+    "quiet for ever": ("delivery: {quiet_hours: {from: '08:00', to: '08:00'}}", "1:25: it would be quiet for ever: nothing is sent then"),
+    "quiet for ever by two": ("delivery: {quiet_hours: [{from: '21:00', to: '08:00'}, {from: '08:00', to: '21:00', channels: [sms]}]}", "1:56: with those before, it would be quiet for ever: nothing is sent then"),
+    "no quiet hours": ("delivery: {quiet_hours: []}", "1:25: quiet_hours needs at least 1 item"),
+    "once per what": ("delivery: {once_per_address: email}", "1:30: once_per_address must be true (all channels), false, or a list of channels like [email]"),
+    "once per channel": ("delivery: {once_per_address: [emial]}", "1:31: an item of once_per_address cannot be the text 'emial': expected email, sms or whatsapp (did you mean email?)"),
+    "throttle": ("delivery: {throttle: 10000 an hour}", "1:22: '10000 an hour' is no throttle: write a number per minute, hour or day, like 10000 per hour"),
+    "limits at the top": ("caps: []", "1:1: caps goes under delivery: in segflow.yml"),
     "guard": ("guards: {exts: off}", "1:10: unknown key exts (did you mean exits?)"),
     "guard on": ("guards: {entries: on}", "1:19: a guard is off, or its numbers: {times: 5, above: 1000}"),
     "guard's key": ("guards: {exits: {of_at_lest: 3}}", "1:18: unknown key of_at_lest (did you mean of_at_least?)"),
@@ -612,6 +653,24 @@ SETTINGS_CASES = {
 @pytest.mark.parametrize(("settings", "expected"), SETTINGS_CASES.values(), ids=SETTINGS_CASES)
 def test_settings(tmp_path: Path, settings: str, expected: str) -> None:
     assert [text.removeprefix("segflow.yml:") for text in messages(tmp_path, settings=settings)] == [expected]
+
+
+def test_quiet_hours_of_contacts_need_their_zone(tmp_path: Path) -> None:
+    rule = "{from: '21:00', to: '08:00', timezone: contact}"
+    settings = f"delivery: {{quiet_hours: [{rule}]}}"
+    catalog = CATALOG.replace("  time_zone: zone\n", "")
+    told = "segflow.yml:1:65: the catalog does not say which zone contacts are in: give contacts.time_zone"
+    assert messages(tmp_path, settings=settings, segments__catalog=catalog) == [told]
+    assert messages(tmp_path, settings=settings.replace(", timezone: contact", ""), segments__catalog=catalog) == []
+
+
+def test_a_step_names_a_topic_of_the_catalog(tmp_path: Path) -> None:
+    catalog = CATALOG + "topics: {news: {default: opted_out}}\n"
+    steps = "[{id: a, topic: nws, send_email: {subject: x, text: y}}, {id: b, topic: news, webhook: {url: 'https://a.example'}}]"
+    flow = f"trigger: {{enters: tea}}\ntopic: news\nsteps: {steps}\n"
+    nobody = "x.yml:3:73: unknown key topic; known here: id, description, skip_after, window, on_failure, webhook"
+    unknown = "x.yml:3:24: there is no topic nws (did you mean news?)"
+    assert messages(tmp_path, segments__catalog=catalog, flows__x=flow) == [unknown, nobody]
 
 
 @pytest.mark.parametrize("cadence", ["*/15 0-6 1,15 * mon-fri", "0 0 * jan-mar/2 7", "5 4 * * sun"])

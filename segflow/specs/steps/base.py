@@ -125,6 +125,9 @@ class Checks(Protocol):
     def channel(self, channel: Channel, loc: Loc, sender: str | None) -> None:
         """Check that contacts can be reached there, and the sender."""
 
+    def topic(self, name: str, loc: Loc) -> None:
+        """Check the name of a topic."""
+
     def coupon_pool(self, name: str, loc: Loc) -> None:
         """Check the name of a pool of codes."""
 

@@ -82,8 +82,7 @@ class SendStep(ContactStep):
         return Row(channel=self.channels[0], content=self.content(), detail=self.send.template)
 
     def content(self) -> Mapping[str, Any]:
-        told = {"category": self.send.category} if self.send.category is not None else {}
-        return {**told, "contact_first": True, "ways": self.ways()}
+        return {**self.told(), "contact_first": True, "ways": self.ways()}
 
     def ways(self) -> list[dict[str, Any]]:
         listed = self.send.fallback

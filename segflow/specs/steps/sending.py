@@ -254,9 +254,12 @@ class SendingStep(Step):
         self.check_content(checks, at)
 
     def check_window(self, checks: Checks, loc: Loc) -> None:
-        """Check when it may go out."""
+        """Check when it may go out, and about what."""
         if self.window is not None:
             checks.timezone(self.window.timezone, (*loc, "window", "timezone"))
+        topic: str | None = getattr(self, "topic", None)
+        if topic is not None:
+            checks.topic(topic, (*loc, "topic"))
 
     def check_content(self, checks: Checks, loc: Loc) -> None:
         """Check what is sent; `loc` is the place of the body."""
@@ -270,10 +273,17 @@ class SendingStep(Step):
 class ContactStep(SendingStep):
     """A step that writes to the contact: its body is a content and a `ToContact`."""
 
+    topic: Identifier | None = None
+    """What the message is about, of the catalog's topics; that of the flow when left out."""
+
     def content(self) -> Mapping[str, Any]:
-        told = {"category": self.body.category} if self.body.category is not None else {}
         ways = self.ways()
-        return {**told, "ways": ways} if ways else {**told, **dump(self.body)}
+        return {**self.told(), "ways": ways} if ways else {**self.told(), **dump(self.body)}
+
+    def told(self) -> dict[str, Any]:
+        """What holds for the message on every channel."""
+        said = {"category": self.body.category, "topic": self.topic}
+        return {name: value for name, value in said.items() if value is not None}
 
     def ways(self) -> list[dict[str, Any]]:
         """The channels in the order in which they are tried, with sender and content; none when there is one only."""

@@ -2,58 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic_core import PydanticCustomError
-
-from segflow.durations import Written
 from segflow.specs.clock_times import LocalMoment
 from segflow.specs.spec_file import Loc
+from segflow.specs.throttle import Throttle
 from segflow.specs.triggers.base import Side, TriggerCheck, TriggerModel
 from segflow.specs.types import Identifier, SpecModel
-
-_UNITS = {"minute": 60, "hour": 3600, "day": 86400}
-_THROTTLE = re.compile(r"^\s*(\d{1,9})\s+per\s+(minute|hour|day)\s*$")
-
-
-class Throttle(Written):
-    """`10000 per hour`"""
-
-    pattern, examples = _THROTTLE.pattern, ("10000 per hour",)
-
-    __slots__ = ("number", "unit")
-
-    def __init__(self, number: int, unit: str) -> None:
-        self.number, self.unit = number, unit
-
-    @classmethod
-    def parse(cls, value: Any) -> Throttle:
-        """Raises PydanticCustomError."""
-        if isinstance(value, Throttle):
-            return value
-        match = _THROTTLE.match(value) if isinstance(value, str) else None
-        if match is None or not int(match.group(1)):
-            raise PydanticCustomError(
-                "throttle",
-                "'{given}' is no throttle: write a number per minute, hour or day, like 10000 per hour",
-                {"given": str(value)},
-            )
-        return cls(int(match.group(1)), match.group(2))
-
-    @property
-    def seconds(self) -> int:
-        return _UNITS[self.unit]
-
-    def __str__(self) -> str:
-        return f"{self.number} per {self.unit}"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Throttle) and (self.number, self.unit) == (other.number, other.unit)
-
-    def __hash__(self) -> int:
-        return hash((self.number, self.unit))
 
 
 class Broadcast(SpecModel):
