@@ -96,7 +96,7 @@ def sent_until_done(root: Path, provider: Provider, seed: int) -> int:
             child, began = int(victims.stdout.readline()), time.monotonic()
             if killed < KILLS:
                 # Mostly while messages go: while it opens its files there is nothing to be doubled.
-                calls = sum(provider.did.values()) + chance.choice([0, 1, 1, 1, 2, 5])
+                calls = sum(provider.did.values()) + chance.randint(0, 60 if provider.idempotent else 10)
                 while sum(provider.did.values()) < calls and time.monotonic() - began < 20 and lives(child):
                     time.sleep(0.002)
                 time.sleep(chance.uniform(0, 0.03))
