@@ -21,8 +21,9 @@ from segflow.outbox.breaker import Strikes
 from segflow.outbox.judged import Ready
 from segflow.outbox.pauses import Pause
 
-IDEMPOTENT_GROUP = 100
-"""Messages per group for a sender that may get a message twice: a crash costs the work and no doubt."""
+IDEMPOTENT_GROUP = 20
+"""Messages per group for a sender that may get a message twice: a crash costs no doubt, but what is repeated, and an
+attempt of each."""
 SIMULATED_GROUP = 500
 LEAVING = 10.0
 """Seconds that somebody who presses Ctrl-C waits for messages that are on their way."""

@@ -17,8 +17,7 @@ from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
 import requests
-from certifi import where
-from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection
 
 from segflow.senders.shared.deadline import Deadline
@@ -177,7 +176,7 @@ class Direct:
         if self._trusted is None:
             url = f"https://{place.host}"
             told = requests.Session().merge_environment_settings(url, {}, None, None, None)["verify"]
-            self._trusted = told if isinstance(told, str) else where()
+            self._trusted = told if isinstance(told, str) else DEFAULT_CA_BUNDLE_PATH
         return self._secure(place.host, place.port, timeout=self._timeout, ca_certs=self._trusted)
 
 

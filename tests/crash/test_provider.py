@@ -63,6 +63,14 @@ class Provider:
             status(200)(handler)
 
 
+def lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def sent_until_done(root: Path, provider: Provider, seed: int) -> int:
     """Ticks, of which the first KILLS are killed a random while after they began, until nothing waits. Returns how many
     were killed."""
@@ -88,8 +96,8 @@ def sent_until_done(root: Path, provider: Provider, seed: int) -> int:
             child, began = int(victims.stdout.readline()), time.monotonic()
             if killed < KILLS:
                 # Mostly while messages go: while it opens its files there is nothing to be doubled.
-                calls = sum(provider.did.values()) + chance.choice([0, 1, 1, 1, 2, 5])
-                while sum(provider.did.values()) < calls and time.monotonic() - began < 20:
+                calls = sum(provider.did.values()) + chance.randint(0, 60 if provider.idempotent else 10)
+                while sum(provider.did.values()) < calls and time.monotonic() - began < 20 and lives(child):
                     time.sleep(0.002)
                 time.sleep(chance.uniform(0, 0.03))
                 with contextlib.suppress(ProcessLookupError):

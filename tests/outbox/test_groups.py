@@ -79,7 +79,7 @@ SIZES: dict[str, tuple[dict[str, Any], int, tuple[int, int]]] = {
     "a request of four": ({"at_once": 4}, 20, (8, 2)),
     "a request of fifteen": ({"at_once": 15}, 20, (15, 1)),
     "a request that is cut": ({"at_once": 500}, 20, (20, 1)),
-    "idempotent": ({"idempotent": True}, 1, (100, 2)),
+    "idempotent": ({"idempotent": True}, 1, (20, 2)),
     "idempotent, large requests": ({"idempotent": True, "at_once": 500}, 20, (500, 2)),
 }
 
