@@ -3,13 +3,14 @@ attributes say, and copied by the next tick."""
 
 from __future__ import annotations
 
-import uuid
+import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import or_, select, update
 
 from segflow.outbox.database import Database
 from segflow.outbox.lease import Lease, LeaseTable
@@ -37,6 +38,13 @@ class ConsentChange:
 _TOLD = tuple(field.name for field in fields(ConsentChange))
 
 
+def _id_of(change: ConsentChange) -> str:
+    told = [
+        value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value for value in vars(change).values()
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+
+
 class ConsentChanges:
     """The consent changes of a delivery store. Recording needs no lease: they come at any time."""
 
@@ -44,11 +52,11 @@ class ConsentChanges:
         self._database, self._leases = database, leases
 
     def record(self, changes: Sequence[ConsentChange]) -> None:
-        """Keep changes; they hold for whatever is sent from now on."""
-        rows = [{"id": uuid.uuid4().hex, **asdict(one), "tick_id": None} for one in changes]
+        """Keep changes; they hold for whatever is sent from now on. The same thing told again is one change."""
+        rows = [{"id": _id_of(one), **asdict(one), "tick_id": None} for one in changes]
         if rows:
             with self._database.write("consent") as connection:
-                connection.execute(insert(consent_changes), rows)
+                connection.execute(self._database.insert_or_ignore(consent_changes), rows)
 
     def of(self, contacts: Collection[str]) -> Mapping[str, Sequence[ConsentChange]]:
         """Contact -> what it said, the latest first; of two things at one time no comes before yes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
@@ -22,7 +22,7 @@ class SendTests:
         """Keep what became of one. Returns its row, with who sent it and when."""
         with self._database.write("send_test") as connection:
             whole = {"reason": None, "provider_id": None, **row, "sent_by": who(), "at": self._database.now(connection)}
-            connection.execute(insert(send_tests), [whole])
+            connection.execute(self._database.insert_or_ignore(send_tests), [whole])
         return whole
 
     def listing(self, limit: int) -> list[dict[str, Any]]:

@@ -35,8 +35,8 @@ DECIDING = [
         "consent",
         "suppress",
         "unsuppress",
-        "release",
-        "drop",
+        "letters",
+        "send_test",
         "renew",
     )
     for when in ("before_commit", "committed")

@@ -11,6 +11,7 @@ import pyarrow as pa
 from segflow.decisions.release import release
 from segflow.outbox.consent_changes import ConsentChange
 from segflow.outbox.message_events import MessageEvent
+from segflow.outbox.spool import LinkUse
 from tests.world import World
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
@@ -182,11 +183,25 @@ def lived(root: Path, url: str) -> None:
     world.tick(FIRST, send=True)
     world.rows_of("contacts", _contacts(in_london=3, without=range(24, 27)))
     world.tick(SECOND, send=True)
-    sent = world.rows("SELECT message_id FROM segflow.deliveries WHERE outcome = 'sent' ORDER BY message_id LIMIT 3")
+    sent = world.rows(
+        "SELECT message_id, contact_id FROM segflow.deliveries WHERE outcome = 'sent' ORDER BY message_id LIMIT 3"
+    )
     told = [MessageEvent(message_id=row["message_id"], kind="opened", at=SECOND) for row in sent]
     assert world.project.store.message_events.record(told) == 3
     said = ConsentChange(contact_id="c4", state="opted_out", at=SECOND, source="page", channel="sms", topic="news")
     world.project.store.consent_changes.record([said])
+    # What came in by `segflow serve`: the third tick takes it from the spool, in two files.
+    assert world.project.spool is not None
+    world.project.spool.prepare()
+    for kind, row in zip(("clicked", "unsubscribed"), sent, strict=False):
+        use = LinkUse(
+            kind=kind,  # type: ignore[arg-type]
+            message_id=row["message_id"],
+            contact_id=row["contact_id"],
+            channel="email",
+            received_at=SECOND + timedelta(hours=1),
+        )
+        world.project.spool.write([use])
     release(world.project, ["romans"], ["crowd"], reason="we looked")
     rows = [{"contact_id": "c1", "stage": "met"}, {"contact_id": "new", "city": "London", "age": 40, "stage": None}]
     world.project.import_contacts(pa.Table.from_pylist(rows), trigger_flows=False, list_name="fair")

@@ -33,6 +33,7 @@ _STORE = {
     "ELSE value END FROM marks",
     "lease": "SELECT holder FROM lease",
     "suppressions": "SELECT channel, address, reason FROM suppressions",
+    "tests": "SELECT id, outcome FROM send_tests",
     "given up": "SELECT message_id, attempt, reason FROM attempts WHERE outcome = 'dropped'",
     "message events": "SELECT message_id, kind, event_key, tick_id FROM message_events",
     "consent changes": "SELECT contact_id, state, tick_id FROM consent_changes",

@@ -35,6 +35,14 @@ ELSEWHERE = [
     "compact.merged",  # tests/test_rebuild.py
     "compact.removed",
     "rebuild_store.adopted",  # tests/test_lost_store.py
+    "spool.written",  # tests/serve/test_under_load.py
+    "spool.durable",
+    "store.api_keys.before_commit",  # one row each, by a person and by a call
+    "store.api_keys.committed",
+    "store.api_calls.before_commit",
+    "store.api_calls.committed",
+    "store.doubts.before_commit",  # tests/outbox/test_doubts.py
+    "store.doubts.committed",
     "store.throttle.before_commit",  # tests/outbox/test_limits.py
     "store.throttle.committed",
     "store.adopt_warehouse.before_commit",
