@@ -49,7 +49,7 @@ class MailboxSender(Sender):
         super().__init__(name)
         self._path = path
         self._from = from_
-        self._made: set[Path] = set()
+        self._made: set[str] = set()
 
     @classmethod
     def from_settings(cls, name: str, options: Mapping[str, Any], root: Path) -> Self:
@@ -82,24 +82,26 @@ class MailboxSender(Sender):
             }
             text = json.dumps(told, indent=2, ensure_ascii=False, default=_plain)
             suffix, content = ".json", (text + "\n").encode()
-        folder = self._path / message.planned_at.date().isoformat() / message.channel
-        target = folder / (message.message_id + suffix)
+        # Texts and not paths, which take as long to put together as the file to write.
+        folder = f"{self._path}/{message.planned_at.date().isoformat()}/{message.channel}"
+        name = message.message_id + suffix
         # One fixed name: what a killed process left here is overwritten by the repeat.
-        partial = folder / f".{target.name}.partial"
+        partial = f"{folder}/.{name}.partial"
         try:
             if folder not in self._made:
-                folder.mkdir(parents=True, exist_ok=True)
+                os.makedirs(folder, exist_ok=True)
                 self._made.add(folder)
-            partial.write_bytes(content)
-            os.replace(partial, target)
+            with open(partial, "wb") as file:
+                file.write(content)
+            os.replace(partial, f"{folder}/{name}")
         except OSError as error:
             with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
+                os.unlink(partial)
             raise ConfigurationError(
                 f"cannot write to the mailbox {self._path}: {(error.strerror or str(error)).lower()}; mend that or "
                 "give it another path in segflow.yml. The messages wait for the next tick."
             ) from error
-        return Receipt(provider_id=target.name)
+        return Receipt(provider_id=name)
 
 
 def _plain(value: Any) -> Any:

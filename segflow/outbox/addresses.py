@@ -32,11 +32,8 @@ def normal(channel: str, address: str) -> str:
     Raises InvalidAddressError.
     """
     if _kind(channel) == "email":
-        local, _, domain = address.strip().rpartition("@")
-        if _PLAIN_LOCAL.fullmatch(local) and local.lower() not in CASE_INSENSITIVE_MAILBOX_NAMES:
-            known = _domain_of_email(domain)
-            if known is not None:
-                return f"{local}@{known}"
+        if (plain := _plain_email(address)) is not None:
+            return plain
         found = _email(address)
         return found.ascii_email or f"{found.local_part}@{ascii_domain(found.domain)}"
     try:
@@ -54,6 +51,15 @@ def normal(channel: str, address: str) -> str:
     if not phonenumbers.is_possible_number(number):
         raise InvalidAddressError("The number is too short or too long for its country.")
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _plain_email(address: str) -> str | None:
+    """An address of plain letters as it is handed to a sender, found without taking it apart; None for any other."""
+    local, _, domain = address.strip().rpartition("@")
+    if not _PLAIN_LOCAL.fullmatch(local) or local.lower() in CASE_INSENSITIVE_MAILBOX_NAMES:
+        return None
+    known = _domain_of_email(domain)
+    return f"{local}@{known}" if known is not None else None
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -83,6 +89,8 @@ def comparable(channel: str, address: str) -> str:
     try:
         kind = _kind(channel)
         if kind == "email":
+            if (plain := _plain_email(address)) is not None:
+                return plain.casefold()
             # Stores hold this form: an address that is not ASCII before its @ has its domain in letters there.
             found = _email(address)
             return (found.ascii_email or found.normalized).casefold()
