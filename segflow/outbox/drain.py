@@ -81,7 +81,7 @@ class Drain:
         self._patience = self._short = 0.0 if sender.simulated else patience
         self._rate = RateLimit(*sender.rate) if sender.rate and not sender.simulated else None
         self._signals, self._strikes = Signals(), Strikes()
-        self._connections = Connections(sender, used, self._signals, self._strikes)
+        self._connections = Connections(sender, used, self._signals, self._strikes, self._stopped)
         self._size, per_connection = sizes(sender, settings.in_doubt_at_most)
         self._capacity = per_connection * (1 if sender.simulated else sender.connections)
         # Several groups share a transaction where connections have others to go on with meanwhile.

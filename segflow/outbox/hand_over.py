@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -101,8 +101,13 @@ def sizes(sender: SenderLike, in_doubt_at_most: int) -> tuple[int, int]:
 class Connections:
     """The connections of one sender, opened when there is work for them. `close` ends all but the first one."""
 
-    def __init__(self, sender: SenderLike, name: str, signals: Signals, strikes: Strikes) -> None:
+    def __init__(
+        self, sender: SenderLike, name: str, signals: Signals, strikes: Strikes, look: Callable[[], object]
+    ) -> None:
+        """`look` brings `signals` up to date, and raises when nothing may be handed over any more. What sends nothing
+        out of the house is handed over in the thread that owns the outbox, which cannot look meanwhile."""
         self._sender, self._name, self._signals, self._strikes = sender, name, signals, strikes
+        self._look = look if sender.simulated else None
         self._most = 1 if sender.simulated else sender.connections
         self._threads: list[threading.Thread] = []
         self._work: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
@@ -173,7 +178,11 @@ class Connections:
     def _hand_over(self, sender: SenderLike, group: Group) -> None:
         todo = [*reversed(group.messages)]
         try:
-            while todo and not self._signals.halt and not self._strikes.out:
+            while todo:
+                if self._look is not None:
+                    self._look()
+                if self._signals.halt or self._strikes.out:
+                    break
                 ready = todo.pop()
                 if (pause := self._signals.paused.get(ready.row.flow)) is not None:
                     group.handed.append(Handed(ready, pause, datetime.now(UTC)))
