@@ -58,11 +58,6 @@ class Request:
     keep_alive: bool
 
 
-def routed(url: str) -> bool:
-    """Does the environment name a proxy for this URL?"""
-    return bool(select_proxy(url, get_environ_proxies(url)))
-
-
 @functools.lru_cache(maxsize=1_000)
 def _place(url: str) -> _Place:
     prepared = requests.PreparedRequest()
@@ -95,6 +90,16 @@ class Direct:
         self._plain, self._secure = kinds(call, guard)
         self._kept: dict[tuple[str, str, int], tuple[HTTPConnection, float]] = {}
         self._trusted: str | None = None
+        self._routed: dict[tuple[str, str], bool] = {}
+
+    def routed(self, url: str) -> bool:
+        """Does the environment name a proxy for this URL? It is read once per server: that costs more than a request.
+        Raises Refusal, ValueError and what requests says of URLs."""
+        place = _place(url)
+        key = (place.scheme, place.named)
+        if key not in self._routed:
+            self._routed[key] = bool(select_proxy(url, get_environ_proxies(url)))
+        return self._routed[key]
 
     def close(self) -> None:
         """Close all connections."""

@@ -20,7 +20,7 @@ from urllib3.exceptions import TimeoutError as TookTooLong
 
 from segflow.errors import AmbiguousError, PermanentError, TransientError
 from segflow.senders.shared.deadline import Deadline
-from segflow.senders.shared.direct import Direct, Refusal, routed
+from segflow.senders.shared.direct import Direct, Refusal
 from segflow.senders.shared.guard import Guard, host_of
 from segflow.senders.shared.watched import Call, kinds
 
@@ -111,7 +111,7 @@ class HttpClient:
         try:
             for value in headers.values():
                 value.encode("latin-1")
-            if not routed(url):
+            if not self._direct.routed(url):
                 return self._straight(method, url, headers, body, repeatable)
             # By way of a proxy.
             prepared = self.session.prepare_request(requests.Request(method, url, headers=dict(headers), data=body))
