@@ -180,6 +180,26 @@ def test_a_test_goes_to_an_address_and_nothing_counts_it(world: World, run: Run)
     assert (broken.code, "text, line 2: contact.score is missing" in broken.err) == (2, True)
 
 
+GIFT = "Take {{ coupons.code }}, whenever you like, for anything that you find in our shop between now and Christmas."
+
+
+def test_a_code_that_was_not_claimed_is_a_sample_and_long_lines_stay_whole(world: World, run: Run) -> None:
+    letter = {"id": "letter", "send_email": {"subject": "A gift", "text": GIFT}}
+    steps = [{"id": "code", "coupon": "spring"}, letter]
+    world.flow("gift", {"status": "active", "trigger": {"enters": "londoners"}, "steps": steps})
+    shown = run("render", "gift", "letter", "--contact", "ana")
+    assert GIFT.replace("{{ coupons.code }}", "SAMPLE-CODE") in shown.out.splitlines()
+    assert run("send-test", "gift", "letter", "--to", "me@my.example", "--contact", "ana").code == 0
+
+
+def test_no_test_goes_out_when_sending_is_stopped(world: World, run: Run) -> None:
+    before = left(world.root)
+    world.project.store.stop_sending("wrong price")
+    told = run("send-test", "hi", "hello", "--to", "me@my.example", "--contact", "ana")
+    assert (told.code, "sending is stopped: wrong price" in told.err) == (2, True)
+    assert left(world.root) == before
+
+
 def test_tests_go_out_when_sending_is_live_and_keep_to_the_allowlist(world: World, run: Run) -> None:
     settings = world.root / "segflow.yml"
     simulated = settings.read_text()

@@ -68,10 +68,10 @@ def _print(message: dict[str, Any]) -> None:
 
     for name, value in message.items():
         if name not in _LEFT_OUT and value not in (None, {}, [], ()):
-            show.out.print(f"{name.replace('_', ' ')}: {_said(value)}", markup=False)
+            show.out.print(f"{name.replace('_', ' ')}: {_said(value)}", markup=False, soft_wrap=True)
     for name in _LONG:
         if message.get(name):
-            show.out.print(f"\n{str(message[name]).rstrip()}", markup=False)
+            show.out.print(f"\n{str(message[name]).rstrip()}", markup=False, soft_wrap=True)
     show.out.print()
 
 

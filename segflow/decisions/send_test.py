@@ -56,9 +56,11 @@ def send_test(project: Workspace, flow: str, step: str, to: str, contact: str, c
     """Render the message of a step for a contact and send it to `to`, marked as a test, through the step's sender.
 
     Consent, suppressions, caps and the like of the contact do not count: it is not for the contact. In mode test `to`
-    must be on the allowlist. What became of it is in `send_tests` of the delivery store. Raises InputError, and
-    RunError when it is not taken.
+    must be on the allowlist. Its links to unsubscribe change nothing. What became of it is in `send_tests` of the
+    delivery store. Raises InputError, also when all sending is stopped, and RunError when it is not taken.
     """
+    if (why := project.store.stopped()) is not None:
+        raise InputError(f"sending is stopped: {why}. No test goes out either; segflow stop-sending --lift ends that")
     looked = render(project, flow, step, contact)
     message = looked.message(channel)
     address = _address(project, message.channel, to)

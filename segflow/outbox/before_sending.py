@@ -44,6 +44,7 @@ class SendChecks:
         self._surroundings = Surroundings(specs)
         self._any_coupons: bool | None = None
         self._coupons: Mapping[tuple[str, int], Mapping[str, str]] = {}
+        self._samples: Mapping[str, str] = {}
         self._origins: Mapping[str, Origin] | None = None
         self._tried: set[str] = set()
         self._read: set[tuple[str, str]] = set()
@@ -89,8 +90,12 @@ class SendChecks:
             self._shared.decide(lambda row: self._goes_by(case_of(row)))
         return (self._within_limits(case, self._judge(case), now) for case in map(case_of, batch))
 
-    def look(self, row: ClaimedMessage, late_before: datetime | None) -> tuple[Judged, list[Asked]]:
-        """What `run` says of one message, and what every check says of it by each of its ways."""
+    def look(
+        self, row: ClaimedMessage, late_before: datetime | None, samples: Mapping[str, str]
+    ) -> tuple[Judged, list[Asked]]:
+        """What `run` says of one message, and what every check says of it by each of its ways. `samples`: step -> what
+        stands for a coupon that was not claimed there."""
+        self._samples = samples
         now = self._tick.as_of
         [judged] = self.run([row], late_before, now, deciding=False)
         contacts, ended = self._contacts, self._ended
@@ -187,7 +192,8 @@ class SendChecks:
         )
 
     def _write(self, case: Case) -> AnyMessage:
-        row, coupons = case.row, self._coupons.get((case.row.enrollment_id, case.row.visit))
+        row, claimed = case.row, self._coupons.get((case.row.enrollment_id, case.row.visit))
+        coupons = {**self._samples, **(claimed or {})}
         known = self._surroundings.of(row, (self._origins or {}).get(row.enrollment_id), coupons)
         return self._renderer.render(row, case.contact or {}, case.address, self._tick.as_of, known, case.way)
 

@@ -29,6 +29,10 @@ LONGEST = 8_000
 """Characters of a link's signed part: what is longer was never made here."""
 
 
+SHOWN = "shown"
+"""The id of a message that is rendered for people, or sent to them as a test: its links change and count nothing."""
+
+
 class BadLinkError(Exception):
     """Not a link of ours, or one that was changed."""
 

@@ -16,16 +16,19 @@ from segflow.messages import AnyMessage, Email, Sms
 from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.contents import ways_of
 from segflow.outbox.judged import Elsewhere, Ready
+from segflow.outbox.links import SHOWN
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.sms_parts import sms_parts
 from segflow.outbox.store import DeliveryStore
 from segflow.specs.flow import NamedFlow
 from segflow.specs.project import Specs
 from segflow.specs.steps import Step
+from segflow.specs.steps.coupon import CouponStep
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.tick import Tick
 
-MESSAGE_ID = "render"
+SAMPLE = "SAMPLE-CODE"
+"""Stands for a coupon that the contact has not claimed."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,15 @@ def look(
 ) -> Looked:
     """Render the message of a step for a contact as it is after the last tick, and ask every check. Nothing is written.
 
-    `late`: does lateness count (the sender is a live one)? Raises InputError for what is not there.
+    Coupons that the contact has not claimed are SAMPLE. `late`: does lateness count (the sender is a live one)?
+    Raises InputError for what is not there.
     """
     named, found = _found(specs, flow, step)
     row, enrolled = _row(specs, warehouse, store, named, found, contact, as_of)
     late_before = specs.settings.delivery.max_lateness.before(as_of, specs.settings.zone) if late else None
     checks = SendChecks(specs, warehouse, store, Tick("render", as_of))
-    judged, cases = checks.look(row, late_before)
+    samples = {one.id: SAMPLE for one in named.spec.walk() if isinstance(one, CouponStep)}
+    judged, cases = checks.look(row, late_before, samples)
     said = list(_standing(store, flow, enrolled, contact))
     messages: list[AnyMessage] = []
     for channel, check, refused, message in cases:
@@ -163,8 +168,8 @@ def _row(
     visit = int(start.get("visit") or 1)
     waits = store.due_of(str(start.get("enrollment_id")), step.id, visit)
     row = ClaimedMessage(
-        message_id=MESSAGE_ID,
-        enrollment_id=str(start.get("enrollment_id", MESSAGE_ID)),
+        message_id=SHOWN,
+        enrollment_id=str(start.get("enrollment_id", SHOWN)),
         flow=named.id,
         flow_version=0,
         step=step.id,

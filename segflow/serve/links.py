@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from segflow.outbox.links import BadLinkError, ExpiredLinkError, Link, Links, Purpose
+from segflow.outbox.links import SHOWN, BadLinkError, ExpiredLinkError, Link, Links, Purpose
 from segflow.outbox.spool import LinkKind, LinkUse
 from segflow.serve import pages
 from segflow.serve.pages import Choice
@@ -37,7 +37,9 @@ def link_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str
             return pages.unknown()
 
     async def keep(link: Link, kind: LinkKind, channel: str) -> Response | None:
-        """Make it durable. What to answer when that does not work."""
+        """Make it durable. What to answer when that does not work, or changes nothing."""
+        if link.message_id == SHOWN:
+            return pages.shown()
         use = LinkUse(
             kind=kind,
             message_id=link.message_id,

@@ -54,6 +54,11 @@ def done(words: str, here: str) -> HTMLResponse:
     )
 
 
+def shown() -> HTMLResponse:
+    """The answer to a link of a message that was a test."""
+    return page("This was a test message", "<p>Its links change nothing.</p>")
+
+
 def preferences(choices: Sequence[Choice], here: str) -> HTMLResponse:
     """What the contact may choose. What it has now is not shown: whoever has the link learns nothing."""
     options = "".join(

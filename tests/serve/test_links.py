@@ -15,7 +15,7 @@ import requests
 
 from segflow.durations import Duration
 from segflow.messages import Email
-from segflow.outbox.links import BadLinkError, ExpiredLinkError, Links
+from segflow.outbox.links import SHOWN, BadLinkError, ExpiredLinkError, Links
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.render import Renderer
 from segflow.outbox.surroundings import Surroundings
@@ -244,6 +244,18 @@ def test_from_the_mail_to_the_next_tick(served: Served, mailed: World) -> None:
     assert [(row["flow"], row["contact_id"], row["reason"]) for row in rows] == [
         ("offer", "ana", "suppressed: unsubscribed"), ("offer", "ben", "suppressed: unsubscribed"),
     ]  # fmt: skip
+
+
+def test_the_links_of_a_test_message_change_nothing(served: Served, mailed: World) -> None:
+    before = waiting(mailed)
+    own = Links("https://links.shop.example", [LINK_SECRET], Duration.parse("180 days"))
+    told = {"message_id": SHOWN, "contact_id": "ana", "channel": "email", "flow": "hi", "planned_at": datetime.now(UTC)}
+    link = here(served, own.make("unsubscribe", **told))  # type: ignore[arg-type]
+    for path, form in (("", FORM), ("", {"unsubscribe": "yes"}), ("/preferences", {"email": "off"})):
+        answer = served.session.post(link + path, data=form, allow_redirects=False)
+        assert (answer.status_code, "This was a test message" in answer.text) == (200, True)
+    assert served.session.get(here(served, own.make("opened", **told))).status_code == 200  # type: ignore[arg-type]
+    assert waiting(mailed) == before
 
 
 @pytest.mark.parametrize(
