@@ -6,35 +6,22 @@ the delivery store. While a tick is at work the warehouse is locked, and what wo
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
-from segflow.errors import InputError, RunError
-from segflow.exports.page import Wish, page
 from segflow.outbox.api_keys import ApiKey, Role
-from segflow.outbox.decisions import acting_as
 from segflow.project import Project
-from segflow.specs.exports import OWN_COLUMNS, Kind
-from segflow.specs.types import parse_instant
+from segflow.serve.desk import Desk, as_json, instant_of
 
 PREFIX = "/api/v1"
-RETRY_AFTER = 5
-"""Seconds after which a call that met a tick is worth another try."""
-WAIT = 20.0
-"""Seconds that a call waits for others that read the warehouse."""
 MAX_ROWS = 10_000
 
 _BEARER = HTTPBearer(auto_error=False, description="A key that `segflow api-key add` made")
@@ -45,7 +32,6 @@ _Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="Rows of a page.")]
 _After = Annotated[str | None, Query(max_length=2000, description="`next` of the page before.")]
 _Moment = Annotated[str | None, Query(max_length=40, description="A time in ISO form; without an offset in UTC.")]
 _At = Annotated[str | None, Query(max_length=40, description="A tick's id, or a time: the last tick by then.")]
-Found = TypeVar("Found")
 
 
 class _Body(BaseModel):
@@ -139,14 +125,14 @@ def _note(request: Request, status: int) -> None:
 
 def router_of(project: Project) -> APIRouter:
     """The routes of the API for one project, which the app has as `state.project`, too."""
-    desk = _Desk(project)
+    desk = Desk(project)
     router = APIRouter(prefix=PREFIX, tags=["api"], route_class=_Noted)
 
     @router.get("/segments")
     def segments(key: Caller) -> Response:
         """The segments after the last tick: size, change, owner, status."""
         last, found = desk.read(lambda: project.segments())
-        return _json({"tick_id": last, "segments": [vars(one) for one in found]})
+        return as_json({"tick_id": last, "segments": [vars(one) for one in found]})
 
     @router.get("/segments/{segment}/members")
     def members(
@@ -190,9 +176,9 @@ def router_of(project: Project) -> APIRouter:
     @router.get("/segments/{segment}/explain/{contact}")
     def explain(key: Caller, segment: _Segment, contact: _Contact, as_of: _Moment = None) -> Response:
         """Why a contact is in a segment or not. What the conditions found needs a key with personal data."""
-        moment = _instant("as_of", as_of)
+        moment = instant_of("as_of", as_of)
         told = asdict(desk.read(lambda: project.explain(segment, contact, moment)))
-        return _json(told if key.personal_data else _without_values(told))
+        return as_json(told if key.personal_data else _without_values(told))
 
     @router.get("/contacts/{contact}/segments")
     def segments_of(key: Caller, contact: _Contact) -> Response:
@@ -200,7 +186,7 @@ def router_of(project: Project) -> APIRouter:
         from segflow.history.members import memberships_of
 
         rows = desk.read(lambda: desk.rows(lambda warehouse: memberships_of(warehouse, contact)))
-        return _json({"contact_id": contact, "segments": rows})
+        return as_json({"contact_id": contact, "segments": rows})
 
     @router.get("/contacts/{contact}/messages")
     def messages_of(key: Caller, contact: _Contact) -> Response:
@@ -217,27 +203,27 @@ def router_of(project: Project) -> APIRouter:
         ]
         if not key.personal_data:
             rows = [row | {"reason": row["reason"].partition(":")[0] if row["reason"] else None} for row in rows]
-        return _json({"contact_id": contact, "messages": rows, "waiting": found.waiting})
+        return as_json({"contact_id": contact, "messages": rows, "waiting": found.waiting})
 
     @router.get("/flows")
     def flows(key: Caller) -> Response:
         """The flows after the last tick: enrolled, active, ended, planned; and who has paused one since."""
-        return _json(desk.read(desk.flows))
+        return as_json(desk.read(desk.flows))
 
     @router.get("/flows/{flow}")
     def flow_of(key: Caller, flow: _Flow) -> Response:
         """A flow as the file has it, with how many contacts stand at each step."""
-        return _json(desk.read(lambda: asdict(project.picture(flow))))
+        return as_json(desk.read(lambda: asdict(project.picture(flow))))
 
     @router.post("/flows/{flow}/pause")
     def pause(key: Marketer, flow: _Flow, body: Why) -> Response:
         """Stop a flow at once, until it is resumed."""
-        return _json(desk.decide(key, lambda: project.pause(flow, body.reason)))
+        return as_json(desk.decide(key, lambda: project.pause(flow, body.reason)))
 
     @router.post("/flows/{flow}/resume")
     def resume(key: Marketer, flow: _Flow, body: Why) -> Response:
         """Let a flow go on that somebody has paused."""
-        return _json(desk.decide(key, lambda: project.resume(flow, body.reason)))
+        return as_json(desk.decide(key, lambda: project.resume(flow, body.reason)))
 
     @router.post("/flows/{flow}/retrigger")
     def retrigger(key: Marketer, flow: _Flow, body: Retrigger) -> Response:
@@ -246,147 +232,25 @@ def router_of(project: Project) -> APIRouter:
             key,
             lambda: project.retrigger(flow, body.segment, body.contacts, body.ignore_reentry, body.reason),
         )
-        return _json(asdict(order))
+        return as_json(asdict(order))
 
     @router.post("/release")
     def release(key: Operator, body: Release) -> Response:
         """Let what a guard holds pass at the next tick, once."""
         rows = desk.decide(key, lambda: project.release(body.segments, body.flows, body.contacts, body.reason))
-        return _json({"released": rows})
+        return as_json({"released": rows})
 
     @router.post("/rebuild")
     def rebuild(key: Operator, body: Why) -> Response:
         """Make a lost or damaged warehouse again from its ledger files. It answers when it is done."""
-        return _json(asdict(desk.decide(key, lambda: project.rebuild())))
+        return as_json(asdict(desk.decide(key, lambda: project.rebuild())))
 
     @router.get("/calls")
     def calls(key: Operator, limit: _Limit = 100) -> Response:
         """The last calls of this API, the latest first."""
-        return _json({"calls": project.store.api_keys.calls(limit)})
+        return as_json({"calls": project.store.api_keys.calls(limit)})
 
     return router
-
-
-class _Desk:
-    """Asks the project, one question at a time, and turns its errors into answers."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._one = threading.Lock()
-        self._seen: list[tuple[str, int]] | None = None
-
-    def read(self, ask: Callable[[], Found]) -> Found:
-        """Ask something that reads the warehouse, unless a tick has it."""
-        with self._alone():
-            return ask()
-
-    def rows(self, ask: Callable[[Any], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        with self._project.warehouse() as warehouse:
-            warehouse.ensure_tables()
-            return ask(warehouse)
-
-    def decide(self, key: ApiKey, decide: Callable[[], Found]) -> Found:
-        """Decide something in the name of a key."""
-        with self._alone(), acting_as(f"api key {key.name}"):
-            return decide()
-
-    def flows(self) -> dict[str, Any]:
-        from segflow.decisions import flow_switch
-        from segflow.flows import advance
-
-        last = self._project.last_tick()
-        if last is None:
-            raise InputError("no tick has run yet; run segflow tick")
-        rows = self.rows(lambda warehouse: [vars(one) for one in advance.results(warehouse, last.tick_id)])
-        paused = flow_switch.pauses(self._project)
-        told = [row | {"paused": str(paused[row["flow"]]) if row["flow"] in paused else None} for row in rows]
-        return {"tick_id": last.tick_id, "flows": told}
-
-    def page(
-        self,
-        key: ApiKey,
-        kind: Kind,
-        segment: str,
-        columns: str,
-        where: str | None,
-        *,
-        at: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        after: str | None,
-        limit: int,
-    ) -> Response:
-        from segflow.specs.ad_hoc import with_condition
-
-        attributes = self._project.specs.catalog.contacts.attributes
-        named = [name.strip() for name in columns.split(",") if name.strip()]
-        unknown = [name for name in named if name not in attributes]
-        if unknown:
-            raise HTTPException(422, f"columns: unknown attribute {unknown[0]}")
-        if (named or where is not None) and not key.personal_data:
-            raise HTTPException(403, f"columns and where tell of attributes: key {key.name} has no personal data")
-        condition = None
-        with self._alone():
-            specs = self._project.specs
-            if where is not None:
-                specs, name = with_condition(specs, where, "where")
-                condition = specs.segments[name].spec.where  # type: ignore[union-attr]
-            wish = Wish(
-                segment=segment,
-                kind=kind,
-                columns=[*OWN_COLUMNS[kind], *named],
-                at=at,
-                first=_instant("since", since),
-                last=_instant("until", until),
-                where=condition,
-                after=after,
-                limit=limit,
-            )
-            with self._project.warehouse() as warehouse:
-                warehouse.ensure_tables()
-                found = page(specs, warehouse, wish, lambda model: self._project.models.relation(model))
-        # Each row is JSON already, with numbers as they are.
-        head = {"segment": segment, "tick_id": found.tick_id, "as_of": found.as_of, "next": found.next}
-        text = json.dumps(head, default=_plain, ensure_ascii=False)[:-1]
-        return Response(f'{text}, "rows": [{",".join(found.lines)}]}}', media_type="application/json")
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._one.acquire(timeout=WAIT):
-            raise _busy("others read the warehouse")
-        try:
-            if self._project.store.leases.look().state == "held":
-                raise _busy("a tick is at work")
-            self._look_for_edits()
-            yield
-        except InputError as error:
-            raise HTTPException(404 if str(error).startswith("unknown ") else 422, str(error)) from error
-        except RunError as error:
-            raise _busy(str(error)) from error
-        finally:
-            self._one.release()
-
-    def _look_for_edits(self) -> None:
-        """Read the files again when one has changed."""
-        root = self._project.root
-        files = [root / "segflow.yml", *root.glob("segment_specs/**/*"), *root.glob("flow_specs/**/*")]
-        seen = sorted((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
-        if seen != self._seen:
-            self._project.reload()
-            self._seen = seen
-
-
-def _busy(why: str) -> HTTPException:
-    return HTTPException(503, f"{why}; try again in a moment", {"Retry-After": str(RETRY_AFTER)})
-
-
-def _instant(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_instant(text)
-    except ValueError:
-        raise HTTPException(422, f"{name}: not a time in ISO form, like 2026-03-01T09:00:00Z") from None
 
 
 def _without_values(told: dict[str, Any]) -> dict[str, Any]:
@@ -396,15 +260,3 @@ def _without_values(told: dict[str, Any]) -> dict[str, Any]:
         return answer | {"found": {}, "parts": [bare(one) for one in answer["parts"]]}
 
     return told | {"answer": bare(told["answer"]), "kept_out_by": [bare(one) for one in told["kept_out_by"]]}
-
-
-def _json(told: Any) -> JSONResponse:
-    return JSONResponse(json.loads(json.dumps(told, default=_plain)))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        # Times of the warehouse are naive, and UTC.
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return str(value)
