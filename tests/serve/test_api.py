@@ -138,7 +138,8 @@ def test_crossings_in_a_period(api: Api, kind: str, query: dict[str, str], expec
 
 def test_a_contact_and_its_segments(api: Api) -> None:
     told = api.get("/contacts/c6/segments").json()
-    assert told["segments"] == [{"segment": "londoners", "entered_at": "2026-03-02T00:00:00.000000Z", "entry_number": 1}]
+    since = {"entered_at": "2026-03-02T00:00:00.000000Z", "entry_number": 1}
+    assert told["segments"] == [{"segment": "londoners", **since}]
 
 
 def test_messages_of_a_contact(api: Api) -> None:
