@@ -14,7 +14,8 @@ from segflow.outbox.deliveries import COPIED_ROWS, COPIED_TO
 from segflow.outbox.lease import Lease
 from segflow.outbox.migrate import fill_sent
 from segflow.outbox.pauses import KINDS
-from segflow.outbox.schema import attempts, consent_changes, decisions, marks, messages, suppressions
+from segflow.outbox.schema import attempts, consent_changes, marks, messages, suppressions
+from segflow.outbox.schema_people import decisions
 from segflow.outbox.send import INSERTED_TO
 from segflow.outbox.store import DeliveryStore, planned_values
 from segflow.warehouse.base import Warehouse, relation

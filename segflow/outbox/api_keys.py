@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from segflow.errors import InputError, did_you_mean
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
-from segflow.outbox.schema import api_calls, api_keys
+from segflow.outbox.schema_people import api_calls, api_keys
 
 Role = Literal["analyst", "marketer", "operator"]
 """Each may do what those before it may. analyst: reads; marketer: pauses, resumes and retriggers flows; operator:

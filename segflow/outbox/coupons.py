@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from segflow.outbox.database import Database
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import coupon_codes
+from segflow.outbox.schema_people import coupon_codes
 
 _AT_ONCE = 1_000
 """Ids named in one query: databases bound the number of its parameters."""

@@ -15,11 +15,13 @@ from segflow.crashpoints import crash_point
 from segflow.errors import InputError, RunError
 from segflow.files import reason
 from segflow.messages import CHANNEL_TABLE
+from segflow.outbox import schema_people  # noqa: F401  (its tables are created with the others)
 from segflow.outbox.addresses import comparable
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
 from segflow.outbox.hashes import new_salt
 from segflow.outbox.migrate import bring_up_to_date
-from segflow.outbox.schema import SCHEMA_VERSION, marks, metadata, own_salt, suppressions
+from segflow.outbox.schema import SCHEMA_VERSION, marks, own_salt, suppressions
+from segflow.outbox.schema_types import metadata
 
 _CREATING = 0x5E6F104
 """The key of the advisory lock; any number that nobody else uses."""

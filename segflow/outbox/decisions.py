@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, insert, or_, select, update
 
 from segflow.outbox.database import Database
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import decisions
+from segflow.outbox.schema_people import decisions
 
 Kind = Literal["segment", "flow", "contacts"]
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select, update
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import imports
+from segflow.outbox.schema_people import imports
 
 _TOLD = [column for column in imports.columns if column.name != "content"]
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert, select, update
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import decisions
+from segflow.outbox.schema_people import decisions
 
 Switch = Literal["pause", "resume"]
 KINDS: tuple[Switch, ...] = ("pause", "resume")

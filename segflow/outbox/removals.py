@@ -11,7 +11,7 @@ from sqlalchemy import insert, or_, select, update
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import removals
+from segflow.outbox.schema_people import removals
 
 COLUMNS = ("id", "flow", "contact_id", "reason", "decided_by", "decided_at")
 

@@ -9,7 +9,8 @@ from sqlalchemy import insert, select, update
 
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import KINDS
-from segflow.outbox.schema import decisions, enrolls, marks, messages, removals, retriggers
+from segflow.outbox.schema import marks, messages
+from segflow.outbox.schema_people import decisions, enrolls, removals, retriggers
 from segflow.outbox.store import DeliveryStore
 
 DONE = "renamed"

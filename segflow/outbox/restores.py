@@ -11,7 +11,7 @@ from sqlalchemy import insert, or_, select, update
 from segflow.outbox.database import Database
 from segflow.outbox.decisions import who
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import restores
+from segflow.outbox.schema_people import restores
 
 COLUMNS = ("id", "contact_id", "reason", "decided_by", "decided_at")
 

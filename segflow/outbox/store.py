@@ -31,15 +31,8 @@ from segflow.outbox.records import ClaimedMessage, Outcome, PlannedMessage, Stat
 from segflow.outbox.removals import Removals
 from segflow.outbox.restores import Restores
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
-from segflow.outbox.schema import (
-    attempts,
-    enroll_contacts,
-    enrolls,
-    marks,
-    messages,
-    retrigger_contacts,
-    retriggers,
-)
+from segflow.outbox.schema import attempts, marks, messages
+from segflow.outbox.schema_people import enroll_contacts, enrolls, retrigger_contacts, retriggers
 from segflow.outbox.send_tests import SendTests
 from segflow.outbox.sent import SentMessages, in_doubt, note_holds, sent_values
 from segflow.outbox.suppressions import Suppressions

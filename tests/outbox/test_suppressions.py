@@ -18,7 +18,8 @@ from segflow.outbox.adopt import adopt
 from segflow.outbox.deleted import SUPPRESSED_TO, suppress_deleted
 from segflow.outbox.hashes import hashed, read_hash
 from segflow.outbox.lease import held_lease
-from segflow.outbox.schema import SCHEMA_VERSION, marks, restores, suppression_salts, suppressions
+from segflow.outbox.schema import SCHEMA_VERSION, marks, suppression_salts, suppressions
+from segflow.outbox.schema_people import restores
 from segflow.outbox.store import DeliveryStore
 from segflow.warehouse.base import relation
 
