@@ -50,14 +50,19 @@ def score(table: Table, found: Sequence[Link]) -> float:
     total = 0.0 if rank is None else 6 - 0.1 * rank
     last = singular(table.name).split("_")[-1]
     total -= 4 if last in _NOT_CONTACTS or "events" in said else 0
-    total += 4 if email_of(table) else 0
-    total += 2 if phone_of(table) else 0
+    total += 4 if _own(email_of(table)) else 0
+    total += 2 if _own(phone_of(table)) else 0
     total += 1 if first_name_of(table) else 0
     total += 1 if any(words(one.name) & {"birthday", "birth", "dob", "birthdate"} for one in table.columns) else 0
     total += 1 if any(words(one.name) & (_CONSENT | _REFUSED) for one in table.columns) else 0
     total += min(3.0, 1.5 * len({one.table for one in found if one.to_table == table.name}))
     total -= 3 if any(one.table == table.name and contact_rank(one.to_table) is not None for one in found) else 0
     return total
+
+
+def _own(column: Column | None) -> bool:
+    """Has (nearly) each row one of its own? Else the same people are in several rows."""
+    return column is not None and column.different >= 0.8 * column.filled
 
 
 def candidates(tables: Sequence[Table], found: Sequence[Link]) -> list[tuple[float, Table]]:
@@ -107,7 +112,7 @@ def add_attributes(
             continue
         name = column.name if column.name not in RESERVED else f"{column.name}_2"
         taken = [one.name for one in contacts.attributes]
-        contacts.attributes.append(value_of(column, unique(name, taken), column.note))
+        contacts.attributes.append(value_of(column, unique(name, taken)))
     kept = {one.column for one in contacts.attributes}
     here = [one for one in columns if one.name in kept]
     table = contacts.table

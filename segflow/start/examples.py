@@ -206,6 +206,8 @@ def _of_contacts(proposal: Proposal, tried: TryOut, contacts: int) -> Example:
             continue
         column = who.table.column(value.column)
         for text in column.stats["common"] if 2 <= column.different < column.filled else []:
+            if "{" in text:
+                continue  # dbt would read it as code
             where = f"{name(value.column)} = {literal(text)}"
             return Example(
                 unique(identifier(f"{value.name} {text} by sql"), []),

@@ -46,15 +46,15 @@ def _link(known: Mapping[str, Table], overlap: Overlap) -> Link | None:
 
 
 def _said_by_name(table: Table, column: str, there: Table, key: str) -> int:
-    """How clearly a column's name says that it leads to a key: 0 not at all, 3 plainly; below 0: it leads nowhere."""
+    """How clearly a column's name says that it leads to a key: 0 not at all, 4 plainly; below 0: it leads nowhere."""
     base, own, other = without_id(column), singular(table.name), singular(there.name)
     last = singular(base).split("_")[-1] if base else ""
     if column in table.keys and (not base or singular(base) in (own, own.split("_")[-1])):
         return -1  # its own key
     if base and is_id_name(column) and (singular(base) == other or last == other.split("_")[-1]):
-        return 3
+        return 4
     if base and not is_id_name(column) and singular(column) == other:
-        return 3
+        return 4
     if column == key and (is_id_name(column) or "email" in words(column)) and base:
         return 3
     person = (is_id_name(column) and contact_rank(base) is not None) or singular(column) in CONTACT_WORDS

@@ -19,6 +19,8 @@ from segflow.warehouse.sqlfile import load_query
 _SQL = Path(__file__).parent / "sql"
 LOOKED_AT = 200_000
 """Rows of a table that are looked at to tell what its columns are. Keys are held against all rows."""
+KEPT = 2_000_000
+"""Rows of a table that are kept in memory; those of a larger one are read again for each question."""
 _FORMATS_LOOKED_AT = 20_000
 
 
@@ -82,7 +84,8 @@ def look_at(warehouse: Warehouse, source: Source) -> Table:
     ]
     seen = next(iter(stats.values()))["rows"] if stats else 0
     picked = exp.select(*(exp.alias_(one.how.copy(), one.name, quoted=True) for one in columns))
-    typed = warehouse.view(f"typed_{source.name}", picked.from_(source.rows.copy()))
+    keep = warehouse.stage if rows <= KEPT else warehouse.view
+    typed = keep(f"typed_{source.name}", picked.from_(source.rows.copy()))
     table = Table(source, columns, rows, typed, int(seen))
     table.keys = _keys(warehouse, table)
     return table

@@ -150,6 +150,9 @@ def _tell_left_out(proposal: Proposal, tables: Sequence[Table], others: Sequence
     kept = _columns_kept(proposal)
     for table in tables:
         proposal.left_out += left_out_columns(table, kept.get(table.name, set())) if table.name in kept else []
+        for column in table.columns if table.name in kept else []:
+            if column.doubt is not None and column.name in kept[table.name]:
+                proposal.choices.append(Choice(f"{table.told}, column {column.theirs}", column.doubt))
         if table.rows > LOOKED_AT:
             proposal.choices.append(
                 Choice(f"{table.told} was looked at by a sample", f"about {table.looked_at:,} of {table.rows:,} rows")

@@ -32,7 +32,7 @@ _BOOLEAN_WORDS = {
     "bounced", "gdpr", "permission",
 }  # fmt: skip
 """What makes 0 and 1 a no and a yes."""
-_TRUE = ("true", "yes", "y", "t", "1", "ja", "oui")
+_PAIRS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("1", "0"), ("ja", "nein"), ("oui", "non"))
 _TIME_WORDS = {"at", "time", "ts", "timestamp", "date", "created", "updated", "on", "since", "epoch", "when", "until"}
 
 
@@ -51,6 +51,8 @@ class Column:
     unix: Unix | None = None
     note: str | None = None
     """What people should know of how it is read."""
+    doubt: str | None = None
+    """What may be read otherwise than it is meant."""
     document: bool = False
     """Does it hold JSON objects?"""
 
@@ -84,9 +86,9 @@ def reading(theirs: str, name: str, kind: pa.DataType, stats: dict[str, Any], fo
 
     def as_(type_: ValueType, sql: str, count: str, note: str | None = None, unix: Unix | None = None) -> Column:
         wrong = column.filled - int(stats[count])
-        told = f"{wrong:,} of {column.filled:,} values are none of that, and count as missing" if wrong else None
-        both = "; ".join(one for one in (note, told) if one)
-        return Column(name, theirs, type_, _sql(sql, held), stats, unix, both or None)
+        plain = "an" if type_ == "integer" else "a"
+        told = f"{wrong:,} of {column.filled:,} values are not {plain} {type_}, and count as missing" if wrong else None
+        return Column(name, theirs, type_, _sql(sql, held), stats, unix, note, told)
 
     def mostly(what: str) -> bool:
         return column.filled > 0 and column.share(what) >= MOST
@@ -97,10 +99,10 @@ def reading(theirs: str, name: str, kind: pa.DataType, stats: dict[str, Any], fo
     if whole:
         return Column(name, theirs, "text", _sql("regexp_replace(trim(x), '[.]0$', '')", held), stats)
     if mostly("booleans") or (mostly("bits") and words(name) & _BOOLEAN_WORDS):
-        yes = ", ".join(f"'{word}'" for word in _TRUE)
-        no = ", ".join(f"'{word}'" for word in ("false", "no", "n", "f", "0", "nein", "non"))
-        sql = f"case when lower(trim(x)) in ({yes}) then true when lower(trim(x)) in ({no}) then false end"
-        return as_("boolean", sql, "booleans" if mostly("booleans") else "bits")
+        said = {str(value).lower() for value in stats["common"]} or {str(stats["lowest"]).lower()}
+        pairs = [pair for pair in _PAIRS if said & set(pair)]
+        cases = " ".join(f"when '{yes}' then true when '{no}' then false" for yes, no in pairs)
+        return as_("boolean", f"case lower(trim(x)) {cases} end", "booleans" if mostly("booleans") else "bits")
     if mostly("integers") and not stats["zeros"]:
         unit = unit_of_times(name, stats)
         if unit is not None:
@@ -162,14 +164,14 @@ def _formatted(column: Column, held: exp.Expr, formats: dict[str, int]) -> Colum
         return column
     has_time = "%H" in best or "%I" in best
     other = _turned(best)
-    note = f"written like {column.stats['lowest']}"
+    note, doubt = f"written like {column.stats['lowest']}", None
     if other is not None and formats.get(other, 0) == formats[best]:
         order = "day before month" if best.index("%d") < best.index("%m") else "month before day"
-        note += f", which can be read in two ways; it is read with the {order}"
+        doubt = f"{note}, which can be read in two ways: it is read with the {order}"
     sql = f"try_strptime(trim(x), '{best}')"
     kind: ValueType = "timestamp" if has_time else "date"
     how = _sql(sql if has_time else f"cast({sql} as date)", held)
-    return Column(column.name, column.theirs, kind, how, column.stats, None, note)
+    return Column(column.name, column.theirs, kind, how, column.stats, None, note, doubt)
 
 
 def _turned(format_: str) -> str | None:

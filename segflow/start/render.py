@@ -16,8 +16,9 @@ from segflow.start.plan import Value
 from segflow.warehouse.engines import words
 
 _FILES = Path(__file__).parent / "files"
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ,;()/.'&+-]*[A-Za-z0-9_)'.]|[A-Za-z]")
-_NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "is"}
+_SIGNS = re.compile(r"[,\[\]{}#&*!|>'\"%@`]|: |:$|^[-?:] ?")
+"""What a text without quotes cannot hold, or begin with, in the one-line form of YAML."""
+_NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "is", "~"}
 
 
 @cache
@@ -53,10 +54,17 @@ def scalar(value: Any) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     text = str(value)
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT and ": " not in text and " #" not in text
-    if plain and "," not in text and yaml.safe_load(text) == text:
+    if text.strip() == text and not _SIGNS.search(text) and text.lower() not in _NOT_TEXT and _reads_as(text):
         return text
     return json.dumps(text, ensure_ascii=False)
+
+
+def _reads_as(text: str) -> bool:
+    """Is a text without quotes read as just that?"""
+    try:
+        return bool(yaml.safe_load(f"[{text}]") == [text])
+    except yaml.YAMLError:
+        return False
 
 
 def flow(value: Any) -> str:

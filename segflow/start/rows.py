@@ -111,9 +111,7 @@ def _add_object(proposal: Proposal, table: Table, link: Link, at: Value | None) 
     if key is None:
         return None
     name = _object_name(proposal, table)
-    fields = [
-        value_of(one, None, one.note) for one in table.columns if usable(one) and one.name not in (key, link.column)
-    ]
+    fields = [value_of(one) for one in table.columns if usable(one) and one.name not in (key, link.column)]
     created = at if at is not None and table.column(at.column).filled >= 0.99 * table.looked_at else None
     made = Object(name, table, f"stg_{table.name}", key, fields, via=link.column, created_at=created, link=link)
     proposal.objects.append(made)
@@ -129,7 +127,7 @@ def _object_name(proposal: Proposal, table: Table) -> str:
 
 def _values(table: Table, beside: set[str]) -> list[Value]:
     """What conditions can look at, less some columns."""
-    return [value_of(one, None, one.note) for one in table.columns if usable(one) and one.name not in beside]
+    return [value_of(one) for one in table.columns if usable(one) and one.name not in beside]
 
 
 def _own_key(table: Table, via: str) -> str | None:
@@ -157,7 +155,7 @@ def _add_events(
     taken = [one.name for source in proposal.events for one in source.kinds]
     if kind is None:
         name = unique(singular(table.name), taken)
-        kinds = [Kind(name, name, [value_of(one, None, one.note) for one in properties], table.rows)]
+        kinds = [Kind(name, name, [value_of(one) for one in properties], table.rows)]
     else:
         filled = filled_by(warehouse, table, kind.name, [one.name for one in properties])
         kinds = _kinds(filled, properties, taken)
@@ -185,7 +183,7 @@ def _kinds(filled: Mapping[str, Mapping[str, int]], properties: Sequence[Column]
     kinds: list[Kind] = []
     for text, name in zip(texts, named, strict=True):
         own = unique(name, [*taken, *(one.name for one in kinds)])
-        values = [value_of(one, None, one.note) for one in properties if filled[text][one.name]]
+        values = [value_of(one) for one in properties if filled[text][one.name]]
         kinds.append(Kind(own, text, values, filled[text][""]))
     return kinds
 
@@ -220,9 +218,7 @@ def _add_part(proposal: Proposal, table: Table, link: Link, parent: Object) -> N
     if key is None:
         key, counted = unique(f"{name}_number", [one.name for one in table.columns]), True
     at = time_column(table, {link.column})
-    fields = [
-        value_of(one, None, one.note) for one in table.columns if usable(one) and one.name not in (key, link.column)
-    ]
+    fields = [value_of(one) for one in table.columns if usable(one) and one.name not in (key, link.column)]
     created = at if at is not None and table.column(at.column).filled >= 0.99 * table.looked_at else None
     made = Object(name, table, f"stg_{table.name}", key, fields, parent.name, link.column, None, created, link, counted)
     proposal.objects.append(made)
@@ -243,9 +239,7 @@ def _of_others(proposal: Proposal, known: Sorted, table: Table) -> None:
         attribute = next((one for one in contacts.attributes if one.column == up.column), None)
         if attribute is not None:
             name = _object_name(proposal, table)
-            fields = [
-                value_of(one, None, one.note) for one in table.columns if usable(one) and one.name != up.to_column
-            ]
+            fields = [value_of(one) for one in table.columns if usable(one) and one.name != up.to_column]
             proposal.objects.append(
                 Object(name, table, f"stg_{table.name}", up.to_column, fields, contacts_by=attribute.name)
             )

@@ -55,7 +55,9 @@ def staging(reader: Reader, data: Data, proposal: Proposal, root: Path) -> Stagi
     if contacts.derived is not None:
         made.models.append(_contacts_model(proposal))
     sources = _sources(reader, data, [table for table, _ in used], root)
-    made.files[f"{_STAGING}/sources.yml"] = filled("dbt/models/staging/sources.yml", sources=sources)
+    made.files[f"{_STAGING}/sources.yml"] = filled(
+        "dbt/models/staging/sources.yml", sources=sources, files=data.database is None
+    )
     described = [{"name": one.name, "description": one.told, "key": one.key} for one in made.models]
     made.files[f"{_STAGING}/schema.yml"] = filled("dbt/models/staging/schema.yml", models=described)
     for model in made.models:
@@ -96,7 +98,7 @@ def _model(data: Data, proposal: Proposal, table: Table, roles: list[str]) -> Mo
     told = f"{table.told}: {', '.join(roles)}." + (
         " All columns are texts there; here they get types." if texts else ""
     )
-    notes = [f"{one.name}: {one.note}" for one in table.columns if one.note]
+    notes = [f"{one.name}: {why}" for one in table.columns for why in (one.doubt or one.note,) if why]
     context = {"told": told, "notes": notes, "columns": columns, "made": made, "join": join}
     file = f"{_STAGING}/model.sql"
     from_ = f"source({literal(_source_name(table.source))}, {literal(_table_name(table.source))})"

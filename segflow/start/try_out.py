@@ -15,6 +15,7 @@ from segflow.explain.look import members_query
 from segflow.segments.compiler import compile_project
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SegmentSpec
+from segflow.start.profile import KEPT
 from segflow.start.staging import Model, runnable
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse
@@ -58,7 +59,9 @@ class TryOut:
         self.warehouse = warehouse
         warehouse.ensure_tables()
         for model in models:
-            warehouse.view(model.name, runnable(model))
+            # A temporary table or a view: both are found by their name alone.
+            keep = warehouse.stage if model.table.rows <= KEPT else warehouse.view
+            keep(model.name, runnable(model))
         self._staged = Staged(frozenset(model.name for model in models))
         self.now = datetime.now(UTC).replace(microsecond=0)
 
