@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import typer
 
+from segflow.cli.outbox_drain import outbox_drain
 from segflow.cli.shared import options_of, project_of
 from segflow.errors import InputError, did_you_mean
 
@@ -52,6 +53,8 @@ def outbox_list(
     if len(rows) == limit and (more := project.store.letters.count(chosen) - limit) > 0:
         show.out.print(f"and {more:,} more: --limit", style="dim")
 
+
+outbox_app.command("drain")(outbox_drain)
 
 MessageIds = Annotated[list[str] | None, typer.Argument(help="Message ids.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that it can be said of.")]
