@@ -70,7 +70,11 @@ class ContactsLostError(RunError):
 
 
 class LeaseHeldError(RunError):
-    """Another tick runs (or died less than a lease ago)."""
+    """Another tick runs (or died less than a lease ago). `gives_way`: who holds it lets go when asked."""
+
+    def __init__(self, message: str, *, gives_way: bool = False) -> None:
+        super().__init__(message)
+        self.gives_way = gives_way
 
 
 class LeaseLostError(RunError):

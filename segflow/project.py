@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from segflow.imports.columns import Mapping
     from segflow.imports.import_contacts import Imported
     from segflow.lint.findings import Finding
+    from segflow.outbox.send import SendReport
     from segflow.plan.result import Plan
     from segflow.rebuild.delivery_store import RebuiltStore
     from segflow.rebuild.rebuild import Rebuilt
@@ -80,6 +81,12 @@ class Project(Decider):
                 progress(run, stage.name)
             run_stage(run, stage, skip=stage.name == "send" and not send)
         return finish(run)
+
+    def drain(self, senders: Collection[str] = ()) -> SendReport:
+        """Send what is due without a tick, at `senders` or at all. See `segflow.stages.between.drain`."""
+        from segflow.stages.between import drain
+
+        return drain(self, senders)
 
     def rebuild(self) -> Rebuilt:
         """Make the warehouse again from the ledger files, up to the last commit. See `segflow.rebuild.rebuild`."""

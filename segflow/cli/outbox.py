@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import typer
 
+from segflow.cli.outbox_drain import outbox_drain
 from segflow.cli.shared import options_of, project_of
 from segflow.errors import InputError, did_you_mean
 
@@ -51,7 +52,11 @@ def outbox_list(
     show.table(rows, [*columns, "due_at"] if any(row["due_at"] for row in rows) else columns)
     if len(rows) == limit and (more := project.store.letters.count(chosen) - limit) > 0:
         show.out.print(f"and {more:,} more: --limit", style="dim")
+    for name, rest in project.resting_senders().items():
+        show.out.print(f"sender {name}: {rest}", style="yellow", markup=False)
 
+
+outbox_app.command("drain")(outbox_drain)
 
 MessageIds = Annotated[list[str] | None, typer.Argument(help="Message ids.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that it can be said of.")]

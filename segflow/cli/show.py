@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from segflow.outbox.send import SendReport
     from segflow.stages.tick_report import TickReport
 
 _FORMATS = {".csv": "CSV", ".parquet": "Parquet", ".jsonl": "JSON lines"}
@@ -92,7 +93,7 @@ def tick_report(report: TickReport, root: Path) -> None:
         out.print()
         rows = [vars(one) for one in report.flows]
         table(rows, flow_columns(rows))
-    _messages(report)
+    send_report(report.sent)
     files = Counter((one.path.parent, one.path.suffix) for one in report.exports)
     for number, ((folder, suffix), count) in enumerate(sorted(files.items())):
         start = "" if number else "\n"
@@ -110,21 +111,33 @@ def flow_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["flow", "status", "enrolled", "active", "ended", *seldom, "planned"]
 
 
-def _messages(report: TickReport) -> None:
+def send_data(report: SendReport) -> dict[str, Any]:
+    """What was sent as plain data, for `--format json`."""
+    return {
+        "messages": report.outcomes,
+        "deferred": report.deferred,
+        "became_unknown": report.became_unknown,
+        "sending_stopped": report.stopped,
+        "errors": report.errors,
+    }
+
+
+def send_report(report: SendReport) -> None:
+    """Print what was sent, what waits, and why."""
     rows = [
         {"sender": sender, "outcome": outcome, "messages": count}
-        for sender, outcomes in sorted(report.sent.outcomes.items())
+        for sender, outcomes in sorted(report.outcomes.items())
         for outcome, count in sorted(outcomes.items())
     ]
     if rows:
         out.print()
         table(rows, ["sender", "outcome", "messages"])
-    if report.sent.stopped:
-        out.print(f"\nSending is stopped: {report.sent.stopped}. Messages wait in the outbox.", style="yellow")
-    for sender, why in report.sent.deferred.items():
-        out.print(f"{sender}: {why}", style="yellow")
-    if report.sent.became_unknown:
-        out.print(f"{report.sent.became_unknown} messages have an unknown outcome: segflow outbox list", style="yellow")
+    if report.stopped:
+        out.print(f"\nSending is stopped: {report.stopped}. Messages wait in the outbox.", style="yellow", markup=False)
+    for sender, why in report.deferred.items():
+        out.print(f"{sender}: {why}", style="yellow", markup=False)
+    if report.became_unknown:
+        out.print(f"{report.became_unknown} messages have an unknown outcome: segflow outbox list", style="yellow")
 
 
 def _cell(value: Any) -> str:

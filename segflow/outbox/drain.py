@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -40,6 +40,11 @@ _LOOK_AROUND = 0.2
 much as the message."""
 
 
+def never() -> bool:
+    """Drain until nothing is due."""
+    return False
+
+
 @dataclass
 class DrainReport:
     """What happened at one sender. `error` is for a person to mend, `deferred` will be tried again by itself."""
@@ -48,6 +53,8 @@ class DrainReport:
     error: str | None = None
     deferred: str | None = None
     stopped: str | None = None
+    left: bool = False
+    """Somebody else needs the store: what is due stays in the outbox."""
     elsewhere: set[str] = field(default_factory=set)
     """The senders that messages went over to, because their contacts are reached on another channel."""
 
@@ -69,17 +76,20 @@ class Drain:
         zone: ZoneInfo,
         patience: float,
         room: Room,
+        leave: Callable[[], bool] = never,
     ) -> None:
-        """`name`: the queue, `used`: the name of the sender that takes it (the mailbox in mode simulate).
+        """`leave`: is it time to stop, though nothing is wrong?
+
+        `name`: the queue, `used`: the name of the sender that takes it (the mailbox in mode simulate).
 
         `patience`: seconds to wait, all in all, for retries that fall due soon, and each time for the sender's rate.
         """
         self._name, self._sender, self._used = name, sender, used
         self._store, self._lease, self._tick = store, lease, tick
         self._checks, self._settings, self._zone = checks, settings, zone
-        self._room = room
+        self._room, self._leave = room, leave
         self._patience = self._short = 0.0 if sender.simulated else patience
-        self._rate = RateLimit(*sender.rate) if sender.rate and not sender.simulated else None
+        self._rate = self._rate_of(sender)
         self._signals, self._strikes = Signals(), Strikes()
         self._connections = Connections(sender, used, self._signals, self._strikes, self._stopped)
         self._size, per_connection = sizes(sender, settings.in_doubt_at_most)
@@ -125,6 +135,15 @@ class Drain:
         finally:
             self._sender.close()
         return self.report
+
+    def _rate_of(self, sender: SenderLike) -> RateLimit | None:
+        if sender.rate is None or sender.simulated:
+            return None
+        number, seconds = sender.rate
+        now, moment = self._clock(), time.monotonic()
+        # What went before counts as well: in the tick before, or in another round of this one.
+        sent = self._store.sent_live_by(self._name, now - timedelta(seconds=seconds), number)
+        return RateLimit(number, seconds, [moment - max((now - at).total_seconds(), 0.0) for at in sent])
 
     def _drain(self) -> None:
         if not self._sender.simulated:
@@ -346,8 +365,9 @@ class Drain:
             self._store.leases.check(self._lease)
             self.report.stopped = self._store.stopped()
             self._signals.paused = self._store.pauses.now()
-            self._signals.halt = self.report.stopped is not None
-        return self.report.stopped is not None
+            self.report.left = self._leave()
+            self._signals.halt = self.report.stopped is not None or self.report.left
+        return self.report.stopped is not None or self.report.left
 
     def _wait_for_answers(self) -> None:
         """Wait until nothing is on its way. What is not on its way when sending is stopped stays here."""

@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,8 +27,14 @@ from segflow.errors import LeaseHeldError, LeaseLostError, RunError
 from segflow.outbox.database import Database
 from segflow.outbox.processes import machine, process_identity
 from segflow.outbox.schema import lease as lease_rows
+from segflow.outbox.schema import marks
 
 TICK_LEASE = "tick"
+GIVES_WAY = "drain:"
+"""How the names of holders begin that let go when somebody asks."""
+PATIENCE = 60.0
+"""Seconds to wait for a holder that gives way: as long as a message on its way may take."""
+_WANTED, _WAITS = "wanted:", 5.0
 _NOTHING_MORE = "Nothing more is written here; run segflow tick again, it resumes what is left."
 log = logging.getLogger(__name__)
 
@@ -77,7 +84,7 @@ class LeaseTable:
             token, since = row.token, row.acquired_at
             if row.holder != holder:
                 if row.holder is not None and row.expires_at > now and not _died(row):
-                    raise LeaseHeldError(_held_by(row, now))
+                    raise LeaseHeldError(_held_by(row, now), gives_way=row.holder.startswith(GIVES_WAY))
                 token, since = row.token + 1, now
             values: dict[str, Any] = {
                 "holder": holder,
@@ -133,6 +140,20 @@ class LeaseTable:
         state: Literal["held", "dead", "expired"] = "expired" if row.expires_at <= now else "held"
         return LeaseState("dead" if _died(row) else state, row.acquired_at, _holder(row))
 
+    def ask_for(self, name: str = TICK_LEASE) -> None:
+        """Ask a holder that gives way to let go of the lease soon."""
+        with self._database.write("lease") as connection:
+            row = {"name": _WANTED + name, "value": self._database.now(connection).isoformat()}
+            connection.execute(self._database.insert_or_update(marks, "value"), [row])
+
+    def asked_for(self, name: str = TICK_LEASE) -> bool:
+        """Has somebody asked for the lease in the last seconds, who still waits for it?"""
+        with self._database.read() as connection:
+            at = connection.scalar(select(marks.c.value).where(marks.c.name == _WANTED + name))
+            if at is None:
+                return False
+            return self._database.now(connection) - datetime.fromisoformat(at) < timedelta(seconds=_WAITS)
+
     def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens when it is lost already."""
         held = (
@@ -149,13 +170,14 @@ class LeaseTable:
 
 @contextlib.contextmanager
 def held_lease(leases: LeaseTable, holder: str, ttl: float = 60, *, keep: bool = False) -> Iterator[Lease]:
-    """Hold the tick's lease while the block runs, renewed by a thread every third of `ttl` seconds.
+    """Hold the tick's lease while the block runs, renewed by a thread every third of `ttl` seconds. A holder that gives
+    way (`segflow outbox drain`) is asked to, and waited for; other such holders just fail.
 
     The block is not interrupted when the lease is lost: its next write to the store raises LeaseLostError. With `keep`
     the lease stays with `holder` for `ttl` seconds after the block, for the next process of the same run.
     Raises LeaseHeldError when another holder has it.
     """
-    lease = leases.acquire(holder, ttl)
+    lease = _acquired(leases, holder, ttl)
     done = threading.Event()
 
     def beat() -> None:
@@ -190,6 +212,18 @@ def held_lease(leases: LeaseTable, holder: str, ttl: float = 60, *, keep: bool =
     let_go()
 
 
+def _acquired(leases: LeaseTable, holder: str, ttl: float) -> Lease:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return leases.acquire(holder, ttl)
+        except LeaseHeldError as error:
+            if not error.gives_way or holder.startswith(GIVES_WAY) or time.monotonic() > end:
+                raise
+            leases.ask_for()
+            time.sleep(0.2)
+
+
 def _died(row: Row[Any]) -> bool:
     """Is the holder certainly dead? In doubt no: the lease then ends by expiring."""
     if row.pid is None or row.process is None or row.host != socket.gethostname():
@@ -201,7 +235,8 @@ def _died(row: Row[Any]) -> bool:
 
 def _held_by(row: Row[Any], now: datetime) -> str:
     left = max(0, round((row.expires_at - now).total_seconds()))
-    return f"another tick runs: {_holder(row)}. If it is dead, the lease is free again in {left} s."
+    what = "segflow outbox drain is sending" if row.holder.startswith(GIVES_WAY) else "another tick runs"
+    return f"{what}: {_holder(row)}. If it is dead, the lease is free again in {left} s."
 
 
 def _holder(row: Row[Any]) -> str:

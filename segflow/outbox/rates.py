@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 
 class RateLimit:
     """`number` messages in any `seconds`. Times are in seconds, by a clock of the caller's that never goes back."""
 
-    def __init__(self, number: int, seconds: int) -> None:
+    def __init__(self, number: int, seconds: int, sent: Sequence[float] = ()) -> None:
+        """`sent`: when messages went lately that count, the first one first, by the same clock."""
         self.number, self.seconds = number, seconds
         # The bucket and not the library's Limiter: that waits by itself, where nobody looks at stops and the lease.
         self._bucket = InMemoryBucket([Rate(number, seconds * 1000)])
+        for moment in sent:
+            self._bucket.put_decision(RateItem("message", int(moment * 1000)))
 
     def take(self, wanted: int, now: float) -> tuple[int, float]:
         """How many of the `wanted` messages may go now, which counts as sent; and seconds until one more may."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from segflow.messages import CHANNELS
 from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.deleted import suppress_deleted
 from segflow.outbox.deliveries import copy_outcomes
-from segflow.outbox.drain import Drain, SenderLike
+from segflow.outbox.drain import Drain, SenderLike, never
 from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
 from segflow.outbox.throttle import Room
@@ -65,12 +65,15 @@ def send_outbox(
     lease: Lease,
     *,
     patience: float = PATIENCE,
+    leave: Callable[[], bool] = never,
+    only: Collection[str] = (),
 ) -> SendReport:
     """Send what is due, as `delivery.mode` allows. Repeating it for the same tick sends nothing twice.
 
-    `senders`: by name, `mailbox` among them. `patience`: seconds to wait, per live sender, for retries that fall due
-    soon. Raises LeaseLostError, and StaleGenerationError when contacts were built for another tick; what one sender
-    cannot do is in the report and does not stop the others.
+    `senders`: by name, `mailbox` among them. `only`: those to drain, by default all that have something due.
+    `patience`: seconds to wait, per live sender, for retries that fall due soon. `leave`: is it time to stop, though
+    something is due? Raises LeaseLostError, and StaleGenerationError when contacts were built for another tick; what
+    one sender cannot do is in the report and does not stop the others.
     """
     check_generation(warehouse, ["contacts"], tick.tick_id)
     report = SendReport()
@@ -82,7 +85,7 @@ def send_outbox(
     report.stopped = store.stopped()
     # Messages whose contacts are reached on another channel go into its queue, at most once per channel and tick.
     now = max(tick.as_of, datetime.now(UTC))
-    names = [] if report.stopped else store.senders_due(now)
+    names = [] if report.stopped else [name for name in store.senders_due(now) if not only or name in only]
     live = [name for name in names if name in senders and not senders[name].simulated and delivery.mode != "simulate"]
     room = Room(delivery.throttle, store, live)
     rounds = dict.fromkeys(names, 0)
@@ -108,13 +111,14 @@ def send_outbox(
                 zone=specs.settings.zone,
                 patience=patience,
                 room=room,
+                leave=leave,
             )
             done = drain.run()
             counts = report.outcomes.setdefault(name, {}) if done.outcomes else {}
             for outcome, number in done.outcomes.items():
                 counts[outcome] = counts.get(outcome, 0) + number
             gone_to = sorted(done.elsewhere - set(names) - set(report.broken))
-            names += [other for other in gone_to if rounds.get(other, 0) < len(CHANNELS)]
+            names += [one for one in gone_to if rounds.get(one, 0) < len(CHANNELS) and (not only or one in only)]
             if done.error is not None:
                 report.broken[name] = done.error
                 report.errors.append(done.error)
@@ -122,6 +126,7 @@ def send_outbox(
                 report.deferred[name] = done.deferred
             if done.stopped is not None:
                 report.stopped = done.stopped
+            if done.stopped is not None or done.left:
                 break
         for name in room.waiting:
             if told := room.wait(lease, tick.tick_id, name, max(tick.as_of, datetime.now(UTC))):

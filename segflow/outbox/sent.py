@@ -56,6 +56,14 @@ class SentMessages:
         with self._database.read() as connection:
             return (connection.scalar(sent) or 0) + (connection.scalar(claimed) or 0)
 
+    def sent_live_by(self, sender: str, since: datetime, most: int) -> list[datetime]:
+        """When a live sender sent its last messages after `since`, or may have sent them: at most so many, the earliest
+        first."""
+        asked = select(messages.c.sent_at).where(messages.c.sent_live.is_(True), messages.c.sent_at > since)
+        last = asked.where(messages.c.sender == sender).order_by(messages.c.sent_at.desc()).limit(most)
+        with self._database.read() as connection:
+            return [*connection.scalars(last)][::-1]
+
     def sent_live_at(self, number: int) -> datetime | None:
         """When the last but `number` - 1 message of live senders was sent; None when there are not so many."""
         asked = select(messages.c.sent_at).where(messages.c.sent_live.is_(True)).order_by(messages.c.sent_at.desc())

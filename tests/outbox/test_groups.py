@@ -175,6 +175,20 @@ def test_a_rate_holds_what_is_over(world: World) -> None:
     assert len(sender.got) == 5
 
 
+def test_what_went_in_another_tick_counts_against_a_rate(world: World) -> None:
+    waiting(world, 2)
+    sender = Scripted()
+    sender.rate = (3, 3600)
+    assert "live" not in world.send({"live": sender}, Tick("t1", FAR)).deferred
+    world.contacts([contact(n) for n in range(5)])
+    world.plan([planned(n, sender="live", tick_id="t2") for n in range(2, 5)])
+    report = world.send({"live": sender}, Tick("t2", FAR + timedelta(minutes=30)))
+    assert sender.got == ["m00000", "m00001", "m00002"]
+    assert "3 messages in 3600 s went" in report.deferred["live"]
+    world.send({"live": sender}, Tick("t3", FAR + timedelta(minutes=61)))
+    assert sender.got == ["m00000", "m00001", "m00002", "m00003", "m00004"]
+
+
 def test_a_rate_that_is_soon_over_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting(world, 5)
     sender = Scripted()
