@@ -23,6 +23,13 @@ def init(
         str | None,
         typer.Option("--from", help="Your data: a folder of CSV or Parquet files, one file, or a database file."),
     ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template",
+            help="Segments and flows to start from: shop, saas or newsletter; with sample data, without --from.",
+        ),
+    ] = None,
     contacts: Annotated[
         str | None, typer.Option("--contacts", help="The table that the contacts are, if it is not the likeliest.")
     ] = None,
@@ -39,16 +46,19 @@ def init(
 
     asks = sys.stdin.isatty() and not yes and not options_of(context).json
     check_place(directory.expanduser().resolve())
-    if data is None and not asks:
+    if data is None and template is None and not asks:
         raise InputError(
             "say where your data is: --from FOLDER with CSV or Parquet files, --from FILE.csv, or --from FILE with the "
-            "tables of a database"
+            "tables of a database; or take a template with sample data: --template shop, saas or newsletter"
         )
-    if data is None:
-        data = typer.prompt("Where is your data (a folder of CSV or Parquet files, or a database file)?", err=True)
+    if data is None and template is None:
+        question = "Your data: a folder of CSV or Parquet files, or a database file (or samples: shop, saas, newsletter)"
+        data = str(typer.prompt(question, err=True))
+        if data in ("shop", "saas", "newsletter") and not Path(data).exists():
+            data, template = None, data
     if timezone is None:
         timezone = typer.prompt("Time zone of dates and weeks", default="UTC", err=True) if asks else "UTC"
-    wanted = Wanted(directory, str(data), name, timezone, contacts)
+    wanted = Wanted(directory, data, template, name, timezone, contacts)
     made = start(wanted, _asked if asks else lambda _: True)
     if made is None:
         show.error("Nothing was written.")

@@ -61,6 +61,8 @@ class Data:
     left_out: list[str]
     """What was not looked at, and why: a sentence each."""
     database: Path | None = None
+    moves_to: Path | None = None
+    """Where the files will be when there is a project; None: they stay."""
 
 
 def find_data(reader: Reader, given: str) -> Data:

@@ -184,14 +184,16 @@ def _sources(reader: Reader, data: Data, tables: list[Table], root: Path) -> lis
         at = found.setdefault(_source_name(source), {"name": _source_name(source), "schema": None, "tables": []})
         if source.place is not None:
             at["schema"] = source.place[0]
-        location = _location(reader, source, root) if source.place is None else None
+        location = _location(reader, data, source, root) if source.place is None else None
         at["tables"].append({"name": _table_name(source), "location": location})
     return list(found.values())
 
 
-def _location(reader: Reader, source: Source, root: Path) -> str:
+def _location(reader: Reader, data: Data, source: Source, root: Path) -> str:
     """How dbt's adapter reads files. What lies in the project's folder or beside it is found when both are moved."""
     given = source.pattern or str(source.files[0])
+    if data.moves_to is not None:
+        given = str(data.moves_to / Path(given).relative_to(data.path))
     near = root.parent in Path(given).parents
     path = f"{_MARK}/{os.path.relpath(given, root)}" if near else given
     if "{" in path or "}" in path:

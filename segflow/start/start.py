@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+import shlex
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from segflow.errors import InputError, RunError, SpecError
-from segflow.segments.compiler import compile_project
-from segflow.specs.load import load_specs
-from segflow.specs.project import Specs
+from segflow.errors import InputError, did_you_mean
 from segflow.start.catalog import catalog
-from segflow.start.examples import Example, in_sql, in_yaml
+from segflow.start.first_specs import Template, first_specs, title_of
 from segflow.start.names import identifier
 from segflow.start.place import building, check_place
 from segflow.start.plan import Choice, Proposal
+from segflow.start.presets import TEMPLATES
 from segflow.start.propose import propose
 from segflow.start.render import filled
+from segflow.start.samples import sample
 from segflow.start.sources import Data, find_data
 from segflow.start.staging import Staging, staging
 from segflow.start.try_out import TryOut
 from segflow.warehouse.engines import reader
+from segflow.warehouse.reader import Reader
 from segflow.zones import known_zone
-
-_GREETED_AT_MOST = 1_000
-"""So many members are greeted by the first tick; with more, the flow begins with those who come."""
 
 
 @dataclass
 class Wanted:
-    """What somebody asked for."""
+    """What somebody asked for. Without `data` a template brings some."""
 
     root: Path
-    data: str
+    data: str | None
+    template: str | None = None
     name: str | None = None
     time_zone: str = "UTC"
     contacts: str | None = None
@@ -52,7 +53,7 @@ class Started:
     segments: dict[str, int]
     """Segment -> members, as of now."""
     flows: list[str]
-    commands: list[str] = field(default_factory=list)
+    commands: list[str]
 
 
 def start(wanted: Wanted, agreed: Callable[[Proposal], bool] = lambda _: True) -> Started | None:
@@ -63,32 +64,43 @@ def start(wanted: Wanted, agreed: Callable[[Proposal], bool] = lambda _: True) -
     root = wanted.root.expanduser().resolve()
     if not known_zone(wanted.time_zone):
         raise InputError(f"{wanted.time_zone} is no time zone; give one like Europe/Berlin")
-    check_place(root)
-    with closing(reader()) as reads:
-        data = find_data(reads, wanted.data)
+    if wanted.template is not None and wanted.template not in TEMPLATES:
+        known = ", ".join(TEMPLATES)
+        raise InputError(f"there is no template {wanted.template}{did_you_mean(wanted.template, list(TEMPLATES))}; "
+                         f"there are {known}")  # fmt: skip
+    brought = sample(wanted.template, datetime.now(UTC)) if wanted.data is None and wanted.template is not None else {}
+    check_place(root, ("data",) if brought else ())
+    with closing(reader()) as reads, tempfile.TemporaryDirectory() as folder:
+        data = _brought(reads, brought, Path(folder), root) if brought else find_data(reads, wanted.data or "")
         proposal = propose(reads.warehouse, data, wanted.contacts)
         if not agreed(proposal):
             return None
         models = staging(reads, data, proposal, root)
-        files = _frame(wanted, root, data, models)
+        files = _frame(wanted, root, data, models) | {f"data/{name}": text for name, text in brought.items()}
         files["segment_specs/catalog.yml"] = catalog(proposal)
-        with building(root, files) as folder:
+        with building(root, files) as project:
+            template = Template(wanted.template, bool(brought)) if wanted.template is not None else None
             tried = TryOut(reads.warehouse, models.models)
-            made = _first_specs(folder, proposal, tried, root)
-            files |= made.files
-    contact = made.contact
-    commands = [f"cd {wanted.root}"] if root != Path.cwd() else []
-    commands += ["segflow tick", f"segflow preview {made.example.id}", f"segflow explain {made.example.id} {contact}"]
+            specs = first_specs(project, proposal, tried, template, title_of(root))
+    commands = [f"cd {shlex.quote(str(wanted.root))}"] if root != Path.cwd() else []
+    commands += ["segflow tick", f"segflow preview {specs.shown}", f"segflow explain {specs.shown} {specs.contact}"]
     return Started(
-        root,
-        made.contacts,
-        sorted(files),
-        proposal.choices,
-        proposal.left_out,
-        made.members,
-        [made.flow],
-        commands,
+        root=root,
+        contacts=specs.contacts,
+        files=sorted({*files, *specs.files}),
+        choices=proposal.choices,
+        left_out=[*proposal.left_out, *specs.left_out],
+        segments=specs.members,
+        flows=specs.flows,
+        commands=commands,
     )
+
+
+def _brought(reads: Reader, files: dict[str, str], folder: Path, root: Path) -> Data:
+    """The data that a template brings, read where it can be read before there is a project."""
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return replace(find_data(reads, str(folder)), moves_to=root / "data")
 
 
 def _frame(wanted: Wanted, root: Path, data: Data, models: Staging) -> dict[str, str]:
@@ -100,7 +112,7 @@ def _frame(wanted: Wanted, root: Path, data: Data, models: Staging) -> dict[str,
         database = str(data.database.relative_to(root))
     values: dict[str, Any] = {
         "name": name,
-        "title": name.replace("_", " ").title(),
+        "title": title_of(root) if wanted.name is None else name.replace("_", " ").title(),
         "time_zone": wanted.time_zone,
         "staging": "staging" if "staging" not in schemas else "segflow_staging",
         "warehouse": database,
@@ -112,97 +124,3 @@ def _frame(wanted: Wanted, root: Path, data: Data, models: Staging) -> dict[str,
 
 def _from_dbt(path: str) -> str:
     return path if Path(path).is_absolute() else f"../{path}"
-
-
-@dataclass
-class _Made:
-    example: Example
-    flow: str
-    files: dict[str, str]
-    members: dict[str, int]
-    contacts: int
-    contact: str
-
-
-def _first_specs(folder: Path, proposal: Proposal, tried: TryOut, root: Path) -> _Made:
-    """Write a segment of conditions, one in SQL, a flow and its template; all of them hold on the data."""
-    specs = _loaded(folder)
-    who = proposal.contacts
-    contacts = tried.contacts(who.model, who.key)
-    example = in_yaml(proposal, specs, tried, contacts)
-    other = in_sql(proposal, tried, contacts)
-    if other.id == example.id:
-        other.id = f"{other.id}_in_sql"
-    files = _segments(example, other)
-    flow, more = _flow(proposal, example, root)
-    files |= more
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    specs = _loaded(folder)
-    members, first = {}, None
-    for segment in (example.id, other.id):
-        members[segment], one = tried.members(specs, segment)
-        first = first or one
-    return _Made(example, flow, files, members, contacts, first or "CONTACT")
-
-
-def _loaded(folder: Path) -> Specs:
-    """The specs as they are checked and compiled. That they fail is a fault of ours."""
-    try:
-        specs = load_specs(folder)
-        compile_project(specs)
-    except SpecError as error:
-        raise RunError(
-            f"init made files that do not pass its own checks; nothing was written. Please report it:\n{error}"
-        ) from None
-    return specs
-
-
-def _segments(example: Example, other: Example) -> dict[str, str]:
-    test = {
-        "name": "one who is in, and one who is not" if len(example.test_contacts) > 1 else "whoever is there",
-        "as_of": "2026-03-01",
-        "contacts": example.test_contacts,
-        "events": example.test_events,
-    }
-    return {
-        f"segment_specs/{example.id}.yml": filled(
-            "segment_specs/segment.yml",
-            id=example.id,
-            description=example.description,
-            where=example.where,
-            test=test if example.test_contacts else None,
-        ),
-        f"segment_specs/{other.id}.sql": filled(
-            "segment_specs/segment.sql", description=other.description, query=other.query
-        ),
-    }
-
-
-def _flow(proposal: Proposal, example: Example, root: Path) -> tuple[str, dict[str, str]]:
-    """The flow for those who come into a segment: a letter, a text message, or a task."""
-    who, flow = proposal.contacts, f"greet_{example.id}"[:60]
-    title = identifier(root.name, "project").replace("_", " ").title()
-    greeting = f" {{{{ contact.{who.first_name} | default('there') }}}}" if who.first_name else ""
-    told = example.description[:1].lower() + example.description[1:]
-    files = {
-        f"flow_specs/{flow}.yml": filled(
-            "flow_specs/flow.yml",
-            description=f"Greets those who enter {example.id}: {told}",
-            segment=example.id,
-            include_members=example.members <= _GREETED_AT_MOST,
-            email=who.email is not None,
-            template="hello",
-            sms=f"Hello{greeting}, this is {title}." if who.phone is not None else None,
-            task="Get in touch with {{ contact.contact_id }}",
-        )
-    }
-    if who.email is not None:
-        subject = f"Hello{greeting}" if greeting else f"A letter of {title}"
-        files["flow_specs/templates/hello.txt"] = filled(
-            "flow_specs/templates/hello.txt",
-            subject=subject, greeting=greeting, flow=flow, segment=example.id, template="hello", title=title,
-        )  # fmt: skip
-    return flow, files

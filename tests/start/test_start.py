@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from segflow.segments.rule_tests import run_tests
+from segflow.specs.fmt import fmt_project
+from segflow.specs.load import load_specs
+from segflow.start.start import Wanted, start
 from tests.start.data import ago, catalog, made, rows, table, ticks
 
 PEOPLE = rows(
@@ -111,7 +115,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], tuple[str, ...]]]
     "a table called like a word of SQL, columns too": (
         {
             "user.csv": rows("id,email,group,select", "{n},u{n}@example.com,{g},x{n}", 10, g=lambda n: "ab"[n % 2]),
-            "order.csv": rows("id,user,from,at", "{n},{who},web,{at}", 20, who=lambda n: n % 7 + 1, at=lambda n: ago(n)),
+            "order.csv": rows("id,user,from,at", "{n},{who},web,{at}", 20, who=lambda n: n % 7 + 1, at=ago),
         },
         {"contacts.model": "stg_user", "objects.order.via": "user", "contacts.attributes.group": "text"},
         (),
@@ -179,7 +183,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], tuple[str, ...]]]
         {
             "subscribers.csv": rows("subscriber_id,email,unsubscribed_at", "s{n},{n}@example.com,{u}", 30,
                                     u=lambda n: "" if n % 3 else "2026-01-01"),
-            "opens.csv": rows("email,opened_at", "{w}@example.com,{at}", 50, w=lambda n: n % 25 + 1, at=lambda n: ago(n)),
+            "opens.csv": rows("email,opened_at", "{w}@example.com,{at}", 50, w=lambda n: n % 25 + 1, at=ago),
         },
         {
             "contacts.key": "subscriber_id",
@@ -212,7 +216,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], dict[str, Any], tuple[str, ...]]]
             "contacts.channels.email.consent": "email_opt_in",
             "contacts.attributes.email_opt_in": "boolean",
         },
-        ("customers.password_hash: sounds like a secret", "customers.nothing: has no values", "2 of 2 different values"),
+        ("customers.password_hash: sounds like a secret", "customers.nothing: has no values", "2 of 2 different"),
     ),
     "written by a spreadsheet: latin-1, sep=, a decimal comma, a cell with a line break": (
         {
@@ -267,3 +271,38 @@ def test_a_project_of_ones_own(
     assert first.errors == second.errors == [], first.errors
     assert {one.segment: one.members for one in first.segments} == started.segments
     assert first.contacts == started.contacts
+
+
+@pytest.mark.parametrize("template", ["shop", "saas", "newsletter"])
+def test_a_template_brings_data_and_works_on_it(tmp_path: Path, template: str) -> None:
+    started = start(Wanted(tmp_path / "first", None, template))
+    assert started is not None
+    assert started.left_out == []
+    assert all(0 < members < started.contacts for members in started.segments.values()), started.segments
+    assert fmt_project(started.root, check=True) == []
+    outcomes = [*run_tests(load_specs(started.root))]
+    assert outcomes
+    assert [str(one) for one in outcomes if not one.passed] == []
+    first, second = ticks(started)
+    assert first.errors == second.errors == []
+    assert {one.segment: one.members for one in first.segments} == started.segments
+    assert first.sent.outcomes["mailbox"]["sent"] > 20
+    assert {one.flow: one.status for one in second.flows} == dict.fromkeys(started.flows, "active")
+
+
+def test_a_template_leaves_out_what_the_data_has_nothing_for(tmp_path: Path) -> None:
+    started = made(tmp_path, {"customers.csv": PEOPLE, "orders.csv": ORDERS}, template="shop")
+    assert sorted(started.flows) == ["welcome", "win_back"]
+    assert set(started.segments) == {"new_contacts", "lapsed_buyers", "top_orders"}
+    assert "abandoned cart: the data has not an event like cart_add" in started.left_out
+    assert "birthday: the data has not a date like birthday" in started.left_out
+    assert "include_members" not in (started.root / "flow_specs/welcome.yml").read_text()
+    assert [report.errors for report in ticks(started)] == [[], []]
+
+
+def test_a_template_without_addresses_writes_messages_or_tasks(tmp_path: Path) -> None:
+    people = rows("id,joined", "{n},{d}", 20, d=lambda n: ago(n))
+    started = made(tmp_path, {"members.csv": people}, template="newsletter")
+    assert started.flows == ["welcome"]
+    assert "create_task" in (started.root / "flow_specs/welcome.yml").read_text()
+    assert [report.errors for report in ticks(started)] == [[], []]
