@@ -57,7 +57,10 @@ class Workspace:
     @cached_property
     def dbt(self) -> DbtProject:
         if not (self.specs.dbt_dir / "dbt_project.yml").exists():
-            raise InputError(f"{self.specs.dbt_dir} holds no dbt_project.yml")
+            raise InputError(
+                f"there is no dbt project: {self.specs.dbt_dir} holds no dbt_project.yml. dbt builds the models that "
+                "the catalog names; make one there with your staging models, or let segflow init make a whole project"
+            )
         return DbtProject(self.specs.dbt_dir, self.engine)
 
     @cached_property

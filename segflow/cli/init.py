@@ -52,7 +52,7 @@ def init(
             "tables of a database; or take a template with sample data: --template shop, saas or newsletter"
         )
     if data is None and template is None:
-        question = "Your data: a folder of CSV or Parquet files, or a database file (or samples: shop, saas, newsletter)"
+        question = "Data: a folder of CSV or Parquet files, or a database file (or a sample: shop, saas, newsletter)"
         data = str(typer.prompt(question, err=True))
         if data in ("shop", "saas", "newsletter") and not Path(data).exists():
             data, template = None, data

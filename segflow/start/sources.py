@@ -14,6 +14,7 @@ from segflow.errors import InputError
 from segflow.start.names import identifiers
 from segflow.warehouse.engines import engine_title
 from segflow.warehouse.reader import CsvForm, Reader
+from segflow.warehouse.tables import SCHEMA
 
 _CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _PARQUET = (".parquet", ".pq")
@@ -95,6 +96,11 @@ def _database(reader: Reader, path: Path) -> Data:
     reader.attach(path)
     left_out, sources = [], []
     found = reader.tables()
+    if any(schema == SCHEMA for schema, _ in found):
+        raise InputError(
+            f"{path} has a schema {SCHEMA} already: another project works in it, or did. Take that project, or give a "
+            f"copy of the file without schema {SCHEMA}"
+        )
     names = identifiers([name for _, name in found], "table")
     for (schema, table), name in zip(found[:TABLES_AT_MOST], names, strict=False):
         told = table if schema == "main" else f"{schema}.{table}"

@@ -41,7 +41,7 @@ class Reader(ABC):
 
     @abstractmethod
     def tables(self) -> list[tuple[str, str]]:
-        """(schema, name) of the tables and views of the attached file, in order; less segflow's own."""
+        """(schema, name) of the tables and views of the attached file, in order."""
 
     @abstractmethod
     def csv_form(self, path: Path) -> CsvForm:

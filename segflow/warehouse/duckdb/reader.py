@@ -26,7 +26,7 @@ _SEP_LINE = re.compile(r'"?sep=([!-~\t ])"?[,;\t|]*\r?$', re.IGNORECASE)
 """A line that Excel writes before the header."""
 _DATA = re.compile(r"[-+]?\d[\d.,:/ -]*|\d{4}-\d\d-\d\d.*|\S+@\S+\.\S+|true|false", re.IGNORECASE)
 """What is no name of a column."""
-_OWN_SCHEMAS = ("information_schema", "pg_catalog", "segflow")
+_OWN_SCHEMAS = ("information_schema", "pg_catalog")
 
 
 class DuckDBReader(Reader):
@@ -99,11 +99,12 @@ class DuckDBReader(Reader):
     def csv_rows(self, paths: Sequence[Path | str], form: CsvForm) -> exp.Table:
         options: dict[str, exp.Expr] = {"header": exp.Boolean(this=form.header), "all_varchar": exp.true()}
         options["delim"] = exp.Literal.string(form.delimiter)
-        options["quote"] = exp.Literal.string('"')
+        options["quote"] = options["escape"] = exp.Literal.string('"')
+        # Said though it is 0: DuckDB would pass over lines at the beginning, all of them perhaps, rather than say that
+        # rows are longer than the header.
+        options["skip"] = exp.Literal.number(form.skip)
         if form.encoding != "utf-8":
             options["encoding"] = exp.Literal.string(form.encoding)
-        if form.skip:
-            options["skip"] = exp.Literal.number(form.skip)
         if form.padded:
             # Beside padding, values with line breaks are read by one thread alone.
             options |= {"null_padding": exp.true(), "parallel": exp.false()}
@@ -154,4 +155,7 @@ def _encoding(head: bytes) -> str:
 
 
 def _first_sentence(error: Exception) -> str:
-    return re.split(r" Possible (?:fixes|solutions)|\. Possible", str(error))[0]
+    found = re.split(r" Possible (?:fixes|solutions)|\. Possible", str(error))[0]
+    if "sniffing file" in found:
+        return "its rows differ in how many values they have, or in how they are quoted; mend it, or save it again as CSV"
+    return found

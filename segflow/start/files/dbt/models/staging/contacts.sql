@@ -2,7 +2,7 @@
 select
     [[ key ]],
 [% for column in columns %]
-    [[ column.sql ]] as [[ column.name ]][[ "," if not loop.last or at ]]
+    [[ column.sql ]][[ " as " ~ column.name if column.sql != column.name ]][[ "," if not loop.last or at ]]
 [% endfor %]
 [% if at %]
     min([[ at ]]) as created_at

@@ -11,7 +11,7 @@ source as (
 typed as (
     select
 [% for column in columns %]
-        [[ column.sql ]] as [[ column.name ]][[ "," if not loop.last ]]
+        [[ column.sql ]][[ " as " ~ column.name if column.sql != column.name ]][[ "," if not loop.last ]]
 [% endfor %]
     from source
 )[% endif %]
@@ -21,7 +21,7 @@ typed as (
 select
     typed.*,
 [% for column in made %]
-    [[ column.sql ]] as [[ column.name ]][[ "," if not loop.last ]]
+    [[ column.sql ]][[ " as " ~ column.name if column.sql != column.name ]][[ "," if not loop.last ]]
 [% endfor %]
 from typed
 [% if join %]
@@ -30,7 +30,7 @@ left join {{ ref([[ join.model | sql ]]) }} as contacts on contacts.[[ join.thei
 [% else %]
 select
 [% for column in columns %]
-    [[ column.sql ]] as [[ column.name ]][[ "," if not loop.last ]]
+    [[ column.sql ]][[ " as " ~ column.name if column.sql != column.name ]][[ "," if not loop.last ]]
 [% endfor %]
 from source
 [% endif %]
