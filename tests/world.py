@@ -254,6 +254,11 @@ class World:
             self._write(f"segment_specs/{name}.yml", spec)
         self.project.reload()
 
+    def catalog(self, spec: Mapping[str, Any]) -> None:
+        """Write another catalog."""
+        self._write("segment_specs/catalog.yml", spec)
+        self.project.reload()
+
     def flow(self, name: str, spec: Mapping[str, Any] | None) -> None:
         """Write a flow file, or remove it with None."""
         (self.root / f"flow_specs/{name}.yml").unlink(missing_ok=True)

@@ -142,7 +142,10 @@ class Topic(SpecModel):
     """What holds for contacts who have not said anything: do they get it?"""
     attribute: Identifier | None = None
     """The boolean attribute that holds what they said: true is in, false is out."""
+    label: Annotated[str, Field(min_length=1)] | None = None
+    """What people read on the preference page; its name, when left out."""
     description: str | None = None
+    """A sentence below it there."""
 
 
 class Payload(SpecModel):
