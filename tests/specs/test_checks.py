@@ -587,7 +587,7 @@ SETTINGS_CASES = {
     "tracking of something else": ("delivery: {tracking: {open: true}}", "1:23: unknown key open (did you mean opens?)"),
     "secrets before none": (f"delivery: {{earlier_link_secrets: [{'s' * 32}]}}", "1:34: there is no delivery.link_secret that came after them"),
     "a limit of nothing": ("serve: {connections: 0}", "1:22: connections must be greater than or equal to 1"),
-    "a limit of something else": ("serve: {body: 1}", "1:9: unknown key body; known here: max_body_bytes, callbacks_per_second, requests_per_second, connections, seconds"),
+    "a limit of something else": ("serve: {body: 1}", "1:9: unknown key body; known here: max_body_bytes, callbacks_per_second, requests_per_second, tests_per_minute, connections, seconds"),
     "allowed domain": ("delivery: {mode: test, allowlist: [ana@a.example, '*@m\u00fcl ler.example']}", "1:51: '*@m\u00fcl ler.example' names no domain: Codepoint U+0020 at position 4 of 'm\u00fcl ler' not allowed"),
     "sender's from": ("senders: {m: {type: mailbox, from: 'Ana <ana@>'}}", "1:36: 'Ana <ana@>' is not an address: write Name <name@example.com>"),
     "sender's from, its domain": ("senders: {m: {type: mailbox, from: ana@xn--zzzzzzzz999.example}}", "1:36: 'ana@xn--zzzzzzzz999.example' is not an address: write Name <name@example.com>"),
