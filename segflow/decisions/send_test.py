@@ -62,7 +62,8 @@ def render(project: Workspace, flow: str, step: str, contact: str, as_of: dateti
     with project.warehouse() as warehouse:
         warehouse.ensure_tables()
         late = bool(sender) and _live(project, str(sender))
-        return look(project.specs, warehouse, project.store, flow, step, contact, at, late=late)
+        columns = project.compiled.columns
+        return look(project.specs, warehouse, project.store, flow, step, contact, at, late=late, columns=columns)
 
 
 def send_test(project: Workspace, flow: str, step: str, to: str, contact: str, channel: str | None = None) -> SentTest:
