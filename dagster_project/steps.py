@@ -33,12 +33,14 @@ LEASE_SECONDS = 120.0
 
 @dataclass
 class Step:
-    """What a step found. `ran` is False when it only reports; `earlier_errors` are those of a tick that it ended."""
+    """What a step found. `ran` is False when it only reports; `earlier_errors` are those of a tick that it ended;
+    `latest`: no other tick came after it, so that what is there now is what it left."""
 
     run: TickRun
     report: TickReport
     ran: bool
     earlier_errors: list[str] = field(default_factory=list)
+    latest: bool = True
 
 
 @dataclass(frozen=True)
