@@ -31,6 +31,7 @@ from segflow.dagster.specs import BUILT, MODEL
 from segflow.dagster.steps import Step
 from segflow.flows.draw import text
 from segflow.flows.picture import pictures
+from segflow.history.crossings import Crossings, crossings_of
 from segflow.segments.compiler import CONTACTS
 
 OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")
@@ -125,16 +126,38 @@ def _build(step: Step) -> dict[AssetKey, Facts]:
 
 
 def _cross(step: Step) -> dict[AssetKey, Facts]:
+    with step.run.project.warehouse() as warehouse:
+        crossed = crossings_of(warehouse, step.report.tick_id)
     return {
         segment_key(one.segment): {
             "size": one.members,
             "entered": one.entered,
             "exited": one.exited,
             "status": one.status,
+            **_crossed(crossed.get(one.segment)),
             **({"reason": one.reason} if one.reason else {}),
+            **({"to_release": f"job release, or segflow release {one.segment}"} if one.status == "held" else {}),
         }
         for one in step.report.segments
     }
+
+
+def _crossed(found: Crossings | None) -> dict[str, Any]:
+    """Why contacts crossed, and some of them, by their ids alone."""
+    if found is None:
+        return {}
+    told: dict[str, Any] = {}
+    for name, numbers, people in (
+        ("entered", found.entered, found.who_entered),
+        ("exited", found.exited, found.who_exited),
+    ):
+        if numbers:
+            told[f"{name}_by_cause"] = numbers
+            told[f"who_{name}"] = {
+                cause: [*ids, f"and {numbers[cause] - len(ids):,} more"] if numbers[cause] > len(ids) else ids
+                for cause, ids in people.items()
+            }
+    return told
 
 
 def _advance(step: Step) -> dict[AssetKey, Facts]:

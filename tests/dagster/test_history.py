@@ -63,6 +63,9 @@ def test_ticks_of_the_command_line_are_shown_in_their_order_and_time(station: St
         alone = ("tick", "as_of", "at", "seconds", "path", "picture")
         assert without(told[2], *alone) == without(told[3], *alone), key
     assert shown(station, "senders/mailbox")[1]["sent"] == 1
+    assert shown(station, "segments/londoners")[0]["who_entered"] == {"baseline": ["ana"]}
+    assert shown(station, "segments/londoners")[1]["entered_by_cause"] == {"data": 1}
+    assert shown(station, "segments/londoners")[1]["who_entered"] == {"data": ["chris"]}
     assert "picture" in shown(station, "flows/hello")[3]
 
 
@@ -120,3 +123,33 @@ def test_the_warehouse_is_left_alone_while_there_is_nothing_new(
     look(station)
     monkeypatch.setattr(type(station.project), "warehouse", lambda self: pytest.fail("opened"))
     assert look(station) == "Every tick is shown."
+
+
+def test_of_many_who_crossed_the_first_few_are_shown(station: Station, world: World) -> None:
+    crowd = [{"contact_id": f"c{n:02}", "city": "London", "created_at": START} for n in range(12)]
+    world.tick(START)
+    world.rows_of("contacts", [*PEOPLE, *crowd])
+    world.tick(START + DAY)
+    look(station)
+    told = shown(station, "segments/londoners")[1]
+    assert told["entered_by_cause"] == {"data": 12}
+    assert told["who_entered"] == {"data": ["c00", "c01", "c02", "c03", "c04", "and 7 more"]}
+
+
+def test_a_segments_page_tells_its_rule_and_who_uses_it(station: Station, world: World) -> None:
+    world.segment("elders", {"where": {"all": [{"segment": "londoners"}, {"attribute": "age", "gte": 60}]}})
+    graph = station.load().resolve_asset_graph()
+    spec = graph.get(AssetKey(["segments", "londoners"]))
+    assert spec.description == "Members are the contacts with city is London"
+    metadata = {name: getattr(value, "value", value) for name, value in spec.metadata.items()}
+    assert "attribute: city" in metadata["rule"]
+    assert "city = 'London'" in metadata["sql"]
+    assert metadata["used_by"] == "- segment elders\n- flow hello: its trigger"
+    assert "more than 50% of its members exit, of at least 1,000" in metadata["guard"]
+    assert "segflow release londoners" in metadata["guard"]
+    assert metadata["file"] == "segment_specs/londoners.yml"
+    elders = graph.get(AssetKey(["segments", "elders"]))
+    assert elders.description == (
+        "Members are the contacts with all of:\n\n- in segment londoners\n- age is at least 60"
+    )
+    assert "unused-segment" in str(elders.metadata["lint"])
