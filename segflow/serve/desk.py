@@ -41,7 +41,6 @@ class Desk:
         self._one = threading.Lock()
         self._seen: list[tuple[str, int]] | None = None
         self._tests = FixedWindowRateLimiter(MemoryStorage())
-        self._tests_at_most = RateLimitItemPerMinute(project.specs.settings.serve.tests_per_minute)
 
     def read(self, ask: Callable[[], Found]) -> Found:
         """Ask something that reads the warehouse, unless a tick has it."""
@@ -64,8 +63,9 @@ class Desk:
         """Send a test of a message to a contact in the name of a key. Returns its row, and what it was meant for."""
         from segflow.decisions.send_test import NotTakenError, hand_over, prepare
 
-        if not self._tests.hit(self._tests_at_most, key.name):
-            told = f"at most {self._tests_at_most.amount} tests a minute; wait"
+        at_most = RateLimitItemPerMinute(self._project.specs.settings.serve.tests_per_minute)
+        if not self._tests.hit(at_most, key.name):
+            told = f"at most {at_most.amount} tests a minute; wait"
             raise HTTPException(429, told, {"Retry-After": "60"})
         project = self._project
         with self._alone():
