@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from segflow.errors import InputError, did_you_mean
+from segflow.specs.settings import Settings
 from segflow.start.catalog import catalog
 from segflow.start.first_specs import Template, first_specs, title_of
 from segflow.start.names import identifier
@@ -116,7 +117,7 @@ def _frame(wanted: Wanted, root: Path, data: Data, models: Staging) -> dict[str,
         "time_zone": wanted.time_zone,
         "staging": "staging" if "staging" not in schemas else "segflow_staging",
         "warehouse": database,
-        "warehouse_default": _from_dbt(database) if database else "../.segflow/warehouse.duckdb",
+        "warehouse_default": _from_dbt(database or Settings().warehouse.path),
     }
     found = {file: filled(file, **values) for file in ("segflow.yml", "dbt/dbt_project.yml", "dbt/profiles.yml")}
     return {**found, ".gitignore": filled("gitignore", **values), **models.files}

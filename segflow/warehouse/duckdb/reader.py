@@ -157,5 +157,5 @@ def _encoding(head: bytes) -> str:
 def _first_sentence(error: Exception) -> str:
     found = re.split(r" Possible (?:fixes|solutions)|\. Possible", str(error))[0]
     if "sniffing file" in found:
-        return "its rows differ in how many values they have, or in how they are quoted; mend it, or save it again as CSV"
+        return "its rows differ in how many values they have, or in how they are quoted; mend it or save it again"
     return found
