@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, tuple_, update
 
@@ -43,6 +44,11 @@ class Answer:
     once: bool = False
     """However often it happens, it is one event of its message."""
 
+    @property
+    def event_key(self) -> str:
+        """What it is told apart by among the events of one kind of its message."""
+        return self.source if self.once else self.event_id
+
 
 @dataclass
 class Taken:
@@ -54,6 +60,11 @@ class Taken:
     """New ones of messages that this store does not know."""
     suppressed: int = 0
     lifted: int = 0
+
+    def add(self, other: Taken) -> None:
+        """What became of further ones."""
+        for one in fields(Taken):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
 class ProviderEvents:
@@ -70,6 +81,23 @@ class ProviderEvents:
             for start in range(0, len(answers), _BATCH):
                 self._take(connection, answers[start : start + _BATCH], taken)
         return taken
+
+    def preview(self, answers: Sequence[Answer]) -> list[dict[str, Any]]:
+        """The rows that `message_events` would have of them, were they taken: as `MessageEvents.waiting` gives them."""
+        columns = [messages.c[name] for name in ("message_id", "flow", "step", "contact_id", "channel")]
+        found: list[dict[str, Any]] = []
+        with self._database.read() as connection:
+            for start in range(0, len(answers), _BATCH):
+                some = answers[start : start + _BATCH]
+                message_of = _messages(connection, some)
+                asked = select(*columns).where(messages.c.message_id.in_(set(message_of.values())))
+                rows = {row.message_id: dict(row._mapping) for row in connection.execute(asked)}
+                found += [
+                    {**rows[message_of[one]], "kind": one.kind, "at": one.at, "event_key": one.event_key}
+                    for one in some
+                    if one in message_of
+                ]
+        return found
 
     def _take(self, connection: Connection, answers: Sequence[Answer], taken: Taken) -> None:
         given = {(one.source, one.event_id): one for one in reversed(answers)}
@@ -116,7 +144,7 @@ class ProviderEvents:
             {
                 "message_id": message_of[one],
                 "kind": one.kind,
-                "event_key": one.source if one.once else one.event_id,
+                "event_key": one.event_key,
                 "at": one.at,
                 "recorded_at": now,
                 "tick_id": None,

@@ -76,8 +76,7 @@ def _take(run: TickRun, spool: Spool, files: Sequence[Path], ears: _Ears) -> Non
     now = _present_addresses(run, uses) if uses else {}
     answers = [_of_link(one, now) if isinstance(one, LinkUse) else one for one in told]
     taken = run.project.store.provider_events.take(run.lease, answers)
-    for name, number in vars(taken).items():
-        setattr(report, name, getattr(report, name) + number)
+    report.add(taken)
     spool.remove(done)
 
 

@@ -552,6 +552,13 @@ CATALOGS = {
     "imports without an answer": (", trigger_flows: may_trigger", "", "35:10: trigger_flows is missing"),
     "imports with a wrong answer": ("trigger_flows: may_trigger", "trigger_flows: 5", "35:95: '5' is neither true nor false nor a column that says so for each row"),
     "imports with a wrong key": ("imported_at: at", "importd_at: at", "35:49: unknown key importd_at (did you mean imported_at?)"),
+    "message events of no message": ("imports:", "message_events: {model: stg_told}\nimports:", "35:17: give message_id: or provider_id:, the column that says which message a row is about"),
+    "message events with a wrong key": ("imports:", "message_events: {model: stg_told, mesage_id: m}\nimports:", "35:35: unknown key mesage_id (did you mean message_id?)"),
+    "message events with a wrong kind": ("imports:", "message_events: {model: stg_told, message_id: m, kinds: {openned: Open}}\nimports:", "35:58: unknown key openned (did you mean opened?)"),
+    "message events with no text": ("imports:", "message_events: {model: stg_told, message_id: m, kinds: {opened: 5}}\nimports:", "35:66: what the data calls it must be a text, or a list of texts"),
+    "message events with two kinds": ("imports:", "message_events: {model: stg_told, message_id: m, kinds: {opened: Open, clicked: [Click, Open]}}\nimports:", "35:89: 'Open' is said of opened, too; a row is of one kind"),
+    "message events with one column": ("imports:", "message_events: {model: stg_told, message_id: id, id: id}\nimports:", "35:55: id is the column of message_id already"),
+    "message events that are late": ("imports:", "message_events: {model: stg_told, message_id: m, late_by: 1 month}\nimports:", "35:59: late_by takes an exact time like 3 days, not 1 month: months are not equally long"),
     "imports with a wrong model": ("imports: {model: stg_imports", "imports: {model: stg-imports", "35:18: model: 'stg-imports' is not a model name: use letters, digits and _, starting with a letter or _"),
     "event and name": ("event: review", "name: kind", "27:5: properties: goes with event:; with name: write types:"),
 }  # fmt: skip
