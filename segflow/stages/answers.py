@@ -7,6 +7,7 @@ killed before that reads it again, which changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,7 +30,12 @@ _BYTES, _FILES = 16 * 1024 * 1024, 500
 
 
 def take_answers(run: TickRun) -> None:
-    """Take in what waits in the spool. What cannot be read is laid aside and told in the report."""
+    """Find the messages of what was told too early, and take in what waits in the spool. What cannot be read is laid
+    aside and told in the report."""
+    settings = run.project.specs.settings
+    now = datetime.now(UTC)
+    keep = now - settings.delivery.keep_unmatched.before(now, settings.zone)
+    run.report.answers.add(run.project.store.provider_events.match(run.lease, run.row.tick_id, keep, now))
     spool = run.project.spool
     files = spool.files() if spool is not None else []
     if spool is None or not files:

@@ -622,6 +622,7 @@ SETTINGS_CASES = {
     "cap without number": ("delivery: {caps: [{per: 7 days}]}", "1:19: at_most is missing"),
     "cap of none": ("delivery: {caps: [{at_most: 0, per: 7 days}]}", "1:29: at_most must be greater than or equal to 1"),
     "cap per what": ("delivery: {caps: [{at_most: 3, per: 7 dyas}]}", "1:37: '7 dyas' is not a duration: write a number and a unit, like 30 days (seconds, minutes, hours, days, weeks, months, quarters or years)"),
+    "nothing waits": ("delivery: {keep_unmatched: 0 days}", "1:28: 0 days is no time at all"),
     "cap per nothing": ("delivery: {caps: [{at_most: 3, per: 0 days}]}", "1:37: 0 days is no time at all"),
     "cap of a channel": ("delivery: {caps: [{channel: webhook, at_most: 3, per: 7 days}]}", "1:29: channel cannot be the text 'webhook': expected email, sms or whatsapp"),
     "cap of a category": ("delivery: {caps: [{category: promo, at_most: 3, per: 7 days}]}", "1:30: category cannot be the text 'promo': expected marketing or transactional"),
