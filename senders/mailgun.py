@@ -198,6 +198,7 @@ def _event(data: dict[str, Any], token: str, callback: Callback) -> ProviderEven
             return None  # Mailgun tries it again
         if reason.startswith("suppress"):
             kind, detail = "failed", "suppressed by Mailgun"
+            suppress = reason == "suppress-bounce"
         else:
             # A 4xx here: Mailgun has tried for as long as it does.
             suppress = not (isinstance(code, int) and 400 <= code < 500) and reason == "bounce"

@@ -182,7 +182,7 @@ def _event(event: dict[str, Any], callback: Callback) -> ProviderEvent | None:
         suppress = calls.part(data, "bounce", "type") == "Permanent"
         detail = "hard" if suppress else "soft"
     elif name == "email.suppressed":
-        detail = "suppressed by Resend"
+        suppress, detail = True, "suppressed by Resend"
     elif name == "email.failed":
         detail = calls.text(calls.part(data, "failed", "reason"))
     elif name == "email.clicked":

@@ -266,7 +266,7 @@ def _judged(name: str, told: Any) -> tuple[tuple[EventKind, bool, str | None] | 
         to = [one.get("emailAddress") for one in people]
         sort, finer = calls.part(about, "bounceType"), calls.part(about, "bounceSubType")
         if finer in _SUPPRESSED:
-            return ("failed", False, "suppressed by SES"), to
+            return ("failed", True, "suppressed by SES"), to
         hard = sort == "Permanent"
         status = next((found for one in people if (found := calls.text(one.get("status")))), None)
         return ("bounced", hard, " ".join(filter(None, ("hard" if hard else "soft", calls.text(finer), status)))), to
@@ -274,7 +274,10 @@ def _judged(name: str, told: Any) -> tuple[tuple[EventKind, bool, str | None] | 
         if calls.part(told, "complaint", "complaintFeedbackType") == "not-spam":
             return None, None
         people = calls.objects_of(calls.part(told, "complaint", "complainedRecipients"))
-        return ("complained", True, None), [one.get("emailAddress") for one in people]
+        to = [one.get("emailAddress") for one in people]
+        if calls.part(told, "complaint", "complaintSubType") in _SUPPRESSED:
+            return ("failed", True, "suppressed by SES"), to
+        return ("complained", True, None), to
     if name in ("Reject", "Rendering Failure"):
         return ("failed", False, "rejected by SES" if name == "Reject" else "SES could not render it"), None
     if name == "Open":

@@ -236,7 +236,8 @@ class ProviderEvents:
         for_good: dict[str, dict[tuple[str, str], str]] = {}
         for one in keys:
             if one.kind not in _BY_CHOICE:
-                for_good.setdefault(one.kind, {}).update({(one.channel, key): one.kind for key in keys[one]})
+                reason = _REASONS.get(one.kind, one.kind)
+                for_good.setdefault(reason, {}).update({(one.channel, key): reason for key in keys[one]})
         for kind, reasons in for_good.items():
             taken.suppressed += self._insert(connection, reasons, now)
             for some in _portions(anyhow(reasons)):
@@ -310,6 +311,8 @@ def _last_words(connection: Connection, digests: set[tuple[str, str]]) -> dict[t
     return {pair: unsubscribed for pair, (_, unsubscribed) in last.items()}
 
 
+_REASONS = {"failed": "inactive"}
+"""Why an address is suppressed, where the kind does not say it: it is on the provider's own list."""
 _BY_CHOICE = (UNSUBSCRIBED, SUBSCRIBED)
 
 
