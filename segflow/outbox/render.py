@@ -34,12 +34,14 @@ class _Text:
     label: str
     template: jinja2.Template
     first_line: int
+    names: Mapping[str, Any]
+    """What every template knows."""
 
     def fill(self, context: Mapping[str, Any]) -> str:
         parts: list[str] = []
         size = 0
         try:
-            for part in self._parts({**self.template.globals, **context, "range": Loops().range}):
+            for part in self._parts({**self.names, **context, "range": Loops().range}):
                 size += len(part)
                 if size > MAX_OUTPUT:
                     raise RenderError(f"{self.label}: the text has more than {MAX_OUTPUT:,} characters")
@@ -248,7 +250,7 @@ class Renderer:
         if (plain := _without_names(tree)) is not None and len(plain) <= MAX_OUTPUT:
             return always(plain)
         template = environment.template_class.from_code(environment, code, environment.make_globals(None))
-        return _Text(label, template, first_line).fill
+        return _Text(label, template, first_line, dict(template.globals)).fill
 
 
 @dataclass(frozen=True)
