@@ -63,6 +63,7 @@ class Outcomes:
         return self.outcome(row, "held", reason, address, due_at=self.clock() + timedelta(seconds=delay))
 
     def withdrawn(self, row: ClaimedMessage, pause: Pause) -> Outcome:
+        """Of a message whose flow is paused."""
         return self.outcome(row, "skipped", f"withdrawn: {pause}")
 
     def outcome(
@@ -77,6 +78,7 @@ class Outcomes:
         at: datetime | None = None,
         due_at: datetime | None = None,
     ) -> Outcome:
+        """An outcome and its reason. `at`: when; None: now."""
         return Outcome(
             message_id=row.message_id,
             attempt=row.attempt,
@@ -92,6 +94,8 @@ class Outcomes:
         )
 
     def clock(self, wall: datetime | None = None) -> datetime:
+        """The sender's clock: the tick's for one that sends nothing out of the house. Else `wall`, now when left out,
+        and never before the tick."""
         return self._tick.as_of if self._sender.simulated else max(self._tick.as_of, wall or datetime.now(UTC))
 
 

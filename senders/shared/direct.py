@@ -35,7 +35,7 @@ _VALUE = re.compile(r"[^\r\n\0]*")
 _FIRST = 65_536
 """Bytes that are read at first: nearly all answers are shorter."""
 _STATUS = re.compile(r"HTTP/1\.1 ([2-5][0-9]{2})(?: .*)?")
-_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
+_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([^\r\n\0]*)")
 
 
 class Refusal(ValueError):
@@ -112,7 +112,7 @@ class Headers(Mapping[str, str]):
     """The headers of an answer, by name in any case; of two of one name the last one."""
 
     def __init__(self, given: Iterable[tuple[str, str]]) -> None:
-        self._named = {name.lower(): (name, value) for name, value in given}
+        self._named = {name.lower(): (name, value.strip(" \t")) for name, value in given}
 
     def __getitem__(self, name: str) -> str:
         return self._named[name.lower()][1]
