@@ -17,9 +17,9 @@ from segflow.warehouse.base import Warehouse
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
-LOOKED_AT = 200_000
+LOOKED_AT = 50_000
 """Rows of a table that are looked at to tell what its columns are. Keys are held against all rows."""
-KEPT = 2_000_000
+KEPT = 10_000_000
 """Rows of a table that are kept in memory; those of a larger one are read again for each question."""
 _FORMATS_LOOKED_AT = 20_000
 

@@ -80,6 +80,11 @@ def find_data(reader: Reader, given: str) -> Data:
     path = Path(given).expanduser().resolve()
     if not path.exists():
         raise InputError(f"there is no file or folder {given}; give where your data is, like --from data")
+    if (path / "dbt_project.yml").is_file():
+        raise InputError(
+            f"{given} is a dbt project, whose models init does not read yet; give the database file that it builds, "
+            "or the files that it reads"
+        )
     if path.is_dir():
         if not any(path.iterdir()):
             raise InputError(f"{given} is empty; put your CSV or Parquet files there, or name another folder")

@@ -34,6 +34,9 @@ class DuckDBReader(Reader):
 
     def __init__(self) -> None:
         self.warehouse = DuckDBWarehouse(Path(":memory:"))
+        # It would be drawn over what the command says.
+        off = exp.column("enable_progress_bar").eq(exp.false())
+        self.warehouse.execute(exp.Set(expressions=[exp.SetItem(this=off)]))
 
     def is_database(self, path: Path) -> bool:
         return path.is_file() and made_by(path) is not None
