@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.errors import InputError, RunError
+from segflow.errors import InputError, RunError, WarehouseError
 from segflow.explain.columns import columns_of, models_of
 from segflow.explain.one_segment import compile_one
 from segflow.segments.compiler import Compiled
@@ -160,11 +161,15 @@ def _check_built(workspace: Workspace, warehouse: Warehouse) -> None:
         raise InputError(f"no tick has run yet, and dbt has not built {model}; run segflow tick")
 
 
-def limited(warehouse: Warehouse, compiled: Compiled) -> AbstractContextManager[None]:
-    """The time limit of `.sql` segments, where there are any."""
-    if not compiled.sql_segments():
-        return nullcontext()
-    return warehouse.time_limit(compiled.specs.settings.sql_segments.timeout)
+@contextmanager
+def limited(warehouse: Warehouse, compiled: Compiled) -> Iterator[None]:
+    """The time limit of `.sql` segments, where there are any. Raises RunError for a query that fails."""
+    timeout = compiled.specs.settings.sql_segments.timeout
+    try:
+        with warehouse.time_limit(timeout) if compiled.sql_segments() else nullcontext():
+            yield
+    except WarehouseError as error:
+        raise RunError(f"the query of the segment fails: {error}. Mend the segment or the model") from error
 
 
 def _named(compiled: Compiled, segment: str) -> dict[str, exp.Expr]:
