@@ -23,7 +23,7 @@ from segflow.segments.facts import column_name
 from segflow.segments.membership_models import CONTACTS
 from segflow.segments.nodes import ROW_AT, Fact, Followed, Source, Value, facts_of
 from segflow.segments.sql import col, typed
-from segflow.specs.catalog import Attribute, Catalog, TimeColumn, Unix
+from segflow.specs.catalog import Attribute, Catalog, ListSource, TimeColumn, Unix
 from segflow.specs.spec_file import SpecFile, read_spec_file
 from segflow.specs.types import ValueType
 from segflow.ticks.context import TickContext
@@ -243,6 +243,24 @@ def import_columns(compiled: Compiled) -> list[Column]:
     return columns
 
 
+def told_columns(compiled: Compiled) -> list[Column]:
+    """What the catalog's message events are read from; nothing when it has none."""
+    source = compiled.specs.catalog.message_events
+    if source is None:
+        return []
+    at: str = "message_events"
+    columns = [
+        Column(source.model, source.kind, None, "the kind of message events", (at, "kind")),
+        _time(source.model, source.at, "the time of message events", (at, "at")),
+    ]
+    for name in ("message_id", "provider_id", "id"):
+        if (column := getattr(source, name)) is not None:
+            columns.append(Column(source.model, column, None, f"the {name} of message events", (at, name)))
+    if source.hard is not None:
+        columns.append(Column(source.model, source.hard, "boolean", "which bounces are hard", (at, "hard")))
+    return columns
+
+
 def fact_columns(compiled: Compiled, fact: Fact) -> list[Column]:
     """Every column of the user's models that a fact is computed from; the contact's id comes first."""
     catalog = compiled.specs.catalog
@@ -318,6 +336,8 @@ def _label_columns(catalog: Catalog, kind: str) -> list[Column]:
     ]
     if labels.added_at:
         columns.append(_time(labels.model, labels.added_at, f"added_at of {key}", (key, "added_at")))
+    if isinstance(labels, ListSource) and labels.status is not None:
+        columns.append(Column(labels.model, labels.status, None, f"the status of {key}", (key, "status")))
     return columns
 
 

@@ -22,6 +22,9 @@ from segflow.outbox.render import Renderer
 from segflow.outbox.same_address import SharedAddresses
 from segflow.outbox.store import DeliveryStore
 from segflow.outbox.surroundings import ORIGIN, Origin, Surroundings
+from segflow.outbox.topic_lists import TopicLists
+from segflow.segments.facts import FactColumn
+from segflow.segments.nodes import Fact
 from segflow.specs.catalog import ChannelSpec
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
@@ -35,10 +38,21 @@ Asked = tuple[str | None, str, Refused | None, AnyMessage | None]
 """(channel, check, what it says, the message, which is with the last check of its channel)."""
 
 
+_OF_CHANNEL = {**OF_WAY, **OF_ADDRESS}
+
+
 class SendChecks:
     """Checks batches of claimed messages against the warehouse and the delivery store, and renders them."""
 
-    def __init__(self, specs: Specs, warehouse: Warehouse, store: DeliveryStore, tick: Tick) -> None:
+    def __init__(
+        self,
+        specs: Specs,
+        warehouse: Warehouse,
+        store: DeliveryStore,
+        tick: Tick,
+        columns: Mapping[Fact, FactColumn] | None = None,
+    ) -> None:
+        """`columns`: where the facts are; without them nobody is known to be on the list of a topic."""
         self._specs, self._warehouse, self._store, self._tick = specs, warehouse, store, tick
         self._renderer = Renderer.of(specs)
         self._surroundings = Surroundings(specs)
@@ -51,7 +65,8 @@ class SendChecks:
         """(contact, enrollment) of which the warehouse was asked."""
         self._contacts: dict[str, dict[str, Any]] = {}
         self._ended: dict[str, str] = {}
-        self._consents = Consents(specs, store)
+        self._lists = TopicLists(specs, columns or {})
+        self._consents = Consents(specs, store, self._lists)
         self._shared = SharedAddresses(specs, warehouse, store)
         self._limits = Limits(specs, store)
 
@@ -104,7 +119,7 @@ class SendChecks:
         asked: list[Asked] = [(None, name, check(case), None) for name, check in OF_MESSAGE.items()]
         for way in self._ways(row, contact, pinned=False) if contact is not None else ():
             case.by(way)
-            checks = {**OF_WAY, **OF_ADDRESS, **OF_TEXT}
+            checks = {**_OF_CHANNEL, **OF_TEXT}
             asked += [(way.channel, name, check(case), None) for name, check in checks.items()]
             if case.message is not None and contact is not None:
                 told = self._limits.asked(row, way.channel, contact, category_of(row.content), now)
@@ -140,7 +155,9 @@ class SendChecks:
         for way in ways:
             judged = self._by(case.by(way))
             if not isinstance(judged, Refused):
-                return dataclasses.replace(judged, note=_because(passed)) if isinstance(judged, Ready) else judged
+                if passed and isinstance(judged, Ready):
+                    return dataclasses.replace(judged, note=_because(passed))
+                return judged
             # What fails at the text or at the mode fails on purpose: another channel is for who cannot be reached.
             if judged.final or len(ways) == 1:
                 return judged
@@ -161,7 +178,7 @@ class SendChecks:
         return ways
 
     def _by(self, case: Case) -> Judged:
-        if (refused := first_refusal({**OF_WAY, **OF_ADDRESS}, case)) is not None:
+        if (refused := first_refusal(_OF_CHANNEL, case)) is not None:
             return refused
         if case.way.channel != case.row.channel:
             return Elsewhere(case.row, case.way.channel, case.sender)
@@ -193,8 +210,9 @@ class SendChecks:
 
     def _write(self, case: Case) -> AnyMessage:
         row, claimed = case.row, self._coupons.get((case.row.enrollment_id, case.row.visit))
-        coupons = {**self._samples, **(claimed or {})}
-        known = self._surroundings.of(row, (self._origins or {}).get(row.enrollment_id), coupons)
+        coupons = {**self._samples, **(claimed or {})} if self._samples or claimed else None
+        origin = self._origins.get(row.enrollment_id) if self._origins is not None else None
+        known = self._surroundings.of(row, origin, coupons, self._renderer.names(row, case.way))
         return self._renderer.render(row, case.contact or {}, case.address, self._tick.as_of, known, case.way)
 
     def _channel(self, channel: str) -> ChannelSpec | None:
@@ -220,6 +238,7 @@ class SendChecks:
         missing = dict.fromkeys(self._specs.catalog.contacts.attributes)
         self._contacts = {row["contact_id"]: {**missing, **row} for row in self._warehouse.rows(contacts)}
         self._ended = {row["enrollment_id"]: row["reason"] for row in self._warehouse.rows(ends)}
+        self._lists.look(self._warehouse, wanted.copy(), self._tick.tick_id)
         self._coupons = self._load_coupons()
         self._origins, self._read = None, pairs
 

@@ -7,6 +7,7 @@ killed before that reads it again, which changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from segflow import senders
 from segflow.errors import ConfigurationError
 from segflow.files import reason
 from segflow.messages import CONTACT_CHANNELS
+from segflow.outbox.consent_changes import ConsentChange, State
 from segflow.outbox.provider_events import LINK, UNSUBSCRIBED, Answer
 from segflow.outbox.spool import Call, Line, LinkUse, Record, Spool, UnreadableError
 from segflow.senders.base import Sender
@@ -24,12 +26,19 @@ from segflow.specs.project import Specs
 from segflow.stages.tick_run import TickRun
 from segflow.warehouse.base import Warehouse, relation
 
+PAGE = "preference_page"
+"""The source of what contacts chose there."""
 _BYTES, _FILES = 16 * 1024 * 1024, 500
 """What is read at a time."""
 
 
 def take_answers(run: TickRun) -> None:
-    """Take in what waits in the spool. What cannot be read is laid aside and told in the report."""
+    """Find the messages of what was told too early, and take in what waits in the spool. What cannot be read is laid
+    aside and told in the report."""
+    settings = run.project.specs.settings
+    now = datetime.now(UTC)
+    keep = now - settings.delivery.keep_unmatched.before(now, settings.zone)
+    run.report.answers.add(run.project.store.provider_events.match(run.lease, run.row.tick_id, keep, now))
     spool = run.project.spool
     files = spool.files() if spool is not None else []
     if spool is None or not files:
@@ -72,12 +81,15 @@ def _take(run: TickRun, spool: Spool, files: Sequence[Path], ears: _Ears) -> Non
             except UnreadableError as error:
                 report.refused[str(spool.refuse(file, line, str(error)))] = str(error)
         done.append(file)
+    choices = [_of_topic(one, one.topic) for one in told if isinstance(one, LinkUse) and one.topic is not None]
+    told = [one for one in told if not isinstance(one, LinkUse) or one.topic is None]
     uses = [one for one in told if isinstance(one, LinkUse)]
     now = _present_addresses(run, uses) if uses else {}
     answers = [_of_link(one, now) if isinstance(one, LinkUse) else one for one in told]
+    run.project.store.consent_changes.record(choices)
+    report.choices += len(choices)
     taken = run.project.store.provider_events.take(run.lease, answers)
-    for name, number in vars(taken).items():
-        setattr(report, name, getattr(report, name) + number)
+    report.add(taken)
     spool.remove(done)
 
 
@@ -128,6 +140,12 @@ class _Ears:
             except ConfigurationError as error:
                 raise UnreadableError(error.reason) from error
         return self._senders[name]
+
+
+def _of_topic(use: LinkUse, topic: str) -> ConsentChange:
+    """A topic is taken or left for every channel and category."""
+    state: State = "opted_out" if use.kind == UNSUBSCRIBED else "opted_in"
+    return ConsentChange(contact_id=use.contact_id, state=state, topic=topic, at=use.received_at, source=PAGE)
 
 
 def _of_link(use: LinkUse, addresses: Mapping[tuple[str, str], str]) -> Answer:

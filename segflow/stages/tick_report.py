@@ -18,15 +18,22 @@ class AnswersReport(Taken):
     """What the tick took out of the spool; the numbers are of this process alone when it resumed."""
 
     records: int = 0
+    choices: int = 0
+    """Topics that contacts took or left on the preference page."""
     refused: dict[str, str] = field(default_factory=dict)
     """The files that hold what could not be read, by their paths -> why."""
 
+    passed_over: str | None = None
+    """Why nothing was taken from the model of message events, if somebody should look."""
+
     def warnings(self) -> list[str]:
         """What needs somebody."""
-        if not self.refused:
-            return []
-        file, why = next(iter(self.refused.items()))
-        return [f"{len(self.refused)} records that came from outside could not be read. The first: {file}: {why}"]
+        found = [self.passed_over] if self.passed_over is not None else []
+        if self.refused:
+            file, why = next(iter(self.refused.items()))
+            told = f"{len(self.refused)} records that came from outside could not be read. The first: {file}: {why}"
+            found.append(told)
+        return found
 
 
 @dataclass
