@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from segflow.messages import CONTACT_CHANNELS
 from segflow.specs.catalog import Attribute, Catalog, ChannelSpec, EventSource
 from segflow.specs.dbt_files import model_names
@@ -20,10 +22,10 @@ def check_catalog(loaded: Loaded) -> None:
         _events(say, loaded.catalog)
         _prefixes(say, loaded.catalog)
         _objects(say, loaded.catalog)
-        _models(say, loaded.catalog, model_names(loaded.root / "dbt"))
+        _models(say, loaded.catalog, model_names(loaded.dbt_dir))
 
 
-def _models(say: Reporter, catalog: Catalog, known: set[str] | None) -> None:
+def _models(say: Reporter, catalog: Catalog, known: Mapping[str, str] | None) -> None:
     if known is None:
         return
     named: list[tuple[tuple[str | int, ...], str]] = [(("contacts", "model"), catalog.contacts.model)]

@@ -38,6 +38,11 @@ class Loaded:
     flow_ids: set[str] = field(default_factory=set)
 
     @property
+    def dbt_dir(self) -> Path:
+        """The folder of the dbt project."""
+        return self.root / Path(self.settings.dbt.project).expanduser()
+
+    @property
     def has_links(self) -> bool:
         """Messages may have signed links, as far as is known."""
         return not self.settings_known or self.settings.delivery.has_links

@@ -38,7 +38,7 @@ class Specs:
 
     @property
     def dbt_dir(self) -> Path:
-        return self.root / "dbt"
+        return self.path(self.settings.dbt.project)
 
     def exports(self) -> list[ExportPlan]:
         """The exports that ticks write: of the segments that `exports.segments` names, and of those with `export:`."""

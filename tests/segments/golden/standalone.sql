@@ -19,7 +19,7 @@ with facts__lists as (
                 FROM {{ ref('stg_lists') }} AS members
                 WHERE
                     contact_id IS NOT NULL AND (
-                        {{ segflow_utc_time('added_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('added_at') }} IS NULL
+                        {{ segflow_utc_time('added_at') }} <= {{ segflow_bound('as_of') }} OR {{ segflow_utc_time('added_at') }} IS NULL
                     )
                 UNION ALL
                 SELECT
@@ -31,7 +31,7 @@ with facts__lists as (
                     ordinal AS hop
                 FROM {{ source('segflow', 'contact_imports') }} AS imports
                 WHERE
-                    kind = 'list' AND "at" <= {{ bound('as_of') }}
+                    kind = 'list' AND "at" <= {{ segflow_bound('as_of') }}
                 UNION ALL
                 SELECT
                     contact_id,
@@ -42,7 +42,7 @@ with facts__lists as (
                     hop AS hop
                 FROM {{ source('segflow', 'contact_updates') }} AS updates
                 WHERE
-                    kind = 'list' AND "at" <= {{ bound('as_of') }}
+                    kind = 'list' AND "at" <= {{ segflow_bound('as_of') }}
             ) AS changes
         ) AS ranked
         WHERE
@@ -53,7 +53,7 @@ with facts__lists as (
         max(CASE WHEN name = 'newsletter' THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_2b448d,
         max(
             CASE
-                WHEN name = 'newsletter' AND "at" > {{ bound('as_of - 7 days') }} AND "at" <= {{ bound('as_of') }}
+                WHEN name = 'newsletter' AND "at" > {{ segflow_bound('as_of - 7 days') }} AND "at" <= {{ segflow_bound('as_of') }}
                 THEN 1
                 ELSE 0
             END
@@ -68,7 +68,7 @@ with facts__lists as (
             END
         ) = 1 AS name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc,
         max(CASE WHEN name = 'newsletter' AND "at" >= CAST('2026-03-29 00:00:00' AS TIMESTAMP) THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_at_from_2026_03_29_00_00_08400f,
-        {{ tick_id() }} AS tick_id
+        {{ segflow_tick_id() }} AS tick_id
     FROM rows_seen
     GROUP BY
         contact_id
@@ -104,7 +104,7 @@ facts__tags as (
                     hop AS hop
                 FROM {{ source('segflow', 'contact_updates') }} AS updates
                 WHERE
-                    kind = 'tag' AND "at" <= {{ bound('as_of') }}
+                    kind = 'tag' AND "at" <= {{ segflow_bound('as_of') }}
             ) AS changes
         ) AS ranked
         WHERE
@@ -114,7 +114,7 @@ facts__tags as (
         CAST(contact_id AS TEXT) AS contact_id,
         max(CASE WHEN name = 'it''s {{ '{{' }} complicated }}' THEN 1 ELSE 0 END) = 1 AS name_is_it_s_complicated_812c0a,
         max(CASE WHEN name IS NOT NULL THEN 1 ELSE 0 END) = 1 AS name_is_set_1ec925,
-        {{ tick_id() }} AS tick_id
+        {{ segflow_tick_id() }} AS tick_id
     FROM rows_seen
     GROUP BY
         contact_id
@@ -122,14 +122,14 @@ facts__tags as (
 segment__londoners as (
     SELECT
         contacts.contact_id
-    FROM {{ ref('contacts') }} AS contacts
+    FROM {{ ref('segflow__contacts') }} AS contacts
     WHERE
         contacts.city = 'London'
 ),
 segment__lists_tags_segments as (
     SELECT
         contacts.contact_id
-    FROM {{ ref('contacts') }} AS contacts
+    FROM {{ ref('segflow__contacts') }} AS contacts
     LEFT JOIN facts__lists AS facts__lists
         ON facts__lists.contact_id = contacts.contact_id
     LEFT JOIN facts__tags AS facts__tags
