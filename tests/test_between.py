@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 from segflow.cli.main import main
 from segflow.errors import InputError, LeaseHeldError, RunError, SegflowError
+from segflow.outbox.breaker import MARK, Rest
 from segflow.outbox.dead_letters import Chosen
 from segflow.outbox.lease import held_lease
 from segflow.outbox.spool import LinkUse
@@ -152,6 +154,21 @@ def test_nothing_goes_out_while_sending_is_stopped_or_a_tick_runs(world: World, 
     with held_lease(world.project.store.leases, "a tick"), pytest.raises(LeaseHeldError, match="another tick runs"):
         world.project.drain()
     assert server.calls == []
+
+
+def test_a_provider_that_is_down_is_left_alone_and_told(
+    world: World, server: HttpServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = Rest.after(None, datetime.now(UTC), "HTTP 503")
+    world.project.store.set_mark(f"{MARK}gateway", rest.dump())
+    assert world.project.drain().deferred == {"gateway": str(rest)}
+    assert server.calls == []
+    assert run(world, monkeypatch, "outbox", "list") == 0
+    assert "sender gateway: left alone until" in " ".join(capsys.readouterr().out.split())
+    over = dataclasses.replace(rest, until=START)
+    world.project.store.set_mark(f"{MARK}gateway", over.dump())
+    assert world.project.drain().outcomes == {"gateway": {"sent": 4}}
+    assert world.project.resting_senders() == {}
 
 
 def test_a_tick_is_let_in_between_two_messages(world: World, server: HttpServer) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy import update
 from segflow.cli.main import main
 from segflow.doctor.examine import CHECKS, examine
 from segflow.doctor.findings import Checked
+from segflow.outbox.breaker import Rest
 from segflow.outbox.lease import held_lease
 from segflow.outbox.schema import lease as leases
 from segflow.outbox.schema import messages
@@ -130,6 +131,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], dict[str, str]]] = {
     ),
     "lease of a dead process": (lambda root: hold(root, pid=DEAD), {"lease": "somebody (pid 4194305 on "}),
     "stopped": (lambda root: store_of(root).stop_sending("wrong price"), {"sending": "wrong price"}),
+    "a provider that is down": (
+        lambda root: store_of(root).set_mark("breaker:crm", Rest.after(None, datetime.now(UTC), "HTTP 503").dump()),
+        {"senders": " after 5 transient errors in a row: HTTP 503"},
+    ),
     "claims": (lambda root: claim(root, handed=False), {"messages": "3 messages claimed by a process that is gone"}),
     "no delivery store": (
         lambda root: (root / ".segflow/delivery.db").unlink(),

@@ -52,6 +52,8 @@ def outbox_list(
     show.table(rows, [*columns, "due_at"] if any(row["due_at"] for row in rows) else columns)
     if len(rows) == limit and (more := project.store.letters.count(chosen) - limit) > 0:
         show.out.print(f"and {more:,} more: --limit", style="dim")
+    for name, rest in project.resting_senders().items():
+        show.out.print(f"sender {name}: {rest}", style="yellow", markup=False)
 
 
 outbox_app.command("drain")(outbox_drain)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from segflow.decisions.check_sender import CheckedSender
     from segflow.decisions.send_test import SentTest
     from segflow.decisions.suppressions import Suppressed
+    from segflow.outbox.breaker import Rest
     from segflow.outbox.dead_letters import Chosen, Decision
     from segflow.outbox.one_message import Looked
     from segflow.outbox.retriggers import Enroll, Retrigger
@@ -142,6 +143,12 @@ class Decider(Workspace):
     def letters(self, chosen: Chosen, limit: int = 100) -> list[dict[str, Any]]:
         """Messages that wait for a person. See `segflow.outbox.dead_letters`."""
         return self.store.letters.listing(chosen, limit)
+
+    def resting_senders(self) -> dict[str, Rest]:
+        """The senders that are left alone because their providers seemed down."""
+        from segflow.outbox.breaker import MARK, Rest
+
+        return Rest.all_of(self.store.marks_of(MARK), datetime.now(UTC))
 
     def decide(self, decision: Decision, chosen: Chosen, reason: str | None = None) -> int:
         """Retry, release or drop messages; who said so is recorded with the reason. Returns how many there were."""

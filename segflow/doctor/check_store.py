@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from segflow.doctor.findings import Checked, Finding
 from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import SegflowError
+from segflow.outbox.breaker import MARK, Rest
 from segflow.outbox.lease import Lease
 
 
@@ -66,6 +67,20 @@ def sending(examined: ExaminedWorkspace) -> Checked:
         return Checked("sending", f"not stopped; mode {examined.settings.delivery.mode}")
     finding = Finding(f"sending is stopped: {why}", "messages wait in the outbox", "segflow stop-sending --lift")
     return Checked("sending", "", [finding])
+
+
+def senders(examined: ExaminedWorkspace) -> Checked:
+    """Is a sender left alone because its provider seemed down?"""
+    resting = Rest.all_of(examined.store.marks_of(MARK), datetime.now(UTC))
+    findings = [
+        Finding(
+            f"sender {name}: {rest}",
+            "its messages wait; then one of them finds out whether the provider is up again",
+            f"segflow sender check {name}, if it stays so",
+        )
+        for name, rest in resting.items()
+    ]
+    return Checked("senders", "none is left alone", findings)
 
 
 def messages(examined: ExaminedWorkspace) -> Checked:

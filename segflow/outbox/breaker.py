@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -81,6 +82,12 @@ class Rest:
     def dump(self) -> str:
         """As the store keeps it."""
         return json.dumps({"until": self.until.isoformat(), "times": self.times, "reason": self.reason})
+
+    @classmethod
+    def all_of(cls, marks: Mapping[str, str], now: datetime) -> dict[str, Rest]:
+        """sender -> its rest, of those that are left alone at `now`; `marks`: sender -> what `dump` wrote."""
+        found = {name: cls.load(text) for name, text in marks.items()}
+        return {name: rest for name, rest in found.items() if rest.until > now}
 
     @classmethod
     def load(cls, text: str) -> Rest:

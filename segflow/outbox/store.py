@@ -330,6 +330,13 @@ class DeliveryStore(MessageQueries, SentMessages, AddressTurns, Suppressions):
         with self._database.read() as connection:
             return connection.scalar(select(marks.c.value).where(marks.c.name == name))
 
+    def marks_of(self, prefix: str) -> dict[str, str]:
+        """The marks whose names begin with `prefix`, by what follows."""
+        named = marks.c.name.startswith(prefix, autoescape=True)
+        asked = select(marks.c.name, marks.c.value).where(named).order_by(marks.c.name)
+        with self._database.read() as connection:
+            return {str(row[0]).removeprefix(prefix): str(row[1]) for row in connection.execute(asked)}
+
     def set_mark(self, name: str, value: str | None, lease: Lease | None = None) -> None:
         """Set a mark, or remove it with None. With a lease, only its holder may."""
         with self._database.write("mark") as connection:

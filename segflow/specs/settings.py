@@ -21,7 +21,6 @@ from segflow.specs.throttle import Throttle
 from segflow.specs.types import Identifier, MemorySize, SpecModel
 from segflow.zones import zone_of
 
-
 DEFAULT_WAREHOUSE = ".segflow/warehouse.duckdb"
 
 

@@ -78,7 +78,8 @@ def test_a_deleted_model_is_told_and_made_again(root: Path) -> None:
 
 def test_models_of_a_removed_segment_are_removed(root: Path) -> None:
     (root / "segment_specs" / "reviewers.yml").unlink()
-    gone = [MODELS / "facts" / "segflow__facts__event_review.sql", MODELS / "segments" / "segflow__segment__reviewers.sql"]
+    names = ("facts/segflow__facts__event_review.sql", "segments/segflow__segment__reviewers.sql")
+    gone = [MODELS / name for name in names]
     found = differences(compiled(root), root)
     assert [f"{path} belongs to no spec" for path in gone] == [line for line in found if "no spec" in line]
     assert set(gone) <= set(write(compiled(root), root))
