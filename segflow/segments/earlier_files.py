@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from segflow.errors import Issue, relative
+from segflow.errors import Issue
 from segflow.specs.dbt_files import folders, is_generated, project_file
 from segflow.warehouse.names import OWN, own_model
 
@@ -44,10 +45,10 @@ def asked_for(dbt_dir: Path, root: Path, removed: Collection[Path], macros: bool
             for match in _REF.finditer(line):
                 if (name := match.group(1)) in models:
                     message = f"segflow's model {name} is called {own_model(name)} now: write ref('{own_model(name)}')"
-                    found.append(Issue(relative(path, root), number, match.start() + 1, message))
+                    found.append(Issue(os.path.relpath(path, root), number, match.start() + 1, message))
             for match in _CALL.finditer(line) if macros else ():
                 message = f"segflow's macro {match.group(1)} is called segflow_{match.group(1)} now: write that"
-                found.append(Issue(relative(path, root), number, match.start(1) + 1, message))
+                found.append(Issue(os.path.relpath(path, root), number, match.start(1) + 1, message))
     return found
 
 

@@ -112,7 +112,7 @@ def warehouse_path(root: Path, settings: Settings) -> Path:
 
 
 def _path(root: Path, written: str) -> Path:
-    return root / Path(written).expanduser()
+    return Path(os.path.normpath(root / Path(written).expanduser()))
 
 
 def _project(project: Path) -> Mapping[str, Any]:

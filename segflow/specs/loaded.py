@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,7 @@ class Loaded:
     @property
     def dbt_dir(self) -> Path:
         """The folder of the dbt project."""
-        return self.root / Path(self.settings.dbt.project).expanduser()
+        return Path(os.path.normpath(self.root / Path(self.settings.dbt.project).expanduser()))
 
     @property
     def has_links(self) -> bool:
