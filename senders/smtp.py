@@ -23,6 +23,9 @@ TOTAL_TIMEOUTS = 4
 """A message takes at most this many times `timeout`, connecting included."""
 
 _LOGIN_WANTED = (530, 534, 535, 538)
+_DEAD = ("5.1.1 ", "5.1.2 ", "5.1.6 ")
+"""What a refused recipient's answer begins with when there is no such mailbox or domain, or it has moved (RFC 3463).
+Other refusals (policy, a full mailbox) say nothing of the next message."""
 
 
 class SmtpSettings(SenderSettings):
@@ -184,7 +187,7 @@ class SmtpSender(Sender):
                     )
                 options = ("SMTPUTF8", "BODY=8BITMIME")
             self._ask(client, client.mail(mime.sender, options), (250,), f"refused the sender {mime.sender}")
-            self._ask(client, client.rcpt(mime.to), (250, 251), f"refused the recipient {mime.to}")
+            self._ask(client, client.rcpt(mime.to), (250, 251), f"refused the recipient {mime.to}", of_recipient=True)
             self._ask(client, client.docmd("DATA"), (354,), "refused the message")
         with _lost_as(handed_over=True):
             code, text = client.content(mime.data)
@@ -195,7 +198,9 @@ class SmtpSender(Sender):
         self._ask(client, (code, text), (250,), "refused the message")
         return Receipt(provider_id=mime.message_id, detail=_text(text))
 
-    def _ask(self, client: _Client, answer: tuple[int, bytes], good: tuple[int, ...], what: str) -> None:
+    def _ask(
+        self, client: _Client, answer: tuple[int, bytes], good: tuple[int, ...], what: str, of_recipient: bool = False
+    ) -> None:
         code, text = answer
         if code in good:
             return
@@ -206,7 +211,10 @@ class SmtpSender(Sender):
                 client.rset()
             except (OSError, smtplib.SMTPException):
                 self.close()
-        raise _by_code(code, text, f"the server {what}")
+        error = _by_code(code, text, f"the server {what}")
+        if of_recipient and isinstance(error, PermanentError) and _text(text).startswith(_DEAD):
+            error = PermanentError(error.reason, suppress="bounced")
+        raise error
 
 
 class _Lost(Exception):

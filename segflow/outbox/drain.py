@@ -23,7 +23,6 @@ from segflow.outbox.hand_over import Connections, Group, Handed, SenderLike, Sig
 from segflow.outbox.judged import Elsewhere, Held, Ready, Refused
 from segflow.outbox.lease import Lease
 from segflow.outbox.pauses import Pause
-from segflow.outbox.provider_events import UNSUBSCRIBED
 from segflow.outbox.rates import RateLimit
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
@@ -305,9 +304,9 @@ class Drain:
         if isinstance(told, Receipt):
             return self._outcome(row, "sent", _with(ready.note, told.detail), address, told.provider_id, at=at)
         if isinstance(told, PermanentError):
-            if told.unsubscribed:
+            if told.suppress is not None:
                 # Before its outcome: a crash between the two leaves an address that gets nothing, not one that does.
-                self._store.suppress(row.channel, address, UNSUBSCRIBED)
+                self._store.suppress(row.channel, address, told.suppress)
             return self._outcome(row, "failed", _with(ready.note, told.reason), address, at=at)
         if isinstance(told, TransientError):
             return self._retry(row, address, told.reason, told.retry_after)

@@ -102,6 +102,9 @@ class DeliverySettings(SpecModel):
     spool: str = ".segflow/spool"
     """The folder where `segflow serve` keeps what comes from outside until a tick takes it in, relative to the
     project's root. Both must see the same folder."""
+    keep_unmatched: Duration = Field(default_factory=lambda: Duration.parse("7 days"), validate_default=False)
+    """What providers tell of messages that are not known here is kept for so long: the outcome may come later than what
+    is told of it. Then it is given up, and counted."""
     public_url: str | None = None
     """Where `segflow serve` is reached from outside, like https://links.example.com. With `link_secret`, marketing
     emails can be unsubscribed from with one click."""

@@ -261,6 +261,25 @@ def test_a_busy_recipient_does_not_stop_the_sender(world: World) -> None:
     assert world.store.counts() == {("live", "held"): 6, ("live", "sent"): 2}
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(PermanentError("opted out", unsubscribed=True), "unsubscribed", id="opted out"),
+        pytest.param(PermanentError("inactive", suppress="inactive"), "inactive", id="on the list of the provider"),
+        pytest.param(PermanentError("5.1.1 no such user", suppress="bounced"), "bounced", id="dead"),
+        pytest.param(PermanentError("too large"), None, id="of the message"),
+    ],
+)
+def test_a_refusal_that_is_about_the_address_suppresses_it(
+    world: World, error: PermanentError, reason: str | None
+) -> None:
+    world.delivery(mode="live", max_lateness="1000 years")
+    world.contacts([contact(1)])
+    world.plan([planned(1, sender="live")])
+    world.send({"live": Scripted(error)})
+    assert [row["reason"] for row in world.store.all_suppressions()] == ([reason] if reason else [])
+
+
 def test_who_has_opted_out_at_the_provider_is_suppressed(world: World) -> None:
     world.delivery(mode="live", max_lateness="1000 years")
     sms = {"channel": "sms", "sender": "live", "content": {"text": "Hi"}}
