@@ -21,6 +21,7 @@ from segflow.segments.emit import indent, template
 from segflow.segments.membership_models import CONTACTS, contacts_query, segment_model
 from segflow.segments.sql import col, ident, left_join, named, select
 from segflow.specs.project import Specs
+from segflow.specs.sql_file import OWN_CONTACTS
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
@@ -133,7 +134,7 @@ def members_query(context: TickContext, segment: str) -> exp.Select:
     standalone = compiled.segments[segment].standalone.removeprefix("with ")
 
     def place(model: str) -> exp.Table:
-        return exp.table_(CONTACTS) if model == CONTACTS else context.models.relation(model)
+        return exp.table_(CONTACTS) if model == OWN_CONTACTS else context.models.relation(model)
 
     query = context.fill(f"with {CONTACTS} as (\n{indent(contacts)}\n),\n{standalone}", place)
     if problem := context.warehouse.bind(query):
@@ -154,10 +155,12 @@ def not_read(compiled: Compiled, segment: str) -> set[str]:
 
 
 def _check_built(workspace: Workspace, warehouse: Warehouse) -> None:
-    """Somebody may have run dbt by hand; to ask dbt itself would take seconds."""
+    """Somebody may have run dbt by hand; to ask dbt itself where the model is may take seconds."""
     model = workspace.specs.catalog.contacts.model
     tables = exp.select(exp.Count(this=exp.Star())).from_("information_schema.tables")
-    if not warehouse.scalar(tables.where(exp.column("table_name").eq(exp.Literal.string(model)))):
+    if warehouse.scalar(tables.where(exp.column("table_name").eq(exp.Literal.string(model)))):
+        return
+    if warehouse.bind(exp.select("*").from_(workspace.models.relation(model))):
         raise InputError(f"no tick has run yet, and dbt has not built {model}; run segflow tick")
 
 
