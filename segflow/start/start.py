@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from segflow.errors import InputError, did_you_mean
-from segflow.specs.settings import Settings
 from segflow.start.catalog import catalog
 from segflow.start.first_specs import Template, first_specs, title_of
 from segflow.start.names import identifier
@@ -104,6 +103,9 @@ def _brought(reads: Reader, files: dict[str, str], folder: Path, root: Path) -> 
     return replace(find_data(reads, str(folder)), moves_to=root / "data")
 
 
+_FRAME = ("segflow.yml", "dbt/dbt_project.yml", "dbt/profiles.yml", "dbt/macros/generate_schema_name.sql")
+
+
 def _frame(wanted: Wanted, root: Path, data: Data, models: Staging) -> dict[str, str]:
     """The files that are alike in all projects."""
     name = identifier(wanted.name or root.name, "project")
@@ -117,9 +119,9 @@ def _frame(wanted: Wanted, root: Path, data: Data, models: Staging) -> dict[str,
         "time_zone": wanted.time_zone,
         "staging": "staging" if "staging" not in schemas else "segflow_staging",
         "warehouse": database,
-        "warehouse_default": _from_dbt(database or Settings().warehouse.path),
+        "warehouse_default": _from_dbt(database) if database else None,
     }
-    found = {file: filled(file, **values) for file in ("segflow.yml", "dbt/dbt_project.yml", "dbt/profiles.yml")}
+    found = {file: filled(file, **values) for file in _FRAME}
     return {**found, ".gitignore": filled("gitignore", **values), **models.files}
 
 
