@@ -182,6 +182,11 @@ def lived(root: Path, url: str) -> None:
     world = _made(root, url)
     world.tick(FIRST, send=True)
     world.rows_of("contacts", _contacts(in_london=3, without=range(24, 27)))
+    # Told of a message that is not known: the second tick lays it by, the third one looks for its message again.
+    assert world.project.spool is not None
+    world.project.spool.prepare()
+    early = LinkUse(kind="opened", message_id="not yet", contact_id="c1", channel="email", received_at=SECOND)
+    world.project.spool.write([early])
     world.tick(SECOND, send=True)
     sent = world.rows(
         "SELECT message_id, contact_id FROM segflow.deliveries WHERE outcome = 'sent' ORDER BY message_id LIMIT 3"
@@ -191,8 +196,6 @@ def lived(root: Path, url: str) -> None:
     said = ConsentChange(contact_id="c4", state="opted_out", at=SECOND, source="page", channel="sms", topic="news")
     world.project.store.consent_changes.record([said])
     # What came in by `segflow serve`: the third tick takes it from the spool, in two files.
-    assert world.project.spool is not None
-    world.project.spool.prepare()
     for kind, row in zip(("clicked", "unsubscribed"), sent, strict=False):
         use = LinkUse(
             kind=kind,  # type: ignore[arg-type]
