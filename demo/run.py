@@ -14,6 +14,7 @@ from demo.screen import show
 from demo.shop import build, codes_of
 from segflow.errors import SegflowError
 from segflow.project import Project
+from segflow.specs.dbt_profile import warehouse_path
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
@@ -52,7 +53,8 @@ def main() -> int:
 
 def _warehouse(specs: Specs) -> Warehouse:
     settings = specs.settings.warehouse
-    return engine_of(specs.path(settings.path), specs.path(settings.ledgers), settings.memory_limit).open()
+    path = warehouse_path(specs.root, specs.settings)
+    return engine_of(path, specs.path(settings.ledgers), settings.memory_limit).open()
 
 
 def _build_shop(console: Console, specs: Specs) -> None:
@@ -61,7 +63,7 @@ def _build_shop(console: Console, specs: Specs) -> None:
             return
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with console.status("Building the shop"):
-        shop = build(specs.path(specs.settings.warehouse.path), end=today + AHEAD)
+        shop = build(warehouse_path(specs.root, specs.settings), end=today + AHEAD)
         with _warehouse(specs) as warehouse:
             # Written last: a shop without it was not finished, and is built again.
             clock = exp.select(literal(today).as_("last_tick"))

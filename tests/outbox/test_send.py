@@ -223,7 +223,7 @@ def test_a_short_retry_happens_within_the_stage(world: World) -> None:
     sender = Scripted(TransientError("greylisted"))
     world.contacts([contact(1)])
     world.plan([planned(1, sender="live")])
-    from segflow.outbox import drain
+    from segflow.outbox import outcomes as outcome_module
     from segflow.outbox.send import send_outbox
     from segflow.specs.catalog import Catalog
     from segflow.specs.project import Specs
@@ -233,7 +233,7 @@ def test_a_short_retry_happens_within_the_stage(world: World) -> None:
 
     specs = Specs(world.root, world.settings, Catalog.model_validate(CATALOG))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drain, "backoff", lambda attempt: 0.1)
+        patch.setattr(outcome_module, "backoff", lambda attempt: 0.1)
         senders = {"live": sender, "mailbox": world.mailbox()}
         send_outbox(specs, world.warehouse, world.store, senders, Tick("t1", AS_OF), world.lease, patience=1)
     assert [row[2] for row in outcomes(world)] == ["held", "sent"]
