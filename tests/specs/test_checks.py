@@ -146,7 +146,7 @@ CONDITIONS = {
     "url of what is no click": ("{message: opened, url: {contains: /tea}}", "26: a link is clicked, not opened: url goes with message: clicked"),
     "url is no number": ("{message: clicked, url: {is: 3}}", "37: url takes a text (in quotes), not the number 3: put it in quotes, '3'"),
     "url within a time": ("{message: clicked, url: {within_last: 3 days}}", "33: within_last does not work on url, which is a text"),
-    "url without an operator": ("{message: clicked, url: {}}", "27: a condition takes exactly one operator, found none; combine several with all:"),
+    "url without an operator": ("{message: clicked, url: {}}", "32: a condition takes exactly one operator, found none; combine several with all:"),
     "message window": ("{message: opened, within_last: 0 days}", "39: 0 days is no time at all"),
     "since enrollment": ("{event: review, since: enrollment}", "31: since: enrollment is about an enrollment: it works in flows only; a segment is about what is true now"),
     "enters": ("{enters: tea}", "9: enters is about an enrollment: it works in flows only; a segment is about what is true now"),
