@@ -59,6 +59,8 @@ class ProviderEvent:
     """In a few words, without personal data: why it bounced, which link was clicked."""
     text: str | None = field(default=None, repr=False)
     """What was replied."""
+    url: str | None = field(default=None, repr=False)
+    """Where the link leads that was clicked, as the message had it: without what the provider put around it."""
 
 
 class RefusedCallbackError(Exception):

@@ -204,7 +204,7 @@ def _encoded(fields: list[tuple[str, str]], attachments: Sequence[Attachment]) -
 def _event(data: dict[str, Any], token: str, callback: Callback) -> ProviderEvent | None:
     name, reason = calls.text(data.get("event")) or "", calls.text(data.get("reason")) or ""
     kind: EventKind | None = _EVENTS.get(name)
-    suppress, detail = kind in ("complained", "unsubscribed"), None
+    suppress, detail, url = kind in ("complained", "unsubscribed"), None, None
     if name == "failed":
         code = calls.part(data, "delivery-status", "code")
         if data.get("severity") != "permanent":
@@ -217,7 +217,7 @@ def _event(data: dict[str, Any], token: str, callback: Callback) -> ProviderEven
             suppress = not (isinstance(code, int) and 400 <= code < 500) and reason == "bounce"
             detail = " ".join(filter(None, ("hard" if suppress else "soft", calls.text(code))))
     elif name == "clicked":
-        detail = calls.link(data.get("url"))
+        detail, url = calls.link(data.get("url")), calls.url(data.get("url"))
     to = calls.address(data.get("recipient"))
     ours = calls.text(calls.part(data, "user-variables", OURS))
     theirs = calls.text(calls.part(data, "message", "headers", "message-id"))
@@ -233,4 +233,5 @@ def _event(data: dict[str, Any], token: str, callback: Callback) -> ProviderEven
         address=to,
         suppress=suppress,
         detail=detail,
+        url=url,
     )

@@ -247,7 +247,7 @@ def _body(mail: Ready, stream: str) -> dict[str, Any]:
 def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
     record, kind_of_bounce = calls.text(told.get("RecordType")) or "", calls.text(told.get("Type")) or ""
     kind: EventKind | None = _EVENTS.get(record)
-    suppress, detail = kind == "complained", None
+    suppress, detail, url = kind == "complained", None, None
     if record == "Bounce":
         kind, suppress = _BOUNCES.get(kind_of_bounce, (None, False))
         # Postmark takes nothing to this address any more.
@@ -259,7 +259,7 @@ def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
             return None
         kind, suppress = ("unsubscribed", True) if stops else ("subscribed", False)
     elif record == "Click":
-        detail = calls.link(told.get("OriginalLink"))
+        detail, url = calls.link(told.get("OriginalLink")), calls.url(told.get("OriginalLink"))
     to = calls.address(told.get("Email")) or calls.address(told.get("Recipient"))
     ours, theirs = calls.text(calls.part(told, "Metadata", OURS)), calls.text(told.get("MessageID"))
     if kind is None or not (to or ours or theirs):
@@ -277,4 +277,5 @@ def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
         address=to,
         suppress=suppress,
         detail=detail,
+        url=url,
     )

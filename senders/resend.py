@@ -182,7 +182,7 @@ def _event(event: dict[str, Any], callback: Callback) -> ProviderEvent | None:
     kind: EventKind | None = _EVENTS.get(name)
     to = calls.part(data, "to")
     address = calls.address(to[0] if isinstance(to, list) and len(to) == 1 else to)
-    suppress, detail = kind == "complained", None
+    suppress, detail, url = kind == "complained", None, None
     if name == "email.bounced":
         suppress = calls.part(data, "bounce", "type") == "Permanent"
         detail = "hard" if suppress else "soft"
@@ -191,7 +191,7 @@ def _event(event: dict[str, Any], callback: Callback) -> ProviderEvent | None:
     elif name == "email.failed":
         detail = calls.text(calls.part(data, "failed", "reason"))
     elif name == "email.clicked":
-        detail = calls.link(calls.part(data, "click", "link"))
+        detail, url = calls.link(calls.part(data, "click", "link")), calls.url(calls.part(data, "click", "link"))
     elif name == "contact.updated" and calls.part(data, "unsubscribed") is True:
         kind, suppress, address = "unsubscribed", True, calls.address(calls.part(data, "email"))
     ours, theirs = calls.text(calls.part(data, "tags", OURS)), calls.text(calls.part(data, "email_id"))
@@ -207,4 +207,5 @@ def _event(event: dict[str, Any], callback: Callback) -> ProviderEvent | None:
         address=address,
         suppress=suppress,
         detail=detail,
+        url=url,
     )

@@ -273,6 +273,7 @@ def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
     reason = (calls.text(told.get("reason")) or "").lower()
     suppress = kind in ("complained", "unsubscribed")
     detail: str | None = None
+    url: str | None = None
     if kind == "bounced":
         # `blocked` has the same event, but refused just this message.
         suppress = told.get("type") == "bounce"
@@ -281,7 +282,7 @@ def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
         suppress = reason in _SUPPRESSED
         detail = "suppressed by SendGrid" if suppress else "dropped by SendGrid"
     elif kind == "clicked":
-        detail = calls.link(told.get("url"))
+        detail, url = calls.link(told.get("url")), calls.url(told.get("url"))
     at = calls.instant(told.get("timestamp")) or callback.received_at
     return ProviderEvent(
         kind=kind,
@@ -293,4 +294,5 @@ def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
         address=to,
         suppress=suppress,
         detail=detail,
+        url=url,
     )

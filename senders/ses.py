@@ -245,6 +245,7 @@ def _events(told: Any, envelope: dict[str, Any], callback: Callback) -> list[Pro
     if facts is None:
         return []
     kind, suppress, detail = facts
+    url = calls.url(calls.part(told, "click", "link")) if kind == "clicked" else None
     mail, about = calls.part(told, "mail"), calls.part(told, name.lower())
     tags, theirs = calls.part(mail, "tags", OURS), calls.text(calls.part(mail, "messageId"))
     ours = calls.text(tags[0]) if isinstance(tags, list) and len(tags) == 1 else None
@@ -270,6 +271,7 @@ def _events(told: Any, envelope: dict[str, Any], callback: Callback) -> list[Pro
             # Of several recipients with one domain it is a guess who complained.
             suppress=suppress and not (kind == "complained" and len(addresses) > 1),
             detail=detail,
+            url=url,
         )
         for number, address in enumerate(addresses)
     ]

@@ -33,6 +33,8 @@ class Told:
     """Of a bounce: is the address dead?"""
     event_key: str | None
     """What it is told apart by; None: by its message, kind and time."""
+    url: str | None
+    """Of a click: where the link leads."""
 
 
 def told_since(context: TickContext, source: MessageEventSource, since: datetime | None) -> Iterator[list[Told]]:
@@ -63,7 +65,7 @@ def _when(source: MessageEventSource, since: datetime | None) -> list[exp.Expr]:
 
 
 def _rows(source: MessageEventSource, since: datetime | None) -> exp.Select:
-    """message_id, provider_id, kind, at, id, hard."""
+    """message_id, provider_id, kind, at, id, url, hard."""
     words = source.words()
     said = id_text(col(source.kind))
     kind = exp.Case(
@@ -76,7 +78,12 @@ def _rows(source: MessageEventSource, since: datetime | None) -> exp.Select:
     values = [(kind, "kind"), (moment(source.at), "at"), (hard, "hard")]
     values += [
         (typed(exp.null(), "text") if column is None else id_text(col(column)), name)
-        for name, column in (("message_id", source.message_id), ("provider_id", source.provider_id), ("id", source.id))
+        for name, column in (
+            ("message_id", source.message_id),
+            ("provider_id", source.provider_id),
+            ("id", source.id),
+            ("url", source.url),
+        )
     ]
     known_kind = exp.In(this=said, expressions=[text_literal(text) for text in words])
     return select(

@@ -255,7 +255,7 @@ def told_columns(compiled: Compiled) -> list[Column]:
         Column(source.model, source.kind, None, "the kind of message events", (at, "kind")),
         _time(source.model, source.at, "the time of message events", (at, "at")),
     ]
-    for name in ("message_id", "provider_id", "id"):
+    for name in ("message_id", "provider_id", "id", "url"):
         if (column := getattr(source, name)) is not None:
             columns.append(Column(source.model, column, None, f"the {name} of message events", (at, name)))
     if source.hard is not None:

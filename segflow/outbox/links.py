@@ -137,6 +137,19 @@ class Links:
             raise ExpiredLinkError(link)
         return link
 
+    def beyond(self, url: str) -> str:
+        """What a link that counts clicks leads to; of other links of ours the path alone; any other as it is."""
+        path = next((path for path in PATHS.values() if url.startswith(f"{self._base}{path}")), None)
+        if path is None:
+            return url
+        try:
+            link = self.read("clicked", url.removeprefix(f"{self._base}{path}"), datetime.now(UTC_ZONE))
+        except ExpiredLinkError as expired:
+            link = expired.link
+        except BadLinkError:
+            return f"{self._base}{path}"
+        return link.url or f"{self._base}{path}"
+
     def tracked(self, email: Email) -> str | None:
         """The HTML of an email with links that count what `delivery.tracking` says."""
         html = email.html
@@ -164,6 +177,14 @@ class Links:
             head, end, rest = _partitioned(html)
             html = f"{head}{picture}{end}{rest}"
         return html
+
+
+def clicked_url(links: Links | None, url: str | None) -> str | None:
+    """Where a link leads that a provider says was clicked. It may be one of our own, which the provider wrapped: then
+    what ours leads to. Of others of our own what is signed is left out: whoever has it may unsubscribe."""
+    if url is None or len(url) > LONGEST:
+        return None
+    return url if links is None else links.beyond(url)
 
 
 def unsubscribe_headers(url: str) -> dict[str, str]:

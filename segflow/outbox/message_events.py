@@ -22,12 +22,14 @@ _BATCH = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class MessageEvent:
-    """One thing that a provider told. `at` is aware; `provider_event` is the provider's id of it, if there is one."""
+    """One thing that a provider told. `at` is aware; `provider_event` is the provider's id of it, if there is one;
+    `url`: where a link leads that was clicked."""
 
     message_id: str
     kind: Kind
     at: datetime
     provider_event: str | None = None
+    url: str | None = None
 
 
 class MessageEvents:
@@ -55,6 +57,7 @@ class MessageEvents:
                     "at": event.at,
                     "recorded_at": now,
                     "tick_id": None,
+                    "url": event.url if event.kind == "clicked" else None,
                 }
                 for event in events
                 if event.message_id in known
@@ -81,7 +84,7 @@ class MessageEvents:
 def _rows(connection: Connection, which: ColumnElement[bool]) -> list[dict[str, Any]]:
     columns = (
         messages.c.message_id, messages.c.flow, messages.c.step, messages.c.contact_id, messages.c.channel,
-        message_events.c.kind, message_events.c.at, message_events.c.event_key,
+        message_events.c.kind, message_events.c.at, message_events.c.event_key, message_events.c.url,
     )  # fmt: skip
     joined = message_events.join(messages, messages.c.message_id == message_events.c.message_id)
     found = select(*columns).select_from(joined).where(which)

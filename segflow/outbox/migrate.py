@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import sqlalchemy
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Table, func, select, update
 from sqlalchemy.schema import CreateColumn
 
 from segflow.outbox.contents import category_of
-from segflow.outbox.schema import LATER_INDEXES, attempts, messages
+from segflow.outbox.schema import LATER_INDEXES, attempts, message_events, messages, unmatched_events
 
 _SIMULATED = ("mailbox", "console")
 """The senders that are always there. What others sent before the store kept it counts as sent by live ones."""
 
 
 def bring_up_to_date(connection: Connection) -> None:
-    """Add the columns and indexes of `messages` that are missing; whole tables are there already."""
-    there = {column["name"] for column in sqlalchemy.inspect(connection).get_columns(messages.name)}
-    missing = [column for column in messages.columns if column.name not in there]
-    for column in missing:
-        told = CreateColumn(column).compile(dialect=connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE {messages.name} ADD COLUMN {told}")
+    """Add the columns and indexes that are missing; whole tables are there already."""
+    grown = [table for table in (messages, message_events, unmatched_events) if _add_columns(connection, table)]
     for index in LATER_INDEXES:
         index.create(connection, checkfirst=True)
-    if missing:
+    if messages in grown:
         _fill_categories(connection)
         fill_sent(connection)
+
+
+def _add_columns(connection: Connection, table: Table) -> bool:
+    """Add those that a table lacks; were there any?"""
+    there = {column["name"] for column in sqlalchemy.inspect(connection).get_columns(table.name)}
+    missing = [column for column in table.columns if column.name not in there]
+    for column in missing:
+        told = CreateColumn(column).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {told}")
+    return bool(missing)
 
 
 def fill_sent(connection: Connection) -> None:

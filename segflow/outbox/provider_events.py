@@ -30,11 +30,12 @@ from segflow.outbox.schema import (
 )
 from segflow.outbox.suppressions import not_hidden, salts_in
 
-UNSUBSCRIBED, SUBSCRIBED = "unsubscribed", "subscribed"
+UNSUBSCRIBED, SUBSCRIBED, CLICKED = "unsubscribed", "subscribed", "clicked"
 LINK = "link"
 """The source of what people do with signed links; all others are senders."""
 _BATCH = 1000
-_KEPT = ("source", "event_id", "kind", "at", "channel", "message_id", "provider_id", "suppress", "once")
+_KEPT = ("source", "event_id", "kind", "at", "channel", "message_id", "provider_id", "suppress", "once",
+         "url")  # fmt: skip
 _MATCHED_TO = "events_matched_to"
 """The tick that looked last at what was told too early."""
 
@@ -55,6 +56,8 @@ class Answer:
     suppress: bool = False
     once: bool = False
     """However often it happens, it is one event of its message."""
+    url: str | None = None
+    """Of a click: where the link leads."""
 
     @property
     def acts(self) -> bool:
@@ -121,7 +124,13 @@ class ProviderEvents:
                 asked = select(*columns).where(messages.c.message_id.in_(set(message_of.values())))
                 rows = {row.message_id: dict(row._mapping) for row in connection.execute(asked)}
                 found += [
-                    {**rows[message_of[one]], "kind": one.kind, "at": one.at, "event_key": one.event_key}
+                    {
+                        **rows[message_of[one]],
+                        "kind": one.kind,
+                        "at": one.at,
+                        "event_key": one.event_key,
+                        "url": one.url,
+                    }
                     for one in some
                     if one in message_of
                 ]
@@ -212,6 +221,7 @@ class ProviderEvents:
                 "at": one.at,
                 "recorded_at": now,
                 "tick_id": None,
+                "url": one.url,
             }
             for one in new
             if one in message_of

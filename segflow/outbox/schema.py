@@ -7,12 +7,12 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyCo
 
 from segflow.outbox.schema_types import Instant, Words, metadata
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
 index `messages_waiting`. 7: `provider_events`, the index `attempts_provider`. 8: `restores`, `suppression_salts`,
 suppressions by hash, Argentine numbers in one form. 9: `send_tests`, `api_keys`, `api_calls`. 10: `address_turns`,
 `consent_changes`, what messages say of category, holds and when they were sent. 11:
-`unmatched_events`. A store of an earlier version gets what it has not when it is opened."""
+`unmatched_events`. 12: which link was clicked. A store of an earlier version gets what it has not when it is opened."""
 
 messages = Table(
     "messages",
@@ -227,6 +227,8 @@ message_events = Table(
     Column("recorded_at", Instant, nullable=False),
     # Null until a tick takes it over.
     Column("tick_id", Words),
+    # Of a click: where the link leads.
+    Column("url", Words),
     PrimaryKeyConstraint("message_id", "kind", "event_key"),
     Index("message_events_tick", "tick_id"),
 )
@@ -276,6 +278,7 @@ unmatched_events = Table(
     # How many rows `provider_events` has of it.
     Column("rows", Integer, nullable=False),
     Column("recorded_at", Instant, nullable=False),
+    Column("url", Words),
     PrimaryKeyConstraint("source", "event_id"),
     Index("unmatched_recorded", "recorded_at"),
     Index("unmatched_ours", "message_id"),

@@ -59,6 +59,8 @@ class LinkUse:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     topic: str | None = None
     """What was taken or left is this topic, not marketing on the channel."""
+    url: str | None = field(default=None, repr=False)
+    """Where the link leads that was clicked."""
 
 
 Record = Call | LinkUse
@@ -172,8 +174,9 @@ def line_of(record: Record) -> bytes:
     values: dict[str, Any] = {**vars(record), "received_at": record.received_at.isoformat()}
     if isinstance(record, Call):
         values |= {"body": base64.b64encode(record.body).decode(), "headers": dict(record.headers)}
-    elif record.topic is None:
-        del values["topic"]  # so that a segflow of before topics reads it, too
+    else:
+        # So that a segflow that does not know them yet reads all others, too.
+        values = {name: value for name, value in values.items() if name not in ("topic", "url") or value is not None}
     content = json.dumps({"type": type(record).__name__, **values}, ensure_ascii=True).encode()
     return hashlib.sha256(content).hexdigest().encode() + b" " + content + b"\n"
 

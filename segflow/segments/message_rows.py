@@ -13,7 +13,7 @@ _OF_OUTBOX = ("enrollment_id", "visit")
 
 
 def message_rows(kind: str, needed: Collection[str], lower: exp.Expr | None) -> exp.Select:
-    """contact_id, at and the `needed` ones of message_id, flow, step, channel, enrollment_id, visit.
+    """contact_id, at and the `needed` ones of message_id, flow, step, channel, url (not of sent), enrollment_id, visit.
 
     `sent` is an outcome of the engine's own; all others come from providers. What a tick sends is seen from the next
     one on: its deliveries are written after its facts.

@@ -351,6 +351,8 @@ class Resolver:
         ]
         if spec.step is not None and spec.flow is None:
             where += [equal("enrollment_id", "text", Anchor("id")), equal("visit", "number", Anchor("visit"))]
+        if spec.url is not None:
+            where.append(self.test(Value("row", "url", "text"), spec.url))
         where += self._window(spec)
         source = Source("message", spec.message)
         name, test = spec.aggregate()

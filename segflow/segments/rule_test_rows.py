@@ -67,6 +67,7 @@ class GivenRows:
                 "channel": row.channel,
                 "at": self._time(row.at),
                 "kind": row.message,
+                "url": row.url,
                 "outcome": row.message,
             }
             for number, row in enumerate(self.test.messages, 1)

@@ -189,7 +189,8 @@ def _messages(condition: c.MessageCondition) -> str:
         words += f" of flow {condition.flow}"
     if condition.step is not None:
         words += f" of step {condition.step}" + ("" if condition.flow is not None else " of this enrollment")
-    return _aggregate(f"{words} {condition.message}{_window(condition)}", condition)
+    where = f" where {_test('url', condition.url)}" if condition.url is not None else ""
+    return _aggregate(f"{words} {condition.message}{where}{_window(condition)}", condition)
 
 
 def _sequence(condition: Any, texts: Mapping[str, str]) -> str:

@@ -58,6 +58,7 @@ def link_routes(
             channel=channel,
             received_at=datetime.now(UTC),
             topic=topic,
+            url=link.url,
         )
         try:
             await writer.keep(use)

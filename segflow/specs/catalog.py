@@ -382,6 +382,8 @@ class MessageEventSource(SpecModel):
     hard: ColumnName | None = None
     """The boolean column that says of a bounce that the address is dead; only then must it not be messaged again. Left
     out: all bounces are such."""
+    url: ColumnName | None = None
+    """The column that says of a click where the link leads."""
     late_by: Duration = Duration.parse("7 days")
     """So long after its time a row may come and is still taken: each tick looks back so far. The first one takes all
     that are there."""

@@ -176,7 +176,7 @@ def _message_events(say: Reporter, catalog: Catalog) -> None:
                 place = loc if isinstance(getattr(source.kinds, kind), str) else (*loc, number)
                 say(place, f"'{text}' is said of {other}, too; a row is of one kind")
     columns = [("message_id", source.message_id), ("provider_id", source.provider_id), ("kind", source.kind)]
-    columns += [("at", source.at.column), ("id", source.id), ("hard", source.hard)]
+    columns += [("at", source.at.column), ("id", source.id), ("hard", source.hard), ("url", source.url)]
     taken: dict[str, str] = {}
     for name, column in columns:
         if column is not None and (first := taken.setdefault(column, name)) != name:

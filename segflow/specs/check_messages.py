@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from segflow.specs.check_values import check_test
 from segflow.specs.conditions import MessageCondition
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Reporter
@@ -18,6 +19,11 @@ def sending_steps(spec: FlowSpec) -> dict[str, Sequence[str]]:
 def check_message(say: Reporter, condition: MessageCondition, loc: Loc, own: NamedFlow | None, why: str) -> None:
     """Check a condition that stands at `loc`; `own` is the flow whose enrollment it is about, if there is one."""
     _check_reported(say, condition, loc)
+    if condition.url is not None:
+        if condition.message == "clicked":
+            check_test(say, condition.url, "text", (*loc, "url"), "url")
+        else:
+            say((*loc, "url"), f"a link is clicked, not {condition.message}: url goes with message: clicked", key=True)
     flow = own
     if condition.flow is not None:
         flow = say.loaded.flows.get(condition.flow)

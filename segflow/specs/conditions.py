@@ -207,6 +207,8 @@ class MessageCondition(_Times):
     step: Identifier | None = None
     """With `flow`, a step of that flow; without it, inside a flow, this enrollment's message of this flow's step."""
     channel: Channel | None = None
+    url: Test | None = None
+    """Of clicks: where the link leads; any operator of a text."""
 
     @model_validator(mode="before")
     @classmethod

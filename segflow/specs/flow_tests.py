@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from segflow.specs.conditions import MessageKind
-from segflow.specs.segment_tests import Key, LabelRow, ListRow, Row
+from segflow.specs.segment_tests import Clicked, Key, LabelRow, ListRow, Row
 from segflow.specs.types import Identifier, SpecModel
 
 
@@ -19,6 +19,7 @@ class ReportedRow(SpecModel):
     message: MessageKind
     at: str | None = None
     """When; by default at the moment of the tick."""
+    url: Clicked = None
 
 
 class Expected(SpecModel):

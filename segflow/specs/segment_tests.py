@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from segflow.messages import Channel
@@ -52,6 +52,18 @@ class ListRow(LabelRow):
     status: ListStatus | None = None
 
 
+def _of_a_click(url: str | None, info: ValidationInfo) -> str | None:
+    kind = info.data.get("message")
+    if url is not None and kind not in (None, "clicked"):
+        message = "a link is clicked, not {kind}: url goes with message: clicked"
+        raise PydanticCustomError("url", message, {"kind": kind})
+    return url
+
+
+Clicked = Annotated[str | None, AfterValidator(_of_a_click)]
+"""Where a link leads that was clicked; of rows with `message`."""
+
+
 class MessageRow(SpecModel):
     """What became of a message: `message` is one of the words of message conditions."""
 
@@ -63,6 +75,7 @@ class MessageRow(SpecModel):
     channel: Channel | None = None
     message_id: Key | None = None
     """Rows about one message share it; a row without one is about a message of its own."""
+    url: Clicked = None
 
 
 class HeldRow(SpecModel):

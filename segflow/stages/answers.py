@@ -18,7 +18,8 @@ from segflow.errors import ConfigurationError
 from segflow.files import reason
 from segflow.messages import CONTACT_CHANNELS
 from segflow.outbox.consent_changes import ConsentChange, State
-from segflow.outbox.provider_events import LINK, UNSUBSCRIBED, Answer
+from segflow.outbox.links import Links, clicked_url
+from segflow.outbox.provider_events import CLICKED, LINK, UNSUBSCRIBED, Answer
 from segflow.outbox.spool import Call, Line, LinkUse, Record, Spool, UnreadableError
 from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, RefusedCallbackError
@@ -99,6 +100,7 @@ class _Ears:
     def __init__(self, specs: Specs, root: Path) -> None:
         self._specs, self._root = specs, root
         self._senders: dict[str, Sender] = {}
+        self._links = Links.of(specs.settings.delivery)
 
     def understand(self, line: Line) -> list[Answer | LinkUse]:
         """What a record says. Raises UnreadableError."""
@@ -126,6 +128,7 @@ class _Ears:
                 provider_id=one.provider_id,
                 addresses=(one.address,) if one.address else (),
                 suppress=one.suppress,
+                url=clicked_url(self._links, one.url) if one.kind == CLICKED else None,
             )
             for one in events
         ]
@@ -160,6 +163,7 @@ def _of_link(use: LinkUse, addresses: Mapping[tuple[str, str], str]) -> Answer:
         addresses=(found,) if found else (),
         suppress=use.kind == UNSUBSCRIBED,
         once=use.kind == UNSUBSCRIBED,
+        url=use.url,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from segflow.models.build import build_told
 from segflow.models.told import Told, told_since, unknown_kinds
+from segflow.outbox.links import Links, clicked_url
 from segflow.outbox.provider_events import UNSUBSCRIBED, Answer
 from segflow.stages.tick_run import TickRun
 
@@ -20,13 +21,14 @@ def take_told(run: TickRun) -> None:
     if source is None:
         return
     store, answers = run.project.store, run.report.answers
+    links = Links.of(run.project.specs.settings.delivery)
     run.project.write_models()
     read_to = store.mark(f"{_READ_TO}{source.model}")
     since = None if read_to is None else datetime.fromisoformat(read_to) - timedelta(seconds=source.late_by.seconds)
     with run.open() as context:
         build_told(context)
         for part in told_since(context, source, since):
-            answers.add(store.provider_events.take(run.lease, [_answer(one, source.model) for one in part]))
+            answers.add(store.provider_events.take(run.lease, [_answer(one, source.model, links) for one in part]))
         if kinds := unknown_kinds(context, source, since):
             answers.passed_over = (
                 f"no row of model {source.model} has a kind that segflow knows: column {source.kind} holds "
@@ -41,7 +43,7 @@ def told_is_taken(run: TickRun) -> None:
         run.project.store.set_mark(f"{_READ_TO}{source.model}", run.row.as_of.isoformat(), run.lease)
 
 
-def _answer(told: Told, model: str) -> Answer:
+def _answer(told: Told, model: str, links: Links | None) -> Answer:
     at = told.at.replace(tzinfo=UTC)
     return Answer(
         # No sender can be called so.
@@ -51,5 +53,6 @@ def _answer(told: Told, model: str) -> Answer:
         at=at,
         channel=told.channel,
         message_id=told.message_id,
+        url=clicked_url(links, told.url),
         suppress=told.kind in _SUPPRESSING or (told.kind == "bounced" and told.hard),
     )

@@ -144,7 +144,7 @@ def _report(project: StandIn, tick: FlowTick, world: GivenWorld, as_of: datetime
             problems.append(f"{row.contact_id} has no message of step {row.step} that could be {row.message}")
             continue
         at = world.rows(tick.model_copy(update={"at": row.at})).as_of if row.at is not None else as_of
-        events.append(MessageEvent(message_id=found[0]["message_id"], kind=row.message, at=at))
+        events.append(MessageEvent(message_id=found[0]["message_id"], kind=row.message, at=at, url=row.url))
     project.store.message_events.record(events)
     return problems
 

@@ -13,7 +13,7 @@ from segflow.senders.callbacks import Callback, RefusedCallbackError
 
 TOLERANCE = timedelta(minutes=5)
 """How far the time in a signature may be from that of the call, where the provider names none."""
-_LONGEST = 500
+_LONGEST, _LONGEST_URL = 500, 8_000
 
 
 def json_of(callback: Callback) -> Any:
@@ -94,6 +94,11 @@ def link(value: Any) -> str | None:
         return urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))[:200]
     except ValueError:
         return None
+
+
+def url(value: Any) -> str | None:
+    """A URL as it is, query and all; None for what is none, or too long to be one."""
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_URL else None
 
 
 def made_id(*parts: Any) -> str:

@@ -2,7 +2,7 @@
 
 {"type": "message.delivered", "timestamp": "2026-03-01T09:00:00Z",
  "data": {"message_id": "...", "channel": "sms", "address": "+44...", "detail": "...", "text": "...",
-          "suppress": false}}
+          "url": "https://...", "suppress": false}}
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KINDS: Mapping[str, EventKind] = {PREFIX + kind: kind for kind in get_args(Event
 REPORTS: tuple[str, ...] = get_args(EventKind)
 SUPPRESSING = ("complained", "unsubscribed")
 """Kinds after which the address gets nothing more unless `suppress` says otherwise."""
-_TEXTS = ("message_id", "provider_id", "address", "detail", "text")
+_TEXTS = ("message_id", "provider_id", "address", "detail", "text", "url")
 
 
 def verify(secret: str, callback: Callback, names: str = "webhook") -> None:

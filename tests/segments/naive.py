@@ -160,6 +160,7 @@ class World:
             and _aware(row["at"]) <= self.as_of
             and self.in_window(spec, _aware(row["at"]))
             and all(value is None or row[name] == value for name, value in wanted.items())
+            and (spec.url is None or self.test(row["url"], "text", spec.url))
         ]
 
     def held(self, contact: str, attribute: str, value: Any, spec: o.HeldFor) -> bool:

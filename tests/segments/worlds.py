@@ -29,6 +29,7 @@ from tests.segments.worlds_catalog import (
     TEXTS,
     TOLD,
     TYPES,
+    URLS,
     WHOLE_SPANS,
     ZONES,
 )
@@ -253,7 +254,7 @@ class Maker:
         world.week_starts = self.week_starts
         world.deliveries = [{**self._message(), "outcome": self._one("sent", "sent", "skipped")} for _ in range(40)]
         kinds = ("opened", "opened", "opened", *TOLD)
-        world.message_events = [{**self._message(), "kind": self._one(*kinds)} for _ in range(80)]
+        world.message_events = [{**self._message(), **self._told(self._one(*kinds))} for _ in range(80)]
         world.history = self._history(tables["people"])
         return world
 
@@ -262,6 +263,10 @@ class Maker:
         number = self.random.randrange(24)
         place = FLOWS[number % len(FLOWS)]
         return {"message_id": f"m{number}", "contact_id": str(number % 8 + 1), **place, "at": self.moment()}
+
+    def _told(self, kind: str) -> Row:
+        """What a provider tells of a message; of some clicks, what was clicked."""
+        return {"kind": kind, "url": self._maybe(self._one(*URLS)) if kind == "clicked" else None}
 
     def _history(self, people: list[Row]) -> list[Row]:
         """What earlier ticks saw; the last of it is often what is there now."""
@@ -376,6 +381,8 @@ class Maker:
         place = self._one(*FLOWS)
         for key in self._one((), (), ("flow",), ("flow", "step"), ("channel",), ("flow", "channel")):
             spec[key] = place[key]
+        if spec["message"] == "clicked" and self._one(True, False):
+            spec["url"] = self._one(self.test("text"), {self._one("contains", "starts_with", "not_contains"): "/tea"})
         if self._one(True, False, False):
             return spec | self._one(self.period(), {self._one("first_time", "last_time"): self.test("timestamp")})
         spec |= self.window()

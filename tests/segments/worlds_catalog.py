@@ -136,6 +136,7 @@ FLOWS = (
 )
 TOLD = ("delivered", "clicked", "bounced", "replied", "complained", "unsubscribed")
 """What providers tell about messages, besides that they were opened."""
+URLS = ("London", "/tea", "/tea?utm_source=x", "https://x.example/tea", "https://x.example/Kaffee")
 PREFIXES = ("visit", "review", "c", "")
 STANDINGS = ("subscribed", " Unsubscribed", "PENDING", "cleaned", "", None)
 LABELS = ("news", "it's", "{% raw %}")

@@ -150,6 +150,9 @@ def test_events(sender: MailgunSender, name: str, fields: dict[str, Any], expect
     assert sender.answer(call) is None
     found = sender.events(call)
     assert [(one.kind, one.suppress, one.detail) for one in found] == ([] if expected is None else [expected])
+    assert [one.url for one in found] == [
+        "https://a.example/b?who=ana" if one.kind == "clicked" else None for one in found
+    ]
     for one in found:
         assert (one.message_id, one.address) == ("m1", "ana@home.example")
         assert one.provider_id == "0.20260301@mg.shop.example"

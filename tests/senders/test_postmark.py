@@ -202,6 +202,9 @@ def test_events(sender: PostmarkSender, told: dict[str, Any], expected: tuple[An
     assert sender.answer(call) is None
     found = sender.events(call)
     assert [(one.kind, one.suppress, one.detail) for one in found] == ([] if expected is None else [expected])
+    assert [one.url for one in found] == [
+        "https://a.example/b?who=ana" if one.kind == "clicked" else None for one in found
+    ]
     for one in found:
         assert (one.message_id, one.provider_id, one.address) == ("m1", "b7bc2f4a", "ana@home.example")
         assert (one.at, one.channel) == (NOW, "email")

@@ -184,6 +184,9 @@ def test_events(sender: ResendSender, kind: str, data: dict[str, Any], expected:
     assert sender.answer(call) is None
     found = sender.events(call)
     assert [(one.kind, one.suppress, one.detail) for one in found] == ([] if expected is None else [expected])
+    assert [one.url for one in found] == [
+        "https://a.example/b?who=ana" if one.kind == "clicked" else None for one in found
+    ]
     for one in found:
         assert (one.message_id, one.provider_id, one.address) == ("m1", "56761188", "ana@home.example")
         assert (one.event_id, one.at, one.channel) == ("msg_1", NOW, "email")

@@ -203,6 +203,9 @@ def test_events(
     assert sender.answer(call) is None
     found = sender.events(call)
     assert [(one.kind, one.suppress, one.detail) for one in found] == ([] if expected is None else [expected])
+    assert [one.url for one in found] == [
+        "https://a.example/b?who=ana#x" if one.kind == "clicked" else None for one in found
+    ]
     for one in found:
         assert (one.message_id, one.provider_id, one.address) == ("m1", "14c5d75ce93dfd64b469ab", "ana@home.example")
         assert (one.event_id, one.at, one.channel) == (event["sg_event_id"], NOW, "email")

@@ -252,6 +252,9 @@ def test_events(hearing: SesSender, sns: FakeSns, told: dict[str, Any], expected
     hearing.verify(call)
     found = hearing.events(call)
     assert [(one.kind, one.suppress, one.detail) for one in found] == ([] if expected is None else [expected])
+    assert [one.url for one in found] == [
+        "https://a.example/b?who=ana" if one.kind == "clicked" else None for one in found
+    ]
     for one in found:
         assert (one.message_id, one.provider_id, one.address) == ("m1", "0102018e", "ana@home.example")
         assert (one.at, one.channel) == (NOW, "email")

@@ -99,7 +99,10 @@ TOLD: dict[str, tuple[bytes, dict[str, Any]]] = {
     ),
     "subscribed": (body("message.subscribed"), {"kind": "subscribed", "suppress": False}),
     "opened": (body("message.opened"), {"kind": "opened"}),
-    "clicked": (body("message.clicked"), {"kind": "clicked"}),
+    "clicked": (
+        body("message.clicked", url="https://a.example/?b=1"),
+        {"kind": "clicked", "url": "https://a.example/?b=1"},
+    ),
     "replied": (
         body("message.replied", message_id=None, address=NUMBER, text="Grüße"),
         {"kind": "replied", "message_id": None, "address": NUMBER, "text": "Grüße"},

@@ -228,6 +228,8 @@ def test_from_the_mail_to_the_next_tick(served: Served, mailed: World) -> None:
         ("ana", "unsubscribed"), ("ben", "unsubscribed"), ("cleo", "subscribed"), ("cleo", "unsubscribed"),
         ("dan", "clicked"), ("dan", "opened"),
     ]  # fmt: skip
+    clicks = mailed.rows("SELECT url FROM segflow.message_events WHERE url IS NOT NULL")
+    assert clicks == [{"url": "https://shop.example/tea"}]
     assert suppressed(mailed) == {
         "email:ana@shop.example": "unsubscribed",
         "email:ben@shop.example": "unsubscribed",

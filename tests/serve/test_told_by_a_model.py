@@ -25,7 +25,7 @@ SOURCE: dict[str, Any] = {
     "kinds": {"opened": "Open", "bounced": ["HardBounce", "SoftBounce"], "complained": "SpamComplaint",
               "unsubscribed": "Unsubscribe", "subscribed": "Resubscribe", "delivered": "Delivery"},
 }  # fmt: skip
-COLUMNS = 'our_id VARCHAR, their_id VARCHAR, kind VARCHAR, "at" TIMESTAMP, id VARCHAR, hard BOOLEAN'
+COLUMNS = 'our_id VARCHAR, their_id VARCHAR, kind VARCHAR, "at" TIMESTAMP, id VARCHAR, hard BOOLEAN, url VARCHAR'
 
 
 def name_model(world: World, source: Mapping[str, Any]) -> None:
@@ -57,7 +57,15 @@ def world(tmp_path: Path) -> Iterator[World]:
 def add(world: World, *rows: tuple[str | None, str | None, str, float], hard: bool | None = None, **more: str) -> None:
     """Rows of (our id, their id, kind, minutes after the first tick)."""
     for ours, theirs, kind, minutes in rows:
-        values = (ours, theirs, kind, (START + timedelta(minutes=minutes)).replace(tzinfo=None), more.get("id"), hard)
+        values = (
+            ours,
+            theirs,
+            kind,
+            (START + timedelta(minutes=minutes)).replace(tzinfo=None),
+            more.get("id"),
+            hard,
+            more.get("url"),
+        )
         text = ", ".join("NULL" if one is None else f"'{one}'" for one in values)
         world.run(f"INSERT INTO raw.told VALUES ({text})")
 
@@ -192,6 +200,20 @@ def test_a_tick_that_is_killed_takes_them_once(tmp_path: Path) -> None:
         if ended:
             assert number > 6
             return
+
+
+def test_which_link_was_clicked(world: World) -> None:
+    """Of two at one moment, where the rows have no id, one stays, and always the same."""
+    name_model(world, {**SOURCE, "kinds": {"clicked": "Click", "opened": "Open"}, "url": "url"})
+    ids = messages(world)
+    for url in ("https://shop.example/tea", "https://shop.example/cake"):
+        add(world, (ids["ana"], None, "Click", 1), (ids["ben"], None, "Open", 1), url=url)
+    world.tick(after(10))
+    kept = world.rows("SELECT contact_id, kind, url FROM segflow.message_events ORDER BY ALL")
+    assert [tuple(row.values()) for row in kept] == [
+        ("ana", "clicked", "https://shop.example/cake"),
+        ("ben", "opened", None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "unknown tag": (HEAD + "tags: [{contact_id: a, name: ^vipp}]}", "there is no tag vipp (did you mean vip?)"),
     "unknown list key": (HEAD + "lists: [{contact_id: a, ^nme: x}]}", "unknown key nme (did you mean name?)"),
     "unknown message": (HEAD + "messages: [{contact_id: a, message: ^open, at: 2026-01-01}]}", "message cannot be the text 'open': expected sent, delivered, opened, clicked, bounced, replied, complained or unsubscribed (did you mean opened?)"),
+    "url of no click": (HEAD + "messages: [{contact_id: a, message: opened, at: 2026-01-01, url: ^x}]}", "a link is clicked, not opened: url goes with message: clicked"),
     "unknown flow": (HEAD + "messages: [{contact_id: a, message: opened, at: 2026-01-01, flow: ^helo}]}", "there is no flow helo (did you mean hello?)"),
     "unknown step": (HEAD + "messages: [{contact_id: a, message: opened, at: 2026-01-01, flow: hello, step: ^helo}]}", "there is no step of flow hello called helo (did you mean hello?)"),
     "held attribute": (HEAD + "held: [{contact_id: a, attribute: ^town2, since: 2026-01-01}]}", "there is no attribute town2 (did you mean town?)"),

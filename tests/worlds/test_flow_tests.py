@@ -26,7 +26,7 @@ steps:
   - {id: think, wait: 2 days}
   - id: read
     branch:
-      if: {message: clicked, step: hello}
+      if: {message: clicked, step: hello, url: {contains: /tea}}
       then: [{id: level, update_contact: {level: gold}}]
       else: [{id: again, send_email: {subject: Hi, text: Hi}}]
 tests:
@@ -41,7 +41,7 @@ PASSING = f"""\
         events: [{{contact_id: ana, event: purchase, at: "2026-03-01T10:00:00Z", category: tea}}, {{contact_id: bob, event: purchase, at: "2026-03-01T10:00:00Z", category: tea}}]
         expect: {{messages: {{ana: hello}}, journal: {{ana: [hello send_sms], bob: [dropped filter]}}, at: {{ana: think, bob: outside}}}}
       - at: 2026-03-04
-        reported: [{{contact_id: ana, step: hello, message: clicked}}]
+        reported: [{{contact_id: ana, step: hello, message: clicked, url: "https://x.example/tea"}}]
         expect: {{journal: {{ana: [think wait, read branch then, level update_contact]}}, at: {{ana: ended completed}}}}
   - name: with members given
     ticks:

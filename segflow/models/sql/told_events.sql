@@ -16,16 +16,18 @@ found as (
     select
         coalesce(named.message_id, by_provider.message_id) as message_id,
         coalesce(named.channel, by_provider.channel) as channel,
-        told.kind, told."at", told.hard,
+        told.kind, told."at", told.hard, case when told.kind = 'clicked' then told.url end as url,
         told.kind || ':' || coalesce(named.message_id, by_provider.message_id) || ':' || told.id as event_key
     from temp.told_rows as told
     left join named on named.message_id = told.message_id
     left join by_provider on by_provider.provider_id = told.provider_id
     where coalesce(named.message_id, by_provider.message_id) is not null
 )
-select distinct found.message_id, found.channel, found.kind, found."at", found.hard, found.event_key
+-- Two links that were clicked at one moment are one click where the rows have no id.
+select found.message_id, found.channel, found.kind, found."at", found.hard, found.event_key, min(found.url) as url
 from found
 anti join segflow.message_events as taken
     on taken.message_id = found.message_id
     and taken.kind = found.kind
     and ((found.event_key is null and taken."at" = found."at") or taken.event_key = found.event_key)
+group by found.message_id, found.channel, found.kind, found."at", found.hard, found.event_key

@@ -4,20 +4,24 @@
 --
 -- One row per contact that has any; the messages that were clicked.
 --
+-- count_distinct_message_id_url_contains_tea_i_8b0982: count distinct of message_id where url contains /tea and in the last 30 days
 -- count_distinct_weeks_in_28_days_8aaca5: count distinct of weeks where in the last 28 days
 
 WITH rows_seen AS (
     SELECT
         messages.contact_id AS contact_id,
-        messages."at" AS "at"
+        messages."at" AS "at",
+        messages.message_id AS message_id,
+        messages.url AS url
     FROM {{ source('segflow', 'message_events') }} AS messages
     WHERE
         messages.kind = 'clicked'
         AND messages."at" <= {{ segflow_bound('as_of') }}
-        AND messages."at" >= {{ segflow_bound('as_of - 28 days') }}
+        AND messages."at" >= {{ segflow_bound('as_of - 30 days') }}
 )
 SELECT
     CAST(contact_id AS TEXT) AS contact_id,
+    count(DISTINCT CASE WHEN strpos(url, '/tea') > 0 AND "at" > {{ segflow_bound('as_of - 30 days') }} THEN message_id END) AS count_distinct_message_id_url_contains_tea_i_8b0982,
     count(
         DISTINCT CASE
             WHEN "at" > {{ segflow_bound('as_of - 28 days') }}

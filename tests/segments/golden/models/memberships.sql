@@ -117,6 +117,7 @@ WITH depth_0 AS (
             AND facts__message_opened.max_at_flow_is_welcome_6f1a5f > {{ segflow_bound('as_of - 3 months') }}
             AND facts__message_opened.max_at_flow_is_welcome_6f1a5f <= {{ segflow_bound('as_of') }}
             AND coalesce(facts__message_clicked.count_distinct_weeks_in_28_days_8aaca5, 0) >= 2
+            AND coalesce(facts__message_clicked.count_distinct_message_id_url_contains_tea_i_8b0982, 0) >= 1
             AND coalesce(facts__message_opened.count_in_60_days_before_30_days_3c7214, 0) >= 1
             AND NOT (
                 coalesce(facts__message_opened.count_in_30_days_deb62c, 0) >= 1
