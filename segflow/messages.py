@@ -95,6 +95,25 @@ class Sms(Message):
         return self.text
 
 
+@dataclass(frozen=True)
+class WhatsAppHeader:
+    """What fills the header of a template. `value` of a text: `text`, and `name` where the template's variables have
+    names; of the others `link` or `id` (of media that WhatsApp holds), of documents perhaps `filename`."""
+
+    kind: Literal["text", "image", "document", "video"]
+    value: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class WhatsAppButton:
+    """What one button takes. `index` counts the template's buttons from 0. `value`: the end of a URL, or the payload
+    that a reply by this button comes back with."""
+
+    index: int
+    kind: Literal["url", "quick_reply"]
+    value: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class WhatsApp(Message):
     """A template that WhatsApp has approved, to a phone number in E.164 form. `language` is the code as approved:
@@ -105,7 +124,9 @@ class WhatsApp(Message):
     template: str
     language: str
     variables: tuple[str, ...] | Mapping[str, str] = ()
-    """By position or by name, as the template was made."""
+    """Those of the body: by position or by name, as the template was made."""
+    header: WhatsAppHeader | None = None
+    buttons: tuple[WhatsAppButton, ...] = ()
 
     @property
     def address(self) -> str:

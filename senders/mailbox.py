@@ -21,7 +21,7 @@ from segflow.senders.shared.mime import to_mime
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
-_SELDOM = frozenset({"sender_id", "campaign"})
+_SELDOM = frozenset({"sender_id", "campaign", "header", "buttons"})
 """What a file says only where a step does."""
 
 
@@ -78,7 +78,7 @@ class MailboxSender(Sender):
             told = {
                 name: value
                 for name, value in dataclasses.asdict(message).items()
-                if value is not None or name not in _SELDOM
+                if value not in (None, ()) or name not in _SELDOM
             }
             text = json.dumps(told, indent=2, ensure_ascii=False, default=_plain)
             suffix, content = ".json", (text + "\n").encode()

@@ -28,6 +28,8 @@ from segflow.spec_model import Seconds
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_SELDOM = frozenset({"attachments", "header", "buttons"})
+"""What a call tells of a message only where it has any."""
 _OURS = frozenset(
     {
         "host", "content-length", "transfer-encoding", "connection", "accept-encoding", "idempotency-key",
@@ -147,8 +149,7 @@ class WebhookSender(Sender):
             raise PermanentError(f"the webhook sender has no url, so that it sends no {message.channel}")
         # Through JSON: times and tuples become what every receiver reads.
         body = json.loads(json.dumps(dataclasses.asdict(message), default=_plain))
-        if not body.get("attachments"):
-            body.pop("attachments", None)
+        body = {name: value for name, value in body.items() if value or name not in _SELDOM}
         told = {name: getattr(message, name) for name in ("message_id", "contact_id", "flow", "step", "planned_at")}
         return WebhookCall(**told, url=self._url, body=body)
 

@@ -28,6 +28,7 @@ from segflow.senders.shared.faults import (
     without,
 )
 from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
+from segflow.senders.shared.whatsapp_request import E164, request_of
 from segflow.spec_model import Seconds
 
 STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
@@ -99,7 +100,6 @@ FAILURES: Mapping[int, tuple[EventKind, bool]] = {
 """Code of a status `failed` -> what happened, and whether the address is suppressed. Others: failed."""
 
 _STATUS: Mapping[str, EventKind] = {"delivered": "delivered", "read": "opened"}
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class WhatsAppSettings(SenderSettings):
@@ -257,32 +257,6 @@ class WhatsAppSender(Sender):
                     yield value
 
 
-def request_of(message: WhatsApp) -> dict[str, Any]:
-    """The body of the request that sends a template. Raises PermanentError when it cannot be one."""
-    if not _E164.fullmatch(message.to):
-        raise PermanentError("the number is not in the form +442079460018")
-    named = isinstance(message.variables, Mapping)
-    listed = message.variables.items() if isinstance(message.variables, Mapping) else enumerate(message.variables, 1)
-    values = [(str(name), value) for name, value in listed]
-    for name, value in values:
-        if not value:
-            raise PermanentError(f"variable {name} is empty")
-    template: dict[str, Any] = {"name": message.template, "language": {"code": message.language}}
-    if values:
-        parameters = [
-            {"type": "text", **({"parameter_name": name} if named else {}), "text": value} for name, value in values
-        ]
-        template["components"] = [{"type": "body", "parameters": parameters}]
-    return {
-        "messaging_product": "whatsapp",
-        "recipient_type": "individual",
-        "to": message.to,
-        "type": "template",
-        "template": template,
-        "biz_opaque_callback_data": message.message_id,
-    }
-
-
 def _told(value: Mapping[str, Any], now: datetime) -> Iterator[ProviderEvent]:
     for status in _dicts(value.get("statuses")):
         yield from _status(status, now)
@@ -327,11 +301,13 @@ def _inbound(message: Mapping[str, Any], now: datetime) -> Iterator[ProviderEven
         return
     text, context = _text(message), message.get("context")
     answered = context.get("id") if isinstance(context, dict) else None
-    word = (text or "").strip().upper()
+    pressed = message.get("button")
+    payload = pressed.get("payload") if isinstance(pressed, dict) else None
+    words = {one.strip().upper() for one in (text, payload) if isinstance(one, str)}
     kind: EventKind = "replied"
-    if word in STOP_WORDS:
+    if words & STOP_WORDS:
         kind = "unsubscribed"
-    elif word in START_WORDS:
+    elif words & START_WORDS:
         kind = "subscribed"
     yield ProviderEvent(
         kind=kind,
@@ -375,7 +351,7 @@ def _text(message: Mapping[str, Any]) -> str | None:
 
 def _address(digits: Any) -> str | None:
     text = f"+{digits.removeprefix('+')}" if isinstance(digits, str) else ""
-    return text if _E164.fullmatch(text) else None
+    return text if E164.fullmatch(text) else None
 
 
 def _instant(timestamp: Any, now: datetime) -> datetime:

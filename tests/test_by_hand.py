@@ -12,9 +12,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from segflow.cli import render
 from segflow.cli.main import main
+from segflow.messages import WhatsApp, WhatsAppButton, WhatsAppHeader
 from segflow.outbox.adopt import adopt
 from segflow.outbox.dead_letters import Chosen
+from segflow.outbox.one_message import plain
 from tests.senders.servers import http_server, status
 from tests.world import World
 
@@ -139,6 +142,22 @@ def test_a_message_is_shown_with_what_every_check_says(world: World, run: Run, t
     world.project.pause("hi", "wrong price")
     assert "withdrawn: paused by" in run("render", "hi", "hello", "--contact", "ana").out
     assert left(world.root) == before
+
+
+def test_headers_and_buttons_of_whatsapp_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    common: dict[str, Any] = {"message_id": "m", "contact_id": "ana", "flow": "f", "step": "s", "planned_at": FIRST}
+    header = WhatsAppHeader("document", {"link": "https://a.example/1.pdf", "filename": "Bill.pdf"})
+    buttons = (WhatsAppButton(0, "url", "o/1"), WhatsAppButton(2, "quick_reply", "STOP"))
+    message = WhatsApp(**common, to="+442079460018", template="bill", language="en", header=header, buttons=buttons)
+    told = plain(message)
+    assert told["header"] == {"kind": "document", "value": header.value}
+    assert told["buttons"][1] == {"index": 2, "kind": "quick_reply", "value": "STOP"}
+    render._print(told)
+    shown = capsys.readouterr().out
+    assert "header: document https://a.example/1.pdf, Bill.pdf\n" in shown
+    assert "buttons: 0 url o/1, 2 quick reply STOP\n" in shown
+    render._print(plain(WhatsApp(**common, to="+442079460018", template="bill", language="en")))
+    assert "buttons" not in capsys.readouterr().out
 
 
 WRONG = {

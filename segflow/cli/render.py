@@ -76,6 +76,10 @@ def _print(message: dict[str, Any]) -> None:
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, dict) and "kind" in value:  # a header
+        return f"{value['kind']} {', '.join(value['value'].values())}"
+    if isinstance(value, list) and "index" in value[0]:  # buttons
+        return ", ".join(f"{one['index']} {one['kind'].replace('_', ' ')} {one['value']}" for one in value)
     if isinstance(value, list):
         return ", ".join(f"{one['name']} ({one['content_type']}, {one['bytes']:,} bytes)" for one in value)
     return str(value)

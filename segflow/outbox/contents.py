@@ -16,7 +16,20 @@ from zoneinfo import ZoneInfo
 
 from segflow.durations import Duration
 from segflow.errors import SegflowError
-from segflow.messages import OWNERS, AnyMessage, Attachment, Channel, Email, Notify, Sms, Task, WebhookCall, WhatsApp
+from segflow.messages import (
+    OWNERS,
+    AnyMessage,
+    Attachment,
+    Channel,
+    Email,
+    Notify,
+    Sms,
+    Task,
+    WebhookCall,
+    WhatsApp,
+    WhatsAppButton,
+    WhatsAppHeader,
+)
 from segflow.outbox.html import inlined, text_of
 from segflow.outbox.sms_parts import as_sent
 from segflow.outbox.utm import tagged_html, tagged_text
@@ -211,6 +224,8 @@ def _whatsapp_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Fille
         "template": always(content["template"]),
         "language": always(content["language"]),
         "variables": texts.structure(content.get("variables", []), "variables"),
+        "header": texts.structure(content.get("header"), "header"),
+        "buttons": texts.structure(content.get("buttons", []), "buttons"),
     }
 
 
@@ -219,15 +234,57 @@ def _whatsapp(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> 
     named = {name: _variable(name, value) for name, value in (values if isinstance(values, dict) else {}).items()}
     listed = tuple(_variable(str(number), value) for number, value in enumerate(values, 1))
     variables = named if isinstance(values, dict) else listed
-    return WhatsApp(**common, to=address, template=body["template"], language=body["language"], variables=variables)
+    return WhatsApp(
+        **common,
+        to=address,
+        template=body["template"],
+        language=body["language"],
+        variables=variables,
+        header=_header(body["header"]) if body["header"] is not None else None,
+        buttons=tuple(_button(one) for one in body["buttons"]),
+    )
 
 
 def _variable(name: str, value: Any) -> str:
+    return _value(f"variable {name} of the WhatsApp template", value)
+
+
+def _value(name: str, value: Any) -> str:
     # WhatsApp takes no line breaks in a value, and no empty one: the whole message would be refused.
     text = " ".join(str(value).split())
     if not text:
-        raise RenderError(f"variable {name} of the WhatsApp template is empty")
+        raise RenderError(f"{name} is empty")
     return text
+
+
+def _unbroken(name: str, value: Any) -> str:
+    """A value that is an address, or a part of one."""
+    text = _value(name, value)
+    if " " in text:
+        raise RenderError(f"{name} holds a blank: write | urlencode")
+    return text
+
+
+def _header(told: Mapping[str, Any]) -> WhatsAppHeader:
+    [(kind, given)] = told.items()
+    if kind == "text":
+        named = dict(given) if isinstance(given, dict) else {None: given}
+        [(name, text)] = named.items()
+        value = {"name": name} if name is not None else {}
+        return WhatsAppHeader("text", value | {"text": _value("the header of the WhatsApp template", text)})
+    value = {name: _value(f"the header's {name}", text) for name, text in given.items()}
+    if "link" in value:
+        if not value["link"].startswith(("https://", "http://")):
+            raise RenderError("the header's link is not http:// or https://")
+        _unbroken("the header's link", value["link"])
+    return WhatsAppHeader(kind, value)  # type: ignore[arg-type]
+
+
+def _button(told: Mapping[str, Any]) -> WhatsAppButton:
+    name = f"button {told['index']} of the WhatsApp template"
+    if "url" in told:
+        return WhatsAppButton(told["index"], "url", _unbroken(name, told["url"]))
+    return WhatsAppButton(told["index"], "quick_reply", _value(name, told["quick_reply"]))
 
 
 def _webhook_texts(content: Mapping[str, Any], texts: Texts) -> dict[str, Filler]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlglot import exp
 
 from segflow.errors import InputError, did_you_mean
-from segflow.messages import AnyMessage, Email, Sms
+from segflow.messages import AnyMessage, Email, Sms, WhatsApp
 from segflow.outbox.before_sending import SendChecks
 from segflow.outbox.contents import ways_of
 from segflow.outbox.judged import Elsewhere, Ready
@@ -128,6 +128,9 @@ def plain(message: AnyMessage, cost: str | None = None) -> dict[str, Any]:
             {"name": one.name, "content_type": one.content_type, "bytes": len(one.content)}
             for one in message.attachments
         ]
+    if isinstance(message, WhatsApp):
+        told["header"] = dataclasses.asdict(message.header) if message.header is not None else None
+        told["buttons"] = [dataclasses.asdict(one) for one in message.buttons]
     if isinstance(message, Sms):
         told |= sms_size(message.text) | ({"cost": cost} if cost is not None else {})
     return told

@@ -142,6 +142,58 @@ def test_an_empty_whatsapp_variable_fails_the_message(world: World) -> None:
     assert outcomes(world)[0][2:] == ("failed", "template_error: variable 1 of the WhatsApp template is empty")
 
 
+def test_whatsapp_headers_and_buttons_reach_the_mailbox(world: World) -> None:
+    world.contacts([contact(n) for n in (1, 2)])
+    hello = {"template": "hi", "language": "en", "variables": []}
+    filled = {
+        "header": {"document": {"link": "https://shop.example/{{ contact.contact_id }}.pdf", "filename": "Bill.pdf"}},
+        "buttons": [
+            {"index": 0, "url": "o/{{ contact.name | urlencode }}"},
+            {"index": 2, "quick_reply": "yes {{ 1 + 1 }}"},
+        ],
+    }
+    named = {"header": {"text": {"who": "{{ contact.name }}\n"}}}
+    world.plan([planned(n, channel="whatsapp", content={**hello, **one}) for n, one in enumerate((filled, named), 1)])
+    assert world.send().outcomes == {"mailbox": {"sent": 2}}
+    first, second = (json.loads((world.root / "mailbox" / file).read_text()) for file in world.files())
+    if first["header"]["kind"] == "text":
+        first, second = second, first
+    link = f"https://shop.example/{first['contact_id']}.pdf"
+    assert first["header"] == {"kind": "document", "value": {"link": link, "filename": "Bill.pdf"}}
+    assert first["buttons"] == [
+        {"index": 0, "kind": "url", "value": "o/Name%201"}, {"index": 2, "kind": "quick_reply", "value": "yes 2"},
+    ]  # fmt: skip
+    assert second["header"] == {"kind": "text", "value": {"name": "who", "text": "Name 2"}}
+    assert "buttons" not in second
+
+
+NOT_FILLED: dict[str, tuple[dict[str, Any], str]] = {
+    "header": ({"header": {"text": "{{ contact.name[:0] }}"}}, "the header of the WhatsApp template is empty"),
+    "link": ({"header": {"image": {"link": "{{ contact.name }}"}}}, "the header's link is not http:// or https://"),
+    "link with a blank": (
+        {"header": {"image": {"link": "https://a.example/{{ contact.name }}"}}},
+        "the header's link holds a blank: write | urlencode",
+    ),
+    "media": ({"header": {"video": {"id": "{{ contact.name[:0] }}"}}}, "the header's id is empty"),
+    "button": (
+        {"buttons": [{"index": 3, "quick_reply": " {{ contact.name[:0] }}"}]},
+        "button 3 of the WhatsApp template is empty",
+    ),
+    "suffix": (
+        {"buttons": [{"index": 1, "url": "{{ contact.name }}"}]},
+        "button 1 of the WhatsApp template holds a blank: write | urlencode",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "why"), NOT_FILLED.values(), ids=NOT_FILLED.keys())
+def test_what_whatsapp_would_refuse_fails_the_message(world: World, content: dict[str, Any], why: str) -> None:
+    world.contacts([contact(1)])
+    world.plan([planned(1, channel="whatsapp", content={"template": "hi", "language": "en", **content})])
+    world.send()
+    assert outcomes(world)[0][2:] == ("failed", f"template_error: {why}")
+
+
 def test_the_rest_follows_from_the_channel_table() -> None:
     assert set(CHANNEL_TABLE) == set(CHANNELS) == set(WRITERS) == set(DefaultSenders.model_fields)
     assert {name for name, facts in CHANNEL_TABLE.items() if facts.address} == set(CONTACT_CHANNELS)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, SendError, TransientError
-from segflow.messages import Sms, WhatsApp
+from segflow.messages import Sms, WhatsApp, WhatsAppButton, WhatsAppHeader
 from segflow.senders.callbacks import Callback, CallbackAnswer, RefusedCallbackError
 from segflow.senders.whatsapp import ERRORS, START_WORDS, STOP_WORDS, WhatsAppSender, WhatsAppSettings
 
@@ -51,6 +51,14 @@ def named(**values: str) -> dict[str, Any]:
     return {"components": [{"type": "body", "parameters": parameters}]}
 
 
+def header(parameter: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "header", "parameters": [parameter]}
+
+
+def button(kind: str, index: str, parameter: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "button", "sub_type": kind, "index": index, "parameters": [parameter]}
+
+
 REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "by position": (
         {},
@@ -63,6 +71,49 @@ REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "without variables": (
         {"template": "hello_world", "language": "en_US", "variables": ()},
         {"name": "hello_world", "language": {"code": "en_US"}},
+    ),
+    "a header, the body and buttons": (
+        {
+            "template": "invoice",
+            "variables": ("Ünal",),
+            "header": WhatsAppHeader("document", {"link": "https://shop.example/1.pdf", "filename": "Bill.pdf"}),
+            "buttons": (WhatsAppButton(0, "url", "orders/7"), WhatsAppButton(2, "quick_reply", "more")),
+        },
+        {
+            "name": "invoice",
+            "language": {"code": "en"},
+            "components": [
+                header(
+                    {"type": "document", "document": {"link": "https://shop.example/1.pdf", "filename": "Bill.pdf"}}
+                ),
+                *positional("Ünal")["components"],
+                button("url", "0", {"type": "text", "text": "orders/7"}),
+                button("quick_reply", "2", {"type": "payload", "payload": "more"}),
+            ],
+        },
+    ),
+    "an image of WhatsApp's": (
+        {"template": "picture", "variables": (), "header": WhatsAppHeader("image", {"id": "1013859600285441"})},
+        {
+            "name": "picture",
+            "language": {"code": "en"},
+            "components": [header({"type": "image", "image": {"id": "1013859600285441"}})],
+        },
+    ),
+    "a header by name": (
+        {
+            "template": "sale",
+            "variables": {"tea": "Assam"},
+            "header": WhatsAppHeader("text", {"name": "day", "text": "Mon"}),
+        },
+        {
+            "name": "sale",
+            "language": {"code": "en"},
+            "components": [
+                header({"type": "text", "parameter_name": "day", "text": "Mon"}),
+                *named(tea="Assam")["components"],
+            ],
+        },
     ),
 }
 
@@ -87,6 +138,8 @@ BEFORE: dict[str, tuple[Any, str]] = {
     "no number": (message(to="020 7946"), "the number is not in the form"),
     "an empty variable": (message(variables=("Ana", "")), "variable 2 is empty"),
     "an empty named one": (message(variables={"city": ""}), "variable city is empty"),
+    "an empty header": (message(header=WhatsAppHeader("text", {"text": ""})), "the header's text is empty"),
+    "an empty button": (message(buttons=(WhatsAppButton(1, "url", ""),)), "button 1 is empty"),
     "another channel": (Sms(**COMMON, to=TO, text="x"), "sends WhatsApp, not sms"),
 }
 
@@ -101,6 +154,15 @@ def test_refused_before_anything_is_sent(given: Any, why: str) -> None:
 TEMPLATES: dict[str, tuple[dict[str, Any], str]] = {
     "another language": ({"language": "en_GB"}, "WhatsApp 132001: there is no such template in this language"),
     "one variable too few": ({"variables": ("a",)}, "WhatsApp 132000: the template wants another number of variables"),
+    "no header": ({"template": "picture", "variables": ()}, "WhatsApp 132012: the template wants variables of another"),
+    "another header": (
+        {"template": "picture", "variables": (), "header": WhatsAppHeader("text", {"text": "x"})},
+        "WhatsApp 132012: the template wants variables of another",
+    ),
+    "a button that it has not": (
+        {"buttons": (WhatsAppButton(0, "url", "x"),)},
+        "WhatsApp 132012: the template wants variables of another",
+    ),
     "by name where by position": ({"variables": {"a": "1", "b": "2"}}, "WhatsApp 132012: the template wants variables"),
 }
 
@@ -312,6 +374,11 @@ INBOUND: dict[str, tuple[dict[str, Any], str, str | None]] = {
     **{word: (inbound(word.lower()), "subscribed", word.lower()) for word in sorted(START_WORDS)},
     "a text": (inbound("Grüße 😀"), "replied", "Grüße 😀"),
     "a picture": (inbound(None), "replied", None),
+    "a button's payload": (
+        inbound(None, type="button", button={"text": "No more", "payload": "stop"}),
+        "unsubscribed",
+        "No more",
+    ),
     "a button": (inbound(None, type="button", button={"text": "Stop", "payload": "x"}), "unsubscribed", "Stop"),
 }
 

@@ -67,6 +67,13 @@ steps:
   - {id: a, wait: 3 days}
   - {id: b, wait: {for: 1 week}}
   - {id: c, update_contact: {level: null, points: 5}}
+  - {id: w, send_whatsapp: {template: t, language: en, header: {text: {a: x}}, buttons: [{index: 0, url: x}]}}
+  - id: v
+    send_whatsapp:
+      template: t
+      language: en
+      header: {document: {id: '1', filename: x}}
+      buttons: [{index: 1, quick_reply: x}]
   - {id: d, webhook: {url: 'https://x', headers: {X-A: b}, body: {a: [1, null]}}}
   - id: e
     branch:
@@ -120,7 +127,10 @@ def test_examples_pass(kind: str, text: str) -> None:
 
 
 def test_the_examples_are_fine_for_segflow_too(tmp_path: Path) -> None:
-    root = project(tmp_path, segments__big=BIG_SEGMENT, flows__big=BIG_FLOW, settings=SETTINGS)
+    catalog = CATALOG.replace("sms: {address: phone}", "sms: {address: phone}\n    whatsapp: {address: phone}")
+    root = project(
+        tmp_path, segments__big=BIG_SEGMENT, flows__big=BIG_FLOW, settings=SETTINGS, segments__catalog=catalog
+    )
     assert [issue.message for issue in collect(root)[1]] == []
 
 
@@ -151,6 +161,8 @@ TYPOS: dict[str, tuple[str, str]] = {
     "status": ("flow", FLOW.replace("active", "activ")),
     "trigger": ("flow", FLOW.replace("enters", "enter")),
     "step": ("flow", FLOW.replace("send_email", "send_emial")),
+    "button": ("flow", BIG_FLOW.replace("quick_reply", "quick_repy")),
+    "header": ("flow", BIG_FLOW.replace("{document:", "{documnt:")),
     "no id": ("flow", FLOW.replace("id: hello, ", "")),
     "text of an event": ("catalog", EVENTS.replace("{is: $page", "{iss: $page")),
     "path of a column": ("catalog", EVENTS.replace("[address, ", "[5, ")),

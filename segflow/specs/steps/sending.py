@@ -18,6 +18,7 @@ from segflow.specs.send_window import SendWindow
 from segflow.specs.spec_file import Loc
 from segflow.specs.steps.base import Arm, Checks, Row, Step
 from segflow.specs.steps.timing import Timing
+from segflow.specs.steps.whatsapp_parts import WhatsAppButton, WhatsAppHeader
 from segflow.specs.types import Identifier, SpecModel, by_kind
 from segflow.specs.utm import StepUtm
 
@@ -133,11 +134,32 @@ class WhatsAppContent(SpecModel):
             custom_error_message="variables must be a list of texts, or names with texts",
         ),
     ] = Field(default_factory=list)
+    header: WhatsAppHeader | None = None
+    buttons: list[WhatsAppButton] = Field(default_factory=list)
     sender: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _all_alike(self) -> WhatsAppContent:
+        text = self.header.text if self.header is not None else None
+        if text is not None and self.variables and isinstance(text, str) == isinstance(self.variables, dict):
+            raise PydanticCustomError(
+                "variables",
+                "a template's variables are all by position or all by name: variables and header differ",
+            )
+        return self
 
     def check(self, checks: Checks, loc: Loc) -> None:
         """Report what is wrong with the content at `loc`."""
         checks.body(self.variables, (*loc, "variables"))
+        if self.header is not None:
+            checks.body(self.header.model_dump(exclude_none=True), (*loc, "header"))
+        seen: set[int] = set()
+        for number, button in enumerate(self.buttons):
+            at = (*loc, "buttons", number)
+            if button.index in seen:
+                checks.problem((*at, "index"), f"there is a button {button.index} already")
+            seen.add(button.index)
+            checks.body(button.model_dump(exclude_none=True), at)
 
 
 class FallbackContent(SpecModel):
@@ -194,7 +216,7 @@ def dump(content: SpecModel) -> dict[str, Any]:
     """A content as its renderer gets it."""
     told = content.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_NOT_CONTENT)
     # Messages that were planned before there were any have no such key; nothing changes for those without.
-    return {name: value for name, value in told.items() if name != "attachments" or value}
+    return {name: value for name, value in told.items() if name not in ("attachments", "buttons") or value}
 
 
 def borrowed(channel: str, content: Any) -> dict[str, Any]:

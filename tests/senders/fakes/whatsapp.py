@@ -24,8 +24,19 @@ TEMPLATES: dict[tuple[str, str], tuple[str, ...] | int] = {
     ("tea_offer", "en_US"): ("city", "tea"),
     ("order_shipped", "en"): 2,
     ("hello_world", "en_US"): 0,
+    ("invoice", "en"): 1,
+    ("picture", "en"): 0,
+    ("sale", "en"): ("tea",),
 }
-"""(name, language) -> the names of its variables, or how many it has by position."""
+"""(name, language) -> the names of its body's variables, or how many it has by position."""
+HEADERS: dict[str, tuple[str, str | None]] = {
+    "invoice": ("document", None),
+    "picture": ("image", None),
+    "sale": ("text", "day"),
+}
+"""Template -> what its header takes, and the name of its variable. A header with one must be filled."""
+BUTTONS: dict[str, dict[str, str]] = {"invoice": {"0": "url", "2": "quick_reply"}}
+"""Template -> index and kind of the buttons that take something; payloads may be left out, addresses not."""
 STOPPED = "+442079460031"
 NO_WHATSAPP = "+442079460032"
 
@@ -83,11 +94,28 @@ def _check_template(template: dict[str, Any]) -> None:
     if wanted is None:
         raise error(404, 132001, "template name does not exist in the translation")
     parameters: list[dict[str, Any]] = []
+    headers: list[dict[str, Any]] = []
+    buttons: dict[str, str] = {}
+    if template.get("components") == []:
+        raise error(400, 100, "components")
     for component in template.get("components", []):
-        _only(component, {"type", "parameters"}, {"sub_type", "index"})
-        if component["type"] != "body" or not component["parameters"]:
+        button = isinstance(component, dict) and component.get("type") == "button"
+        _only(component, {"type", "parameters"} | ({"sub_type", "index"} if button else set()), set())
+        if component["type"] not in ("header", "body", "button") or not component["parameters"]:
             raise error(400, 132012, "component")
-        parameters += component["parameters"]
+        if button:
+            _check_button(component)
+            if component["index"] in buttons:
+                raise error(400, 132012, "a button twice")
+            buttons[component["index"]] = component["sub_type"]
+        else:
+            (headers if component["type"] == "header" else parameters).extend(component["parameters"])
+    _check_header(HEADERS.get(template["name"]), headers)
+    known = BUTTONS.get(template["name"], {})
+    if not set(buttons.items()) <= set(known.items()) or {at for at, kind in known.items() if kind == "url"} - set(
+        buttons
+    ):
+        raise error(400, 132012, "buttons")
     for parameter in parameters:
         _only(parameter, {"type", "text"}, {"parameter_name"})
         if parameter["type"] != "text" or not isinstance(parameter["text"], str) or not parameter["text"]:
@@ -99,6 +127,36 @@ def _check_template(template: dict[str, Any]) -> None:
         raise error(400, 132012, "named and positional parameters")
     if not isinstance(wanted, int) and set(names) != set(wanted):
         raise error(400, 132012, "parameter names")
+
+
+def _check_header(wanted: tuple[str, str | None] | None, given: list[dict[str, Any]]) -> None:
+    if [one.get("type") for one in given] != ([wanted[0]] if wanted else []):
+        raise error(400, 132012, "header")
+    for one in given:
+        kind = one["type"]
+        if kind == "text":
+            _only(one, {"type", "text"}, {"parameter_name"})
+            if not isinstance(one["text"], str) or not one["text"]:
+                raise error(400, 131008, "text")
+            if one.get("parameter_name") != (wanted[1] if wanted else None):
+                raise error(400, 132012, "parameter name of the header")
+            continue
+        _only(one, {"type", kind}, set())
+        _only(one[kind], set(), {"link", "id"} | ({"filename"} if kind == "document" else set()))
+        if len({"link", "id"} & set(one[kind])) != 1 or not all(isinstance(v, str) and v for v in one[kind].values()):
+            raise error(400, 131008, "link or id")
+        if not re.match("https?://", one[kind].get("link", "https://")):
+            raise error(400, 131053, "link")
+
+
+def _check_button(component: dict[str, Any]) -> None:
+    key = {"url": "text", "quick_reply": "payload"}.get(component["sub_type"])
+    if key is None or not isinstance(component["index"], str) or len(component["parameters"]) != 1:
+        raise error(400, 132012, "button")
+    [parameter] = component["parameters"]
+    _only(parameter, {"type", key}, set())
+    if parameter["type"] != key or not isinstance(parameter[key], str) or not parameter[key]:
+        raise error(400, 131008, key)
 
 
 def _only(given: Any, needed: set[str], allowed: set[str]) -> None:
