@@ -33,6 +33,7 @@ from segflow.flows.draw import text
 from segflow.flows.picture import pictures
 from segflow.history.crossings import Crossings, crossings_of
 from segflow.segments.compiler import CONTACTS
+from segflow.warehouse.names import own_relation
 
 OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")
 ERRORS = "errors"
@@ -245,7 +246,9 @@ def built(specs: Iterable[AssetCheckSpec], step: Step) -> Iterator[AssetCheckRes
     faults = step.run.failed_models() | parts
     for spec in specs:
         if spec.name == BUILT:
-            yield _check(spec.asset_key, BUILT, faults.get(str((spec.metadata or {})[MODEL])))
+            model = str((spec.metadata or {})[MODEL])
+            # What dbt says is about its model, what we say about the table that it builds.
+            yield _check(spec.asset_key, BUILT, faults.get(model) or faults.get(own_relation(model) or model))
 
 
 def _evaluated(step: Step) -> Iterator[AssetCheckResult]:
