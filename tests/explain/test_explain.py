@@ -138,6 +138,8 @@ def test_other_segments_are_shown_one_level_deep(still: World) -> None:
         ("in segment londoners", True, "londoners"),
         ("in segment queried", True, "queried"),
         ("found by the query of segment_specs/queried.sql", True, None),
+        ("FROM contacts", True, None),
+        ("WHERE age > 25", True, None),
     ]
 
 

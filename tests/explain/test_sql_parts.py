@@ -70,7 +70,7 @@ SAID: dict[str, tuple[str, list[Line], list[str]]] = {
     "many": ("ana", [("FROM stg_contacts", None), ("WHERE age > 3", None)], []),
     "star": ("ana", [("WITH all_of_it", True), ("FROM contacts", True), ("FROM all_of_it", True), ("WHERE city = 'London'", True)], []),
     "nested": ("ana", [("WITH a", False), ("WITH b", False), ("FROM stg_tags", False), ("FROM b", False), ("FROM a", False), ("WHERE contact_id IN (SELECT contact_id FROM a)", None)], ["FROM stg_tags"]),
-    "an alias": ("ana", [("FROM stg_contacts", True), ("WHERE big = 'ANA'", True)], []),
+    "an alias": ("ana", [("FROM stg_contacts", None), ("WHERE big = 'ANA'", True)], []),
 }  # fmt: skip
 """query -> contact, its parts and whether they have the contact, what keeps it out."""
 
@@ -221,13 +221,13 @@ def test_a_condition_that_others_guard_is_not_guessed(world: World) -> None:
 
 
 def test_parts_stop_at_the_time_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(0, 10_000, 20))
+    clock = iter(range(0, 100_000, 250))
     monkeypatch.setattr(sql_asks, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     told = ask(world, "ctes", "ana")
     assert told.member
     late = part(told.answer, "WHERE b.n > mean.m")
     assert late.unsaid is not None
-    assert "not looked at: the parts before it ran longer than 30 seconds" in late.unsaid
+    assert "not looked at: the parts before it ran longer than 10 minutes" in late.unsaid
 
 
 def test_json_has_the_parts(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
