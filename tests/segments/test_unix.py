@@ -21,6 +21,7 @@ from segflow.specs.load import load_specs
 from segflow.specs.schema import json_schemas
 from segflow.specs.unix_times import remedy, too_early
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.names import own_model
 from tests.segments.engine import Engine, make_specs
 from tests.specs.helpers import CATALOG, messages, project
 from tests.world import CATALOG as WORLD
@@ -136,7 +137,9 @@ def explained(tmp_path: Path, kind: str, at: Any, rule: dict[str, Any]) -> str:
         warehouse._connection.execute(f"create table raw.rows as {made}")
         engine = Engine(warehouse, make_specs(Catalog.model_validate(specs), {"s": rule}), NOW)
         [model] = engine.compiled.fact_models()
-        sql = engine.compiled.words.sql(engine.fill(engine.compiled.files[f"facts/{model}.sql"].split("\n", 1)[1]))
+        sql = engine.compiled.words.sql(
+            engine.fill(engine.compiled.files[f"facts/{own_model(model)}.sql"].split("\n", 1)[1])
+        )
         warehouse._connection.execute("set explain_output = 'optimized_only'")
         [(_, plan)] = warehouse._connection.execute(f"explain (format json) {sql}").fetchall()
         scans = re.findall(r'"Filters": "(.*?)"', plan)
