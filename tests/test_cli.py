@@ -178,7 +178,8 @@ def test_wrong_input_ends_with_2(run: Run, arguments: tuple[str, ...], told: str
 def test_a_folder_that_is_no_project(run: Run, tmp_path: Path) -> None:
     result = run("validate", root=tmp_path)
     assert result.code == 2
-    assert "segment_specs/catalog.yml" in result.err
+    assert "is no project" in result.err
+    assert "segflow init DIR makes one" in result.err
 
 
 def test_a_warehouse_that_cannot_be_opened(run: Run, shop: Path, tmp_path: Path) -> None:
