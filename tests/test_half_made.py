@@ -139,7 +139,7 @@ def test_what_commands_say_leads_on(
         faults = [f"advises segflow {word}" for word in advised if word not in WORDS]
         faults += ["names a place 0:0"] if ":0:0" in text else []
         if code:
-            faults += ["names an internal table"] if re.search(r'"segflow"|segflow\.(?!yml)', text) else []
+            faults += ["names an internal table"] if re.search(r'"segflow"|segflow\.(?!yml|sql)', text) else []
             faults += [] if named in text else [f"does not name {named}"]
         if faults:
             wrong.append(f"{command} [{code}] {faults}:\n{text}")
