@@ -73,7 +73,7 @@ def test_no_right_to_write(root: Path, locked: str, arguments: list[str], code: 
     flow = root / "flow_specs/hi.yml"
     before = flow.read_bytes()
     if arguments == ["compile"]:
-        written.write_text("out of date", encoding="utf-8")
+        written.write_text(written.read_text(encoding="utf-8") + "-- out of date\n", encoding="utf-8")
     if arguments == ["fmt"]:
         flow.write_text(before.decode().replace("id: hello", "").replace("- \n ", "-"), encoding="utf-8")
     path.chmod(0o444 if path.suffix else 0o555)

@@ -43,7 +43,7 @@ insert into raw.reviews values ('030', '2026-02-28', 5, true);
 insert into raw.orders values (3, '030', '2026-02-28', 100);
 insert into raw.items values (3, 3, 'cup');
 insert into raw.events (contact_id, name, "at", properties) values ('030', 'visit', '2026-02-28', '{}');
-insert into raw.lists values ('030', 'news', null);
+insert into raw.lists (contact_id, name) values ('030', 'news');
 insert into raw.tags values ('030', 'vip', null);
 """
 SEGMENTS: dict[str, Any] = {
