@@ -247,8 +247,8 @@ def built(specs: Iterable[AssetCheckSpec], step: Step) -> Iterator[AssetCheckRes
     for spec in specs:
         if spec.name == BUILT:
             model = str((spec.metadata or {})[MODEL])
-            # What dbt says is about its model, what we say about the table that it builds.
-            yield _check(spec.asset_key, BUILT, faults.get(model) or faults.get(own_relation(model) or model))
+            # What dbt says is about its model; what we say, which leads to the cause, about the table that it builds.
+            yield _check(spec.asset_key, BUILT, faults.get(own_relation(model) or model) or faults.get(model))
 
 
 def _evaluated(step: Step) -> Iterator[AssetCheckResult]:
