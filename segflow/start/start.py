@@ -51,7 +51,9 @@ class Started:
     choices: list[Choice]
     left_out: list[str]
     segments: dict[str, int]
-    """Segment -> members, as of now."""
+    """Segment -> members at `as_of`."""
+    as_of: datetime
+    """When the examples were tried."""
     flows: list[str]
     commands: list[str]
 
@@ -91,6 +93,7 @@ def start(wanted: Wanted, agreed: Callable[[Proposal], bool] = lambda _: True) -
         choices=proposal.choices,
         left_out=[*proposal.left_out, *specs.left_out],
         segments=specs.members,
+        as_of=tried.now,
         flows=specs.flows,
         commands=commands,
     )

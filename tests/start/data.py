@@ -54,7 +54,8 @@ def catalog(started: Started) -> dict[str, Any]:
 
 
 def ticks(started: Started, times: int = 2) -> list[TickReport]:
-    """Ticks of a project, its models run without dbt: what dbt makes of `source()` stands in the models."""
+    """Ticks of a project, its models run without dbt: what dbt makes of `source()` stands in the models. The first one
+    is as of when the examples were tried: a contact may come into or leave a window from one minute to the next."""
     root = started.root
     staging = root / "dbt/models/staging"
     sources = yaml.safe_load((staging / "sources.yml").read_text())["sources"]
@@ -66,7 +67,7 @@ def ticks(started: Started, times: int = 2) -> list[TickReport]:
                 text = text.replace(call, _relation(source, one, root))
         path.write_text(text)
     project = DirectProject(root)
-    return [project.tick(NOW.replace(tzinfo=UTC) + timedelta(minutes=number), send=True) for number in range(times)]
+    return [project.tick(started.as_of + timedelta(minutes=number), send=True) for number in range(times)]
 
 
 def _relation(source: dict[str, Any], one: dict[str, Any], root: Path) -> str:
