@@ -19,7 +19,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from segflow.errors import Issue, SpecError, did_you_mean
-from segflow.specs.sql_file import REF, reference
+from segflow.specs.sql_file import REF, Reference, reference
 from segflow.specs.sql_names import (
     CLOCK_NAMES,
     CLOCKS,
@@ -76,6 +76,8 @@ class Check:
     def __init__(self, sql: str, file: str, first_line: int) -> None:
         self.sql, self.file, self.first_line = sql, file, first_line
         self.issues: list[Issue] = []
+        self._written: dict[str, Reference] = {}
+        """The name that stands for a model of a named project in the text that is parsed -> what the author wrote."""
 
     def run(self, known_models: Collection[str] | None) -> ParsedSql | None:
         text = self._placeholders()
@@ -126,6 +128,8 @@ class Check:
                     self._at(match.start(), f"ref('{name}'): not a model name")
             # A model of a project is another one than the one of segflow's that is called so.
             name = f"{found.project}__{found.model}" if found.project else found.model
+            if found.project:
+                self._written[name] = found
             return pad(REF_PREFIX + name, match.group())
 
         text = _AS_OF.sub(lambda match: pad(f"{AS_OF}()", match.group()), REF.sub(ref, self.sql))
@@ -233,8 +237,9 @@ class Check:
                 model = table.name.removeprefix(REF_PREFIX)
                 refs[model] = None
                 if known_models is not None and model not in known_models:
-                    hint = did_you_mean(model, sorted(known_models))
-                    self.report(table, f"there is no model {model}{hint}")
+                    written = self._written.get(model)
+                    name = f"{written.model} of project {written.project}" if written else model
+                    self.report(table, f"there is no model {name}{did_you_mean(model, sorted(known_models))}")
             elif table.name.lower() not in set(_visible_ctes(table)):
                 self.report(table, _bare_table(table))
         return list(refs)

@@ -108,7 +108,7 @@ HOSTILE = {
     "jinja statement": ("{% set x = 1 %} select contact_id from {{ ref('a') }}", 1, "only {{ ref('model') }} and {{ as_of() }}"),
     "jinja in a comment": ("select contact_id /* {# x #} */ from {{ ref('a') }}", 22, "only {{ ref('model') }} and {{ as_of() }}"),
     "source()": ("select contact_id from {{ source('a', 'b') }}", 24, "only {{ ref('model') }} and {{ as_of() }}"),
-    "ref of a project": ("select contact_id from {{ ref('pkg', 'a') }}", 24, "there is no model pkg__a"),
+    "ref of a project": ("select contact_id from {{ ref('pkg', 'a') }}", 24, "there is no model a of project pkg"),
     "escaped braces": ("select contact_id, e'\\x7b\\x7b x' from {{ ref('a') }}", 20, "E'...'"),
     "braces from two texts": ("select contact_id, '{' || '{' from {{ ref('b') }} where '{' '{' = x and y = '{ {'", 0, ""),
     "placeholder": ("select contact_id from __REF__a", 24, "segflow's own"),
