@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 .PHONY: help findings demo test test-fast crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
-	@echo "make demo   build the demo shop, run 30 daily ticks, show what happened"
+	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened"
 	@echo "make test   run the whole test suite"
 	@echo "make test-fast   the tests for the loop, two minutes"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"

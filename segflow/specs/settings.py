@@ -26,6 +26,7 @@ class WarehouseSettings(SpecModel):
     """DuckDB, the embedded default. Paths are relative to the project's root."""
 
     path: str = ".segflow/warehouse.duckdb"
+    """The DuckDB file. dbt works in the same one."""
     ledgers: str = ".segflow/ledgers"
     """The folder of Parquet files that `segflow rebuild` makes the warehouse from again."""
     memory_limit: MemorySize | None = None
@@ -63,6 +64,7 @@ class DeliverySettings(SpecModel):
     """How many messages per connection may be of unknown outcome when a crash hits a sender that is not idempotent.
     Fewer are slower: half as many are announced, and their outcomes recorded, in one go."""
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
+    """How often a message that a provider did not take is tried before it counts as failed."""
     max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
     """A live sender skips as `too_late` what was planned longer ago than this."""
     inline_css: bool = True
@@ -117,10 +119,15 @@ class DefaultSenders(SpecModel):
     """Which sender takes a channel when the step names none."""
 
     email: Identifier = "mailbox"
+    """Who sends emails."""
     sms: Identifier = "mailbox"
+    """Who sends SMS."""
     whatsapp: Identifier = "mailbox"
+    """Who sends WhatsApp messages."""
     webhook: Identifier = "mailbox"
+    """Who makes the calls of webhook steps."""
     notify: Identifier = "mailbox"
+    """Who tells people of your own."""
     task: Identifier | None = None
     """A task is a row in `segflow.tasks`; with a sender here each of them is handed over, too."""
 
@@ -132,6 +139,7 @@ class DefaultSenders(SpecModel):
 
 class Settings(SpecModel):
     name: Identifier = "segflow"
+    """The name of the project, in Dagster and in `segflow serve`."""
     time_zone: str = "UTC"
     """Dates in specs are days of this zone, and months, weeks and days of the calendar are its own."""
     week_starts: Literal["monday", "sunday", "saturday"] = "monday"
@@ -139,14 +147,19 @@ class Settings(SpecModel):
     cadence: str = "0 0 * * *"
     """The schedule of the Dagster job, as cron."""
     warehouse: WarehouseSettings = WarehouseSettings()
+    """Where the data is."""
     sql_segments: SqlSegmentSettings = Field(default_factory=SqlSegmentSettings)
+    """What a `.sql` segment may take."""
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    """Whether, when and how messages go out."""
     senders: dict[Identifier, SenderSettings] = Field(default_factory=dict)
     """`mailbox` and `console` are always there; naming them again changes their settings."""
     default_senders: DefaultSenders = DefaultSenders()
+    """Which sender takes a channel when the step names none."""
     serve: ServeSettings = ServeSettings()
     """Limits of `segflow serve`."""
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    """Which files each tick writes; a segment's `export:` changes single keys."""
     coupons: dict[Identifier, CouponPool] = Field(default_factory=dict)
     """The pools of coupon codes. When some are named, a step cannot take codes from another one."""
     groups: dict[Identifier, FlowGroup] = Field(default_factory=dict)
