@@ -27,6 +27,8 @@ A time is in ISO form, UTC where it names no zone; a fraction of a second is dro
 {index}
 {commands}"""
 
+_TIMES = ("as_of", "at", "since", "first", "last", "from_", "to_time")
+
 
 def commands_page() -> str:
     """docs/CLI.md."""
@@ -94,4 +96,6 @@ def _kind(parameter: Any) -> str:
         kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         return "|".join(get_args(kind))
+    if parameter.name in _TIMES:
+        return "TIME"
     return {"Path": "PATH", "int": "N"}.get(getattr(kind, "__name__", ""), "TEXT")
