@@ -13,11 +13,12 @@ from dagster import (
 )
 from pydantic import Field
 
+from segflow.dagster.history import catch_up, unseen
 from segflow.dagster.keys import POOL, VERDICT
 from segflow.dagster.reports import Results, errors_of, key_of, results, unique_ids
 from segflow.dagster.specs import Graph
 from segflow.dagster.steps import Worker
-from segflow.errors import DuplicateContactsError, InputError
+from segflow.errors import DuplicateContactsError, InputError, RunError
 from segflow.project import Project
 from segflow.stages.order import STAGES
 
@@ -59,10 +60,21 @@ def _stage(name: str, project: Project, graph: Graph) -> AssetsDefinition:
 def _ingest(project: Project, graph: Graph) -> AssetsDefinition:
     @multi_asset(name="ingest", specs=graph.stages["ingest"], can_subset=True, pool=POOL)
     def ingest(context: AssetExecutionContext, config: IngestConfig) -> Results:
+        _catch_up(project, context, graph)
         step = Worker(project, context).stage("ingest", _instant(config.as_of) if config.as_of else None)
         yield from results(context, "ingest", step)
 
     return ingest
+
+
+def _catch_up(project: Project, context: AssetExecutionContext, graph: Graph) -> None:
+    """Show what ticked elsewhere before this tick, so that it comes before it."""
+    try:
+        if unseen(project, context.instance):
+            catch_up(project, context.instance, graph)
+    except RunError as error:
+        # The tick will tell of what keeps it from its stores.
+        context.log.warning(f"the ticks before are not shown: {error}")
 
 
 def _send(project: Project, graph: Graph) -> AssetsDefinition:

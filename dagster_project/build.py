@@ -12,9 +12,10 @@ from pathlib import Path
 from dagster import DagsterInvalidDefinitionError, Definitions, in_process_executor
 
 from segflow.dagster.assets import stage_assets
+from segflow.dagster.by_hand import by_hand
 from segflow.dagster.checks import dbt_test_checks
 from segflow.dagster.dbt_graph import load_graph
-from segflow.dagster.schedules import jobs, tick_schedule
+from segflow.dagster.schedules import history_sensor, jobs, tick_schedule
 from segflow.dagster.specs import asset_graph
 from segflow.errors import SegflowError
 from segflow.project import Project
@@ -40,7 +41,8 @@ def build_definitions(project: Project) -> Definitions:
     return Definitions(
         assets=[*stages, *graph.outside],
         asset_checks=[dbt_tests] if dbt_tests is not None else [],
-        jobs=all_jobs,
+        jobs=[*all_jobs, *by_hand(project)],
+        sensors=[history_sensor(project, graph)],
         schedules=[tick_schedule(project.specs.settings, all_jobs[0])],
         # Also for "Materialize all": the dbt tests and the stages must not open the warehouse at the same time.
         executor=in_process_executor,

@@ -3,7 +3,7 @@ them over the ticks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -11,6 +11,7 @@ from dagster import (
     AssetCheckKey,
     AssetCheckResult,
     AssetCheckSeverity,
+    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     MaterializeResult,
@@ -30,6 +31,7 @@ from segflow.dagster.specs import BUILT, MODEL
 from segflow.dagster.steps import Step
 from segflow.flows.draw import text
 from segflow.flows.picture import pictures
+from segflow.history.crossings import Crossings, crossings_of
 from segflow.segments.compiler import CONTACTS
 
 OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")
@@ -41,7 +43,7 @@ Results = Iterator[MaterializeResult[None] | AssetCheckResult]
 
 def results(context: AssetExecutionContext, name: str, step: Step) -> Results:
     """Everything that was picked of the step's assets and checks."""
-    found = _METADATA[name](step) if name in _METADATA else {}
+    found = METADATA[name](step) if name in METADATA else {}
     found[stage_key(name)] = _stage(step, name)
     base: dict[str, Any] = {"tick": step.report.tick_id, "as_of": MetadataValue.timestamp(step.report.as_of)}
     for key in _in_order(context):
@@ -49,7 +51,10 @@ def results(context: AssetExecutionContext, name: str, step: Step) -> Results:
         if not step.ran and not metadata:
             metadata = {name: value for name, value in recorded(context, key, step).items() if name not in base}
         yield MaterializeResult(key, metadata={**base, **metadata})
-    checks = [*(_CHECKS[name](step) if name in _CHECKS else ()), *(_built(context, step) if name == "build" else ())]
+    checks = [
+        *(CHECKS[name](step) if name in CHECKS else ()),
+        *(built(context.assets_def.check_specs, step) if name == "build" else ()),
+    ]
     for check in checks:
         if key_of(check) in context.selected_asset_check_keys:
             yield check
@@ -121,22 +126,45 @@ def _build(step: Step) -> dict[AssetKey, Facts]:
 
 
 def _cross(step: Step) -> dict[AssetKey, Facts]:
+    with step.run.project.warehouse() as warehouse:
+        crossed = crossings_of(warehouse, step.report.tick_id)
     return {
         segment_key(one.segment): {
             "size": one.members,
             "entered": one.entered,
             "exited": one.exited,
             "status": one.status,
+            **_crossed(crossed.get(one.segment)),
             **({"reason": one.reason} if one.reason else {}),
+            **({"to_release": f"job release, or segflow release {one.segment}"} if one.status == "held" else {}),
         }
         for one in step.report.segments
     }
 
 
+def _crossed(found: Crossings | None) -> dict[str, Any]:
+    """Why contacts crossed, and some of them, by their ids alone."""
+    if found is None:
+        return {}
+    told: dict[str, Any] = {}
+    for name, numbers, people in (
+        ("entered", found.entered, found.who_entered),
+        ("exited", found.exited, found.who_exited),
+    ):
+        if numbers:
+            told[f"{name}_by_cause"] = numbers
+            told[f"who_{name}"] = {
+                cause: [*ids, f"and {numbers[cause] - len(ids):,} more"] if numbers[cause] > len(ids) else ids
+                for cause, ids in people.items()
+            }
+    return told
+
+
 def _advance(step: Step) -> dict[AssetKey, Facts]:
-    project = step.run.project
-    with project.warehouse() as warehouse:
-        drawn = {one.flow: text(one) for one in pictures(warehouse, list(project.specs.flows.values()))}
+    project, drawn = step.run.project, {}
+    if step.latest:
+        with project.warehouse() as warehouse:
+            drawn = {one.flow: text(one) for one in pictures(warehouse, list(project.specs.flows.values()))}
     return {
         flow_key(one.flow): {
             "enrolled": one.enrolled,
@@ -182,7 +210,7 @@ def _export(step: Step) -> dict[AssetKey, Facts]:
     return dict(found)
 
 
-_METADATA: dict[str, Callable[[Step], dict[AssetKey, Facts]]] = {
+METADATA: dict[str, Callable[[Step], dict[AssetKey, Facts]]] = {
     "ingest": _ingest,
     "build": _build,
     "cross": _cross,
@@ -207,14 +235,15 @@ def unique_ids(reason: str | None) -> AssetCheckResult:
     return _check(model_key(CONTACTS), "unique_ids", reason)
 
 
-def _built(context: AssetExecutionContext, step: Step) -> Iterator[AssetCheckResult]:
-    """A model that failed is materialized all the same, because whatever comes after it would be skipped otherwise."""
+def built(specs: Iterable[AssetCheckSpec], step: Step) -> Iterator[AssetCheckResult]:
+    """Which models dbt could build, of those that `specs` check. A model that failed is materialized all the same,
+    because whatever comes after it would be skipped otherwise."""
     # Faults are kept for the last build only, and a step that just reports may report on an earlier one.
     if not step.ran:
         return
     parts = {part.split(".", 1)[0]: f"{part}: {reason}" for part, reason in step.run.faults().parts.items()}
     faults = step.run.failed_models() | parts
-    for spec in context.assets_def.check_specs:
+    for spec in specs:
         if spec.name == BUILT:
             yield _check(spec.asset_key, BUILT, faults.get(str((spec.metadata or {})[MODEL])))
 
@@ -236,7 +265,7 @@ def _no_errors(step: Step) -> Iterator[AssetCheckResult]:
         yield _check(sender_key(name), "no_errors", step.report.sent.broken.get(name))
 
 
-_CHECKS: dict[str, Callable[[Step], Iterator[AssetCheckResult]]] = {
+CHECKS: dict[str, Callable[[Step], Iterator[AssetCheckResult]]] = {
     "build": lambda step: iter([unique_ids(None)]),
     "cross": _evaluated,
     "advance": _not_held,

@@ -11,15 +11,24 @@ from dagster import (
     AssetsDefinition,
     AssetSelection,
     DefaultScheduleStatus,
+    DefaultSensorStatus,
     RunRequest,
     ScheduleDefinition,
     ScheduleEvaluationContext,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
     define_asset_job,
     in_process_executor,
     multiprocess_executor,
     schedule,
+    sensor,
 )
 
+from segflow.dagster.history import catch_up, unseen
+from segflow.dagster.specs import Graph
+from segflow.errors import WarehouseBusyError
+from segflow.project import Project
 from segflow.specs.settings import Settings
 
 UnresolvedJob = Any  # dagster's UnresolvedAssetJobDefinition is not public
@@ -86,3 +95,24 @@ def tick_schedule(settings: Settings, tick: UnresolvedJob) -> ScheduleDefinition
         return RunRequest(run_key=as_of, run_config={"ops": {"ingest": {"config": {"as_of": as_of}}}})
 
     return tick_schedule
+
+
+def history_sensor(project: Project, graph: Graph) -> SensorDefinition:
+    """Reports ticks that no Dagster run has made. It runs from the start: it sends nothing and writes nothing."""
+
+    @sensor(
+        name="ticks_from_elsewhere",
+        minimum_interval_seconds=30,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Shows the ticks that the CLI or Python ran. Sends nothing.",
+    )
+    def ticks_from_elsewhere(context: SensorEvaluationContext) -> SkipReason:
+        if not unseen(project, context.instance):
+            return SkipReason("Every tick is shown.")
+        try:
+            told = catch_up(project, context.instance, graph)
+        except WarehouseBusyError:
+            return SkipReason("The warehouse is in use; the next look will do.")
+        return SkipReason(f"Shown: {', '.join(told)}" if told else "A tick is at work.")
+
+    return ticks_from_elsewhere

@@ -21,6 +21,7 @@ from segflow.dagster.keys import (
     sender_key,
     stage_key,
 )
+from segflow.dagster.pages import Pages
 from segflow.flows.graph import rows_of
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
 from segflow.segments.nodes import Crossed, Member, Node
@@ -58,11 +59,12 @@ class Graph:
 
 def asset_graph(compiled: Compiled, dbt: DbtGraph) -> Graph:
     """The assets and checks of a project."""
+    pages = Pages(compiled)
     specs = {
         "ingest": [_ledger(DELIVERIES, "What became of each attempt to deliver a message.", [])],
         "build": [_model(node, dbt) for node in _built(compiled, dbt)],
-        "cross": [_segment(name, compiled, dbt) for name in compiled.segments],
-        "advance": [_flow(name, compiled, dbt) for name in compiled.specs.flows],
+        "cross": [_segment(name, compiled, dbt, pages) for name in compiled.segments],
+        "advance": [_flow(name, compiled, dbt, pages) for name in compiled.specs.flows],
         "send": [_sender(name, compiled) for name in compiled.specs.settings.all_senders()],
         "export": [_export(plan) for plan in compiled.specs.exports()],
         VERDICT: [],
@@ -99,7 +101,7 @@ def _model(node: DbtNode, dbt: DbtGraph, *, through_segments: bool = True) -> As
     )
 
 
-def _segment(name: str, compiled: Compiled, dbt: DbtGraph) -> AssetSpec:
+def _segment(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages) -> AssetSpec:
     segment, named = compiled.segments[name], compiled.specs.segments[name]
     deps = {segment_key(other) for other in segment.references}
     if segment.node is not None:
@@ -112,11 +114,11 @@ def _segment(name: str, compiled: Compiled, dbt: DbtGraph) -> AssetSpec:
         deps=sorted(deps),
         group_name="segments",
         kinds={"yaml" if segment.kind == "yaml" else "sql"},
-        **_words(named.file, named.spec),
+        **_words(named.spec, *pages.segment(name)),
     )
 
 
-def _flow(name: str, compiled: Compiled, dbt: DbtGraph) -> AssetSpec:
+def _flow(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages) -> AssetSpec:
     named = compiled.specs.flows[name]
     nodes = list(compiled.conditions[name].values())
     segments = {
@@ -124,7 +126,7 @@ def _flow(name: str, compiled: Compiled, dbt: DbtGraph) -> AssetSpec:
     } | named.spec.trigger_segments()
     deps = {segment_key(segment) for segment in segments} | _facts_of(nodes, compiled)
     deps |= _read_by_triggers(named.spec.triggers(), compiled.specs.catalog, dbt)
-    return AssetSpec(flow_key(name), deps=sorted(deps), group_name="flows", **_words(named.file, named.spec))
+    return AssetSpec(flow_key(name), deps=sorted(deps), group_name="flows", **_words(named.spec, *pages.flow(name)))
 
 
 def _read_by_triggers(triggers: Iterable[TriggerModel], catalog: Catalog, dbt: DbtGraph) -> set[AssetKey]:
@@ -177,16 +179,15 @@ def _facts_of(nodes: Iterable[Node], compiled: Compiled) -> set[AssetKey]:
     return {model_key(part.split(".", 1)[0]) for part in parts}
 
 
-def _words(file: str, spec: Any) -> dict[str, Any]:
+def _words(spec: Any, description: str | None, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What people say about a segment or flow. Dagster takes only addresses as owners; others become metadata."""
-    metadata = {"file": file}
-    owners = []
+    owners, told = [], dict(metadata)
     if spec.owner is not None:
         try:
             owners = [validate_email(spec.owner, check_deliverability=False, test_environment=True).normalized]
         except EmailNotValidError:
-            metadata["owner"] = spec.owner
-    return {"description": spec.description, "owners": owners, "metadata": metadata}
+            told["owner"] = spec.owner
+    return {"description": description, "owners": owners, "metadata": told}
 
 
 def _ledger(key: AssetKey, description: str, deps: list[AssetKey]) -> AssetSpec:

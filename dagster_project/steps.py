@@ -4,7 +4,8 @@
   `verdict` gives it back, and so does a step that fails.
 * Only a run that holds every step opens a tick. Its step `ingest` first ends a tick that died, as the CLI does.
 * A stage runs as a whole when it is the next one of the open tick, whatever assets were picked. Otherwise nothing is
-  computed: the step reports what the last tick that came this far has recorded.
+  computed: a step that is repeated reports what the last tick that came this far has recorded, and one that was picked
+  by hand fails, because a green step would say that something was done.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ LEASE_SECONDS = 120.0
 
 @dataclass
 class Step:
-    """What a step found. `ran` is False when it only reports; `earlier_errors` are those of a tick that it ended."""
+    """What a step found. `ran` is False when it only reports; `earlier_errors` are those of a tick that it ended;
+    `latest`: no other tick came after it, so that what is there now is what it left."""
 
     run: TickRun
     report: TickReport
     ran: bool
     earlier_errors: list[str] = field(default_factory=list)
+    latest: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,14 @@ class Worker:
             if turn == name:
                 run_stage(run, stage_named(name), skip=name == "send" and not send)
                 return Step(run, describe(run), True, earlier)
-            return Step(*self._recorded(run, name), False, earlier)
+            found = self._recorded(run, name)
+            if self._picked():
+                raise InputError(
+                    f"nothing was computed: {name} is a stage of a tick, in which everything is evaluated together as "
+                    f"of one moment. The last tick that came this far is {found[0].row.tick_id}. Launch job tick; to "
+                    "look at a segment without a tick: segflow preview SEGMENT"
+                )
+            return Step(*found, False, earlier)
 
     def verdict(self) -> Step:
         """End the tick when all its stages are done, and give the lease back."""
@@ -99,6 +109,10 @@ class Worker:
         planned = {node.name for node in self.context.job_def.nodes} & set(STEPS)
         chosen = self.context.run.step_keys_to_execute
         return planned & set(chosen) if chosen else planned
+
+    def _picked(self) -> bool:
+        """Somebody picked assets out of the tick, and does not just repeat steps of a run."""
+        return self._steps() != set(STEPS) and self.context.run.parent_run_id is None
 
     def _created(self) -> datetime:
         """When the run was created: the same for all its steps and for their retries."""

@@ -110,6 +110,14 @@ def last(warehouse: Warehouse) -> TickRow | None:
     return _row(rows[0]) if rows else None
 
 
+def after(warehouse: Warehouse, tick_id: str | None) -> list[TickRow]:
+    """The ticks after `tick_id`, all with None, in order."""
+    rows = _select().order_by("tick_id")
+    if tick_id is not None:
+        rows = rows.where(exp.column("tick_id") > exp.Literal.string(tick_id))
+    return [_row(row) for row in warehouse.rows(rows)]
+
+
 def previous(warehouse: Warehouse, tick_id: str) -> TickRow | None:
     """The tick before `tick_id`, or None."""
     before = exp.column("tick_id") < exp.Literal.string(tick_id)

@@ -65,13 +65,17 @@ class Station:
         return True
 
 
+NOT_COMPARED = (
+    "as_of", "dagster/row_count", "seconds", "dbt_seconds",
+    "entered_by_cause", "exited_by_cause", "who_entered", "who_exited",
+)  # fmt: skip
+
+
 def metadata(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
-    """asset -> its metadata, less what all assets have."""
+    """asset -> its metadata, less what all assets have and what is compared elsewhere."""
     return {
         event.materialization.asset_key.to_user_string(): {
-            name: value.value
-            for name, value in event.materialization.metadata.items()
-            if name not in ("as_of", "dagster/row_count", "seconds", "dbt_seconds")
+            name: value.value for name, value in event.materialization.metadata.items() if name not in NOT_COMPARED
         }
         for event in result.get_asset_materialization_events()
     }

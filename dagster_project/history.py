@@ -1,0 +1,129 @@
+"""One history, whoever ticked: ticks that no Dagster run has made (by the CLI, from Python) are reported to the
+instance as what they were, with their own times, so that the plots of every asset begin with the first tick.
+
+Reported are ticks that are done, in order. The export stage's asset is reported after those before it, and says how far
+an instance has seen: killed in between, the tick is reported again, less the assets that have it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckResult,
+    AssetKey,
+    AssetMaterialization,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    MetadataValue,
+)
+from dagster._core.events import StepMaterializationData
+from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
+
+from segflow.dagster.keys import VERDICT, stage_key
+from segflow.dagster.reports import CHECKS, METADATA, built, key_of
+from segflow.dagster.specs import STEPS, Graph
+from segflow.dagster.steps import Step
+from segflow.outbox.lease import Lease
+from segflow.project import Project
+from segflow.stages.recall import recall
+from segflow.stages.tick_report import TickReport
+from segflow.stages.tick_run import TickRun
+from segflow.ticks import ledger as ticks
+from segflow.ticks import record
+from segflow.warehouse.base import Warehouse
+
+LAST = "export"
+MOST = 200
+"""So many ticks are reported at once, the latest; an instance that is new need not hear of years."""
+_NOBODY = Lease("tick", "history", 0)
+
+
+def unseen(project: Project, instance: DagsterInstance) -> bool:
+    """Is there a tick that `instance` has not seen, by what the delivery store knows? Leaves the warehouse alone."""
+    last = record.read(project.store)
+    if last is None:
+        return False
+    seen, done = _seen(instance), last.tick_id if last.status == "done" else last.previous_tick
+    return done is not None and (seen is None or seen < done)
+
+
+def catch_up(project: Project, instance: DagsterInstance, graph: Graph) -> list[str]:
+    """Report the ticks that `instance` has not seen. Returns their ids. Writes nothing of the project's. Raises
+    WarehouseBusyError while another process has the warehouse."""
+    if not project.engine.exists():
+        return []
+    with project.warehouse() as warehouse:
+        warehouse.ensure_tables()
+        rows = [row for row in ticks.after(warehouse, _seen(instance)) if row.status == "done"][-MOST:]
+        for row in rows:
+            _report(project, warehouse, instance, graph, row, last=row is rows[-1])
+    return [row.tick_id for row in rows]
+
+
+def _seen(instance: DagsterInstance) -> str | None:
+    """The last tick that came to its end in this instance's history."""
+    return _tick_of(instance, stage_key(LAST))
+
+
+def _tick_of(instance: DagsterInstance, key: AssetKey) -> str | None:
+    event = instance.get_latest_materialization_event(key)
+    if event is None or event.asset_materialization is None:
+        return None
+    told = event.asset_materialization.metadata.get("tick")
+    return str(told.value) if told is not None else None
+
+
+def _report(
+    project: Project, warehouse: Warehouse, instance: DagsterInstance, graph: Graph, row: ticks.TickRow, *, last: bool
+) -> None:
+    run = TickRun(project, row, _NOBODY, TickReport(row.tick_id, row.as_of, already_done=True))
+    step = Step(run, recall(run, warehouse), ran=True, latest=last)
+    at = row.finished_at or row.as_of
+    base: dict[str, Any] = {"tick": row.tick_id, "as_of": MetadataValue.timestamp(row.as_of)}
+    for stage in STEPS:
+        facts = METADATA[stage](step) if stage in METADATA else {}
+        if stage == LAST and last:
+            _checks(step, instance, graph, at)
+        # The stage's own asset comes first among the specs, and is told last.
+        for spec in reversed(graph.stages[stage]):
+            red = stage == VERDICT and step.report.errors
+            has = spec.key in facts or spec.key == stage_key(stage)
+            if has and not red and _tick_of(instance, spec.key) != row.tick_id:
+                _store(instance, AssetMaterialization(spec.key, metadata={**base, **facts.get(spec.key, {})}), at)
+
+
+def _checks(step: Step, instance: DagsterInstance, graph: Graph, at: datetime) -> None:
+    """The checks as the last tick leaves them."""
+    known = {spec.key: spec for specs in graph.checks.values() for spec in specs}
+    found = [result for told in CHECKS.values() for result in told(step)]
+    for result in [*found, *built(graph.checks["build"], step)]:
+        if key_of(result) in known:
+            _store(instance, _evaluation(result), at)
+
+
+def _evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
+    key = key_of(result)
+    return AssetCheckEvaluation(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata={},
+    )
+
+
+def _store(instance: DagsterInstance, event: AssetMaterialization | AssetCheckEvaluation, at: datetime) -> None:
+    """As `DagsterInstance.report_runless_asset_event` does, which knows no other time than now."""
+    is_check = isinstance(event, AssetCheckEvaluation)
+    kind = DagsterEventType.ASSET_CHECK_EVALUATION if is_check else DagsterEventType.ASSET_MATERIALIZATION
+    told = DagsterEvent(
+        event_type_value=kind.value,
+        event_specific_data=event if isinstance(event, AssetCheckEvaluation) else StepMaterializationData(event),
+        job_name=RUNLESS_JOB_NAME,
+    )
+    instance.report_dagster_event(told, RUNLESS_RUN_ID, timestamp=at.timestamp())
