@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from segflow.plan.result import Plan
+from segflow.plan.sending import short
 from segflow.stages.tick_report import TickReport
 from tests.scenarios.runner import Scenario
 from tests.world import COLUMNS, World
@@ -56,6 +58,26 @@ def planned(plan: Plan) -> dict[str, Any]:
     }
 
 
+def foretold(plan: Plan) -> dict[tuple[str, str, str, str | None], int]:
+    """(flow, step, outcome, reason) -> messages, as the plan says."""
+    found: dict[tuple[str, str, str, str | None], int] = {}
+    for one in plan.sending:
+        found |= {(one.flow, one.step, "sent", None): one.goes} if one.goes else {}
+        for outcome, counts in (("skipped", one.skipped), ("failed", one.failed), ("held", one.held)):
+            found |= {(one.flow, one.step, outcome, reason): number for reason, number in counts.items()}
+    return found
+
+
+def became(world: World, report: TickReport) -> dict[tuple[str, str, str, str | None], int]:
+    """The same of the messages that a tick planned and then sent."""
+    rows = world.rows(
+        "SELECT d.flow, d.step, d.outcome, d.reason FROM segflow.deliveries d JOIN segflow.outbox o USING (message_id) "
+        f"WHERE d.tick_id = '{report.tick_id}' AND o.tick_id = d.tick_id"
+    )
+    sent = [(row, None if row["outcome"] == "sent" else short(row["reason"])) for row in rows]
+    return dict(Counter((row["flow"], row["step"], row["outcome"], reason) for row, reason in sent))
+
+
 class Planned(Scenario):
     """A scenario whose ticks are all planned before they run."""
 
@@ -65,4 +87,6 @@ class Planned(Scenario):
         plan = self.world.project.plan(at)
         report = super().tick(at, send=send)
         assert planned(plan) == done(self.world, report), at
+        if send:
+            assert foretold(plan) == became(self.world, report), at
         return report

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from sqlglot import exp
 
 from segflow.errors import SpecError
-from segflow.specs.catalog import Attribute, TimeColumn
+from segflow.specs.catalog import Attribute, ListSource, TimeColumn
 from segflow.specs.conditions import CONDITION_MODELS, PROPERTY_MODELS
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
@@ -141,7 +141,8 @@ def _tables(specs: Specs) -> dict[str, dict[str, str]]:
         add(spec.model, {spec.key: "VARCHAR", spec.via: "VARCHAR", **_time(spec.created_at)}, spec.fields)
     for label in (catalog.lists, catalog.tags):
         assert label.model is not None
-        add(label.model, {label.contact: "VARCHAR", label.name: "VARCHAR", **_time(label.added_at)}, {})
+        stands = {label.status: "VARCHAR"} if isinstance(label, ListSource) and label.status is not None else {}
+        add(label.model, {label.contact: "VARCHAR", label.name: "VARCHAR", **_time(label.added_at), **stands}, {})
     return tables
 
 

@@ -13,6 +13,9 @@ ALL = scenarios()
 PLANNED = (
     "crossings/a_sql_segment_becomes_a_yaml_segment_and_back",
     "crossings/a_removed_file_ends_all_memberships",
+    "delivery_limits/caps_and_quiet_hours_skip_or_hold_with_their_reasons",
+    "delivery_limits/contacts_who_share_an_address_get_a_message_of_a_flow_once",
+    "delivery_limits/topics_whose_subscribers_are_a_list",
     "edits/an_edit_while_held_pushes_out_who_is_caught_up",
     "edits/a_step_that_is_gone_leads_to_the_next_that_is_there",
     "edits/an_edit_in_trigger_enrolls_who_comes_and_ends_who_goes",

@@ -85,7 +85,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "id": pa.string(),
         "properties": pa.string(),
     },
-    "lists": {"contact_id": pa.string(), "name": pa.string(), "added_at": pa.timestamp("us")},
+    "lists": {"contact_id": pa.string(), "name": pa.string(), "added_at": pa.timestamp("us"), "status": pa.string()},
     "tags": {"contact_id": pa.string(), "name": pa.string(), "added_at": pa.timestamp("us")},
 }
 _DBT_PROJECT = {
@@ -178,12 +178,16 @@ class World:
         real: bool = False,
         settings: Mapping[str, Any] | None = None,
         contacts: Mapping[str, Any] | None = None,
+        catalog: Mapping[str, Any] | None = None,
     ) -> None:
-        """`contacts`: what the catalog says of contacts beside `CATALOG`."""
+        """`contacts`: what the catalog says of contacts beside `CATALOG`; `catalog`: what it says of all else."""
         self.root, self.real = root, real
         self.missing: set[str] = set()
         self._write("segflow.yml", {"name": "world", **(settings or {})})
-        self._write("segment_specs/catalog.yml", {**CATALOG, "contacts": {**CATALOG["contacts"], **(contacts or {})}})
+        self._write(
+            "segment_specs/catalog.yml",
+            {**CATALOG, **(catalog or {}), "contacts": {**CATALOG["contacts"], **(contacts or {})}},
+        )
         self._write("dbt/dbt_project.yml", _DBT_PROJECT)
         self._write("dbt/profiles.yml", _PROFILES)
         (root / "flow_specs").mkdir(exist_ok=True)
@@ -252,6 +256,11 @@ class World:
             (self.root / f"segment_specs/{name}.sql").write_text(spec, encoding="utf-8")
         elif spec is not None:
             self._write(f"segment_specs/{name}.yml", spec)
+        self.project.reload()
+
+    def catalog(self, spec: Mapping[str, Any]) -> None:
+        """Write another catalog."""
+        self._write("segment_specs/catalog.yml", spec)
         self.project.reload()
 
     def flow(self, name: str, spec: Mapping[str, Any] | None) -> None:

@@ -35,6 +35,19 @@ class SentTest:
         return bool(self.row["sender"] != self.meant)
 
 
+class NotTakenError(RunError):
+    """The sender did not take a test."""
+
+
+@dataclass(frozen=True)
+class ReadyTest:
+    """A test that is rendered, and not handed over yet. `row`: that of `send_tests`, without what became of it."""
+
+    row: dict[str, Any]
+    message: AnyMessage
+    meant: str
+
+
 def render(project: Workspace, flow: str, step: str, contact: str, as_of: datetime | None = None) -> Looked:
     """What the step would send to the contact, and what every check says. `as_of` default now. Nothing is written.
 
@@ -49,7 +62,8 @@ def render(project: Workspace, flow: str, step: str, contact: str, as_of: dateti
     with project.warehouse() as warehouse:
         warehouse.ensure_tables()
         late = bool(sender) and _live(project, str(sender))
-        return look(project.specs, warehouse, project.store, flow, step, contact, at, late=late)
+        columns = project.compiled.columns
+        return look(project.specs, warehouse, project.store, flow, step, contact, at, late=late, columns=columns)
 
 
 def send_test(project: Workspace, flow: str, step: str, to: str, contact: str, channel: str | None = None) -> SentTest:
@@ -57,10 +71,14 @@ def send_test(project: Workspace, flow: str, step: str, to: str, contact: str, c
 
     Consent, suppressions, caps and the like of the contact do not count: it is not for the contact. In mode test `to`
     must be on the allowlist. Its links to unsubscribe change nothing. What became of it is in `send_tests` of the
-    delivery store. Raises InputError, also when all sending is stopped, and RunError when it is not taken.
+    delivery store. Raises InputError, also when all sending is stopped, and NotTakenError.
     """
-    if (why := project.store.stopped()) is not None:
-        raise InputError(f"sending is stopped: {why}. No test goes out either; segflow stop-sending --lift ends that")
+    return hand_over(project, prepare(project, flow, step, to, contact, channel))
+
+
+def prepare(project: Workspace, flow: str, step: str, to: str, contact: str, channel: str | None = None) -> ReadyTest:
+    """The first half of `send_test`: all that needs the warehouse. Nothing is sent. Raises InputError."""
+    _not_stopped(project)
     looked = render(project, flow, step, contact)
     message = looked.message(channel)
     address = _address(project, message.channel, to)
@@ -80,19 +98,32 @@ def send_test(project: Workspace, flow: str, step: str, to: str, contact: str, c
         "sender": used,
         "address": address,
     }
+    return ReadyTest(row, message, way_sender)
+
+
+def hand_over(project: Workspace, ready: ReadyTest) -> SentTest:
+    """The second half: hand it to its sender, and record what became of it. Raises NotTakenError, and InputError when
+    sending was stopped meanwhile."""
+    _not_stopped(project)
+    used = ready.row["sender"]
     try:
         with project.senders() as built:
             sender = built[used]
             sender.open()
-            sender.refuse_attachments(message)
-            receipt = sender.send(message)
+            sender.refuse_attachments(ready.message)
+            receipt = sender.send(ready.message)
     except SendError as error:
-        project.store.tests.record({**row, "outcome": "failed", "reason": error.reason})
-        raise RunError(f"sender {used} did not take it: {error.reason}") from error
+        project.store.tests.record({**ready.row, "outcome": "failed", "reason": error.reason})
+        raise NotTakenError(f"sender {used} did not take it: {error.reason}") from error
     kept = project.store.tests.record(
-        {**row, "outcome": "sent", "reason": receipt.detail, "provider_id": receipt.provider_id}
+        {**ready.row, "outcome": "sent", "reason": receipt.detail, "provider_id": receipt.provider_id}
     )
-    return SentTest(kept, message, way_sender)
+    return SentTest(kept, ready.message, ready.meant)
+
+
+def _not_stopped(project: Workspace) -> None:
+    if (why := project.store.stopped()) is not None:
+        raise InputError(f"sending is stopped: {why}. No test goes out either; segflow stop-sending --lift ends that")
 
 
 def sent_tests(project: Workspace, limit: int = 100) -> Sequence[dict[str, Any]]:

@@ -224,6 +224,10 @@ def _held(flow: str, compiled: Compiled, faults: Faults) -> str | None:
     for segment in sorted(segments & set(faults.segments)):
         return f"segment {segment} {faults.segments[segment]}"
     parts = {part for node in nodes for part in needs(node, compiled.columns) | own_parts(node)}
+    # Who is on the list of a topic is asked when its messages are sent; without an answer nobody would get one.
+    about = compiled.specs.flows[flow].spec.topics()
+    for topic in about & set(compiled.topics):
+        parts |= {part for node in compiled.topics[topic].nodes() for part in needs(node, compiled.columns)}
     triggers = compiled.specs.flows[flow].spec.triggers()
     parts |= {f"{CONTACTS}.{name}" for trigger in triggers for name in trigger.attributes_read()}
     for part in sorted(parts & set(faults.parts)):

@@ -23,7 +23,7 @@ from segflow.segments.facts import column_name
 from segflow.segments.membership_models import CONTACTS
 from segflow.segments.nodes import ROW_AT, Fact, Followed, Source, Value, facts_of
 from segflow.segments.sql import col, typed
-from segflow.specs.catalog import Attribute, Catalog, TimeColumn, Unix
+from segflow.specs.catalog import Attribute, Catalog, ListSource, TimeColumn, Unix
 from segflow.specs.spec_file import SpecFile, read_spec_file
 from segflow.specs.types import ValueType
 from segflow.ticks.context import TickContext
@@ -318,6 +318,8 @@ def _label_columns(catalog: Catalog, kind: str) -> list[Column]:
     ]
     if labels.added_at:
         columns.append(_time(labels.model, labels.added_at, f"added_at of {key}", (key, "added_at")))
+    if isinstance(labels, ListSource) and labels.status is not None:
+        columns.append(Column(labels.model, labels.status, None, f"the status of {key}", (key, "status")))
     return columns
 
 

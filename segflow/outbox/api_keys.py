@@ -17,8 +17,8 @@ from segflow.outbox.decisions import who
 from segflow.outbox.schema_people import api_calls, api_keys
 
 Role = Literal["analyst", "marketer", "operator"]
-"""Each may do what those before it may. analyst: reads; marketer: pauses, resumes and retriggers flows; operator:
-releases what guards hold, and rebuilds."""
+"""Each may do what those before it may. analyst: reads; marketer: pauses, resumes and retriggers flows, sends tests;
+operator: releases what guards hold, and rebuilds."""
 ROLES: tuple[Role, ...] = get_args(Role)
 PREFIX = "sfk_"
 KEPT = timedelta(days=400)

@@ -22,6 +22,9 @@ from segflow.outbox.render import Renderer
 from segflow.outbox.same_address import SharedAddresses
 from segflow.outbox.store import DeliveryStore
 from segflow.outbox.surroundings import ORIGIN, Origin, Surroundings
+from segflow.outbox.topic_lists import TopicLists
+from segflow.segments.facts import FactColumn
+from segflow.segments.nodes import Fact
 from segflow.specs.catalog import ChannelSpec
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
@@ -38,7 +41,15 @@ Asked = tuple[str | None, str, Refused | None, AnyMessage | None]
 class SendChecks:
     """Checks batches of claimed messages against the warehouse and the delivery store, and renders them."""
 
-    def __init__(self, specs: Specs, warehouse: Warehouse, store: DeliveryStore, tick: Tick) -> None:
+    def __init__(
+        self,
+        specs: Specs,
+        warehouse: Warehouse,
+        store: DeliveryStore,
+        tick: Tick,
+        columns: Mapping[Fact, FactColumn] | None = None,
+    ) -> None:
+        """`columns`: where the facts are; without them nobody is known to be on the list of a topic."""
         self._specs, self._warehouse, self._store, self._tick = specs, warehouse, store, tick
         self._renderer = Renderer.of(specs)
         self._surroundings = Surroundings(specs)
@@ -51,7 +62,8 @@ class SendChecks:
         """(contact, enrollment) of which the warehouse was asked."""
         self._contacts: dict[str, dict[str, Any]] = {}
         self._ended: dict[str, str] = {}
-        self._consents = Consents(specs, store)
+        self._lists = TopicLists(specs, columns or {})
+        self._consents = Consents(specs, store, self._lists)
         self._shared = SharedAddresses(specs, warehouse, store)
         self._limits = Limits(specs, store)
 
@@ -220,6 +232,7 @@ class SendChecks:
         missing = dict.fromkeys(self._specs.catalog.contacts.attributes)
         self._contacts = {row["contact_id"]: {**missing, **row} for row in self._warehouse.rows(contacts)}
         self._ended = {row["enrollment_id"]: row["reason"] for row in self._warehouse.rows(ends)}
+        self._lists.look(self._warehouse, wanted.copy(), self._tick.tick_id)
         self._coupons = self._load_coupons()
         self._origins, self._read = None, pairs
 

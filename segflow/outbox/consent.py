@@ -8,6 +8,7 @@ from typing import Any
 
 from segflow.outbox.consent_changes import ConsentChange
 from segflow.outbox.store import DeliveryStore
+from segflow.outbox.topic_lists import TopicLists
 from segflow.specs.project import Specs
 
 CONFIRMED = "confirmed"
@@ -17,8 +18,9 @@ CONFIRMED = "confirmed"
 class Consents:
     """Looks at the contacts of a batch."""
 
-    def __init__(self, specs: Specs, store: DeliveryStore) -> None:
-        self._specs, self._store = specs, store
+    def __init__(self, specs: Specs, store: DeliveryStore, lists: TopicLists | None = None) -> None:
+        """`lists`: who is on the lists of topics, of the same batch; None: nobody can say."""
+        self._specs, self._store, self._lists = specs, store, lists
         self._said: Mapping[str, Sequence[ConsentChange]] = {}
 
     def look(self, contacts: Collection[str]) -> None:
@@ -44,19 +46,28 @@ class Consents:
         if topic is None:
             found = self._specs.flows.get(flow)
             topic = found.spec.topic if found is not None else None
-        if topic is not None and not self._wants(contact, said, topic, channel):
-            return f"no_consent: topic {topic}"
-        return None
+        return self._against_topic(contact, said, topic, channel) if topic is not None else None
 
-    def _wants(self, contact: Mapping[str, Any], said: Sequence[ConsentChange], topic: str, channel: str) -> bool:
+    def _against_topic(
+        self, contact: Mapping[str, Any], said: Sequence[ConsentChange], topic: str, channel: str
+    ) -> str | None:
+        no = f"no_consent: topic {topic}"
         last = next((one for one in said if one.topic == topic and one.channel in (None, channel)), None)
         if last is not None:
-            return last.state == "opted_in"
+            return None if last.state == "opted_in" else no
         spec = self._specs.catalog.topics.get(topic)
         if spec is None:
-            return False  # it was taken out of the catalog after the message was planned: nobody can have agreed
+            return no  # it was taken out of the catalog after the message was planned: nobody can have agreed
+        if spec.list is not None:
+            standing = self._lists.standing(topic, contact["contact_id"]) if self._lists is not None else "unreadable"
+            return {
+                "subscribed": None,
+                "pending": f"not_confirmed: topic {topic}",
+                "unreadable": f"{no}: list {spec.list} cannot be read",
+            }.get(standing, no)
         value = contact.get(spec.attribute) if spec.attribute is not None else None
-        return value if isinstance(value, bool) else spec.default == "opted_in"
+        wants = value if isinstance(value, bool) else spec.default == "opted_in"
+        return None if wants else no
 
 
 def _about(one: ConsentChange, channel: str, category: str) -> bool:

@@ -20,6 +20,8 @@ from segflow.outbox.links import SHOWN
 from segflow.outbox.records import ClaimedMessage
 from segflow.outbox.sms_parts import sms_parts
 from segflow.outbox.store import DeliveryStore
+from segflow.segments.facts import FactColumn
+from segflow.segments.nodes import Fact
 from segflow.specs.flow import NamedFlow
 from segflow.specs.project import Specs
 from segflow.specs.steps import Step
@@ -78,16 +80,17 @@ def look(
     as_of: datetime,
     *,
     late: bool,
+    columns: Mapping[Fact, FactColumn],
 ) -> Looked:
     """Render the message of a step for a contact as it is after the last tick, and ask every check. Nothing is written.
 
     Coupons that the contact has not claimed are SAMPLE. `late`: does lateness count (the sender is a live one)?
-    Raises InputError for what is not there.
+    `columns`: where the facts are. Raises InputError for what is not there.
     """
     named, found = _found(specs, flow, step)
     row, enrolled = _row(specs, warehouse, store, named, found, contact, as_of)
     late_before = specs.settings.delivery.max_lateness.before(as_of, specs.settings.zone) if late else None
-    checks = SendChecks(specs, warehouse, store, Tick("render", as_of))
+    checks = SendChecks(specs, warehouse, store, Tick("render", as_of), columns)
     samples = {one.id: SAMPLE for one in named.spec.walk() if isinstance(one, CouponStep)}
     judged, cases = checks.look(row, late_before, samples)
     said = list(_standing(store, flow, enrolled, contact))

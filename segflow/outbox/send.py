@@ -18,6 +18,8 @@ from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
 from segflow.outbox.throttle import Room
 from segflow.outbox.withdraw import withdraw
+from segflow.segments.facts import FactColumn
+from segflow.segments.nodes import Fact
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.generations import check_generation
@@ -67,10 +69,12 @@ def send_outbox(
     patience: float = PATIENCE,
     leave: Callable[[], bool] = never,
     only: Collection[str] = (),
+    columns: Mapping[Fact, FactColumn] | None = None,
 ) -> SendReport:
     """Send what is due, as `delivery.mode` allows. Repeating it for the same tick sends nothing twice.
 
     `senders`: by name, `mailbox` among them. `only`: those to drain, by default all that have something due.
+    `columns`: where the facts are, which say who is on the lists of topics.
     `patience`: seconds to wait, per live sender, for retries that fall due soon. `leave`: is it time to stop, though
     something is due? Raises LeaseLostError, and StaleGenerationError when contacts were built for another tick; what
     one sender cannot do is in the report and does not stop the others.
@@ -80,7 +84,7 @@ def send_outbox(
     suppress_deleted(warehouse, store, lease)
     take_over(warehouse, store, tick, lease, report)
     report.became_unknown = store.recover(lease, tick.tick_id, tick.as_of)
-    checks = SendChecks(specs, warehouse, store, tick)
+    checks = SendChecks(specs, warehouse, store, tick, columns)
     delivery = specs.settings.delivery
     report.stopped = store.stopped()
     # Messages whose contacts are reached on another channel go into its queue, at most once per channel and tick.

@@ -23,6 +23,7 @@ from segflow.outbox.store import DeliveryStore
 from segflow.plan.gather import Before, plan_of
 from segflow.plan.models import RehearsedModels
 from segflow.plan.result import Plan
+from segflow.plan.sending import sending_of
 from segflow.plan.store import RehearsedStore
 from segflow.stages.order import STAGES
 from segflow.stages.tick_report import TickReport
@@ -149,4 +150,5 @@ def _play(project: Workspace, warehouse: Warehouse, store: DeliveryStore | None,
     except ContactsLostError as error:
         stopped = str(error)
     found = plan_of(run, before, stopped)
-    return replace(found, notes=[*found.notes, *_waiting(project)])
+    sending, told = sending_of(run, store) if stopped is None else ([], [])
+    return replace(found, sending=sending, notes=[*found.notes, *told, *_waiting(project)])

@@ -104,6 +104,25 @@ class FlowPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SendingPlan:
+    """What the checks right before sending would say of a step's messages that were looked at, as of now."""
+
+    flow: str
+    step: str
+    looked_at: int
+    goes: int
+    skipped: Mapping[str, int]
+    """Reason -> messages."""
+    failed: Mapping[str, int]
+    held: Mapping[str, int]
+    """They would wait."""
+    sms_parts: int = 0
+    """Of its SMS that go."""
+    sms_cost: str | None = None
+    """Of these parts, where the senders name a price."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a tick at `as_of` would do with the files as they are."""
 
@@ -115,6 +134,7 @@ class Plan:
     contacts: int
     segments: list[SegmentPlan] = field(default_factory=list)
     flows: list[FlowPlan] = field(default_factory=list)
+    sending: list[SendingPlan] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     """What `segflow lint` says about the segments that are new or edited."""
     warnings: list[str] = field(default_factory=list)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from segflow.plan.result import FlowPlan, Plan, SegmentPlan, WaitPlan
+from segflow.plan.result import FlowPlan, Plan, SegmentPlan, SendingPlan, WaitPlan
 
 SEGMENT_COLUMNS = ("segment", "change", "members", "entries", "exits", "triggering")
 FLOW_COLUMNS = ("flow", "change", "enrolled", "messages", "ends")
@@ -104,7 +104,23 @@ def details(plan: Plan) -> list[str]:
             where = f"go on at {move.next_step}" if move.next_step else "are done with it, because no step is left"
             found.append(f"flow {flow.flow}: step {move.step} is gone; the {move.contacts:,} contacts there {where}")
         found += [_wait(flow.flow, one) for one in flow.waits]
+    found += [_sending(one) for one in plan.sending if one.goes < one.looked_at or one.sms_parts]
     return found
+
+
+def _sending(one: SendingPlan) -> str:
+    """`flow hi, step hello: of 20 messages 15 would go, 4 be skipped (...), 1 wait (...); 30 parts of SMS, 2.37 USD`"""
+    told = [f"of {_many(one.looked_at, 'message')} {one.goes:,} would go"]
+    for word, counts in (("be skipped", one.skipped), ("fail", one.failed), ("wait", one.held)):
+        if counts:
+            why = ", ".join(f"{number:,} {reason}" for reason, number in sorted(counts.items(), key=_most))
+            told.append(f"{sum(counts.values()):,} {word} ({why})")
+    parts = f"; {_many(one.sms_parts, 'part')} of SMS{f', {one.sms_cost}' if one.sms_cost else ''}"
+    return f"flow {one.flow}, step {one.step}: {', '.join(told)}{parts if one.sms_parts else ''}"
+
+
+def _most(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
 
 
 def _wait(flow: str, one: WaitPlan) -> str:

@@ -40,6 +40,7 @@ from segflow.segments.resolve import Resolver
 from segflow.segments.sentence import event_words, fact_sentence, sentence
 from segflow.segments.simplify import simplify
 from segflow.segments.sql_segment import sql_model_text, sql_references, sql_text
+from segflow.segments.topics import TopicFacts, topic_facts
 from segflow.specs.check_origins import event_properties
 from segflow.specs.conditions import Condition
 from segflow.specs.flow import NamedFlow
@@ -84,6 +85,8 @@ class Compiled:
     views: dict[str, str] = field(repr=False)
     """YAML segment -> the text of its own query, which the engine keeps as a view."""
     bounds: frozenset[Bound] = frozenset()
+    topics: Mapping[str, TopicFacts] = field(default_factory=dict)
+    """Topic -> the facts of its list."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -154,7 +157,9 @@ def compile_project(specs: Specs) -> Compiled:
         flow: flow_conditions(flow, named.spec, _trees(specs, named), hoist) for flow, named in specs.flows.items()
     }
     flow_nodes = [node for found in conditions.values() for node in found.values()]
-    columns = collect([*yaml.values(), *flow_nodes])
+    topics = topic_facts(specs)
+    on_lists = [node for found in topics.values() for node in found.nodes()]
+    columns = collect([*yaml.values(), *flow_nodes, *on_lists])
     events = _triggering_events(specs)
     graph = {name: references(node) for name, node in yaml.items()}
     graph |= {
@@ -194,7 +199,7 @@ def compile_project(specs: Specs) -> Compiled:
     keys = {key for text in files.values() for key in bound_keys(text)}
     bounds = {bound_from_key(key) for key in keys}
     bounds |= {bound for node in (*flow_nodes, *events.values()) for bound in bounds_of(node)}
-    return Compiled(specs, words, segments, columns, conditions, events, files, views, frozenset(bounds))
+    return Compiled(specs, words, segments, columns, conditions, events, files, views, frozenset(bounds), topics)
 
 
 def needs(node: Node, columns: Mapping[Fact, FactColumn]) -> set[str]:

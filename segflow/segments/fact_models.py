@@ -183,8 +183,11 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
     The later of two rows about one contact and name decides; a row without time is older than every other.
     """
     source = catalog.lists if kind == "list" else catalog.tags
+    status = catalog.lists.status if kind == "list" else None
     present = named(exp.EQ(this=col("value"), expression=exp.Literal.string("add")), "present")
-    changes: exp.Query = overlay_rows(kind, [col("contact_id"), col("name"), present])
+    # Who is put on a list stands there as the model says, if it knows the contact there.
+    unsaid = [named(typed(exp.null(), "text"), "status")] if status is not None else []
+    changes: exp.Query = overlay_rows(kind, [col("contact_id"), col("name"), present, *unsaid])
     if catalog.contacts.deletions:
         changes = remembered(changes)
     if source.model is not None:
@@ -193,6 +196,7 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
                 named(id_text(col(source.contact)), "contact_id"),
                 named(typed(col(source.name), "text"), "name"),
                 named(exp.true(), "present"),
+                *([named(_status(status), "status")] if status is not None else []),
                 named(moment(source.added_at), "at"),
                 named(exp.Literal.number(0), "rank"),
                 named(exp.Literal.number(0), "hop"),
@@ -203,14 +207,24 @@ def label_rows(kind: str, catalog: Catalog) -> exp.Select:
         if source.added_at:
             rows = rows.where(visible(moment(source.added_at)))
         changes = exp.union(rows, changes, distinct=False)
-    ranked = exp.select(exp.Star(), newest(["contact_id", "name"], ["at", "rank", "hop"]).as_("newest")).from_(
-        changes.subquery("changes")
-    )
-    return (
-        exp.select(col("contact_id"), col("name"), col("at"))
-        .from_(ranked.subquery("ranked"))
-        .where(col("newest").eq(1), col("present"))
-    )
+    key, order = ["contact_id", "name"], ["at", "rank", "hop"]
+    if status is None:
+        ranked = exp.select(exp.Star(), newest(key, order).as_("newest")).from_(changes.subquery("changes"))
+        shown: list[exp.Expr] = [col("contact_id"), col("name"), col("at")]
+    else:
+        # Of two rows at one time the worse word counts: unsubscribed, subscribed, pending.
+        known = exp.Window(this=exp.Max(this=col("status")), partition_by=[col(name) for name in key])
+        ranked = exp.select(exp.Star(), newest(key, [*order, "status"]).as_("newest"), named(known, "known"))
+        ranked = ranked.from_(changes.subquery("changes"))
+        stands = exp.Coalesce(this=col("status"), expressions=[col("known"), exp.Literal.string("subscribed")])
+        shown = [col("contact_id"), col("name"), col("at"), named(stands, "status")]
+    return exp.select(*shown).from_(ranked.subquery("ranked")).where(col("newest").eq(1), col("present"))
+
+
+def _status(column: str) -> exp.Expr:
+    """How a row of the model says that its contact stands; empty for one that says nothing, which is none of them."""
+    said = words.lower(exp.Trim(this=typed(col(column), "text")))
+    return exp.Coalesce(this=said, expressions=[exp.Literal.string("")])
 
 
 def _contact_facts(columns: Sequence[FactColumn]) -> exp.Select:

@@ -88,6 +88,8 @@ def _values(found: Iterable[object], rows: Source | None, catalog: Catalog) -> I
             continue
         if value.of == "contact":
             yield _attribute(value.name, catalog)
+        elif rows is not None and rows.kind == "list" and value.name == "status":
+            yield _said("list status", catalog.lists.status)
         elif rows is not None and rows.kind == "object":
             owner = value.owner or rows.name
             yield _said("field", owner, value.name, *_kept(value.name, catalog.objects[owner].fields[value.name]))

@@ -218,6 +218,9 @@ class Resolver:
         where: list[Node] = [
             Compare(subject, "is_set") if name is None else Compare(subject, "eq", (Constant(name, "text"),))
         ]
+        if isinstance(spec, c.ListCondition) and (wanted := spec.statuses()):
+            status = Value("row", "status", "text")
+            where.append(Compare(status, "in", tuple(Constant(one, "text") for one in wanted)))
         if spec.added is not None:
             where += self._since(spec.added.since) if spec.added.since else [self.test(ROW_AT, spec.added)]
         fact = Fact(Source(kind), _and(where), "match", None, "boolean")

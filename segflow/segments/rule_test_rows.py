@@ -128,15 +128,16 @@ class GivenRows:
                 keyed: Row = {spec.key: number if number_key else f"{name} {number}", **row}
                 self._rows[spec.model].append(self._plain(keyed, words))
 
-    def _labels(self, kind: str, rows: list[LabelRow]) -> None:
+    def _labels(self, kind: str, rows: Sequence[LabelRow]) -> None:
         source = self.catalog.lists if kind == "list" else self.catalog.tags
         if source.model is None:
             for row in rows:
                 self._update(kind, row.contact_id, row.name, "add", row.added_at)
             return
         words = label_words(source)
+        unless = {"status": "subscribed"} if "status" in words else {}
         for row in rows:
-            self._rows[source.model].append(self._plain(row.model_dump(exclude_none=True), words))
+            self._rows[source.model].append(self._plain(unless | row.model_dump(exclude_none=True), words))
 
     def _model(self, model: str, rows: list[Row]) -> None:
         """Rows by the model's own columns. What the catalog says about a column holds here, too."""

@@ -105,7 +105,8 @@ def _leaf(condition: Any, texts: Mapping[str, str] = _AS_THEY_ARE) -> str:
         case c.MessageCondition():
             return _messages(condition)
         case c.ListCondition():
-            return f"on list {condition.list}{_added(condition)}"
+            stands = f", {' or '.join(condition.statuses())}" if condition.status is not None else ""
+            return f"on list {condition.list}{stands}{_added(condition)}"
         case c.TagCondition():
             return f"tagged {condition.tag}{_added(condition)}"
         case c.AnyListCondition():

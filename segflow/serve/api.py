@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
+from segflow.messages import ContactChannel
 from segflow.outbox.api_keys import ApiKey, Role
 from segflow.project import Project
 from segflow.serve.desk import Desk, as_json, instant_of
@@ -50,6 +51,14 @@ class Retrigger(Why):
     segment: str | None = None
     contacts: Annotated[list[str], Field(min_length=1, max_length=100_000)] | None = None
     ignore_reentry: bool = False
+
+
+class SendTest(_Body):
+    """To whom a test of a message goes, for which contact it is written, and by which of its channels."""
+
+    to: Annotated[str, Field(min_length=1, max_length=1000)]
+    contact: Annotated[str, Field(min_length=1, max_length=1000)]
+    channel: ContactChannel | None = None
 
 
 class Release(Why):
@@ -233,6 +242,12 @@ def router_of(project: Project) -> APIRouter:
             lambda: project.retrigger(flow, body.segment, body.contacts, body.ignore_reentry, body.reason),
         )
         return as_json(asdict(order))
+
+    @router.post("/flows/{flow}/steps/{step}/test")
+    def send_test(key: Marketer, flow: _Flow, step: _Flow, body: SendTest) -> Response:
+        """Send the message of a step for one contact to an address of yours, marked as a test. A key without personal
+        data sends to addresses of `delivery.allowlist` alone."""
+        return as_json(desk.send_test(key, flow, step, body.to, body.contact, body.channel))
 
     @router.post("/release")
     def release(key: Operator, body: Release) -> Response:

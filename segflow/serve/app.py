@@ -56,10 +56,12 @@ def bare_app(project: Project) -> FastAPI:
     )
     app.state.project = project
     app.router.redirect_slashes = False
-    channels = project.specs.catalog.contacts.channels
+    catalog = project.specs.catalog
+    channels = catalog.contacts.channels
     reached = [channel for channel in CONTACT_CHANNELS if channels.of(channel) is not None]
     app.include_router(callback_routes(ears, writer, settings.delivery.public_url), include_in_schema=False)
-    app.include_router(link_routes(Links.of(settings.delivery), writer, reached), include_in_schema=False)
+    links = link_routes(Links.of(settings.delivery), writer, reached, catalog.topics)
+    app.include_router(links, include_in_schema=False)
     app.include_router(router_of(project))
 
     @app.get("/health", include_in_schema=False)

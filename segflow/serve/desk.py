@@ -11,9 +11,14 @@ from typing import Any, TypeVar
 
 from fastapi import HTTPException, Response
 from fastapi.responses import JSONResponse
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 
 from segflow.errors import InputError, RunError
 from segflow.exports.page import Wish, page
+from segflow.messages import CONTACT_CHANNELS, ContactChannel
+from segflow.outbox.addresses import allowed
 from segflow.outbox.api_keys import ApiKey
 from segflow.outbox.decisions import acting_as
 from segflow.project import Project
@@ -35,6 +40,7 @@ class Desk:
         self._project = project
         self._one = threading.Lock()
         self._seen: list[tuple[str, int]] | None = None
+        self._tests = FixedWindowRateLimiter(MemoryStorage())
 
     def read(self, ask: Callable[[], Found]) -> Found:
         """Ask something that reads the warehouse, unless a tick has it."""
@@ -48,8 +54,39 @@ class Desk:
 
     def decide(self, key: ApiKey, decide: Callable[[], Found]) -> Found:
         """Decide something in the name of a key."""
-        with self._alone(), acting_as(f"api key {key.name}"):
+        with self._alone(), acting_as(_named(key)):
             return decide()
+
+    def send_test(
+        self, key: ApiKey, flow: str, step: str, to: str, contact: str, channel: ContactChannel | None
+    ) -> dict[str, Any]:
+        """Send a test of a message to a contact in the name of a key. Returns its row, and what it was meant for."""
+        from segflow.decisions.send_test import NotTakenError, hand_over, prepare
+
+        at_most = RateLimitItemPerMinute(self._project.specs.settings.serve.tests_per_minute)
+        if not self._tests.hit(at_most, key.name):
+            told = f"at most {at_most.amount} tests a minute; wait"
+            raise HTTPException(429, told, {"Retry-After": "60"})
+        project = self._project
+        with self._alone():
+            ready = prepare(project, flow, step, to, contact, channel)
+            row, delivery = ready.row, project.specs.settings.delivery
+            if row["channel"] not in CONTACT_CHANNELS:
+                known = ", ".join(CONTACT_CHANNELS)
+                raise InputError(f"step {step} of flow {flow}: over the API tests are of messages to contacts: {known}")
+            # What is sent says what the contact's attributes are.
+            if not key.personal_data and not allowed(delivery.allowlist, row["channel"], row["address"]):
+                told = f"key {key.name} has no personal data: its tests go to addresses of delivery.allowlist alone"
+                raise HTTPException(403, told)
+        # Others need not wait for the provider.
+        with acting_as(_named(key)):
+            try:
+                sent = hand_over(project, ready)
+            except NotTakenError as error:
+                raise HTTPException(502, str(error)) from error
+            except InputError as error:
+                raise HTTPException(422, str(error)) from error
+        return {**sent.row, "meant": sent.meant, "replaced": sent.replaced}
 
     def flows(self) -> dict[str, Any]:
         from segflow.decisions import flow_switch
@@ -135,6 +172,11 @@ class Desk:
         if seen != self._seen:
             self._project.reload()
             self._seen = seen
+
+
+def _named(key: ApiKey) -> str:
+    """Who decides what a key decides."""
+    return f"api key {key.name}"
 
 
 def _busy(why: str) -> HTTPException:

@@ -4,7 +4,7 @@ and what counts opens and clicks."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
@@ -15,16 +15,27 @@ from segflow.outbox.spool import LinkKind, LinkUse
 from segflow.serve import pages
 from segflow.serve.pages import Choice
 from segflow.serve.spooling import FullError, GroupWriter
+from segflow.specs.catalog import Topic
 
 _WORDS = {"email": "marketing emails", "sms": "marketing text messages", "whatsapp": "marketing WhatsApp messages"}
 _PICTURE = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _KINDS: dict[str, LinkKind] = {"on": "subscribed", "off": "unsubscribed"}
 
 
-def link_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str]) -> APIRouter:
-    """The routes. Without `links` every link is unknown. `channels`: those that reach contacts, for the preferences."""
+def link_routes(
+    links: Links | None, writer: GroupWriter, channels: Sequence[str], topics: Mapping[str, Topic]
+) -> APIRouter:
+    """The routes. Without `links` every link is unknown. `channels`: those that reach contacts, and `topics` of the
+    catalog, for the preferences."""
     router = APIRouter(include_in_schema=False)
+    # The field of a choice -> what it is of: a channel, a topic.
+    offered: dict[str, tuple[str | None, str | None]] = {channel: (channel, None) for channel in channels}
+    offered |= {f"topic:{topic}": (None, topic) for topic in topics}
     choices = [Choice(channel, f"{_WORDS[channel].capitalize()}:") for channel in channels]
+    choices += [
+        Choice(f"topic:{name}", f"{topic.label or name.replace('_', ' ').capitalize()}:", topic.description)
+        for name, topic in topics.items()
+    ]
 
     def read(token: str) -> Link | Response:
         if links is None:
@@ -36,7 +47,7 @@ def link_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str
         except BadLinkError:
             return pages.unknown()
 
-    async def keep(link: Link, kind: LinkKind, channel: str) -> Response | None:
+    async def keep(link: Link, kind: LinkKind, channel: str, topic: str | None = None) -> Response | None:
         """Make it durable. What to answer when that does not work, or changes nothing."""
         if link.message_id == SHOWN:
             return pages.shown()
@@ -46,6 +57,7 @@ def link_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str
             contact_id=link.contact_id,
             channel=channel,
             received_at=datetime.now(UTC),
+            topic=topic,
         )
         try:
             await writer.keep(use)
@@ -84,11 +96,12 @@ def link_routes(links: Links | None, writer: GroupWriter, channels: Sequence[str
         link = read(token)
         if isinstance(link, Response):
             return link
-        async with request.form(max_files=0, max_fields=100, max_part_size=4_096) as form:
-            wanted = {one.key: str(form.get(one.key, "keep")) for one in choices}
-        changed = {channel: _KINDS[said] for channel, said in wanted.items() if said in _KINDS}
-        for channel, kind in changed.items():
-            if (failed := await keep(link, kind, channel)) is not None:
+        async with request.form(max_files=0, max_fields=100 + len(offered), max_part_size=4_096) as form:
+            wanted = {key: str(form.get(key, "keep")) for key in offered}
+        changed = {key: _KINDS[said] for key, said in wanted.items() if said in _KINDS}
+        for key, kind in changed.items():
+            channel, topic = offered[key]
+            if (failed := await keep(link, kind, channel or link.channel, topic)) is not None:
                 return failed
         return pages.saved(bool(changed))
 

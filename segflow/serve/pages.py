@@ -15,6 +15,7 @@ class Choice:
 
     key: str
     label: str
+    description: str | None = None
 
 
 _STYLE = (
@@ -66,7 +67,8 @@ def preferences(choices: Sequence[Choice], here: str) -> HTMLResponse:
         for value, label in (("keep", "leave as it is"), ("on", "send"), ("off", "do not send"))
     )
     lines = "".join(
-        f'<div><label>{escape(one.label)} <select name="{escape(one.key)}">{options}</select></label></div>'
+        f'<div><label>{escape(one.label)} <select name="{escape(one.key)}">{options}</select></label>'
+        f"{f'<br><small>{escape(one.description)}</small>' if one.description else ''}</div>"
         for one in choices
     )
     inner = f'<form method="post" action="{escape(here)}/preferences">{lines}<button>Save</button></form>'

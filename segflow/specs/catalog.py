@@ -151,12 +151,17 @@ class Contacts(SpecModel):
 class Topic(SpecModel):
     """What messages can be about, for contacts to choose from."""
 
-    default: Literal["opted_in", "opted_out"]
-    """What holds for contacts who have not said anything: do they get it?"""
+    default: Literal["opted_in", "opted_out"] | None = None
+    """What holds for contacts who have not said anything: do they get it? Needed unless there is a `list`."""
+    list: str | None = None
+    """The list whose members get it, as long as they have not said otherwise; where lists have a status, those who are
+    `subscribed`."""
     attribute: Identifier | None = None
     """The boolean attribute that holds what they said: true is in, false is out."""
+    label: Annotated[str, Field(min_length=1)] | None = None
+    """What people read on the preference page; its name, when left out."""
     description: str | None = None
-    """What people read on the page of choices."""
+    """A sentence below it there."""
 
 
 class Payload(SpecModel):
@@ -331,6 +336,14 @@ class LabelSource(SpecModel):
     """The names that exist; when given, any other name in a spec is an error."""
 
 
+class ListSource(LabelSource):
+    """The lists. Being on one and wanting what it gets may be two things."""
+
+    status: ColumnName | None = None
+    """The column with how a contact stands on the list: subscribed, unsubscribed or pending, in any case. On lists
+    without it, and where only a flow or an import has put a contact there, it is subscribed."""
+
+
 def _yes_or_column(value: Any) -> Any:
     if isinstance(value, bool) or (isinstance(value, str) and 0 < len(value) <= 255):
         return value
@@ -366,7 +379,7 @@ class Catalog(SpecModel):
     it means the events of this catalog whose own names begin so."""
     objects: dict[Identifier, ObjectSpec] = Field(default_factory=dict)
     """Related tables: orders, subscriptions, companies."""
-    lists: LabelSource = LabelSource()
+    lists: ListSource = ListSource()
     """Static lists."""
     tags: LabelSource = LabelSource()
     """Labels on contacts."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from segflow.messages import CONTACT_CHANNELS
-from segflow.specs.catalog import Attribute, Catalog, ChannelSpec, EventSource
+from segflow.specs.catalog import Attribute, Catalog, ChannelSpec, EventSource, Topic
+from segflow.specs.check_conditions import check_label
 from segflow.specs.dbt_files import model_names
 from segflow.specs.loaded import Loaded, Reporter
 
@@ -66,9 +67,26 @@ def _contacts(say: Reporter, catalog: Catalog) -> None:
         if spec is not None:
             _named(say, catalog, spec.address, ("contacts", "channels", channel, "address"), "text")
             _consent(say, catalog, spec, ("contacts", "channels", channel))
+    if catalog.lists.status is not None and catalog.lists.model is None:
+        say(("lists", "status"), "status is a column of the lists' model: name it, model: MODEL", key=True)
     for name, topic in catalog.topics.items():
-        if topic.attribute is not None:
-            _named(say, catalog, topic.attribute, ("topics", name, "attribute"), "boolean")
+        _topic(say, catalog, topic, ("topics", name))
+
+
+def _topic(say: Reporter, catalog: Catalog, topic: Topic, at: tuple[str | int, ...]) -> None:
+    if topic.attribute is not None:
+        _named(say, catalog, topic.attribute, (*at, "attribute"), "boolean")
+    if topic.list is None:
+        if topic.default is None:
+            say(at, "default is missing")
+        return
+    check_label(say, catalog.lists, "list", topic.list, (*at, "list"))
+    if topic.attribute is not None:
+        message = f"attribute and list both say who gets {at[-1]}; remove one of them"
+        say((*at, "attribute"), message, key=True)
+    if topic.default == "opted_in":
+        message = "who is not on the list does not get it: remove default, or the list"
+        say((*at, "default"), message)
 
 
 def _consent(say: Reporter, catalog: Catalog, spec: ChannelSpec, at: tuple[str | int, ...]) -> None:

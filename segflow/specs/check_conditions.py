@@ -88,6 +88,9 @@ class ConditionChecker:
             case c.ListCondition():
                 check_label(self.say, self.catalog.lists, "list", condition.list, (*loc, "list"))
                 self._added(condition, self.catalog.lists, "lists", loc)
+                if condition.status is not None and self.catalog.lists.status is None:
+                    message = "nothing says how contacts stand on lists: give lists a status in the catalog"
+                    self.say((*loc, "status"), message, key=True)
             case c.TagCondition():
                 check_label(self.say, self.catalog.tags, "tag", condition.tag, (*loc, "tag"))
                 self._added(condition, self.catalog.tags, "tags", loc)

@@ -81,6 +81,9 @@ class RowChecks:
             for index, label in enumerate(labels):
                 self.known_contact(label.contact_id, contacts, (kind, index, "contact_id"))
                 check_label(self.say, source, kind[:-1], label.name, (*self.loc, kind, index, "name"))
+                if getattr(label, "status", None) is not None and self.catalog.lists.status is None:
+                    message = "nothing says how contacts stand on lists: give lists a status in the catalog"
+                    self.say((*self.loc, kind, index, "status"), message, key=True)
                 if label.added_at is not None:
                     self.time(label.added_at, kind, index, "added_at")
                     if source.model is not None and source.added_at is None:

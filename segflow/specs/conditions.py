@@ -6,6 +6,7 @@ reported against the one shape that was meant and not against all of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -227,10 +228,24 @@ class Label(SpecModel):
     """When the contact was added; any operator of a timestamp, or since."""
 
 
+ListStatus = Literal["subscribed", "unsubscribed", "pending"]
+"""How a contact stands on a list, where the catalog's lists have a `status`."""
+OneOrMoreStatuses = Annotated[
+    Annotated[ListStatus, Tag("<text>")] | Annotated[list[ListStatus], Field(min_length=1), Tag("<list>")],
+    Discriminator(lambda value: "<list>" if isinstance(value, list) else "<text>"),
+]
+
+
 class ListCondition(Label):
-    """`{list: news, added: {within_last: 7 days}}`"""
+    """`{list: news, added: {within_last: 7 days}}`, `{list: news, status: subscribed}`"""
 
     list: str
+    status: OneOrMoreStatuses | None = None
+    """One status, or several of which one must hold. Without it: is on the list, however it stands there."""
+
+    def statuses(self) -> Sequence[ListStatus]:
+        """Those that are asked for; none when any will do."""
+        return [] if self.status is None else [self.status] if isinstance(self.status, str) else self.status
 
 
 class TagCondition(Label):

@@ -104,6 +104,10 @@ class FlowSpec(SpecModel):
     tests: list[FlowTest] = Field(default_factory=list, exclude=True)
     """Ticks in, messages out; `segflow test` runs them. No part of the definition."""
 
+    def topics(self) -> set[str]:
+        """What its messages may be about."""
+        return {topic for topic in (self.topic, *(getattr(one, "topic", None) for one in self.walk())) if topic}
+
     def triggers(self) -> list[TriggerModel]:
         """What triggers this flow, in the order of the file."""
         return list(self.trigger.any) if isinstance(self.trigger, AnyTrigger) else [self.trigger]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from segflow.specs.conditions import MessageKind
-from segflow.specs.segment_tests import Key, LabelRow, Row
+from segflow.specs.segment_tests import Key, LabelRow, ListRow, Row
 from segflow.specs.types import Identifier, SpecModel
 
 
@@ -45,7 +45,7 @@ class FlowTick(SpecModel):
     events: list[Row] = Field(default_factory=list)
     objects: dict[Identifier, list[Row]] = Field(default_factory=dict)
     """Object -> rows; one with a key that is there takes its place."""
-    lists: list[LabelRow] = Field(default_factory=list)
+    lists: list[ListRow] = Field(default_factory=list)
     tags: list[LabelRow] = Field(default_factory=list)
     reported: list[ReportedRow] = Field(default_factory=list)
     segments: dict[Identifier, list[Key]] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from segflow.specs.catalog import Attribute, Catalog, LabelSource, TimeColumn, Unix
+from segflow.specs.catalog import Attribute, Catalog, LabelSource, ListSource, TimeColumn, Unix
 from segflow.specs.types import ValueType
 
 
@@ -72,6 +72,8 @@ def label_words(source: LabelSource) -> dict[str, Word]:
     words = {"contact_id": Word(source.contact, None), "name": Word(source.name, "text")}
     if source.added_at is not None:
         words["added_at"] = _time(source.added_at)
+    if isinstance(source, ListSource) and source.status is not None:
+        words["status"] = Word(source.status, "text")
     return words
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from segflow.messages import Channel
-from segflow.specs.conditions import MessageKind
+from segflow.specs.conditions import ListStatus, MessageKind
 from segflow.specs.types import Identifier, ModelName, SpecModel
 
 
@@ -46,6 +46,12 @@ class LabelRow(SpecModel):
     added_at: str | None = None
 
 
+class ListRow(LabelRow):
+    """A contact on a list, and how it stands there; where lists have a status it is subscribed unless this says so."""
+
+    status: ListStatus | None = None
+
+
 class MessageRow(SpecModel):
     """What became of a message: `message` is one of the words of message conditions."""
 
@@ -79,7 +85,7 @@ class SegmentTest(SpecModel):
     """`contact_id`, `event`, `at`, and the event's properties."""
     objects: dict[Identifier, list[Row]] = Field(default_factory=dict)
     """Object -> its rows: its key, what it belongs to, `created_at`, and its fields."""
-    lists: list[LabelRow] = Field(default_factory=list)
+    lists: list[ListRow] = Field(default_factory=list)
     tags: list[LabelRow] = Field(default_factory=list)
     messages: list[MessageRow] = Field(default_factory=list)
     held: list[HeldRow] = Field(default_factory=list)

@@ -18,6 +18,8 @@ class ServeSettings(SpecModel):
     """Calls of providers and uses of links per client address; more are refused with 429."""
     requests_per_second: Annotated[int, Field(ge=1, le=100_000)] = 50
     """All other requests per client address."""
+    tests_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 10
+    """Tests of messages per key of the HTTP API; more are refused with 429."""
     connections: Annotated[int, Field(ge=1, le=100_000)] = 500
     """At once, over all clients; more are refused with 503."""
     seconds: Annotated[int, Field(ge=1, le=600)] = 20

@@ -16,6 +16,7 @@ from segflow import senders
 from segflow.errors import ConfigurationError
 from segflow.files import reason
 from segflow.messages import CONTACT_CHANNELS
+from segflow.outbox.consent_changes import ConsentChange, State
 from segflow.outbox.provider_events import LINK, UNSUBSCRIBED, Answer
 from segflow.outbox.spool import Call, Line, LinkUse, Record, Spool, UnreadableError
 from segflow.senders.base import Sender
@@ -24,6 +25,8 @@ from segflow.specs.project import Specs
 from segflow.stages.tick_run import TickRun
 from segflow.warehouse.base import Warehouse, relation
 
+PAGE = "preference_page"
+"""The source of what contacts chose there."""
 _BYTES, _FILES = 16 * 1024 * 1024, 500
 """What is read at a time."""
 
@@ -72,9 +75,13 @@ def _take(run: TickRun, spool: Spool, files: Sequence[Path], ears: _Ears) -> Non
             except UnreadableError as error:
                 report.refused[str(spool.refuse(file, line, str(error)))] = str(error)
         done.append(file)
+    choices = [_of_topic(one, one.topic) for one in told if isinstance(one, LinkUse) and one.topic is not None]
+    told = [one for one in told if not isinstance(one, LinkUse) or one.topic is None]
     uses = [one for one in told if isinstance(one, LinkUse)]
     now = _present_addresses(run, uses) if uses else {}
     answers = [_of_link(one, now) if isinstance(one, LinkUse) else one for one in told]
+    run.project.store.consent_changes.record(choices)
+    report.choices += len(choices)
     taken = run.project.store.provider_events.take(run.lease, answers)
     for name, number in vars(taken).items():
         setattr(report, name, getattr(report, name) + number)
@@ -128,6 +135,12 @@ class _Ears:
             except ConfigurationError as error:
                 raise UnreadableError(error.reason) from error
         return self._senders[name]
+
+
+def _of_topic(use: LinkUse, topic: str) -> ConsentChange:
+    """A topic is taken or left for every channel and category."""
+    state: State = "opted_out" if use.kind == UNSUBSCRIBED else "opted_in"
+    return ConsentChange(contact_id=use.contact_id, state=state, topic=topic, at=use.received_at, source=PAGE)
 
 
 def _of_link(use: LinkUse, addresses: Mapping[tuple[str, str], str]) -> Answer:

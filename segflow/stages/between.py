@@ -59,6 +59,7 @@ def drain(project: Workspace, only: Collection[str] = (), *, patience: float = 0
                 patience=patience,
                 leave=leases.asked_for,
                 only=only,
+                columns=project.compiled.columns,
             )
 
 

@@ -12,6 +12,8 @@ def send(run: TickRun) -> None:
     build_if_lost(run)
     project = run.project
     with project.senders() as senders, project.warehouse() as warehouse:
-        run.report.sent = send_outbox(project.specs, warehouse, project.store, senders, run.tick, run.lease)
+        run.report.sent = send_outbox(
+            project.specs, warehouse, project.store, senders, run.tick, run.lease, columns=project.compiled.columns
+        )
     with run.commit("send"):
         pass

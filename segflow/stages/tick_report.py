@@ -18,6 +18,8 @@ class AnswersReport(Taken):
     """What the tick took out of the spool; the numbers are of this process alone when it resumed."""
 
     records: int = 0
+    choices: int = 0
+    """Topics that contacts took or left on the preference page."""
     refused: dict[str, str] = field(default_factory=dict)
     """The files that hold what could not be read, by their paths -> why."""
 

@@ -14,7 +14,7 @@ from segflow.errors import RunError
 from segflow.segments.rule_test_rows import GivenRows
 from segflow.specs.catalog import Catalog
 from segflow.specs.flow_tests import FlowTick
-from segflow.specs.segment_tests import LabelRow, Row, SegmentTest
+from segflow.specs.segment_tests import LabelRow, ListRow, Row, SegmentTest
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.models import ModelResult
 from segflow.warehouse.names import whole
@@ -74,7 +74,7 @@ class GivenWorld:
     contacts: dict[str, Row] = field(default_factory=dict)
     events: list[Row] = field(default_factory=list)
     objects: dict[str, list[Row]] = field(default_factory=dict)
-    lists: list[LabelRow] = field(default_factory=list)
+    lists: list[ListRow] = field(default_factory=list)
     tags: list[LabelRow] = field(default_factory=list)
     members: dict[str, list[str]] = field(default_factory=dict)
 
@@ -113,7 +113,7 @@ class GivenWorld:
         # Before whatever a step of this tick does.
         return rows.set_column(rows.schema.get_field_index("hop"), "hop", pa.array([-1] * rows.num_rows, pa.int64()))
 
-    def _rows(self, at: str, contacts: list[Row], lists: list[LabelRow], tags: list[LabelRow]) -> GivenRows:
+    def _rows(self, at: str, contacts: list[Row], lists: list[ListRow], tags: list[LabelRow]) -> GivenRows:
         test = SegmentTest(
             name="tick",
             as_of=at,

@@ -1,10 +1,11 @@
 """Runs the scenarios of this folder: a world in YAML, what changes at each tick, and what must come of it.
 
 A file holds scenarios by name. Each has the world at the start (`contacts`, `events`, `lists`, `tags`, `segments`,
-`flows`, and `contacts_spec`, which is added to the catalog's contacts) and `ticks`. A tick has its time (`at`), what
-changes before it (the same keys; null removes) and what must come of it; `leave_list: {news: [ana]}` takes contacts off
-a list. Data with a time (`at`, `added_at`, `created_at`) may stand at the start: nobody sees it before. `settings` of a
-scenario is its segflow.yml. What a person says before a tick: `release: {segments: [old], flows: [hi]}`, and
+`flows`; `contacts_spec`, which is added to the catalog's contacts, and `catalog_spec`, to the rest of the catalog) and
+`ticks`. A tick has its time (`at`), what changes before it (the same keys; null removes) and what must come of it;
+`leave_list: {news: [ana]}` takes contacts off a list. Data with a time (`at`, `added_at`, `created_at`) may stand at
+the start: nobody sees it before. `settings` of a scenario is its segflow.yml. What a person says before a tick:
+`release: {segments: [old], flows: [hi]}`, and
 `retrigger: {flow: hi, segment: old, contacts: [ana], ignore_reentry: true}` or a list of such (all but the flow may be
 left out), `enroll` of the same form, `pause: {flow: hi, reason: wrong}`, `resume: {flow: hi}`, `remove: {flow: hi,
 contacts: [ana], reason: asked}`, and `import: [{rows: {ana: {score: 1}}, trigger_flows: false, list: fair, refused:
@@ -70,10 +71,16 @@ class Scenario:
     """One scenario at work."""
 
     def __init__(self, content: dict[str, Any], root: Path, *, real: bool = False) -> None:
-        unknown = set(content) - {*WORLD, "ticks", "settings", "coupons", "contacts_spec"}
+        unknown = set(content) - {*WORLD, "ticks", "settings", "coupons", "contacts_spec", "catalog_spec"}
         assert not unknown, f"the scenario has unknown keys {unknown}"
         self.content = content
-        self.world = World(root, real=real, settings=content.get("settings"), contacts=content.get("contacts_spec"))
+        self.world = World(
+            root,
+            real=real,
+            settings=content.get("settings"),
+            contacts=content.get("contacts_spec"),
+            catalog=content.get("catalog_spec"),
+        )
         self.data: dict[str, Any] = {"contacts": {}, "events": [], "lists": [], "tags": []}
         self._change(content)
 

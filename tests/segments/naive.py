@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from segflow.durations import Duration
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
-from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.catalog import Attribute, Catalog, ListSource
 
 Row = dict[str, Any]
 
@@ -191,19 +191,26 @@ class World:
     def labelled(self, kind: str, name: str, contact: str, spec: Any) -> bool:
         source = self.catalog.lists if kind == "list" else self.catalog.tags
         long_ago = datetime(1, 1, 1, tzinfo=UTC)
-        changes: list[tuple[datetime, int, int, bool]] = []
+        status = source.status if isinstance(source, ListSource) else None
+        changes: list[tuple[datetime, int, int, str, bool]] = []
         for row in self.tables[source.model] if source.model else []:
             if str(row[source.contact]) != contact or row[source.name] != name:
                 continue
             added = _aware(row[source.added_at.column]) if source.added_at else None
             if added is None or added <= self.as_of:
-                changes.append((added or long_ago, 0, 0, True))
+                stands = str(row[status] or "").strip().lower() if status is not None else ""
+                changes.append((added or long_ago, 0, 0, stands, True))
         for update in self._updates(kind, contact):
             if update["name"] == name:
-                changes.append((_aware(update["at"]), 1, update["hop"], update["value"] == "add"))
-        if not changes or not max(changes)[3]:
+                changes.append((_aware(update["at"]), 1, update["hop"], "", update["value"] == "add"))
+        if not changes or not max(changes)[4]:
             return False
-        at = max(changes)[0]
+        at, by_flow, _, stands, _ = max(changes)
+        if isinstance(spec, c.ListCondition) and spec.status is not None:
+            # Whom a flow has put on the list stands as the model says, if that knows the contact there.
+            stands = max([one[3] for one in changes if not one[1]], default="subscribed") if by_flow else stands
+            if stands not in spec.statuses():
+                return False
         if spec.added is not None and spec.added.since is not None:
             return at != long_ago and at >= self.instant(spec.added.since)
         return spec.added is None or self.test(None if at == long_ago else at, "timestamp", spec.added)

@@ -131,6 +131,7 @@ RULES: dict[str, Any] = {
     "parcel": {"object": "parcel", "where": {"field": "status", "of": "order", "is": "paid"}},
     "plan": {"object": "plan"},
     "list": {"list": "news"},
+    "subscribed": {"list": "news", "status": "subscribed"},
     "tag": VIP,
     "sent": {"message": "sent"},
 }
@@ -164,7 +165,8 @@ CATALOGS: dict[str, tuple[tuple[str | int, ...], Any, set[str]]] = {
     "one more event": (("events", 0, "types", "visit_again"), {}, {"visits"}),
     "a field above": (("objects", "order", "fields", "status"), {"type": "text", "column": "state"}, {"parcel"}),
     "a link": (("objects", "item", "via"), "order_id", {"parcel"}),
-    "lists": (("lists", "added_at"), "joined", {"list"}),
+    "lists": (("lists", "added_at"), "joined", {"list", "subscribed"}),
+    "the status of lists": (("lists", "status"), "state", {"subscribed"}),
     "tags": (("tags", "model"), "labels", {"tag"}),
     "known names": (("tags", "names"), ["vip"], set()),
 }

@@ -47,7 +47,7 @@ objects:
   order: {model: stg_orders, key: order_id, via: buyer, created_at: ordered_at, fields: {status: text, total: number}}
   item: {model: stg_items, key: item_id, belongs_to: order, via: order_ref, fields: {sku: text}}
   company: {model: stg_companies, key: company_id, contacts_by: company, fields: {size: integer}}
-lists: {model: stg_lists, added_at: since}
+lists: {model: stg_lists, added_at: since, status: state}
 """
 CONTACTS = [{"contact_id": "a"}, {"contact_id": "b"}]
 ATTRIBUTES = {
@@ -88,6 +88,7 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "object of many contacts": ({"object": "company", "where": {"field": "size", "gte": 10}}, {"contacts": [{"contact_id": "a", "company": "x"}, {"contact_id": "b", "company": "y"}], "objects": {"company": [{"company_id": "x", "size": 10}, {"company_id": "y", "size": 9}]}}),
     "one model twice": ({"object": "order", "count": 2}, {"events": [{**event("a", "ordered"), "total": 1}], "objects": {"order": [{"contact_id": "a"}, {"contact_id": "b"}]}}),
     "list of a model": ({"list": "news", "added": {"before": "2026-01-02"}}, {"lists": [{"contact_id": "a", "name": "news", "added_at": "2026-01-01"}, {"contact_id": "b", "name": "news", "added_at": "2026-01-02"}]}),
+    "status on a list": ({"list": "news", "status": ["subscribed", "pending"]}, {"lists": [{"contact_id": "a", "name": "news"}, {"contact_id": "b", "name": "news", "status": "unsubscribed"}]}),
     "tag without a model": ({"tag": "vip"}, {"tags": [{"contact_id": "a", "name": "vip"}, {"contact_id": "b", "name": "vip", "added_at": "2026-03-02"}]}),
     "message sent": ({"message": "sent", "flow": "hello", "step": "hello"}, {"messages": [{"contact_id": "a", "message": "sent", "at": "2026-02-01", "flow": "hello", "step": "hello"}, {"contact_id": "b", "message": "sent", "at": "2026-02-01"}]}),
     "messages opened, each once": ({"message": "opened", "count": 2}, {"messages": [{"contact_id": "a", "message": "opened", "at": "2026-02-01"}, {"contact_id": "a", "message": "opened", "at": "2026-02-01"}, *({"contact_id": "b", "message": "opened", "at": "2026-02-01", "message_id": 1} for _ in range(2))]}),

@@ -25,6 +25,7 @@ from tests.segments.worlds_catalog import (
     PREFIXES,
     SHOP,
     SPANS,
+    STANDINGS,
     TEXTS,
     TOLD,
     TYPES,
@@ -238,7 +239,12 @@ class Maker:
                 for number in range(12)
             ],
             "list_rows": [
-                {"person": text(person()), "list": self._one(*LABELS, None), "added": self._maybe(self.moment())}
+                {
+                    "person": text(person()),
+                    "list": self._one(*LABELS, None),
+                    "added": self._maybe(self.moment()),
+                    "stands": self._one(*STANDINGS),
+                }
                 for _ in range(15)
             ],
             "tag_rows": [{"person": person(), "tag": self._one(*LABELS, None)} for _ in range(10)],
@@ -529,7 +535,11 @@ class Maker:
                 {"since": self._one(self.written("timestamp"), self.near_day())}, *[self.test("timestamp")] * 3
             )
             added = {"added": test} if leaf == "list" and self._one(True, False) else {}
-            return {**self._one({leaf: self._one(*LABELS, "nobody's")}, {f"any_{leaf}": True}), **added}
+            named = {leaf: self._one(*LABELS, "nobody's")}
+            if leaf == "list":
+                stands = self._one("subscribed", "unsubscribed", "pending", ["pending", "subscribed"], None)
+                named |= {"status": stands} if stands is not None else {}
+            return {**self._one(named, {f"any_{leaf}": True}), **added}
         if leaf == "segment":
             return {"segment": self._one(*earlier)}
         low, high = sorted(self.random.sample((0, 12.34, 33.33, 50, 100), 2))

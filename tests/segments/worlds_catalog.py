@@ -118,7 +118,7 @@ CATALOG = Catalog.model_validate(
                 "fields": {"level": "text", "price": "number"},
             },
         },
-        "lists": {"model": "list_rows", "contact": "person", "name": "list", "added_at": "added"},
+        "lists": {"model": "list_rows", "contact": "person", "name": "list", "added_at": "added", "status": "stands"},
         "tags": {"model": "tag_rows", "contact": "person", "name": "tag"},
     }
 )
@@ -137,6 +137,7 @@ FLOWS = (
 TOLD = ("delivered", "clicked", "bounced", "replied", "complained", "unsubscribed")
 """What providers tell about messages, besides that they were opened."""
 PREFIXES = ("visit", "review", "c", "")
+STANDINGS = ("subscribed", " Unsubscribed", "PENDING", "cleaned", "", None)
 LABELS = ("news", "it's", "{% raw %}")
 ZONES = (
     "UTC", "Europe/London", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Australia/Lord_Howe",
@@ -226,6 +227,6 @@ SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("level", pa.string()),
         ("price", pa.decimal128(38, 4)),
     ],
-    "list_rows": [("person", pa.string()), ("list", pa.string()), ("added", _TIME)],
+    "list_rows": [("person", pa.string()), ("list", pa.string()), ("added", _TIME), ("stands", pa.string())],
     "tag_rows": [("person", pa.int64()), ("tag", pa.string())],
 }

@@ -99,6 +99,7 @@ def test_the_page_says_what_holds() -> None:
         f"`max_body_bytes` ({settings.max_body_bytes // 2**20} MB",
         f"`callbacks_per_second` ({settings.callbacks_per_second:,}",
         f"`requests_per_second` ({settings.requests_per_second} ",
+        f"`tests_per_minute` ({settings.tests_per_minute} ",
         f"`connections` ({settings.connections} ",
         f"`seconds` ({settings.seconds} ",
         f"http://127.0.0.1:{Place().port}",

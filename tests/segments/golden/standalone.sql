@@ -3,16 +3,19 @@ with facts__lists as (
         SELECT
             contact_id,
             name,
-            "at"
+            "at",
+            coalesce(status, known, 'subscribed') AS status
         FROM (
             SELECT
                 *,
-                row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, rank DESC, hop DESC) AS newest
+                row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, rank DESC, hop DESC, status DESC) AS newest,
+                max(status) OVER (PARTITION BY contact_id, name) AS known
             FROM (
                 SELECT
                     CAST(contact_id AS TEXT) AS contact_id,
                     {{ segflow_text('list_name') }} AS name,
                     TRUE AS present,
+                    coalesce(lower(trim({{ segflow_text('stands') }})), '') AS status,
                     {{ segflow_utc_time('added_at') }} AS "at",
                     0 AS rank,
                     0 AS hop
@@ -26,6 +29,7 @@ with facts__lists as (
                     contact_id,
                     name,
                     value = 'add' AS present,
+                    CAST(NULL AS TEXT) AS status,
                     "at",
                     1 AS rank,
                     ordinal AS hop
@@ -37,6 +41,7 @@ with facts__lists as (
                     contact_id,
                     name,
                     value = 'add' AS present,
+                    CAST(NULL AS TEXT) AS status,
                     "at",
                     2 AS rank,
                     hop AS hop
@@ -68,6 +73,17 @@ with facts__lists as (
             END
         ) = 1 AS name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc,
         max(CASE WHEN name = 'newsletter' AND "at" >= CAST('2026-03-29 00:00:00' AS TIMESTAMP) THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_at_from_2026_03_29_00_00_08400f,
+        max(
+            CASE
+                WHEN name = 'newsletter'
+                AND status = 'subscribed'
+                AND "at" > {{ bound('as_of - 7 days') }}
+                AND "at" <= {{ bound('as_of') }}
+                THEN 1
+                ELSE 0
+            END
+        ) = 1 AS name_is_newsletter_status_is_subscribed_in_7_c697dd,
+        max(CASE WHEN name = 'newsletter' AND status IN ('pending', 'unsubscribed') THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_status_in_pending_unsubsc_79178e,
         {{ tick_id() }} AS tick_id
     FROM rows_seen
     GROUP BY
@@ -144,5 +160,7 @@ segment__lists_tags_segments as (
         AND facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc
         AND facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f
         AND facts__tags.name_is_set_1ec925
+        AND facts__lists.name_is_newsletter_status_is_subscribed_in_7_c697dd
+        AND NOT coalesce(facts__lists.name_is_newsletter_status_in_pending_unsubsc_79178e, FALSE)
 )
 select contact_id from segment__lists_tags_segments

@@ -7,22 +7,27 @@
 -- name_is_newsletter_2b448d: name is newsletter
 -- name_is_newsletter_at_from_2026_03_29_00_00_08400f: name is newsletter and from 2026-03-29 00:00:00+00:00 on
 -- name_is_newsletter_in_7_days_at_to_as_of_b6ea49: name is newsletter and in the last 7 days and at at most as_of
+-- name_is_newsletter_status_in_pending_unsubsc_79178e: name is newsletter and status is one of pending or unsubscribed
+-- name_is_newsletter_status_is_subscribed_in_7_c697dd: name is newsletter and status is subscribed and in the last 7 days and at at most as_of
 -- name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc: name is set and from 2026-03-29 00:00:00+00:00 on and before 2026-03-29 23:00:00+00:00
 
 WITH rows_seen AS (
     SELECT
         contact_id,
         name,
-        "at"
+        "at",
+        coalesce(status, known, 'subscribed') AS status
     FROM (
         SELECT
             *,
-            row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, rank DESC, hop DESC) AS newest
+            row_number() OVER (PARTITION BY contact_id, name ORDER BY "at" DESC, rank DESC, hop DESC, status DESC) AS newest,
+            max(status) OVER (PARTITION BY contact_id, name) AS known
         FROM (
             SELECT
                 CAST(contact_id AS TEXT) AS contact_id,
                 {{ segflow_text('list_name') }} AS name,
                 TRUE AS present,
+                coalesce(lower(trim({{ segflow_text('stands') }})), '') AS status,
                 {{ segflow_utc_time('added_at') }} AS "at",
                 0 AS rank,
                 0 AS hop
@@ -36,6 +41,7 @@ WITH rows_seen AS (
                 contact_id,
                 name,
                 value = 'add' AS present,
+                CAST(NULL AS TEXT) AS status,
                 "at",
                 1 AS rank,
                 ordinal AS hop
@@ -47,6 +53,7 @@ WITH rows_seen AS (
                 contact_id,
                 name,
                 value = 'add' AS present,
+                CAST(NULL AS TEXT) AS status,
                 "at",
                 2 AS rank,
                 hop AS hop
@@ -69,6 +76,17 @@ SELECT
             ELSE 0
         END
     ) = 1 AS name_is_newsletter_in_7_days_at_to_as_of_b6ea49,
+    max(CASE WHEN name = 'newsletter' AND status IN ('pending', 'unsubscribed') THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_status_in_pending_unsubsc_79178e,
+    max(
+        CASE
+            WHEN name = 'newsletter'
+            AND status = 'subscribed'
+            AND "at" > {{ bound('as_of - 7 days') }}
+            AND "at" <= {{ bound('as_of') }}
+            THEN 1
+            ELSE 0
+        END
+    ) = 1 AS name_is_newsletter_status_is_subscribed_in_7_c697dd,
     max(
         CASE
             WHEN name IS NOT NULL

@@ -241,6 +241,8 @@ WITH depth_0 AS (
         facts__lists.name_is_newsletter_2b448d AS "facts__lists.name_is_newsletter_2b448d",
         facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f AS "facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f",
         facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49 AS "facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49",
+        facts__lists.name_is_newsletter_status_in_pending_unsubsc_79178e AS "facts__lists.name_is_newsletter_status_in_pending_73ea57e6c9b1",
+        facts__lists.name_is_newsletter_status_is_subscribed_in_7_c697dd AS "facts__lists.name_is_newsletter_status_is_subscrib_152a537a0618",
         facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc AS "facts__lists.name_is_set_at_from_2026_03_29_00_00_24a75e335b89",
         facts__tags.name_is_it_s_complicated_812c0a AS "facts__tags.name_is_it_s_complicated_812c0a",
         facts__tags.name_is_set_1ec925 AS "facts__tags.name_is_set_1ec925"
@@ -291,7 +293,9 @@ WITH depth_0 AS (
             AND "facts__lists.name_is_newsletter_in_7_days_at_to_as_of_b6ea49"
             AND "facts__lists.name_is_set_at_from_2026_03_29_00_00_24a75e335b89"
             AND "facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f"
-            AND "facts__tags.name_is_set_1ec925",
+            AND "facts__tags.name_is_set_1ec925"
+            AND "facts__lists.name_is_newsletter_status_is_subscrib_152a537a0618"
+            AND NOT coalesce("facts__lists.name_is_newsletter_status_in_pending_73ea57e6c9b1", FALSE),
             FALSE
         ) AS in_lists_tags_segments
     FROM depth_0

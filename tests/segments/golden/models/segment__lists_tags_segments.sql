@@ -11,6 +11,8 @@
 --   - on any list (added is on 2026-03-29)
 --   - on list newsletter (added since 2026-03-29)
 --   - tagged
+--   - on list newsletter, subscribed (added lies in the last 7 days)
+--   - not: on list newsletter, pending or unsubscribed
 
 SELECT
     contacts.contact_id
@@ -29,3 +31,5 @@ WHERE
     AND facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc
     AND facts__lists.name_is_newsletter_at_from_2026_03_29_00_00_08400f
     AND facts__tags.name_is_set_1ec925
+    AND facts__lists.name_is_newsletter_status_is_subscribed_in_7_c697dd
+    AND NOT coalesce(facts__lists.name_is_newsletter_status_in_pending_unsubsc_79178e, FALSE)
