@@ -1,5 +1,5 @@
 """`python -m tests.docs.renew DEMO PAGE...`: type the commands of pages in a copy of DEMO (a folder that `make demo` has
-filled) and write what they say into the pages. Look at the difference before it is committed."""
+filled) and write what they say into the pages. For a new command write a line `?` below it. Look at the difference before it is committed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ ENVIRONMENT = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(Path(__file__).p
 
 
 def run(words: list[str], folder: Path) -> tuple[int, str]:
-    done = subprocess.run([*COMMAND, *words], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
+    done = subprocess.run([*COMMAND, *words], cwd=folder, env=ENVIRONMENT, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+    return done.returncode, done.stdout
 
 
 def renew(page: Path, demo: Path) -> None:

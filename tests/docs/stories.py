@@ -9,6 +9,7 @@ WHY -->` above a block leaves it out.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import shutil
@@ -132,9 +133,8 @@ def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         monkeypatch.setenv("COLUMNS", "80")
         monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "argv", ["segflow", *words])
-        with pytest.raises(SystemExit) as end:
+        with pytest.raises(SystemExit) as end, contextlib.redirect_stderr(sys.stdout):
             main()
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out + err
+        return int(end.value.code or 0), capsys.readouterr().out
 
     return run
