@@ -40,7 +40,9 @@ def show(console: Console, warehouse: Warehouse, specs: Specs) -> None:
         console.print(table)
     console.print()
     console.print(Panel(Group(*_files(specs)), title="On your disk", title_align="left", border_style="dim"))
-    console.print(Panel(_next_steps(specs, _day_after(warehouse)), title="Try next", title_align="left", border_style="cyan"))
+    console.print(
+        Panel(_next_steps(specs, _day_after(warehouse)), title="Try next", title_align="left", border_style="cyan")
+    )
 
 
 def segments_table(warehouse: Warehouse, specs: Specs) -> Table:

@@ -78,7 +78,9 @@ def _parameter(parameter: Any) -> tuple[str, str]:
     """How it is written, and what it means."""
     if parameter.param_type_name == "argument":
         return f"{parameter.name.upper()}{'...' if parameter.nargs != 1 else ''}", cell(parameter.help or "")
-    names = ", ".join(parameter.opts) + (f" / {', '.join(parameter.secondary_opts)}" if parameter.secondary_opts else "")
+    names = ", ".join(parameter.opts) + (
+        f" / {', '.join(parameter.secondary_opts)}" if parameter.secondary_opts else ""
+    )
     name = names if parameter.is_flag or parameter.count else f"{names} {_kind(parameter)}"
     said, default = cell(parameter.help or ""), parameter.default
     plain = isinstance(default, (int, float, str)) and not isinstance(default, bool) and default != ""

@@ -62,7 +62,9 @@ def methods_page() -> str:
             if word in known and inspect.isclass(known[word]):
                 named.setdefault(word, known[word])
         document = inspect.getdoc(method) or ""
-        index.append((f"[`{name}`](#{_anchor(name)})", cell(document.split(". ")[0].split("\n\n")[0].rstrip(".") + ".")))
+        index.append(
+            (f"[`{name}`](#{_anchor(name)})", cell(document.split(". ")[0].split("\n\n")[0].rstrip(".") + "."))
+        )
         parts.append(f"### {name}\n\n```python\nproject.{signature}\n```\n\n{_text(document, method)}\n")
     classes = "\n".join(_class(name, named[name]) for name in sorted(named))
     return _PAGE.format(note=NOTE, index=table(("method", ""), index), methods="\n".join(parts), classes=classes)
@@ -81,7 +83,9 @@ def _anchor(name: str) -> str:
 
 
 def _signature(method: Any) -> str:
-    text = f"{method.__name__}{inspect.signature(method)}".replace("'", "").replace("(self, ", "(").replace("(self)", "()")
+    text = (
+        f"{method.__name__}{inspect.signature(method)}".replace("'", "").replace("(self, ", "(").replace("(self)", "()")
+    )
     if len(text) <= 110:
         return text
     inside, _, returned = text.partition("(")[2].rpartition(") -> ")
@@ -123,10 +127,14 @@ def _class(name: str, kind: type) -> str:
     if document.startswith(f"{name}("):
         document = ""  # what a dataclass without one says of itself
     texts = _below_fields(kind)
-    names = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else list(
-        getattr(kind, "_fields", ())
+    names = (
+        [field.name for field in dataclasses.fields(kind)]
+        if dataclasses.is_dataclass(kind)
+        else list(getattr(kind, "_fields", ()))
     )
-    kinds = {key: value for base in reversed(kind.__mro__) for key, value in vars(base).get("__annotations__", {}).items()}
+    kinds = {
+        key: value for base in reversed(kind.__mro__) for key, value in vars(base).get("__annotations__", {}).items()
+    }
     rows = [(code(one), code(str(kinds.get(one, ""))), cell(texts.get(one, ""))) for one in names if one[0] != "_"]
     rows += [
         (code(key), code(str(inspect.signature(value.fget).return_annotation)), cell(inspect.getdoc(value) or ""))

@@ -31,5 +31,3 @@ def made(name: str) -> str:
     _, _, after = rest.partition(_END)
     assert rest, f"docs/{name} has no part for what is made from the code"
     return f"{before}{_BEGIN}{PARTS[name]()}{_END}{after}"
-
-
