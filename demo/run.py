@@ -26,8 +26,8 @@ from segflow.warehouse.sqlfile import literal
 
 ROOT = Path(__file__).resolve().parents[1]
 TICKS = 14
-"""The last of them is at `LAST`. The shop's life goes on after it, unseen until a later tick looks: `segflow tick --as-of
-2026-02-03` finds news, and so on until `demo.shop.END`."""
+"""The last of them is at `LAST`. The shop's life goes on after it, unseen until a later tick looks: `segflow tick
+--as-of 2026-02-03` finds news, and so on until `demo.shop.END`."""
 
 
 def main(root: Path = ROOT) -> int:

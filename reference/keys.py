@@ -1,4 +1,4 @@
-"""Every key of segflow.yml and of the catalog, from the JSON Schemas, which come from the models that read the files."""
+"""Every key of segflow.yml and of the catalog: from the JSON Schemas, which come from the models that read them."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import itertools
 import re
 import textwrap
 from collections.abc import Iterator
@@ -152,7 +153,7 @@ def _below_fields(kind: type) -> dict[str, str]:
         if not base.__module__.startswith("segflow"):
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0].body  # type: ignore[attr-defined]
-        for field, after in zip(body, body[1:], strict=False):
+        for field, after in itertools.pairwise(body):
             text = getattr(getattr(after, "value", None), "value", None)
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, str):
                 found[field.target.id] = text

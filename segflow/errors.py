@@ -121,11 +121,13 @@ class TransientError(SendError):
 
 class PermanentError(SendError):
     """The provider will never accept this message: no retry. `unsubscribed`: nor any other to this address, until its
-    owner comes back: they have opted out there."""
+    owner comes back: they have opted out there. `suppress`: nor any other to this address, ever; the reason in a word
+    (`bounced`: it is dead, `inactive`: it is on the provider's own list)."""
 
-    def __init__(self, reason: str, *, unsubscribed: bool = False) -> None:
+    def __init__(self, reason: str, *, unsubscribed: bool = False, suppress: str | None = None) -> None:
         super().__init__(reason)
         self.unsubscribed = unsubscribed
+        self.suppress = "unsubscribed" if unsubscribed else suppress
 
 
 class AmbiguousError(SendError):

@@ -6,14 +6,16 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from pydantic import Field
+from urllib3.filepost import encode_multipart_formdata
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError
-from segflow.messages import AnyMessage, Receipt
+from segflow.messages import AnyMessage, Attachment, Receipt
 from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
@@ -78,6 +80,7 @@ class MailgunSettings(EmailApiSettings):
     """Email through Mailgun's API."""
 
     reports = ("delivered", "bounced", "failed", "complained", "opened", "clicked", "unsubscribed")
+    sends_attachments = True
     type: Literal["mailgun"]
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]
     """The domain at Mailgun that sends."""
@@ -120,7 +123,6 @@ class MailgunSender(Sender):
         login = base64.b64encode(f"api:{api_key}".encode()).decode()
         self._headers = {
             "Authorization": f"Basic {login}",
-            "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
         self._api = Api(name, RULES, timeout=timeout, secrets={"api_key": api_key, "login": login})
@@ -133,7 +135,6 @@ class MailgunSender(Sender):
         self._api.close()
 
     def send(self, message: AnyMessage) -> Receipt:
-        self.refuse_attachments(message)
         mail = ready(message, self._from, "Mailgun", ascii_only=False)
         if not mail.sender.address.isascii():
             raise PermanentError(f"Mailgun makes no valid From header of {mail.sender.address}")
@@ -141,10 +142,11 @@ class MailgunSender(Sender):
         options = sum(len(name.encode()) + len(value.encode()) for name, value in fields if name[1:2] == ":")
         if options > MAX_OPTIONS:
             raise PermanentError(f"headers and variables have {options} bytes; Mailgun takes {MAX_OPTIONS}")
-        body = urlencode(fields).encode()
-        if sum(len(value.encode()) for _, value in fields) > MAX_BYTES:
+        size = sum(len(value.encode()) for _, value in fields) + sum(len(one.content) for one in mail.attachments)
+        if size > MAX_BYTES:
             raise PermanentError(f"the message is larger than {MAX_BYTES // 1_000_000} MB")
-        answer = self._api.ask(self._url, headers=self._headers, body=body)
+        body, kind = _encoded(fields, mail.attachments)
+        answer = self._api.ask(self._url, headers={**self._headers, "Content-Type": kind}, body=body)
         theirs = calls.text(calls.part(answer.json(), "id"))
         if theirs is None and _WRONG_PLACE in answer.body:
             raise ConfigurationError("url: or domain: leads elsewhere than to Mailgun's API for messages")
@@ -189,6 +191,17 @@ def _fields(mail: Ready) -> list[tuple[str, str]]:
     return [*fields, *((f"h:{name}", value) for name, value in mail.headers.items()), (f"v:{OURS}", mail.message_id)]
 
 
+def _encoded(fields: list[tuple[str, str]], attachments: Sequence[Attachment]) -> tuple[bytes, str]:
+    """The body of the request and its Content-Type. Files need parts of their own."""
+    if not attachments:
+        return urlencode(fields).encode(), "application/x-www-form-urlencoded"
+    for one in attachments:
+        if not one.name.strip():
+            raise PermanentError("an attachment has no name: Mailgun would drop it in silence")
+    files = [("attachment", (one.name, one.content, one.content_type)) for one in attachments]
+    return encode_multipart_formdata([*fields, *files])
+
+
 def _event(data: dict[str, Any], token: str, callback: Callback) -> ProviderEvent | None:
     name, reason = calls.text(data.get("event")) or "", calls.text(data.get("reason")) or ""
     kind: EventKind | None = _EVENTS.get(name)
@@ -199,6 +212,7 @@ def _event(data: dict[str, Any], token: str, callback: Callback) -> ProviderEven
             return None  # Mailgun tries it again
         if reason.startswith("suppress"):
             kind, detail = "failed", "suppressed by Mailgun"
+            suppress = reason == "suppress-bounce"
         else:
             # A 4xx here: Mailgun has tried for as long as it does.
             suppress = not (isinstance(code, int) and 400 <= code < 500) and reason == "bounce"

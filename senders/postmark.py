@@ -67,7 +67,7 @@ RULES = Rules(
         Rule(415, configuration("not asked so")),
         Rule(422, configuration("From is wrong"), "300", ("'from'",)),
         Rule(422, permanent("the message is wrong"), "300"),
-        Rule(422, permanent("the address is inactive: it bounced, or complained"), "406"),
+        Rule(422, permanent("the address is inactive: it bounced, or complained", suppress="inactive"), "406"),
         Rule(422, permanent("an attachment of a forbidden type"), "411"),
         Rule(422, configuration("the token is wrong"), "10"),
         Rule(422, configuration("From is no sender signature"), "400"),
@@ -251,6 +251,8 @@ def _event(told: dict[str, Any], callback: Callback) -> ProviderEvent | None:
     suppress, detail = kind == "complained", None
     if record == "Bounce":
         kind, suppress = _BOUNCES.get(kind_of_bounce, (None, False))
+        # Postmark takes nothing to this address any more.
+        suppress = suppress or told.get("Inactive") is True
         detail = kind_of_bounce
     elif record == "SubscriptionChange":
         stops = told.get("SuppressSending")

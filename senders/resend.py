@@ -12,7 +12,7 @@ from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls, told
 from segflow.senders.shared.api import Api, Rule, Rules, Said
-from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, NoSecret, Ready, Secret, ready
+from segflow.senders.shared.email_api import OURS, Address, EmailApiSettings, NoSecret, Ready, Secret, base64_of, ready
 from segflow.senders.shared.faults import configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer, retry_after
 
@@ -74,6 +74,7 @@ class ResendSettings(EmailApiSettings):
     """Email through Resend's API."""
 
     reports = ("delivered", "bounced", "failed", "complained", "opened", "clicked", "unsubscribed")
+    sends_attachments = True
     type: Literal["resend"]
     api_key: Secret
     """With the right to send, and no other."""
@@ -123,7 +124,6 @@ class ResendSender(Sender):
         self._api.close()
 
     def send(self, message: AnyMessage) -> Receipt:
-        self.refuse_attachments(message)
         mail = ready(message, self._from, "Resend", ascii_only=True)
         key = mail.message_id
         if not key or not key.isascii() or not key.isprintable() or " " in key or len(key) > _LONGEST_KEY:
@@ -160,6 +160,11 @@ def _body(mail: Ready) -> dict[str, Any]:
         body["reply_to"] = str(plain if _TRICKY.search(mail.reply_to.name) else mail.reply_to)
     if mail.headers:
         body["headers"] = mail.headers
+    if mail.attachments:
+        body["attachments"] = [
+            {"filename": one.name, "content": base64_of(one), "content_type": one.content_type}
+            for one in mail.attachments
+        ]
     if _TAG.fullmatch(mail.message_id):
         body["tags"] = [{"name": OURS, "value": mail.message_id}]
     return body
@@ -182,7 +187,7 @@ def _event(event: dict[str, Any], callback: Callback) -> ProviderEvent | None:
         suppress = calls.part(data, "bounce", "type") == "Permanent"
         detail = "hard" if suppress else "soft"
     elif name == "email.suppressed":
-        detail = "suppressed by Resend"
+        suppress, detail = True, "suppressed by Resend"
     elif name == "email.failed":
         detail = calls.text(calls.part(data, "failed", "reason"))
     elif name == "email.clicked":

@@ -10,12 +10,12 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from segflow.errors import AmbiguousError, ConfigurationError, PermanentError
-from segflow.messages import AnyMessage, Receipt
+from segflow.messages import AnyMessage, Attachment, Receipt
 from segflow.senders.base import Sender
 from segflow.senders.callbacks import Callback, CallbackAnswer, EventKind, ProviderEvent, RefusedCallbackError
 from segflow.senders.shared import calls
 from segflow.senders.shared.api import Api, Rule, Rules, Said
-from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, ready
+from segflow.senders.shared.email_api import OURS, EmailApiSettings, NoSecret, Ready, base64_of, ready
 from segflow.senders.shared.faults import ambiguous, configuration, permanent, transient
 from segflow.senders.shared.http import HttpAnswer
 from segflow.senders.shared.sns import Sns
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials, ReadOnlyCredentials
 
 MAX_HEADERS, MAX_NAME, MAX_VALUE, MAX_TOGETHER = 15, 126, 995, 996
+MAX_MESSAGE = 40_000_000
+"""Bytes of a message with its attachments in base64."""
+MAX_FILE_NAME = 255
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _SUPPRESSED = ("Suppressed", "OnAccountSuppressionList")
 
@@ -60,6 +63,7 @@ class SesSettings(EmailApiSettings):
     """Email through Amazon SES. Needs `pip install 'segflow[ses]'`."""
 
     reports = ("delivered", "bounced", "failed", "complained", "opened", "clicked")
+    sends_attachments = True
     type: Literal["ses"]
     region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     """Like eu-west-1."""
@@ -132,9 +136,10 @@ class SesSender(Sender):
         self._api.close()
 
     def send(self, message: AnyMessage) -> Receipt:
-        self.refuse_attachments(message)
         mail = ready(message, self._from, "SES", ascii_only=True)
         body = json.dumps(_body(mail, self._configuration_set), ensure_ascii=False).encode()
+        if len(body) > MAX_MESSAGE:
+            raise PermanentError(f"the message is larger than {MAX_MESSAGE // 1_000_000} MB")
         answer = self._api.ask(self._url, headers=self._signed(body), body=body)
         theirs = calls.text(calls.part(answer.json(), "MessageId"))
         if theirs is None:
@@ -203,6 +208,8 @@ def _body(mail: Ready, configuration_set: str | None) -> dict[str, Any]:
         simple["Body"]["Html"] = _data(mail.html)
     if mail.headers:
         simple["Headers"] = [{"Name": name, "Value": value} for name, value in mail.headers.items()]
+    if mail.attachments:
+        simple["Attachments"] = [_attached(one) for one in mail.attachments]
     body: dict[str, Any] = {
         "FromEmailAddress": str(mail.sender),
         "Destination": {"ToAddresses": [mail.to]},
@@ -215,6 +222,19 @@ def _body(mail: Ready, configuration_set: str | None) -> dict[str, Any]:
     if configuration_set is not None:
         body["ConfigurationSetName"] = configuration_set
     return body
+
+
+def _attached(one: Attachment) -> dict[str, str]:
+    if len(one.name) > MAX_FILE_NAME or "." not in one.name.strip("."):
+        raise PermanentError(f"SES takes names of files with an extension, of {MAX_FILE_NAME} characters: {one.name!r}")
+    return {
+        "FileName": one.name,
+        "RawContent": base64_of(one),
+        "ContentType": one.content_type,
+        "ContentDisposition": "ATTACHMENT",
+        # Its default is seven bits, which a PDF would not survive.
+        "ContentTransferEncoding": "BASE64",
+    }
 
 
 def _data(text: str) -> dict[str, str]:
@@ -269,7 +289,7 @@ def _judged(name: str, told: Any) -> tuple[tuple[EventKind, bool, str | None] | 
         to = [one.get("emailAddress") for one in people]
         sort, finer = calls.part(about, "bounceType"), calls.part(about, "bounceSubType")
         if finer in _SUPPRESSED:
-            return ("failed", False, "suppressed by SES"), to
+            return ("failed", True, "suppressed by SES"), to
         hard = sort == "Permanent"
         status = next((found for one in people if (found := calls.text(one.get("status")))), None)
         return ("bounced", hard, " ".join(filter(None, ("hard" if hard else "soft", calls.text(finer), status)))), to
@@ -277,7 +297,10 @@ def _judged(name: str, told: Any) -> tuple[tuple[EventKind, bool, str | None] | 
         if calls.part(told, "complaint", "complaintFeedbackType") == "not-spam":
             return None, None
         people = calls.objects_of(calls.part(told, "complaint", "complainedRecipients"))
-        return ("complained", True, None), [one.get("emailAddress") for one in people]
+        to = [one.get("emailAddress") for one in people]
+        if calls.part(told, "complaint", "complaintSubType") in _SUPPRESSED:
+            return ("failed", True, "suppressed by SES"), to
+        return ("complained", True, None), to
     if name in ("Reject", "Rendering Failure"):
         return ("failed", False, "rejected by SES" if name == "Reject" else "SES could not render it"), None
     if name == "Open":

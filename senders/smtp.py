@@ -23,6 +23,9 @@ TOTAL_TIMEOUTS = 4
 """A message takes at most this many times `timeout`, connecting included."""
 
 _LOGIN_WANTED = (530, 534, 535, 538)
+_DEAD = ("5.1.1 ", "5.1.2 ", "5.1.6 ")
+"""What a refused recipient's answer begins with when there is no such mailbox or domain, or it has moved (RFC 3463).
+Other refusals (policy, a full mailbox) say nothing of the next message."""
 
 
 class SmtpSettings(SenderSettings):
@@ -189,9 +192,12 @@ class SmtpSender(Sender):
                         f"its @ needs ({mime.to})"
                     )
                 options = ("SMTPUTF8", "BODY=8BITMIME")
-            self._ask(client, client.mail(mime.sender, options), (250,), f"refused the sender {mime.sender}")
-            self._ask(client, client.rcpt(mime.to), (250, 251), f"refused the recipient {mime.to}")
-            self._ask(client, client.docmd("DATA"), (354,), "refused the message")
+            at_once = client.envelope(mime.sender, mime.to, options) if client.has_extn("pipelining") else None
+            mail = at_once[0] if at_once else client.mail(mime.sender, options)
+            self._ask(client, mail, (250,), f"refused the sender {mime.sender}")
+            rcpt = at_once[1] if at_once else client.rcpt(mime.to)
+            self._ask(client, rcpt, (250, 251), f"refused the recipient {mime.to}", of_recipient=True)
+            self._ask(client, at_once[2] if at_once else client.docmd("DATA"), (354,), "refused the message")
         with _lost_as(handed_over=True):
             code, text = client.content(mime.data)
         # An answer that the deadline cut off may be a piece of another one.
@@ -201,7 +207,9 @@ class SmtpSender(Sender):
         self._ask(client, (code, text), (250,), "refused the message")
         return Receipt(provider_id=mime.message_id, detail=_text(text))
 
-    def _ask(self, client: _Client, answer: tuple[int, bytes], good: tuple[int, ...], what: str) -> None:
+    def _ask(
+        self, client: _Client, answer: tuple[int, bytes], good: tuple[int, ...], what: str, of_recipient: bool = False
+    ) -> None:
         code, text = answer
         if code in good:
             return
@@ -212,7 +220,10 @@ class SmtpSender(Sender):
                 client.rset()
             except (OSError, smtplib.SMTPException):
                 self.close()
-        raise _by_code(code, text, f"the server {what}")
+        error = _by_code(code, text, f"the server {what}")
+        if of_recipient and isinstance(error, PermanentError) and _text(text).startswith(_DEAD):
+            error = PermanentError(error.reason, suppress="bounced")
+        raise error
 
 
 class _Lost(Exception):
@@ -247,6 +258,24 @@ class _Client(smtplib.SMTP):
         # STARTTLS checks the certificate against the name that smtplib keeps in _host.
         self._host = host
         return connection if self._tls is None else self._tls.wrap_socket(connection, server_hostname=host)
+
+    def envelope(self, sender: str, to: str, options: tuple[str, ...]) -> list[tuple[int, bytes]]:
+        """MAIL, RCPT and DATA in one write (RFC 2920), and the three answers: one way to the server and back, and not
+        three."""
+        lines = [f"mail FROM:<{sender}>", f"rcpt TO:<{to}>", "data"]
+        if any("\r" in line or "\n" in line for line in lines):
+            raise PermanentError("an address holds a line break")
+        lines[0] = " ".join([lines[0], *options])
+        self.send("".join(f"{line}\r\n" for line in lines).encode("utf-8" if options else "ascii"))
+        answers = [self.getreply()]
+        while len(answers) < len(lines):
+            # After a 421 nothing more comes.
+            answers.append(self.getreply() if answers[-1][0] != 421 else answers[-1])
+        (mail, _), (rcpt, _), (data, _) = answers
+        if data == 354 and not (mail == 250 and rcpt in (250, 251)):
+            # It waits for a message that nobody is to get. Broken off here it is none; ended, it would be an empty one.
+            self.close()
+        return answers
 
     def content(self, data: bytes) -> tuple[int, bytes]:
         """Send the message after a 354 and read the answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from segflow.senders.shared.http import TRANSIENT, HttpAnswer, HttpClient
 from segflow.senders.shared.price import PricedSms
 from segflow.spec_model import Seconds
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset(
     {
@@ -157,7 +159,7 @@ class WebhookSender(Sender):
         body: bytes | None = None
         if message.body is not None:
             try:
-                body = json.dumps(message.body, ensure_ascii=False, allow_nan=False).encode()
+                body = _JSON.encode(message.body).encode()
             except (TypeError, ValueError) as error:
                 raise PermanentError(f"the body is not JSON: {error}") from error
             headers["Content-Type"] = "application/json"
@@ -201,6 +203,7 @@ def _judged(answer: HttpAnswer) -> Receipt:
     raise PermanentError(detail)
 
 
+@functools.lru_cache(maxsize=1_000)
 def _checked_url(url: str) -> str:
     """The URL as it is. Raises PermanentError unless it is http or https with a host."""
     if any(c.isspace() or not c.isprintable() for c in url):

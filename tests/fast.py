@@ -28,6 +28,7 @@ SLOW: dict[str, frozenset[str]] = {
         "outbox/test_lease.py": (),
         "outbox/test_postgres.py": (),
         "outbox/test_send.py": ("test_messages_become_files_and_deliveries", "test_each_check_has_its_own_reason"),
+        "outbox/test_speed.py": ("test_four_statements_and_one_transaction_per_group",),
         "segments/test_build.py": (),
         "segments/test_property.py": (),
         "segments/test_published.py": (),

@@ -58,6 +58,7 @@ def report_data(report: TickReport) -> dict[str, Any]:
         "imports": [vars(one) for one in report.imports],
         "segments": [vars(one) for one in report.segments],
         "flows": [vars(one) for one in report.flows],
+        "answers": report.answers.numbers(),
         "messages": report.sent.outcomes,
         "sending_stopped": report.sent.stopped,
         "exports": [vars(one) for one in report.exports],
@@ -87,6 +88,11 @@ def tick_report(report: TickReport, root: Path) -> None:
     for one in report.imports:
         answer = "" if one.trigger_flows else "; no flow reacts"
         out.print(f"Imported {one.file}: {one.changed:,} of {one.rows:,} contacts changed{answer}", markup=False)
+    if report.answers.given_up:
+        told = (
+            f"{report.answers.given_up:,} things that were told belong to no message of this project; they are given up"
+        )
+        out.print(told, markup=False)
     out.print()
     table([vars(one) for one in report.segments], ["segment", "members", "entered", "exited", "status"])
     if report.flows:

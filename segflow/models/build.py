@@ -24,6 +24,7 @@ from segflow.models.user_models import (
     fact_columns,
     import_columns,
     silent_faults,
+    told_columns,
 )
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
 from segflow.segments.emit import TABLE, bound_keys, template
@@ -113,6 +114,17 @@ def build_contacts(context: TickContext, also: str | None = None) -> None:
     when there can be no contacts."""
     work = _Build(context, BuildReport())
     _contacts_again(work, work.run([f"+{model}" for model in (CONTACTS, also) if model is not None]))
+
+
+def build_told(context: TickContext) -> None:
+    """Build the model of the catalog's message events. Raises RunError when it cannot be read."""
+    work, columns = _Build(context, BuildReport()), told_columns(context.compiled)
+    results = work.run([f"+{columns[0].model}"])
+    if fault := _model_fault(work, results, columns):
+        raise RunError(
+            f"the message events of the catalog cannot be read: {fault}. Nobody is written to while it is not known "
+            "who unsubscribed: mend it, then run segflow tick again; it goes on with this tick"
+        )
 
 
 def _contacts_again(work: _Build, results: dict[str, ModelResult]) -> dict[str, str]:
@@ -291,17 +303,20 @@ def _check_contacts(work: _Build) -> None:
 
 
 def _check_imports(work: _Build, results: dict[str, ModelResult]) -> None:
-    columns = import_columns(work.compiled)
-    user_models = UserModels(work.context)
-    # A view that is built once for all runs is not among the results.
-    failed = [c.model for c in columns if c.model in results and _status(results, c.model) != "success"]
-    fault = _failed_source(results, columns) or (_reason(results, failed[0]) if failed else None)
-    fault = fault or user_models.missing(columns) or user_models.unreadable(columns)
-    if fault:
+    if fault := _model_fault(work, results, import_columns(work.compiled)):
         raise RunError(
             f"the imports of the catalog cannot be read: {fault}. Nobody crosses a border while it is not known which "
             "imports said no to flows: mend it, then run segflow tick again; it goes on with this tick"
         )
+
+
+def _model_fault(work: _Build, results: dict[str, ModelResult], columns: list[Column]) -> str | None:
+    """Why a model cannot be read that must be, in words."""
+    user_models = UserModels(work.context)
+    # A view that is built once for all runs is not among the results.
+    failed = [c.model for c in columns if c.model in results and _status(results, c.model) != "success"]
+    fault = _failed_source(results, columns) or (_reason(results, failed[0]) if failed else None)
+    return fault or user_models.missing(columns) or user_models.unreadable(columns)
 
 
 def _keep_views(work: _Build) -> None:

@@ -38,6 +38,9 @@ Asked = tuple[str | None, str, Refused | None, AnyMessage | None]
 """(channel, check, what it says, the message, which is with the last check of its channel)."""
 
 
+_OF_CHANNEL = {**OF_WAY, **OF_ADDRESS}
+
+
 class SendChecks:
     """Checks batches of claimed messages against the warehouse and the delivery store, and renders them."""
 
@@ -116,7 +119,7 @@ class SendChecks:
         asked: list[Asked] = [(None, name, check(case), None) for name, check in OF_MESSAGE.items()]
         for way in self._ways(row, contact, pinned=False) if contact is not None else ():
             case.by(way)
-            checks = {**OF_WAY, **OF_ADDRESS, **OF_TEXT}
+            checks = {**_OF_CHANNEL, **OF_TEXT}
             asked += [(way.channel, name, check(case), None) for name, check in checks.items()]
             if case.message is not None and contact is not None:
                 told = self._limits.asked(row, way.channel, contact, category_of(row.content), now)
@@ -152,7 +155,9 @@ class SendChecks:
         for way in ways:
             judged = self._by(case.by(way))
             if not isinstance(judged, Refused):
-                return dataclasses.replace(judged, note=_because(passed)) if isinstance(judged, Ready) else judged
+                if passed and isinstance(judged, Ready):
+                    return dataclasses.replace(judged, note=_because(passed))
+                return judged
             # What fails at the text or at the mode fails on purpose: another channel is for who cannot be reached.
             if judged.final or len(ways) == 1:
                 return judged
@@ -173,7 +178,7 @@ class SendChecks:
         return ways
 
     def _by(self, case: Case) -> Judged:
-        if (refused := first_refusal({**OF_WAY, **OF_ADDRESS}, case)) is not None:
+        if (refused := first_refusal(_OF_CHANNEL, case)) is not None:
             return refused
         if case.way.channel != case.row.channel:
             return Elsewhere(case.row, case.way.channel, case.sender)
@@ -205,8 +210,9 @@ class SendChecks:
 
     def _write(self, case: Case) -> AnyMessage:
         row, claimed = case.row, self._coupons.get((case.row.enrollment_id, case.row.visit))
-        coupons = {**self._samples, **(claimed or {})}
-        known = self._surroundings.of(row, (self._origins or {}).get(row.enrollment_id), coupons)
+        coupons = {**self._samples, **(claimed or {})} if self._samples or claimed else None
+        origin = self._origins.get(row.enrollment_id) if self._origins is not None else None
+        known = self._surroundings.of(row, origin, coupons, self._renderer.names(row, case.way))
         return self._renderer.render(row, case.contact or {}, case.address, self._tick.as_of, known, case.way)
 
     def _channel(self, channel: str) -> ChannelSpec | None:

@@ -46,22 +46,17 @@ class Case:
     shared: SharedAddresses
     transactional: bool = False
     way: Way = NO_WAY
+    channel: ChannelSpec | None = None
+    """What the catalog says of the way's channel; None when it does not go to the contact, or is not there."""
     address: str = ""
     """In its normal form once that was checked; empty where the channel goes to no contact."""
     message: AnyMessage | None = None
 
-    @property
-    def channel(self) -> ChannelSpec | None:
-        """What the catalog says of the way's channel; None when it does not go to the contact, or is not there."""
-        return self.specs.catalog.contacts.channels.of(self.way.channel) if self._to_contact else None
-
-    @property
-    def _to_contact(self) -> bool:
-        return self.way.channel in CONTACT_CHANNELS
-
     def by(self, way: Way) -> Case:
         """The same by another way."""
         self.way, self.address, self.message = way, "", None
+        to_contact = way.channel in CONTACT_CHANNELS
+        self.channel = self.specs.catalog.contacts.channels.of(way.channel) if to_contact else None
         if self.channel is not None and self.contact is not None:
             self.address = address_of(self.contact, self.channel)
         return self

@@ -107,4 +107,5 @@ def _configure_sqlite(connection: sqlite3.Connection, _: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     reads = connection.get_execution_options().get(READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    # Past SQLAlchemy: it looks at this for as long as a small transaction takes.
+    connection.connection.cursor().execute("BEGIN" if reads else "BEGIN IMMEDIATE")

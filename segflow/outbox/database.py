@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Connection, Insert, Table, exc
@@ -18,6 +19,7 @@ from segflow.messages import CHANNEL_TABLE
 from segflow.outbox import schema_people  # noqa: F401  (its tables are created with the others)
 from segflow.outbox.addresses import comparable
 from segflow.outbox.connections import POSTGRES, READ_ONLY, make_engine
+from segflow.outbox.driver import Driver
 from segflow.outbox.hashes import new_salt
 from segflow.outbox.migrate import bring_up_to_date
 from segflow.outbox.schema import SCHEMA_VERSION, marks, own_salt, suppressions
@@ -41,6 +43,11 @@ class Database:
     def __init__(self, location: str | Path) -> None:
         self.engine = make_engine(location)
         self._postgres = self.engine.dialect.name == POSTGRES
+        self.driver = Driver(self.engine.dialect)
+        # What goes past SQLAlchemy raises the driver's own errors.
+        told: Any = self.engine.dialect.loaded_dbapi
+        self._driver_error: type[Exception] = told.Error
+        self._ours = (told.IntegrityError, told.ProgrammingError, told.DataError, told.NotSupportedError)
         self.name = self.engine.url.render_as_string(hide_password=True)
         try:
             with self.write("create") as connection:
@@ -98,9 +105,9 @@ class Database:
         """Make what the world does to a database a RunError; what is a defect of ours stays as it is."""
         try:
             yield
-        except (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError):
+        except (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError, *self._ours):
             raise
-        except exc.DBAPIError as error:
+        except (exc.DBAPIError, self._driver_error) as error:
             raise RunError(
                 f"the delivery store {self.name} cannot be {what}: {_cause(error)}. Nothing of this was recorded; mend "
                 "the cause and run segflow tick again."

@@ -11,19 +11,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from segflow.errors import AmbiguousError, ConfigurationError, PermanentError, TransientError
-from segflow.messages import Receipt
+from segflow.errors import ConfigurationError, TransientError
 from segflow.outbox.before_sending import SendChecks
-from segflow.outbox.breaker import MARK, STRIKES, Rest, Strikes, backoff, spread
+from segflow.outbox.breaker import MARK, STRIKES, Rest, Strikes, backoff
 from segflow.outbox.doubts import Memory
-from segflow.outbox.hand_over import Connections, Group, Handed, SenderLike, Signals, sizes
+from segflow.outbox.hand_over import Connections, Group, SenderLike, Signals, sizes
 from segflow.outbox.judged import Elsewhere, Held, Ready, Refused
 from segflow.outbox.lease import Lease
-from segflow.outbox.pauses import Pause
-from segflow.outbox.provider_events import UNSUBSCRIBED
+from segflow.outbox.outcomes import Outcomes
 from segflow.outbox.rates import RateLimit
 from segflow.outbox.records import ClaimedMessage, Outcome
 from segflow.outbox.store import DeliveryStore
@@ -89,7 +87,6 @@ class Drain:
         self._checks, self._settings, self._zone = checks, settings, zone
         self._room, self._leave = room, leave
         self._patience = self._short = 0.0 if sender.simulated else patience
-        self._rate = self._rate_of(sender)
         self._signals, self._strikes = Signals(), Strikes()
         self._connections = Connections(sender, used, self._signals, self._strikes, self._stopped)
         self._size, per_connection = sizes(sender, settings.in_doubt_at_most)
@@ -99,6 +96,8 @@ class Drain:
         lasting = sender.idempotent_for if sender.idempotent and not sender.simulated else None
         self._memory = Memory(store.doubts, lasting) if lasting is not None else None
         """What the provider knows again, of one that forgets."""
+        self._outcomes = Outcomes(sender, used, store, tick, settings, self._memory)
+        self._rate = self._rate_of(sender)
         self._looked = 0.0
         self._left: dict[str, ClaimedMessage] = {}
         """What is claimed and has no outcome yet."""
@@ -140,17 +139,17 @@ class Drain:
         if sender.rate is None or sender.simulated:
             return None
         number, seconds = sender.rate
-        now, moment = self._clock(), time.monotonic()
+        now, moment = self._outcomes.clock(), time.monotonic()
         # What went before counts as well: in the tick before, or in another round of this one.
         sent = self._store.sent_live_by(self._name, now - timedelta(seconds=seconds), number)
         return RateLimit(number, seconds, [moment - max((now - at).total_seconds(), 0.0) for at in sent])
 
     def _drain(self) -> None:
         if not self._sender.simulated:
-            self._room.turn(self._name, self._clock())
+            self._room.turn(self._name, self._outcomes.clock())
         while not self._stopped(now=True):
             limit = 1 if self._half_open else self._settings.batch_size
-            if not self._sender.simulated and not (limit := self._room.take(self._clock(), limit)):
+            if not self._sender.simulated and not (limit := self._room.take(self._outcomes.clock(), limit)):
                 self._room.waiting.append(self._name)
                 self._wait_for_answers()
                 self._flush()
@@ -159,7 +158,7 @@ class Drain:
                 self._lease,
                 self._name,
                 limit,
-                self._clock(),
+                self._outcomes.clock(),
                 hand_over=False,
                 repeatable=self._sender.idempotent,
             )
@@ -181,27 +180,31 @@ class Drain:
 
     def _work_off(self, batch: list[ClaimedMessage]) -> None:
         """Judge every message of the batch, and hand over those that are ready. Their answers may come later."""
-        late = None if self._sender.simulated else self._settings.max_lateness.before(self._clock(), self._zone)
+        late = (
+            None if self._sender.simulated else self._settings.max_lateness.before(self._outcomes.clock(), self._zone)
+        )
         self._left |= {row.message_id: row for row in batch}
         if self._memory is not None:
             self._memory.look_up([row.message_id for row in batch])
-        for judged in self._checks.run(batch, late, self._clock(), self._coming):
+        for judged in self._checks.run(batch, late, self._outcomes.clock(), self._coming):
             if self._ended():
                 return
             if (pause := self._signals.paused.get(judged.row.flow)) is not None:
-                self._settle(self._withdrawn(judged.row, pause))
+                self._settle(self._outcomes.withdrawn(judged.row, pause))
             elif isinstance(judged, Elsewhere):
                 self._elsewhere.append(judged)
                 del self._left[judged.row.message_id]
             elif isinstance(judged, Refused):
-                self._settle(self._outcome(judged.row, judged.outcome, judged.reason, judged.address))
+                self._settle(self._outcomes.outcome(judged.row, judged.outcome, judged.reason, judged.address))
             elif isinstance(judged, Held):
                 row, until = judged.row, judged.until
-                self._settle(self._outcome(row, "held", judged.reason, judged.address, due_at=until, hold=True))
+                self._settle(
+                    self._outcomes.outcome(row, "held", judged.reason, judged.address, due_at=until, hold=True)
+                )
             elif judged.row.tries > self._settings.max_attempts and not judged.row.released:
-                self._settle(self._outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
+                self._settle(self._outcomes.outcome(judged.row, "failed", "gave up: each attempt ended in a crash"))
             elif self._memory is not None and (why := self._memory.forgot(judged.row.message_id)) is not None:
-                self._settle(self._outcome(judged.row, "unknown", why, judged.address))
+                self._settle(self._outcomes.outcome(judged.row, "unknown", why, judged.address))
             else:
                 self._ready.append(judged)
                 if len(self._ready) % self._size == 0:
@@ -210,7 +213,7 @@ class Drain:
         self._flush(few=False)
 
     def _coming(self) -> list[tuple[str, str]]:
-        return self._store.coming(self._name, self._clock(), READ_AHEAD)
+        return self._store.coming(self._name, self._outcomes.clock(), READ_AHEAD)
 
     def _dispatch(self, *, last: bool = False) -> None:
         """Announce what is ready and let it be handed over, as far as connections have room. `last`: wait for room."""
@@ -251,11 +254,11 @@ class Drain:
 
     def _take_in(self, group: Group) -> None:
         for handed in group.handed:
-            self._settle(self._judged(handed))
+            self._settle(self._outcomes.of(handed))
         for ready in group.at_hand:
             # Stopped by hand in the middle of it.
             if not self._sender.idempotent:
-                self._settle(self._outcome(ready.row, "unknown", "interrupted", ready.address))
+                self._settle(self._outcomes.outcome(ready.row, "unknown", "interrupted", ready.address))
             elif self._memory is not None:
                 self._memory.interrupted(ready.row.message_id)
 
@@ -293,67 +296,6 @@ class Drain:
                 self._memory.not_handed_over(connection, [message.message_id for message in left])
         self._store.unclaim(self._lease, left, self._not_before)
 
-    def _judged(self, handed: Handed) -> Outcome:
-        """The outcome of what was handed over."""
-        ready, told = handed.ready, handed.told
-        row, address = ready.row, ready.address
-        if isinstance(told, Pause):
-            return self._withdrawn(row, told)
-        at = self._clock(handed.at)
-        if self._memory is not None:
-            self._memory.learn(row.message_id, told)
-        if isinstance(told, Receipt):
-            return self._outcome(row, "sent", _with(ready.note, told.detail), address, told.provider_id, at=at)
-        if isinstance(told, PermanentError):
-            if told.unsubscribed:
-                # Before its outcome: a crash between the two leaves an address that gets nothing, not one that does.
-                self._store.suppress(row.channel, address, UNSUBSCRIBED)
-            return self._outcome(row, "failed", _with(ready.note, told.reason), address, at=at)
-        if isinstance(told, TransientError):
-            return self._retry(row, address, told.reason, told.retry_after)
-        reason = told.reason if isinstance(told, AmbiguousError) else f"{type(told).__name__}: {told}"
-        if self._sender.idempotent:
-            return self._retry(row, address, reason, None)
-        return self._outcome(row, "unknown", reason, address, at=at)
-
-    def _retry(self, row: ClaimedMessage, address: str, reason: str, retry_after: float | None) -> Outcome:
-        if row.tries >= self._settings.max_attempts:
-            return self._outcome(row, "failed", f"gave up after {row.tries} attempts: {reason}", address)
-        delay = max(spread(backoff(row.tries), row.message_id, row.attempt), retry_after or 0.0)
-        return self._outcome(row, "held", reason, address, due_at=self._clock() + timedelta(seconds=delay))
-
-    def _withdrawn(self, row: ClaimedMessage, pause: Pause) -> Outcome:
-        return self._outcome(row, "skipped", f"withdrawn: {pause}")
-
-    def _outcome(
-        self,
-        row: ClaimedMessage,
-        outcome: str,
-        reason: str | None,
-        address: str | None = None,
-        provider_id: str | None = None,
-        *,
-        hold: bool = False,
-        at: datetime | None = None,
-        due_at: datetime | None = None,
-    ) -> Outcome:
-        return Outcome(
-            message_id=row.message_id,
-            attempt=row.attempt,
-            outcome=outcome,  # type: ignore[arg-type]
-            at=at or self._clock(),
-            reason=reason,
-            sender=self._used,
-            address=address,
-            provider_id=provider_id,
-            due_at=due_at,
-            hold=hold,
-            live=not self._sender.simulated,
-        )
-
-    def _clock(self, wall: datetime | None = None) -> datetime:
-        return self._tick.as_of if self._sender.simulated else max(self._tick.as_of, wall or datetime.now(UTC))
-
     def _ended(self) -> bool:
         """Nothing more may be handed over just now."""
         return self._stopped() or self._strikes.out or self._not_before is not None
@@ -378,12 +320,12 @@ class Drain:
     def _wait_for_retries(self) -> bool:
         """Wait for the next retry if it is near. False: nothing more to do in this tick."""
         due = self._store.next_due(self._name)
-        return due is not None and self._wait((due - self._clock()).total_seconds())
+        return due is not None and self._wait((due - self._outcomes.clock()).total_seconds())
 
     def _wait_for_rate(self, seconds: float) -> bool:
         """Wait until the rate lets a message go, if that is soon. False: the rest is held till then."""
         if seconds > self._short:
-            self._not_before = self._clock() + timedelta(seconds=seconds)
+            self._not_before = self._outcomes.clock() + timedelta(seconds=seconds)
             number, span = self._rate.number, self._rate.seconds  # type: ignore[union-attr]
             self.report.deferred = (
                 f"{number} messages in {span} s went; the next may go at {self._not_before:%Y-%m-%d %H:%M:%S} UTC"
@@ -402,7 +344,7 @@ class Drain:
         if told is None:
             return False
         self._rest = Rest.load(told)
-        if self._rest.until > self._clock():
+        if self._rest.until > self._outcomes.clock():
             self.report.deferred = str(self._rest)
             return True
         self._probe()
@@ -423,7 +365,7 @@ class Drain:
         if self._wait(backoff(1)):
             self._probe()
             return True
-        self._rest = Rest.after(self._rest, self._clock(), self._strikes.reason)
+        self._rest = Rest.after(self._rest, self._outcomes.clock(), self._strikes.reason)
         if not self._sender.simulated:
             self._store.set_mark(MARK + self._name, self._rest.dump(), self._lease)
         self.report.deferred = str(self._rest)
@@ -437,7 +379,3 @@ class Drain:
         while (left := end - time.monotonic()) > 0 and not self._stopped(now=True):
             time.sleep(min(left, 0.5))
         return True
-
-
-def _with(note: str | None, reason: str | None) -> str | None:
-    return "; ".join(one for one in (reason, note) if one) or None

@@ -68,6 +68,8 @@ class LeaseTable:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        columns = lease_rows.c.token, lease_rows.c.holder, lease_rows.c.expires_at, database.driver.clock()
+        self._mine = select(*columns).where(lease_rows.c.name == bindparam("wanted")).with_for_update()
 
     def acquire(self, holder: str, ttl: float, name: str = TICK_LEASE) -> Lease:
         """Take the lease for `ttl` seconds.
@@ -118,6 +120,12 @@ class LeaseTable:
 
     def check_in(self, connection: Connection, lease: Lease) -> None:
         """The same inside a transaction: until it ends, nobody can take the lease."""
+        driver = self._database.driver
+        row = driver.run(connection, self._mine, {"wanted": lease.name}).fetchone()
+        if row is not None and row[:2] == (lease.token, lease.holder):
+            ends, now = driver.read_instant(row[2]), driver.read_clock(row[3])
+            if ends is not None and ends > now:
+                return
         self._judge(connection, lease, self._row(connection, lease.name))
 
     def _judge(self, connection: Connection, lease: Lease, row: Row[Any] | None) -> None:

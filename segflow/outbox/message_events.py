@@ -81,7 +81,7 @@ class MessageEvents:
 def _rows(connection: Connection, which: ColumnElement[bool]) -> list[dict[str, Any]]:
     columns = (
         messages.c.message_id, messages.c.flow, messages.c.step, messages.c.contact_id, messages.c.channel,
-        message_events.c.kind, message_events.c.at,
+        message_events.c.kind, message_events.c.at, message_events.c.event_key,
     )  # fmt: skip
     joined = message_events.join(messages, messages.c.message_id == message_events.c.message_id)
     found = select(*columns).select_from(joined).where(which)

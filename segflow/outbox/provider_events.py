@@ -8,22 +8,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, select, tuple_, update
 
+from segflow.outbox import unmatched
 from segflow.outbox.addresses import comparable
 from segflow.outbox.database import Database
 from segflow.outbox.hashes import keys as all_keys
 from segflow.outbox.lease import Lease, LeaseTable
-from segflow.outbox.schema import attempts, message_events, messages, provider_events, suppressions
+from segflow.outbox.schema import (
+    attempts,
+    marks,
+    message_events,
+    messages,
+    provider_events,
+    suppressions,
+    unmatched_events,
+)
 from segflow.outbox.suppressions import not_hidden, salts_in
 
 UNSUBSCRIBED, SUBSCRIBED = "unsubscribed", "subscribed"
 LINK = "link"
 """The source of what people do with signed links; all others are senders."""
 _BATCH = 1000
+_KEPT = ("source", "event_id", "kind", "at", "channel", "message_id", "provider_id", "suppress", "once")
+_MATCHED_TO = "events_matched_to"
+"""The tick that looked last at what was told too early."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +56,20 @@ class Answer:
     once: bool = False
     """However often it happens, it is one event of its message."""
 
+    @property
+    def acts(self) -> bool:
+        """It suppresses an address, or lifts that."""
+        return self.suppress or self.kind == SUBSCRIBED
+
+    @property
+    def about_a_message(self) -> bool:
+        return (self.message_id or self.provider_id) is not None
+
+    @property
+    def event_key(self) -> str:
+        """What it is told apart by among the events of one kind of its message."""
+        return self.source if self.once else self.event_id
+
 
 @dataclass
 class Taken:
@@ -54,6 +81,18 @@ class Taken:
     """New ones of messages that this store does not know."""
     suppressed: int = 0
     lifted: int = 0
+    matched_later: int = 0
+    """Told earlier, of messages that were not known then and are now."""
+    given_up: int = 0
+    """Told long ago, of messages that are still not known."""
+
+    def add(self, other: Taken) -> None:
+        """What became of further ones."""
+        for name, number in other.numbers().items():
+            setattr(self, name, getattr(self, name) + number)
+
+    def numbers(self) -> dict[str, int]:
+        return {one.name: getattr(self, one.name) for one in fields(Taken)}
 
 
 class ProviderEvents:
@@ -71,6 +110,23 @@ class ProviderEvents:
                 self._take(connection, answers[start : start + _BATCH], taken)
         return taken
 
+    def preview(self, answers: Sequence[Answer]) -> list[dict[str, Any]]:
+        """The rows that `message_events` would have of them, were they taken: as `MessageEvents.waiting` gives them."""
+        columns = [messages.c[name] for name in ("message_id", "flow", "step", "contact_id", "channel")]
+        found: list[dict[str, Any]] = []
+        with self._database.read() as connection:
+            for start in range(0, len(answers), _BATCH):
+                some = answers[start : start + _BATCH]
+                message_of = _messages(connection, some)
+                asked = select(*columns).where(messages.c.message_id.in_(set(message_of.values())))
+                rows = {row.message_id: dict(row._mapping) for row in connection.execute(asked)}
+                found += [
+                    {**rows[message_of[one]], "kind": one.kind, "at": one.at, "event_key": one.event_key}
+                    for one in some
+                    if one in message_of
+                ]
+        return found
+
     def _take(self, connection: Connection, answers: Sequence[Answer], taken: Taken) -> None:
         given = {(one.source, one.event_id): one for one in reversed(answers)}
         key = tuple_(provider_events.c.source, provider_events.c.event_id)
@@ -82,19 +138,55 @@ class ProviderEvents:
         if not new:
             return
         message_of = _messages(connection, new)
-        taken.unmatched += sum((one.message_id or one.provider_id) is not None and one not in message_of for one in new)
-        acting = [one for one in new if one.suppress or one.kind == SUBSCRIBED]
-        reached = _addresses(connection, {message_of[one] for one in acting if one in message_of})
+        keys = _keys(connection, new, message_of)
+        self._apply(connection, new, message_of, keys, taken)
+        taken.unmatched += sum(one.about_a_message and one not in message_of for one in new)
         now = datetime.now(UTC)
-        keys = {
-            one: sorted(
-                {
-                    comparable(one.channel, address)
-                    for address in (*one.addresses, *reached.get((message_of.get(one), one.channel), ()))
-                }
-            )
-            for one in acting
-        }
+        waiting = [
+            {name: getattr(one, name) for name in _KEPT} | {"rows": len(keys.get(one) or [None]), "recorded_at": now}
+            for one in new
+            if one.about_a_message and not _complete(one, message_of, keys)
+        ]
+        if waiting:
+            connection.execute(self._database.insert_or_ignore(unmatched_events), waiting)
+
+    def match(self, lease: Lease, tick_id: str, keep: timedelta, now: datetime) -> Taken:
+        """Find the messages of what was told before they were known, and give up what was told longer ago than `keep`.
+        `tick_id` is at work: what is settled from now on is looked at by the next one. One transaction."""
+        taken = Taken()
+        with self._database.read() as connection:
+            if unmatched.is_empty(connection):
+                return taken
+        with self._database.write("match_events") as connection:
+            self._leases.check_in(connection, lease)
+            since = connection.scalar(select(marks.c.value).where(marks.c.name == _MATCHED_TO))
+            found = unmatched.known_now(connection, since)
+            for start in range(0, len(found), _BATCH):
+                waiting = {_again(row): row for row in found[start : start + _BATCH]}
+                message_of = _messages(connection, waiting)
+                keys = _keys(connection, list(waiting), message_of)
+                mine = [one for one in waiting if _complete(one, message_of, keys)]
+                self._apply(connection, mine, message_of, keys, taken, {one: waiting[one].rows for one in mine})
+                unmatched.forget(connection, [waiting[one] for one in mine])
+                taken.matched_later += len(mine)
+            taken.given_up = unmatched.give_up(connection, now - keep)
+            mark = [{"name": _MATCHED_TO, "value": tick_id}]
+            connection.execute(self._database.insert_or_update(marks, "value"), mark)
+        return taken
+
+    def _apply(
+        self,
+        connection: Connection,
+        new: Sequence[Answer],
+        message_of: Mapping[Answer, str],
+        keys: Mapping[Answer, Sequence[str]],
+        taken: Taken,
+        before: Mapping[Answer, int] | None = None,
+    ) -> None:
+        """Keep them, and do what they say. `before`: how many rows there are of each."""
+        before, now = before or {}, datetime.now(UTC)
+        if not new:
+            return
         rows = [
             {
                 "source": one.source,
@@ -109,14 +201,14 @@ class ProviderEvents:
                 "recorded_at": now,
             }
             for one in new
-            for number, address in enumerate(keys.get(one) or [None])
+            for number, address in enumerate(keys.get(one) or [None], before.get(one, 0))
         ]
         connection.execute(self._database.insert_or_ignore(provider_events), rows)
         events = [
             {
                 "message_id": message_of[one],
                 "kind": one.kind,
-                "event_key": one.source if one.once else one.event_id,
+                "event_key": one.event_key,
                 "at": one.at,
                 "recorded_at": now,
                 "tick_id": None,
@@ -126,7 +218,7 @@ class ProviderEvents:
         ]
         if events:
             connection.execute(self._database.insert_or_ignore(message_events), events)
-        self._suppress(connection, keys, now, taken)
+        self._suppress(connection, {one: keys[one] for one in new if one in keys}, now, taken)
 
     def _suppress(
         self, connection: Connection, keys: Mapping[Answer, Sequence[str]], now: datetime, taken: Taken
@@ -144,7 +236,8 @@ class ProviderEvents:
         for_good: dict[str, dict[tuple[str, str], str]] = {}
         for one in keys:
             if one.kind not in _BY_CHOICE:
-                for_good.setdefault(one.kind, {}).update({(one.channel, key): one.kind for key in keys[one]})
+                reason = _REASONS.get(one.kind, one.kind)
+                for_good.setdefault(reason, {}).update({(one.channel, key): reason for key in keys[one]})
         for kind, reasons in for_good.items():
             taken.suppressed += self._insert(connection, reasons, now)
             for some in _portions(anyhow(reasons)):
@@ -165,6 +258,33 @@ class ProviderEvents:
         ]
         new = not_hidden(connection, rows)
         return connection.execute(self._database.insert_or_ignore(suppressions), new).rowcount if new else 0
+
+
+def _keys(
+    connection: Connection, answers: Sequence[Answer], message_of: Mapping[Answer, str]
+) -> dict[Answer, list[str]]:
+    """Of those that suppress or lift: the addresses that they act on, as suppressions compare them."""
+    acting = [one for one in answers if one.acts]
+    reached = _addresses(connection, {message_of[one] for one in acting if one in message_of})
+    return {
+        one: sorted(
+            {
+                comparable(one.channel, address)
+                for address in (*one.addresses, *reached.get((message_of.get(one), one.channel), ()))
+            }
+        )
+        for one in acting
+    }
+
+
+def _complete(one: Answer, message_of: Mapping[Answer, str], keys: Mapping[Answer, Sequence[str]]) -> bool:
+    """Is all known that it needs? A message that was planned and is not sent yet has no address."""
+    return one in message_of and (not one.acts or bool(keys[one]))
+
+
+def _again(row: Row[Any]) -> Answer:
+    """What was told, as far as it was kept: what its own addresses are for was done then."""
+    return Answer(**{name: row._mapping[name] for name in _KEPT})
 
 
 def digest(channel: str, address: str) -> str:
@@ -191,6 +311,8 @@ def _last_words(connection: Connection, digests: set[tuple[str, str]]) -> dict[t
     return {pair: unsubscribed for pair, (_, unsubscribed) in last.items()}
 
 
+_REASONS = {"failed": "inactive"}
+"""Why an address is suppressed, where the kind does not say it: it is on the provider's own list."""
 _BY_CHOICE = (UNSUBSCRIBED, SUBSCRIBED)
 
 

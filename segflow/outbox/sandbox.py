@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-import jinja2
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_format
 from jinja2.sandbox import SandboxedEnvironment
+
+from segflow.outbox.values import Values
 
 MAX_OUTPUT = 1_000_000
 """Characters that one text of a message may have."""
@@ -22,25 +23,6 @@ _PADDING = frozenset({"center", "expandtabs", "ljust", "rjust", "zfill"})
 # Widths of four digits, or widths that are values themselves.
 _WIDE_BRACES = re.compile(r"\{[^{}]*:[^{}]*(\d{4}|\{)")
 _WIDE_PERCENT = re.compile(r"%[^A-Za-z%]*(\d{4}|\*)")
-
-
-class Missing(jinja2.Undefined):
-    """A contact attribute without a value: false in `if`, replaced by `default(...)`, an error when printed.
-
-    It equals nothing, another missing value included, as in conditions.
-    """
-
-    __slots__ = ()
-
-    __str__ = __iter__ = __len__ = jinja2.Undefined._fail_with_undefined_error
-
-    def __eq__(self, other: object) -> bool:
-        return False
-
-    def __ne__(self, other: object) -> bool:
-        return True
-
-    __hash__ = object.__hash__
 
 
 class Environment(SandboxedEnvironment):
@@ -60,6 +42,12 @@ class Environment(SandboxedEnvironment):
         if isinstance(obj, str) and attr in _PADDING:
             return False
         return super().is_safe_attribute(obj, attr, value)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        # All that they have are values: there is nothing that the sandbox would have to look at.
+        if type(obj) is Values and not attribute.startswith("_"):
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
     def wrap_str_format(self, value: Any) -> Any:
         if getattr(value, "__name__", "") in ("format", "format_map"):

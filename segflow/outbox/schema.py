@@ -7,12 +7,12 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyCo
 
 from segflow.outbox.schema_types import Instant, Words, metadata
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 """2: `decisions`. 3: `message_events`. 4: `retriggers`. 5: `imports`. 6: `enrolls`, `coupon_codes`, `removals`, the
 index `messages_waiting`. 7: `provider_events`, the index `attempts_provider`. 8: `restores`, `suppression_salts`,
 suppressions by hash, Argentine numbers in one form. 9: `send_tests`, `api_keys`, `api_calls`. 10: `address_turns`,
-`consent_changes`, what messages say of category, holds and when they were sent. A store of an earlier version gets what
-it has not when it is opened."""
+`consent_changes`, what messages say of category, holds and when they were sent. 11:
+`unmatched_events`. A store of an earlier version gets what it has not when it is opened."""
 
 messages = Table(
     "messages",
@@ -258,4 +258,26 @@ Index(
     provider_events.c.address,
     sqlite_where=_acting,
     postgresql_where=_acting,
+)
+
+unmatched_events = Table(
+    "unmatched_events",
+    metadata,
+    # What `provider_events` holds of messages that are not known here yet, or never will be.
+    Column("source", Words, nullable=False),
+    Column("event_id", Words, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("message_id", Words),
+    Column("provider_id", Words),
+    Column("suppress", Boolean, nullable=False),
+    Column("once", Boolean, nullable=False),
+    # How many rows `provider_events` has of it.
+    Column("rows", Integer, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    PrimaryKeyConstraint("source", "event_id"),
+    Index("unmatched_recorded", "recorded_at"),
+    Index("unmatched_ours", "message_id"),
+    Index("unmatched_theirs", "provider_id"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from segflow.outbox.origins import event_values
@@ -11,10 +11,12 @@ from segflow.segments.sentence import sentence
 from segflow.specs.check_origins import event_names
 from segflow.specs.flow import following_steps
 from segflow.specs.project import Specs
-from segflow.specs.template_names import CROSSING, EVENT, LINKS
+from segflow.specs.template_names import COUPONS, CROSSING, EVENT, LINKS
 
 ORIGIN = frozenset({CROSSING, EVENT})
 """The names of templates that need to know how the enrollment came about."""
+_OWN = frozenset({CROSSING, EVENT, COUPONS, "enrollment"})
+"""The names that are another thing for each enrollment."""
 Origin = Mapping[str, Any]
 """A row of `origins.origins_query`."""
 
@@ -26,6 +28,7 @@ class Surroundings:
         self._specs = specs
         self._following = {flow.id: following_steps(flow.spec) for flow in specs.flows.values()}
         self._nothing = {flow.id: dict.fromkeys(event_names(flow.spec, specs.catalog)) for flow in specs.flows.values()}
+        self._same: dict[tuple[str, str, str | None], dict[str, Any]] = {}
         names = {name: segment for segment in specs.segments.values() for name in segment.spec.earlier_names}
         self._segments = names | specs.segments
         texts = specs.catalog.event_texts()
@@ -36,11 +39,32 @@ class Surroundings:
         }
 
     def of(
-        self, row: PlannedMessage, origin: Origin | None, coupons: Mapping[str, str] | None = None
+        self,
+        row: PlannedMessage,
+        origin: Origin | None,
+        coupons: Mapping[str, str] | None = None,
+        wanted: Collection[str] | None = None,
     ) -> dict[str, Any]:
         """The values of each name but `contact`; None is missing. `origin` may be None where no template asks.
-        `coupons`: step -> the code that the enrollment has claimed there."""
-        flow, origin = self._specs.flows.get(row.flow), origin or {}
+        `coupons`: step -> the code that the enrollment has claimed there. `wanted`: the names that somebody reads;
+        None: all."""
+        key = row.flow, row.step, row.trigger_segment
+        if (same := self._same.get(key)) is None:
+            same = self._same[key] = self._of_step(row)
+        if wanted is not None and _OWN.isdisjoint(wanted):
+            return same
+        origin = origin or {}
+        return same | {
+            "crossing": {name: origin.get(name) for name in ("cause", "entry_number")}
+            | {"kind": origin.get("kind") if origin.get("kind") in ("enters", "exits") else None},
+            "event": self._nothing.get(row.flow, {}) | event_values(origin.get("trigger_data"), self._specs.catalog),
+            "enrollment": {"id": row.enrollment_id, "enrolled_at": row.enrolled_at, "visit": row.visit},
+            "coupons": coupons or {},
+        }
+
+    def _of_step(self, row: PlannedMessage) -> dict[str, Any]:
+        """What all messages of a step have whose enrollment came from the same segment."""
+        flow = self._specs.flows.get(row.flow)
         segment = self._segments.get(row.trigger_segment or "")
         now = segment.id if segment is not None else row.trigger_segment
         spec = segment.spec if segment is not None else None
@@ -58,11 +82,6 @@ class Surroundings:
                 "description": spec.description if spec is not None else None,
                 "owner": spec.owner if spec is not None else None,
             },
-            "crossing": {name: origin.get(name) for name in ("cause", "entry_number")}
-            | {"kind": origin.get("kind") if origin.get("kind") in ("enters", "exits") else None},
-            "event": self._nothing.get(row.flow, {}) | event_values(origin.get("trigger_data"), self._specs.catalog),
-            "enrollment": {"id": row.enrollment_id, "enrolled_at": row.enrolled_at, "visit": row.visit},
-            "coupons": coupons or {},
             # What goes to the contact has them: the renderer knows by which channel it goes.
             **dict.fromkeys(LINKS),
             "step": row.step,

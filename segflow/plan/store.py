@@ -6,13 +6,14 @@ through to the real one. `store` is None where there is none yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 from segflow.outbox.coupons import Claim
 from segflow.outbox.decisions import Kind
 from segflow.outbox.hashes import hashed
 from segflow.outbox.pauses import Pause
+from segflow.outbox.provider_events import Answer, Taken
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.store import DeliveryStore
 
@@ -29,6 +30,7 @@ class RehearsedStore:
         self.enrolls: _Orders[Enroll] = _Orders(store.enrolls if store is not None else None)
         self.pauses, self.removals = _Pauses(store), _Removals(store)
         self.leases, self.message_events = _Leases(), _MessageEvents(store)
+        self.provider_events = _ProviderEvents(self.message_events)
         self.consent_changes = _ConsentChanges(store)
         self.imports, self.coupons, self.restores = _Imports(store), _Coupons(store), _Restores(store)
 
@@ -103,8 +105,27 @@ class _Restores(_Part):
 
 
 class _MessageEvents(_Part):
+    def __init__(self, store: DeliveryStore | None) -> None:
+        super().__init__(store)
+        self.told: list[Answer] = []
+        """What the rehearsed tick took in itself."""
+
     def adopt(self, *_: object) -> list[dict[str, Any]]:
-        return self._store.message_events.waiting() if self._store is not None else []
+        if self._store is None:
+            return []
+        return self._store.message_events.waiting() + self._store.provider_events.preview(self.told)
+
+
+class _ProviderEvents:
+    def __init__(self, message_events: _MessageEvents) -> None:
+        self._message_events = message_events
+
+    def match(self, *_: object) -> Taken:
+        return Taken()
+
+    def take(self, _: object, answers: Sequence[Answer]) -> Taken:
+        self._message_events.told += answers
+        return Taken(new=len(answers))
 
 
 class _ConsentChanges(_Part):

@@ -369,6 +369,71 @@ class ImportSource(SpecModel):
     """The column with the batch's id, kept with the marks in `import_marks`."""
 
 
+_Texts = Annotated[
+    Annotated[EventText, Tag("<text>")] | Annotated[list[EventText], Tag("<list>")],
+    Discriminator(
+        by_kind,
+        custom_error_type="kinds",
+        custom_error_message="what the data calls it must be a text, or a list of texts",
+    ),
+]
+
+
+class ToldKinds(SpecModel):
+    """What the data calls each kind of message event."""
+
+    delivered: _Texts | None = None
+    opened: _Texts | None = None
+    clicked: _Texts | None = None
+    bounced: _Texts | None = None
+    replied: _Texts | None = None
+    complained: _Texts | None = None
+    unsubscribed: _Texts | None = None
+    failed: _Texts | None = None
+    subscribed: _Texts | None = None
+
+    def texts(self) -> dict[str, list[str]]:
+        """Kind -> its texts, of those that were given; of none at all each has its own name."""
+        given = {kind: [text] if isinstance(text, str) else text for kind, text in self if text is not None}
+        return given or {kind: [kind] for kind in type(self).model_fields}
+
+
+class MessageEventSource(SpecModel):
+    """A dbt model with a row for everything that was told of a message: that it was delivered, opened, ... In place of
+    calls of the providers to segflow serve, where your pipeline loads what they tell."""
+
+    model: ModelName
+    message_id: ColumnName | None = None
+    """The column with segflow's id of the message, as senders give it to providers that hand it back."""
+    provider_id: ColumnName | None = None
+    """The column with the provider's id of it, for rows without `message_id`. One that a provider gives to several
+    messages says nothing."""
+    kind: ColumnName = "kind"
+    kinds: ToldKinds = ToldKinds()
+    """What the column `kind` holds for each kind, like `opened: Open` or `bounced: [HardBounce, Blocked]`; rows with
+    another text are passed over. Left out: it holds these very words."""
+    at: TimeColumn = TimeColumn(column="occurred_at")
+    id: ColumnName | None = None
+    """The column with the id of what was told. Without it two rows about one message, of one kind and time, are one."""
+    hard: ColumnName | None = None
+    """The boolean column that says of a bounce that the address is dead; only then must it not be messaged again. Left
+    out: all bounces are such."""
+    late_by: Duration = Duration.parse("7 days")
+    """So long after its time a row may come and is still taken: each tick looks back so far. The first one takes all
+    that are there."""
+
+    @model_validator(mode="after")
+    def _of_which_message(self) -> MessageEventSource:
+        if self.message_id is None and self.provider_id is None:
+            message = "give message_id: or provider_id:, the column that says which message a row is about"
+            raise PydanticCustomError("message_events", message)
+        return self
+
+    def words(self) -> dict[str, str]:
+        """What the data says -> kind."""
+        return {text: kind for kind, texts in self.kinds.texts().items() for text in texts}
+
+
 class Catalog(SpecModel):
     contacts: Contacts
     """Who can be in segments and get messages. The only key that must be there."""
@@ -387,6 +452,8 @@ class Catalog(SpecModel):
     """What messages can be about: flows and steps that write to contacts may say `topic: NAME`."""
     imports: ImportSource | None = None
     """Batches that your own pipeline loads."""
+    message_events: MessageEventSource | None = None
+    """What became of messages, where a model holds it."""
 
     def event(self, name: str) -> tuple[EventSource, dict[str, Attribute]] | None:
         """The source and the properties of event `name`, or None."""

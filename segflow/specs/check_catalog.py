@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segflow.durations import Duration
 from segflow.messages import CONTACT_CHANNELS
 from segflow.specs.catalog import Attribute, Catalog, ChannelSpec, EventSource, Topic
 from segflow.specs.check_conditions import check_label
@@ -21,6 +22,7 @@ def check_catalog(loaded: Loaded) -> None:
         _events(say, loaded.catalog)
         _prefixes(say, loaded.catalog)
         _objects(say, loaded.catalog)
+        _message_events(say, loaded.catalog)
         _models(say, loaded.catalog, model_names(loaded.root / "dbt"))
 
 
@@ -34,6 +36,8 @@ def _models(say: Reporter, catalog: Catalog, known: set[str] | None) -> None:
         model = getattr(catalog, kind).model
         named += [((kind, "model"), model)] if model is not None else []
     named += [(("imports", "model"), catalog.imports.model)] if catalog.imports is not None else []
+    told = catalog.message_events
+    named += [(("message_events", "model"), told.model)] if told is not None else []
     for loc, model in named:
         if model not in known:
             say.unknown(loc, "dbt model", model, sorted(known))
@@ -146,11 +150,36 @@ def _events(say: Reporter, catalog: Catalog) -> None:
         if source.id is not None and source.id in (source.contact, source.at.column, source.name):
             message = f"{source.id} is the contact, time or name column; an id is different in each row"
             say((*at, "id"), message)
-        if source.late_by.months:
-            message = f"late_by takes an exact time like 3 days, not {source.late_by}: months are not equally long"
-            say((*at, "late_by"), message)
-        elif source.late_by.seconds > _LATEST:
-            say((*at, "late_by"), f"{source.late_by} is too long to look back in each tick: give 366 days at most")
+        _late_by(say, source.late_by, at)
+
+
+def _late_by(say: Reporter, late_by: Duration, at: tuple[str | int, ...]) -> None:
+    if late_by.months:
+        message = f"late_by takes an exact time like 3 days, not {late_by}: months are not equally long"
+        say((*at, "late_by"), message)
+    elif late_by.seconds > _LATEST:
+        say((*at, "late_by"), f"{late_by} is too long to look back in each tick: give 366 days at most")
+
+
+def _message_events(say: Reporter, catalog: Catalog) -> None:
+    source = catalog.message_events
+    if source is None:
+        return
+    _late_by(say, source.late_by, ("message_events",))
+    seen: dict[str, str] = {}
+    for kind, texts in source.kinds.texts().items():
+        for number, text in enumerate(texts):
+            loc: tuple[str | int, ...] = ("message_events", "kinds", kind)
+            if (other := seen.setdefault(text, kind)) != kind:
+                place = loc if isinstance(getattr(source.kinds, kind), str) else (*loc, number)
+                say(place, f"'{text}' is said of {other}, too; a row is of one kind")
+    columns = [("message_id", source.message_id), ("provider_id", source.provider_id), ("kind", source.kind)]
+    columns += [("at", source.at.column), ("id", source.id), ("hard", source.hard)]
+    taken: dict[str, str] = {}
+    for name, column in columns:
+        if column is not None and (first := taken.setdefault(column, name)) != name:
+            key = name if name in source.model_fields_set else first
+            say(("message_events", key), f"{column} is the column of {first if key == name else name} already")
 
 
 def _paths(say: Reporter, attributes: dict[str, Attribute], loc: tuple[str | int, ...]) -> None:

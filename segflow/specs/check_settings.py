@@ -30,6 +30,7 @@ def check_settings(loaded: Loaded) -> None:
     _check_allowlist(say, settings.delivery.allowlist)
     check_links(say, settings.delivery)
     check_span(say, settings.delivery.max_lateness, ("delivery", "max_lateness"))
+    check_span(say, settings.delivery.keep_unmatched, ("delivery", "keep_unmatched"))
     check_limits(say)
     timeout = settings.sql_segments.timeout
     if timeout.months or not timeout.seconds:

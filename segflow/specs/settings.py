@@ -57,7 +57,8 @@ class DeliverySettings(SpecModel):
     allowlist: list[str] = Field(default_factory=list)
     """Addresses, phone numbers, URL prefixes or `*@domain` patterns that mode test may send to."""
     store: str = ".segflow/delivery.db"
-    """A path for SQLite (relative to the project's root), or an SQLAlchemy URL."""
+    """A path for SQLite (relative to the project's root), or `postgresql://...`, which needs `pip install
+    'segflow[postgres]'`."""
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     """How many messages are claimed and judged at once. Contacts are read once per 10,000 whatever it is."""
     in_doubt_at_most: Annotated[int, Field(ge=1, le=1_000)] = 20
@@ -78,6 +79,9 @@ class DeliverySettings(SpecModel):
     spool: str = ".segflow/spool"
     """The folder where `segflow serve` keeps what comes from outside until a tick takes it in, relative to the
     project's root. Both must see the same folder."""
+    keep_unmatched: Duration = Field(default_factory=lambda: Duration.parse("7 days"), validate_default=False)
+    """What providers tell of messages that are not known here is kept for so long: the outcome may come later than what
+    is told of it. Then it is given up, and counted."""
     public_url: str | None = None
     """Where `segflow serve` is reached from outside, like https://links.example.com. With `link_secret`, marketing
     emails can be unsubscribed from with one click."""
@@ -145,7 +149,8 @@ class Settings(SpecModel):
     week_starts: Literal["monday", "sunday", "saturday"] = "monday"
     """The first day of a week."""
     cadence: str = "0 0 * * *"
-    """The schedule of the Dagster job, as cron."""
+    """The schedule of the Dagster job, as cron. What never comes (`0 0 31 2 *`), or what Dagster reads in another way
+    (`7-7`, `*,15`), is refused."""
     warehouse: WarehouseSettings = WarehouseSettings()
     """Where the data is."""
     sql_segments: SqlSegmentSettings = Field(default_factory=SqlSegmentSettings)

@@ -7,6 +7,7 @@ killed before that reads it again, which changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,7 +33,12 @@ _BYTES, _FILES = 16 * 1024 * 1024, 500
 
 
 def take_answers(run: TickRun) -> None:
-    """Take in what waits in the spool. What cannot be read is laid aside and told in the report."""
+    """Find the messages of what was told too early, and take in what waits in the spool. What cannot be read is laid
+    aside and told in the report."""
+    settings = run.project.specs.settings
+    now = datetime.now(UTC)
+    keep = now - settings.delivery.keep_unmatched.before(now, settings.zone)
+    run.report.answers.add(run.project.store.provider_events.match(run.lease, run.row.tick_id, keep, now))
     spool = run.project.spool
     files = spool.files() if spool is not None else []
     if spool is None or not files:
@@ -83,8 +89,7 @@ def _take(run: TickRun, spool: Spool, files: Sequence[Path], ears: _Ears) -> Non
     run.project.store.consent_changes.record(choices)
     report.choices += len(choices)
     taken = run.project.store.provider_events.take(run.lease, answers)
-    for name, number in vars(taken).items():
-        setattr(report, name, getattr(report, name) + number)
+    report.add(taken)
     spool.remove(done)
 
 

@@ -14,6 +14,7 @@ from segflow.outbox.deliveries import as_table, copy_outcomes
 from segflow.stages.answers import take_answers
 from segflow.stages.renames import begin_renames, show_renames
 from segflow.stages.tick_run import TickRun
+from segflow.stages.told import take_told, told_is_taken
 from segflow.warehouse.base import Warehouse
 
 
@@ -27,6 +28,7 @@ def ingest(run: TickRun) -> None:
         suppress_deleted(warehouse, project.store, run.lease)
         copy_outcomes(warehouse, project.store, run.lease, tick_id)
     take_answers(run)
+    take_told(run)
     told = project.store.message_events.adopt(run.lease, tick_id)
     agreed = project.store.consent_changes.adopt(run.lease, tick_id)
     imports = project.store.imports.adopt(run.lease, tick_id)
@@ -38,6 +40,7 @@ def ingest(run: TickRun) -> None:
         _restore(run, context.warehouse, restored)
         if imports:
             take_in(context, imports, listed)
+    told_is_taken(run)
 
 
 def _restore(run: TickRun, warehouse: Warehouse, restored: list[dict[str, Any]]) -> None:

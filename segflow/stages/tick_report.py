@@ -23,12 +23,17 @@ class AnswersReport(Taken):
     refused: dict[str, str] = field(default_factory=dict)
     """The files that hold what could not be read, by their paths -> why."""
 
+    passed_over: str | None = None
+    """Why nothing was taken from the model of message events, if somebody should look."""
+
     def warnings(self) -> list[str]:
         """What needs somebody."""
-        if not self.refused:
-            return []
-        file, why = next(iter(self.refused.items()))
-        return [f"{len(self.refused)} records that came from outside could not be read. The first: {file}: {why}"]
+        found = [self.passed_over] if self.passed_over is not None else []
+        if self.refused:
+            file, why = next(iter(self.refused.items()))
+            told = f"{len(self.refused)} records that came from outside could not be read. The first: {file}: {why}"
+            found.append(told)
+        return found
 
 
 @dataclass

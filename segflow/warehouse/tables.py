@@ -306,7 +306,7 @@ TABLES: dict[str, Table] = {
         _table(
             "message_events",
             "message_id VARCHAR, flow VARCHAR, step VARCHAR, contact_id VARCHAR, channel VARCHAR, kind VARCHAR, "
-            "at TIMESTAMP, tick_id VARCHAR",
+            "at TIMESTAMP, event_key VARCHAR, tick_id VARCHAR",
             ledger=True,
             stage="ingest",
         ),

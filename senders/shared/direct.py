@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import re
+import socket
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -29,6 +32,10 @@ IDLE = 1.0
 one that goes just when a request comes leaves it open what became of the request."""
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[^\r\n\0]*")
+_FIRST = 65_536
+"""Bytes that are read at first: nearly all answers are shorter."""
+_STATUS = re.compile(r"HTTP/1\.1 ([2-5][0-9]{2})(?: .*)?")
+_HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([^\r\n\0]*)")
 
 
 class Refusal(ValueError):
@@ -82,6 +89,82 @@ def _place(url: str) -> _Place:
     )
 
 
+@functools.lru_cache(maxsize=1_000)
+def _head(method: str, place: _Place, keep_alive: bool, long: bool, given: tuple[str, ...]) -> tuple[str, list[str]]:
+    """How a request begins that has the headers `given`, and those of them that it may have. Raises Refusal."""
+    if not _NAME.fullmatch(method):
+        raise Refusal(f"not a method: {method!r}")
+    for name in given:
+        if not _NAME.fullmatch(name):
+            raise Refusal(f"not a header: {name!r}")
+    own = {"Host": place.named, "User-Agent": "segflow", "Accept": "*/*", "Accept-Encoding": "identity"}
+    own["Connection"] = "keep-alive" if keep_alive else "close"
+    if place.authorization is not None:
+        own["Authorization"] = place.authorization
+    fixed = {name.lower() for name in ("Host", "Accept-Encoding", "Connection", "Content-Length")}
+    taken = {name.lower() for name in given} - fixed
+    lines = [f"{method} {place.target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in own.items() if name.lower() not in taken]
+    return "".join(f"{line}\r\n" for line in lines), [name for name in given if name.lower() not in fixed]
+
+
+class Headers(Mapping[str, str]):
+    """The headers of an answer, by name in any case; of two of one name the last one."""
+
+    def __init__(self, given: Iterable[tuple[str, str]]) -> None:
+        self._named = {name.lower(): (name, value.strip(" \t")) for name, value in given}
+
+    def __getitem__(self, name: str) -> str:
+        return self._named[name.lower()][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._named.values())
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+
+def plain_answer(data: bytes, most: int) -> tuple[int, Mapping[str, str], bytes] | None:
+    """Status, headers and body of a whole answer of the usual form; None for any other, which the library reads: it
+    takes as long for the headers of one as a message may take all in all."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    status = _STATUS.fullmatch(first)
+    if not end or status is None or "\n" in head.decode("latin-1").replace("\r\n", ""):
+        return None
+    found = [_HEADER.fullmatch(line) for line in lines]
+    headers = Headers((one[1], one[2]) for one in found if one is not None)
+    code, length = int(status[1]), headers.get("Content-Length", "")
+    if len(headers) != len(lines) or "Transfer-Encoding" in headers or not length.isdecimal() or code in (204, 304):
+        return None
+    return (code, headers, body) if len(body) == int(length[:9]) <= most else None
+
+
+class _Begun:
+    """A socket of which some bytes were read, for a library that reads them all."""
+
+    def __init__(self, connection: socket.socket, data: bytes) -> None:
+        self._connection, self._data = connection, data
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Rest(self._connection, self._data))
+
+
+class _Rest(io.RawIOBase):
+    def __init__(self, connection: socket.socket, data: bytes) -> None:
+        self._connection, self._data = connection, data
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._data:
+            return self._connection.recv_into(buffer)
+        part, self._data = self._data[: len(buffer)], self._data[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
 class Direct:
     """The connections of one thread, one per server."""
 
@@ -119,48 +202,45 @@ class Direct:
     ) -> Request:
         """Put a request together. Raises Refusal, ValueError and what requests says of URLs."""
         place = _place(url)
-        if not _NAME.fullmatch(method):
-            raise Refusal(f"not a method: {method!r}")
-        own = {
-            "Host": place.named,
-            "User-Agent": "segflow",
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            "Connection": "keep-alive" if keep_alive else "close",
-        }
-        if place.authorization is not None:
-            own["Authorization"] = place.authorization
-        if body is not None or method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
-            own["Content-Length"] = str(len(body or b""))
-        fixed = {name.lower() for name in ("Host", "Accept-Encoding", "Connection", "Content-Length")}
-        taken = {name.lower() for name in headers}
-        lines = [f"{method} {place.target} HTTP/1.1"]
-        ours = {name: value for name, value in own.items() if name.lower() in fixed or name.lower() not in taken}
-        lines += [f"{name}: {value}" for name, value in ours.items()]
-        for name, value in headers.items():
-            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        long = body is not None or method not in ("GET", "HEAD", "DELETE", "OPTIONS")
+        head, names = _head(method, place, keep_alive, long, tuple(headers))
+        parts = [head]
+        if long:
+            parts.append(f"Content-Length: {len(body or b'')}\r\n")
+        for name in names:
+            value = headers[name]
+            if not _VALUE.fullmatch(value):
                 raise Refusal(f"not a header: {name!r}")
-            if name.lower() not in fixed:
-                lines.append(f"{name}: {value}")
-        return Request(method, place, "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""), keep_alive)
+            parts.append(f"{name}: {value}\r\n")
+        parts.append("\r\n")
+        return Request(method, place, "".join(parts).encode("latin-1") + (body or b""), keep_alive)
 
     def exchange(self, request: Request, deadline: Deadline, most: int) -> tuple[int, Mapping[str, str], bytes]:
         """Send it and read the answer: its status, its headers, the first `most` bytes of its body."""
         connection = self._connection(request.place)
         connection.send(request.data)
         assert connection.sock is not None
-        answer = HTTPResponse(connection.sock, method=request.method)
         keep = False
+        answer: HTTPResponse | None = None
         try:
-            answer.begin()
+            data = connection.sock.recv(_FIRST)
+            plain = plain_answer(data, most) if request.method != "HEAD" else None
+            if plain is None:
+                answer = HTTPResponse(_Begun(connection.sock, data), method=request.method)  # type: ignore[arg-type]
+                answer.begin()
             if deadline.expired:
                 # A shut socket reads like the end of the headers: this status may be a piece of another one.
                 raise TimeoutError
+            if plain is not None:
+                keep = request.keep_alive and "close" not in plain[1].get("Connection", "").lower()
+                return plain
+            assert answer is not None
             body = _beginning(answer, most)
             keep = request.keep_alive and not answer.will_close and (answer.isclosed() or answer.length == 0)
-            return answer.status, requests.structures.CaseInsensitiveDict(answer.headers.items()), body
+            return answer.status, Headers(answer.headers.items()), body
         finally:
-            answer.close()
+            if answer is not None:
+                answer.close()
             if keep and not deadline.expired:
                 place = request.place
                 self._kept[place.scheme, place.host, place.port] = connection, time.monotonic()

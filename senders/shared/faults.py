@@ -22,6 +22,8 @@ class Fault:
     says: str
     unsubscribed: bool = False
     """Of a permanent one: the recipient has opted out at the provider, and may come back."""
+    suppress: str | None = None
+    """Of a permanent one: why nothing must be sent to the address again."""
     of_message: bool = False
     """Of a transient one: it says nothing of how the provider is; other messages go on."""
     wait: float | None = None
@@ -32,12 +34,12 @@ class Fault:
         if self.kind == "transient":
             return TransientError(detail, self.wait if retry_after is None else retry_after, of_message=self.of_message)
         if self.kind == "permanent":
-            return PermanentError(detail, unsubscribed=self.unsubscribed)
+            return PermanentError(detail, unsubscribed=self.unsubscribed, suppress=self.suppress)
         return AmbiguousError(detail) if self.kind == "ambiguous" else ConfigurationError(detail)
 
 
-def permanent(says: str, *, unsubscribed: bool = False) -> Fault:
-    return Fault("permanent", says, unsubscribed=unsubscribed)
+def permanent(says: str, *, unsubscribed: bool = False, suppress: str | None = None) -> Fault:
+    return Fault("permanent", says, unsubscribed=unsubscribed, suppress=suppress)
 
 
 def transient(says: str, *, wait: float | None = None, of_message: bool = False) -> Fault:

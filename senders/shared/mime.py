@@ -11,6 +11,7 @@ import re
 from base64 import encodebytes
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from email.charset import QP, Charset
 from email.errors import HeaderParseError
 from email.header import Header
@@ -32,6 +33,7 @@ _UTF8.body_encoding = QP
 _ASCII_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _SIMPLE = re.compile(r"[!-9;-~]+:(?: [!-~]+)+")
 _BOUNDARY = re.compile(r"[A-Za-z0-9._-]+")
+_BROKEN = re.compile(r"[\r\n\0]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _OURS = frozenset(
     {"from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "mime-version", "received"}
@@ -64,7 +66,7 @@ def to_mime(email: Email, default_from: str) -> Mime:
         "From": _header(name, sender),
         "To": _header("", to),
         "Subject": _text(email.subject, "the subject"),
-        "Date": format_datetime(email.planned_at),
+        "Date": _date(email.planned_at, email.planned_at.tzinfo),
         "Message-ID": message_id,
     }
     if email.reply_to:
@@ -179,6 +181,13 @@ def _attached(attachment: Attachment) -> Message:
     return part
 
 
+@functools.lru_cache(maxsize=100)
+def _date(at: datetime, zone: tzinfo | None) -> str:
+    """A time as a header has it: all messages of a tick have one. `zone` is its own: one instant in two zones is one
+    key."""
+    return format_datetime(at)
+
+
 @functools.lru_cache(maxsize=1000)
 def _address(text: str, what: str) -> tuple[str, str]:
     """Read `a@b` or `Name <a@b>`, exactly one: its name and its address with an ASCII domain."""
@@ -199,7 +208,7 @@ def _header(name: str, address: str) -> str:
 
 
 def _has_raw_bytes(header: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in header)
+    return not header.isascii() and any("\udc80" <= character <= "\udcff" for character in header)
 
 
 def _text(text: str, what: str) -> str:
@@ -209,8 +218,10 @@ def _text(text: str, what: str) -> str:
 
 def one_line(text: str, what: str) -> str:
     """A text that may stand in a header. Raises PermanentError."""
-    if any(c in text for c in "\r\n\0"):
+    if _BROKEN.search(text):
         raise PermanentError(f"{what} holds a line break or NUL: {text!r}")
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeError as error:

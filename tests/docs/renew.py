@@ -1,5 +1,6 @@
-"""`python -m tests.docs.renew DEMO PAGE...`: type the commands of pages in a copy of DEMO (a folder that `make demo` has
-filled) and write what they say into the pages. For a new command write a line `?` below it. Look at the difference before it is committed."""
+"""`python -m tests.docs.renew DEMO PAGE...`: type the commands of pages in a copy of DEMO (a folder that `make demo`
+has filled) and write what they say into the pages. For a new command write a line `?` below it. Look at the difference
+before it is committed."""
 
 from __future__ import annotations
 

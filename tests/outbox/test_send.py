@@ -223,7 +223,7 @@ def test_a_short_retry_happens_within_the_stage(world: World) -> None:
     sender = Scripted(TransientError("greylisted"))
     world.contacts([contact(1)])
     world.plan([planned(1, sender="live")])
-    from segflow.outbox import drain
+    from segflow.outbox import outcomes as outcome_module
     from segflow.outbox.send import send_outbox
     from segflow.specs.catalog import Catalog
     from segflow.specs.project import Specs
@@ -233,7 +233,7 @@ def test_a_short_retry_happens_within_the_stage(world: World) -> None:
 
     specs = Specs(world.root, world.settings, Catalog.model_validate(CATALOG))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drain, "backoff", lambda attempt: 0.1)
+        patch.setattr(outcome_module, "backoff", lambda attempt: 0.1)
         senders = {"live": sender, "mailbox": world.mailbox()}
         send_outbox(specs, world.warehouse, world.store, senders, Tick("t1", AS_OF), world.lease, patience=1)
     assert [row[2] for row in outcomes(world)] == ["held", "sent"]
@@ -259,6 +259,25 @@ def test_a_busy_recipient_does_not_stop_the_sender(world: World) -> None:
     assert len(sender.got) == 8
     assert report.deferred == {}
     assert world.store.counts() == {("live", "held"): 6, ("live", "sent"): 2}
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(PermanentError("opted out", unsubscribed=True), "unsubscribed", id="opted out"),
+        pytest.param(PermanentError("inactive", suppress="inactive"), "inactive", id="on the list of the provider"),
+        pytest.param(PermanentError("5.1.1 no such user", suppress="bounced"), "bounced", id="dead"),
+        pytest.param(PermanentError("too large"), None, id="of the message"),
+    ],
+)
+def test_a_refusal_that_is_about_the_address_suppresses_it(
+    world: World, error: PermanentError, reason: str | None
+) -> None:
+    world.delivery(mode="live", max_lateness="1000 years")
+    world.contacts([contact(1)])
+    world.plan([planned(1, sender="live")])
+    world.send({"live": Scripted(error)})
+    assert [row["reason"] for row in world.store.all_suppressions()] == ([reason] if reason else [])
 
 
 def test_who_has_opted_out_at_the_provider_is_suppressed(world: World) -> None:

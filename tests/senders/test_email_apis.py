@@ -297,7 +297,7 @@ class TestManyOneByOne:
 
 
 FILE = Attachment("Prüfung.pdf", "application/pdf", b"%PDF-1.7 \x00\xff")
-ATTACHED: dict[str, dict[str, str] | None] = {
+ATTACHED: dict[str, Any] = {
     "sendgrid": {
         "content": "JVBERi0xLjcgAP8=",
         "filename": "Prüfung.pdf",
@@ -305,23 +305,54 @@ ATTACHED: dict[str, dict[str, str] | None] = {
         "disposition": "attachment",
     },
     "postmark": {"Name": "Prüfung.pdf", "Content": "JVBERi0xLjcgAP8=", "ContentType": "application/pdf"},
-    "resend": None,
-    "mailgun": None,
-    "ses": None,
+    "resend": {"filename": "Prüfung.pdf", "content": "JVBERi0xLjcgAP8=", "content_type": "application/pdf"},
+    "mailgun": ("Prüfung.pdf", "application/pdf", b"%PDF-1.7 \x00\xff"),
+    "ses": {
+        "FileName": "Prüfung.pdf",
+        "RawContent": "JVBERi0xLjcgAP8=",
+        "ContentType": "application/pdf",
+        "ContentDisposition": "ATTACHMENT",
+        "ContentTransferEncoding": "BASE64",
+    },
 }
 
 
 @pytest.mark.parametrize(("name", "expected"), ATTACHED.items(), ids=ATTACHED)
-def test_attachments_are_sent_or_refused(name: str, expected: dict[str, str] | None) -> None:
+def test_attachments_are_sent(name: str, expected: Any) -> None:
     fake, provider = PROVIDERS[name].fake(), PROVIDERS[name]
-    assert provider.sender.settings.sends_attachments is (expected is not None)
+    assert provider.sender.settings.sends_attachments
     with fake.running() as url, provider.make(url) as sender:
-        if expected is None:
-            with pytest.raises(PermanentError, match="sends no attachments"):
-                sender.send(mail(attachments=(FILE,)))
-            assert fake.calls == []
-            return
         assert all(isinstance(one, Receipt) for one in sender.send_many([mail(1, attachments=(FILE,)), mail(2)]))
         with pytest.raises(PermanentError, match="line break"):
             sender.send(mail(attachments=(Attachment("a\r\nb", "text/plain", b""),)))
-    assert [one.get("attachments", one.get("Attachments")) for one in fake.mails] == [[expected], None]
+    assert [_files(one) for one in fake.mails] == [[expected], None]
+
+
+def _files(told: dict[str, Any]) -> Any:
+    inside = told.get("Content", {}).get("Simple", {})
+    return told.get("attachments", told.get("Attachments", inside.get("Attachments")))
+
+
+REFUSED: dict[str, tuple[str, tuple[Attachment, ...], str]] = {
+    "mailgun, too large": (
+        "mailgun",
+        (Attachment("a.bin", "application/octet-stream", b"x" * 25_000_001),),
+        "larger than 25 MB",
+    ),
+    "mailgun, without a name": ("mailgun", (Attachment(" ", "text/plain", b"x"),), "has no name"),
+    "ses, too large": (
+        "ses",
+        (Attachment("a.bin", "application/octet-stream", b"x" * 31_000_000),),
+        "larger than 40 MB",
+    ),
+    "ses, without an extension": ("ses", (Attachment("README", "text/plain", b"x"),), "with an extension"),
+    "ses, a long name": ("ses", (Attachment(f"{'a' * 252}.pdf", "text/plain", b"x"),), "with an extension, of 255"),
+}
+
+
+@pytest.mark.parametrize(("name", "files", "why"), REFUSED.values(), ids=REFUSED)
+def test_attachments_that_a_provider_would_refuse(name: str, files: tuple[Attachment, ...], why: str) -> None:
+    fake = PROVIDERS[name].fake()
+    with fake.running() as url, PROVIDERS[name].make(url) as sender, pytest.raises(PermanentError, match=why):
+        sender.send(mail(attachments=files))
+    assert fake.calls == []

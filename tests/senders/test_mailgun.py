@@ -125,7 +125,12 @@ EVENTS: dict[str, tuple[str, dict[str, Any], tuple[Any, ...] | None]] = {
     "of tomorrow": ("teleported", {}, None),
     "delivered": ("delivered", {}, ("delivered", False, None)),
     "bounced": ("failed", failed("permanent", "bounce", 550), ("bounced", True, "hard 550")),
-    "suppressed": ("failed", failed("permanent", "suppress-bounce", 605), ("failed", False, "suppressed by Mailgun")),
+    "suppressed": ("failed", failed("permanent", "suppress-bounce", 605), ("failed", True, "suppressed by Mailgun")),
+    "suppressed otherwise": (
+        "failed",
+        failed("permanent", "suppress-other", 606),
+        ("failed", False, "suppressed by Mailgun"),
+    ),
     "tried for too long": ("failed", failed("permanent", "bounce", 421), ("bounced", False, "soft 421")),
     "failed for another reason": ("failed", failed("permanent", "generic", 552), ("bounced", False, "soft 552")),
     "failed without a code": ("failed", failed("permanent", "bounce", None), ("bounced", True, "hard")),

@@ -183,6 +183,8 @@ EVENTS: dict[str, tuple[dict[str, Any], tuple[Any, ...] | None]] = {
         for kind in ("Transient", "DnsError", "OpenRelayTest", "AutoResponder", "AddressChange",
                      "ChallengeVerification", "OfTomorrow")
     },
+    "inactive from now on": ({**bounce("SoftBounce"), "Inactive": True}, ("bounced", True, "SoftBounce")),
+    "still active": ({**bounce("Blocked"), "Inactive": False}, ("failed", False, "Blocked")),
     "unsubscribed by hand": (change(True, "ManualSuppression"), ("unsubscribed", True, None)),
     "suppressed by a bounce": (change(True, "HardBounce"), None),
     "suppressed by a complaint": (change(True, "SpamComplaint"), None),

@@ -155,7 +155,7 @@ EVENTS: dict[str, tuple[str, dict[str, Any], tuple[Any, ...] | None]] = {
     "bounced for now": ("email.bounced", {"bounce": {"type": "Transient"}}, ("bounced", False, "soft")),
     "bounced, who knows": ("email.bounced", {"bounce": {"type": "Undetermined"}}, ("bounced", False, "soft")),
     "bounced, in no words": ("email.bounced", {"bounce": None}, ("bounced", False, "soft")),
-    "suppressed": ("email.suppressed", {"reason": "previous_bounce"}, ("failed", False, "suppressed by Resend")),
+    "suppressed": ("email.suppressed", {"reason": "previous_bounce"}, ("failed", True, "suppressed by Resend")),
     "failed": (
         "email.failed",
         {"failed": {"reason": "reached_daily_quota"}},

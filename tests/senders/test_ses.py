@@ -222,11 +222,15 @@ EVENTS: dict[str, tuple[dict[str, Any], tuple[Any, ...] | None]] = {
     ),
     "General": (bounce("Permanent", "General"), ("bounced", True, "hard General 5.1.1")),
     "NoEmail": (bounce("Permanent", "NoEmail"), ("bounced", True, "hard NoEmail 5.1.1")),
-    "Suppressed": (bounce("Permanent", "Suppressed"), ("failed", False, "suppressed by SES")),
-    "on the list": (bounce("Permanent", "OnAccountSuppressionList"), ("failed", False, "suppressed by SES")),
+    "Suppressed": (bounce("Permanent", "Suppressed"), ("failed", True, "suppressed by SES")),
+    "on the list": (bounce("Permanent", "OnAccountSuppressionList"), ("failed", True, "suppressed by SES")),
     "MailboxFull": (bounce("Transient", "MailboxFull"), ("bounced", False, "soft MailboxFull 5.1.1")),
     "Undetermined": (bounce("Undetermined", "Undetermined"), ("bounced", False, "soft Undetermined 5.1.1")),
     "Complaint": (complaint(), ("complained", True, None)),
+    "a complaint that was there": (
+        complaint(complaintSubType="OnAccountSuppressionList"),
+        ("failed", True, "suppressed by SES"),
+    ),
     "not spam": (complaint(complaintFeedbackType="not-spam"), None),
     "Reject": ({"eventType": "Reject", "reject": {"reason": "Bad content"}}, ("failed", False, "rejected by SES")),
     "Rendering Failure": (

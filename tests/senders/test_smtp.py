@@ -44,10 +44,17 @@ def mail(**changes: Any) -> Email:
 class Inbox:
     """Keeps what arrives; answers what `answers` says for a command."""
 
+    offers: tuple[str, ...] = ()
+    """Extensions beside the usual ones."""
+
     def __init__(self) -> None:
         self.envelopes: list[Any] = []
         self.sessions: list[Any] = []
         self.answers: dict[str, str] = {}
+
+    async def handle_EHLO(self, server: Any, session: Any, envelope: Any, host: str, lines: list[str]) -> list[str]:
+        session.host_name = host
+        return [*lines[:-1], *(f"250-{one}" for one in self.offers), lines[-1]]
 
     async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         envelope.mail_from = address
@@ -173,10 +180,11 @@ ANSWERS: dict[str, tuple[dict[str, str], type[SendError], str]] = {
 }
 
 
+@pytest.mark.parametrize("offers", [(), ("PIPELINING",)], ids=["one by one", "at once"])
 @pytest.mark.parametrize(("answers", "error", "text"), ANSWERS.values(), ids=ANSWERS.keys())
-def test_answers(answers: dict[str, str], error: type[SendError], text: str) -> None:
+def test_answers(answers: dict[str, str], error: type[SendError], text: str, offers: tuple[str, ...]) -> None:
     with smtp_server() as (inbox, port), sender(port) as smtp:
-        inbox.answers = answers
+        inbox.answers, inbox.offers = answers, offers
         with pytest.raises(error, match=text):
             smtp.send(mail())
         inbox.answers = {}
@@ -241,6 +249,51 @@ def test_broken_off(talk: Callable[[socket.socket], None], error: type[SendError
         with pytest.raises(error):
             smtp.send(mail())
         assert time.monotonic() - begun < timeout * TOTAL_TIMEOUTS + 1
+
+
+def heard(answers: bytes, wait: float = 0.2) -> tuple[Callable[[socket.socket], None], list[bytes]]:
+    """A server that offers PIPELINING and answers the envelope with `answers`, and what it got with each read."""
+    got: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(b"220 ready\r\n")
+        connection.recv(1000)
+        connection.sendall(b"250-hello\r\n250 PIPELINING\r\n")
+        time.sleep(wait)
+        got.append(connection.recv(1000))
+        connection.sendall(answers)
+        connection.settimeout(5)
+        with contextlib.suppress(OSError):
+            while part := connection.recv(10_000):
+                got.append(part)
+                if part.endswith(b"\r\n.\r\n"):
+                    connection.sendall(b"250 taken\r\n")
+
+    return talk, got
+
+
+def test_the_envelope_is_written_at_once_where_the_server_says_it_may_be() -> None:
+    talk, got = heard(b"250 a\r\n250 b\r\n354 go on\r\n")
+    with raw_server(talk) as port, sender(port) as smtp:
+        assert smtp.send(mail()).detail == "taken"
+    assert got[0] == b"mail FROM:<shop@shop.example.com>\r\nrcpt TO:<ana@shop.example.com>\r\ndata\r\n"
+
+
+def test_no_message_is_ended_that_nobody_is_to_get() -> None:
+    talk, got = heard(b"250 a\r\n550 unknown\r\n354 go on\r\n")
+    with (
+        raw_server(talk) as port,
+        sender(port) as smtp,
+        pytest.raises(PermanentError, match="550 unknown"),
+    ):
+        smtp.send(mail())
+    assert len(got) == 1, got
+
+
+def test_a_server_that_hangs_up_after_the_sender_is_not_waited_for() -> None:
+    talk, _ = heard(b"421 busy\r\n")
+    with raw_server(talk) as port, sender(port) as smtp, pytest.raises(TransientError, match="421 busy"):
+        smtp.send(mail())
 
 
 def test_no_server_is_transient_and_no_host_is_configuration() -> None:

@@ -123,6 +123,7 @@ def test_what_is_wrong_with_a_recipient_fails_one_message(to: str, why: str) -> 
             sending.send(sms(to=to))
         sending.send(sms())
     assert raised.value.unsubscribed is (to == OPTED_OUT)
+    assert raised.value.suppress == {OPTED_OUT: "unsubscribed", LANDLINE: "bounced"}.get(to)
 
 
 KINDS: dict[str, type[SendError]] = {

@@ -124,6 +124,10 @@ def objects(required: dict[str, Any], optional: dict[str, Any] | None = None) ->
 
 TEXT: dict[str, Any] = {"type": "string"}
 FULL: dict[str, Any] = {"type": "string", "minLength": 1}
+BASE64: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+}
 TEXTS: dict[str, Any] = {"type": "object", "additionalProperties": TEXT}
 
 

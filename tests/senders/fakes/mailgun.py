@@ -40,16 +40,20 @@ class FakeMailgun(Fake):
             raise RefusedError(reply(401, "Forbidden"))
         if call.path != f"/v3/{DOMAIN}/messages":
             raise RefusedError(reply(404, {"message": "Domain not found: other.example"}))
-        if call.headers.get("content-type") != "application/x-www-form-urlencoded":
+        kind, files = call.headers.get("content-type", ""), []
+        if kind.startswith("multipart/form-data; boundary="):
+            pairs, files = _parts(kind, call.body)
+        elif kind == "application/x-www-form-urlencoded":
+            pairs = parse_qsl(call.body.decode(), keep_blank_values=True, strict_parsing=True)
+        else:
             raise RefusedError(reply(400, {"message": "neither a form nor multipart"}))
-        pairs = parse_qsl(call.body.decode(), keep_blank_values=True, strict_parsing=True)
         fault = self._wrong(pairs)
         if fault is not None:
             raise RefusedError(reply(400, {"message": fault}))
-        if sum(len(value.encode()) for _, value in pairs) > 25_000_000:
+        if sum(len(value.encode()) for _, value in pairs) + sum(len(one[2]) for one in files) > 25_000_000:
             raise RefusedError(reply(413))
         told = {"id": f"<{len(self.mails)}.20260301@{DOMAIN}>", "message": "Queued. Thank you."}
-        return [dict(pairs)], reply(200, told)
+        return [dict(pairs) | ({"attachments": files} if files else {})], reply(200, told)
 
     def _wrong(self, pairs: list[tuple[str, str]]) -> str | None:
         names = [name for name, _ in pairs]
@@ -79,6 +83,25 @@ class FakeMailgun(Fake):
         if sum(len(f"{n}{v}".encode()) for n, v in pairs if n.startswith(_OPTIONS)) > 16 * 1024:
             return "o:, h:, v: and t: parameters are larger than 16 KB"
         return None
+
+
+def _parts(kind: str, body: bytes) -> tuple[list[tuple[str, str]], list[tuple[str, str, bytes]]]:
+    """The fields, and the (name, type, content) of the files. A file without a name is dropped in silence."""
+    boundary = kind.partition("boundary=")[2].encode()
+    fields: list[tuple[str, str]] = []
+    files: list[tuple[str, str, bytes]] = []
+    first, *parts, last = body.split(b"--" + boundary)
+    if first or last.strip() != b"--":
+        raise RefusedError(reply(400, {"message": "the parts cannot be read"}))
+    for part in parts:
+        head, _, content = part.removeprefix(b"\r\n").removesuffix(b"\r\n").partition(b"\r\n\r\n")
+        lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        said = dict(re.findall(r'(\w+)="([^"]*)"', lines["Content-Disposition"]))
+        if said["name"] not in ("attachment", "inline"):
+            fields.append((said["name"], content.decode()))
+        elif said.get("filename"):
+            files.append((said["filename"], lines["Content-Type"], content))
+    return fields, files
 
 
 def event(name: str, *, at: datetime = NOW, key: str = SIGNING_KEY, token: str = "t1", **fields: Any) -> Callback:

@@ -13,7 +13,7 @@ from typing import Any
 from segflow.senders.callbacks import Callback
 from tests.senders.servers import Call
 
-from .base import FULL, NOW, TEXT, TEXTS, Fake, RefusedError, Reply, callback, objects, reply, wrong
+from .base import BASE64, FULL, NOW, TEXT, TEXTS, Fake, RefusedError, Reply, callback, objects, reply, wrong
 
 KEY = "re_k3y-of-the-tests"
 SECRET = "whsec_" + base64.b64encode(b"the tests' own secret of 32 byte").decode()
@@ -31,7 +31,15 @@ _EMAIL = objects(
         "template": objects({"id": FULL}, {"variables": {"type": "object"}}),
         "headers": TEXTS,
         "scheduled_at": FULL,
-        "attachments": {"type": "array", "items": {"type": "object"}},
+        "attachments": {
+            "type": "array",
+            "items": {
+                **objects(
+                    {"filename": FULL}, {"content": BASE64, "path": FULL, "content_type": FULL, "content_id": FULL}
+                ),
+                "oneOf": [{"required": ["content"]}, {"required": ["path"]}],
+            },
+        },
         "tags": {"type": "array", "items": objects({"name": _NAME, "value": _NAME})},
         "topic_id": FULL,
     },

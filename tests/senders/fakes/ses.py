@@ -26,7 +26,7 @@ from cryptography.x509.oid import NameOID
 from segflow.senders.callbacks import Callback
 from tests.senders.servers import Call
 
-from .base import FULL, NOW, TEXT, Fake, RefusedError, Reply, callback, objects, reply, wrong
+from .base import BASE64, FULL, NOW, TEXT, Fake, RefusedError, Reply, callback, objects, reply, wrong
 
 KEY_ID, SECRET = "AKIATESTS", "ses/s3cret+of/the/tests"
 REGION = "eu-west-1"
@@ -34,9 +34,22 @@ TOPIC = f"arn:aws:sns:{REGION}:123456789012:segflow"
 HOST = f"sns.{REGION}.amazonaws.com"
 _DATA = objects({"Data": TEXT}, {"Charset": FULL})
 _HEADER = objects({"Name": {**TEXT, "pattern": r"^[!-9;-~]{1,126}$"}, "Value": {**TEXT, "pattern": r"^[ -~]{1,995}$"}})
+_ATTACHMENT = objects(
+    {"FileName": {**FULL, "maxLength": 255, "pattern": r"[^.]\.[^.]+$"}, "RawContent": BASE64},
+    {
+        "ContentType": {**FULL, "maxLength": 78},
+        "ContentDisposition": {"enum": ["ATTACHMENT", "INLINE"]},
+        "ContentDescription": {**TEXT, "maxLength": 1000},
+        "ContentId": {**FULL, "maxLength": 78},
+        "ContentTransferEncoding": {"enum": ["BASE64", "QUOTED_PRINTABLE", "SEVEN_BIT"]},
+    },
+)
 _SIMPLE = objects(
     {"Subject": _DATA, "Body": objects({}, {"Text": _DATA, "Html": _DATA})},
-    {"Headers": {"type": "array", "items": _HEADER, "maxItems": 15}, "Attachments": {"type": "array"}},
+    {
+        "Headers": {"type": "array", "items": _HEADER, "maxItems": 15},
+        "Attachments": {"type": "array", "items": _ATTACHMENT},
+    },
 )
 _TEMPLATE = objects({"TemplateData": FULL}, {"TemplateName": FULL, "TemplateArn": FULL, "TemplateContent": {}})
 _PEOPLE = {"type": "array", "items": FULL}
@@ -130,7 +143,13 @@ def _wrong(told: dict[str, Any]) -> str | None:
         return "Destination: more than 50 recipients"
     if bad := next((who for who in people if not _ADDRESS.fullmatch(who)), None):
         return f"Destination: Local address contains control or whitespace, or letters: {bad}"
+    if len(json.dumps(told)) > 40_000_000:
+        return "larger than 40 MB"
     if "Simple" in content:
+        for one in content["Simple"].get("Attachments", []):
+            plain = base64.b64decode(one["RawContent"]).isascii()
+            if one.get("ContentTransferEncoding", "SEVEN_BIT") == "SEVEN_BIT" and not plain:
+                return f"Attachments: {one['FileName']} has not seven bits"
         if not content["Simple"]["Body"]:
             return "Body: empty"
         if any(len(one["Name"]) + len(one["Value"]) > 996 for one in content["Simple"].get("Headers", [])):
