@@ -60,7 +60,7 @@ def settings_page() -> str:
             defaults = _defaults(Settings, name)
             rows = _rows(below, schema, _prefix(name, node), defaults)
             parts.append(f"## {name}\n\n{node.get('description', '')}\n\n{table(HEAD, rows)}\n")
-    own = [(code(name), _kind(node, schema), _default(node), cell(node["description"])) for name, node in alone]
+    own = [(code(name), _kind(node, schema), _default(node), cell(node.get("description", ""))) for name, node in alone]
     return _SETTINGS.format(note=NOTE) + f"## The project\n\n{table(HEAD, own)}\n" + "".join(parts).rstrip() + "\n"
 
 
@@ -72,7 +72,7 @@ def catalog_keys() -> str:
         below = _model_of(node, schema)
         assert below is not None
         rows = _rows(below, schema, _prefix(name, node), _defaults(Catalog, name))
-        parts.append(f"### {name}: its keys\n\n{node['description']}\n\n{table(HEAD, rows)}")
+        parts.append(f"### {name}: its keys\n\n{node.get('description', '')}\n\n{table(HEAD, rows)}")
     for model, key in (("Attribute", "An attribute, a property or a field"), ("TimeColumn", "The column with a time")):
         shape = schema["$defs"][model]
         found = shape["anyOf"][1] if "anyOf" in shape else shape
@@ -111,7 +111,7 @@ def _rows(
         below = _model_of(node, schema)
         default = defaults.get(name)
         shown = _default(node) or ("" if isinstance(default, dict) or below is not None else _value(default))
-        yield (code(key), _kind(node, schema), shown, cell(node["description"] + must))
+        yield (code(key), _kind(node, schema), shown, cell(node.get("description", "") + must))
         if below is not None and below["title"] not in told:
             told.add(below["title"])
             yield from _rows(below, schema, _prefix(key, node), default if isinstance(default, dict) else {}, told)

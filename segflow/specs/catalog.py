@@ -383,14 +383,23 @@ class ToldKinds(SpecModel):
     """What the data calls each kind of message event."""
 
     delivered: _Texts | None = None
+    """The provider of the mailbox or the phone has it."""
     opened: _Texts | None = None
+    """It was looked at."""
     clicked: _Texts | None = None
+    """A link in it was followed."""
     bounced: _Texts | None = None
+    """It could not be delivered."""
     replied: _Texts | None = None
+    """It was answered."""
     complained: _Texts | None = None
+    """It was called spam."""
     unsubscribed: _Texts | None = None
+    """Its reader wants no more."""
     failed: _Texts | None = None
+    """The provider gave up."""
     subscribed: _Texts | None = None
+    """Its reader wants messages again."""
 
     def texts(self) -> dict[str, list[str]]:
         """Kind -> its texts, of those that were given; of none at all each has its own name."""
@@ -403,16 +412,19 @@ class MessageEventSource(SpecModel):
     calls of the providers to segflow serve, where your pipeline loads what they tell."""
 
     model: ModelName
+    """The dbt model."""
     message_id: ColumnName | None = None
     """The column with segflow's id of the message, as senders give it to providers that hand it back."""
     provider_id: ColumnName | None = None
     """The column with the provider's id of it, for rows without `message_id`. One that a provider gives to several
     messages says nothing."""
     kind: ColumnName = "kind"
+    """The column that says what happened."""
     kinds: ToldKinds = ToldKinds()
     """What the column `kind` holds for each kind, like `opened: Open` or `bounced: [HardBounce, Blocked]`; rows with
     another text are passed over. Left out: it holds these very words."""
     at: TimeColumn = TimeColumn(column="occurred_at")
+    """The column with the time at which it happened."""
     id: ColumnName | None = None
     """The column with the id of what was told. Without it two rows about one message, of one kind and time, are one."""
     hard: ColumnName | None = None

@@ -3,8 +3,8 @@ leaves. What a block prints below a command is what the command must say.
 
 A block of kind `console` has lines `$ COMMAND`, each with what it prints below; a line `...` there stands for any
 lines, and `# ...` after a command is for the reader. Nothing below a command: only its exit code counts, which must be
-0. A block of kind yaml, sql, text or csv whose first line is `# PATH` (`-- PATH` in SQL) is that file from then on. `<!-- not run:
-WHY -->` above a block leaves it out.
+0. A block of kind yaml, sql, text or csv whose first line is `# PATH` (`-- PATH` in SQL) is that file from then on.
+`<!-- not run: WHY -->` above a block leaves it out.
 """
 
 from __future__ import annotations
