@@ -20,6 +20,7 @@ from dagster import AssetCheckKey, AssetKey, AssetSpec
 from segflow.dagster.keys import model_key, segment_key
 from segflow.files import write_whole
 from segflow.project import Project
+from segflow.warehouse.names import own_relation
 
 _FORMAT = 1
 _FILES = (".sql", ".yml", ".yaml", ".csv", ".py", ".md")
@@ -128,7 +129,9 @@ def _fingerprint(directory: Path) -> str:
     digest = hashlib.sha256(f"{_FORMAT} {version('dbt-core')} {version('dagster-dbt')}".encode())
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory)
-        if path.suffix in _FILES and path.is_file() and relative.parts[0] not in ("target", "logs"):
+        if any(part.startswith(".") for part in relative.parts) or relative.parts[0] in ("target", "logs"):
+            continue
+        if path.suffix in _FILES and path.is_file():
             digest.update(f"\0{relative.as_posix()}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -147,7 +150,11 @@ def _parse(project: Project) -> DbtGraph:
             if not meta:
                 default = "sources" if props["resource_type"] == "source" else "staging"
                 return spec.replace_attributes(group_name=spec.group_name or default)
-            key = segment_key(meta["segment"]) if meta["kind"] == "segment" else model_key(props["name"])
+            key = (
+                segment_key(meta["segment"])
+                if meta["kind"] == "segment"
+                else model_key(own_relation(props["name"]) or props["name"])
+            )
             return spec.replace_attributes(key=key, group_name=_GENERATED[meta["kind"]])
 
         def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:

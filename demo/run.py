@@ -18,6 +18,7 @@ from demo.screen import LAST, show
 from demo.shop import build, codes_of
 from segflow.errors import SegflowError
 from segflow.project import Project
+from segflow.specs.dbt_profile import warehouse_path
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
@@ -57,7 +58,8 @@ def main(root: Path = ROOT) -> int:
 
 def _warehouse(specs: Specs) -> Warehouse:
     settings = specs.settings.warehouse
-    return engine_of(specs.path(settings.path), specs.path(settings.ledgers), settings.memory_limit).open()
+    path = warehouse_path(specs.root, specs.settings)
+    return engine_of(path, specs.path(settings.ledgers), settings.memory_limit).open()
 
 
 def _build_shop(console: Console, specs: Specs) -> None:
@@ -65,7 +67,7 @@ def _build_shop(console: Console, specs: Specs) -> None:
         if _last_tick(warehouse) is not None:
             return
     with console.status("Building the shop"):
-        shop = build(specs.path(specs.settings.warehouse.path))
+        shop = build(warehouse_path(specs.root, specs.settings))
         with _warehouse(specs) as warehouse:
             # Written last: a shop without it was not finished, and is built again.
             clock = exp.select(literal(LAST).as_("last_tick"))

@@ -17,6 +17,7 @@ from rich.text import Text
 from sqlglot import exp
 
 from demo.conversions import conversions
+from segflow.specs.dbt_profile import warehouse_path
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.engines import engine_title
@@ -192,7 +193,7 @@ def _files(specs: Specs) -> list[Text]:
     """Where the exports, the messages and the warehouse lie, seen from the project's root."""
     exports = specs.path(specs.settings.exports.path)
     mailbox = specs.path(getattr(specs.settings.all_senders()["mailbox"], "path", ".segflow/mailbox"))
-    warehouse = specs.path(specs.settings.warehouse.path)
+    warehouse = warehouse_path(specs.root, specs.settings)
     letters = sorted(mailbox.rglob("*.eml"))
     lines = [
         _line("exports", f"{_short(exports, specs)}/  ({_number(exports, '*.csv')} CSV files, a folder per tick)"),

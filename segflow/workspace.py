@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from segflow.errors import InputError, WarehouseBusyError
 from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.files import differences, write
+from segflow.specs.dbt_profile import profiles_dir, warehouse_path
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse
-from segflow.warehouse.dbt import DbtProject
+from segflow.warehouse.dbt import DbtProject, DbtRun
 from segflow.warehouse.engine import Engine
 from segflow.warehouse.engines import engine_of
 from segflow.warehouse.models import Models
@@ -56,9 +57,22 @@ class Workspace:
 
     @cached_property
     def dbt(self) -> DbtProject:
-        if not (self.specs.dbt_dir / "dbt_project.yml").exists():
-            raise InputError(f"{self.specs.dbt_dir} holds no dbt_project.yml")
-        return DbtProject(self.specs.dbt_dir, self.engine)
+        folder, said = self.specs.dbt_dir, self.specs.settings.dbt
+        if not (folder / "dbt_project.yml").exists():
+            raise InputError(f"{folder} holds no dbt_project.yml")
+        # What dbt keeps for itself stays where it was in a project of segflow's own. In one of somebody else's it would
+        # be in the way of theirs: other variables make dbt read all files again.
+        keeps = self.root / ".segflow" / "dbt" if "project" in said.model_fields_set else folder
+        how = DbtRun(
+            root=self.root,
+            profiles_dir=profiles_dir(self.root, said),
+            profile=said.profile,
+            target=said.target,
+            target_path=keeps / "target",
+            log_path=keeps / "logs",
+            upstream=said.builds_upstream,
+        )
+        return DbtProject(folder, self.engine, how)
 
     @cached_property
     def models(self) -> Models:
@@ -76,9 +90,9 @@ class Workspace:
 
         return DeliveryStore.open(self.specs.settings.delivery.store, self.root)
 
-    @property
+    @cached_property
     def warehouse_path(self) -> Path:
-        return self.specs.path(self.specs.settings.warehouse.path)
+        return warehouse_path(self.root, self.specs.settings)
 
     @property
     def ledgers_path(self) -> Path:
@@ -127,7 +141,7 @@ class Workspace:
 
     def reload(self) -> None:
         """Forget what was read from files, so that edits count. An open delivery store stays open."""
-        for name in ("specs", "compiled"):
+        for name in ("specs", "compiled", "warehouse_path"):
             self.__dict__.pop(name, None)
 
     def write_models(self) -> list[Path]:

@@ -30,6 +30,7 @@ from segflow.warehouse.dbt_index import code_hash
 from segflow.warehouse.duckdb.errors import plain_message
 from segflow.warehouse.duckdb.words import DuckDBWords
 from segflow.warehouse.models import ModelResult, Models
+from segflow.warehouse.names import own_relation
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
 _MATERIALIZED = re.compile(r"materialized='(\w+)'")
@@ -45,7 +46,7 @@ class DirectDbt:
 
     def parse(self) -> None:
         self._models = {
-            path.stem: ("segflow" if "segflow" in path.parts[-3:] else "staging", path.read_text(encoding="utf-8"))
+            path.stem: ("segflow" if own_relation(path.stem) else "staging", path.read_text(encoding="utf-8"))
             for path in sorted(self.directory.joinpath("models").rglob("*.sql"))
         }
 
@@ -65,7 +66,7 @@ class DirectDbt:
     def relation(self, model: str) -> exp.Table:
         if model not in self._files:
             raise RunError(f"the dbt project has no model {model}")
-        return exp.table_(model, db=self._files[model][0], quoted=True)
+        return exp.table_(own_relation(model) or model, db=self._files[model][0], quoted=True)
 
     def code(self, model: str) -> str:
         code = {name: text for name, (_, text) in self._files.items()}
@@ -119,14 +120,14 @@ class DirectDbt:
         kind = _MATERIALIZED.search(config.group(1)) if config else None
         as_of = datetime.strptime(tick_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         query = Filling(self.relation, as_of, self.zone, tick_id, DuckDBWords()).query(_CONFIG.sub("", code))
-        schema = self._files[name][0]
+        schema, place = self._files[name][0], own_relation(name) or name
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         what = "TABLE" if kind is not None and kind.group(1).endswith("table") else "VIEW"
         other = "VIEW" if what == "TABLE" else "TABLE"
         # Like dbt: what is there under the name goes, whatever it is.
         with contextlib.suppress(duckdb.CatalogException):
-            connection.execute(f'DROP {other} IF EXISTS "{schema}"."{name}"')
-        connection.execute(f'CREATE OR REPLACE {what} "{schema}"."{name}" AS {DuckDBWords().sql(query)}')
+            connection.execute(f'DROP {other} IF EXISTS "{schema}"."{place}"')
+        connection.execute(f'CREATE OR REPLACE {what} "{schema}"."{place}" AS {DuckDBWords().sql(query)}')
 
     def _parents(self, name: str, code: Mapping[str, str]) -> list[str]:
         return [parent for parent in _REF.findall(code[name]) if parent in code]

@@ -99,6 +99,10 @@ _DBT_PROJECT = {
         "world": {"staging": {"+materialized": "view", "+schema": "staging"}, "segflow": {"+schema": "segflow"}}
     },
 }
+_SCHEMA_NAME = """{%- macro generate_schema_name(custom_schema_name, node) -%}
+    {{ target.schema if custom_schema_name is none else custom_schema_name | trim }}
+{%- endmacro %}
+"""
 _PROFILES = {
     "segflow": {
         "target": "duckdb",
@@ -190,6 +194,8 @@ class World:
         )
         self._write("dbt/dbt_project.yml", _DBT_PROJECT)
         self._write("dbt/profiles.yml", _PROFILES)
+        (root / "dbt/macros").mkdir()
+        (root / "dbt/macros/generate_schema_name.sql").write_text(_SCHEMA_NAME, encoding="utf-8")
         (root / "flow_specs").mkdir(exist_ok=True)
         staging = root / "dbt/models/staging"
         staging.mkdir(parents=True)

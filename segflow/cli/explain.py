@@ -13,7 +13,8 @@ from segflow.cli.shared import instant_of, options_of, project_of
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from segflow.explain.explain import Answer, Explanation
+    from segflow.explain.answer import Answer
+    from segflow.explain.explain import Explanation
 
 
 def explain(
@@ -66,6 +67,8 @@ def _tree(answer: Answer, found: Explanation) -> Tree:
 
 def _grow(above: Tree, answer: Answer, found: Explanation) -> None:
     branch = above.add(_line(answer, found))
+    for row in answer.rows:
+        branch.add(_row(row))
     for part in answer.parts:
         _grow(branch, part, found)
     if answer.segment is not None and not answer.parts:
@@ -80,12 +83,22 @@ def _line(answer: Answer, found: Explanation) -> Any:
     line.append(answer.words)
     if answer.found:
         line.append(f"  [{', '.join(f'{name} {_value(value)}' for name, value in answer.found.items())}]", style="cyan")
+    if answer.unsaid is not None:
+        line.append(f"  ({answer.unsaid})", style="yellow")
     if answer.until is not None:
         line.append(f"  until {_until(answer.until, found.as_of)}", style="yellow")
     return line
 
 
+def _row(row: dict[str, Any]) -> Any:
+    from rich.text import Text
+
+    return Text(f"row: {', '.join(f'{name} {_value(value)}' for name, value in row.items())}", style="dim")
+
+
 def _holds(answer: Answer) -> str:
+    if answer.holds is None:
+        return "?"
     return "true" if answer.holds else "false"
 
 

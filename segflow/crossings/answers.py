@@ -19,6 +19,7 @@ from sqlglot import exp
 
 from segflow.crossings.definitions import with_contacts
 from segflow.segments.compiler import Compiled
+from segflow.segments.emit import as_written_now
 from segflow.segments.fingerprint import sql_fingerprint, yaml_fingerprint
 from segflow.segments.membership_models import segment_model
 from segflow.segments.order import closure
@@ -172,7 +173,7 @@ class Answers:
         if f"past {key}" not in self._sources:
             row = self.versions[key]
             text, catalog, words = (
-                row["compiled_sql"],
+                as_written_now(row["compiled_sql"]),
                 self.context.compiled.specs.catalog,
                 self.context.warehouse.words,
             )

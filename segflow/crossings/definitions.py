@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from segflow.segments.compiler import CONTACTS, Compiled
-from segflow.segments.emit import indent, refs, template
+from segflow.segments.emit import indent, ref_text, refs, template
 from segflow.segments.membership_models import contacts_query
 from segflow.specs.catalog import Catalog, Contacts
 from segflow.warehouse.models import Models
+from segflow.warehouse.names import own_model, own_relation
 from segflow.warehouse.words import Words
 
 _MAPPING = {"model", "key", "created_at"}
@@ -47,7 +48,8 @@ def definitions(compiled: Compiled, models: Models, segments: Collection[str]) -
         segment = compiled.segments[name]
         prefix = f"{CONTACTS}."
         read = frozenset(part.removeprefix(prefix) for part in compiled.depends_on(name) if part.startswith(prefix))
-        read_models = sorted(refs(segment.standalone) - {CONTACTS} | {catalog.contacts.model})
+        theirs = {model for model in refs(segment.standalone) if own_relation(model) is None}
+        read_models = sorted(theirs | {catalog.contacts.model})
         for model in read_models:
             if model not in code:
                 code[model] = models.code(model)
@@ -66,8 +68,8 @@ def with_contacts(text: str, mapping: str, catalog: Catalog, words: Words) -> st
     contacts = Contacts.model_validate({**json.loads(mapping), "deletions": catalog.contacts.deletions})
     old = catalog.model_copy(update={"contacts": contacts})
     rows = indent(template(contacts_query(old), words))
-    text = text.replace("with ", f"with {CONTACTS} as (\n{rows}\n),\n", 1)
-    return text.replace(f"{{{{ ref('{CONTACTS}') }}}}", CONTACTS)
+    text = text.replace(ref_text(own_model(CONTACTS)), CONTACTS)
+    return text.replace("with ", f"with {CONTACTS} as (\n{rows}\n),\n", 1)
 
 
 def _mapping(contacts: Contacts, read: Collection[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from segflow.crossings.answers import Answer, Answers, parts_json, parts_of
 from segflow.crossings.definitions import Definition, definitions, with_contacts
 from segflow.crossings.names import segment_keys
 from segflow.segments.compiler import CONTACTS, Compiled
+from segflow.segments.emit import as_written_now
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import literal
@@ -192,7 +193,7 @@ def old_rules(
             old["contacts"] is not None and one.definition is not None and old["contacts"] != one.definition.contacts
         )
         try:
-            text = old["compiled_sql"]
+            text = as_written_now(old["compiled_sql"])
             words = warehouse.words
             query = context.fill(with_contacts(text, old["contacts"], catalog, words) if mapped else text)
             read = {column.name for column in query.find_all(exp.Column)}

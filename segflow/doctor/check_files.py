@@ -18,6 +18,7 @@ from segflow.errors import SpecError
 from segflow.files import PARTIAL, reason
 from segflow.outbox.lease import Lease
 from segflow.senders.mailbox import MailboxSettings
+from segflow.specs.dbt_files import generated_folder
 
 FREE_BYTES = 1_000_000_000
 """Less than this, or than twice the warehouse, and the next ticks may end with a full disk."""
@@ -81,12 +82,16 @@ def _written(examined: ExaminedWorkspace) -> list[Path]:
         examined.warehouse_path.parent,
         examined.ledgers_path,
         *_export_folders(examined),
-        examined.root / "dbt" / "models" / "segflow",
+        generated_folder(_dbt_dir(examined), "models"),
         *(examined.path(one.path) for one in settings.all_senders().values() if isinstance(one, MailboxSettings)),
     }
     if examined.store_path is not None:
         folders.add(examined.store_path.parent)
     return sorted(folders)
+
+
+def _dbt_dir(examined: ExaminedWorkspace) -> Path:
+    return examined.path(examined.settings.dbt.project)
 
 
 def _export_folders(examined: ExaminedWorkspace) -> set[Path]:
@@ -98,7 +103,7 @@ def _export_folders(examined: ExaminedWorkspace) -> set[Path]:
 
 
 def _partial_files(examined: ExaminedWorkspace) -> Iterator[Path]:
-    places = {*_written(examined), examined.root / "dbt" / "macros" / "segflow"}
+    places = {*_written(examined), generated_folder(_dbt_dir(examined), "macros")}
     inner = {place for place in places if any(other in place.parents for other in places)}
     for place in places - inner:
         yield from (path for path in place.rglob(f".*{PARTIAL}") if not _at_work(path))

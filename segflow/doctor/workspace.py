@@ -10,6 +10,7 @@ from pathlib import Path
 from segflow.doctor.findings import SkipCheck
 from segflow.errors import SpecError
 from segflow.outbox.store import DeliveryStore
+from segflow.specs.dbt_profile import warehouse_path
 from segflow.specs.load import load_settings
 from segflow.specs.settings import Settings
 from segflow.warehouse.base import Warehouse
@@ -39,9 +40,9 @@ class ExaminedWorkspace(Workspace):
         """A path of segflow.yml."""
         return self.root / Path(setting).expanduser()
 
-    @property
+    @cached_property
     def warehouse_path(self) -> Path:
-        return self.path(self.settings.warehouse.path)
+        return warehouse_path(self.root, self.settings)
 
     @property
     def ledgers_path(self) -> Path:

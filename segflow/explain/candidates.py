@@ -40,7 +40,7 @@ _SLACK = 4
 
 def moments_of_change(replay: Replay, nodes: Iterable[Node], as_of: datetime, zone: ZoneInfo) -> list[datetime]:
     """Moments after `as_of` (UTC), in order: between two neighbours none of `nodes` changes."""
-    updated = _times(replay, exp.select(col("at")).from_(replay.rows("contact_updates")))
+    updated = _times(replay, exp.select(col("at")).from_(replay.of_ledger("contact_updates")))
     found = set(updated)
     contacts = replay.catalog.contacts
     if contacts.created_at:
@@ -82,7 +82,7 @@ def _seen(
     if source.kind == "contact":
         return set(), {time for value in values for time in replay.times(_select_all(replay.ever(value.name)))}
     if source.kind == "held":
-        return _times(replay, exp.select(col("since")).from_(replay.rows("attribute_history"))), set()
+        return _times(replay, exp.select(col("since")).from_(replay.of_ledger("attribute_history"))), set()
     if source.kind in ("list", "tag"):
         labels = catalog.lists if source.kind == "list" else catalog.tags
         if labels.model is None or labels.added_at is None:

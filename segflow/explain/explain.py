@@ -12,45 +12,38 @@ from sqlglot import exp
 
 from segflow.crossings.deleted import tombstones
 from segflow.errors import InputError, did_you_mean
+from segflow.explain.answer import Answer
 from segflow.explain.candidates import moments_of_change
 from segflow.explain.evidence import Asked, asked_by, bucket_of, facts_asked, lookup
 from segflow.explain.look import NO_HISTORY, context_at, limited, members_query, not_read, opened
 from segflow.explain.one_segment import compile_one
 from segflow.explain.places import Place, place_of
 from segflow.explain.replay import MOMENT, Replay
+from segflow.explain.sql_asks import Asker
+from segflow.explain.sql_parts import Reader, Told
 from segflow.messages import CONTACT_CHANNELS
 from segflow.segments.attribute_history import new_values
+from segflow.segments.bounds import timestamp_literal
 from segflow.segments.compiler import CONTACTS
+from segflow.segments.membership_models import segment_model
 from segflow.segments.nodes import Member, Node, Value, facts_of
 from segflow.segments.resolve import Resolver
-from segflow.segments.sql import col, id_text, named
+from segflow.segments.sql import col, id_text, ident, named
 from segflow.segments.stored import stored
+from segflow.specs.segment import SqlSegmentSpec
+from segflow.specs.sql_allowlist import parse_sql
+from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.names import whole
 from segflow.workspace import Workspace
 
 _ID = Value("contact", "contact_id", "text")
 _END = datetime.max.replace(tzinfo=UTC)
 MOST_MOMENTS = 1_000
 """How many moments are looked at. A change after them is not predicted."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One part of the condition, as it is written, and what it says about the contact."""
-
-    words: str
-    holds: bool
-    found: dict[str, Any]
-    """What a leaf looked at: attributes, counts, sums, the time of the last row. None: missing."""
-    until: datetime | None
-    """When it changes if nothing happens. None: not within what could be looked at, or that cannot be said."""
-    parts: list[Answer]
-    """What it holds; for a leaf about another segment, that segment's condition."""
-    segment: str | None = None
-    """The other segment that a leaf is about."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,8 @@ def explain(workspace: Workspace, segment: str, contact: str, as_of: datetime | 
         if not replay.values([moment], [], lambda _: {"contact_id": col("contact_id", CONTACTS)}):
             raise InputError(_not_there(workspace, warehouse, replay, moment))
         place = place_of(compiled.specs, segment, Resolver(catalog, zone, compiled.specs.settings.week_starts))
-        judge = Judge(replay, place, moment, zone)
+        queries = {name: sql_told(context, name, contact) for name in place.queries()}
+        judge = Judge(replay, place, moment, zone, queries)
         last = ticks.last(warehouse)
         return Explanation(
             segment=segment,
@@ -107,7 +101,7 @@ def explain(workspace: Workspace, segment: str, contact: str, as_of: datetime | 
             member=place.holds(judge.now),
             until=judge.until(place),
             answer=judge.answer(place),
-            kept_out_by=[judge.answer(leaf) for leaf in place.in_the_way(judge.now)],
+            kept_out_by=[one for leaf in place.in_the_way(judge.now) for one in judge.blamed(leaf)],
             member_at_last_tick=_is_member(warehouse, segment, contact) if last is not None else None,
             last_tick=last.tick_id if last is not None else None,
             crossings=_crossings(warehouse, segment, contact),
@@ -118,8 +112,11 @@ def explain(workspace: Workspace, segment: str, contact: str, as_of: datetime | 
 class Judge:
     """What the parts of a condition say about one contact now, and when that changes."""
 
-    def __init__(self, replay: Replay, place: Place, as_of: datetime, zone: ZoneInfo) -> None:
-        self._replay = replay
+    def __init__(
+        self, replay: Replay, place: Place, as_of: datetime, zone: ZoneInfo, queries: Mapping[str, Told] | None = None
+    ) -> None:
+        """`queries`: what the parts of `.sql` segments say."""
+        self._replay, self._queries = replay, queries or {}
         leaves = {leaf.key: leaf.node for leaf in place.leaves() if leaf.node is not None}
         [self.now] = replay.truths([as_of], leaves)
         self._found = self._values(leaves, as_of)
@@ -134,9 +131,14 @@ class Judge:
             holds=place.holds(self.now),
             found=self._found.get(place.key, {}),
             until=self.until(place),
-            parts=[self.answer(one) for one in below],
+            parts=[self.answer(one) for one in below] if place.query is None else self._queries[place.query].parts,
             segment=place.segment,
         )
+
+    def blamed(self, leaf: Place) -> list[Answer]:
+        """What of a leaf that is in the way is: for the query of a `.sql` segment those of its parts."""
+        blame = self._queries[leaf.query].blame if leaf.query is not None else []
+        return blame or [self.answer(leaf)]
 
     def until(self, place: Place) -> datetime | None:
         """When a part changes if nothing happens."""
@@ -230,6 +232,36 @@ def _members(context: TickContext, contact: str) -> dict[str, Node | bool]:
         with limited(warehouse, context.compiled):
             found[name] = warehouse.query(mine.limit(1)).num_rows > 0
     return found
+
+
+def sql_told(context: TickContext, segment: str, contact: str) -> Told:
+    """What the parts of the query of a `.sql` segment say about a contact. They share its time limit."""
+    spec = context.compiled.specs.segments[segment].spec
+    assert isinstance(spec, SqlSegmentSpec)
+    clause = members_query(context, segment).args["with_"]
+    names = [cte.alias for cte in clause.expressions]
+    views: dict[str, exp.Table] = {}
+
+    def place(model: str) -> exp.Table:
+        name = _model(model)
+        if name not in names:
+            return context.models.relation(model)
+        if name not in views:
+            seen = exp.With(expressions=[cte.copy() for cte in clause.expressions[: names.index(name) + 1]])
+            query = exp.select("*").from_(exp.table_(name))
+            query.set("with_", seen)
+            views[name] = context.warehouse.view(whole(f"explained__{name}"), query)
+            views[name].set("alias", exp.TableAlias(this=ident(name)))
+        return views[name]
+
+    limit = context.compiled.specs.settings.sql_segments.timeout
+    asker = Asker(context.warehouse, place, timestamp_literal(context.as_of), limit, contact)
+    return Reader(asker, not_read(context.compiled, segment)).read(parse_sql(spec.sql).query)
+
+
+def _model(model: str) -> str:
+    """A model as it is called, which for a segment with a long id is not quite as it is written."""
+    return segment_model(model.removeprefix(SEGMENT_MODEL)) if model.startswith(SEGMENT_MODEL) else model
 
 
 def _not_there(workspace: Workspace, warehouse: Warehouse, replay: Replay, as_of: datetime) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.errors import InputError, RunError
+from segflow.errors import InputError, RunError, WarehouseError
 from segflow.explain.columns import columns_of, models_of
 from segflow.explain.one_segment import compile_one
 from segflow.segments.compiler import Compiled
@@ -20,6 +21,7 @@ from segflow.segments.emit import indent, template
 from segflow.segments.membership_models import CONTACTS, contacts_query, segment_model
 from segflow.segments.sql import col, ident, left_join, named, select
 from segflow.specs.project import Specs
+from segflow.specs.sql_file import OWN_CONTACTS
 from segflow.ticks import ledger as ticks
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
@@ -132,7 +134,7 @@ def members_query(context: TickContext, segment: str) -> exp.Select:
     standalone = compiled.segments[segment].standalone.removeprefix("with ")
 
     def place(model: str) -> exp.Table:
-        return exp.table_(CONTACTS) if model == CONTACTS else context.models.relation(model)
+        return exp.table_(CONTACTS) if model == OWN_CONTACTS else context.models.relation(model)
 
     query = context.fill(f"with {CONTACTS} as (\n{indent(contacts)}\n),\n{standalone}", place)
     if problem := context.warehouse.bind(query):
@@ -153,18 +155,24 @@ def not_read(compiled: Compiled, segment: str) -> set[str]:
 
 
 def _check_built(workspace: Workspace, warehouse: Warehouse) -> None:
-    """Somebody may have run dbt by hand; to ask dbt itself would take seconds."""
+    """Somebody may have run dbt by hand; to ask dbt itself where the model is may take seconds."""
     model = workspace.specs.catalog.contacts.model
     tables = exp.select(exp.Count(this=exp.Star())).from_("information_schema.tables")
-    if not warehouse.scalar(tables.where(exp.column("table_name").eq(exp.Literal.string(model)))):
+    if warehouse.scalar(tables.where(exp.column("table_name").eq(exp.Literal.string(model)))):
+        return
+    if warehouse.bind(exp.select("*").from_(workspace.models.relation(model))):
         raise InputError(f"no tick has run yet, and dbt has not built {model}; run segflow tick")
 
 
-def limited(warehouse: Warehouse, compiled: Compiled) -> AbstractContextManager[None]:
-    """The time limit of `.sql` segments, where there are any."""
-    if not compiled.sql_segments():
-        return nullcontext()
-    return warehouse.time_limit(compiled.specs.settings.sql_segments.timeout)
+@contextmanager
+def limited(warehouse: Warehouse, compiled: Compiled) -> Iterator[None]:
+    """The time limit of `.sql` segments, where there are any. Raises RunError for a query that fails."""
+    timeout = compiled.specs.settings.sql_segments.timeout
+    try:
+        with warehouse.time_limit(timeout) if compiled.sql_segments() else nullcontext():
+            yield
+    except WarehouseError as error:
+        raise RunError(f"the query of the segment fails: {error}. Mend the segment or the model") from error
 
 
 def _named(compiled: Compiled, segment: str) -> dict[str, exp.Expr]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from segflow.segments.facts import hoist
@@ -31,6 +31,12 @@ class Place:
     key: str = ""
     segment: str | None = None
     inside: Place | None = None
+    query: str | None = None
+    """The `.sql` segment whose query it is."""
+
+    def queries(self) -> set[str]:
+        """The `.sql` segments whose queries are shown."""
+        return {leaf.query for leaf in self.leaves() if leaf.query is not None}
 
     def holds(self, truth: Truth) -> bool:
         """Does it hold, given which leaves do?"""
@@ -84,7 +90,8 @@ class _Maker:
         if isinstance(spec, SegmentSpec):
             return self.condition(spec.where, deeper)
         file = self.specs.segments[name].file
-        return self._leaf(words or f"found by the query of {file}", Member(name))
+        leaf = self._leaf(words or f"found by the query of {file}", Member(name))
+        return replace(leaf, query=name)
 
     def condition(self, spec: Any, deeper: bool) -> Place:
         words = own_words(spec, self.specs.catalog.event_texts())

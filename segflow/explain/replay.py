@@ -21,13 +21,26 @@ from segflow.segments.facts import FactColumn, by_model, collect
 from segflow.segments.membership_models import CONTACTS, contacts_query
 from segflow.segments.nodes import Fact, Member, Node
 from segflow.segments.predicate import Columns, two_valued
-from segflow.segments.sql import BOUND, REF, TICK_ID, col, id_text, ident, is_not_null, left_join, named, select, typed
+from segflow.segments.sql import (
+    BOUND,
+    LEDGER,
+    REF,
+    TICK_ID,
+    col,
+    id_text,
+    ident,
+    is_not_null,
+    left_join,
+    named,
+    select,
+    typed,
+)
 from segflow.segments.stored import stored
 from segflow.specs.catalog import Catalog
+from segflow.specs.sql_file import OWN_CONTACTS
 from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, python_rows, relation
 from segflow.warehouse.names import whole
-from segflow.warehouse.tables import TABLES
 
 Resolve = Callable[[str], exp.Table]
 _Query = TypeVar("_Query", bound=exp.Query)
@@ -103,7 +116,7 @@ class Replay:
         spec = self.catalog.contacts.attributes[attribute]
         given = exp.select(typed(col("value"), spec.type).as_("value"))
         given = given.where(col("name").eq(exp.Literal.string(attribute)), is_not_null(col("value")))
-        ledgers = [given.from_(self.rows(name)) for name in ("contact_updates", "contact_imports")]
+        ledgers = [given.from_(self.of_ledger(name)) for name in ("contact_updates", "contact_imports")]
         updates = exp.union(ledgers[0], ledgers[1], distinct=False)
         if spec.written_by == "flows":
             return updates
@@ -165,8 +178,8 @@ class Replay:
         """The query over the copied rows, its bounds columns of the moments."""
 
         def lay(node: exp.Expr) -> exp.Expr:
-            if isinstance(node, exp.Table) and node.name.startswith(REF):
-                return self._place(node.name.removeprefix(REF), node.alias)
+            if isinstance(node, exp.Table) and node.name.startswith((REF, LEDGER)):
+                return self._place(node.name, node.alias)
             if isinstance(node, exp.In) and len(node.expressions) == 1 and _is_call(node.expressions[0], BOUND):
                 return words.list_contains(lay(node.expressions[0]), node.this)
             if _is_call(node, BOUND):
@@ -178,23 +191,27 @@ class Replay:
         assert isinstance(laid, type(query))
         return laid
 
-    def _place(self, model: str, alias: str) -> exp.Expr:
-        if model == CONTACTS:
+    def _place(self, name: str, alias: str) -> exp.Expr:
+        model = name.removeprefix(REF).removeprefix(LEDGER)
+        if name == f"{REF}{OWN_CONTACTS}":
             return self._laid_out(contacts_query(self.catalog, self._not_read)).subquery(ident(alias or CONTACTS))
-        table = self.rows(model).copy()
+        table = (self.of_ledger(model) if name.startswith(LEDGER) else self.rows(model)).copy()
         table.set("alias", exp.TableAlias(this=ident(alias or model)))
         return table
 
+    def of_ledger(self, name: str) -> exp.Table:
+        """A temporary table of the rows of one of segflow's ledgers that are about the contact."""
+        return self._copy(f"one_of__{name}", relation(name), [self._is_contact("contact_id")])
+
     def rows(self, model: str) -> exp.Table:
         """A temporary table of all rows of a model that can be about the contact; perhaps of some others, too."""
-        if model not in self._copied:
-            if model in TABLES:
-                source, mine = relation(model), [self._is_contact("contact_id")]
-            else:
-                source, mine = self._resolve(model), self._mine(model)
+        return self._copy(f"one__{model}", self._resolve(model), self._mine(model))
+
+    def _copy(self, name: str, source: exp.Table, mine: list[exp.Expr]) -> exp.Table:
+        if name not in self._copied:
             rows = exp.select("*").from_(source).where(exp.or_(*mine))
-            self._copied[model] = self._warehouse.stage(whole(f"one__{model}"), rows)
-        return self._copied[model]
+            self._copied[name] = self._warehouse.stage(whole(name), rows)
+        return self._copied[name]
 
     def _mine(self, model: str) -> list[exp.Expr]:
         catalog = self.catalog

@@ -11,7 +11,7 @@ from segflow.exports.rows import check_contacts
 from segflow.history.lookup import segment_keys
 from segflow.history.members import Wanted, members_query, stage_wanted
 from segflow.segments.compiler import CONTACTS
-from segflow.segments.emit import Filling, indent, template
+from segflow.segments.emit import Filling, indent, ref_text, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model, collect, hoist
 from segflow.segments.membership_models import contact_columns, join_facts, segment_model
@@ -20,11 +20,13 @@ from segflow.segments.order import references
 from segflow.segments.predicate import predicate
 from segflow.segments.resolve import Resolver
 from segflow.segments.simplify import simplify
-from segflow.segments.sql import col, is_not_null, left_join, ref, select
+from segflow.segments.sql import built, col, is_not_null, left_join, select
 from segflow.specs.conditions import Condition
 from segflow.specs.project import Specs
+from segflow.specs.sql_file import OWN_CONTACTS
 from segflow.ticks import ledger as ticks
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.names import own_model
 from segflow.warehouse.words import Words
 
 _MEMBERS = "matching_members"
@@ -51,7 +53,7 @@ def stage_matching(
     stage_wanted(warehouse, [Wanted(name, keys.get(name, name)) for name in sorted(references(node))])
     warehouse.stage(_MEMBERS, members_query(tick.tick_id, past=past))
     filling = Filling(
-        lambda model: relation(model) if model == CONTACTS else resolve(model),
+        lambda model: relation(CONTACTS) if model == OWN_CONTACTS else resolve(model),
         tick.as_of,
         zone,
         tick.tick_id,
@@ -66,7 +68,7 @@ def stage_matching(
 def _text(node: Node, specs: Specs, words: Words) -> str:
     """One text with the facts as CTEs that bear the names of their models."""
     columns = collect([node])
-    query = join_facts(select([col("contact_id", CONTACTS)], ref(CONTACTS, CONTACTS)), [node], columns)
+    query = join_facts(select([col("contact_id", CONTACTS)], built(CONTACTS, CONTACTS)), [node], columns)
     for segment in sorted(references(node)):
         alias = segment_model(segment)
         mine = col("segment").eq(exp.Literal.string(segment))
@@ -79,6 +81,6 @@ def _text(node: Node, specs: Specs, words: Words) -> str:
         model: template(fact_query(group, specs.catalog), words) for model, group in sorted(by_model(columns).items())
     }
     for model in ctes:
-        body = body.replace(f"{{{{ ref('{model}') }}}}", model)
+        body = body.replace(ref_text(own_model(model)), model)
     facts = ",\n".join(f"{model} as (\n{indent(text)}\n)" for model, text in ctes.items())
     return f"with {facts}\n{body}" if facts else body

@@ -31,7 +31,7 @@ from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns
 from segflow.segments.nodes import Sql, facts_of
 from segflow.segments.predicate import predicate
-from segflow.segments.sql import col, ref
+from segflow.segments.sql import built, col
 from segflow.specs.steps.base import place_of
 from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
@@ -191,7 +191,7 @@ class _Advance(Entry, Inside, Deletions):
         catalog = self.compiled.specs.catalog
         for flow, named in self.compiled.conditions.items():
             for node in (below for tree in named.values() for below in tree.walk() if isinstance(below, Sql)):
-                asked = exp.select(exp.Max(this=col("contact_id", CONTACTS))).from_(ref(CONTACTS, CONTACTS))
+                asked = exp.select(exp.Max(this=col("contact_id", CONTACTS))).from_(built(CONTACTS, CONTACTS))
                 tried = self.warehouse.attempt(self.context.fill(asked.where(predicate(node, contact_columns({})))))
                 if isinstance(tried, str):
                     found[flow] = f"{self.compiled.specs.flows[flow].file}: {tried}"

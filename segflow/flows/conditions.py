@@ -16,7 +16,7 @@ from segflow.segments.facts import FactColumn, column_name
 from segflow.segments.membership_models import CONTACTS, join_facts
 from segflow.segments.nodes import Anchor, Compare, Crossed, Fact, Member, Node, Value, anchors, facts_of
 from segflow.segments.predicate import Columns, predicate
-from segflow.segments.sql import col, ident, named, ref
+from segflow.segments.sql import built, col, ident, named
 from segflow.segments.stored import in_json
 from segflow.specs.catalog import Catalog
 from segflow.specs.origins import AT
@@ -52,7 +52,7 @@ class Conditions:
             exp.select(col("subject_id", SUBJECTS), col("condition", SUBJECTS))
             .from_(exp.alias_(exp.table_(SUBJECTS, db="temp"), SUBJECTS, table=True))
             .join(
-                ref(CONTACTS, CONTACTS),
+                built(CONTACTS, CONTACTS),
                 on=exp.EQ(this=col("contact_id", CONTACTS), expression=col("contact_id", SUBJECTS)),
             )
         )

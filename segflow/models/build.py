@@ -27,17 +27,21 @@ from segflow.models.user_models import (
     told_columns,
 )
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
-from segflow.segments.emit import TABLE, bound_keys, template
+from segflow.segments.emit import TABLE, bound_keys, config_text, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
-from segflow.specs.check_origins import triggering_events
+from segflow.segments.sources import source_models, trigger_models
 from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.models import ModelResult
+from segflow.warehouse.names import own_model
+
+_CONTACTS, _MEMBERSHIPS = own_model(CONTACTS), own_model(MEMBERSHIPS)
+"""As dbt calls them."""
 
 
 @dataclass
@@ -74,7 +78,7 @@ class _Build:
         bounds = json.loads(self.compiled.bounds_at(self.context.as_of))
         started = time.perf_counter()
         timeout = self.compiled.specs.settings.sql_segments.timeout
-        limits = {segment_model(name): timeout for name in self.compiled.sql_segments()}
+        limits = {_sql_model(name): timeout for name in self.compiled.sql_segments()}
         values = {"segflow": {"tick_id": self.context.tick_id, "bounds": bounds}}
         results = self.context.models.run(select, values, patches, exclude, limits)
         crash_point("build.ran")
@@ -94,9 +98,10 @@ class _Build:
 def build(context: TickContext) -> BuildReport:
     """Build everything for this tick. Raises DuplicateContactsError, and RunError when contacts cannot be judged."""
     compiled, work = context.compiled, _Build(context, BuildReport())
-    sql = [segment_model(name) for name in compiled.sql_segments()]
+    sql = [_sql_model(name) for name in compiled.sql_segments()]
     imports = [compiled.specs.catalog.imports.model] if compiled.specs.catalog.imports is not None else []
-    parts = (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS, *_read_by_flows(compiled), *imports)
+    facts = map(own_model, compiled.fact_models())
+    parts = (_CONTACTS, *facts, *sql, _MEMBERSHIPS, *_read_by_flows(compiled), *imports)
     select = [f"+{model}" for model in parts]
     results = work.run(select)
     if any(result.status != "success" for result in results.values()):
@@ -113,7 +118,7 @@ def build_contacts(context: TickContext, also: str | None = None) -> None:
     """Build the contacts of this tick alone, and the user's model `also` as far as that can be built. Raises RunError
     when there can be no contacts."""
     work = _Build(context, BuildReport())
-    _contacts_again(work, work.run([f"+{model}" for model in (CONTACTS, also) if model is not None]))
+    _contacts_again(work, work.run([f"+{model}" for model in (_CONTACTS, also) if model is not None]))
 
 
 def build_told(context: TickContext) -> None:
@@ -129,37 +134,22 @@ def build_told(context: TickContext) -> None:
 
 def _contacts_again(work: _Build, results: dict[str, ModelResult]) -> dict[str, str]:
     """Build the contacts without what cannot be read, if that is why they were not built. Returns the patched code."""
-    if _status(results, CONTACTS) == "success":
+    if _status(results, _CONTACTS) == "success":
         return {}
-    patches = {CONTACTS: _repair_contacts(work, results)}
-    outcome = work.run([CONTACTS], patches)
-    if _status(outcome, CONTACTS) != "success":
-        raise RunError(f"the contacts cannot be built: {_reason(outcome, CONTACTS)}")
+    patches = {_CONTACTS: _repair_contacts(work, results)}
+    outcome = work.run([_CONTACTS], patches)
+    if _status(outcome, _CONTACTS) != "success":
+        raise RunError(f"the contacts cannot be built: {_reason(outcome, _CONTACTS)}")
     return patches
 
 
 def _read_by_flows(compiled: Compiled) -> list[str]:
     """The user's models whose rows flows look at themselves: those of events and objects that trigger them, and those
     that conditions look at from each enrollment's own time."""
-    catalog = compiled.specs.catalog
-    triggering = (event for flow in compiled.specs.flows.values() for event in triggering_events(flow.spec))
-    found = {known[0].model for event in triggering if (known := catalog.event(event)) is not None}
-    triggers = (one for flow in compiled.specs.flows.values() for one in flow.spec.triggers())
-    for name in {name for one in triggers for name in one.objects_read()}:
-        found |= {spec.model for _, spec in catalog.object_path(name)}
+    found = {model for flow in compiled.specs.flows for model in trigger_models(compiled, flow)}
     for node in (node for conditions in compiled.conditions.values() for node in conditions.values()):
-        for fact in facts_of(node):
-            for source in sources_of(fact) if fact.per_enrollment else ():
-                event = catalog.event(source.name) if source.kind == "event" else None
-                if event is not None:
-                    found.add(event[0].model)
-                elif source.kind == "events":
-                    found |= {event[0].model for event in catalog.events_named(source.name).values()}
-                elif source.kind == "object":
-                    found |= {spec.model for _, spec in catalog.object_path(source.name)}
-                elif source.kind in ("list", "tag"):
-                    labels = catalog.lists if source.kind == "list" else catalog.tags
-                    found |= {labels.model} if labels.model is not None else set()
+        for source in (s for fact in facts_of(node) if fact.per_enrollment for s in sources_of(fact)):
+            found |= source_models(source, compiled.specs.catalog)
     return sorted(found)
 
 
@@ -169,10 +159,11 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
     patches = _contacts_again(work, results)
     if patches:
         # Everything downstream was skipped for a cause that is mended now.
-        rest = [*compiled.fact_models(), *(segment_model(name) for name in compiled.sql_segments())]
+        rest = [*map(own_model, compiled.fact_models()), *map(_sql_model, compiled.sql_segments())]
         upstream = [f"+{model}" for model in rest]
-        results = work.run(upstream, exclude=[CONTACTS, MEMBERSHIPS]) if rest else {}
-    for model, columns in by_model(compiled.columns).items():
+        results = work.run(upstream, exclude=[_CONTACTS, _MEMBERSHIPS]) if rest else {}
+    grouped = {own_model(relation): columns for relation, columns in by_model(compiled.columns).items()}
+    for model, columns in grouped.items():
         if _status(results, model) == "success":
             continue
         user_models = UserModels(work.context)
@@ -189,34 +180,33 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
         report.broken |= broken
         if len(broken) < len(columns):
             again.append(model)
-    failed = [name for name in compiled.sql_segments() if _status(results, segment_model(name)) != "success"]
+    failed = [name for name in compiled.sql_segments() if _status(results, _sql_model(name)) != "success"]
     for name in failed:
-        if _status(results, segment_model(name)) == "error":
-            report.broken[segment_model(name)] = _reason(results, segment_model(name))
+        if _status(results, _sql_model(name)) == "error":
+            report.broken[segment_model(name)] = _reason(results, _sql_model(name))
     _mark_stale(work)
     # Skipped for the sake of a fact that its references do not need: it is tried again over the mended models.
     innocent = [name for name in failed if again and name not in report.stale]
     for name in failed:
         if name not in innocent:
-            report.broken.setdefault(segment_model(name), _reason(results, segment_model(name)))
+            report.broken.setdefault(segment_model(name), _reason(results, _sql_model(name)))
     _mark_stale(work)
     files = compiled.without(report.broken, report.stale)
     patches |= {model: files[f"facts/{model}.sql"] for model in again}
-    patches[MEMBERSHIPS] = files[f"{MEMBERSHIPS}.sql"]
+    patches[_MEMBERSHIPS] = files[f"{_MEMBERSHIPS}.sql"]
     if again:
-        select = again + [f"+{segment_model(name)}" for name in innocent]
-        outcome = work.run(select, patches, exclude=[CONTACTS])
+        select = again + [f"+{_sql_model(name)}" for name in innocent]
+        outcome = work.run(select, patches, exclude=[_CONTACTS])
         for model in again:
             if _status(outcome, model) != "success":
-                columns = by_model(compiled.columns)[model]
-                report.broken |= {column.name: _reason(outcome, model) for column in columns}
-        for model in map(segment_model, innocent):
-            if _status(outcome, model) != "success":
-                report.broken[model] = _reason(outcome, model)
+                report.broken |= {column.name: _reason(outcome, model) for column in grouped[model]}
+        for name in innocent:
+            if _status(outcome, _sql_model(name)) != "success":
+                report.broken[segment_model(name)] = _reason(outcome, _sql_model(name))
         _mark_stale(work)
-        patches[MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{MEMBERSHIPS}.sql"]
-    outcome = work.run([MEMBERSHIPS], patches)
-    if _status(outcome, MEMBERSHIPS) == "success":
+        patches[_MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{_MEMBERSHIPS}.sql"]
+    outcome = work.run([_MEMBERSHIPS], patches)
+    if _status(outcome, _MEMBERSHIPS) == "success":
         return
     for name in compiled.views:
         if name not in report.stale:
@@ -227,10 +217,10 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
             if isinstance(found, str):
                 report.stale[name] = f"{compiled.specs.segments[name].file}: {found}"
     _spread(work)
-    patches[MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{MEMBERSHIPS}.sql"]
-    outcome = work.run([MEMBERSHIPS], patches)
-    if _status(outcome, MEMBERSHIPS) != "success":
-        raise RunError(f"the memberships cannot be built: {_reason(outcome, MEMBERSHIPS)}")
+    patches[_MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{_MEMBERSHIPS}.sql"]
+    outcome = work.run([_MEMBERSHIPS], patches)
+    if _status(outcome, _MEMBERSHIPS) != "success":
+        raise RunError(f"the memberships cannot be built: {_reason(outcome, _MEMBERSHIPS)}")
 
 
 def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
@@ -253,9 +243,9 @@ def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
             work.report.broken[f"{CONTACTS}.{name}"] = fault
     broken = [name for name in attributes if f"{CONTACTS}.{name}" in work.report.broken]
     if not broken or len(broken) == len(attributes):
-        raise RunError(f"the contacts cannot be built: {_reason(results, CONTACTS)}")
+        raise RunError(f"the contacts cannot be built: {_reason(results, _CONTACTS)}")
     text = template(contacts_query(catalog, missing=broken), work.compiled.words)
-    return f"{{{{ config(materialized='{TABLE}') }}}}\n{text}"
+    return f"{config_text(TABLE, CONTACTS)}\n{text}"
 
 
 def _mark_stale(work: _Build) -> None:
@@ -263,6 +253,11 @@ def _mark_stale(work: _Build) -> None:
         faults = sorted(work.compiled.depends_on(name) & set(work.report.broken))
         if faults and name not in work.report.stale:
             work.report.stale[name] = f"{_where(work, faults[0])}: {work.report.broken[faults[0]]}"
+
+
+def _sql_model(segment: str) -> str:
+    """The dbt model of a `.sql` segment."""
+    return own_model(segment_model(segment))
 
 
 def _where(work: _Build, part: str) -> str:

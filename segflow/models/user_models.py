@@ -35,6 +35,7 @@ _SQL = Path(__file__).parent / "sql"
 _CATALOG = "segment_specs/catalog.yml"
 _ROWS_LOOKED_AT = 100_000
 _IDS_LOOKED_AT = 1_000
+_NOT_BUILT = "; a tick does not build your models (dbt.build: own): run dbt build, then the tick again"
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ class UserModels:
                 found = self._warehouse.query(exp.select("*").from_(self._resolve(model)).limit(0))
                 self._schemas[model] = found.schema
             except (WarehouseError, RunError) as error:
-                self._schemas[model], self.failed[model] = None, str(error)
+                hint = "" if self._compiled.specs.settings.dbt.builds_upstream else _NOT_BUILT
+                self._schemas[model], self.failed[model] = None, f"{error}{hint}"
         return self._schemas[model]
 
     def _family(self, column: Column) -> str | None:

@@ -21,6 +21,7 @@ from segflow.segments.compiler import Compiled
 from segflow.segments.emit import TABLE, Filling, refs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.models import ModelResult, Models
+from segflow.warehouse.names import own_relation
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
 
@@ -31,10 +32,12 @@ class RehearsedModels:
     def __init__(self, compiled: Compiled, real: Models, warehouse: Warehouse, as_of: datetime) -> None:
         self.compiled, self.real, self.warehouse, self.as_of = compiled, real, warehouse, as_of
         self.texts = {PurePath(path).stem: text for path, text in compiled.files.items()}
+        """Of the generated models."""
 
     def relation(self, model: str) -> exp.Table:
         """The relation of a model: of a generated one whether or not it is on disk."""
-        return relation(model) if model in self.texts else self.real.relation(model)
+        own = own_relation(model)
+        return relation(own) if own is not None else self.real.relation(model)
 
     def code(self, model: str) -> str:
         return self.real.code(model)
@@ -79,14 +82,15 @@ class RehearsedModels:
             return str(error)
         if fault := self.warehouse.bind(query):
             return fault
+        place = own_relation(name) or name
         try:
             if config is None or f"'{TABLE}'" not in config.group(1):
-                self.warehouse.create_view(name, query)
+                self.warehouse.create_view(place, query)
                 return None
-            self.warehouse.drop_view(name)
+            self.warehouse.drop_view(place)
             within: AbstractContextManager[None] = self.warehouse.time_limit(limit) if limit else nullcontext()
             with within:
-                self.warehouse.execute(exp.Create(this=relation(name), kind="TABLE", replace=True, expression=query))
+                self.warehouse.execute(exp.Create(this=relation(place), kind="TABLE", replace=True, expression=query))
         except (WarehouseError, TimeLimitError) as error:
             return str(error)
         return None

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF
 from segflow.segments.nodes import Fact
-from segflow.segments.sql import bound_call, col, left_join, named, ref, select, typed, union_all
+from segflow.segments.sql import bound_call, built, col, ledger, left_join, named, select, typed, union_all
 from segflow.specs.catalog import Attribute
 from segflow.specs.types import NUMBERS, ValueType
 
@@ -39,7 +39,7 @@ def new_values(attribute: str, kind: ValueType) -> exp.Select:
         named(_present(attribute), "value"),
         named(bound_call(AS_OF.key), "since"),
     ]
-    query = _with_last(select(projections, ref("contacts", "contacts")), attribute)
+    query = _with_last(select(projections, built("contacts", "contacts")), attribute)
     return query.where(exp.Not(this=_unchanged(attribute, kind)))
 
 
@@ -52,7 +52,7 @@ def _held(attribute: str, kind: ValueType) -> exp.Select:
         named(exp.Literal.string(attribute), "name"),
         named(since, "at"),
     ]
-    return _with_last(select(projections, ref("contacts", "contacts")), attribute)
+    return _with_last(select(projections, built("contacts", "contacts")), attribute)
 
 
 def _with_last(query: exp.Select, attribute: str) -> exp.Select:
@@ -64,7 +64,7 @@ def _with_last(query: exp.Select, attribute: str) -> exp.Select:
     )
     ranked = (
         exp.select(col("contact_id"), col("value"), col("since"), newest.as_("newest"))
-        .from_(ref(HISTORY, "history"))
+        .from_(ledger(HISTORY, "history"))
         .where(
             col("attribute").eq(exp.Literal.string(attribute)),
             exp.LT(this=col("since"), expression=bound_call(AS_OF.key)),

@@ -1,7 +1,7 @@
 """Points in time that move with `as_of`. Computed here, in Python, and emitted as literals.
 
 SQL interval arithmetic shifts by an hour to a day under other session zones, and only a literal is pushed down into
-the scan; so the generated models carry `{{ bound('as_of - 30 days') }}` and every tick supplies the values.
+the scan; so the generated models carry `{{ segflow_bound('as_of - 30 days') }}` and every tick supplies the values.
 """
 
 from __future__ import annotations

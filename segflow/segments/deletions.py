@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF
-from segflow.segments.sql import bound_call, col, ident, is_null, left_join, named, ref, select
+from segflow.segments.sql import bound_call, col, ident, is_null, ledger, left_join, named, select
 
 DELETIONS, RESTORES = "contact_deletions", "contact_restores"
 
@@ -45,8 +45,8 @@ def noted_before(table: str) -> exp.Expr:
     return exp.and_(_same("deletions", table), earlier)
 
 
-def _last(ledger: str, where: exp.Expr) -> exp.Select:
-    query = select([col("contact_id"), named(exp.Max(this=col("at")), "at")], ref(ledger), where)
+def _last(table: str, where: exp.Expr) -> exp.Select:
+    query = select([col("contact_id"), named(exp.Max(this=col("at")), "at")], ledger(table), where)
     query.set("group", exp.Group(expressions=[col("contact_id")]))
     return query
 

@@ -1,7 +1,8 @@
 """Pass 7: queries become the text of dbt models, readable by an analyst, and texts become queries again.
 
 The text is the one form in which compiled SQL is kept (in files and in `segment_versions`): `{{ ref('x') }}`,
-`{{ bound('as_of - 30 days') }}` and `{{ tick_id() }}` are filled in by dbt, or by `fill` when the engine runs it.
+`{{ segflow_bound('as_of - 30 days') }}` and `{{ segflow_tick_id() }}` are filled in by dbt, or by `fill` when the
+engine runs it. Models of segflow's own are called `segflow__NAME`; all other names are the user's.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ import sqlglot
 from sqlglot import exp
 
 from segflow.segments.bounds import bound_from_key
-from segflow.segments.sql import BOUND, REF, TICK_ID
+from segflow.segments.sql import BOUND, LEDGER, REF, TICK_ID
 from segflow.warehouse.base import relation as engine_table
+from segflow.warehouse.names import OWN, own_model
 from segflow.warehouse.sqlfile import without_positions
-from segflow.warehouse.tables import TABLES
+from segflow.warehouse.tables import SCHEMA
 from segflow.warehouse.words import MARK, VALUES, Words
 
 _REF_TEXT = re.compile(rf"{REF}(\w+)")
+_LEDGER_TEXT = re.compile(rf"{LEDGER}(\w+)")
 _BOUND_TEXT = re.compile(rf"\(?{BOUND}\('([^']*)'\)\)?", re.IGNORECASE)
 _TICK_TEXT = re.compile(rf"{TICK_ID}\(\)", re.IGNORECASE)
 _VALUE = f"{MARK}value"
@@ -37,11 +40,13 @@ _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(
 
 _FILL_REF = re.compile(r"\{\{\s*ref\('(\w+)'\)\s*\}\}")
 _FILL_SOURCE = re.compile(r"\{\{\s*source\('segflow', '(\w+)'\)\s*\}\}")
-_FILL_BOUND = re.compile(r"\{\{\s*bound\('([^']*)'\)\s*\}\}")
-_ANY_BOUND = re.compile(r"\bbound\('([^']*)'\)")
-_FILL_AS_OF = re.compile(r"\{\{\s*as_of\(\)\s*\}\}")
-_FILL_TICK = re.compile(r"\{\{\s*tick_id\(\)\s*\}\}")
-_PIECE = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|bound\('([^']*)'\)|(,)""")
+# A build before called them without the prefix, and its texts are in the ledger of versions.
+_FILL_BOUND = re.compile(r"\{\{\s*(?:segflow_)?bound\('([^']*)'\)\s*\}\}")
+_ANY_BOUND = re.compile(r"\b(?:segflow_)?bound\('([^']*)'\)")
+_FILL_AS_OF = re.compile(r"\{\{\s*(?:segflow_)?as_of\(\)\s*\}\}")
+_FILL_TICK = re.compile(r"\{\{\s*(?:segflow_)?tick_id\(\)\s*\}\}")
+_PIECE = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?:segflow_)?bound\('([^']*)'\)|(,)""")
+_FILL_CONTACTS = "{{ ref('contacts') }}"
 _FILL_VALUE = re.compile(rf"\{{\{{\s*(segflow_\w+)\(((?:{_PIECE.pattern}|\s*[~,]\s*)+)\)\s*\}}\}}")
 _FILL_BRACES = re.compile(r"\{\{ '(\{[{%#])' \}\}")
 
@@ -52,9 +57,11 @@ def template(query: exp.Expr, words: Words) -> str:
     text = _JINJA.sub(lambda match: f"{{{{ '{match.group(0)}' }}}}", words.pretty(query))
     if calls:
         text = _VALUE_TEXT.sub(lambda match: calls[int(match.group(1))], text)
-    text = _REF_TEXT.sub(_ref_text, text)
+    text = _REF_TEXT.sub(lambda match: ref_text(match.group(1)), text)
+    # The engine's own tables are no dbt models: dbt knows them as sources.
+    text = _LEDGER_TEXT.sub(lambda match: f"{{{{ source('segflow', '{match.group(1)}') }}}}", text)
     text = _BOUND_TEXT.sub(_bound_text, text)
-    return _TICK_TEXT.sub("{{ tick_id() }}", text)
+    return _TICK_TEXT.sub("{{ segflow_tick_id() }}", text)
 
 
 def _value_calls(query: exp.Expr, words: Words) -> tuple[exp.Expr, list[str]]:
@@ -78,7 +85,7 @@ def _jinja_text(sql: str) -> str:
     text, position = "", 0
     for match in _BOUND_TEXT.finditer(sql):
         opening, key, closing = _bound_parts(match)
-        pieces += [repr(f"{text}{sql[position : match.start()]}{opening}"), f"bound('{key}')"]
+        pieces += [repr(f"{text}{sql[position : match.start()]}{opening}"), f"segflow_bound('{key}')"]
         text, position = closing, match.end()
     return " ~ ".join([*pieces, repr(text + sql[position:])])
 
@@ -98,15 +105,25 @@ def value_macros(words: Words) -> str:
     return "\n\n".join(macros) + "\n"
 
 
-def _ref_text(match: re.Match[str]) -> str:
-    # The engine's own tables are no dbt models: dbt knows them as sources.
-    name = match.group(1)
-    return f"{{{{ source('segflow', '{name}') }}}}" if name in TABLES else f"{{{{ ref('{name}') }}}}"
+def not_jinja(words: str) -> str:
+    """Words of a user in a place that dbt renders."""
+    return words.replace("{", "(").replace("}", ")")
+
+
+def ref_text(model: str) -> str:
+    """A dbt model as a text names it."""
+    return f"{{{{ ref('{model}') }}}}"
+
+
+def as_written_now(text: str) -> str:
+    """A standalone text of any build as this one writes it: the contacts that it reads had no name of their own once.
+    All that is segflow's and not contacts is a CTE in there."""
+    return text if f"ref('{OWN}" in text else text.replace(_FILL_CONTACTS, ref_text(own_model("contacts")))
 
 
 def _bound_text(match: re.Match[str]) -> str:
     opening, key, closing = _bound_parts(match)
-    return f"{opening}{{{{ bound('{key}') }}}}{closing}"
+    return f"{opening}{{{{ segflow_bound('{key}') }}}}{closing}"
 
 
 def _bound_parts(match: re.Match[str]) -> tuple[str, str, str]:
@@ -119,14 +136,19 @@ def _bound_parts(match: re.Match[str]) -> tuple[str, str, str]:
 
 
 GENERATED_MACROS = "Generated by `segflow compile`; do not edit. How generated models read values of any type."
-TABLE = "segflow_table"
-"""The materialization of generated tables; its macro is copied beside `bound`."""
+TABLE, VIEW = "segflow_table", "segflow_view"
+"""The materializations of generated models; their macros are copied beside `segflow_bound`."""
 
 
-def model_text(text: str, *, materialized: str, comment: list[str], tags: list[str] | None = None) -> str:
+def config_text(materialized: str, relation: str) -> str:
+    """The first line of the model that builds `relation`. All that dbt has to know stands there, so that nothing has to
+    be said in dbt_project.yml."""
+    return f"{{{{ config(materialized='{materialized}', schema='{SCHEMA}', alias='{relation}') }}}}"
+
+
+def model_text(text: str, *, materialized: str, relation: str, comment: list[str]) -> str:
     """A whole model file: config, the comment as `--` lines, the query."""
-    tagged = f", tags={tags!r}" if tags else ""
-    lines = [f"{{{{ config(materialized='{materialized}'{tagged}) }}}}", ""]
+    lines = [config_text(materialized, relation), ""]
     lines += [f"-- {_safe(line)}".rstrip() for line in comment]
     return "\n".join([*lines, "", text.strip(), ""])
 

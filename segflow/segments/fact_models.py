@@ -25,6 +25,7 @@ from segflow.segments.simplify import simplify
 from segflow.segments.sql import (
     all_of,
     bound_call,
+    built,
     case_when,
     col,
     cte,
@@ -230,7 +231,7 @@ def _status(column: str) -> exp.Expr:
 def _contact_facts(columns: Sequence[FactColumn]) -> exp.Select:
     contact = Columns(value=lambda value: col(value.name, "contacts"))
     projections = [named(predicate(column.fact.where, contact), column.column) for column in columns]
-    return select([col("contact_id", "contacts"), *projections, tick_id_call()], ref("contacts", "contacts"))
+    return select([col("contact_id", "contacts"), *projections, tick_id_call()], built("contacts", "contacts"))
 
 
 def _all_event_rows(prefix: str, needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
@@ -316,7 +317,7 @@ def _object_rows(source: Source, needed: list[Value], lower: exp.Expr | None, ca
     if top.contacts_by:
         key = typed(col(top.key, last), catalog.contacts.attributes[top.contacts_by].type)
         on = exp.EQ(this=col(top.contacts_by, _CONTACT), expression=key)
-        query.append("joins", exp.Join(this=ref("contacts", _CONTACT), on=on, kind="INNER"))
+        query.append("joins", exp.Join(this=built("contacts", _CONTACT), on=on, kind="INNER"))
     return query
 
 

@@ -2,52 +2,67 @@
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from pathlib import Path
 
 import yaml
 
 from segflow.crashpoints import crash_point
+from segflow.errors import InputError, SpecError
 from segflow.files import cannot_write, replacing
 from segflow.segments.compiler import GENERATED, Compiled
-from segflow.segments.emit import value_macros
+from segflow.segments.earlier_files import SCHEMA_MACRO, THEIRS_NOW, asked_for
+from segflow.segments.emit import not_jinja, value_macros
+from segflow.segments.exposures import exposures
 from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS, segment_model
+from segflow.specs.dbt_files import generated_folder, is_generated
+from segflow.specs.project import Specs
+from segflow.warehouse.names import own_model
 from segflow.warehouse.tables import SCHEMA, TABLES
 
 # The C one is ten times faster; both write the same.
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _HEADER = f"# {GENERATED}\n"
+_OLD_MACRO = b"macro bound("
 
 
 def generated_files(compiled: Compiled) -> dict[Path, str]:
-    """Every file that the compiler owns, by path below the project's root."""
-    models = Path("dbt/models/segflow")
+    """Every file that the compiler owns, by path from the project's root."""
+    models, macros = _folders(compiled.specs)
     files = {models / name: text for name, text in compiled.files.items()}
     files[models / "_segflow.yml"] = _HEADER + yaml.dump(
         _properties(compiled), Dumper=_DUMPER, sort_keys=False, width=110
     )
-    macros = Path("dbt/macros/segflow")
     for source in resources.files("segflow.warehouse").joinpath("dbt_project/macros").iterdir():
         files[macros / source.name] = source.read_text(encoding="utf-8")
     files[macros / "segflow_values.sql"] = value_macros(compiled.words)
+    if is_generated(compiled.specs.root / macros / SCHEMA_MACRO):
+        files[macros / SCHEMA_MACRO] = THEIRS_NOW
     return files
 
 
 def write(compiled: Compiled, root: Path) -> list[Path]:
     """Bring the generated files up to date; returns those that changed. Files that are right are not touched, so
-    that dbt's partial parser has nothing to do for them. Raises RunError when a file cannot be written."""
+    that dbt's partial parser has nothing to do for them.
+
+    Raises SpecError when files of the user's name what is there no more, InputError when one of theirs is in the way,
+    RunError when a file cannot be written; nothing has changed then.
+    """
     changed: list[Path] = []
     wanted = generated_files(compiled)
-    for relative, text in wanted.items():
-        path = root / relative
-        if not _same(path, text):
-            # Not durable: a compile that finds another text writes it again.
-            with replacing(path, durable=False) as partial:
-                partial.write_text(text, encoding="utf-8")
-                crash_point("models.temporary")
-            crash_point("models.written")
-            changed.append(relative)
-    for relative in _obsolete(wanted, root):
+    other = [path for path, text in wanted.items() if not _same(root / path, text)]
+    obsolete = _obsolete(wanted, compiled.specs)
+    if obsolete or other:
+        _check(compiled.specs, other, obsolete)
+    for relative in other:
+        # Not durable: a compile that finds another text writes it again.
+        with replacing(root / relative, durable=False) as partial:
+            partial.write_text(wanted[relative], encoding="utf-8")
+            crash_point("models.temporary")
+        crash_point("models.written")
+        changed.append(relative)
+    for relative in obsolete:
         try:
             (root / relative).unlink()
         except OSError as error:
@@ -67,8 +82,26 @@ def differences(compiled: Compiled, root: Path) -> list[str]:
             found.append(f"{relative} is missing")
         elif not _same(path, text):
             found.append(f"{relative} differs from the specs")
-    found += [f"{relative} belongs to no spec" for relative in _obsolete(wanted, root)]
+    found += [f"{relative} belongs to no spec" for relative in _obsolete(wanted, compiled.specs)]
     return found
+
+
+def _folders(specs: Specs) -> tuple[Path, Path]:
+    """Where generated models and macros are, from the project's root."""
+    models, macros = (generated_folder(specs.dbt_dir, kind) for kind in ("models", "macros"))
+    return Path(os.path.relpath(models, specs.root)), Path(os.path.relpath(macros, specs.root))
+
+
+def _check(specs: Specs, other: list[Path], obsolete: list[Path]) -> None:
+    for path in (specs.root / relative for relative in other):
+        if path.exists() and not is_generated(path):
+            raise InputError(
+                f"{path} is in the way of a generated file, and segflow has not written it: move it to another place"
+            )
+    changed = [specs.root / relative for relative in other]
+    macros = any(path.name == "segflow.sql" and path.exists() and _OLD_MACRO in path.read_bytes() for path in changed)
+    if issues := asked_for(specs.dbt_dir, specs.root, obsolete, macros):
+        raise SpecError(issues)
 
 
 def _same(path: Path, text: str) -> bool:
@@ -78,38 +111,36 @@ def _same(path: Path, text: str) -> bool:
         return False
 
 
-def _obsolete(wanted: dict[Path, str], root: Path) -> list[Path]:
-    folder = root / "dbt/models/segflow"
+def _obsolete(wanted: dict[Path, str], specs: Specs) -> list[Path]:
+    """What an earlier compile has left. Files of the user's that lie in the same folder stay."""
     return sorted(
-        path.relative_to(root)
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix in (".sql", ".yml") and path.relative_to(root) not in wanted
+        relative
+        for folder in _folders(specs)
+        for path in (specs.root / folder).rglob("*")
+        if path.suffix in (".sql", ".yml") and path.is_file()
+        if (relative := folder / path.relative_to(specs.root / folder)) not in wanted and is_generated(path)
     )
 
 
-def _plain(words: str) -> str:
-    return words.replace("{", "(").replace("}", ")")
-
-
 def _properties(compiled: Compiled) -> dict[str, object]:
-    """dbt properties: descriptions, and under `meta.segflow` what a model stands for (Dagster reads it)."""
+    """dbt properties: descriptions, under `meta.segflow` what a model stands for (Dagster reads it), and exposures."""
 
     def model(name: str, description: str, **meta: object) -> dict[str, object]:
-        return {"name": name, "description": description, "config": {"meta": {"segflow": meta}}}
+        # dbt renders what properties say; words of a user must stay words.
+        words = not_jinja(description)
+        return {"name": own_model(name), "description": words, "config": {"meta": {"segflow": meta}}}
 
     models = [model(CONTACTS, "The contacts that exist at as_of, with the catalog's attributes.", kind="contacts")]
     models += [model(name, "Facts: one row per contact that has any.", kind="facts") for name in compiled.fact_models()]
     models.append(model(MEMBERSHIPS, "All YAML segments: a row per segment and member.", kind="memberships"))
     for segment in compiled.segments.values():
         spec = compiled.specs.segments[segment.id].spec
-        meta = {"kind": "segment", "segment": segment.id} | ({"owner": _plain(spec.owner)} if spec.owner else {})
+        meta = {"kind": "segment", "segment": segment.id} | ({"owner": not_jinja(spec.owner)} if spec.owner else {})
         models.append(model(segment_model(segment.id), spec.description or f"Segment {segment.id}.", **meta))
-    for entry in models:
-        # dbt renders what properties say; words of a user must stay words.
-        entry["description"] = _plain(str(entry["description"]))
     tables = [{"name": name} for name, table in TABLES.items() if table.ledger]
     return {
         "version": 2,
         "sources": [{"name": "segflow", "schema": SCHEMA, "tables": tables}],
         "models": models,
+        "exposures": exposures(compiled),
     }

@@ -17,8 +17,9 @@ from segflow.segments.nodes import Compare, Fact, Followed, Node, Source, Sql, V
 from segflow.segments.normal import normal
 from segflow.specs.catalog import Attribute, Catalog, EventSource, TimeColumn
 from segflow.specs.sql_allowlist import REF_PREFIX, parse_sql
-from segflow.specs.sql_file import SEGMENT_MODEL
+from segflow.specs.sql_file import CONTACTS, SEGMENT_MODEL
 from segflow.warehouse.engines import WRITTEN_IN
+from segflow.warehouse.names import OWN
 
 _MEANING = 1
 """Raise it when a release changes what conditions mean: every rule is then another one, as it is."""
@@ -38,14 +39,16 @@ def sql_fingerprint(sql: str, catalog: Catalog, segments: Mapping[str, str]) -> 
     keywords. What the user's models say that it reads is not part of it."""
     query = parse_sql(sql).query
     read: set[str] = set()
-    if any(table.name == f"{REF_PREFIX}contacts" for table in query.find_all(exp.Table)):
-        read |= {*_contacts(catalog), *_named(query, catalog)}
     for table in query.find_all(exp.Table):
-        model = table.name.removeprefix(REF_PREFIX)
-        if model != table.name and model.startswith(SEGMENT_MODEL):
-            table.set(
-                "this", exp.to_identifier(f"{REF_PREFIX}{SEGMENT_MODEL}{segments[model.removeprefix(SEGMENT_MODEL)]}")
-            )
+        # By its long name or its short one, it is the same.
+        model = table.name.removeprefix(REF_PREFIX).removeprefix(OWN)
+        if not table.name.startswith(REF_PREFIX):
+            continue
+        if model == CONTACTS:
+            read |= {*_contacts(catalog), *_named(query, catalog)}
+        elif model.startswith(SEGMENT_MODEL):
+            model = f"{SEGMENT_MODEL}{segments[model.removeprefix(SEGMENT_MODEL)]}"
+        table.set("this", exp.to_identifier(f"{REF_PREFIX}{model}"))
     return _hash([query.sql(WRITTEN_IN, comments=False), *sorted(read)])
 
 

@@ -16,6 +16,7 @@ from segflow.segments.predicate import Columns, predicate, two_valued
 from segflow.segments.sql import (
     all_of,
     bound_call,
+    built,
     case_when,
     col,
     cte,
@@ -23,6 +24,7 @@ from segflow.segments.sql import (
     ident,
     is_not_null,
     is_null,
+    ledger,
     left_join,
     named,
     newest,
@@ -122,11 +124,11 @@ def _alike(left: str, right: str) -> exp.Expr:
 
 def segment_query(node: Node, columns: Mapping[Fact, FactColumn]) -> exp.Select:
     """The members of one YAML segment: one column, contact_id."""
-    query = select([col("contact_id", CONTACTS)], ref(CONTACTS, CONTACTS))
+    query = select([col("contact_id", CONTACTS)], built(CONTACTS, CONTACTS))
     query = join_facts(query, [node], columns)
     for segment in sorted(_members(node)):
         model = segment_model(segment)
-        left_join(query, ref(model, model), _same_contact(model))
+        left_join(query, built(model, model), _same_contact(model))
     where = predicate(
         node,
         contact_columns(columns, member=lambda segment: is_not_null(col("contact_id", segment_model(segment)))),
@@ -167,12 +169,12 @@ def memberships_query(
             *_flags(levels[0], nodes, found),
             *(named(expression, name) for name, expression in sorted(carried.items())),
         ],
-        ref(CONTACTS, CONTACTS),
+        built(CONTACTS, CONTACTS),
     )
     join_facts(first, nodes.values(), columns)
     for segment in sorted({member for node in nodes.values() for member in _members(node)} - set(nodes)):
         model = segment_model(segment)
-        left_join(first, ref(model, model), _same_contact(model))
+        left_join(first, built(model, model), _same_contact(model))
     members = _long([segment for level in levels for segment in level], f"depth_{len(levels) - 1}")
     query = select(
         [col("segment"), col("contact_id"), tick_id_call()],
@@ -240,7 +242,7 @@ def join_facts(query: exp.Select, nodes: Iterable[Node], columns: Mapping[Fact, 
     """Left join every fact model that `nodes` need to a query over `contacts`, in place."""
     models = {columns[fact].model for node in nodes for fact in facts_of(node) if fact in columns}
     for model in sorted(models):
-        left_join(query, ref(model, model), _same_contact(model))
+        left_join(query, built(model, model), _same_contact(model))
     return query
 
 
@@ -292,9 +294,9 @@ def _imported(names: list[str], deletions: bool) -> exp.Select:
     """
     row = exp.Column(this=exp.Star(), table=ident("imports"))
     ranked = exp.select(row, newest(["contact_id", "kind", "name"], ["at", "ordinal"], "imports").as_("newest")).from_(
-        ref(IMPORTS, "imports")
+        ledger(IMPORTS, "imports")
     )
-    last = exp.select(col("contact_id"), exp.Max(this=col("at")).as_("at", quoted=True)).from_(ref(TAKEOVERS))
+    last = exp.select(col("contact_id"), exp.Max(this=col("at")).as_("at", quoted=True)).from_(ledger(TAKEOVERS))
     last = last.where(exp.LTE(this=col("at"), expression=bound_call(AS_OF.key))).group_by(col("contact_id"))
     older = exp.GTE(this=col("at", "taken_over"), expression=col("at", "imports"))
     left_join(ranked, last.subquery("taken_over", copy=False), exp.and_(_alike("imports", "taken_over"), older))

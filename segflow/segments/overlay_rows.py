@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from segflow.segments.bounds import AS_OF
-from segflow.segments.sql import all_of, bound_call, col, named, ref, select, union_all
+from segflow.segments.sql import all_of, bound_call, col, ledger, named, select, union_all
 
 IMPORTS = "contact_imports"
 TAKEOVERS = "contact_takeovers"
@@ -19,16 +19,16 @@ _HOPS = {IMPORTS: "ordinal", "contact_updates": "hop"}
 
 def overlay_rows(kind: str, values: Sequence[exp.Expr]) -> exp.Query:
     """`values` and at, rank, hop of all rows of a kind (attribute, list, tag) up to `as_of`. The last counts."""
-    return union_all([_rows(ledger, kind, values) for ledger in _RANKS if (ledger, kind) != (IMPORTS, "tag")])
+    return union_all([_rows(table, kind, values) for table in _RANKS if (table, kind) != (IMPORTS, "tag")])
 
 
-def _rows(ledger: str, kind: str, values: Sequence[exp.Expr]) -> exp.Select:
+def _rows(table: str, kind: str, values: Sequence[exp.Expr]) -> exp.Select:
     projections = [value.copy() for value in values]
     projections += [
         col("at"),
-        named(exp.Literal.number(_RANKS[ledger]), "rank"),
-        named(col(_HOPS[ledger]), "hop"),
+        named(exp.Literal.number(_RANKS[table]), "rank"),
+        named(col(_HOPS[table]), "hop"),
     ]
     mine = col("kind").eq(exp.Literal.string(kind))
     seen = exp.LTE(this=col("at"), expression=bound_call(AS_OF.key))
-    return select(projections, ref(ledger, "imports" if ledger == IMPORTS else "updates"), all_of([mine, seen]))
+    return select(projections, ledger(table, "imports" if table == IMPORTS else "updates"), all_of([mine, seen]))

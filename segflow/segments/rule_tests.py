@@ -17,7 +17,7 @@ from segflow.errors import InputError, TimeLimitError, WarehouseError, did_you_m
 from segflow.segments.attribute_history import HISTORY
 from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.emit import Filling, template
-from segflow.segments.membership_models import CONTACTS, contacts_query
+from segflow.segments.membership_models import contacts_query
 from segflow.segments.order import closure
 from segflow.segments.rule_test_rows import GivenRows
 from segflow.segments.sql import col, ref, select, typed
@@ -26,7 +26,7 @@ from segflow.specs.check_conditions import segment_references
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.segment_tests import SegmentTest
-from segflow.specs.sql_file import read_segment_file
+from segflow.specs.sql_file import OWN_CONTACTS, read_segment_file
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engines import scratch, words
 from segflow.warehouse.names import whole
@@ -152,7 +152,7 @@ def _members(warehouse: Warehouse, compiled: Compiled, segment: str, test: Segme
 
     for name, table in rows.ledgers().items():
         warehouse.append(name, _TICK, table)
-    _load(warehouse, CONTACTS, filled(template(contacts_query(specs.catalog), compiled.words)))
+    _load(warehouse, OWN_CONTACTS, filled(template(contacts_query(specs.catalog), compiled.words)))
     warehouse.append(HISTORY, _TICK, _history(warehouse, rows))
     with warehouse.time_limit(specs.settings.sql_segments.timeout):
         found = warehouse.query(filled(compiled.segments[segment].standalone))
@@ -163,7 +163,7 @@ def _history(warehouse: Warehouse, rows: GivenRows) -> pa.Table:
     """The rows of `attribute_history`: the present values, since the times that the test gives."""
     found: list[dict[str, object]] = []
     for attribute, times in rows.held().items():
-        values = select([col("contact_id"), typed(col(attribute), "text").as_("value")], _given(CONTACTS))
+        values = select([col("contact_id"), typed(col(attribute), "text").as_("value")], _given(OWN_CONTACTS))
         found += [
             {"attribute": attribute, "since": times[row["contact_id"]], **row}
             for row in warehouse.rows(values)

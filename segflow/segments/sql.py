@@ -10,6 +10,7 @@ from sqlglot import exp
 from segflow.specs.catalog import Unix
 from segflow.specs.types import ValueType
 from segflow.warehouse import words
+from segflow.warehouse.names import own_model
 from segflow.warehouse.words import MARK
 
 SQL_TYPES: dict[ValueType, str] = {
@@ -43,6 +44,7 @@ _RESERVED = frozenset(
 # Names that stand for Jinja until the query is text. `text_literal` writes their first character as a number, so that
 # no word of a user can look like one of them.
 REF = f"{MARK}ref_"
+LEDGER = f"{MARK}ledger_"
 BOUND = f"{MARK}bound"
 TICK_ID = f"{MARK}tick_id"
 
@@ -60,15 +62,30 @@ def col(name: str, table: str | None = None) -> exp.Column:
 
 
 def ref(model: str, alias: str | None = None) -> exp.Table:
-    """A dbt model; emitted as `{{ ref('model') }}`, or replaced by its relation when the engine runs it itself."""
-    table = exp.Table(this=exp.Identifier(this=f"{REF}{model}", quoted=False))
+    """A model of the user's; emitted as `{{ ref('model') }}`, or replaced by its relation when the engine runs it
+    itself."""
+    return _marked(f"{REF}{model}", alias)
+
+
+def built(relation: str, alias: str | None = None) -> exp.Table:
+    """A generated model, by the relation that it builds; emitted as `{{ ref('segflow__RELATION') }}`."""
+    return ref(own_model(relation), alias)
+
+
+def ledger(table: str, alias: str | None = None) -> exp.Table:
+    """A table of the engine's own; emitted as `{{ source('segflow', 'table') }}`."""
+    return _marked(f"{LEDGER}{table}", alias)
+
+
+def _marked(name: str, alias: str | None) -> exp.Table:
+    table = exp.Table(this=exp.Identifier(this=name, quoted=False))
     if alias:
         table.set("alias", exp.TableAlias(this=ident(alias)))
     return table
 
 
 def bound_call(key: str) -> exp.Anonymous:
-    """A moving bound; emitted as `{{ bound('key') }}`, or replaced by its literal."""
+    """A moving bound; emitted as `{{ segflow_bound('key') }}`, or replaced by its literal."""
     return exp.Anonymous(this=BOUND, expressions=[exp.Literal.string(key)])
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from segflow.segments.emit import TABLE, indent, model_text
+from segflow.segments.emit import TABLE, indent, model_text, ref_text
 from segflow.segments.membership_models import segment_model
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
-from segflow.specs.sql_file import REF, SEGMENT_MODEL, references
+from segflow.specs.sql_file import OWN_CONTACTS, REF, Reference, reference, references
+from segflow.warehouse.names import own_model
 
 _AS_OF = re.compile(r"\{\{-?\s*as_of\(\s*\)\s*-?\}\}")
 _TRAILING = re.compile(r"[;\s]+\Z")
@@ -15,7 +16,7 @@ _TRAILING = re.compile(r"[;\s]+\Z")
 
 def sql_references(sql: str) -> set[str]:
     """The segments that a query refers to by `{{ ref('segment__ID') }}`."""
-    return {model[len(SEGMENT_MODEL) :] for model, _, _ in references(sql) if model.startswith(SEGMENT_MODEL)}
+    return {one.segment for one in references(sql) if one.segment is not None}
 
 
 def sql_text(sql: str) -> str:
@@ -25,31 +26,30 @@ def sql_text(sql: str) -> str:
     """
     query = _TRAILING.sub("", sql.strip())
     # One spelling of the two calls: whoever fills in or inlines a text looks for just that.
-    query = REF.sub(lambda match: f"{{{{ ref('{_model(match.group(1) or match.group(2))}') }}}}", query)
-    query = _AS_OF.sub("{{ as_of() }}", query)
+    query = REF.sub(lambda match: ref_text(_model(reference(match))), query)
+    query = _AS_OF.sub("{{ segflow_as_of() }}", query)
     return (
         f"with written as (\n{indent(query)}\n)\n"
         "select distinct contacts.contact_id\n"
         "from written\n"
-        "inner join {{ ref('contacts') }} as contacts\n"
+        f"inner join {ref_text(OWN_CONTACTS)} as contacts\n"
         "    on contacts.contact_id = cast(written.contact_id as varchar)"
     )
 
 
-def _model(written: str) -> str:
+def _model(written: Reference) -> str:
     """A model as it is called, which for a segment with a long id is not quite as it is written."""
-    if written.startswith(SEGMENT_MODEL):
-        return segment_model(written.removeprefix(SEGMENT_MODEL))
-    return written
+    return own_model(segment_model(written.segment)) if written.segment is not None else written.meant
 
 
 def sql_model_text(segment: NamedSegment, generated: str) -> str:
     """The dbt model. Its extra column is the tick that it was built for."""
     assert isinstance(segment.spec, SqlSegmentSpec)
     text = sql_text(segment.spec.sql).replace(
-        "select distinct contacts.contact_id\n", "select distinct contacts.contact_id, {{ tick_id() }} as tick_id\n"
+        "select distinct contacts.contact_id\n",
+        "select distinct contacts.contact_id, {{ segflow_tick_id() }} as tick_id\n",
     )
     comment = [f"{generated} Edit {segment.file}."]
     if segment.spec.description:
         comment += ["", segment.spec.description]
-    return model_text(text, materialized=TABLE, comment=comment)
+    return model_text(text, materialized=TABLE, relation=segment_model(segment.id), comment=comment)

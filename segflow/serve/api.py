@@ -272,6 +272,9 @@ def _without_values(told: dict[str, Any]) -> dict[str, Any]:
     """An explanation without what the conditions found."""
 
     def bare(answer: dict[str, Any]) -> dict[str, Any]:
-        return answer | {"found": {}, "parts": [bare(one) for one in answer["parts"]]}
+        # What a warehouse says of a query that fails may quote a value.
+        why = answer["unsaid"] and answer["unsaid"].partition(":")[0]
+        parts = [bare(one) for one in answer["parts"]]
+        return answer | {"found": {}, "rows": [], "unsaid": why, "parts": parts}
 
     return told | {"answer": bare(told["answer"]), "kept_out_by": [bare(one) for one in told["kept_out_by"]]}

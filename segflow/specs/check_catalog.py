@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from segflow.durations import Duration
 from segflow.messages import CONTACT_CHANNELS
 from segflow.specs.catalog import Attribute, Catalog, ChannelSpec, EventSource, Topic
@@ -23,10 +25,10 @@ def check_catalog(loaded: Loaded) -> None:
         _prefixes(say, loaded.catalog)
         _objects(say, loaded.catalog)
         _message_events(say, loaded.catalog)
-        _models(say, loaded.catalog, model_names(loaded.root / "dbt"))
+        _models(say, loaded.catalog, model_names(loaded.dbt_dir))
 
 
-def _models(say: Reporter, catalog: Catalog, known: set[str] | None) -> None:
+def _models(say: Reporter, catalog: Catalog, known: Mapping[str, str] | None) -> None:
     if known is None:
         return
     named: list[tuple[tuple[str | int, ...], str]] = [(("contacts", "model"), catalog.contacts.model)]

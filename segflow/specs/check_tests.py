@@ -10,7 +10,6 @@ from segflow.errors import did_you_mean
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import check_label
 from segflow.specs.check_values import check_literal, instant
-from segflow.specs.dbt_files import CONTACTS
 from segflow.specs.event_names import no_event
 from segflow.specs.issues import kind_of
 from segflow.specs.loaded import Loaded, Reporter
@@ -18,8 +17,9 @@ from segflow.specs.row_words import Word, contact_words, event_words, link_word,
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.segment_tests import LabelRow, Row, SegmentTest
 from segflow.specs.spec_file import Loc
-from segflow.specs.sql_file import SEGMENT_MODEL, references
+from segflow.specs.sql_file import references
 from segflow.specs.types import ValueType
+from segflow.warehouse.names import own_relation
 
 
 def check_tests(loaded: Loaded, catalog: Catalog, segment: NamedSegment, graph: Mapping[str, set[str]]) -> None:
@@ -200,8 +200,8 @@ class RowChecks:
         for name in sorted(reached - (set(self.test.segments) - {self.segment})):
             segment = self.say.loaded.segments.get(name)
             if segment is not None and isinstance(segment.spec, SqlSegmentSpec):
-                models = [model for model, _, _ in references(segment.spec.sql)]
-                found |= {m: name for m in models if m != CONTACTS and not m.startswith(SEGMENT_MODEL)}
+                models = [one.meant for one in references(segment.spec.sql)]
+                found |= {model: name for model in models if own_relation(model) is None}
         return found
 
     def _row(self, row: Row, words: Mapping[str, Word], at: tuple[str | int, ...], what: str) -> None:

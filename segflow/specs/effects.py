@@ -9,7 +9,7 @@ from typing import Any
 from segflow.specs import conditions as c
 from segflow.specs.flow import FlowSpec
 from segflow.specs.segment import NamedSegment, SegmentSpec, SqlSegmentSpec
-from segflow.specs.sql_file import SEGMENT_MODEL, references
+from segflow.specs.sql_file import references
 from segflow.specs.steps import Step
 
 EITHER = frozenset({True, False})
@@ -105,8 +105,7 @@ def segment_conjuncts(segment: str, wanted: bool, segments: Mapping[str, NamedSe
 
 
 def _referred(spec: SqlSegmentSpec) -> Iterable[str]:
-    models = (model for model, _, _ in references(spec.sql))
-    return [model.removeprefix(SEGMENT_MODEL) for model in models if model.startswith(SEGMENT_MODEL)]
+    return [one.segment for one in references(spec.sql) if one.segment is not None]
 
 
 def _leaf(leaf: Any, effect: Effect) -> frozenset[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,11 @@ class Loaded:
     flows: dict[str, NamedFlow] = field(default_factory=dict)
     segment_ids: set[str] = field(default_factory=set)
     flow_ids: set[str] = field(default_factory=set)
+
+    @property
+    def dbt_dir(self) -> Path:
+        """The folder of the dbt project."""
+        return Path(os.path.normpath(self.root / Path(self.settings.dbt.project).expanduser()))
 
     @property
     def has_links(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Specs:
 
     @property
     def dbt_dir(self) -> Path:
-        return self.root / "dbt"
+        return Path(os.path.normpath(self.path(self.settings.dbt.project)))
 
     def exports(self) -> list[ExportPlan]:
         """The exports that ticks write: of the segments that `exports.segments` names, and of those with `export:`."""

@@ -21,17 +21,42 @@ from segflow.specs.throttle import Throttle
 from segflow.specs.types import Identifier, MemorySize, SpecModel
 from segflow.zones import zone_of
 
+DEFAULT_WAREHOUSE = ".segflow/warehouse.duckdb"
+
 
 class WarehouseSettings(SpecModel):
     """DuckDB, the embedded default. Paths are relative to the project's root."""
 
-    path: str = ".segflow/warehouse.duckdb"
-    """The DuckDB file. dbt works in the same one."""
+    path: str | None = None
+    """The file, relative to the project's root. Default: the one that dbt's profile names, or where that leaves it to
+    segflow (`env_var('SEGFLOW_WAREHOUSE')`) .segflow/warehouse.duckdb."""
     ledgers: str = ".segflow/ledgers"
     """The folder of Parquet files that `segflow rebuild` makes the warehouse from again."""
     memory_limit: MemorySize | None = None
     """How much memory DuckDB may take in this process, dbt's part included, like 4GB; its own default is 80% of the
     machine's. What needs more goes to disk, or fails."""
+
+
+class DbtSettings(SpecModel):
+    """The dbt project, and what it is run with. What is not said here is found as dbt itself finds it."""
+
+    project: str = "dbt"
+    """The folder that holds dbt_project.yml, relative to the project's root."""
+    profile: str | None = None
+    """Default: DBT_PROFILE, or what dbt_project.yml says."""
+    target: str | None = None
+    """Default: DBT_TARGET, or what the profile says."""
+    profiles_dir: str | None = None
+    """The folder that holds profiles.yml, relative to the project's root. Default: DBT_PROFILES_DIR, the dbt project's
+    own folder when it has the file, or ~/.dbt."""
+    build: Literal["own", "upstream"] | None = None
+    """What a tick runs: segflow's models alone (own), or also those of yours that they read (upstream). Default: own
+    where `project` is given, because whatever runs that project builds its models."""
+
+    @property
+    def builds_upstream(self) -> bool:
+        """Does a tick run the user's models, too?"""
+        return (self.build or ("own" if "project" in self.model_fields_set else "upstream")) == "upstream"
 
 
 class SqlSegmentSettings(SpecModel):
@@ -153,6 +178,8 @@ class Settings(SpecModel):
     (`7-7`, `*,15`), is refused."""
     warehouse: WarehouseSettings = WarehouseSettings()
     """Where the data is."""
+    dbt: DbtSettings = Field(default_factory=DbtSettings)
+    """The dbt project that holds your models: yours, untouched, wherever it is."""
     sql_segments: SqlSegmentSettings = Field(default_factory=SqlSegmentSettings)
     """What a `.sql` segment may take."""
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)

@@ -19,7 +19,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from segflow.errors import Issue, SpecError, did_you_mean
-from segflow.specs.sql_file import REF
+from segflow.specs.sql_file import REF, reference
 from segflow.specs.sql_names import (
     CLOCK_NAMES,
     CLOCKS,
@@ -120,10 +120,13 @@ class Check:
             return name + "\n" * lines + " " * (len(written) - len(name) - lines)
 
         def ref(match: re.Match[str]) -> str:
-            model = match.group(1) or match.group(2) or ""
-            if not _MODEL.fullmatch(model):
-                self._at(match.start(), f"ref('{model}'): not a model name")
-            return pad(REF_PREFIX + model, match.group())
+            found = reference(match)
+            for name in (found.model, *([found.project] if found.project else [])):
+                if not _MODEL.fullmatch(name):
+                    self._at(match.start(), f"ref('{name}'): not a model name")
+            # A model of a project is another one than the one of segflow's that is called so.
+            name = f"{found.project}__{found.model}" if found.project else found.model
+            return pad(REF_PREFIX + name, match.group())
 
         text = _AS_OF.sub(lambda match: pad(f"{AS_OF}()", match.group()), REF.sub(ref, self.sql))
         # lengths are kept, so a position in `text` is one in `self.sql` too

@@ -4,26 +4,54 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from segflow.errors import Issue
 from segflow.specs.issues import known_keys, validate
 from segflow.specs.segment import SegmentSettings, SqlSegmentSpec
 from segflow.specs.spec_file import SpecFile, parse_spec_file, read_spec_file, read_text
+from segflow.warehouse.names import own_model
 
-REF = re.compile(r"\{\{-?\s*ref\(\s*(?:'([^'\n]*)'|\"([^\"\n]*)\")\s*\)\s*-?\}\}")
+_NAME = r"(?:'(?P<{0}1>[^'\n]*)'|\"(?P<{0}2>[^\"\n]*)\")"
+REF = re.compile(rf"\{{\{{-?\s*ref\(\s*(?:{_NAME.format('project')}\s*,\s*)?{_NAME.format('model')}\s*\)\s*-?\}}\}}")
+CONTACTS = "contacts"
 SEGMENT_MODEL = "segment__"
-"""The dbt model of segment x is called segment__x."""
+"""The relation of segment x is called segment__x."""
+OWN_CONTACTS, OWN_SEGMENT = own_model(CONTACTS), own_model(SEGMENT_MODEL)
+"""The dbt models of segflow's that a query may name, without their prefix, too."""
 _SETTING = re.compile(rf"^\s*({'|'.join(known_keys(SegmentSettings))})\s*:", re.MULTILINE)
 
 
-def references(sql: str) -> list[tuple[str, int, int]]:
-    """The models that a query names with `{{ ref('model') }}`: (model, line, column), from 1, in order."""
-    found = []
-    for match in REF.finditer(sql):
-        line = sql.count("\n", 0, match.start()) + 1
-        column = match.start() - (sql.rfind("\n", 0, match.start()) + 1) + 1
-        found.append((match.group(1) or match.group(2) or "", line, column))
-    return found
+class Reference(NamedTuple):
+    """A `{{ ref('model') }}` or `{{ ref('project', 'model') }}` in a query, as it is written."""
+
+    project: str | None
+    model: str
+    line: int
+    column: int
+
+    @property
+    def meant(self) -> str:
+        """The dbt model: `contacts` and `segment__ID` are segflow's, unless a project is named."""
+        short = self.model == CONTACTS or self.model.startswith(SEGMENT_MODEL)
+        return own_model(self.model) if short and self.project is None else self.model
+
+    @property
+    def segment(self) -> str | None:
+        """The segment that it names; None for anything else."""
+        return self.meant.removeprefix(OWN_SEGMENT) if self.meant.startswith(OWN_SEGMENT) else None
+
+
+def reference(match: re.Match[str]) -> Reference:
+    """What a match of REF says."""
+    before, project = match.string[: match.start()], match["project1"] or match["project2"]
+    line, column = before.count("\n") + 1, match.start() - (before.rfind("\n") + 1) + 1
+    return Reference(project, match["model1"] or match["model2"] or "", line, column)
+
+
+def references(sql: str) -> list[Reference]:
+    """The models that a query names, in order. Places count from 1."""
+    return [reference(match) for match in REF.finditer(sql)]
 
 
 def read_sql_segment(path: Path, file: str) -> tuple[SqlSegmentSpec | None, list[Issue]]:

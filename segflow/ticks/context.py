@@ -12,6 +12,7 @@ from segflow.segments.compiler import Compiled
 from segflow.segments.emit import Filling, template
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.models import Models
+from segflow.warehouse.names import own_relation
 from segflow.warehouse.tick import Tick
 
 
@@ -35,8 +36,9 @@ class TickContext:
 
     def relation(self, model: str) -> exp.Table:
         """The relation of a model. Raises RunError when there is no such model."""
-        # The engine's own are where it has put them; to ask dbt would make it read its files first.
-        return relation(model) if model in self.compiled.generated else self.models.relation(model)
+        # What is generated has a public name, which leads to wherever dbt has put it.
+        own = own_relation(model)
+        return relation(own) if own is not None else self.models.relation(model)
 
     def fill(self, query: exp.Expr | str, relation: Callable[[str], exp.Table] | None = None) -> exp.Query:
         """A query, or its text as it was compiled, ready to run at this tick. `relation`: where models are, if not

@@ -13,7 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,42 @@ from segflow.errors import InputError, RunError
 from segflow.files import reason
 from segflow.interrupts import interrupt_later
 from segflow.warehouse.base import too_long
-from segflow.warehouse.dbt_index import DbtIndex, index_of, keep_index, read_index
+from segflow.warehouse.dbt_index import DbtIndex, ProjectFiles, index_of, keep_index, read_index
 from segflow.warehouse.engine import Engine
 from segflow.warehouse.models import ModelResult
+from segflow.warehouse.names import own_relation
 
 _PLAIN_CALL = re.compile(r"\{\{-?\s*(?:ref|source|config)\([^{}]*\)\s*-?\}\}")
 _JINJA = re.compile(r"\{[{%]")
 
 
+@dataclass(frozen=True)
+class DbtRun:
+    """What dbt is run with."""
+
+    root: Path
+    """The segflow project's."""
+    profiles_dir: Path
+    target_path: Path
+    log_path: Path
+    profile: str | None = None
+    """None, as for `target`: dbt finds it."""
+    target: str | None = None
+    upstream: bool = True
+    """Are the user's models built that the generated ones read? Otherwise something else builds them."""
+
+    @classmethod
+    def in_project(cls, directory: Path) -> DbtRun:
+        """A dbt project that has all of it in its own folder, below a segflow project."""
+        return cls(directory.parent, directory, directory / "target", directory / "logs")
+
+
 class DbtProject:
     """The dbt project of a segflow project. Keep it as long as the process works on the project."""
 
-    def __init__(self, directory: Path, engine: Engine) -> None:
+    def __init__(self, directory: Path, engine: Engine, how: DbtRun | None = None) -> None:
         self.directory = directory.resolve()
+        self._how = how or DbtRun.in_project(self.directory)
         self._engine = engine
         self._manifest: Any = None
         self._index: DbtIndex | None = None
@@ -51,8 +74,12 @@ class DbtProject:
         if not result.success or result.result is None:
             raise RunError(f"dbt cannot read {self.directory}: {_message(result)}")
         self._manifest = result.result
-        self._index = index_of(self._manifest, self.directory)
-        keep_index(self._index, self.directory)
+        if not self._how.upstream:
+            # What they do before and after a run is about their models, and none of those is run.
+            for key in [key for key, node in self._manifest.nodes.items() if node.resource_type == "operation"]:
+                del self._manifest.nodes[key]
+        self._index = index_of(self._manifest, self.files)
+        keep_index(self._index, self._how.target_path)
         crash_point("dbt.parsed")
 
     @property
@@ -88,10 +115,16 @@ class DbtProject:
         except KeyError:
             raise RunError(f"the dbt project has no model {model}") from None
 
+    @property
+    def files(self) -> ProjectFiles:
+        return ProjectFiles(
+            self.directory, self._how.profiles_dir / "profiles.yml", [self._how.profile, self._how.target]
+        )
+
     def _known(self) -> DbtIndex:
         """The index: of this process' parse, of an earlier one while it still holds, or of a new one."""
         if self._index is None:
-            self._index = read_index(self.directory)
+            self._index = read_index(self._how.target_path, self.files)
         if self._index is None:
             self.parse()
         assert self._index is not None
@@ -112,9 +145,11 @@ class DbtProject:
         costs 60 to 70 ms. Afterwards the warehouse file is released. Raises RunError when dbt itself fails, not when a
         model does.
         """
-        limits = limits or {}
+        limits, chosen = limits or {}, self._chosen(select)
+        if not chosen:
+            return {}
         with self._patched(patches or {}), self._engine.dbt_time_limits(limits):
-            args = ["run", "--select", *self._chosen(select), "--vars", json.dumps(variables)]
+            args = ["run", "--select", *chosen, "--vars", json.dumps(variables)]
             excluded = [*(exclude or ()), *sorted(self._settled - set(select))]
             if excluded:
                 args += ["--exclude", *self._chosen(excluded)]
@@ -130,12 +165,19 @@ class DbtProject:
         """Names of models, some with a `+` in front, as dbt selects them alone: a bare name also stands for all that is
         in a folder of that name."""
         models = (node for node in self.manifest.nodes.values() if node.resource_type == "model")
-        files = {node.name: Path(node.original_file_path).name for node in models}
+        files = {node.name: Path(node.original_file_path) for node in models}
         found = []
         for pattern in patterns:
             name = pattern.removeprefix("+")
             plus = pattern[: len(pattern) - len(name)]
-            found.append(f"{plus}file:{files[name]}" if name in files else pattern)
+            if not self._how.upstream and own_relation(name) is None:
+                continue
+            chosen = f"{plus}file:{files[name].name}" if name in files else pattern
+            if not self._how.upstream and plus and name in files:
+                # Of what it is built on only that which is generated, too: a comma is "and".
+                generated = next(folder for folder in files[name].parents if folder.name == "segflow")
+                chosen = f"{chosen},path:{generated.as_posix()}"
+            found.append(chosen)
         return found
 
     def _unmark(self) -> None:
@@ -173,11 +215,15 @@ class DbtProject:
         from dbt.cli.main import dbtRunner
 
         os.environ |= self._engine.dbt_environment()
-        os.environ["SEGFLOW_PROJECT_DIR"] = str(self.directory.parent)
+        os.environ["SEGFLOW_PROJECT_DIR"] = str(self._how.root)
         os.environ.setdefault("DO_NOT_TRACK", "1")
-        flags = ["--project-dir", str(self.directory), "--profiles-dir", str(self.directory)]
+        flags = ["--project-dir", str(self.directory), "--profiles-dir", str(self._how.profiles_dir)]
+        flags += [] if self._how.profile is None else ["--profile", self._how.profile]
+        flags += [] if self._how.target is None else ["--target", self._how.target]
+        if self._how.target_path != self.directory / "target":
+            flags += ["--target-path", str(self._how.target_path)]
         flags += ["--log-level", "none", "--no-use-colors", "--no-version-check", "--no-write-json"]
-        flags += ["--no-send-anonymous-usage-stats", "--log-path", str(self.directory / "logs")]
+        flags += ["--no-send-anonymous-usage-stats", "--log-path", str(self._how.log_path)]
         logging.getLogger("dbt").setLevel(logging.CRITICAL)
         try:
             result = dbtRunner(manifest=manifest, callbacks=_callbacks(self._engine)).invoke(args + flags)
@@ -200,7 +246,7 @@ class DbtProject:
                 str(run.status),
                 self._model_message(str(run.message or "")),
                 run.execution_time,
-                f"dbt/{run.node.original_file_path}",
+                os.path.relpath(self.directory / run.node.original_file_path, self._how.root.resolve()),
             )
             for run in result.result.results
         }
@@ -243,7 +289,7 @@ def _callbacks(engine: Engine) -> list[Callable[[Any], None]]:
 
 def _settles(node: Any) -> bool:
     """Does building this view once do for all runs? Not when it has logic."""
-    if node.config.materialized != "view" or node.config.pre_hook or node.config.post_hook:
+    if node.config.materialized not in ("view", "segflow_view") or node.config.pre_hook or node.config.post_hook:
         return False
     return not _JINJA.search(_PLAIN_CALL.sub("", node.raw_code))
 
@@ -256,4 +302,4 @@ def _message(result: Any) -> str:
     failed = [
         str(run.message) for run in getattr(result.result, "results", []) if run.status not in ("success", "skipped")
     ]
-    return "; ".join(failed) or "dbt gave no reason; see dbt/logs/dbt.log"
+    return "; ".join(failed) or "dbt gave no reason; its log has more"

@@ -19,10 +19,12 @@ from typing import Any
 
 from segflow.errors import RunError
 from segflow.files import write_whole
+from segflow.warehouse.names import OWN
 
 _WITH_RELATION = ("model", "seed", "snapshot")
-_SKIPPED = {"target", "logs", ".user.yml"}
-_GENERATED = Path("models") / "segflow"
+_SKIPPED = {"target", "logs"}
+_PROPERTIES = "_segflow.yml"
+_VARIABLE = re.compile(r"""env_var\(\s*['"]([^'"]+)""")
 _COMMENT = re.compile(r"\{#.*?#\}|^\s*--.*?$", re.DOTALL | re.MULTILINE)
 
 
@@ -38,62 +40,84 @@ class DbtIndex:
     """Model -> a hash of its code and of the code of what it is built on; blank lines and comments do not count."""
 
 
-def index_of(manifest: Any, directory: Path) -> DbtIndex:
-    """The index of a manifest that was just parsed."""
+@dataclass(frozen=True)
+class ProjectFiles:
+    """What a parse reads."""
+
+    directory: Path
+    """The dbt project's."""
+    profiles: Path
+    """profiles.yml."""
+    chosen: Sequence[str | None] = ()
+    """The profile and the target, where they are named."""
+
+    def hash(self) -> str:
+        """A hash that changes when a file of the project, its profile or what the profile reads from outside does."""
+        found = hashlib.sha256(repr([str(self.profiles), *self.chosen]).encode())
+        for path in (*_files(self.directory), self.profiles):
+            with suppress(FileNotFoundError):
+                stat = path.stat()
+                found.update(f"{os.path.relpath(path, self.directory)}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+        asked = set(_VARIABLE.findall(_text(self.profiles) + _text(self.directory / "dbt_project.yml")))
+        for name, value in sorted(os.environ.items()):
+            if name.startswith("DBT_") or name in asked:
+                found.update(f"{name}={value}\n".encode())
+        return found.hexdigest()[:16]
+
+
+def index_of(manifest: Any, files: ProjectFiles) -> DbtIndex:
+    """The index of a manifest that was just parsed. Of models that are called alike the one counts that `ref` finds:
+    the latest version, and the project's own before those of packages."""
     nodes = {key: node for key, node in manifest.nodes.items() if node.resource_type in _WITH_RELATION}
+    own = manifest.metadata.project_name
+    order = sorted(nodes, key=lambda key: (nodes[key].package_name == own, _is_latest(nodes[key])))
     hashes: dict[str, str] = {}
     return DbtIndex(
-        files=files_hash(directory),
+        files=files.hash(),
         relations={
-            node.name: None if node.config.materialized == "ephemeral" else node.relation_name
-            for node in nodes.values()
+            nodes[key].name: None if nodes[key].config.materialized == "ephemeral" else nodes[key].relation_name
+            for key in order
         },
-        code={nodes[key].name: _code_hash(key, nodes, hashes) for key in nodes},
+        code={nodes[key].name: _code_hash(key, nodes, hashes) for key in order},
     )
 
 
-def read_index(directory: Path) -> DbtIndex | None:
+def _is_latest(node: Any) -> bool:
+    version = getattr(node, "version", None)
+    return version is None or version == getattr(node, "latest_version", None)
+
+
+def read_index(target_path: Path, files: ProjectFiles) -> DbtIndex | None:
     """The index that was kept, if it is about the files as they are now."""
     try:
-        found = DbtIndex(**json.loads(_path(directory).read_text(encoding="utf-8")))
+        found = DbtIndex(**json.loads(_path(target_path).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return found if found.files == files_hash(directory) else None
+    return found if found.files == files.hash() else None
 
 
-def keep_index(index: DbtIndex, directory: Path) -> None:
+def keep_index(index: DbtIndex, target_path: Path) -> None:
     """Keep it for later processes. Where it cannot be written they parse, as this one did."""
     with suppress(RunError):
-        write_whole(_path(directory), json.dumps(asdict(index)).encode(), durable=False)
+        write_whole(_path(target_path), json.dumps(asdict(index)).encode(), durable=False)
 
 
-def files_hash(directory: Path) -> str:
-    """A hash that changes when a file of the project, its profile or what the profile reads from outside does."""
-    found = hashlib.sha256()
-    for path in _files(directory):
-        stat = path.stat()
-        found.update(f"{path.relative_to(directory)}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
-    for name, value in sorted(os.environ.items()):
-        if name.startswith("DBT_"):
-            found.update(f"{name}={value}\n".encode())
-    return found.hexdigest()[:16]
+def _path(target_path: Path) -> Path:
+    return target_path / "segflow_models.json"
 
 
-def _path(directory: Path) -> Path:
-    return directory / "target" / "segflow_models.json"
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _files(directory: Path) -> Iterator[Path]:
     for folder, below, names in os.walk(directory):
-        here = Path(folder).relative_to(directory)
-        if here == _GENERATED:
-            below.clear()
-            continue
-        if here == Path("."):
-            below[:] = [name for name in below if name not in _SKIPPED]
-            names = [name for name in names if name not in _SKIPPED]
-        below.sort()
-        yield from (Path(folder) / name for name in sorted(names))
+        top = Path(folder) == directory
+        below[:] = sorted(name for name in below if not name.startswith(".") and not (top and name in _SKIPPED))
+        yield from (Path(folder) / name for name in sorted(names) if not name.startswith((".", OWN, _PROPERTIES)))
 
 
 def code_hash(model: str, raw_code: str, parents: Sequence[str]) -> str:

@@ -36,6 +36,20 @@ def engine_title() -> str:
     return DuckDBEngine.title
 
 
+def dbt_adapter() -> str:
+    """The `type` that a target in dbt's profile has for the engine."""
+    from segflow.warehouse.duckdb.target import ADAPTER
+
+    return ADAPTER
+
+
+def in_file(path: str) -> bool:
+    """Is `path` of such a target a file, as a file-backed engine needs it?"""
+    from segflow.warehouse.duckdb.target import in_file
+
+    return in_file(path)
+
+
 def words() -> Words:
     """How the engine says what engines say in different ways."""
     from segflow.warehouse.duckdb.words import DuckDBWords

@@ -8,6 +8,8 @@ import hashlib
 LONGEST = 63
 """Bytes."""
 _DIGITS = 12
+OWN = "segflow__"
+"""What the names of generated dbt models begin with: all models of a dbt project share one space of names."""
 
 
 def whole(name: str) -> str:
@@ -19,3 +21,13 @@ def whole(name: str) -> str:
         return name
     head = raw[: LONGEST - _DIGITS - 1].decode(errors="ignore").rstrip("_")
     return f"{head}_{hashlib.sha256(raw).hexdigest()[:_DIGITS]}"
+
+
+def own_model(relation: str) -> str:
+    """The dbt model that builds `relation` of schema `segflow`: segflow__contacts builds contacts."""
+    return f"{OWN}{relation}"
+
+
+def own_relation(model: str) -> str | None:
+    """The relation of schema `segflow` that a generated model builds; None: the model is the user's."""
+    return model.removeprefix(OWN) if model.startswith(OWN) else None

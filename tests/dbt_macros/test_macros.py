@@ -17,11 +17,11 @@ from segflow.warehouse import engines
 
 ROOT = Path(__file__).parents[2]
 ORIGINALS = ROOT / "segflow" / "warehouse" / "dbt_project" / "macros"
-MODEL = """
+MODEL = """{{ config(materialized='segflow_table', schema='segflow', alias='probe') }}
 select
-    {{ as_of() }} as as_of,
-    {{ bound('minus_30_days') }} as month_ago,
-    {{ tick_id() }} as tick_id
+    {{ segflow_as_of() }} as as_of,
+    {{ segflow_bound('minus_30_days') }} as month_ago,
+    {{ segflow_tick_id() }} as tick_id
 """
 STORED = {"as_of": "TIMESTAMP '2026-01-30 00:00:00'", "minus_30_days": "TIMESTAMP '2025-12-31 00:00:00'"}
 PASSED = {"as_of": "TIMESTAMP '2026-01-31 00:00:00'", "minus_30_days": "TIMESTAMP '2026-01-01 00:00:00'"}
@@ -37,7 +37,7 @@ class Project:
         shutil.copytree(ROOT / "dbt" / "macros", self.dbt / "macros")
         for name in ("dbt_project.yml", "profiles.yml"):
             shutil.copy(ROOT / "dbt" / name, self.dbt / name)
-        (self.dbt / "models" / "segflow" / "probe.sql").write_text(MODEL)
+        (self.dbt / "models" / "segflow" / "segflow__probe.sql").write_text(MODEL)
 
     def sql(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.warehouse)) as connection:
@@ -96,30 +96,20 @@ def test_without_the_var_the_last_tick_that_has_bounds_is_taken(project: Project
     assert project.sql(READ) == [("2026-01-30 00:00:00", "2025-12-31 00:00:00", "tick-30")]
 
 
-@pytest.mark.parametrize(
-    ("stored", "variables", "expected"),
-    [
-        pytest.param([], None, "Run `segflow tick` first", id="no-tick-table"),
-        pytest.param([("tick-1", None)], None, "Run `segflow tick` first", id="no-tick-with-bounds"),
-        pytest.param(
-            [],
-            _tick(2, {"as_of": "TIMESTAMP '2026-01-31 00:00:00'"}),
-            "no time bound 'minus_30_days'",
-            id="key-missing",
-        ),
-    ],
-)
-def test_what_cannot_be_built_says_what_to_do(
-    project: Project,
-    stored: list[tuple[str, dict[str, str] | None]],
-    variables: dict[str, Any] | None,
-    expected: str,
+@pytest.mark.parametrize("stored", [[], [("tick-1", None)]], ids=["no-tick-table", "no-tick-with-bounds"])
+def test_a_build_by_hand_passes_over_what_no_tick_has_run_for(
+    project: Project, stored: list[tuple[str, dict[str, str] | None]]
 ) -> None:
     for tick_id, bounds in stored:
         project.store_tick(tick_id, bounds)
-    succeeded, message = project.run(variables)
+    assert project.run() == (True, "NO TICK\n")
+    assert project.sql("select count(*) from duckdb_tables() where table_name = 'probe'") == [(0,)]
+
+
+def test_a_bound_that_the_tick_does_not_have_says_what_to_do(project: Project) -> None:
+    succeeded, message = project.run(_tick(2, {"as_of": "TIMESTAMP '2026-01-31 00:00:00'"}))
     assert not succeeded
-    assert expected in message
+    assert "no time bound 'minus_30_days'" in message
 
 
 @pytest.mark.parametrize("folder", ["dbt", "examples/online_retail/dbt"])

@@ -19,6 +19,7 @@ from segflow.specs.segment import NamedSegment, SegmentSpec, SqlSegmentSpec
 from segflow.specs.settings import Settings
 from segflow.warehouse.base import relation
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.names import own_model, own_relation
 
 
 def make_specs(catalog: Catalog, segments: dict[str, Any], zone: str = "UTC", week: str = "monday") -> Specs:
@@ -38,28 +39,29 @@ class Engine:
     def __init__(self, warehouse: DuckDBWarehouse, specs: Specs, as_of: datetime) -> None:
         self.warehouse, self.as_of = warehouse, as_of
         self.compiled: Compiled = compile_project(specs)
-        self.own = {CONTACTS, MEMBERSHIPS, *self.compiled.fact_models()}
-        self.own |= {segment_model(name) for name in self.compiled.segments}
 
     def fill(self, text: str) -> exp.Query:
         def place(name: str) -> exp.Table:
-            return relation(name) if name in self.own else exp.table_(name, db="raw", quoted=True)
+            own = own_relation(name)
+            return relation(own) if own is not None else exp.table_(name, db="raw", quoted=True)
 
         return Filling(place, self.as_of, self.compiled.zone, "t1", self.compiled.words).query(text)
 
     def build(self) -> None:
         """Contacts and facts, then segments in the order of their references, then memberships."""
         files = self.compiled.files
-        names = ["contacts.sql", *(f"facts/{model}.sql" for model in self.compiled.fact_models())]
+        names = [f"{own_model(CONTACTS)}.sql"]
+        names += [f"facts/{own_model(model)}.sql" for model in self.compiled.fact_models()]
         order = [s for name in self.compiled.segments for s in closure(name, self.compiled.graph)]
-        names += [f"segments/{segment_model(name)}.sql" for name in dict.fromkeys(order)]
+        names += [f"segments/{own_model(segment_model(name))}.sql" for name in dict.fromkeys(order)]
         listed = exp.select("table_name", "table_type").from_("information_schema.tables")
         listed = listed.where(exp.column("table_schema").eq(exp.Literal.string("segflow")))
         present = {row["table_name"]: row["table_type"] for row in self.warehouse.rows(listed)}
-        for name in [*names, f"{MEMBERSHIPS}.sql"]:
+        for name in [*names, f"{own_model(MEMBERSHIPS)}.sql"]:
             config, text = files[name].split("\n", 1)
-            model = name.rpartition("/")[2].removesuffix(".sql")
-            kind = "VIEW" if "materialized='view'" in config else "TABLE"
+            model = own_relation(name.rpartition("/")[2].removesuffix(".sql"))
+            assert model is not None
+            kind = "VIEW" if "materialized='segflow_view'" in config else "TABLE"
             if model in present:
                 old = "VIEW" if present[model] == "VIEW" else "TABLE"
                 self.warehouse.execute(exp.Drop(tables=[relation(model)], kind=old))

@@ -112,7 +112,7 @@ def test_a_tick_a_flow_and_an_edit_of_the_text(tmp_path: Path) -> None:
     members = "select segment || ' ' || contact_id as one from segflow.segment_members order by all"
     assert [row["one"] for row in world.rows(members)] == ["buyers ana", "romans ana", "romans ben"]
     (root,) = [path for path in (tmp_path / "dbt/models/segflow/facts").iterdir() if "order" in path.name]
-    assert root.name == "facts__event_order_completed.sql"
+    assert root.name == "segflow__facts__event_order_completed.sql"
     assert "all facts about event order_completed ('Order Completed')." in root.read_text()
     why = world.project.explain("buyers", "ana")
     assert why.answer.words == "sum of amount at least 5, over order_completed ('Order Completed')"

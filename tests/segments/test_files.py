@@ -53,7 +53,7 @@ def test_a_first_write_makes_every_file_and_no_other(tmp_path: Path) -> None:
 def test_an_edited_spec_changes_only_what_hangs_on_it(root: Path) -> None:
     spec = root / "segment_specs" / "londoners.yml"
     spec.write_text(spec.read_text().replace("London", "Paris"))
-    changed = [MODELS / "memberships.sql", MODELS / "segments" / "segment__londoners.sql"]
+    changed = [MODELS / "segflow__memberships.sql", MODELS / "segments" / "segflow__segment__londoners.sql"]
     assert differences(compiled(root), root) == [f"{path} differs from the specs" for path in changed]
     before = times(root)
     assert write(compiled(root), root) == changed
@@ -62,23 +62,24 @@ def test_an_edited_spec_changes_only_what_hangs_on_it(root: Path) -> None:
 
 
 def test_an_edited_model_is_told_and_mended(root: Path) -> None:
-    model = root / MODELS / "contacts.sql"
+    model = root / MODELS / "segflow__contacts.sql"
     written = model.read_text()
     model.write_text(written + "-- mine\n")
-    assert differences(compiled(root), root) == [f"{MODELS}/contacts.sql differs from the specs"]
+    assert differences(compiled(root), root) == [f"{MODELS}/segflow__contacts.sql differs from the specs"]
     write(compiled(root), root)
     assert model.read_text() == written
 
 
 def test_a_deleted_model_is_told_and_made_again(root: Path) -> None:
-    (root / MODELS / "memberships.sql").unlink()
-    assert differences(compiled(root), root) == [f"{MODELS}/memberships.sql is missing"]
-    assert write(compiled(root), root) == [MODELS / "memberships.sql"]
+    (root / MODELS / "segflow__memberships.sql").unlink()
+    assert differences(compiled(root), root) == [f"{MODELS}/segflow__memberships.sql is missing"]
+    assert write(compiled(root), root) == [MODELS / "segflow__memberships.sql"]
 
 
 def test_models_of_a_removed_segment_are_removed(root: Path) -> None:
     (root / "segment_specs" / "reviewers.yml").unlink()
-    gone = [MODELS / "facts" / "facts__event_review.sql", MODELS / "segments" / "segment__reviewers.sql"]
+    names = ("facts/segflow__facts__event_review.sql", "segments/segflow__segment__reviewers.sql")
+    gone = [MODELS / name for name in names]
     found = differences(compiled(root), root)
     assert [f"{path} belongs to no spec" for path in gone] == [line for line in found if "no spec" in line]
     assert set(gone) <= set(write(compiled(root), root))

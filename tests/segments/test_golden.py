@@ -25,6 +25,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.conditions import Condition
 from segflow.specs.spec_file import parse_spec_file
 from segflow.warehouse.engines import words
+from segflow.warehouse.names import own_relation
 from tests.segments.engine import make_specs
 
 HERE = Path(__file__).parent / "golden"
@@ -156,7 +157,7 @@ MODELS = (
 
 @pytest.mark.parametrize("model", MODELS)
 def test_model(compiled: Compiled, model: str) -> None:
-    texts = {Path(name).stem: text for name, text in compiled.files.items()}
+    texts = {own_relation(Path(name).stem): text for name, text in compiled.files.items()}
     hold(HERE / "models" / f"{model}.sql", texts[model])
 
 
@@ -165,7 +166,7 @@ def test_standalone_text(compiled: Compiled) -> None:
 
 
 def test_every_generated_model_but_the_other_segments_has_a_golden_file(compiled: Compiled) -> None:
-    names = {Path(name).stem for name in compiled.files if not name.startswith("segments/")}
+    names = {own_relation(Path(name).stem) for name in compiled.files if not name.startswith("segments/")}
     assert names == {model for model in MODELS if not model.startswith("segment__")}
 
 

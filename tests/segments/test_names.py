@@ -27,7 +27,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.load import load_specs
 from segflow.warehouse.base import relation
 from segflow.warehouse.duckdb.words import DuckDBWords
-from segflow.warehouse.names import LONGEST, whole
+from segflow.warehouse.names import LONGEST, own_model, own_relation, whole
 from tests.segments.engine import make_specs
 from tests.world import CATALOG, World
 
@@ -125,8 +125,9 @@ def test_all_that_is_compiled() -> None:
     })  # fmt: skip
     query = f"select contact_id from {{{{ ref('segment__{A}') }}}}"
     compiled = compile_project(make_specs(catalog, {**rules((A, B)), "by_query": query}))
-    names = [path.stem for path in generated_files(compiled)]
-    filling = Filling(relation, NOW, compiled.zone, "t", compiled.words)
+    # What dbt calls its models is no name of the engine's.
+    names = [own_relation(path.stem) or path.stem for path in generated_files(compiled)]
+    filling = Filling(lambda model: relation(own_relation(model) or model), NOW, compiled.zone, "t", compiled.words)
     for text in [
         *compiled.views.values(),
         *(segment.standalone for segment in compiled.segments.values()),
@@ -134,7 +135,8 @@ def test_all_that_is_compiled() -> None:
     ]:
         names += identifiers(filling.query(text.partition("}}\n")[2] if text.startswith("{{ config") else text))
     assert [name for name in names if len(name.encode()) > LONGEST] == []
-    assert f"{{{{ ref('{segment_model(A)}') }}}}" in compiled.files["segments/segment__by_query.sql"]
+    by_query = compiled.files[f"segments/{own_model('segment__by_query')}.sql"]
+    assert f"{{{{ ref('{own_model(segment_model(A))}') }}}}" in by_query
     assert compiled.graph["by_query"] == {A}
     assert len({path.casefold() for path in compiled.files}) == len(compiled.files)
 

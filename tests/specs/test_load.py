@@ -139,7 +139,10 @@ def test_sql_mistakes(tmp_path: Path, text: str, expected: str) -> None:
 
 def test_references_of_a_query() -> None:
     sql = "select * from {{ ref('a') }}\njoin {{ref(\"segment__b\")}} on true, {{- ref( 'c' ) -}}"
-    assert references(sql) == [("a", 1, 15), ("segment__b", 2, 6), ("c", 2, 37)]
+    assert references(sql) == [(None, "a", 1, 15), (None, "segment__b", 2, 6), (None, "c", 2, 37)]
+    assert [one.meant for one in references(sql)] == ["a", "segflow__segment__b", "c"]
+    [theirs] = references("select * from {{ ref('shop', \"contacts\") }}")
+    assert (theirs.project, theirs.meant, theirs.segment) == ("shop", "contacts", None)
 
 
 def test_two_hundred_segments_load_fast(tmp_path: Path) -> None:

@@ -56,8 +56,10 @@ def test_a_later_process_knows_where_models_are_without_a_parse(unparsed: DbtPro
 
 
 def test_generated_models_do_not_count_as_changes(unparsed: DbtProject) -> None:
-    (unparsed.directory / "models" / "segflow" / "contacts.sql").write_text("select 1 as contact_id", encoding="utf-8")
-    assert read_index(unparsed.directory) is not None
+    (unparsed.directory / "models" / "segflow" / "segflow__contacts.sql").write_text(
+        "select 1 as contact_id", encoding="utf-8"
+    )
+    assert read_index(unparsed.directory / "target", unparsed.files) is not None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_whoever_changes_a_file_makes_the_next_process_parse(unparsed: DbtProjec
     before = file.read_bytes() if file.exists() else None
     file.write_bytes((before or b"select 1 as one") + b"\n")
     try:
-        assert read_index(unparsed.directory) is None
+        assert read_index(unparsed.directory / "target", unparsed.files) is None
         with pytest.raises(AssertionError, match="it parses"):
             unparsed.relation("stg_contacts")
     finally:

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from segflow.flows.triggers.kind import Work
 from segflow.segments.compiler import CONTACTS
-from segflow.segments.sql import col, named, ref, typed
+from segflow.segments.sql import built, col, named, typed
 from segflow.specs.clock_times import CONTACT_ZONE
 from segflow.warehouse.base import relation
 from segflow.zones import zone_of
@@ -52,7 +52,7 @@ def contact_zones(work: Work, needed: bool) -> exp.Query:
     known = [exp.Literal.string(name) for name in work.zones_in_use]
     own = col(attribute, CONTACTS)
     zone = exp.Case(ifs=[exp.If(this=exp.In(this=own, expressions=known), true=own.copy())], default=project)
-    query = exp.select(contact, named(zone, "zone")).from_(ref(CONTACTS, CONTACTS))
+    query = exp.select(contact, named(zone, "zone")).from_(built(CONTACTS, CONTACTS))
     return work.context.fill(query)
 
 

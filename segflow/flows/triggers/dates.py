@@ -20,7 +20,7 @@ from segflow.flows.triggers.kind import Kind, Tick, Work
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import ROW_COLUMNS, source_rows
 from segflow.segments.nodes import Source, Value
-from segflow.segments.sql import col, id_text, named, ref, text_literal, typed, union_all
+from segflow.segments.sql import built, col, id_text, named, text_literal, typed, union_all
 from segflow.specs.triggers import TriggerModel
 from segflow.specs.triggers.dates import DateTrigger, ObjectField
 from segflow.ticks.context import TickContext
@@ -109,7 +109,7 @@ def _values(context: TickContext, one: DateTrigger) -> exp.Select:
         dated, contact = ROW_COLUMNS.value(value), col("contact_id")
     else:
         value = Value("contact", one.date, catalog.contacts.attributes[one.date].type)
-        base = ref(CONTACTS, CONTACTS)
+        base = built(CONTACTS, CONTACTS)
         dated, contact = col(one.date, CONTACTS), col("contact_id", CONTACTS)
     is_day = value.type == "date"
     columns = [

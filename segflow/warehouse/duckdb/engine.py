@@ -80,7 +80,7 @@ class DuckDBEngine(Engine):
         return {"SEGFLOW_WAREHOUSE": str(self._path.resolve())}
 
     def dbt_session(self) -> None:
-        use_utc()
+        use_utc(self._path.resolve())
 
     def dbt_release(self) -> None:
         # dbt keeps the file open after a run, which locks every other process out of it.

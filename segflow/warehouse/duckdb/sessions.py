@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from segflow.errors import InputError
@@ -9,8 +10,10 @@ from segflow.errors import InputError
 UTC_NAMES = ("utc", "etc/utc", "gmt", "etc/gmt", "zulu", "z")
 
 
-def use_utc() -> None:
-    """Let dbt's sessions be in UTC, as soon as dbt has read its profile. Raises InputError when that says another zone.
+def use_utc(file: Path) -> None:
+    """Let dbt's sessions be in UTC, as soon as dbt has read its profile, and on `file` where that names it by a
+    relative path: dbt would take it from the folder that the process is in. Raises InputError when the profile says
+    another zone.
 
     Without a word in the profile the zone would be the machine's, and a tick would see other times than `preview`.
     """
@@ -26,7 +29,10 @@ def use_utc() -> None:
     if zone.lower() not in UTC_NAMES:
         raise InputError(
             f"dbt's profile sets TimeZone to {zone}, and times would mean something else in a tick than in preview and "
-            "explain: write TimeZone: UTC below settings of the target in dbt/profiles.yml, or leave it out"
+            "explain: write TimeZone: UTC below settings of the target in profiles.yml, leave it out, or name another "
+            "target with dbt.target in segflow.yml"
         )
+    if not Path(credentials.path).is_absolute():
+        credentials.path = str(file)
     if "timezone" not in given:
         credentials.settings = {**(credentials.settings or {}), "TimeZone": "UTC"}

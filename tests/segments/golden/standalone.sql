@@ -22,7 +22,7 @@ with facts__lists as (
                 FROM {{ ref('stg_lists') }} AS members
                 WHERE
                     contact_id IS NOT NULL AND (
-                        {{ segflow_utc_time('added_at') }} <= {{ bound('as_of') }} OR {{ segflow_utc_time('added_at') }} IS NULL
+                        {{ segflow_utc_time('added_at') }} <= {{ segflow_bound('as_of') }} OR {{ segflow_utc_time('added_at') }} IS NULL
                     )
                 UNION ALL
                 SELECT
@@ -35,7 +35,7 @@ with facts__lists as (
                     ordinal AS hop
                 FROM {{ source('segflow', 'contact_imports') }} AS imports
                 WHERE
-                    kind = 'list' AND "at" <= {{ bound('as_of') }}
+                    kind = 'list' AND "at" <= {{ segflow_bound('as_of') }}
                 UNION ALL
                 SELECT
                     contact_id,
@@ -47,7 +47,7 @@ with facts__lists as (
                     hop AS hop
                 FROM {{ source('segflow', 'contact_updates') }} AS updates
                 WHERE
-                    kind = 'list' AND "at" <= {{ bound('as_of') }}
+                    kind = 'list' AND "at" <= {{ segflow_bound('as_of') }}
             ) AS changes
         ) AS ranked
         WHERE
@@ -58,7 +58,7 @@ with facts__lists as (
         max(CASE WHEN name = 'newsletter' THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_2b448d,
         max(
             CASE
-                WHEN name = 'newsletter' AND "at" > {{ bound('as_of - 7 days') }} AND "at" <= {{ bound('as_of') }}
+                WHEN name = 'newsletter' AND "at" > {{ segflow_bound('as_of - 7 days') }} AND "at" <= {{ segflow_bound('as_of') }}
                 THEN 1
                 ELSE 0
             END
@@ -77,14 +77,14 @@ with facts__lists as (
             CASE
                 WHEN name = 'newsletter'
                 AND status = 'subscribed'
-                AND "at" > {{ bound('as_of - 7 days') }}
-                AND "at" <= {{ bound('as_of') }}
+                AND "at" > {{ segflow_bound('as_of - 7 days') }}
+                AND "at" <= {{ segflow_bound('as_of') }}
                 THEN 1
                 ELSE 0
             END
         ) = 1 AS name_is_newsletter_status_is_subscribed_in_7_c697dd,
         max(CASE WHEN name = 'newsletter' AND status IN ('pending', 'unsubscribed') THEN 1 ELSE 0 END) = 1 AS name_is_newsletter_status_in_pending_unsubsc_79178e,
-        {{ tick_id() }} AS tick_id
+        {{ segflow_tick_id() }} AS tick_id
     FROM rows_seen
     GROUP BY
         contact_id
@@ -120,7 +120,7 @@ facts__tags as (
                     hop AS hop
                 FROM {{ source('segflow', 'contact_updates') }} AS updates
                 WHERE
-                    kind = 'tag' AND "at" <= {{ bound('as_of') }}
+                    kind = 'tag' AND "at" <= {{ segflow_bound('as_of') }}
             ) AS changes
         ) AS ranked
         WHERE
@@ -130,7 +130,7 @@ facts__tags as (
         CAST(contact_id AS TEXT) AS contact_id,
         max(CASE WHEN name = 'it''s {{ '{{' }} complicated }}' THEN 1 ELSE 0 END) = 1 AS name_is_it_s_complicated_812c0a,
         max(CASE WHEN name IS NOT NULL THEN 1 ELSE 0 END) = 1 AS name_is_set_1ec925,
-        {{ tick_id() }} AS tick_id
+        {{ segflow_tick_id() }} AS tick_id
     FROM rows_seen
     GROUP BY
         contact_id
@@ -138,14 +138,14 @@ facts__tags as (
 segment__londoners as (
     SELECT
         contacts.contact_id
-    FROM {{ ref('contacts') }} AS contacts
+    FROM {{ ref('segflow__contacts') }} AS contacts
     WHERE
         contacts.city = 'London'
 ),
 segment__lists_tags_segments as (
     SELECT
         contacts.contact_id
-    FROM {{ ref('contacts') }} AS contacts
+    FROM {{ ref('segflow__contacts') }} AS contacts
     LEFT JOIN facts__lists AS facts__lists
         ON facts__lists.contact_id = contacts.contact_id
     LEFT JOIN facts__tags AS facts__tags
