@@ -27,7 +27,9 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"(<!-- not run: (?P<why>[^\n]+) -->\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.M | re.S)
 _FILE = re.compile(r"(?:#|--) ((?:segment_specs|flow_specs|dbt)/\S+|segflow\.yml|\w+\.(?:csv|sql))\n")
 _SECONDS = re.compile(r"\d+\.\d\d s\b")
-OWN_WORLDS = {"CONDITIONS.md", "FLOWS.md", "CONSENT_AND_LIMITS.md", "GETTING_STARTED.md", "YOUR_DBT_PROJECT.md"}
+OWN_TESTS = {"GETTING_STARTED.md", "YOUR_DBT_PROJECT.md"}
+"""Pages about other projects than the demo; their own tests type their commands."""
+OWN_WORLDS = {"CONDITIONS.md", "FLOWS.md", "CONSENT_AND_LIMITS.md"}
 """Pages whose files belong to a catalog of their own; their tests run them."""
 
 
@@ -63,7 +65,8 @@ def blocks_of(text: str) -> list[Block]:
 
 
 def has_a_story(page: Path) -> bool:
-    return any(one.kind == "console" and one.why_not is None for one in blocks_of(page.read_text(encoding="utf-8")))
+    blocks = blocks_of(page.read_text(encoding="utf-8"))
+    return page.name not in OWN_TESTS and any(one.kind == "console" and one.why_not is None for one in blocks)
 
 
 @dataclass(frozen=True)
