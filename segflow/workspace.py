@@ -59,7 +59,10 @@ class Workspace:
     def dbt(self) -> DbtProject:
         folder, said = self.specs.dbt_dir, self.specs.settings.dbt
         if not (folder / "dbt_project.yml").exists():
-            raise InputError(f"{folder} holds no dbt_project.yml")
+            raise InputError(
+                f"there is no dbt project: {folder} holds no dbt_project.yml. dbt builds the models that the catalog "
+                "names; make one there with your staging models, or let segflow init make a whole project"
+            )
         # What dbt keeps for itself stays where it was in a project of segflow's own. In one of somebody else's it would
         # be in the way of theirs: other variables make dbt read all files again.
         keeps = self.root / ".segflow" / "dbt" if "project" in said.model_fields_set else folder

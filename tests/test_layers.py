@@ -42,7 +42,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"stages"}),
     frozenset({"plan", "rebuild", "lint"}),
     frozenset({"decisions", "worlds"}),
-    frozenset({"project", "doctor", "testing"}),
+    frozenset({"project", "doctor", "testing", "start"}),
     frozenset({"serve"}),
 )  # fmt: skip
 """The engine's parts from the bottom up; a part may use its own layer and those below. Every other module of

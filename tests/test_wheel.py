@@ -153,3 +153,16 @@ def test_the_packages_of_the_owner_would_be_found(python: str, project: World) -
     """What keeps the tests above from proving nothing."""
     code = "try:\n    import senders\nexcept ImportError as error:\n    print(error)"
     assert run(python, "-c", code, at=project.root) == "segflow took a package of the owner's\n"
+
+
+def test_three_commands_lead_from_files_to_a_green_tick(python: str, tmp_path: Path) -> None:
+    """What a newcomer has: the wheel, and files of their own. The first of the three is to install it."""
+    (tmp_path / "data").mkdir()
+    people = "".join(f"{n},p{n}@example.com,{('London', 'Bern')[n % 2]}\n" for n in range(40))
+    (tmp_path / "data/people.csv").write_text(f"id,email,city\n{people}")
+    script = str(Path(python).with_name("segflow"))
+    run(script, "init", "shop", "--from", "data", at=tmp_path)
+    told = json.loads(run(script, "--project-dir", "shop", "tick", "--format", "json", at=tmp_path))
+    assert told["errors"] == []
+    assert [one["members"] for one in told["segments"]] == [20, 20]
+    assert told["messages"] == {"mailbox": {"sent": 20}}

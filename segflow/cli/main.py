@@ -22,6 +22,7 @@ from segflow.cli.fmt import fmt
 from segflow.cli.freeze import freeze
 from segflow.cli.history import history, overlap
 from segflow.cli.imports import import_, imports
+from segflow.cli.init import init
 from segflow.cli.lint import lint
 from segflow.cli.listings import flows, segments
 from segflow.cli.outbox import outbox_app
@@ -84,6 +85,7 @@ for command in (
     lint,
 ):
     app.command()(command)
+app.command()(init)
 app.command("test")(run_segment_tests)
 app.command("import")(import_)
 for command in (validate, tick, fmt, schema, ui, serve):

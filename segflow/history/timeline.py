@@ -99,6 +99,8 @@ def history(
     segment_key = key_of(warehouse, segment, segments)
     rows = warehouse.rows(load_query(_SQL / "versions.sql", segment_key=segment_key))
     specs = [json.loads(row.pop("spec")) for row in rows]
+    if not rows:
+        raise InputError(f"no tick has seen segment {segment} yet; run segflow tick")
     changes = [[], *(_changes(before, after) for before, after in pairwise(specs))]
     versions = [Version(**row, changed=c, spec=spec) for row, c, spec in zip(rows, changes, specs, strict=True)]
     sizes = [Size(**row) for row in warehouse.rows(load_query(_SQL / "sizes.sql", segment_key=segment_key))]

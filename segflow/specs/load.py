@@ -25,6 +25,11 @@ _VARIABLE = re.compile(r"\$\{env:([^}]*)\}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+_OF_A_PROJECT = ("segflow.yml", "segflow.yaml", "segment_specs", "flow_specs")
+"""A folder that has none of these is no project."""
+_MAKE_ONE = "segflow init DIR makes one, and --project-dir DIR names the one that you mean"
+
+
 def load_specs(root: Path) -> Specs:
     """Load and check the project at `root`. Raises SpecError with all issues of all files, sorted by place."""
     specs, issues = collect(root)
@@ -42,7 +47,10 @@ def collect(root: Path) -> tuple[Specs | None, list[Issue]]:
 def collect_with_warnings(root: Path) -> tuple[Specs | None, list[Issue], list[Issue]]:
     """The same, and what stops nothing: the problems of drafts, and what is probably not meant."""
     if not root.is_dir():
-        return None, [Issue(str(root), 0, 0, "is not a directory; name the project with --project-dir")], []
+        return None, [Issue(str(root), 0, 0, f"is not a directory; {_MAKE_ONE}")], []
+    if not any((root / name).exists() for name in _OF_A_PROJECT):
+        told = "is no project: there is neither a segflow.yml nor a folder segment_specs in it"
+        return None, [Issue(str(root), 0, 0, f"{told}; {_MAKE_ONE}")], []
     loaded = Loaded(root)
     _load_settings(loaded)
     _load_catalog(loaded)
@@ -148,7 +156,11 @@ def _load_catalog(loaded: Loaded) -> None:
     file = "segment_specs/catalog.yml"
     path = loaded.root / file
     if not path.exists():
-        message = "is missing: it maps your dbt models to contacts, events and objects (segflow init DIR makes one)"
+        message = (
+            "is missing: it maps your dbt models to contacts, events and objects. Write one that begins with contacts: "
+            "{model: MODEL, key: COLUMN}; segflow init makes a whole project, with a catalog of your data, in another "
+            "folder"
+        )
         loaded.issues.append(Issue(file, 0, 0, message))
         return
     source = read_spec_file(path, file)

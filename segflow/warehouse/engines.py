@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine
+from segflow.warehouse.reader import Reader
 from segflow.warehouse.words import Words
 
 Found = TypeVar("Found")
@@ -62,6 +63,13 @@ def scratch() -> Warehouse:
     from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     return DuckDBWarehouse(Path(":memory:"))
+
+
+def reader() -> Reader:
+    """What reads the files and tables that somebody has; close it."""
+    from segflow.warehouse.duckdb.reader import DuckDBReader
+
+    return DuckDBReader()
 
 
 def rehearse_in_memory(play: Callable[[Warehouse], Found]) -> Found:

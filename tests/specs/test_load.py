@@ -37,21 +37,27 @@ def test_load_specs_raises_all_issues_sorted(tmp_path: Path) -> None:
 
 def test_a_project_needs_a_catalog_and_a_directory(tmp_path: Path) -> None:
     assert [str(issue) for issue in collect(tmp_path)[1]] == [
-        "segment_specs/catalog.yml:0:0: is missing: it maps your dbt models to contacts, events and objects "
-        "(segflow init DIR makes one)"
+        f"{tmp_path}: is no project: there is neither a segflow.yml nor a folder segment_specs in it; segflow init "
+        "DIR makes one, and --project-dir DIR names the one that you mean"
+    ]
+    (tmp_path / "segflow.yml").touch()
+    assert [str(issue) for issue in collect(tmp_path)[1]] == [
+        "segment_specs/catalog.yml: is missing: it maps your dbt models to contacts, events and objects. Write one that "
+        "begins with contacts: {model: MODEL, key: COLUMN}; segflow init makes a whole project, with a catalog of your "
+        "data, in another folder"
     ]
     assert "is not a directory" in str(collect(tmp_path / "nothing")[1][0])
 
 
 FILES = {
-    "segment_specs/x.yaml": "x.yaml:0:0: would be ignored: rename it to x.yml",
-    "segment_specs/x.YML": "x.YML:0:0: would be ignored: rename it to x.yml",
-    "flow_specs/x.yaml": "x.yaml:0:0: would be ignored: rename it to x.yml",
-    "segflow.yaml": "segflow.yaml:0:0: would be ignored: rename it to segflow.yml",
-    "segment_specs/tea.sql": "tea.sql:0:0: tea.yml exists too: a segment is one file, remove one of the two",
-    "segment_specs/Tea-90.yml": "Tea-90.yml:0:0: 'Tea-90' is not a name: use lower-case letters, digits and _, "
+    "segment_specs/x.yaml": "x.yaml: would be ignored: rename it to x.yml",
+    "segment_specs/x.YML": "x.YML: would be ignored: rename it to x.yml",
+    "flow_specs/x.yaml": "x.yaml: would be ignored: rename it to x.yml",
+    "segflow.yaml": "segflow.yaml: would be ignored: rename it to segflow.yml",
+    "segment_specs/tea.sql": "tea.sql: tea.yml exists too: a segment is one file, remove one of the two",
+    "segment_specs/Tea-90.yml": "Tea-90.yml: 'Tea-90' is not a name: use lower-case letters, digits and _, "
     "starting with a letter (did you mean tea_90?)",
-    "segment_specs/more/x.yml": "more:0:0: spec files lie directly in segment_specs/, not in subfolders",
+    "segment_specs/more/x.yml": "more: spec files lie directly in segment_specs/, not in subfolders",
 }
 
 

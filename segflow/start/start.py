@@ -1,0 +1,129 @@
+"""`segflow init`: from somebody's data to a project whose first tick is green."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from segflow.errors import InputError, did_you_mean
+from segflow.start.catalog import catalog
+from segflow.start.first_specs import Template, first_specs, title_of
+from segflow.start.names import identifier
+from segflow.start.place import building, check_place
+from segflow.start.plan import Choice, Proposal
+from segflow.start.presets import TEMPLATES
+from segflow.start.propose import propose
+from segflow.start.render import filled
+from segflow.start.samples import sample
+from segflow.start.sources import Data, find_data
+from segflow.start.staging import Staging, staging
+from segflow.start.try_out import TryOut
+from segflow.warehouse.engines import reader
+from segflow.warehouse.reader import Reader
+from segflow.zones import known_zone
+
+
+@dataclass
+class Wanted:
+    """What somebody asked for. Without `data` a template brings some."""
+
+    root: Path
+    data: str | None
+    template: str | None = None
+    name: str | None = None
+    time_zone: str = "UTC"
+    contacts: str | None = None
+
+
+@dataclass
+class Started:
+    """What was made: files below the project, why, what was left out, and what to try."""
+
+    root: Path
+    contacts: int
+    files: list[str]
+    choices: list[Choice]
+    left_out: list[str]
+    segments: dict[str, int]
+    """Segment -> members, as of now."""
+    flows: list[str]
+    commands: list[str]
+
+
+def start(wanted: Wanted, agreed: Callable[[Proposal], bool] = lambda _: True) -> Started | None:
+    """Make a project at `wanted.root`. `agreed` sees the proposal first; None when it says no, and nothing is written.
+
+    Raises InputError for a place or data that cannot be used, RunError when files cannot be written.
+    """
+    root = wanted.root.expanduser().resolve()
+    if not known_zone(wanted.time_zone):
+        raise InputError(f"{wanted.time_zone} is no time zone; give one like Europe/Berlin")
+    if wanted.template is not None and wanted.template not in TEMPLATES:
+        known = ", ".join(TEMPLATES)
+        raise InputError(f"there is no template {wanted.template}{did_you_mean(wanted.template, list(TEMPLATES))}; "
+                         f"there are {known}")  # fmt: skip
+    brought = sample(wanted.template, datetime.now(UTC)) if wanted.data is None and wanted.template is not None else {}
+    check_place(root, ("data",) if brought else ())
+    with closing(reader()) as reads, tempfile.TemporaryDirectory() as folder:
+        data = _brought(reads, brought, Path(folder), root) if brought else find_data(reads, wanted.data or "")
+        proposal = propose(reads.warehouse, data, wanted.contacts)
+        if not agreed(proposal):
+            return None
+        models = staging(reads, data, proposal, root)
+        files = _frame(wanted, root, data, models) | {f"data/{name}": text for name, text in brought.items()}
+        files["segment_specs/catalog.yml"] = catalog(proposal)
+        with building(root, files) as project:
+            template = Template(wanted.template, bool(brought)) if wanted.template is not None else None
+            tried = TryOut(reads.warehouse, models.models)
+            specs = first_specs(project, proposal, tried, template, title_of(root))
+    commands = [f"cd {shlex.quote(str(wanted.root))}"] if root != Path.cwd() else []
+    commands += ["segflow tick", f"segflow preview {specs.shown}", f"segflow explain {specs.shown} {specs.contact}"]
+    return Started(
+        root=root,
+        contacts=specs.contacts,
+        files=sorted({*files, *specs.files}),
+        choices=proposal.choices,
+        left_out=[*proposal.left_out, *specs.left_out],
+        segments=specs.members,
+        flows=specs.flows,
+        commands=commands,
+    )
+
+
+def _brought(reads: Reader, files: dict[str, str], folder: Path, root: Path) -> Data:
+    """The data that a template brings, read where it can be read before there is a project."""
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return replace(find_data(reads, str(folder)), moves_to=root / "data")
+
+
+_FRAME = ("segflow.yml", "dbt/dbt_project.yml", "dbt/profiles.yml", "dbt/macros/generate_schema_name.sql")
+
+
+def _frame(wanted: Wanted, root: Path, data: Data, models: Staging) -> dict[str, str]:
+    """The files that are alike in all projects."""
+    name = identifier(wanted.name or root.name, "project")
+    schemas = {source.place[0] for source in data.sources if source.place is not None}
+    database = str(data.database) if data.database is not None else None
+    if data.database is not None and root in data.database.parents:
+        database = str(data.database.relative_to(root))
+    values: dict[str, Any] = {
+        "name": name,
+        "title": title_of(root) if wanted.name is None else name.replace("_", " ").title(),
+        "time_zone": wanted.time_zone,
+        "staging": "staging" if "staging" not in schemas else "segflow_staging",
+        "warehouse": database,
+        "warehouse_default": _from_dbt(database) if database else None,
+    }
+    found = {file: filled(file, **values) for file in _FRAME}
+    return {**found, ".gitignore": filled("gitignore", **values), **models.files}
+
+
+def _from_dbt(path: str) -> str:
+    return path if Path(path).is_absolute() else f"../{path}"
