@@ -1,10 +1,11 @@
-"""The demo's last screen: what thirty ticks did, read from the public relations in schema `segflow`."""
+"""The demo's last screen: what its ticks did, read from the public relations in schema `segflow`."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from collections import Counter, defaultdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.engines import engine_title
 
+LAST = datetime(2026, 2, 2)
+"""The time of the demo's last tick (UTC)."""
 BARS = "▁▂▃▄▅▆▇█"
 STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "dim"}
 
@@ -38,7 +41,9 @@ def show(console: Console, warehouse: Warehouse, specs: Specs) -> None:
         console.print(table)
     console.print()
     console.print(Panel(Group(*_files(specs)), title="On your disk", title_align="left", border_style="dim"))
-    console.print(Panel(_next_steps(specs), title="Try next", title_align="left", border_style="cyan"))
+    console.print(
+        Panel(_next_steps(specs, _day_after(warehouse)), title="Try next", title_align="left", border_style="cyan")
+    )
 
 
 def segments_table(warehouse: Warehouse, specs: Specs) -> Table:
@@ -203,15 +208,22 @@ def _files(specs: Specs) -> list[Text]:
     return lines
 
 
-def _next_steps(specs: Specs) -> Table:
+def _day_after(warehouse: Warehouse) -> str:
+    """The day after the last tick, where the shop's life goes on."""
+    last = warehouse.scalar(exp.select(exp.Max(this=exp.column("as_of"))).from_(relation("segment_sizes")))
+    return f"{(LAST if last is None else last) + timedelta(days=1):%Y-%m-%d}"
+
+
+def _next_steps(specs: Specs, tomorrow: str) -> Table:
     segflow = _command(specs)
     steps = [
         ("make ui", "the same in Dagster"),
-        (f"{segflow} preview win_back", "who is in a segment now"),
+        (f"{segflow} preview win_back --as-of {tomorrow}", "who would be in a segment a day later"),
         (f"{segflow} flow show cart_reminder", "the picture of a flow, with who is where"),
         (f"{segflow} tasks", "whom flows asked to do what"),
-        ("edit segment_specs/vip_customers.yml", "change the rule; the next line shows who moves"),
-        (f"{segflow} tick", "what happened since midnight, and your edits"),
+        ("edit segment_specs/vip_customers.yml", "change the rule; the next lines show who moves"),
+        (f"{segflow} plan --as-of {tomorrow}", "what a tick would do, and writes nothing"),
+        (f"{segflow} tick --as-of {tomorrow}", "what happened since, and your edits; then the day after"),
     ]
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold cyan", overflow="fold")

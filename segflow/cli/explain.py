@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def explain(
     context: typer.Context,
-    segment: str,
+    segment: Annotated[str, typer.Argument(help="The segment.")],
     contact: Annotated[str, typer.Argument(help="A contact_id.")],
     as_of: Annotated[str | None, typer.Option(help="The moment to look at, in ISO form. Default: now.")] = None,
 ) -> None:
