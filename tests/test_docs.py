@@ -120,9 +120,7 @@ def test_the_segments_of_the_testing_page_pass_their_tests(
         assert (end.value.code, capsys.readouterr().out) == (0, told)
 
 
-def test_the_linting_page_shows_what_the_command_prints(
-    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_linting_page_has_every_rule_with_its_level(shop: Path) -> None:
     page = (ROOT / "docs/LINTING.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     levels = {rule: row.split("|")[2].strip() for row in rows for rule in re.findall(r"`([a-z-]+)`", row.split("|")[1])}
@@ -131,9 +129,3 @@ def test_the_linting_page_shows_what_the_command_prints(
     for text in segments:
         (shop / text.split()[1]).write_text(text, encoding="utf-8")
     assert load_specs(shop).segments["no_city_yet"].spec.lint.ignore == ["missing-values"]
-    (shown,) = (body for kind, body in _BLOCK.findall(page) if kind == "console")
-    command, told = shown.split("\n", 1)
-    monkeypatch.setattr(sys, "argv", ["segflow", "--project-dir", str(shop), *command.split()[2:]])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert (end.value.code, capsys.readouterr().out) == (1, told)
