@@ -24,7 +24,8 @@ _SETTINGS = """# Settings: segflow.yml
 {note}
 Every key has a default, and the file may be empty. What is misspelt is refused with its line and the likely word; `segflow schema`
 writes a JSON Schema by which an editor completes all of this. `${{env:NAME}}` and `${{env:NAME:-default}}` in any text are taken from
-the environment: that is where secrets belong. Paths are relative to the project's folder.
+the environment: that is where secrets belong. Paths are relative to the project's folder. A duration is a number and a unit, like `90 minutes` or
+`30 days` (seconds, minutes, hours, days, weeks, months, quarters or years).
 
 ```yaml
 # segflow.yml
@@ -143,6 +144,8 @@ def _kind(node: Schema, schema: Schema) -> str:
     if "anyOf" in node:
         kinds = list(dict.fromkeys(kind for one in node["anyOf"] if (kind := _kind(one, schema))))
         return ", or ".join(kinds)
+    if node.get("examples", [""])[0] == "30 days":
+        return "a duration"
     if "examples" in node:
         return "like " + code(str(node["examples"][0]))
     if "patternProperties" in node:
