@@ -58,7 +58,9 @@ def _take_back(run: TickRun) -> None:
     with run.project.warehouse() as warehouse:
         with warehouse.transaction():
             ticks.save(warehouse, begun)
-        store.set_mark(record.COMMITTED, None, run.lease)
+        # What `ingest` notes about outcomes that it copied goes with the tick: there were none.
+        for mark in (record.COMMITTED, "copied_to", "copied_rows"):
+            store.set_mark(mark, None, run.lease)
         with warehouse.transaction():
             warehouse.restore("ticks", [])
             warehouse.restore("build_faults", [])
