@@ -8,6 +8,7 @@ from pathlib import Path
 from segflow.doctor import (
     check_files,
     check_ledgers,
+    check_setup,
     check_specs,
     check_store,
     check_warehouse,
@@ -23,6 +24,8 @@ CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
     "settings": check_specs.settings,
     "specs": check_specs.specs,
     "models": check_specs.models,
+    "dbt project": check_setup.dbt_project,
+    "catalog": check_setup.catalog,
     "webhooks": check_webhooks.webhooks,
     "delivery store": check_store.store,
     "lease": check_store.lease,
@@ -40,6 +43,8 @@ CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
 
 NEEDS = {
     "specs": "settings",
+    "dbt project": "specs",
+    "catalog": "dbt project",
     "webhooks": "specs",
     "lease": "delivery store",
     "sending": "delivery store",

@@ -7,7 +7,7 @@ are written in another way match nobody. Both would move whole segments in silen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -171,6 +171,20 @@ class UserModels:
         fault = times.early(found["newest"])
         return f"{what} {fault}" if fault else None
 
+    def schema(self, model: str) -> pa.Schema | None:
+        """The columns of a model; None when it cannot be read, and `failed` says why."""
+        return self._schema(model)
+
+    def type_of(self, column: Column) -> pa.DataType | None:
+        """The type that a column has in the warehouse; None when there is none."""
+        schema = self._schema(column.model)
+        return _field_type(schema, column.name) if schema is not None else None
+
+    def place(self, column: Column) -> str:
+        """Where the catalog names a column: FILE:LINE:COLUMN."""
+        line, at = self._catalog_file().place(column.loc)
+        return f"{_CATALOG}:{line}:{at}"
+
     def _schema(self, model: str) -> pa.Schema | None:
         if model not in self._schemas:
             try:
@@ -189,9 +203,12 @@ class UserModels:
         return "numbers" if is_number(actual) else "texts" if is_text(actual) else None
 
     def _role(self, column: Column) -> str:
+        return f"{column.role}, {_CATALOG}:{self._catalog_file().place(column.loc)[0]}"
+
+    def _catalog_file(self) -> SpecFile:
         if self._places is None:
             self._places = read_spec_file(self._compiled.specs.root / _CATALOG, _CATALOG)
-        return f"{column.role}, {_CATALOG}:{self._places.place(column.loc)[0]}"
+        return self._places
 
     def _count(self, table: exp.Table | str) -> int:
         return int(self._warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(table)))
@@ -272,6 +289,18 @@ def fact_columns(compiled: Compiled, fact: Fact) -> list[Column]:
         if isinstance(node, Followed):
             columns += _row_columns(catalog, node.source, list(row_values(node.where)))
     return columns
+
+
+def catalog_columns(catalog: Catalog) -> Iterator[Column]:
+    """Every column that the catalog names for events, objects, lists and tags, whether or not a segment needs it."""
+    for spec in catalog.events:
+        for event, properties in spec.kinds().items():
+            values = [Value("row", name, attribute.type) for name, attribute in properties.items()]
+            yield from _event_columns(catalog, event, values)
+    for name, found in catalog.objects.items():
+        yield from _object_columns(catalog, name, [Value("row", key, one.type) for key, one in found.fields.items()])
+    for kind in ("list", "tag"):
+        yield from _label_columns(catalog, kind)
 
 
 def _row_columns(catalog: Catalog, source: Source, values: list[Value]) -> list[Column]:

@@ -1,0 +1,37 @@
+"""Is everything there that a tick needs: the dbt project, its data, relations and columns that the catalog names?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from segflow.doctor.findings import Checked, Finding
+from segflow.doctor.workspace import ExaminedWorkspace
+from segflow.models.setup import SetupFault, missing_needs, with_connection, without_connection
+from segflow.ticks import ledger as ticks
+from segflow.warehouse.tick import Tick
+
+
+def dbt_project(examined: ExaminedWorkspace) -> Checked:
+    """The dbt project, its packages and the data files that it reads, as far as files tell."""
+    examined.need_specs()
+    return Checked("dbt project", "it is there", _findings(without_connection(examined.specs)))
+
+
+def catalog(examined: ExaminedWorkspace) -> Checked:
+    """The relations that the catalog names, with their columns and types."""
+    examined.need_specs()
+    specs = examined.specs
+    if not examined.engine.exists():
+        models = sorted({source.model for source in specs.catalog.events} | {specs.catalog.contacts.model})
+        needed = missing_needs(specs, examined.dbt.needs(models))
+        return Checked("catalog", "nothing is built yet; the first tick does it", _findings(needed))
+    with examined.open_warehouse() as warehouse:
+        now = datetime.now(UTC)
+        context = examined.context(warehouse, Tick(ticks.tick_id_of(now), now))
+        faults = with_connection(context, built=ticks.last(warehouse) is not None)
+    return Checked("catalog", "its models and columns are in the warehouse", _findings(faults))
+
+
+def _findings(faults: Sequence[SetupFault]) -> list[Finding]:
+    return [Finding(f"{one.place}: {one.what}", one.means, one.do, blocks=one.stops) for one in faults]
