@@ -22,7 +22,7 @@ def validate(context: typer.Context) -> None:
             compile_project(specs)
     except SpecError as error:
         issues = error.issues
-    # What is missing beside the specs is no mistake in them: CI checks specs where no data is.
+    # What is missing beside the specs is no mistake in them: they are checked where no data is, too.
     setup = without_connection(specs) if specs is not None and not issues else []
     if options.json:
         found = {"issues": issues, "warnings": warnings}

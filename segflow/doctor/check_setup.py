@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from segflow.doctor.findings import Checked, Finding
+from segflow.doctor.findings import Checked, Finding, SkipCheck
 from segflow.doctor.workspace import ExaminedWorkspace
-from segflow.models.setup import SetupFault, missing_needs, with_connection, without_connection
+from segflow.models.setup import SetupFault, needed_before_all, with_connection, without_connection
 from segflow.ticks import ledger as ticks
 from segflow.warehouse.tick import Tick
 
 
 def dbt_project(examined: ExaminedWorkspace) -> Checked:
-    """The dbt project, its packages and the data files that it reads, as far as files tell."""
+    """The dbt project, its profile, its packages and the data files that it reads, as far as files tell."""
     examined.need_specs()
-    return Checked("dbt project", "it is there", _findings(without_connection(examined.specs)))
+    return Checked(
+        "dbt project", "it is there, with its profile and its data", _findings(without_connection(examined.specs))
+    )
 
 
 def catalog(examined: ExaminedWorkspace) -> Checked:
     """The relations that the catalog names, with their columns and types."""
     examined.need_specs()
-    specs = examined.specs
+    if any(fault.grade == "stops" for fault in without_connection(examined.specs)):
+        raise SkipCheck("the dbt project must be mended first")
     if not examined.engine.exists():
-        models = sorted({source.model for source in specs.catalog.events} | {specs.catalog.contacts.model})
-        needed = missing_needs(specs, examined.dbt.needs(models))
+        needed = needed_before_all(examined.compiled, examined.models)
         return Checked("catalog", "nothing is built yet; the first tick does it", _findings(needed))
     with examined.open_warehouse() as warehouse:
         now = datetime.now(UTC)
@@ -34,4 +36,7 @@ def catalog(examined: ExaminedWorkspace) -> Checked:
 
 
 def _findings(faults: Sequence[SetupFault]) -> list[Finding]:
-    return [Finding(f"{one.place}: {one.what}", one.means, one.do, blocks=one.stops) for one in faults]
+    return [
+        Finding(f"{one.place}: {one.what}", one.means, one.do, blocks=one.grade == "stops", note=one.grade == "note")
+        for one in faults
+    ]

@@ -101,7 +101,7 @@ def build(context: TickContext) -> BuildReport:
     sql = [_sql_model(name) for name in compiled.sql_segments()]
     imports = [compiled.specs.catalog.imports.model] if compiled.specs.catalog.imports is not None else []
     facts = map(own_model, compiled.fact_models())
-    parts = (_CONTACTS, *facts, *sql, _MEMBERSHIPS, *_read_by_flows(compiled), *imports)
+    parts = (_CONTACTS, *facts, *sql, _MEMBERSHIPS, *read_by_flows(compiled), *imports)
     select = [f"+{model}" for model in parts]
     results = work.run(select)
     if any(result.status != "success" for result in results.values()):
@@ -143,7 +143,7 @@ def _contacts_again(work: _Build, results: dict[str, ModelResult]) -> dict[str, 
     return patches
 
 
-def _read_by_flows(compiled: Compiled) -> list[str]:
+def read_by_flows(compiled: Compiled) -> list[str]:
     """The user's models whose rows flows look at themselves: those of events and objects that trigger them, and those
     that conditions look at from each enrollment's own time."""
     found = {model for flow in compiled.specs.flows for model in trigger_models(compiled, flow)}

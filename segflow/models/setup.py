@@ -1,27 +1,46 @@
 """Is the whole set-up there that a tick needs? Asked by `validate` and `doctor`, and by a first tick that failed.
 
-Every question collects all that is wrong, each with the place where the catalog names it and what to do.
+Every question collects all that is wrong, each with the place where people named it and what to do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 
-from segflow.models.column_types import is_text
-from segflow.models.user_models import Column, UserModels, attribute_column, catalog_columns, contact_columns
-from segflow.models.user_models import import_columns as columns_of_imports
+from segflow.models.build import read_by_flows
+from segflow.models.user_models import (
+    Column,
+    UserModels,
+    attribute_column,
+    catalog_columns,
+    contact_columns,
+    import_columns,
+    parts_of,
+)
+from segflow.segments.compiler import Compiled
 from segflow.specs.data_files import missing_files
+from segflow.specs.dbt_files import project_file
+from segflow.specs.dbt_profile import ProfileError, dbt_command, find_profile
 from segflow.specs.project import Specs
+from segflow.specs.settings import DEFAULT_WAREHOUSE
 from segflow.specs.spec_file import read_spec_file
 from segflow.ticks.context import TickContext
-from segflow.warehouse.base import Warehouse
 from segflow.warehouse.dbt import DbtProject, Need
+from segflow.warehouse.models import Models
 
 _CATALOG = "segment_specs/catalog.yml"
-_TIMED = ("date", "timestamp", "boolean", "number", "integer")
+_PACKAGES = ("packages.yml", "dependencies.yml")
+_GUIDES = ("README.md", "dbt/README.md")
+_NO_TICK = "no tick can run without it"
+_PART = "segments that need it are stale, flows that need it stand still"
+
+Grade = Literal["stops", "part", "note"]
+"""stops: without it no tick can succeed. part: what needs it is stale. note: all of it works, and may not be meant."""
 
 
 @dataclass(frozen=True)
@@ -32,79 +51,99 @@ class SetupFault:
     what: str
     means: str
     do: str
-    stops: bool = False
-    """Without it no tick can succeed; otherwise it leaves a part stale, or reads other values than meant."""
+    grade: Grade
 
     def __str__(self) -> str:
         return f"{self.place}: {self.what}: {self.means}; {self.do}"
 
 
 def without_connection(specs: Specs) -> list[SetupFault]:
-    """What files alone tell: the dbt project, its packages, the data files that its sources name."""
-    folder = specs.dbt_dir
-    shown = folder.relative_to(specs.root) if folder.is_relative_to(specs.root) else folder
-    if not (folder / "dbt_project.yml").exists():
-        return [
-            SetupFault(
-                _at_contacts(specs),
-                f"there is no dbt project: {shown}/dbt_project.yml is missing",
-                f"nothing builds model {specs.catalog.contacts.model} and the others that the catalog names",
-                f"put your dbt project into {shown}",
-                True,
-            )
-        ]
-    found = []
-    if (folder / "packages.yml").exists() and not (folder / "dbt_packages").is_dir():
-        found.append(
-            SetupFault(
-                f"{shown}/packages.yml:1:1",
-                "the packages of the dbt project are not installed",
-                "dbt cannot read the project",
-                f"run dbt deps --project-dir {shown} --profiles-dir {shown}",
-                True,
-            )
-        )
-    for one in missing_files(folder):
-        guide = next((name for name in ("README.md", "dbt/README.md") if (specs.root / name).exists()), None)
+    """What files alone tell: the dbt project, its profile, its packages, and the data files that its sources name."""
+    folder, shown = specs.dbt_dir, _shown(specs.dbt_dir, specs)
+    told, at = project_file(folder), f"{shown}/dbt_project.yml"
+    if told is None or not told.get("name"):
+        if not (folder / "dbt_project.yml").exists():
+            place = _in_file(specs.root / _CATALOG, _CATALOG, "contacts", "model")
+            what = f"there is no dbt project: {folder} holds no dbt_project.yml"
+            do = "make one there with your staging models, or let segflow init make a whole project"
+        else:
+            place, do = f"{at}:1:1", "dbt's own example begins with name: my_project and profile: my_profile"
+            what = f"{at} cannot be read" if told is None else f"{at} has no name"
+        means = f"dbt builds model {specs.catalog.contacts.model} and the others that the catalog names"
+        return [SetupFault(place, what, means, do, "stops")]
+    found = _profile(specs, at)
+    installed = folder / str(told.get("packages-install-path") or "dbt_packages")
+    wanted = [name for name in _PACKAGES if (folder / name).is_file() and _asks_for_packages(folder / name)]
+    for name in wanted if not installed.is_dir() else []:
+        what, means = "the packages of the dbt project are not installed", "dbt cannot read the project"
+        found.append(SetupFault(f"{shown}/{name}:1:1", what, means, f"run {_dbt(specs, 'deps')}", "stops"))
+    return [*found, *_data_files(specs, shown)]
+
+
+def _asks_for_packages(file: Path) -> bool:
+    told = read_spec_file(file, file.name).data
+    return isinstance(told, dict) and bool(told.get("packages"))
+
+
+def _profile(specs: Specs, at: str) -> list[SetupFault]:
+    said = specs.path(specs.settings.warehouse.path or DEFAULT_WAREHOUSE)
+    try:
+        profile = find_profile(specs.root, specs.settings, said)
+    except ProfileError as error:
+        place = _in_file(specs.dbt_dir / "dbt_project.yml", at, "profile")
+        do = "write it, or say in segflow.yml which one it is: dbt: {profiles_dir: ..., profile: ..., target: ...}"
+        return [SetupFault(place, str(error), "dbt is told by it where to build", do, "stops")]
+    if profile.zone_problem is None:
+        return []
+    shown = _shown(profile.file, specs)
+    place = _in_file(profile.file, shown, profile.name, "outputs", profile.target, "settings")
+    what, _, do = profile.zone_problem.partition(": ")
+    what, _, means = what.partition(", and ")
+    return [SetupFault(place, what, means, do, "stops")]
+
+
+def _data_files(specs: Specs, shown: str) -> Iterator[SetupFault]:
+    for one in missing_files(specs.dbt_dir, specs.root):
+        guide = next((name for name in _GUIDES if _names(specs.root / name, one.path.name)), None)
+        variable = f", or set {' or '.join(one.variables)} to the path where it is" if one.variables else ""
         told = f"; {guide} of this project says how to get it" if guide else ""
-        names = " or ".join(one.variables)
-        variable = f", or set {names} to the path where it is" if names else ""
-        found.append(
-            SetupFault(
-                f"{shown}/{one.place}",
-                f"the data file {one.path} of source {one.source} is not there",
-                "no model that reads it can be built",
-                f"put it there{variable}{told}",
-            )
-        )
-    return found
+        what = f"the data file {one.path} of source {one.source} is not there"
+        means = "no model that reads it can be built"
+        yield SetupFault(f"{shown}/{one.place}", what, means, f"put it there{variable}{told}", "part")
+
+
+def _names(guide: Path, file: str) -> bool:
+    try:
+        return file in guide.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def with_connection(context: TickContext, *, built: bool) -> list[SetupFault]:
     """What the warehouse tells: seeds and tables that are not loaded, columns that are not there, types that cannot be
     used. `built`: dbt has tried to build the models, so that one that cannot be read is a fault."""
-    specs, user_models = context.compiled.specs, UserModels(context)
-    columns = list(dict.fromkeys(_columns(context)))
-    stops = {*contact_columns(context.compiled), *columns_of_imports(context.compiled)}
-    unread: dict[str, Column] = {}
+    user_models = UserModels(context)
+    stops = {*contact_columns(context.compiled), *import_columns(context.compiled)}
+    read, unread = _read(context.compiled), dict[str, list[Column]]()
     found: list[SetupFault] = []
-    for column in columns:
+    for column in _columns(context.compiled):
         if user_models.schema(column.model) is None:
-            unread.setdefault(column.model, column)
+            # What nothing reads is not built.
+            if column.model in read:
+                unread.setdefault(column.model, []).append(column)
         elif fault := _fault(user_models, column, column in stops):
             found.append(fault)
     needed = not_loaded(context, unread)
     if built and not needed:
-        catalog = read_spec_file(specs.root / _CATALOG, _CATALOG)
-        for model, column in unread.items():
-            where = catalog.place(_model_of(column.loc))
+        for model, columns in unread.items():
+            grade: Grade = "stops" if stops & {*columns} else "part"
             found.append(
                 SetupFault(
-                    f"{_CATALOG}:{where[0]}:{where[1]}",
+                    _in_file(context.compiled.specs.root / _CATALOG, _CATALOG, *_model_of(columns[0].loc)),
                     f"model {model} cannot be read: {user_models.failed[model]}",
-                    "what needs it is stale" if column not in stops else "no tick can run without it",
-                    f"mend what the message says; dbt build --select +{model} tries it alone",
-                    column in stops,
+                    _NO_TICK if grade == "stops" else _PART,
+                    f"{_dbt(context.compiled.specs, f'build --select +{model}')} tries it alone",
+                    grade,
                 )
             )
     return [*needed, *found]
@@ -112,88 +151,86 @@ def with_connection(context: TickContext, *, built: bool) -> list[SetupFault]:
 
 def not_loaded(context: TickContext, models: Iterable[str]) -> list[SetupFault]:
     """The seeds and source tables below `models` that the warehouse does not have."""
-    if not models or not isinstance(context.models, DbtProject):
+    names = list(models)
+    if not names or not isinstance(context.models, DbtProject):
         return []
-    needs = context.models.needs(models)
-    return missing_needs(context.compiled.specs, (need for need in needs if not _there(context.warehouse, need)))
+    # Another database is attached in dbt's sessions only: what is there cannot be seen from here.
+    home = context.relation(context.compiled.specs.catalog.contacts.model).catalog
+    needs = [need for need in context.models.needs(names) if need.relation.catalog == home]
+    return _needed(context.compiled.specs, [one for one in needs if context.warehouse.bind(one.query()) is not None])
 
 
-def missing_needs(specs: Specs, needs: Iterable[Need]) -> list[SetupFault]:
-    """What to say of seeds and source tables that are not there."""
-    folder = specs.dbt_dir
-    shown = folder.relative_to(specs.root) if folder.is_relative_to(specs.root) else folder
+def needed_before_all(compiled: Compiled, models: Models) -> list[SetupFault]:
+    """The seeds and source tables that the catalog's models need, where there is no warehouse yet that could have
+    them."""
+    if not isinstance(models, DbtProject):
+        return []
+    return _needed(compiled.specs, models.needs(sorted(_read(compiled))))
+
+
+def _needed(specs: Specs, needs: Iterable[Need]) -> list[SetupFault]:
+    shown, warehouse = _shown(specs.dbt_dir, specs), specs.settings.warehouse.path or "the warehouse"
     return [
-        SetupFault(
-            f"{shown}/{need.file}:1:1",
-            f"seed {need.name} is not loaded"
-            if need.kind == "seed"
-            else f"table {need.name} of the source is not in the warehouse",
-            f"model {need.reader} reads it",
-            f"run dbt seed --project-dir {shown} --profiles-dir {shown}"
-            if need.kind == "seed"
-            else f"load it into {specs.settings.warehouse.path}, or correct warehouse.path in segflow.yml",
-            True,
-        )
+        SetupFault(f"{shown}/{need.file}:1:1", what, f"model {need.reader} reads it", do, "stops")
         for need in needs
+        for what, do in [
+            (f"seed {need.name} is not loaded", f"run {_dbt(specs, 'seed')}")
+            if need.kind == "seed"
+            else (
+                f"table {need.name} of a source is not in the warehouse",
+                f"load it into {warehouse}, or let warehouse.path in segflow.yml name the file that has it",
+            )
+        ]
     ]
 
 
-def _there(warehouse: Warehouse, need: Need) -> bool:
-    return warehouse.bind(need.query()) is None
+def _read(compiled: Compiled) -> set[str]:
+    """The models of the catalog that ticks build: contacts, imports, and what segments and flows ask for."""
+    columns = [*contact_columns(compiled), *import_columns(compiled)]
+    parts = parts_of(compiled).values()
+    return {column.model for part in (columns, *parts) for column in part} | set(read_by_flows(compiled))
 
 
-def _columns(context: TickContext) -> Iterator[Column]:
-    compiled = context.compiled
-    yield from contact_columns(compiled)
-    for name in compiled.specs.catalog.contacts.attributes:
-        yield from attribute_column(compiled, name)
-    yield from columns_of_imports(compiled)
-    yield from catalog_columns(compiled.specs.catalog)
+def _columns(compiled: Compiled) -> list[Column]:
+    """Every column that the catalog names, each once."""
+    attributes = compiled.specs.catalog.contacts.attributes
+    columns = [
+        *contact_columns(compiled),
+        *(column for name in attributes for column in attribute_column(compiled, name)),
+        *import_columns(compiled),
+        *catalog_columns(compiled.specs.catalog),
+    ]
+    return list(dict.fromkeys(columns))
 
 
 def _fault(user_models: UserModels, column: Column, stops: bool) -> SetupFault | None:
-    place = user_models.place(column)
-    means = "no tick can run without it" if stops else "segments that need it are stale, flows that need it stand still"
-    near = f"in the catalog or in model {column.model}"
+    """What is wrong with a column of a model that can be read."""
+    place, model = user_models.place(column), column.model
+    grade: Grade = "stops" if stops else "part"
+    means = _NO_TICK if stops else _PART
     if missing := user_models.missing([column]):
-        return SetupFault(place, missing, means, f"correct the name {near}", stops)
-    if unreadable := user_models.unreadable([column]):
-        return SetupFault(place, unreadable, means, f"correct the type {near}", stops)
+        return SetupFault(place, missing, means, f"correct the name in the catalog or in model {model}", grade)
+    if wrong := user_models.unreadable([column]):
+        return SetupFault(place, wrong, means, f"correct the type in the catalog or in model {model}", grade)
     actual = user_models.type_of(column)
-    named = f"column {column.name} of model {column.model} ({column.role})"
-    if actual is None or column.keys:
+    if actual is None or column.keys or column.unix is not None:
         return None
-    if column.time is not None and column.unix is None and pa.types.is_date(actual):
-        return SetupFault(
-            place,
-            f"{named} is a DATE",
-            "every row counts as of midnight UTC, and hours and order within a day are lost",
-            f"name a TIMESTAMP column; if days are all there is, write cast({column.name} as timestamp) in the model",
-        )
-    if column.kind in _TIMED and column.unix is None and is_text(actual):
-        return SetupFault(
-            place,
-            f"{named} holds {column.kind}s as texts",
-            "a text that cannot be read as one is a missing value, without a word",
-            f"cast it to {_SQL_TYPES[column.kind]} in the model",
-        )
+    named = f"column {column.name} of model {model} ({column.role})"
     if column.role.startswith("the payload ") and pa.types.is_primitive(actual):
-        return SetupFault(
-            place,
-            f"{named} holds no JSON but {actual}",
-            "every property of these events is missing",
-            "name the column that holds JSON, as a text, JSON or a struct",
-        )
+        means = "every property of these events is missing"
+        do = "name the column that holds JSON, as a text, JSON or a struct"
+        return SetupFault(place, f"{named} holds no JSON but {actual}", means, do, "part")
+    if column.time is not None and pa.types.is_date(actual):
+        means = "each row counts as of midnight UTC, and the order within a day is not known"
+        return SetupFault(place, f"{named} is a DATE", means, "name a TIMESTAMP column, if there is one", "note")
+    if partly := user_models.partly_unread(column):
+        means = "such a value is missing"
+        return SetupFault(place, f"{named} {partly}", means, f"cast it in model {model} if it should count", "note")
     return None
 
 
-_SQL_TYPES = {
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-    "boolean": "BOOLEAN",
-    "number": "a DECIMAL",
-    "integer": "BIGINT",
-}
+def _dbt(specs: Specs, verb: str) -> str:
+    return dbt_command(specs.root, specs.settings, verb)
 
 
 def _model_of(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -201,6 +238,10 @@ def _model_of(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return (*(loc[:2] if loc[0] in ("events", "objects") else loc[:1]), "model")
 
 
-def _at_contacts(specs: Specs) -> str:
-    line, column = read_spec_file(specs.root / _CATALOG, _CATALOG).place(("contacts", "model"))
-    return f"{_CATALOG}:{line}:{column}"
+def _in_file(path: Path, shown: str, *loc: str | int) -> str:
+    line, column = read_spec_file(path, shown).place(loc)
+    return f"{shown}:{line}:{column}"
+
+
+def _shown(path: Path, specs: Specs) -> str:
+    return str(path.relative_to(specs.root) if path.is_relative_to(specs.root) else path)

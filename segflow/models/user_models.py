@@ -67,6 +67,7 @@ class UserModels:
         """Model -> why it cannot be read, of those that were asked for. A view that dbt built before fails here when
         what is below it is gone: dbt is not asked to build it again."""
         self._values: dict[Column, str | None] = {}
+        self._partly: dict[Column, str] = {}
         self._places: SpecFile | None = None
 
     def missing(self, columns: Iterable[Column]) -> str | None:
@@ -88,6 +89,11 @@ class UserModels:
             if found := self._values[column]:
                 return found
         return None
+
+    def partly_unread(self, column: Column) -> str | None:
+        """That a column which can be read holds some values that cannot, in words that follow its name."""
+        self.unreadable([column])
+        return self._partly.get(column)
 
     def other_ids(self, column: Column, ids: exp.Query) -> str | None:
         """Are `ids` (contact_id; some of those in `column`) written in another way than the contacts' own? In words."""
@@ -168,6 +174,11 @@ class UserModels:
             )
         if found["given"] and not found["read"]:
             return f"{what} {times.unread(column.name, rows.subquery('seen'), found['wrong'], self._warehouse)}"
+        if found["given"] > found["read"]:
+            many, wrong = found["given"] - found["read"], found["wrong"]
+            self._partly[column] = (
+                f"holds {many:,} of {found['given']:,} values that are no {column.kind}, like {wrong}"
+            )
         fault = times.early(found["newest"])
         return f"{what} {fault}" if fault else None
 
@@ -372,15 +383,9 @@ def _label_columns(catalog: Catalog, kind: str) -> list[Column]:
     return columns
 
 
-def silent_faults(context: TickContext, broken: Mapping[str, str]) -> dict[str, str]:
-    """What failed nothing and is wrong: part (`model.column`) -> reason. `broken` are known already.
-
-    Parts are attributes, facts, and the facts of enrollments, which no model holds. Only columns whose type leaves
-    room for doubt are read. Raises RunError when it cannot be said which contacts exist.
-    """
-    compiled, user_models = context.compiled, UserModels(context)
-    if fault := user_models.unreadable(contact_columns(compiled)):
-        raise RunError(f"the contacts cannot be built: {fault}")
+def parts_of(compiled: Compiled) -> dict[str, list[Column]]:
+    """What a build is made of, part (`model.column`) -> the columns that it is computed from: attributes, facts, and
+    the facts of enrollments, which no model holds."""
     parts: dict[str, list[Column]] = {
         f"{CONTACTS}.{name}": attribute_column(compiled, name) for name in compiled.specs.catalog.contacts.attributes
     }
@@ -388,10 +393,21 @@ def silent_faults(context: TickContext, broken: Mapping[str, str]) -> dict[str, 
     own = {fact for node in nodes for fact in facts_of(node) if fact.per_enrollment}
     facts = {column.name: column.fact for column in compiled.columns.values()}
     facts |= {f"{fact.model}.{column_name(fact)}": fact for fact in own}
-    parts |= {name: fact_columns(compiled, fact) for name, fact in facts.items()}
+    return parts | {name: fact_columns(compiled, fact) for name, fact in facts.items()}
+
+
+def silent_faults(context: TickContext, broken: Mapping[str, str]) -> dict[str, str]:
+    """What failed nothing and is wrong: part (`model.column`) -> reason. `broken` are known already.
+
+    Parts are those of `parts_of`. Only columns whose type leaves room for doubt are read. Raises
+    RunError when it cannot be said which contacts exist.
+    """
+    compiled, user_models = context.compiled, UserModels(context)
+    if fault := user_models.unreadable(contact_columns(compiled)):
+        raise RunError(f"the contacts cannot be built: {fault}")
     faults: dict[str, str] = {}
     ids: dict[str, str | None] = {}
-    for name, columns in parts.items():
+    for name, columns in parts_of(compiled).items():
         if name in broken or not columns:
             continue
         model = name.split(".", 1)[0]

@@ -14,69 +14,65 @@ from segflow.errors import (
     WarehouseBusyError,
 )
 from segflow.models.setup import SetupFault, with_connection, without_connection
+from segflow.outbox.deliveries import COPIED_ROWS, COPIED_TO
 from segflow.stages.tick_run import TickRun
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
 from segflow.workspace import Workspace
 
-_UNDONE = ("ingest", "build")
-"""The stages before anybody crosses: up to here a first tick has only looked."""
-_NOT_ITS_FAULT = (LeaseLostError, WarehouseBusyError, DamagedWarehouseError)
+_ONLY_LOOKED = ("ingest", "build")
+"""The stages before anybody crosses: while one of them is at work, a first tick has only looked."""
+_NOT_THE_SET_UP = (LeaseLostError, WarehouseBusyError, DamagedWarehouseError)
 
 
 def check_files(project: Workspace) -> None:
     """Before a first tick: raise InputError with everything that is missing for it, as far as files tell."""
-    if faults := [fault for fault in without_connection(project.specs) if fault.stops]:
-        raise InputError(_told(faults))
+    if faults := [fault for fault in without_connection(project.specs) if fault.grade == "stops"]:
+        raise InputError("\n".join(map(str, faults)))
 
 
 def undo(run: TickRun, stage: str, error: SegflowError) -> SegflowError:
     """Take back a first tick whose `stage` failed; returns the error to tell, which has all that is wrong.
 
-    What people decided and was taken in by this tick belongs to it: then it stays, and is resumed. Each of the writes
-    leaves a state that a start accepts.
+    What people decided and this tick has taken in belongs to it: then the tick stays, and is resumed. Each of the
+    writes leaves a state that a start accepts.
     """
-    if stage not in _UNDONE or run.row.previous_tick is not None or isinstance(error, _NOT_ITS_FAULT):
+    if stage not in _ONLY_LOOKED or run.row.previous_tick is not None or isinstance(error, _NOT_THE_SET_UP):
         return error
-    error = _explained(run, error)
+    error = _with_all_faults(run, error)
+    # What keeps it from being taken back must not hide why it failed: it is resumed then.
     with suppress(SegflowError, OSError):
-        if not _took_in(run):
-            _take_back(run)
+        _take_back(run)
     return error
 
 
-def _took_in(run: TickRun) -> bool:
-    store, tick_id = run.project.store, run.row.tick_id
-    ledgers = (store.imports, store.message_events, store.consent_changes)
-    return bool(run.row.counts()) or any(one.adopt(run.lease, tick_id) for one in ledgers)
-
-
 def _take_back(run: TickRun) -> None:
-    begun = run.row.with_(stage=None, ledger_rows=None, compiled=None)
-    store = run.project.store
-    record.write(store, begun, run.lease)
-    with run.project.warehouse() as warehouse:
+    store, project = run.project.store, run.project
+    with project.warehouse() as warehouse:
+        # A version that kept no `previous_tick` may have left this one: then it is not the first.
+        if warehouse.count("ticks") > 1 or run.row.counts() or store.has_booked(run.row.tick_id):
+            return
+        begun = run.row.with_(stage=None, ledger_rows=None, compiled=None)
+        record.write(store, begun, run.lease)
         with warehouse.transaction():
             ticks.save(warehouse, begun)
         # What `ingest` notes about outcomes that it copied goes with the tick: there were none.
-        for mark in (record.COMMITTED, "copied_to", "copied_rows"):
+        for mark in (record.COMMITTED, COPIED_TO, COPIED_ROWS):
             store.set_mark(mark, None, run.lease)
         with warehouse.transaction():
             warehouse.restore("ticks", [])
             warehouse.restore("build_faults", [])
 
 
-def _explained(run: TickRun, error: SegflowError) -> SegflowError:
-    """The error with the other faults of the set-up, if those can be told."""
+def _with_all_faults(run: TickRun, error: SegflowError) -> SegflowError:
+    """The error with the other faults of the set-up below it."""
     if isinstance(error, SpecError) or not isinstance(error, InputError | RunError):
         return error
-    with suppress(Exception), run.open() as context:
-        faults = [*without_connection(run.project.specs), *with_connection(context, built=True)]
-        others = [fault for fault in faults if fault.stops or str(fault.what) not in str(error)]
-        if others:
-            return type(error)(f"{error}\n{_told(others)}")
-    return error
-
-
-def _told(faults: list[SetupFault]) -> str:
-    return "\n".join(map(str, faults))
+    found: list[SetupFault] = []
+    # What cannot be asked now is not what failed.
+    with suppress(Exception):
+        found += without_connection(run.project.specs)
+        with run.open() as context:
+            found += with_connection(context, built=True)
+    others = [fault for fault in found if fault.grade != "note" and fault.what not in str(error)]
+    return type(error)("\n".join([str(error), *map(str, others)])) if others else error
