@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -29,6 +31,7 @@ def project(root: Path, files: dict[str, str] | None = None) -> Path:
         "segflow.yml": "name: small\n",
         "segment_specs/catalog.yml": yaml.safe_dump(CATALOG, sort_keys=False),
         "segment_specs/romans.yml": "where: {attribute: city, is: Rome}\n",
+        "segment_specs/payers.yml": "where: {event: visit, where: {property: paid, is: true}}\n",
         "dbt/dbt_project.yml": "name: small\nprofile: segflow\nmodels: {small: {segflow: {+schema: segflow}}}\n",
         "dbt/profiles.yml": (
             "segflow: {target: d, outputs: {d: {type: duckdb, path: \"{{ env_var('SEGFLOW_WAREHOUSE', 'x') }}\"}}}\n"
@@ -44,113 +47,164 @@ def project(root: Path, files: dict[str, str] | None = None) -> Path:
 
 
 def said(root: Path, capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, str]:
+    """The exit code of a command, and what it says; of JSON a line per object, its texts with `: ` between them."""
     argv = ["segflow", "--project-dir", str(root), "--format", "json", *command]
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", argv)
-        main()
+        with pytest.raises(SystemExit) as ended:
+            main()
     told = capsys.readouterr()
-    return int(ended.value.code or 0), told.out + told.err
+    text = "\n".join(lines(json.loads(told.out))) if told.out.startswith("{") else told.out
+    return int(ended.value.code or 0), (text + told.err).replace(str(root), "ROOT")
 
 
-@dataclass(frozen=True)
-class Broken:
-    files: dict[str, str]
-    tick: tuple[str, ...]
-    """What the error of the first tick has."""
-    validate: str | None = None
-    doctor: tuple[str, ...] = ()
-    mended: dict[str, str] = field(default_factory=dict)
-    run: tuple[str, ...] = ()
+def lines(value: Any) -> Iterator[str]:
+    for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from lines(below)
+    if isinstance(value, dict):
+        yield ": ".join(one for one in value.values() if isinstance(one, str))
 
 
 SOURCE = """sources:
   - name: raw
     tables:
       - name: rows
-        config: {meta: {external_location: "read_csv('%s/people.csv')"}}
+        config:
+          meta:
+            external_location: read_csv('{{ env_var("PEOPLE", env_var("SEGFLOW_PROJECT_DIR", "..") ~ "/people.csv") }}')
 """
 FROM_FILE = "select id, cast(since as timestamp) as since, city from {{ source('raw', 'rows') }}"
 CSV = "id,since,city\na,2026-01-01,Rome\n"
 
+
+@dataclass(frozen=True)
+class Broken:
+    files: dict[str, str]
+    tick: tuple[str, ...]
+    """What the error of the first tick has, beside what doctor says."""
+    both: tuple[str, ...] = ()
+    """What doctor and the tick say."""
+    validate: bool = False
+    """Validate says that, too."""
+    mended: dict[str, str] = field(default_factory=dict)
+
+
 CASES = {
     "data file": Broken(
-        {"dbt/models/sources.yml": SOURCE, "dbt/models/people.sql": FROM_FILE},
-        ("dbt/models/sources.yml:5:1", "people.csv of source raw.rows is not there"),
-        validate="people.csv of source raw.rows is not there",
-        doctor=("people.csv of source raw.rows is not there",),
+        {"dbt/models/sources.yml": SOURCE, "dbt/models/people.sql": FROM_FILE, "README.md": "make people.csv by hand"},
+        ("the contacts cannot be built",),
+        (
+            "dbt/models/sources.yml:7:32: the data file ROOT/people.csv of source raw.rows is not there",
+            "put it there, or set PEOPLE to the path where it is; README.md of this project says how to get it",
+        ),
+        validate=True,
         mended={"people.csv": CSV},
-    ),
-    "seed not loaded": Broken(
-        {"dbt/seeds/raw_people.csv": CSV, "dbt/models/people.sql": "select * from {{ ref('raw_people') }}"},
-        ("seed raw_people is not loaded", "run dbt seed --project-dir dbt --profiles-dir dbt"),
-        doctor=("seed raw_people is not loaded",),
-        mended={"dbt/models/people.sql": PEOPLE},
     ),
     "columns": Broken(
         {
             "dbt/models/people.sql": "select 1.0::double as id, current_date as sinse, 'Rome' as town",
-            "dbt/models/visits.sql": "select 'a' as id, date '2026-01-02' as at, 'true' as paid",
+            "dbt/models/visits.sql": "select 'a' as id, 'yesterday' as at, 'true' as paid",
         },
         (
             "holds ids as DOUBLE",
             "has no column since (the contacts' created_at, segment_specs/catalog.yml:4) (did you mean sinse?)",
-            "segment_specs/catalog.yml:6:",
-            "has no column city",
+            "segment_specs/catalog.yml:6:11: model people has no column city",
+            "segment_specs/catalog.yml:11:7: column at of model visits",
         ),
         mended={"dbt/models/people.sql": PEOPLE, "dbt/models/visits.sql": VISITS},
     ),
-}
+    "a table of a source": Broken(
+        {
+            "dbt/models/sources.yml": "sources: [{name: crm, schema: main, tables: [{name: members}]}]",
+            "dbt/models/people.sql": "select * from {{ source('crm', 'members') }}",
+        },
+        ("the contacts cannot be built",),
+        ("dbt/models/sources.yml:1:1: table main.members of a source is not in the warehouse",),
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_first_tick_that_cannot_succeed_leaves_nothing(
     case: Broken, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = {name: text.replace("%s", str(tmp_path)) for name, text in case.files.items()}
-    root = project(tmp_path, files)
+    root = project(tmp_path, case.files)
+
+    def says(command: str, code: int, *texts: str) -> None:
+        done, told = said(root, capsys, *command.split())
+        assert done == code, told
+        assert [text for text in texts if text not in told] == [], told
+
     code, told = said(root, capsys, "validate")
-    assert code == 0
-    assert (case.validate or '"setup": []') in told
-    if case.doctor:
-        code, told = said(root, capsys, "doctor")
-        assert code == 1
-        for text in case.doctor:
-            assert text in told
-    code, told = said(root, capsys, "tick", "--as-of", AT.isoformat())
-    assert code == 1
-    for text in case.tick:
-        assert text in told
+    assert (code, [text in told for text in case.both]) == (0, [case.validate] * len(case.both))
+    if case.both:
+        says("doctor", 1, *case.both)
+    tick = f"tick --as-of {AT.isoformat()}"
+    says(tick, 1, *case.both, *case.tick)
     with duckdb.connect(str(root / ".segflow/warehouse.duckdb")) as connection:
         assert connection.execute("select count(*) from segflow.ticks").fetchone() == (0,)
+        left = [path for path in (root / ".segflow").rglob("*.parquet") if path.is_file()]
+        assert left == []
     assert record.read(Project(root).store) is None
     # What is lost now is no warehouse: no tick was committed.
-    (root / ".segflow/warehouse.duckdb").unlink()
-    code, told = said(root, capsys, "rebuild")
-    assert code == 2
-    assert "there is nothing to rebuild" in told
-    project(root, {**files, **case.mended})
-    code, told = said(root, capsys, "tick", "--as-of", AT.isoformat())
-    assert (code, json.loads(told)["resumed"]) == (0, False)
+    says("rebuild", 2, "there is nothing to rebuild")
+    if not case.mended:
+        return
+    project(root, {**case.files, **case.mended})
+    # A day before: the failed one does not count.
+    says(f"tick --as-of {(AT - timedelta(days=1)).isoformat()}", 0, "20260228T000000Z")
+    says("doctor", 0)
 
 
-def test_no_dbt_project_is_told_before_a_tick(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = project(tmp_path)
-    (root / "dbt/dbt_project.yml").unlink()
+UNUSABLE = {
+    "no dbt project": (
+        {"dbt/dbt_project.yml": None},
+        "segment_specs/catalog.yml:2:10: there is no dbt project: ROOT/dbt holds no dbt_project.yml",
+    ),
+    "a dbt_project.yml without a name": (
+        {"dbt/dbt_project.yml": "profile: segflow\n"},
+        "dbt/dbt_project.yml:1:1: dbt/dbt_project.yml has no name",
+    ),
+    "no profile": (
+        {"dbt/dbt_project.yml": "name: small\nprofile: segflw\n"},
+        "dbt/dbt_project.yml:2:10: there is no profile segflw in ROOT/dbt/profiles.yml (did you mean segflow?)",
+    ),
+    "another zone": (
+        {
+            "dbt/profiles.yml": "segflow:\n  target: d\n  outputs:\n    d: {type: duckdb, path: x, "
+            "settings: {timezone: Asia/Tokyo}}\n"
+        },
+        "dbt/profiles.yml:4:42: dbt's profile sets TimeZone to Asia/Tokyo",
+    ),
+    "packages": (
+        {"dbt/packages.yml": "packages: [{local: ../macros}]"},
+        "dbt/packages.yml:1:1: the packages of the dbt project are not installed",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "told"), UNUSABLE.values(), ids=UNUSABLE)
+def test_what_no_tick_can_do_without_is_told_before_anything_is_written(
+    files: dict[str, str | None], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = project(tmp_path, {name: text for name, text in files.items() if text is not None})
+    for name in (name for name, text in files.items() if text is None):
+        (root / name).unlink()
     for command, code in (("validate", 0), ("doctor", 1), ("tick", 2)):
-        found, told = said(root, capsys, command)
-        assert found == code
-        assert "segment_specs/catalog.yml:2:10" in told
-        assert "dbt/dbt_project.yml is missing" in told
+        done, text = said(root, capsys, command)
+        assert (done, told in text) == (code, True), text
+    assert not (root / "dbt/models/segflow").exists()
 
 
-def test_the_doctor_names_columns_of_doubtful_types(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = project(tmp_path, {"dbt/models/visits.sql": "select 'a' as id, date '2026-01-02' as at, 'true' as paid"})
+def test_a_healthy_doctor_notes_types_of_which_something_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    visits = "select 'a' as id, date '2026-01-02' as at, unnest(['true', 'no', 'perhaps']) as paid"
+    root = project(tmp_path, {"dbt/models/visits.sql": visits})
     assert said(root, capsys, "tick", "--as-of", AT.isoformat())[0] == 0
     code, told = said(root, capsys, "doctor")
-    assert code == 1
-    found = [one for one in json.loads(told)["checks"] if one["check"] == "catalog"]
-    assert ["is a DATE" in one["what"] or "holds booleans as texts" in one["what"] for one in found] == [True, True]
-    project(root)
-    code, told = said(root, capsys, "tick", "--as-of", "2026-03-02T00:00:00Z")
-    found = [one for one in json.loads(said(root, capsys, "doctor")[1])["checks"] if one["check"] == "catalog"]
-    assert [one["state"] for one in found] == ["fine"]
+    at, paid = (line for line in told.splitlines() if line.startswith("catalog: "))
+    assert code == 0
+    assert at.startswith("catalog: note: segment_specs/catalog.yml:11:7: column at of model visits (the time of")
+    assert "is a DATE" in at
+    assert "holds 1 of 3 values that are no boolean, like perhaps" in paid

@@ -13,17 +13,21 @@ def validate(context: typer.Context) -> None:
     from segflow.cli import show
     from segflow.models.setup import without_connection
     from segflow.segments.compiler import compile_project
-    from segflow.specs.load import collect_with_warnings
+    from segflow.specs.load import collect_with_warnings, load_settings
 
     options = options_of(context)
-    specs, issues, warnings = collect_with_warnings(options.root.resolve())
+    root = options.root.resolve()
+    specs, issues, warnings = collect_with_warnings(root)
     try:
         if specs is not None:
             compile_project(specs)
     except SpecError as error:
         issues = error.issues
     # What is missing beside the specs is no mistake in them: they are checked where no data is, too.
-    setup = without_connection(specs) if specs is not None and not issues else []
+    # It is told beside the mistakes, so that one more look is not needed.
+    settings = specs.settings if specs is not None else load_settings(root)[0]
+    begun = settings is not None and (root / "segment_specs/catalog.yml").exists()
+    setup = without_connection(root, settings) if settings is not None and begun else []
     if options.json:
         found = {"issues": issues, "warnings": warnings}
         told = {name: [vars(issue) for issue in told] for name, told in found.items()}

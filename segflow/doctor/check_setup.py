@@ -16,14 +16,16 @@ def dbt_project(examined: ExaminedWorkspace) -> Checked:
     """The dbt project, its profile, its packages and the data files that it reads, as far as files tell."""
     examined.need_specs()
     return Checked(
-        "dbt project", "it is there, with its profile and its data", _findings(without_connection(examined.specs))
+        "dbt project",
+        "it is there, with its profile and its data",
+        _findings(without_connection(examined.root, examined.settings)),
     )
 
 
 def catalog(examined: ExaminedWorkspace) -> Checked:
     """The relations that the catalog names, with their columns and types."""
     examined.need_specs()
-    if any(fault.grade == "stops" for fault in without_connection(examined.specs)):
+    if any(fault.grade == "stops" for fault in without_connection(examined.root, examined.settings)):
         raise SkipCheck("the dbt project must be mended first")
     if not examined.engine.exists():
         needed = needed_before_all(examined.compiled, examined.models)

@@ -230,6 +230,9 @@ def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
     user_models = UserModels(work.context)
     needed = contact_columns(work.compiled)
     if fault := _failed_source(results, needed) or user_models.missing(needed):
+        if catalog.contacts.model in results and _status(results, catalog.contacts.model) == "skipped":
+            # What it is built on is at fault, not that it is not there.
+            fault = _reason(results, catalog.contacts.model)
         raise RunError(f"the contacts cannot be built: {fault}")
     for name, attribute in attributes.items():
         only = catalog.contacts.model_copy(update={"attributes": {name: attribute}})

@@ -25,9 +25,9 @@ from segflow.models.user_models import (
 from segflow.segments.compiler import Compiled
 from segflow.specs.data_files import missing_files
 from segflow.specs.dbt_files import project_file
-from segflow.specs.dbt_profile import ProfileError, dbt_command, find_profile
+from segflow.specs.dbt_profile import ProfileError, dbt_command, dbt_dir, find_profile, said_path
 from segflow.specs.project import Specs
-from segflow.specs.settings import DEFAULT_WAREHOUSE
+from segflow.specs.settings import Settings
 from segflow.specs.spec_file import read_spec_file
 from segflow.ticks.context import TickContext
 from segflow.warehouse.dbt import DbtProject, Need
@@ -57,27 +57,31 @@ class SetupFault:
         return f"{self.place}: {self.what}: {self.means}; {self.do}"
 
 
-def without_connection(specs: Specs) -> list[SetupFault]:
-    """What files alone tell: the dbt project, its profile, its packages, and the data files that its sources name."""
-    folder, shown = specs.dbt_dir, _shown(specs.dbt_dir, specs)
+def without_connection(root: Path, settings: Settings) -> list[SetupFault]:
+    """What files alone tell, whatever the specs say: the dbt project, its profile, its packages, and the data files that
+    its sources name."""
+    folder = dbt_dir(root, settings)
+    shown = _shown(folder, root)
     told, at = project_file(folder), f"{shown}/dbt_project.yml"
     if told is None or not told.get("name"):
         if not (folder / "dbt_project.yml").exists():
-            place = _in_file(specs.root / _CATALOG, _CATALOG, "contacts", "model")
+            place = _in_file(root / _CATALOG, _CATALOG, "contacts", "model")
             what = f"there is no dbt project: {folder} holds no dbt_project.yml"
             do = "make one there with your staging models, or let segflow init make a whole project"
         else:
             place, do = f"{at}:1:1", "dbt's own example begins with name: my_project and profile: my_profile"
             what = f"{at} cannot be read" if told is None else f"{at} has no name"
-        means = f"dbt builds model {specs.catalog.contacts.model} and the others that the catalog names"
+        means = "dbt builds the models that the catalog names"
         return [SetupFault(place, what, means, do, "stops")]
-    found = _profile(specs, at)
+    found = _profile(root, settings, at)
     installed = folder / str(told.get("packages-install-path") or "dbt_packages")
     wanted = [name for name in _PACKAGES if (folder / name).is_file() and _asks_for_packages(folder / name)]
     for name in wanted if not installed.is_dir() else []:
         what, means = "the packages of the dbt project are not installed", "dbt cannot read the project"
-        found.append(SetupFault(f"{shown}/{name}:1:1", what, means, f"run {_dbt(specs, 'deps')}", "stops"))
-    return [*found, *_data_files(specs, shown)]
+        found.append(
+            SetupFault(f"{shown}/{name}:1:1", what, means, f"run {dbt_command(root, settings, 'deps')}", "stops")
+        )
+    return [*found, *_data_files(root, folder, shown)]
 
 
 def _asks_for_packages(file: Path) -> bool:
@@ -85,26 +89,27 @@ def _asks_for_packages(file: Path) -> bool:
     return isinstance(told, dict) and bool(told.get("packages"))
 
 
-def _profile(specs: Specs, at: str) -> list[SetupFault]:
-    said = specs.path(specs.settings.warehouse.path or DEFAULT_WAREHOUSE)
+def _profile(root: Path, settings: Settings, at: str) -> list[SetupFault]:
     try:
-        profile = find_profile(specs.root, specs.settings, said)
+        profile = find_profile(root, settings, said_path(root, settings))
     except ProfileError as error:
-        place = _in_file(specs.dbt_dir / "dbt_project.yml", at, "profile")
+        if "dbt" in settings.model_fields_set:
+            return []  # the validator refuses it
+        place = _in_file(dbt_dir(root, settings) / "dbt_project.yml", at, "profile")
         do = "write it, or say in segflow.yml which one it is: dbt: {profiles_dir: ..., profile: ..., target: ...}"
         return [SetupFault(place, str(error), "dbt is told by it where to build", do, "stops")]
     if profile.zone_problem is None:
         return []
-    shown = _shown(profile.file, specs)
+    shown = _shown(profile.file, root)
     place = _in_file(profile.file, shown, profile.name, "outputs", profile.target, "settings")
     what, _, do = profile.zone_problem.partition(": ")
     what, _, means = what.partition(", and ")
     return [SetupFault(place, what, means, do, "stops")]
 
 
-def _data_files(specs: Specs, shown: str) -> Iterator[SetupFault]:
-    for one in missing_files(specs.dbt_dir, specs.root):
-        guide = next((name for name in _GUIDES if _names(specs.root / name, one.path.name)), None)
+def _data_files(root: Path, folder: Path, shown: str) -> Iterator[SetupFault]:
+    for one in missing_files(folder, root):
+        guide = next((name for name in _GUIDES if _names(root / name, one.path.name)), None)
         variable = f", or set {' or '.join(one.variables)} to the path where it is" if one.variables else ""
         told = f"; {guide} of this project says how to get it" if guide else ""
         what = f"the data file {one.path} of source {one.source} is not there"
@@ -169,7 +174,7 @@ def needed_before_all(compiled: Compiled, models: Models) -> list[SetupFault]:
 
 
 def _needed(specs: Specs, needs: Iterable[Need]) -> list[SetupFault]:
-    shown, warehouse = _shown(specs.dbt_dir, specs), specs.settings.warehouse.path or "the warehouse"
+    shown, warehouse = _shown(specs.dbt_dir, specs.root), specs.settings.warehouse.path or "the warehouse"
     return [
         SetupFault(f"{shown}/{need.file}:1:1", what, f"model {need.reader} reads it", do, "stops")
         for need in needs
@@ -211,7 +216,7 @@ def _fault(user_models: UserModels, column: Column, stops: bool) -> SetupFault |
     if missing := user_models.missing([column]):
         return SetupFault(place, missing, means, f"correct the name in the catalog or in model {model}", grade)
     if wrong := user_models.unreadable([column]):
-        return SetupFault(place, wrong, means, f"correct the type in the catalog or in model {model}", grade)
+        return SetupFault(place, wrong, means, "then run segflow tick again", grade)
     actual = user_models.type_of(column)
     if actual is None or column.keys or column.unix is not None:
         return None
@@ -243,5 +248,5 @@ def _in_file(path: Path, shown: str, *loc: str | int) -> str:
     return f"{shown}:{line}:{column}"
 
 
-def _shown(path: Path, specs: Specs) -> str:
-    return str(path.relative_to(specs.root) if path.is_relative_to(specs.root) else path)
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

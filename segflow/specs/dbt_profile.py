@@ -105,9 +105,19 @@ def find_profile(root: Path, settings: Settings, warehouse: Path) -> Profile:
     return Profile(file, str(name), str(target), at, left, zone_problem(zone))
 
 
+def dbt_dir(root: Path, settings: Settings) -> Path:
+    """The folder of the dbt project."""
+    return _path(root, settings.dbt.project)
+
+
+def said_path(root: Path, settings: Settings) -> Path:
+    """The file of the warehouse as segflow.yml has it, or segflow's own."""
+    return _path(root, settings.warehouse.path or DEFAULT_WAREHOUSE)
+
+
 def warehouse_path(root: Path, settings: Settings) -> Path:
     """The file of the warehouse: the one of segflow.yml, else that of dbt's profile, else segflow's own."""
-    said = _path(root, settings.warehouse.path or DEFAULT_WAREHOUSE)
+    said = said_path(root, settings)
     if settings.warehouse.path is not None:
         return said
     try:
@@ -121,7 +131,7 @@ def dbt_command(root: Path, settings: Settings, verb: str) -> str:
     """What to type in the segflow project's folder to run `dbt VERB` as segflow would. dbt is started in its project,
     because relative paths of a profile are meant from there."""
     dbt, project = settings.dbt, _path(root, settings.dbt.project)
-    said = _path(root, settings.warehouse.path or DEFAULT_WAREHOUSE)
+    said = said_path(root, settings)
     words = [f"dbt {verb}", "--profiles-dir", os.path.relpath(profiles_dir(root, dbt), project)]
     if dbt.profiles_dir is None and profiles_dir(root, dbt) == Path.home() / ".dbt":
         words = words[:1]  # dbt finds it there by itself

@@ -27,7 +27,9 @@ _NOT_THE_SET_UP = (LeaseLostError, WarehouseBusyError, DamagedWarehouseError)
 
 def check_files(project: Workspace) -> None:
     """Before a first tick: raise InputError with everything that is missing for it, as far as files tell."""
-    if faults := [fault for fault in without_connection(project.specs) if fault.grade == "stops"]:
+    if faults := [
+        fault for fault in without_connection(project.root, project.specs.settings) if fault.grade == "stops"
+    ]:
         raise InputError("\n".join(map(str, faults)))
 
 
@@ -71,7 +73,7 @@ def _with_all_faults(run: TickRun, error: SegflowError) -> SegflowError:
     found: list[SetupFault] = []
     # What cannot be asked now is not what failed.
     with suppress(Exception):
-        found += without_connection(run.project.specs)
+        found += without_connection(run.project.root, run.project.specs.settings)
         with run.open() as context:
             found += with_connection(context, built=True)
     others = [fault for fault in found if fault.grade != "note" and fault.what not in str(error)]
