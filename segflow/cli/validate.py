@@ -11,9 +11,9 @@ from segflow.errors import SpecError
 def validate(context: typer.Context) -> None:
     """Check every spec file, report every problem of all of them, and warn of what a tick will miss."""
     from segflow.cli import show
-    from segflow.models.setup import without_connection
     from segflow.segments.compiler import compile_project
     from segflow.specs.load import collect_with_warnings, load_settings
+    from segflow.specs.setup import without_connection
 
     options = options_of(context)
     root = options.root.resolve()

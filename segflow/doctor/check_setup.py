@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from segflow.doctor.findings import Checked, Finding, SkipCheck
 from segflow.doctor.workspace import ExaminedWorkspace
-from segflow.models.setup import SetupFault, needed_before_all, with_connection, without_connection
+from segflow.models.setup import needed_before_all, with_connection
+from segflow.specs.setup import SetupFault, without_connection
 from segflow.ticks import ledger as ticks
 from segflow.warehouse.tick import Tick
 

@@ -1,14 +1,12 @@
-"""Is the whole set-up there that a tick needs? Asked by `validate` and `doctor`, and by a first tick that failed.
+"""What the warehouse tells of a set-up. Asked by `doctor`, and by a first tick that failed; `validate` and what comes
+before a first tick ask files alone (`segflow.specs.setup`).
 
 Every question collects all that is wrong, each with the place where people named it and what to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -23,105 +21,15 @@ from segflow.models.user_models import (
     parts_of,
 )
 from segflow.segments.compiler import Compiled
-from segflow.specs.data_files import missing_files
-from segflow.specs.dbt_files import project_file
-from segflow.specs.dbt_profile import ProfileError, dbt_command, dbt_dir, find_profile, said_path
+from segflow.specs.dbt_profile import dbt_command
 from segflow.specs.project import Specs
-from segflow.specs.settings import Settings
-from segflow.specs.spec_file import read_spec_file
+from segflow.specs.setup import CATALOG, Grade, SetupFault, in_file, shown_path
 from segflow.ticks.context import TickContext
 from segflow.warehouse.dbt import DbtProject, Need
 from segflow.warehouse.models import Models
 
-_CATALOG = "segment_specs/catalog.yml"
-_PACKAGES = ("packages.yml", "dependencies.yml")
-_GUIDES = ("README.md", "dbt/README.md")
 _NO_TICK = "no tick can run without it"
 _PART = "segments that need it are stale, flows that need it stand still"
-
-Grade = Literal["stops", "part", "note"]
-"""stops: without it no tick can succeed. part: what needs it is stale. note: all of it works, and may not be meant."""
-
-
-@dataclass(frozen=True)
-class SetupFault:
-    """One thing that is missing or unusable. `place`: where people named it, FILE:LINE:COLUMN."""
-
-    place: str
-    what: str
-    means: str
-    do: str
-    grade: Grade
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.what}: {self.means}; {self.do}"
-
-
-def without_connection(root: Path, settings: Settings) -> list[SetupFault]:
-    """What files alone tell, whatever the specs say: the dbt project, its profile, its packages, and the data files that
-    its sources name."""
-    folder = dbt_dir(root, settings)
-    shown = _shown(folder, root)
-    told, at = project_file(folder), f"{shown}/dbt_project.yml"
-    if told is None or not told.get("name"):
-        if not (folder / "dbt_project.yml").exists():
-            place = _in_file(root / _CATALOG, _CATALOG, "contacts", "model")
-            what = f"there is no dbt project: {folder} holds no dbt_project.yml"
-            do = "make one there with your staging models, or let segflow init make a whole project"
-        else:
-            place, do = f"{at}:1:1", "dbt's own example begins with name: my_project and profile: my_profile"
-            what = f"{at} cannot be read" if told is None else f"{at} has no name"
-        means = "dbt builds the models that the catalog names"
-        return [SetupFault(place, what, means, do, "stops")]
-    found = _profile(root, settings, at)
-    installed = folder / str(told.get("packages-install-path") or "dbt_packages")
-    wanted = [name for name in _PACKAGES if (folder / name).is_file() and _asks_for_packages(folder / name)]
-    for name in wanted if not installed.is_dir() else []:
-        what, means = "the packages of the dbt project are not installed", "dbt cannot read the project"
-        found.append(
-            SetupFault(f"{shown}/{name}:1:1", what, means, f"run {dbt_command(root, settings, 'deps')}", "stops")
-        )
-    return [*found, *_data_files(root, folder, shown)]
-
-
-def _asks_for_packages(file: Path) -> bool:
-    told = read_spec_file(file, file.name).data
-    return isinstance(told, dict) and bool(told.get("packages"))
-
-
-def _profile(root: Path, settings: Settings, at: str) -> list[SetupFault]:
-    try:
-        profile = find_profile(root, settings, said_path(root, settings))
-    except ProfileError as error:
-        if "dbt" in settings.model_fields_set:
-            return []  # the validator refuses it
-        place = _in_file(dbt_dir(root, settings) / "dbt_project.yml", at, "profile")
-        do = "write it, or say in segflow.yml which one it is: dbt: {profiles_dir: ..., profile: ..., target: ...}"
-        return [SetupFault(place, str(error), "dbt is told by it where to build", do, "stops")]
-    if profile.zone_problem is None:
-        return []
-    shown = _shown(profile.file, root)
-    place = _in_file(profile.file, shown, profile.name, "outputs", profile.target, "settings")
-    what, _, do = profile.zone_problem.partition(": ")
-    what, _, means = what.partition(", and ")
-    return [SetupFault(place, what, means, do, "stops")]
-
-
-def _data_files(root: Path, folder: Path, shown: str) -> Iterator[SetupFault]:
-    for one in missing_files(folder, root):
-        guide = next((name for name in _GUIDES if _names(root / name, one.path.name)), None)
-        variable = f", or set {' or '.join(one.variables)} to the path where it is" if one.variables else ""
-        told = f"; {guide} of this project says how to get it" if guide else ""
-        what = f"the data file {one.path} of source {one.source} is not there"
-        means = "no model that reads it can be built"
-        yield SetupFault(f"{shown}/{one.place}", what, means, f"put it there{variable}{told}", "part")
-
-
-def _names(guide: Path, file: str) -> bool:
-    try:
-        return file in guide.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
 
 
 def with_connection(context: TickContext, *, built: bool) -> list[SetupFault]:
@@ -144,7 +52,7 @@ def with_connection(context: TickContext, *, built: bool) -> list[SetupFault]:
             grade: Grade = "stops" if stops & {*columns} else "part"
             found.append(
                 SetupFault(
-                    _in_file(context.compiled.specs.root / _CATALOG, _CATALOG, *_model_of(columns[0].loc)),
+                    in_file(context.compiled.specs.root / CATALOG, CATALOG, *_model_of(columns[0].loc)),
                     f"model {model} cannot be read: {user_models.failed[model]}",
                     _NO_TICK if grade == "stops" else _PART,
                     f"{_dbt(context.compiled.specs, f'build --select +{model}')} tries it alone",
@@ -174,7 +82,7 @@ def needed_before_all(compiled: Compiled, models: Models) -> list[SetupFault]:
 
 
 def _needed(specs: Specs, needs: Iterable[Need]) -> list[SetupFault]:
-    shown, warehouse = _shown(specs.dbt_dir, specs.root), specs.settings.warehouse.path or "the warehouse"
+    shown, warehouse = shown_path(specs.dbt_dir, specs.root), specs.settings.warehouse.path or "the warehouse"
     return [
         SetupFault(f"{shown}/{need.file}:1:1", what, f"model {need.reader} reads it", do, "stops")
         for need in needs
@@ -241,12 +149,3 @@ def _dbt(specs: Specs, verb: str) -> str:
 def _model_of(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """Where the catalog names the model of what stands at `loc`."""
     return (*(loc[:2] if loc[0] in ("events", "objects") else loc[:1]), "model")
-
-
-def _in_file(path: Path, shown: str, *loc: str | int) -> str:
-    line, column = read_spec_file(path, shown).place(loc)
-    return f"{shown}:{line}:{column}"
-
-
-def _shown(path: Path, root: Path) -> str:
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)

@@ -13,8 +13,9 @@ from segflow.errors import (
     SpecError,
     WarehouseBusyError,
 )
-from segflow.models.setup import SetupFault, with_connection, without_connection
+from segflow.models.setup import with_connection
 from segflow.outbox.deliveries import COPIED_ROWS, COPIED_TO
+from segflow.specs.setup import SetupFault, without_connection
 from segflow.stages.tick_run import TickRun
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
