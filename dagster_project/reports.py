@@ -1,5 +1,8 @@
 """What a step tells Dagster: the metadata of each asset, and the checks. Numbers are numbers, so that the UI plots
-them over the ticks."""
+them over the ticks.
+
+What is stale, held or failed is not materialized: it is observed, with its numbers and the reason.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
+    AssetObservation,
+    AssetSpec,
     MaterializeResult,
     MetadataValue,
 )
@@ -29,6 +34,7 @@ from segflow.dagster.keys import (
 )
 from segflow.dagster.specs import BUILT, MODEL
 from segflow.dagster.steps import Step
+from segflow.dagster.tables import LINEAGE
 from segflow.flows.draw import text
 from segflow.flows.picture import pictures
 from segflow.history.crossings import Crossings, crossings_of
@@ -37,6 +43,8 @@ from segflow.warehouse.names import own_relation
 
 OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")
 ERRORS = "errors"
+NOT_COMPARED = ("stale", "held")
+"""Status of segments that a tick left as they were."""
 
 Facts = Mapping[str, Any]
 Results = Iterator[MaterializeResult[None] | AssetCheckResult]
@@ -46,12 +54,20 @@ def results(context: AssetExecutionContext, name: str, step: Step) -> Results:
     """Everything that was picked of the step's assets and checks."""
     found = METADATA[name](step) if name in METADATA else {}
     found[stage_key(name)] = _stage(step, name)
+    left_out = unfinished(name, step, context.assets_def.check_specs)
+    columns = {spec.key: lineage(spec) for spec in context.assets_def.specs}
     base: dict[str, Any] = {"tick": step.report.tick_id, "as_of": MetadataValue.timestamp(step.report.as_of)}
     for key in _in_order(context):
         metadata: Facts = found.get(key, {})
         if not step.ran and not metadata:
             metadata = {name: value for name, value in recorded(context, key, step).items() if name not in base}
-        yield MaterializeResult(key, metadata={**base, **metadata})
+            if not metadata and name == "send" and key != stage_key(name):
+                # Another process has sent, and it alone knows how that went.
+                continue
+        if key in left_out:
+            context.log_event(AssetObservation(key, description=left_out[key], metadata={**base, **metadata}))
+        else:
+            yield MaterializeResult(key, metadata={**base, **metadata, **columns[key]})
     checks = [
         *(CHECKS[name](step) if name in CHECKS else ()),
         *(built(context.assets_def.check_specs, step) if name == "build" else ()),
@@ -66,6 +82,38 @@ def key_of(check: AssetCheckResult) -> AssetCheckKey:
     assert check.asset_key is not None
     assert check.check_name is not None
     return AssetCheckKey(check.asset_key, check.check_name)
+
+
+def unfinished(name: str, step: Step, checks: Iterable[AssetCheckSpec]) -> dict[AssetKey, str]:
+    """What a step could not bring up to date -> why. A table that was built without some of its parts is not among
+    them: its check is red, and its rows are those of this tick."""
+    report = step.report
+    if name == "build":
+        whole = {name: why for name, why in step.run.faults().parts.items() if "." not in name}
+        return dict(_faulty(checks, step.run.failed_models() | whole))
+    if name == "cross":
+        return {
+            segment_key(one.segment): one.reason or one.status for one in report.segments if one.status in NOT_COMPARED
+        }
+    if name == "advance":
+        return {flow_key(one.flow): one.reason or one.status for one in report.flows if one.status == "held"}
+    if name == "send":
+        return {sender_key(sender): why for sender, why in report.sent.broken.items()}
+    return {}
+
+
+def _faulty(checks: Iterable[AssetCheckSpec], faults: Mapping[str, str]) -> Iterator[tuple[AssetKey, str]]:
+    for spec in checks:
+        if spec.name == BUILT:
+            model = str((spec.metadata or {})[MODEL])
+            reason = faults.get(own_relation(model) or model) or faults.get(model)
+            if reason is not None:
+                yield spec.asset_key, reason
+
+
+def lineage(spec: AssetSpec) -> Facts:
+    """Where its columns come from. The UI looks for it at the materialization alone."""
+    return {name: value for name, value in spec.metadata.items() if name == LINEAGE}
 
 
 def _in_order(context: AssetExecutionContext) -> Iterator[AssetKey]:
@@ -204,6 +252,8 @@ def _export(step: Step) -> dict[AssetKey, Facts]:
     found: dict[AssetKey, dict[str, Any]] = {}
     for one in step.report.exports:
         facts = found.setdefault(export_key(one.segment), {})
+        if one.stale is not None:
+            facts["stale"] = one.stale
         if one.only == "members":
             facts |= {"path": MetadataValue.path(str(one.path)), "rows": one.rows, "dagster/row_count": one.rows}
         else:
@@ -237,8 +287,7 @@ def unique_ids(reason: str | None) -> AssetCheckResult:
 
 
 def built(specs: Iterable[AssetCheckSpec], step: Step) -> Iterator[AssetCheckResult]:
-    """Which models dbt could build, of those that `specs` check. A model that failed is materialized all the same,
-    because whatever comes after it would be skipped otherwise."""
+    """Which models dbt could build, of those that `specs` check."""
     # Faults are kept for the last build only, and a step that just reports may report on an earlier one.
     if not step.ran:
         return
@@ -253,7 +302,7 @@ def built(specs: Iterable[AssetCheckSpec], step: Step) -> Iterator[AssetCheckRes
 
 def _evaluated(step: Step) -> Iterator[AssetCheckResult]:
     for one in step.report.segments:
-        yield _check(segment_key(one.segment), "evaluated", one.reason if one.status in ("stale", "held") else None)
+        yield _check(segment_key(one.segment), "evaluated", one.reason if one.status in NOT_COMPARED else None)
 
 
 def _not_held(step: Step) -> Iterator[AssetCheckResult]:

@@ -134,7 +134,7 @@ def _flow(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages) -> AssetSp
     } | named.spec.trigger_segments()
     deps = {segment_key(segment) for segment in segments} | _facts_of(nodes, compiled)
     deps |= _read_by_triggers(named.spec.triggers(), compiled.specs.catalog, dbt)
-    tags = {"segflow/status": named.spec.status}
+    tags: dict[str, str] = {"segflow/status": named.spec.status}
     if named.spec.topic is not None:
         tags["segflow/topic"] = named.spec.topic
     if named.spec.group is not None:

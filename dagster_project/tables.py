@@ -17,7 +17,7 @@ from segflow.segments.compiler import CONTACTS
 from segflow.specs.exports import OWN_COLUMNS, ExportPlan
 from segflow.specs.project import Specs
 
-_SCHEMA, _LINEAGE = "dagster/column_schema", "dagster/column_lineage"
+_SCHEMA, LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 _OWN_TYPES = {"contact_id": "text", "entered_at": "timestamp", "exited_at": "timestamp", "entry_number": "number"}
 
 
@@ -47,7 +47,7 @@ class Tables:
         for name, attribute in self._contacts.attributes.items():
             if attribute.written_by != "flows":
                 deps[name] = [TableColumnDep(source, _first(attribute.column or name))]
-        return {_LINEAGE: TableColumnLineage(deps)}
+        return {LINEAGE: TableColumnLineage(deps)}
 
     def of_export(self, plan: ExportPlan) -> Metadata:
         """Columns of the files of a segment, less those that only entries or exits have where members are written."""
@@ -56,7 +56,7 @@ class Tables:
         for name in names:
             own = name != "contact_id" and name in OWN_COLUMNS[plan.only[0]]
             deps[name] = [TableColumnDep(segment_key(plan.segment) if own else model_key(CONTACTS), name)]
-        return {_SCHEMA: TableSchema(columns=self._columns(names)), _LINEAGE: TableColumnLineage(deps)}
+        return {_SCHEMA: TableSchema(columns=self._columns(names)), LINEAGE: TableColumnLineage(deps)}
 
     def _columns(self, names: list[str] | tuple[str, ...]) -> list[TableColumn]:
         found = []

@@ -11,7 +11,7 @@ from dagster import DagsterInstance, ReexecutionOptions, execute_job, reconstruc
 from segflow.outbox.lease import held_lease
 from segflow.stages.order import stage_named
 from segflow.stages.tick import begin, run_stage
-from tests.dagster.conftest import CHRIS, DAY, PEOPLE, START, Station, checks, failures, metadata
+from tests.dagster.conftest import CHRIS, DAY, PEOPLE, START, Station, checks, failures, metadata, observed
 from tests.dagster.jobs import tick
 from tests.world import World
 
@@ -64,10 +64,18 @@ def test_a_stale_segment_is_red_and_the_others_go_on(station: Station, world: Wo
     assert "segment vips is stale" in failures(result)["verdict"]
     assert "flow thanks is held" in failures(result)["verdict"]
     shown = metadata(result)
-    assert shown["segments/vips"]["status"] == "stale"
+    left = observed(result)
+    assert sorted(left) == ["flows/thanks", "segments/vips"]
+    assert not set(left) & set(shown)
+    assert "score" in left["segments/vips"]["why"]
+    assert (left["segments/vips"]["status"], left["segments/vips"]["size"]) == ("stale", 0)
     assert shown["segments/londoners"]["entered"] == 1
     assert shown["senders/mailbox"]["sent"] == 1
-    assert "exports/vips" in shown
+    assert shown["exports/vips"]["stale"].startswith("stale: contacts.score")
+    assert "stale" not in shown["exports/londoners"]
+    mark = Path(shown["exports/vips"]["path"]).with_name("vips.stale.txt")
+    assert f"in tick {SECOND} it is stale: contacts.score" in mark.read_text(encoding="utf-8")
+    assert not mark.with_name("londoners.stale.txt").exists()
     assert station.stages() == DONE
     assert station.lease_is_free()
 
