@@ -97,12 +97,12 @@ def test_the_tick_jobs_have_every_stage_and_no_dbt_test(definitions: Definitions
     assert [node.name for node in definitions.resolve_job_def("dbt_tests").nodes] == ["run_dbt_tests"]
 
 
-def test_the_schedule_is_off_and_its_time_becomes_as_of(definitions: Definitions) -> None:
+def test_the_schedule_is_off_and_its_time_becomes_as_of(definitions: Definitions, tmp_path: Path) -> None:
     found = definitions.resolve_schedule_def("tick_schedule")
     assert (found.cron_schedule, found.execution_timezone) == ("0 6 * * *", "Europe/London")
     assert found.default_status == DefaultScheduleStatus.STOPPED
     due = datetime(2026, 7, 1, 5, 0, tzinfo=UTC)
-    with DagsterInstance.ephemeral() as instance:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
         context = build_schedule_context(instance=instance, scheduled_execution_time=due)
         [request] = found.evaluate_tick(context).run_requests
     as_of = request.run_config["ops"]["ingest"]["config"]["as_of"]
