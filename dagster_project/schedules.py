@@ -34,8 +34,12 @@ from segflow.project import Project
 UnresolvedJob = Any  # dagster's UnresolvedAssetJobDefinition is not public
 
 
-def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | None) -> list[UnresolvedJob]:
-    """`tick`; `tick_multiprocess`, the same with a process per stage; `dbt_tests` when there are any.
+def jobs(
+    stages: Sequence[AssetsDefinition],
+    dbt_tests: AssetChecksDefinition | None,
+    catalog: AssetChecksDefinition | None = None,
+) -> list[UnresolvedJob]:
+    """`tick`; `tick_multiprocess`, the same with a process per stage; `dbt_tests`, `catalog_checks` when there are any.
 
     A process of its own costs a stage a second or more, so `tick` runs in one. The other serves where a stage must be
     able to die without the run.
@@ -57,15 +61,19 @@ def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | 
             executor_def=multiprocess_executor.configured({"start_method": _start_method()}),
         ),
     ]
-    if dbt_tests is not None:
-        found.append(
-            define_asset_job(
-                "dbt_tests",
-                AssetSelection.checks(*dbt_tests.check_keys),
-                description="The dbt tests of your models, between two ticks.",
-                executor_def=in_process_executor,
+    for name, checks_of, description in (
+        ("dbt_tests", dbt_tests, "The dbt tests of your models, between two ticks."),
+        ("catalog_checks", catalog, "Keys that the catalog names are unique, and no event lies in the future."),
+    ):
+        if checks_of is not None:
+            found.append(
+                define_asset_job(
+                    name,
+                    AssetSelection.checks(*checks_of.check_keys),
+                    description=description,
+                    executor_def=in_process_executor,
+                )
             )
-        )
     return found
 
 
