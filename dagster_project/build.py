@@ -13,9 +13,10 @@ from dagster import DagsterInvalidDefinitionError, Definitions, in_process_execu
 
 from segflow.dagster.assets import stage_assets
 from segflow.dagster.by_hand import by_hand
-from segflow.dagster.checks import dbt_test_checks
+from segflow.dagster.checks import catalog_checks, dbt_test_checks
 from segflow.dagster.dbt_graph import load_graph
 from segflow.dagster.schedules import history_sensor, jobs, tick_schedule
+from segflow.dagster.sensors import sensors
 from segflow.dagster.specs import asset_graph
 from segflow.errors import SegflowError
 from segflow.project import Project
@@ -36,14 +37,14 @@ def build_definitions(project: Project) -> Definitions:
         # Without the chain: the problem is in the user's files, and a traceback above it would hide that.
         raise DagsterInvalidDefinitionError(f"project {project.root} cannot be loaded:\n{error}") from None
     stages = stage_assets(project, graph)
-    dbt_tests = dbt_test_checks(project, dbt)
-    all_jobs = jobs(stages, dbt_tests)
+    dbt_tests, catalog = dbt_test_checks(project, dbt), catalog_checks(project, dbt)
+    all_jobs, decided = jobs(stages, dbt_tests, catalog), by_hand(project)
     return Definitions(
         assets=[*stages, *graph.outside],
-        asset_checks=[dbt_tests] if dbt_tests is not None else [],
-        jobs=[*all_jobs, *by_hand(project)],
-        sensors=[history_sensor(project, graph)],
-        schedules=[tick_schedule(project.specs.settings, all_jobs[0])],
+        asset_checks=[one for one in (dbt_tests, catalog) if one is not None],
+        jobs=[*all_jobs, *decided],
+        sensors=[history_sensor(project, graph), *sensors(project, all_jobs[0], {one.name: one for one in decided})],
+        schedules=[tick_schedule(project, all_jobs[0])],
         # Also for "Materialize all": the dbt tests and the stages must not open the warehouse at the same time.
         executor=in_process_executor,
     )

@@ -17,14 +17,14 @@ from typing import Any
 
 from dagster import AssetCheckKey, AssetKey, AssetSpec
 
-from segflow.dagster.keys import model_key, segment_key
+from segflow.dagster.keys import INTERNALS, model_key, segment_key
 from segflow.files import write_whole
 from segflow.project import Project
 from segflow.warehouse.names import own_relation
 
-_FORMAT = 1
+_FORMAT = 2
 _FILES = (".sql", ".yml", ".yaml", ".csv", ".py", ".md")
-_GENERATED = {"contacts": "contacts", "facts": "facts", "memberships": "memberships", "segment": "segments"}
+_GENERATED = {"contacts": "contacts", "facts": INTERNALS, "memberships": INTERNALS, "segment": "segments"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class DbtNode:
     owners: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     kinds: list[str] = field(default_factory=list)
+    file: str | None = None
+    """Where it is defined, below the dbt project; None for what a package brings."""
+    columns: list[tuple[str, str, str]] = field(default_factory=list)
+    """(name, type, description) as the project describes them; what is not said is empty."""
 
     @property
     def asset_key(self) -> AssetKey:
@@ -170,6 +174,7 @@ def _parse(project: Project) -> DbtGraph:
 def _nodes(manifest: Mapping[str, Any], translator: Any) -> Iterator[tuple[str, DbtNode]]:
     from dagster_dbt.asset_utils import get_upstream_unique_ids, is_non_asset_node
 
+    project_name = manifest["metadata"]["project_name"]
     for unique_id, props in sorted({**manifest["sources"], **manifest["nodes"]}.items()):
         if props["resource_type"] not in ("source", "model", "seed", "snapshot") or is_non_asset_node(props):
             continue
@@ -190,6 +195,11 @@ def _nodes(manifest: Mapping[str, Any], translator: Any) -> Iterator[tuple[str, 
                 owners=list(spec.owners),
                 tags={name: value for name, value in spec.tags.items() if not name.startswith("dagster/")},
                 kinds=sorted(spec.kinds),
+                file=props["original_file_path"] if props["package_name"] == project_name else None,
+                columns=[
+                    (column["name"], column.get("data_type") or "", column.get("description") or "")
+                    for column in props["columns"].values()
+                ],
             ),
         )
 
