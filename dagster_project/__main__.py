@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-DEFINITIONS = "segflow.dagster.definitions"
+DEFINITIONS = "segflow.dagster.location"
 """The module that Dagster loads: below our own name, because a project may have packages of any other."""
 
 

@@ -25,6 +25,7 @@ from dagster._core.events import AssetObservationData, StepMaterializationData
 from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 
 from segflow.dagster.keys import VERDICT, stage_key
+from segflow.dagster.ledgers import is_ledger
 from segflow.dagster.reports import CHECKS, METADATA, built, key_of, lineage, unfinished
 from segflow.dagster.specs import STEPS, Graph
 from segflow.dagster.steps import Step
@@ -101,7 +102,7 @@ def _report(
         # The stage's own asset comes first among the specs, and is told last.
         for spec in reversed(graph.stages[stage]):
             red = stage == VERDICT and step.report.errors
-            has = spec.key in facts or spec.key == stage_key(stage)
+            has = spec.key in facts or spec.key == stage_key(stage) or is_ledger(spec.key)
             if not has or red:
                 continue
             metadata = {**base, **facts.get(spec.key, {})}
