@@ -21,10 +21,10 @@ def prepare_home(root: Path) -> Path:
     return home
 
 
-def command(host: str, port: int) -> list[str]:
-    """The command line of the UI."""
-    started = [sys.executable, "-m", "dagster", "dev", "-m", DEFINITIONS]
-    return [*started, "--host", host, "--port", str(port)]
+def command(host: str, port: int, *, read_only: bool = False) -> list[str]:
+    """The command line of the UI: with the daemon, or for those who look, without it and without any button."""
+    started = [sys.executable, "-m", *(["dagster_webserver"] if read_only else ["dagster", "dev"]), "-m", DEFINITIONS]
+    return [*started, "--host", host, "--port", str(port), *(["--read-only"] if read_only else [])]
 
 
 def main() -> None:
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--project-dir", type=Path, default=Path.cwd(), help="the project's folder")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--read-only", action="store_true", help="for those who look: no run, no switch, no daemon")
     given = parser.parse_args()
     root = given.project_dir.resolve()
     if not root.is_dir():
@@ -43,7 +44,7 @@ def main() -> None:
         "DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(prepare_home(root)),
         "SEGFLOW_PROJECT_DIR": str(root),
     }
-    os.execve(sys.executable, command(given.host, given.port), environment)
+    os.execve(sys.executable, command(given.host, given.port, read_only=given.read_only), environment)
 
 
 if __name__ == "__main__":

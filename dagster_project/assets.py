@@ -14,9 +14,10 @@ from dagster import (
 )
 from pydantic import Field
 
+from segflow.dagster.check_results import key_of, unique_ids
 from segflow.dagster.history import catch_up, unseen
 from segflow.dagster.keys import POOL, VERDICT, stage_key
-from segflow.dagster.reports import Results, errors_of, key_of, results, unique_ids
+from segflow.dagster.reports import Results, errors_of, results
 from segflow.dagster.specs import Graph
 from segflow.dagster.steps import Worker
 from segflow.errors import DuplicateContactsError, InputError, RunError

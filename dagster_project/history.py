@@ -24,9 +24,10 @@ from dagster import (
 from dagster._core.events import AssetObservationData, StepMaterializationData
 from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 
+from segflow.dagster.check_results import CHECKS, built, key_of
 from segflow.dagster.keys import VERDICT, stage_key
 from segflow.dagster.ledgers import is_ledger
-from segflow.dagster.reports import CHECKS, METADATA, built, key_of, lineage, unfinished
+from segflow.dagster.reports import METADATA, lineage, unfinished
 from segflow.dagster.specs import STEPS, Graph
 from segflow.dagster.steps import Step
 from segflow.outbox.lease import Lease

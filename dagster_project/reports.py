@@ -11,9 +11,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from dagster import (
-    AssetCheckKey,
     AssetCheckResult,
-    AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
@@ -23,6 +21,7 @@ from dagster import (
     MetadataValue,
 )
 
+from segflow.dagster.check_results import CHECKS, NOT_COMPARED, built, key_of
 from segflow.dagster.keys import (
     DELIVERIES,
     export_key,
@@ -35,16 +34,17 @@ from segflow.dagster.keys import (
 from segflow.dagster.specs import BUILT, MODEL
 from segflow.dagster.steps import Step
 from segflow.dagster.tables import LINEAGE
+from segflow.flows.advance import FlowResult
 from segflow.flows.draw import text
-from segflow.flows.picture import pictures
+from segflow.flows.picture import Picture, pictures
 from segflow.history.crossings import Crossings, crossings_of
+from segflow.history.standing import FlowMessages
+from segflow.outbox.dead_letters import DEAD
 from segflow.segments.compiler import CONTACTS
 from segflow.warehouse.names import own_relation
 
 OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")
 ERRORS = "errors"
-NOT_COMPARED = ("stale", "held")
-"""Status of segments that a tick left as they were."""
 
 Facts = Mapping[str, Any]
 Results = Iterator[MaterializeResult[None] | AssetCheckResult]
@@ -75,13 +75,6 @@ def results(context: AssetExecutionContext, name: str, step: Step) -> Results:
     for check in checks:
         if key_of(check) in context.selected_asset_check_keys:
             yield check
-
-
-def key_of(check: AssetCheckResult) -> AssetCheckKey:
-    """The key of a check whose result names its asset."""
-    assert check.asset_key is not None
-    assert check.check_name is not None
-    return AssetCheckKey(check.asset_key, check.check_name)
 
 
 def unfinished(name: str, step: Step, checks: Iterable[AssetCheckSpec]) -> dict[AssetKey, str]:
@@ -210,10 +203,11 @@ def _crossed(found: Crossings | None) -> dict[str, Any]:
 
 
 def _advance(step: Step) -> dict[AssetKey, Facts]:
-    project, drawn = step.run.project, {}
+    project = step.run.project
+    drawn: dict[str, Picture] = {}
     if step.latest:
         with project.warehouse() as warehouse:
-            drawn = {one.flow: text(one) for one in pictures(warehouse, list(project.specs.flows.values()))}
+            drawn = {one.flow: one for one in pictures(warehouse, list(project.specs.flows.values()))}
     return {
         flow_key(one.flow): {
             "enrolled": one.enrolled,
@@ -224,11 +218,36 @@ def _advance(step: Step) -> dict[AssetKey, Facts]:
             "converted": one.converted,
             "withheld": one.withheld,
             "status": one.status,
-            **({"picture": MetadataValue.md(f"```text\n{drawn[one.flow]}\n```")} if one.flow in drawn else {}),
+            **_stands(drawn.get(one.flow), step.flow_messages.get(one.flow)),
             **({"reason": one.reason} if one.reason else {}),
+            **({"to_release": f"job release, or segflow release --flow {one.flow}"} if _by_guard(one) else {}),
         }
         for one in step.report.flows
     }
+
+
+def _by_guard(one: FlowResult) -> bool:
+    """Is it held by a guard of its own, not by a segment that it needs?"""
+    return one.status == "held" and f"segflow release --flow {one.flow}" in (one.reason or "")
+
+
+def _stands(picture: Picture | None, messages: FlowMessages | None) -> dict[str, Any]:
+    """Where everybody is, why others left, and what became of the last messages; nobody is named."""
+    found: dict[str, Any] = {}
+    if picture is not None:
+        found["picture"] = MetadataValue.md(f"```text\n{text(picture)}\n```")
+        found["enrolled_ever"], found["waiting"] = picture.enrolled, picture.active
+        found["ended_by_reason"] = dict(picture.ended)
+    if messages is not None:
+        rows = [(f"{one.at:%Y-%m-%d %H:%M}", one.step, one.sender, one.outcome, one.reason) for one in messages.last]
+        lines = [f"| {' | '.join(_cell(cell or '') for cell in row)} |" for row in rows]
+        head = ["| at (UTC) | step | sender | outcome | reason |", "|---|---|---|---|---|"]
+        found["last_messages"] = MetadataValue.md("\n".join([*head, *lines]))
+    return found
+
+
+def _cell(words: str) -> str:
+    return " ".join(words.replace("|", "/").split())
 
 
 def _send(step: Step) -> dict[AssetKey, Facts]:
@@ -236,15 +255,28 @@ def _send(step: Step) -> dict[AssetKey, Facts]:
         return {}
     sent, settings = step.report.sent, step.run.project.specs.settings
     found: dict[AssetKey, Facts] = {}
-    for name in settings.all_senders():
+    senders, resting = settings.all_senders(), step.resting
+    for name in senders:
         counts = sent.outcomes.get(name, {})
         found[sender_key(name)] = {
             **{outcome: counts.get(outcome, 0) for outcome in OUTCOMES},
             "mode": settings.delivery.mode,
+            **_waiting_at(step, name),
+            **({"rate": told.rate} if (told := senders[name]).rate is not None else {}),
+            "breaker": str(resting[name]) if name in resting else "closed",
             **({"deferred": sent.deferred[name]} if name in sent.deferred else {}),
             **({"stopped": sent.stopped} if sent.stopped else {}),
             **({"error": sent.broken[name]} if name in sent.broken else {}),
         }
+    return found
+
+
+def _waiting_at(step: Step, sender: str) -> dict[str, Any]:
+    """How many of its messages wait for a person, and what a person can do."""
+    waits = step.dead.get(sender, {})
+    found: dict[str, Any] = {f"{status}_in_all": waits.get(status, 0) for status in DEAD}
+    if waits.get("unknown"):
+        found["to_release"] = f"segflow outbox release --sender {sender} if they did not arrive, drop if they did"
     return found
 
 
@@ -268,58 +300,4 @@ METADATA: dict[str, Callable[[Step], dict[AssetKey, Facts]]] = {
     "advance": _advance,
     "send": _send,
     "export": _export,
-}
-
-
-def _check(key: AssetKey, name: str, reason: str | None) -> AssetCheckResult:
-    return AssetCheckResult(
-        asset_key=key,
-        check_name=name,
-        passed=reason is None,
-        severity=AssetCheckSeverity.ERROR,
-        description=reason,
-    )
-
-
-def unique_ids(reason: str | None) -> AssetCheckResult:
-    """The check on contacts; `reason` says which ids are not unique."""
-    return _check(model_key(CONTACTS), "unique_ids", reason)
-
-
-def built(specs: Iterable[AssetCheckSpec], step: Step) -> Iterator[AssetCheckResult]:
-    """Which models dbt could build, of those that `specs` check."""
-    # Faults are kept for the last build only, and a step that just reports may report on an earlier one.
-    if not step.ran:
-        return
-    parts = {part.split(".", 1)[0]: f"{part}: {reason}" for part, reason in step.run.faults().parts.items()}
-    faults = step.run.failed_models() | parts
-    for spec in specs:
-        if spec.name == BUILT:
-            model = str((spec.metadata or {})[MODEL])
-            # What dbt says is about its model; what we say, which leads to the cause, about the table that it builds.
-            yield _check(spec.asset_key, BUILT, faults.get(own_relation(model) or model) or faults.get(model))
-
-
-def _evaluated(step: Step) -> Iterator[AssetCheckResult]:
-    for one in step.report.segments:
-        yield _check(segment_key(one.segment), "evaluated", one.reason if one.status in NOT_COMPARED else None)
-
-
-def _not_held(step: Step) -> Iterator[AssetCheckResult]:
-    held = {one.flow: one.reason for one in step.report.flows if one.status == "held"}
-    for name in step.run.project.specs.flows:
-        yield _check(flow_key(name), "not_held", held.get(name))
-
-
-def _no_errors(step: Step) -> Iterator[AssetCheckResult]:
-    # Only who has sent knows; a step that just reports leaves the last evaluation standing.
-    for name in step.run.project.specs.settings.all_senders() if step.ran else ():
-        yield _check(sender_key(name), "no_errors", step.report.sent.broken.get(name))
-
-
-CHECKS: dict[str, Callable[[Step], Iterator[AssetCheckResult]]] = {
-    "build": lambda step: iter([unique_ids(None)]),
-    "cross": _evaluated,
-    "advance": _not_held,
-    "send": _no_errors,
 }

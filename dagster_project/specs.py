@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dagster import AssetCheckSpec, AssetKey, AssetSpec
+from dagster import AssetCheckSpec, AssetKey, AssetSpec, FreshnessPolicy
 from email_validator import EmailNotValidError, validate_email
 
+from segflow.dagster.cadence import freshness
 from segflow.dagster.dbt_graph import DbtGraph, DbtNode
 from segflow.dagster.keys import (
     DELIVERIES,
@@ -62,10 +63,11 @@ class Graph:
 def asset_graph(compiled: Compiled, dbt: DbtGraph) -> Graph:
     """The assets and checks of a project."""
     pages, tables = Pages(compiled), Tables(compiled.specs)
+    fresh = freshness(compiled.specs.settings)
     specs = {
         "ingest": [_ledger(DELIVERIES, "What became of each attempt to deliver a message.", [])],
         "build": [_model(node, dbt, tables) for node in _built(compiled, dbt)],
-        "cross": [_segment(name, compiled, dbt, pages) for name in compiled.segments],
+        "cross": [_segment(name, compiled, dbt, pages, fresh) for name in compiled.segments],
         "advance": [_flow(name, compiled, dbt, pages) for name in compiled.specs.flows],
         "send": [_sender(name, compiled) for name in compiled.specs.settings.all_senders()],
         "export": [_export(plan, tables) for plan in compiled.specs.exports()],
@@ -109,7 +111,7 @@ def _model(node: DbtNode, dbt: DbtGraph, tables: Tables, *, through_segments: bo
     )
 
 
-def _segment(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages) -> AssetSpec:
+def _segment(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages, fresh: FreshnessPolicy) -> AssetSpec:
     segment, named = compiled.segments[name], compiled.specs.segments[name]
     deps = {segment_key(other) for other in segment.references}
     if segment.node is not None:
@@ -121,6 +123,7 @@ def _segment(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages) -> Asse
         segment_key(name),
         deps=sorted(deps),
         group_name="segments",
+        freshness_policy=fresh,
         kinds={"segment", "yaml" if segment.kind == "yaml" else "sql"},
         **_words(named.spec, *pages.segment(name)),
     )
@@ -215,31 +218,52 @@ def _ledger(key: AssetKey, description: str, deps: list[AssetKey]) -> AssetSpec:
     return AssetSpec(key, deps=deps, group_name=INTERNALS, description=description)
 
 
+CHECKED: dict[str, dict[str, str]] = {
+    "build": {
+        "unique_ids": "No contact id occurs twice; otherwise the tick stops here.",
+        "known_time_zones": "Every contact's time zone is one; others get the project's.",
+    },
+    "cross": {
+        "evaluated": "The segment could be evaluated.",
+        "within_guard": "What would have changed is within its guard.",
+        "not_suddenly_empty": "It has members, if it had some at the tick before.",
+        "size_within_history": "Its size is about what it was in the last 30 ticks.",
+    },
+    "advance": {
+        "not_held": "The flow is not held.",
+        "nobody_past_due": "No message that was due at the tick before still waits.",
+        "failure_rate": "At most 5% of the attempts of the last 7 days failed.",
+    },
+    "send": {
+        "no_errors": "Nothing is left for a person to mend.",
+        "nothing_unknown": "Of no message it is unknown whether it arrived.",
+        "no_dead_letters": "No message has failed or is held.",
+        "breaker_closed": "The sender is not left alone because its provider seemed down.",
+    },
+}
+"""stage -> check -> what it means when it is green, for each of the assets that the stage is about."""
+
+
 def _checks(compiled: Compiled, dbt: DbtGraph) -> dict[str, list[AssetCheckSpec]]:
-    unique = "No contact id occurs twice; otherwise the tick stops here."
-    return {
-        "build": [
-            AssetCheckSpec("unique_ids", asset=model_key(CONTACTS), description=unique),
-            *(
-                AssetCheckSpec(
-                    BUILT, asset=node.asset_key, description="dbt built all of it.", metadata={MODEL: node.name}
-                )
-                for node in _built(compiled, dbt)
-            ),
-        ],
-        "cross": [
-            AssetCheckSpec("evaluated", asset=segment_key(name), description="The segment could be evaluated.")
-            for name in compiled.segments
-        ],
-        "advance": [
-            AssetCheckSpec("not_held", asset=flow_key(name), description="The flow is not held.")
-            for name in compiled.specs.flows
-        ],
-        "send": [
-            AssetCheckSpec("no_errors", asset=sender_key(name), description="Nothing is left for a person to mend.")
-            for name in compiled.specs.settings.all_senders()
-        ],
+    about = {
+        "build": [model_key(CONTACTS)],
+        "cross": [segment_key(name) for name in compiled.segments],
+        "advance": [flow_key(name) for name in compiled.specs.flows],
+        "send": [sender_key(name) for name in compiled.specs.settings.all_senders()],
     }
+    found = {
+        stage: [
+            AssetCheckSpec(name, asset=key, description=meaning)
+            for key in keys
+            for name, meaning in CHECKED[stage].items()
+        ]
+        for stage, keys in about.items()
+    }
+    found["build"] += [
+        AssetCheckSpec(BUILT, asset=node.asset_key, description="dbt built all of it.", metadata={MODEL: node.name})
+        for node in _built(compiled, dbt)
+    ]
+    return found
 
 
 def _outside(dbt: DbtGraph, mine: set[AssetKey], tables: Tables) -> list[AssetSpec]:

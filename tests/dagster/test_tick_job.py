@@ -33,8 +33,10 @@ def test_two_ticks_show_their_numbers_and_the_second_one_sends(station: Station)
     drawn = told["flows/hello"].pop("picture")
     assert "1 enrolled, 0 inside, 1 ended (1 completed)" in drawn
     numbers = {"enrolled": 1, "active": 0, "ended": 1, "planned": 1, "restarted": 0, "converted": 0, "withheld": 0}
-    assert told["flows/hello"] == {**numbers, "status": "active"}
+    stands = {"enrolled_ever": 1, "waiting": 0, "ended_by_reason": {"completed": 1}}
+    assert told["flows/hello"] == {**numbers, **stands, "status": "active"}
     counts = {"delivered": 0, "skipped": 0, "failed": 0, "held": 0, "unknown": 0, "mode": "simulate"}
+    counts |= {"unknown_in_all": 0, "failed_in_all": 0, "held_in_all": 0, "breaker": "closed"}
     assert told["senders/mailbox"] == {"sent": 1, **counts}
     assert told["senders/console"] == {"sent": 0, **counts}
     assert told["exports/londoners"]["rows"] == 2
