@@ -8,6 +8,8 @@ SLOW: dict[str, frozenset[str]] = {
     name: frozenset(kept)
     for name, kept in {
         "crash": (),
+        "dagster/test_component.py": (),
+        "dagster/test_daemon.py": (),
         "dagster/test_dbt_tests.py": (),
         "dagster/test_guards.py": (),
         "dagster/test_online_retail.py": (),

@@ -15,7 +15,9 @@ def ui(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 3000,
-    read_only: Annotated[bool, typer.Option("--read-only", help="For those who look: nothing can be launched.")] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="For those who look: nothing can be launched.")
+    ] = False,
 ) -> None:
     """Start the Dagster UI on this project."""
     root = str(options_of(context).root.resolve())

@@ -150,4 +150,7 @@ def test_a_segment_is_late_after_the_longest_gap_between_ticks(cadence: str, zon
 
 def test_reasons_name_nobody() -> None:
     assert nameless("550 5.1.1 <ana@example.com>: no such user") == "550 5.1.1 <(address)>: no such user"
-    assert nameless("call +49 (30) 1234567 of 2026-03-05 06:00 was refused (code 21610)") == "call (number) of 2026-03-05 06:00 was refused (code 21610)"
+    assert (
+        nameless("call +49 (30) 1234567 of 2026-03-05 06:00 was refused (code 21610)")
+        == "call (number) of 2026-03-05 06:00 was refused (code 21610)"
+    )
