@@ -7,24 +7,22 @@ shown.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
 
 from segflow.dagster.__main__ import DEFINITIONS
-from tests.senders.servers import free_port
+from tests.dagster.served import ask, served
 
 ROOT = Path(__file__).resolve().parents[2]
 SEGMENT, BROKEN, HELD = "abandoned_cart", "category_explorers", "london_paris"
+MATERIALIZED = (
+    "query($p: [String!]!) {assetOrError(assetKey: {path: $p}) {... on Asset {assetMaterializations {timestamp}}}}"
+)
 EDITS = {
     "segment_specs/category_explorers.sql": ("distinct items.category", "distinct items.shelf"),
     "dbt/models/staging/stg_contacts.sql": ("city", "case when city = 'London' then 'Londinium' else city end as city"),
@@ -60,11 +58,21 @@ class Tour:
         self.page.wait_for_timeout(1500)
         self.page.screenshot(path=str(self.pictures / f"{self._number:02}_{name}.png"))
 
-    def ask(self, query: str, **variables: object) -> dict[str, object]:
+    def ask(self, query: str, **variables: object) -> Any:
         """What the UI's own API says."""
-        answer = self.page.request.post(f"{self.url}/graphql", data={"query": query, "variables": variables})
-        found: dict[str, object] = answer.json()["data"]
-        return found
+        return ask(self.url, query, **variables)
+
+    def wait(self, what: str, found: Callable[[], bool]) -> None:
+        """Wait until `found`."""
+        end = time.monotonic() + PATIENCE / 1000
+        while not found():
+            assert time.monotonic() < end, f"no {what}"
+            time.sleep(1)
+
+    def materialized(self, *key: str) -> int:
+        """How many materializations an asset has."""
+        found = self.ask(MATERIALIZED, p=list(key))["assetOrError"]
+        return len(found.get("assetMaterializations", ()))
 
 
 def graph(tour: Tour) -> None:
@@ -76,19 +84,16 @@ def graph(tour: Tour) -> None:
 
 def segment(tour: Tour) -> None:
     """A segment's page: the rule, and a plot that begins with the first tick of the CLI."""
+    # The sensor that shows the ticks of the CLI looks twice a minute; the step of the export is told last.
+    tour.wait("ticks of the CLI shown", lambda: tour.materialized("tick", "export") > 1)
     tour.go(f"/assets/segments/{SEGMENT}?view=overview")
     tour.sees("Members are the contacts with", "held when, in one tick")
     tour.picture("segment")
     tour.go(f"/assets/segments/{SEGMENT}?view=plots")
     tour.sees("size")
     tour.picture("plot")
-    told = tour.ask(
-        "query($p: [String!]!) {assetOrError(assetKey: {path: $p}) {... on Asset {assetMaterializations {timestamp}}}}",
-        p=["segments", SEGMENT],
-    )
-    events = told["assetOrError"]["assetMaterializations"]  # type: ignore[index]
     ticks = len(list((tour.pictures.parent / ".segflow/ledgers/ticks").glob("*.parquet")))
-    assert len(events) >= ticks > 1, f"{len(events)} of the demo's {ticks} ticks are plotted"
+    assert tour.materialized("segments", SEGMENT) >= ticks > 1, f"not all of the demo's {ticks} ticks are plotted"
 
 
 def launched(tour: Tour, job: str, config: str = "") -> str:
@@ -110,7 +115,7 @@ def launched(tour: Tour, job: str, config: str = "") -> str:
     end = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < end:
         told = tour.ask("query($r: ID!) {runOrError(runId: $r) {... on Run {status}}}", r=run)
-        status = str(told["runOrError"]["status"])  # type: ignore[index]
+        status = str(told["runOrError"]["status"])
         if status in ("SUCCESS", "FAILURE", "CANCELED"):
             expect(tour.page.get_by_text({"SUCCESS": "Success", "FAILURE": "Failure"}[status]).first).to_be_visible()
             tour.picture(f"{job}_ended")
@@ -176,27 +181,6 @@ def prepared(source: Path, copy: Path) -> None:
         text = (copy / name).read_text(encoding="utf-8")
         assert old in text, name
         (copy / name).write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
-@contextmanager
-def served(project: Path) -> Iterator[str]:
-    """`segflow ui` on a project; its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "segflow", "--project-dir", str(project), "ui", "--port", str(port)]
-    with (project / "ui.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{url}/server_info", timeout=5).read()
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(60)
 
 
 def main() -> None:
