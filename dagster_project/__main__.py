@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
+
+from segflow.errors import SegflowError
+from segflow.files import write_whole
+from segflow.project import Project
 
 DEFINITIONS = "segflow.dagster.location"
 """The module that Dagster loads: below our own name, because a project may have packages of any other."""
@@ -21,9 +27,26 @@ def prepare_home(root: Path) -> Path:
     return home
 
 
-def command(host: str, port: int, *, read_only: bool = False) -> list[str]:
+def workspace(root: Path) -> Path:
+    """Write the file that tells Dagster what to load, and that it is called as the project is; return its path."""
+    file = root / ".segflow" / "dagster" / "workspace.yaml"
+    loaded = {"module_name": DEFINITIONS, "location_name": name_of(root)}
+    write_whole(file, json.dumps({"load_from": [{"python_module": loaded}]}, indent=1).encode(), durable=False)
+    return file
+
+
+def name_of(root: Path) -> str:
+    """The project's name; that of its folder while its settings cannot be read, which the UI then tells in full."""
+    try:
+        return Project(root).specs.settings.name
+    except SegflowError:
+        return re.sub(r"[^A-Za-z0-9_]", "_", root.name) or "segflow"
+
+
+def command(root: Path, host: str, port: int, *, read_only: bool = False) -> list[str]:
     """The command line of the UI: with the daemon, or for those who look, without it and without any button."""
-    started = [sys.executable, "-m", *(["dagster_webserver"] if read_only else ["dagster", "dev"]), "-m", DEFINITIONS]
+    program = ["dagster_webserver"] if read_only else ["dagster", "dev"]
+    started = [sys.executable, "-m", *program, "-w", str(workspace(root))]
     return [*started, "--host", host, "--port", str(port), *(["--read-only"] if read_only else [])]
 
 
@@ -44,7 +67,8 @@ def main() -> None:
         "DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(prepare_home(root)),
         "SEGFLOW_PROJECT_DIR": str(root),
     }
-    os.execve(sys.executable, command(given.host, given.port, read_only=given.read_only), environment)
+    started = command(root, given.host, given.port, read_only=given.read_only)
+    os.execve(sys.executable, started, environment)
 
 
 if __name__ == "__main__":

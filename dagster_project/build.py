@@ -14,11 +14,12 @@ from dagster import AssetKey, DagsterInvalidDefinitionError, Definitions, in_pro
 
 from segflow.dagster.assets import stage_assets
 from segflow.dagster.by_hand import by_hand
-from segflow.dagster.checks import dbt_test_checks
+from segflow.dagster.checks import catalog_checks, dbt_test_checks
 from segflow.dagster.dbt_graph import DbtGraph, Translation, load_graph
 from segflow.dagster.ledgers import with_ledgers
 from segflow.dagster.resources import SegflowResource
 from segflow.dagster.schedules import history_sensor, jobs, tick_schedule
+from segflow.dagster.sensors import sensors
 from segflow.dagster.specs import Graph, asset_graph
 from segflow.errors import SegflowError
 from segflow.project import Project
@@ -52,14 +53,14 @@ def build_definitions(project: Project, beside: Beside | None = None) -> Definit
     if beside is not None and beside.dbt_is_theirs:
         graph, dbt = _less_theirs(graph, dbt)
     stages = stage_assets(project, graph)
-    dbt_tests = dbt_test_checks(project, dbt)
-    all_jobs = jobs(stages, dbt_tests)
+    dbt_tests, catalog = dbt_test_checks(project, dbt), catalog_checks(project, dbt)
+    all_jobs, decided = jobs(stages, dbt_tests, catalog), by_hand(project)
     return Definitions(
         assets=[*stages, *graph.outside],
-        asset_checks=[dbt_tests] if dbt_tests is not None else [],
-        jobs=[*all_jobs, *by_hand(project)],
-        sensors=[history_sensor(project, graph)],
-        schedules=[tick_schedule(project.specs.settings, all_jobs[0])],
+        asset_checks=[one for one in (dbt_tests, catalog) if one is not None],
+        jobs=[*all_jobs, *decided],
+        sensors=[history_sensor(project, graph), *sensors(project, all_jobs[0], {one.name: one for one in decided})],
+        schedules=[tick_schedule(project, all_jobs[0])],
         resources={"segflow": SegflowResource(project_dir=str(project.root.resolve()))},
         # Also for "Materialize all": the dbt tests and the stages must not open the warehouse at the same time. Where
         # others have assets, theirs is the choice: our jobs bring their own.

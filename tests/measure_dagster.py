@@ -43,7 +43,7 @@ def by_cli(project: Path, at: datetime) -> float:
 def by_dagster(url: str, at: datetime) -> dict[str, float]:
     """Seconds of a run of job tick, by part."""
     start = time.time()
-    told = launch(url, "tick", {"ops": {"ingest": {"config": {"as_of": at.isoformat()}}}})
+    told = launch(url, "demo_shop", "tick", {"ops": {"ingest": {"config": {"as_of": at.isoformat()}}}})
     launched, run = time.time(), told["run"]["runId"]
     while (found := ask(url, RUN, run=run)["runOrError"])["status"] not in ("SUCCESS", "FAILURE"):
         time.sleep(0.05)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from segflow.warehouse.base import Warehouse
+from sqlglot import exp
+
+from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
@@ -108,3 +110,8 @@ def flow_messages(warehouse: Warehouse, tick_id: str, as_of: datetime) -> dict[s
 def nameless(text: str) -> str:
     """A reason without the addresses and numbers that providers like to repeat in theirs."""
     return _NUMBER.sub("(number)", _ADDRESS.sub("(address)", text))
+
+
+def zones_in_use(warehouse: Warehouse) -> list[str]:
+    """The time zones that contacts have, as the last tick found them."""
+    return sorted(row["zone"] for row in warehouse.rows(exp.select("zone").distinct().from_(relation("time_zones"))))

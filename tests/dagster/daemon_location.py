@@ -23,7 +23,7 @@ def _made() -> Definitions:
         executor=found.executor,
         jobs=found.jobs,
         sensors=found.sensors,
-        schedules=[*others, tick_schedule(project.specs.settings, job)],
+        schedules=[*others, tick_schedule(project, job)],
     )
 
 

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from segflow.dagster.__main__ import DEFINITIONS
 from tests.senders.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +63,6 @@ def ask(url: str, query: str, **variables: object) -> Any:
         return json.load(answer)["data"]
 
 
-def launch(url: str, job: str, config: object) -> Any:
-    """What becomes of launching a job."""
-    return ask(url, LAUNCH, job=job, location=DEFINITIONS, config=config)["launchRun"]
+def launch(url: str, location: str, job: str, config: object) -> Any:
+    """What becomes of launching a job of a location, which is called as its project is."""
+    return ask(url, LAUNCH, job=job, location=location, config=config)["launchRun"]

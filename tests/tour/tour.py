@@ -15,10 +15,10 @@ from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from segflow.dagster.__main__ import DEFINITIONS
 from tests.dagster.served import ask, served
 
 ROOT = Path(__file__).resolve().parents[2]
+LOCATION = "demo_shop"
 SEGMENT, BROKEN, HELD = "abandoned_cart", "category_explorers", "london_paris"
 MATERIALIZED = (
     "query($p: [String!]!) {assetOrError(assetKey: {path: $p}) {... on Asset {assetMaterializations {timestamp}}}}"
@@ -98,7 +98,7 @@ def segment(tour: Tour) -> None:
 
 def launched(tour: Tour, job: str, config: str = "") -> str:
     """Launch a job from its launchpad, with what is typed into it, and watch the run to its end. Returns its status."""
-    tour.go(f"/locations/{DEFINITIONS}/jobs/{job}/playground")
+    tour.go(f"/locations/{LOCATION}/jobs/{job}/playground")
     if config:
         editor = tour.page.locator(".CodeMirror").first
         editor.click()
@@ -156,7 +156,7 @@ def release(tour: Tour) -> None:
 
 def schedule(tour: Tour) -> None:
     """The schedule is off; a person turns it on."""
-    tour.go(f"/locations/{DEFINITIONS}/schedules/tick_schedule")
+    tour.go(f"/locations/{LOCATION}/schedules/tick_schedule")
     switch = tour.page.get_by_role("switch").or_(tour.page.locator("input[type=checkbox]")).first
     expect(switch).not_to_be_checked()
     switch.click(force=True)
