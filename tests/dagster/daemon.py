@@ -1,4 +1,4 @@
-"""A real `dagster dev` on a project: schedule, daemon, code server, run processes. What it leaves is compared with the
+"""A real daemon, code server and run processes on a project, with its schedule on. What they leave is compared with the
 same ticks by the CLI."""
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ class Life:
 
     root: Path
     instance: DagsterInstance
-    process: psutil.Process
+    code: Kept
 
     def runs(self) -> list[DagsterRun]:
         """All runs of ticks, the first one first."""
@@ -74,7 +75,6 @@ class Life:
         """Wait until `found`; otherwise fail with the state of all runs."""
         end = time.monotonic() + seconds
         while not found():
-            assert self.process.is_running(), f"the UI ended while waiting for {what}"
             assert time.monotonic() < end, f"no {what}: {[(run.job_name, run.status) for run in self.runs()]}"
             time.sleep(0.2)
 
@@ -89,29 +89,57 @@ class Life:
             return any(one.dagster_event.step_key == "build" for one in steps if one.dagster_event is not None)
 
         self.wait(f"tick {number} at work", at_work)
-        victims = [one for one in self.process.children(recursive=True) if _serves_code(one)]
+        server = self.code.process
+        victims = [*psutil.Process(server.pid).children(recursive=True), server]
         for victim in victims:
-            for one in [*victim.children(recursive=True), victim]:
-                try:
-                    os.kill(one.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-        assert victims, "no code server to kill"
+            try:
+                os.kill(victim.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
         return self.runs()[number]
 
 
-def _serves_code(process: psutil.Process) -> bool:
-    try:
-        words = " ".join(process.cmdline())
-    except psutil.Error:
-        return False
-    return "dagster api grpc" in words
+class Kept:
+    """A process that is started again whenever it ends, as systemd does with `Restart=always`."""
+
+    def __init__(self, words: list[str], environment: dict[str, str], log: Path) -> None:
+        self._words, self._environment, self._log = words, environment, log
+        self._over = threading.Event()
+        self.process = self._start()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", *self._words], env=self._environment, stdout=log, stderr=log, cwd=ROOT
+            )
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.2):
+            if self.process.poll() is not None:
+                self.process = self._start()
+
+    def end(self) -> None:
+        """Stop it for good, with all that it started."""
+        self._over.set()
+        self._thread.join()
+        children = psutil.Process(self.process.pid).children(recursive=True) if self.process.poll() is None else []
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for one in children:
+            if one.is_running():
+                one.kill()
 
 
 @contextmanager
 def schedule_on(world: World, job: str, since: datetime) -> Iterator[Life]:
-    """`dagster dev` with the schedule turned on at `since`, which may have been a while ago: of the ticks that it
-    missed, Dagster starts the last one at once."""
+    """Code server and daemon as docs/DEPLOY.md has them, with the schedule turned on at `since`, which may have been a
+    while ago: of the ticks that it missed, Dagster starts the last one at once."""
     home = prepare_home(world.root)
     settings = yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8"))
     # As it ships, but for the seconds until a killed run is noticed.
@@ -121,25 +149,34 @@ def schedule_on(world: World, job: str, since: datetime) -> Iterator[Life]:
         "DAGSTER_HOME": str(home), "SEGFLOW_PROJECT_DIR": str(world.root), "SEGFLOW_TEST_JOB": job,
         "PYTHONPATH": str(ROOT),
     }  # fmt: skip
-    command = [sys.executable, "-m", "dagster", "dev", "-m", MODULE, "--port", str(free_port())]
-    with freeze_time(since):
-        told = CliRunner().invoke(schedule_start_command, ["tick_schedule", "-m", MODULE], env=environment)
-    assert told.exit_code == 0, told.output
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, **environment}, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
-        )
+    port, workspace = str(free_port()), home / "workspace.yaml"
+    served = {"host": "127.0.0.1", "port": int(port), "location_name": "world"}
+    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": served}]}), encoding="utf-8")
+    whole = {**os.environ, **environment}
+    grpc = ["dagster", "api", "grpc", "-m", MODULE, "--host", "127.0.0.1", "--port", port]
+    code = Kept(grpc, whole, home / "code.log")
     try:
-        with DagsterInstance.from_config(str(home)) as instance:
-            yield Life(world.root, instance, psutil.Process(process.pid))
+        _turn_on(workspace, environment, since)
+        daemon = Kept(["dagster._daemon", "run", "-w", str(workspace)], whole, home / "daemon.log")
+        try:
+            with DagsterInstance.from_config(str(home)) as instance:
+                yield Life(world.root, instance, code)
+        finally:
+            daemon.end()
     finally:
-        left = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        process.send_signal(signal.SIGINT)
-        psutil.wait_procs(left, timeout=20)
-        for one in left:
-            if one.is_running():
-                one.kill()
-        process.wait()
+        code.end()
+
+
+def _turn_on(workspace: Path, environment: dict[str, str], since: datetime) -> None:
+    end = time.monotonic() + 240
+    while True:
+        with freeze_time(since):
+            words = ["tick_schedule", "-w", str(workspace)]
+            told = CliRunner().invoke(schedule_start_command, words, env=environment)
+        if told.exit_code == 0:
+            return
+        assert time.monotonic() < end, told.output
+        time.sleep(1)
 
 
 def live(root: Path, job: str, ticks: int, kill_in: int, since: datetime) -> tuple[World, DagsterRun, list[DagsterRun]]:
