@@ -59,7 +59,7 @@ def test_results_before_the_first_tick_say_what_to_do(run: Run) -> None:
         assert "run segflow tick" in result.err
 
 
-def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
+def test_a_tick_and_its_results(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run("tick", "--as-of", "2026-02-01", "--format", "json")
     assert first.code == 0, first.err
     told: dict[str, Any] = json.loads(first.out)
@@ -95,6 +95,7 @@ def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
     preview = json.loads(run("preview", "tea_lovers", "--as-of", "2026-02-02", "--format", "json").out)
     assert (preview["would_enter"], preview["would_exit"]) == (0, 0)
 
+    monkeypatch.setenv("COLUMNS", "80")
     blocks = re.findall(r"^\$ segflow ((?:preview|explain) .*?)^```", README, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
     for block in blocks:
@@ -102,6 +103,7 @@ def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
         told = "".join(f"{line.rstrip()}\n" for line in run(*command.split()).out.splitlines())
         assert re.sub(r"\d+\.\d\d s", "", told) == re.sub(r"\d+\.\d\d s", "", shown), command
 
+    monkeypatch.delenv("COLUMNS")
     values = json.loads(run("vars", "--as-of", "2026-02-02").out)["segflow"]
     assert values["bounds"]["as_of"] == "CAST('2026-02-02 00:00:00' AS TIMESTAMP)"
     _check_plan(run, shop)

@@ -100,25 +100,24 @@ def _looks(shop: Path) -> list[str]:
         (message, flow, step, contact) = store.execute(
             "SELECT message_id, flow, step, contact_id FROM messages WHERE contact_id <> '' ORDER BY 1"
         ).fetchone()
-        store.execute(
-            "UPDATE messages SET status = 'failed', reason = ? WHERE message_id = ?",
-            ("smtp_a_very_long_word_of_the_provider_says 550 5.1.1 no such user here, try again later", message),
-        )
+        store.execute("UPDATE messages SET status = 'failed' WHERE message_id = ?", (message,))
+        why = "smtp_a_very_long_word_of_the_provider_says 550 5.1.1 no such user here, try again later"
+        store.execute("UPDATE attempts SET outcome = 'failed', reason = ? WHERE message_id = ?", (why, message))
     store.close()
     return [
         "validate", "lint", "segments", "flows", "flows --lift", "tasks", f"history {LONG}", "history win_back",
         f"history all_customers --contact {contact}", f"overlap all_customers {LONG} win_back", f"trace {contact}",
         f"preview {LONG}", "preview lapsing_customers --sql", f"explain {LONG} {contact}",
         f"explain slowing_down {contact}", "explain abandoned_cart nobody", f"render {flow} {step} --contact {contact}",
-        f"backtest {flow} --from 2026-02-01 --to 2026-02-02", f"export {LONG} -o {shop}/{LONG}.csv",
+        f"backtest {flow} --from 2026-02-02 --to 2026-02-02", f"export {LONG} -o {shop}/{LONG}.csv",
         "plan --as-of 2026-02-21", f"flow show {flow}", "flow show cart_reminder", "outbox list",
         "outbox list --flow no_such_flow", f"outbox retry {message} --reason mended", "outbox drop", "imports",
         f"import {shop}/tags.csv", "doctor", "compact", "compile --check", "fmt --check", "sender check mailbox",
         f"suppressions add email {LONG}@example.com", f"suppressions import {shop}/addresses.csv --channel email",
         f"suppressions export {shop}/suppressed_addresses_of_this_project.csv", "contact deleted",
-        "api-key list", "api-key calls", f"freeze {LONG} no_such_list_in_the_catalog", f"release {LONG}",
+        "api-key list", "api-key calls", f"freeze {LONG} no_such_list_in_the_catalog", "release no_such_segment",
         f"flow pause {flow} --reason why", f"flow resume {flow}", "stop-sending --reason prices_are_wrong",
-        "stop-sending --lift", "test", f"schema --directory {shop}/schemas_for_editors",
+        "stop-sending --lift", "test win_back", f"schema --directory {shop}/schemas_for_editors",
         f"flow enroll {flow} --contact {contact}", f"flow remove {flow} --contact {contact}",
         f"coupons add win_back {shop}/addresses.csv", "suppressions remove email nobody@example.com",
         f"contact restore {contact}", "outbox drain", "api-key revoke nobody", "outbox release --all",
@@ -140,7 +139,7 @@ def test_no_command_breaks_a_name(shop: Path, say: Say) -> None:
     said = {f"tick {number}": one for number, one in enumerate(ticks)}
     said |= {command: say(*command.split()) for command in commands}
     assert [command for command, one in said.items() if not one.told] == []
-    assert sum(LONG in one.told for one in said.values()) > 8
+    assert sum(LONG in one.told for one in said.values()) > 4
     assert {command: faults for command, one in said.items() if (faults := _faults(one, names))} == {}
     first = {command.split()[0] for command in commands} | {"tick"}
     grouped = {" ".join(command.split()[:2]) for command in commands}
@@ -210,7 +209,7 @@ def test_a_tree_goes_on_below_its_text() -> None:
     root = Branch(Text("all of these"), [Branch(Text("bought_tea in the last month")), Branch(Text("b"))])
     assert [line.plain for line in tree(root, 24)] == [
         "all of these",
-        "├── bought_tea in",
-        "│       the last month",
+        "├── bought_tea in the",
+        "│   last month",
         "└── b",
     ]

@@ -37,7 +37,8 @@ def grid(
     if widths is None:
         return list(_blocks(heads, rows, width))
     head = [[Text(head, style="dim") for head in heads]] if any(heads) else []
-    return [line for row in [*head, *rows] for line in _lines(row, widths, right)]
+    made = [line for row in head for line in _lines(row, widths, right, low=True)]
+    return made + [line for row in rows for line in _lines(row, widths, right)]
 
 
 def _widest(plain: str) -> int:
@@ -67,8 +68,12 @@ def _widths(
     return widths
 
 
-def _lines(row: Sequence[Text], widths: Sequence[int], right: Collection[int]) -> Iterator[Text]:
+def _lines(row: Sequence[Text], widths: Sequence[int], right: Collection[int], *, low: bool = False) -> Iterator[Text]:
+    """The lines of a row; `low`: its cells stand on the last of them."""
     columns = [fitted(cell, width) for cell, width in zip(row, widths, strict=True)]
+    if low:
+        high = max(map(len, columns))
+        columns = [[Text()] * (high - len(lines)) + lines for lines in columns]
     for number in range(max(len(lines) for lines in columns)):
         made = Text()
         for at, lines in enumerate(columns):
@@ -96,9 +101,8 @@ def tree(root: Branch, width: int) -> list[Text]:
 
 
 def _grown(branch: Branch, width: int, first: str, rest: str) -> Iterator[Text]:
-    below = "│   " if branch.parts else "    "
-    for number, line in enumerate(fitted(branch.text, width - len(first) - 4)):
-        yield Text(rest + below if number else first) + line
+    for number, line in enumerate(fitted(branch.text, width - len(first))):
+        yield Text(rest if number else first) + line
     for number, part in enumerate(branch.parts):
         last = number == len(branch.parts) - 1
         yield from _grown(part, width, rest + ("└── " if last else "├── "), rest + ("    " if last else "│   "))
