@@ -19,14 +19,13 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: UTC)?")
 _COMMAND = re.compile(
     r"(?<![^\s(`'\"])(?:\S*/)?(?:segflow (?=\S)|make \w+|dbt (?=--|build|run|seed|ls|test|parse|deps))"
 )
-COMMANDS = frozenset(
-    """
+_NAMES = """
     preview plan explain segments flows tasks history overlap trace backtest render export freeze release imports
     doctor rebuild compact lint init test import validate tick fmt schema ui serve stop-sending send-test compile
     vars outbox list drain retry drop flow retrigger enroll show pause resume remove coupons add sender check
     api-key revoke calls contact deleted restore suppressions
-    """.split()
-)
+"""
+COMMANDS = frozenset(_NAMES.split())
 """What may follow `segflow` or one of its groups."""
 _END = re.compile(r"(?<=[^\s])[.,;:)`](?=\s|$)")
 _ARGUMENT = re.compile(r"-|.*[_./=\d'\"<A-Z]")
