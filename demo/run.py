@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from demo.screen import LAST, show
 from demo.shop import build, codes_of
+from segflow.cli.screen import Screen
 from segflow.errors import SegflowError
 from segflow.project import Project
 from segflow.specs.dbt_profile import warehouse_path
@@ -34,7 +35,7 @@ TICKS = 14
 def main(root: Path = ROOT) -> int:
     """Run what is left of the demo in `root` and return the exit code. A demo that was interrupted goes on where it
     was."""
-    console = Console()
+    console = Screen(highlight=False)
     try:
         specs = load_specs(root)
         _build_shop(console, specs)
@@ -48,7 +49,7 @@ def main(root: Path = ROOT) -> int:
         with _warehouse(specs) as warehouse:
             show(console, warehouse, specs)
     except SegflowError as error:
-        Console(stderr=True).print(str(error), style="red", markup=False)
+        Screen(stderr=True, highlight=False).print(str(error), style="red")
         return error.exit_code
     except KeyboardInterrupt:
         console.print("\nStopped. Run it again to go on from here.")

@@ -8,9 +8,12 @@ SLOW: dict[str, frozenset[str]] = {
     name: frozenset(kept)
     for name, kept in {
         "crash": (),
+        "dagster/test_component.py": (),
+        "dagster/test_daemon.py": (),
         "dagster/test_dbt_tests.py": (),
         "dagster/test_guards.py": (),
         "dagster/test_online_retail.py": (),
+        "dagster/test_read_only.py": (),
         "dagster/test_tick_job.py": ("test_two_ticks_show_their_numbers_and_the_second_one_sends",),
         "dbt_macros": (),
         "demo/test_screen.py": (),

@@ -58,7 +58,7 @@ def test_results_before_the_first_tick_say_what_to_do(run: Run) -> None:
         assert "run segflow tick" in result.err
 
 
-def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
+def test_a_tick_and_its_results(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run("tick", "--as-of", "2026-02-01", "--format", "json")
     assert first.code == 0, first.err
     told: dict[str, Any] = json.loads(first.out)
