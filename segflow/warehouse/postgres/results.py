@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Iterator, Sequence
 from decimal import Context, Decimal
 from typing import Any
 
@@ -61,7 +63,9 @@ def batch_of(schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.RecordBatch
 def _values(column: Sequence[Any], kind: pa.DataType) -> Sequence[Any]:
     if pa.types.is_decimal(kind):
         place, wide = Decimal(1).scaleb(-kind.scale), Context(prec=80)
-        return [None if value is None or not value.is_finite() else value.quantize(place, context=wide) for value in column]
+        return [
+            None if value is None or not value.is_finite() else value.quantize(place, context=wide) for value in column
+        ]
     if pa.types.is_string(kind):
         return [value if value is None or isinstance(value, str) else str(value) for value in column]
     return column
@@ -76,11 +80,41 @@ def type_of(kind: pa.DataType) -> str:
         return f"NUMERIC({kind.precision}, {kind.scale})"
     if pa.types.is_timestamp(kind):
         return "TIMESTAMPTZ" if kind.tz else "TIMESTAMP"
+    if _is_document(kind):
+        return "JSONB"
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return f"{type_of(kind.value_type)}[]"
     if pa.types.is_dictionary(kind):
         return type_of(kind.value_type)
     raise ValueError(f"no Postgres type for {kind}")
+
+
+def rows_of(batch: pa.RecordBatch) -> Iterator[Sequence[Any]]:
+    """Rows as psycopg takes them for columns of these types."""
+    columns = []
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        values = column.to_pylist()
+        columns.append(list(map(_document, values)) if _is_document(field.type) else values)
+    return zip(*columns, strict=True)
+
+
+def _is_document(kind: pa.DataType) -> bool:
+    """Structs have no type of their own: they are JSON."""
+    nested = pa.types.is_struct(kind) or pa.types.is_map(kind)
+    return nested or (pa.types.is_list(kind) and _is_document(kind.value_type))
+
+
+def _document(value: Any) -> str | None:
+    return None if value is None else json.dumps(_plain(value), default=str, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinity, and segflow takes it for no number anyway."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _NAMES = (

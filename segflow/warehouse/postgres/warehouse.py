@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, LiteralString, cast
 
@@ -19,7 +19,7 @@ from segflow.durations import Duration
 from segflow.errors import InputError, RunError, TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation, too_long
 from segflow.warehouse.postgres.errors import plain_message, trouble, warehouse_error
-from segflow.warehouse.postgres.results import JsonText, batch_of, schema_of, type_of
+from segflow.warehouse.postgres.results import JsonText, batch_of, rows_of, schema_of, type_of
 from segflow.warehouse.postgres.words import PostgresWords
 from segflow.warehouse.tables import SCHEMA
 from segflow.warehouse.transactional import TransactionalWarehouse
@@ -124,8 +124,8 @@ class PostgresWarehouse(TransactionalWarehouse):
     def create_view(self, name: str, sql: exp.Query) -> None:
         # A view with other columns does not replace one, nor a table.
         if (kind := self._kind(name)) is not None:
-            table = kind == "BASE TABLE"
-            self.execute(exp.Drop(tables=[relation(name)], kind="TABLE" if table else "VIEW", exists=True, cascade=True))
+            old = "TABLE" if kind == "BASE TABLE" else "VIEW"
+            self.execute(exp.Drop(tables=[relation(name)], kind=old, exists=True, cascade=True))
         self.execute(exp.Create(this=relation(name), kind="VIEW", expression=sql))
 
     def drop_view(self, name: str) -> None:
@@ -189,8 +189,7 @@ class PostgresWarehouse(TransactionalWarehouse):
         copy = names.SQL("COPY {} ({}) FROM STDIN").format(table, names.SQL(", ").join(columns))
         with self._connection.cursor() as cursor, cursor.copy(copy) as writer:
             for batch in rows.to_batches(max_chunksize=10_000):
-                values: Sequence[Sequence[Any]] = [column.to_pylist() for column in batch.columns]
-                for row in zip(*values, strict=True):
+                for row in rows_of(batch):
                     writer.write_row(row)
 
     def _text(self, sql: exp.Expr) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
@@ -29,17 +30,14 @@ class PostgresWords(Words):
 
     def rendered(self, tree: exp.Expr) -> exp.Expr:
         tree = super().rendered(tree)
-        for node in list(tree.find_all(exp.TryCast)):
-            form = _try_cast(node.this, node.to)
+        for node in list(tree.walk()):
+            form = _FORMS[type(node)](node) if type(node) in _FORMS else None
+            if form is None:
+                continue
             if node is tree:
                 tree = form
             else:
                 node.replace(form)
-        for struct in list(tree.find_all(exp.Struct)):
-            struct.replace(exp.Anonymous(this="jsonb_build_object", expressions=_fields(struct)))
-        for kind in list(tree.find_all(exp.DataType)):
-            if kind.this in _NAMES:
-                kind.replace(exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=_NAMES[kind.this]))
         return tree
 
     def try_cast(self, value: exp.Expr, kind: exp.DataType) -> exp.Expr:
@@ -118,17 +116,18 @@ class PostgresWords(Words):
         return exp.MD5(this=exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string("|"), *texts]))
 
     def json_text(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
-        return self._at("->>", document, *keys)
+        return self._at("json_text", document, *keys)
 
     def json_part(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
-        return self._at("->", document, *keys)
+        return self._at("json_part", document, *keys)
 
     def _at(self, last: str, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
-        # Operators and not a path: to a path `0` is also a place in a list.
+        # One key at a time: to a path `0` is also a place in a list. Calls, because sqlglot reads the operators of its
+        # own text as others.
         found = _call("json_of", document)
         for key in keys[:-1]:
-            found = _operator("->", found, key)
-        return exp.Paren(this=_operator(last, found, keys[-1]))
+            found = _call("json_part", found, key)
+        return _call(last, found, keys[-1])
 
     def numeral(self, text: exp.Expr, part: exp.Expr) -> exp.Expr:
         return _call("numeral", text, part)
@@ -181,11 +180,6 @@ def _fields(struct: exp.Expr) -> list[exp.Expr]:
     return [part for field in struct.expressions for part in (exp.Literal.string(field.name), field.expression)]
 
 
-def _operator(sign: str, left: exp.Expr, right: exp.Expr) -> exp.Expr:
-    kind = exp.JSONExtractScalar if sign == "->>" else exp.JSONExtract
-    return kind(this=left, expression=right, only_json_types=True)
-
-
 def _texts(values: Any) -> exp.Expr:
     kind = exp.DataType(this=exp.DataType.Type.TEXT, nested=False)
     many = exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[kind], nested=True)
@@ -202,7 +196,8 @@ _READ = {
 }
 
 
-def _try_cast(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
+def _try_cast(cast: exp.Expr) -> exp.Expr:
+    value, kind = cast.this, cast.args["to"]
     if kind.this in (exp.DataType.Type.VARCHAR, exp.DataType.Type.TEXT):
         return exp.Cast(this=value, to=kind)
     if kind.this is exp.DataType.Type.JSON:
@@ -210,3 +205,51 @@ def _try_cast(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     if kind.this is exp.DataType.Type.DECIMAL:
         return exp.Cast(this=_call("number", value), to=kind)
     return _call(_READ[kind.this.value], value)
+
+
+def _type_name(kind: exp.Expr) -> exp.Expr | None:
+    name = _NAMES.get(kind.this)
+    return exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=name) if name else None
+
+
+def _struct(struct: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this="jsonb_build_object", expressions=_fields(struct))
+
+
+def _temporary(table: exp.Expr) -> exp.Expr | None:
+    """Tables of a connection are in another schema."""
+    if table.args.get("db") is not None and table.args["db"].name == "temp":
+        table.args["db"].set("this", "pg_temp")
+    if isinstance(table.this, exp.Anonymous) and table.this.name.lower() == "json_each":
+        document = exp.Cast(this=table.this.expressions[0], to=_user("JSONB"))
+        table.this.replace(exp.Anonymous(this="jsonb_each_text", expressions=[document]))
+    return None
+
+
+def _by_least(least: exp.Expr) -> exp.Expr:
+    """Of the row with the least value, of those that have one."""
+    order = exp.Ordered(this=least.expression, desc=isinstance(least, exp.ArgMax), nulls_first=False)
+    rows = exp.ArrayAgg(this=exp.Order(this=least.this, expressions=[order]))
+    present = exp.Is(this=least.expression.copy(), expression=exp.Not(this=exp.null()))
+    kept = exp.Filter(this=rows, expression=exp.Where(this=present))
+    return exp.Bracket(this=exp.Paren(this=kept), expressions=[exp.Literal.number(1)], offset=1)
+
+
+def _any(ignoring: exp.Expr) -> exp.Expr | None:
+    return ignoring.this if isinstance(ignoring.this, exp.AnyValue) else None
+
+
+def _user(name: str) -> exp.DataType:
+    return exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=name)
+
+
+_FORMS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
+    exp.TryCast: _try_cast,
+    exp.DataType: _type_name,
+    exp.Struct: _struct,
+    exp.Table: _temporary,
+    exp.ArgMin: _by_least,
+    exp.ArgMax: _by_least,
+    exp.IgnoreNulls: _any,
+}
+"""What sqlglot would print as something else, or as what Postgres does not have."""
