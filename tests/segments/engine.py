@@ -63,7 +63,7 @@ class Engine:
             kind = "VIEW" if "materialized='segflow_view'" in config else "TABLE"
             if model in present:
                 old = "VIEW" if present[model] == "VIEW" else "TABLE"
-                self.warehouse.execute(exp.Drop(tables=[relation(model)], kind=old, cascade=True))
+                self.warehouse.execute(exp.Drop(tables=[relation(model)], kind=old, exists=True, cascade=True))
             self.warehouse.execute(exp.Create(this=relation(model), kind=kind, expression=self.fill(text)))
 
     def memberships(self) -> dict[str, set[str]]:
