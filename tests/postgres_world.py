@@ -100,8 +100,18 @@ class PostgresWorld(World):
         listed = ", ".join(f'"{name}" {_KINDS[kind]}' for name, kind in columns.items())
         with self._connect() as connection, connection.transaction(), connection.cursor() as cursor:
             cursor.execute("CREATE SCHEMA IF NOT EXISTS raw")
-            cursor.execute(f"DROP TABLE IF EXISTS raw.{table} CASCADE")
-            cursor.execute(f"CREATE TABLE raw.{table} ({listed})")
+            there = cursor.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'raw' AND table_name = %s "
+                "ORDER BY ordinal_position",
+                [table],
+            ).fetchall()
+            if [name for (name,) in there] == list(columns):
+                cursor.execute(f"TRUNCATE raw.{table}")
+            else:
+                cursor.execute(f"DROP TABLE IF EXISTS raw.{table} CASCADE")
+                cursor.execute(f"CREATE TABLE raw.{table} ({listed})")
+                if there:
+                    cursor.execute(f"CREATE VIEW staging.stg_{table} AS SELECT * FROM raw.{table}")
             with cursor.copy(f"COPY raw.{table} FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row([_naive(row.get(name)) for name in columns])

@@ -130,6 +130,9 @@ class DuckDBWarehouse(TransactionalWarehouse):
             self.execute(exp.Drop(tables=[relation(name)], kind="TABLE"))
         self.execute(exp.Create(this=relation(name), kind="VIEW", replace=True, expression=sql))
 
+    def create_table(self, name: str, sql: exp.Query) -> None:
+        self.execute(exp.Create(this=relation(name), kind="TABLE", replace=True, expression=sql))
+
     def drop_view(self, name: str) -> None:
         if self._kind(name) == "VIEW":
             self.execute(exp.Drop(tables=[relation(name)], kind="VIEW"))

@@ -111,14 +111,8 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
         staged = exp.table_(name, db=_TEMPORARY, quoted=True)
-        making = exp.table_(f"{name} ", db=_TEMPORARY, quoted=True)
-        temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
-        # Under another name first: the rows may be read from the table that they replace.
         with self._source(rows) as source:
-            self.execute(exp.Create(this=making, kind="TABLE", expression=source, properties=temporary))
-        self.execute(exp.Drop(tables=[staged.copy()], kind="TABLE", exists=True, cascade=True))
-        new_name = exp.AlterRename(this=exp.to_identifier(name, quoted=True))
-        self.execute(exp.Alter(this=making.copy(), kind="TABLE", actions=[new_name]))
+            self._make_anew(staged, source, exp.Properties(expressions=[exp.TemporaryProperty()]))
         return staged.copy()
 
     def create_view(self, name: str, sql: exp.Query) -> None:
@@ -127,6 +121,9 @@ class PostgresWarehouse(TransactionalWarehouse):
             old = "TABLE" if kind == "BASE TABLE" else "VIEW"
             self.execute(exp.Drop(tables=[relation(name)], kind=old, exists=True, cascade=True))
         self.execute(exp.Create(this=relation(name), kind="VIEW", expression=sql))
+
+    def create_table(self, name: str, sql: exp.Query) -> None:
+        self._make_anew(relation(name), sql)
 
     def drop_view(self, name: str) -> None:
         if self._kind(name) == "VIEW":
@@ -143,6 +140,14 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     def trouble(self, message: str) -> RunError | None:
         return None
+
+    def _make_anew(self, table: exp.Table, rows: exp.Query, properties: exp.Properties | None = None) -> None:
+        """Make a table, in place of one of that name: under another name first, because the rows may be read from it."""
+        making = exp.table_(f"{table.name} ", db=table.db, quoted=True)
+        self.execute(exp.Create(this=making, kind="TABLE", expression=rows, properties=properties))
+        self.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True))
+        new_name = exp.AlterRename(this=exp.to_identifier(table.name, quoted=True))
+        self.execute(exp.Alter(this=making.copy(), kind="TABLE", actions=[new_name]))
 
     def _present(self) -> dict[str, int]:
         found = self._connection.execute(
