@@ -145,8 +145,8 @@ class Compiled:
 
 
 def compile_project(specs: Specs, words: Words | None = None) -> Compiled:
-    """Run all passes. `words`: the engine's; default the embedded one's. Raises SpecError when a .sql segment leaves its
-    allowlist."""
+    """Run all passes. `words`: the engine's; default the embedded one's. Raises SpecError when a .sql segment leaves
+    its allowlist."""
     words = words or engines.words()
     _check_sql_segments(specs)
     tree = _trees(specs)

@@ -7,7 +7,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -142,7 +142,7 @@ class PostgresWarehouse(TransactionalWarehouse):
         return None
 
     def _make_anew(self, table: exp.Table, rows: exp.Query, properties: exp.Properties | None = None) -> None:
-        """Make a table, in place of one of that name: under another name first, because the rows may be read from it."""
+        """Make a table, in place of one of that name: under another first, because the rows may be read from it."""
         making = exp.table_(f"{table.name} ", db=table.db, quoted=True)
         self.execute(exp.Create(this=making, kind="TABLE", expression=rows, properties=properties))
         self.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True))
@@ -154,7 +154,7 @@ class PostgresWarehouse(TransactionalWarehouse):
             "SELECT table_name, count(*) FROM information_schema.columns WHERE table_schema = %s GROUP BY table_name",
             [SCHEMA],
         )
-        return dict(found.fetchall())
+        return {name: int(columns) for name, columns in found.fetchall()}
 
     def _kind(self, name: str) -> str | None:
         found = self._connection.execute(
@@ -184,7 +184,7 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     def _copy_in(self, rows: pa.Table) -> None:
         table = names.Identifier(_TEMPORARY, ARROW_ROWS)
-        kinds = [names.SQL(cast(LiteralString, type_of(field.type))) for field in rows.schema]
+        kinds = [names.SQL(type_of(field.type)) for field in rows.schema]
         columns = [names.Identifier(name) for name in rows.schema.names]
         listed = names.SQL(", ").join(
             names.SQL("{} {}").format(column, kind) for column, kind in zip(columns, kinds, strict=True)
@@ -238,10 +238,10 @@ class PostgresWarehouse(TransactionalWarehouse):
 def connect(url: str, where: str) -> psycopg.Connection[Any]:
     """A connection in UTC. Raises InputError when the server cannot be reached or refuses."""
     settings = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c client_min_messages=warning"
-    parameters = psycopg.conninfo.conninfo_to_dict(url)
-    parameters["options"] = f"{parameters.get('options') or ''} {settings}".strip()
+    options = psycopg.conninfo.conninfo_to_dict(url).get("options")
+    told = psycopg.conninfo.make_conninfo(url, options=f"{options or ''} {settings}".strip())
     try:
-        connection = psycopg.connect(psycopg.conninfo.make_conninfo(**parameters), autocommit=True)
+        connection = psycopg.connect(told, autocommit=True)
     except psycopg.OperationalError as error:
         raise InputError(f"cannot open the warehouse {where}: {' '.join(str(error).split())}") from error
     for kind in ("json", "jsonb"):
