@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
+    AssetSpec,
     Config,
     Failure,
     multi_asset,
 )
 from pydantic import Field
 
+from segflow.dagster.check_results import key_of, unique_ids
 from segflow.dagster.history import catch_up, unseen
-from segflow.dagster.keys import POOL, VERDICT
-from segflow.dagster.reports import Results, errors_of, key_of, results, unique_ids
+from segflow.dagster.keys import POOL, VERDICT, stage_key
+from segflow.dagster.reports import Results, errors_of, results
 from segflow.dagster.specs import Graph
 from segflow.dagster.steps import Worker
 from segflow.errors import DuplicateContactsError, InputError, RunError
@@ -38,12 +40,31 @@ def stage_assets(project: Project, graph: Graph) -> list[AssetsDefinition]:
     """The multi-assets of all stages, in order, `verdict` last."""
     own = {"ingest": _ingest(project, graph), "send": _send(project, graph), VERDICT: _verdict(project, graph)}
     names = [*(stage.name for stage in STAGES), VERDICT]
-    return [own[name] if name in own else _stage(name, project, graph) for name in names]
+    return [_whole(own[name] if name in own else _stage(name, project, graph), graph.stages[name]) for name in names]
+
+
+def _waiting(name: str, graph: Graph) -> list[AssetSpec]:
+    """The specs of a step as its execution has them: it waits for the step before it, and for nothing else.
+
+    A step that waits for an asset is skipped when that one is left out, and one that is stale or failed is left out,
+    while all the others go on.
+    """
+    mine, before = {spec.key for spec in graph.stages[name]}, {stage_key(one) for one in graph.stages}
+    return [
+        spec.replace_attributes(deps=[dep for dep in spec.deps if dep.asset_key in mine | before])
+        for spec in graph.stages[name]
+    ]
+
+
+def _whole(made: AssetsDefinition, specs: list[AssetSpec]) -> AssetsDefinition:
+    """A step with everything that its assets depend on, for people to see."""
+    full = {spec.key: spec for spec in specs}
+    return made.map_asset_specs(lambda spec: spec.replace_attributes(deps=full[spec.key].deps))
 
 
 def _stage(name: str, project: Project, graph: Graph) -> AssetsDefinition:
     @multi_asset(
-        name=name, specs=graph.stages[name], check_specs=graph.checks.get(name, []), can_subset=True, pool=POOL
+        name=name, specs=_waiting(name, graph), check_specs=graph.checks.get(name, []), can_subset=True, pool=POOL
     )
     def stage(context: AssetExecutionContext) -> Results:
         try:
@@ -58,7 +79,7 @@ def _stage(name: str, project: Project, graph: Graph) -> AssetsDefinition:
 
 
 def _ingest(project: Project, graph: Graph) -> AssetsDefinition:
-    @multi_asset(name="ingest", specs=graph.stages["ingest"], can_subset=True, pool=POOL)
+    @multi_asset(name="ingest", specs=_waiting("ingest", graph), can_subset=True, pool=POOL)
     def ingest(context: AssetExecutionContext, config: IngestConfig) -> Results:
         _catch_up(project, context, graph)
         step = Worker(project, context).stage("ingest", _instant(config.as_of) if config.as_of else None)
@@ -78,7 +99,9 @@ def _catch_up(project: Project, context: AssetExecutionContext, graph: Graph) ->
 
 
 def _send(project: Project, graph: Graph) -> AssetsDefinition:
-    @multi_asset(name="send", specs=graph.stages["send"], check_specs=graph.checks["send"], can_subset=True, pool=POOL)
+    @multi_asset(
+        name="send", specs=_waiting("send", graph), check_specs=graph.checks["send"], can_subset=True, pool=POOL
+    )
     def send(context: AssetExecutionContext, config: SendConfig) -> Results:
         yield from results(context, "send", Worker(project, context).stage("send", send=config.send))
 
@@ -86,7 +109,7 @@ def _send(project: Project, graph: Graph) -> AssetsDefinition:
 
 
 def _verdict(project: Project, graph: Graph) -> AssetsDefinition:
-    @multi_asset(name=VERDICT, specs=graph.stages[VERDICT], can_subset=True, pool=POOL)
+    @multi_asset(name=VERDICT, specs=_waiting(VERDICT, graph), can_subset=True, pool=POOL)
     def verdict(context: AssetExecutionContext) -> Results:
         step = Worker(project, context).verdict()
         errors = errors_of(context, step)

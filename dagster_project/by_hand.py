@@ -14,6 +14,7 @@ from pydantic import Field
 
 from segflow.errors import SegflowError
 from segflow.outbox.decisions import acting_as
+from segflow.plan.words import markdown
 from segflow.project import Project
 
 Told = Mapping[str, Any]
@@ -70,6 +71,18 @@ class ImportConfig(Config):
     list: str | None = Field(default=None, description="Add every contact of the file to this list.")
 
 
+class PlanConfig(Config):
+    """What the next tick would do."""
+
+    who: str = Field(default="", description="Left empty by the sensor that looks at the files.")
+
+
+class DrainConfig(Config):
+    """What is due is sent, without a tick."""
+
+    who: str = Field(default="", description="Left empty by the sensor that looks at the outbox.")
+
+
 def by_hand(project: Project) -> list[JobDefinition]:
     """The jobs. Each reads the specs anew, so that what was edited since counts."""
 
@@ -98,6 +111,16 @@ def by_hand(project: Project) -> list[JobDefinition]:
         project.store.resume_sending()
         return {"sending": "goes on with the next tick"}
 
+    def plan(given: PlanConfig) -> Told:
+        found = project.plan()
+        return {"plan": MetadataValue.md(markdown(found)), "differs": bool(found.changes)}
+
+    def drain(given: DrainConfig) -> Told:
+        report = project.drain()
+        if report.errors:
+            raise Failure("\n".join(report.errors), allow_retries=False)
+        return {"outcomes": report.outcomes, "stopped": report.stopped}
+
     def import_(given: ImportConfig) -> Told:
         done = project.import_contacts(Path(given.file), trigger_flows=given.trigger_flows, list_name=given.list)
         if done.refused:
@@ -112,6 +135,10 @@ def by_hand(project: Project) -> list[JobDefinition]:
         _job(project, "send_test", SendTestConfig, send_test, "Send one message to an address of your own."),
         _job(project, "stop_sending", StopConfig, stop, "Stop all sending at once, also in a tick at work."),
         _job(project, "resume_sending", StopConfig, go_on, "Let sending go on."),
+        _job(
+            project, "plan", PlanConfig, plan, "What the next tick would do with the files as they are. Writes nothing."
+        ),
+        _job(project, "drain", DrainConfig, drain, "Send what is due between two ticks; take in what came back."),
         _job(project, "import_contacts", ImportConfig, import_, "Import a file; the next tick takes it in."),
     ]
 
@@ -139,4 +166,8 @@ def _job(
 
 
 def _shown(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str | list | dict) else MetadataValue.text(str(value))
+    return (
+        value
+        if isinstance(value, bool | int | float | str | list | dict | MetadataValue)
+        else MetadataValue.text(str(value))
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -17,14 +17,15 @@ from typing import Any
 
 from dagster import AssetCheckKey, AssetKey, AssetSpec
 
-from segflow.dagster.keys import model_key, segment_key
+from segflow.dagster.keys import INTERNALS, model_key, segment_key
 from segflow.files import write_whole
 from segflow.project import Project
 from segflow.warehouse.names import own_relation
+from segflow.warehouse.tables import SCHEMA
 
-_FORMAT = 1
+_FORMAT = 2
 _FILES = (".sql", ".yml", ".yaml", ".csv", ".py", ".md")
-_GENERATED = {"contacts": "contacts", "facts": "facts", "memberships": "memberships", "segment": "segments"}
+_GENERATED = {"contacts": "contacts", "facts": INTERNALS, "memberships": INTERNALS, "segment": "segments"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class DbtNode:
     owners: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     kinds: list[str] = field(default_factory=list)
+    file: str | None = None
+    """Where it is defined, below the dbt project; None for what a package brings."""
+    columns: list[tuple[str, str, str]] = field(default_factory=list)
+    """(name, type, description) as the project describes them; what is not said is empty."""
 
     @property
     def asset_key(self) -> AssetKey:
@@ -103,13 +108,27 @@ class DbtGraph:
         return found
 
 
-def load_graph(project: Project) -> DbtGraph:
+@dataclass(frozen=True)
+class Translation:
+    """What a team's own Dagster project calls the models of its dbt project.
+
+    `spec` gets dbt's manifest, the unique id of a node and the spec that dagster-dbt makes of it; only the key of what
+    it returns must be theirs. `mark` changes whenever the answers may.
+    """
+
+    spec: Callable[[Mapping[str, Any], str, AssetSpec], AssetSpec]
+    mark: str
+
+
+def load_graph(project: Project, theirs: Translation | None = None) -> DbtGraph:
     """The dbt graph of a project whose generated models are up to date. Raises RunError when dbt cannot read it."""
-    cache = project.root / ".segflow" / "dagster" / "dbt_graph.json"
-    fingerprint = _fingerprint(project.specs.dbt_dir)
+    # Two files, so that a team's location and `segflow ui` do not parse in turns.
+    name = "dbt_graph.json" if theirs is None else "dbt_graph_theirs.json"
+    cache = project.root / ".segflow" / "dagster" / name
+    fingerprint = _fingerprint(project.specs.dbt_dir, theirs.mark if theirs is not None else "")
     stored = _read(cache)
     if stored is None or stored["fingerprint"] != fingerprint:
-        graph = _parse(project)
+        graph = _parse(project, theirs)
         stored = {"fingerprint": fingerprint, "nodes": [asdict(n) for n in graph.nodes.values()]}
         stored["tests"] = [asdict(test) for test in graph.tests]
         write_whole(cache, json.dumps(stored, indent=1).encode(), durable=False)
@@ -125,8 +144,8 @@ def _read(cache: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and {"fingerprint", "nodes", "tests"} <= found.keys() else None
 
 
-def _fingerprint(directory: Path) -> str:
-    digest = hashlib.sha256(f"{_FORMAT} {version('dbt-core')} {version('dagster-dbt')}".encode())
+def _fingerprint(directory: Path, mark: str) -> str:
+    digest = hashlib.sha256(f"{_FORMAT} {version('dbt-core')} {version('dagster-dbt')} {mark}".encode())
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory)
         if any(part.startswith(".") for part in relative.parts) or relative.parts[0] in ("target", "logs"):
@@ -136,7 +155,7 @@ def _fingerprint(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def _parse(project: Project) -> DbtGraph:
+def _parse(project: Project, theirs: Translation | None) -> DbtGraph:
     # Imported here: it takes seconds, and a hit in the cache needs none of it.
     from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
@@ -148,6 +167,9 @@ def _parse(project: Project) -> DbtGraph:
             props = self.get_resource_props(manifest, unique_id)
             meta = _meta(props)
             if not meta:
+                # Tables of ours that their models read keep our keys.
+                if theirs is not None and props.get("source_name") != SCHEMA:
+                    spec = theirs.spec(manifest, unique_id, spec)
                 default = "sources" if props["resource_type"] == "source" else "staging"
                 return spec.replace_attributes(group_name=spec.group_name or default)
             key = (
@@ -170,6 +192,7 @@ def _parse(project: Project) -> DbtGraph:
 def _nodes(manifest: Mapping[str, Any], translator: Any) -> Iterator[tuple[str, DbtNode]]:
     from dagster_dbt.asset_utils import get_upstream_unique_ids, is_non_asset_node
 
+    project_name = manifest["metadata"]["project_name"]
     for unique_id, props in sorted({**manifest["sources"], **manifest["nodes"]}.items()):
         if props["resource_type"] not in ("source", "model", "seed", "snapshot") or is_non_asset_node(props):
             continue
@@ -190,6 +213,11 @@ def _nodes(manifest: Mapping[str, Any], translator: Any) -> Iterator[tuple[str, 
                 owners=list(spec.owners),
                 tags={name: value for name, value in spec.tags.items() if not name.startswith("dagster/")},
                 kinds=sorted(spec.kinds),
+                file=props["original_file_path"] if props["package_name"] == project_name else None,
+                columns=[
+                    (column["name"], column.get("data_type") or "", column.get("description") or "")
+                    for column in props["columns"].values()
+                ],
             ),
         )
 

@@ -15,16 +15,19 @@ from dagster import (
     AssetCheckResult,
     AssetKey,
     AssetMaterialization,
+    AssetObservation,
     DagsterEvent,
     DagsterEventType,
     DagsterInstance,
     MetadataValue,
 )
-from dagster._core.events import StepMaterializationData
+from dagster._core.events import AssetObservationData, StepMaterializationData
 from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 
+from segflow.dagster.check_results import CHECKS, built, key_of
 from segflow.dagster.keys import VERDICT, stage_key
-from segflow.dagster.reports import CHECKS, METADATA, built, key_of
+from segflow.dagster.ledgers import is_ledger
+from segflow.dagster.reports import METADATA, lineage, unfinished
 from segflow.dagster.specs import STEPS, Graph
 from segflow.dagster.steps import Step
 from segflow.outbox.lease import Lease
@@ -77,6 +80,14 @@ def _tick_of(instance: DagsterInstance, key: AssetKey) -> str | None:
     return str(told.value) if told is not None else None
 
 
+def _observed(instance: DagsterInstance, key: AssetKey) -> str | None:
+    """The tick that left an asset as it was, the last time that one did."""
+    for found in instance.fetch_observations(key, limit=1).records:
+        if found.asset_observation is not None and (told := found.asset_observation.metadata.get("tick")) is not None:
+            return str(told.value)
+    return None
+
+
 def _report(
     project: Project, warehouse: Warehouse, instance: DagsterInstance, graph: Graph, row: ticks.TickRow, *, last: bool
 ) -> None:
@@ -86,14 +97,21 @@ def _report(
     base: dict[str, Any] = {"tick": row.tick_id, "as_of": MetadataValue.timestamp(row.as_of)}
     for stage in STEPS:
         facts = METADATA[stage](step) if stage in METADATA else {}
+        left_out = unfinished(stage, step, graph.checks.get(stage, []))
         if stage == LAST and last:
             _checks(step, instance, graph, at)
         # The stage's own asset comes first among the specs, and is told last.
         for spec in reversed(graph.stages[stage]):
             red = stage == VERDICT and step.report.errors
-            has = spec.key in facts or spec.key == stage_key(stage)
-            if has and not red and _tick_of(instance, spec.key) != row.tick_id:
-                _store(instance, AssetMaterialization(spec.key, metadata={**base, **facts.get(spec.key, {})}), at)
+            has = spec.key in facts or spec.key == stage_key(stage) or is_ledger(spec.key)
+            if not has or red:
+                continue
+            metadata = {**base, **facts.get(spec.key, {})}
+            if spec.key in left_out:
+                if _observed(instance, spec.key) != row.tick_id:
+                    _store(instance, AssetObservation(spec.key, left_out[spec.key], metadata), at)
+            elif _tick_of(instance, spec.key) != row.tick_id:
+                _store(instance, AssetMaterialization(spec.key, metadata={**metadata, **lineage(spec)}), at)
 
 
 def _checks(step: Step, instance: DagsterInstance, graph: Graph, at: datetime) -> None:
@@ -117,13 +135,20 @@ def _evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
     )
 
 
-def _store(instance: DagsterInstance, event: AssetMaterialization | AssetCheckEvaluation, at: datetime) -> None:
+def _store(
+    instance: DagsterInstance, event: AssetMaterialization | AssetObservation | AssetCheckEvaluation, at: datetime
+) -> None:
     """As `DagsterInstance.report_runless_asset_event` does, which knows no other time than now."""
-    is_check = isinstance(event, AssetCheckEvaluation)
-    kind = DagsterEventType.ASSET_CHECK_EVALUATION if is_check else DagsterEventType.ASSET_MATERIALIZATION
+    data: AssetCheckEvaluation | AssetObservationData | StepMaterializationData
+    if isinstance(event, AssetCheckEvaluation):
+        kind, data = DagsterEventType.ASSET_CHECK_EVALUATION, event
+    elif isinstance(event, AssetObservation):
+        kind, data = DagsterEventType.ASSET_OBSERVATION, AssetObservationData(event)
+    else:
+        kind, data = DagsterEventType.ASSET_MATERIALIZATION, StepMaterializationData(event)
     told = DagsterEvent(
         event_type_value=kind.value,
-        event_specific_data=event if isinstance(event, AssetCheckEvaluation) else StepMaterializationData(event),
+        event_specific_data=data,
         job_name=RUNLESS_JOB_NAME,
     )
     instance.report_dagster_event(told, RUNLESS_RUN_ID, timestamp=at.timestamp())

@@ -10,7 +10,9 @@ POOL = "segflow_warehouse"
 TICK_TAG = "segflow/tick"
 """The tag of a run that names the tick it works on."""
 
-TICK_GROUP = "tick"
+DELIVERY_GROUP = "delivery"
+INTERNALS = "internals"
+"""The group of what people need not look at: facts, memberships, ledgers, the steps of the tick."""
 VERDICT = "verdict"
 
 DELIVERIES = AssetKey(["segflow", "deliveries"])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from dagster import BetaWarning, CodeReferencesMetadataValue, LocalFileCodeReference, MetadataValue
@@ -83,16 +84,20 @@ class Pages:
         return {"lint": _list(findings, "")} if findings else {}
 
     def _file(self, file: str) -> Metadata:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", BetaWarning)
-            reference = LocalFileCodeReference(file_path=str(self._specs.root / file), line_number=1, label=file)
-            references = CodeReferencesMetadataValue(code_references=[reference])
-        found: Metadata = {"file": file, "dagster/code_references": references}
+        found: Metadata = {"file": file, **code_of(self._specs.root / file, file)}
         told: Authors | None = self._authors.get(file)
         if told is not None:
             found["made"] = f"{told.created_by}, {told.created_at:%Y-%m-%d}"
             found["last_changed"] = f"{told.changed_by}, {told.changed_at:%Y-%m-%d}"
         return found
+
+
+def code_of(path: Path, label: str) -> Metadata:
+    """The link to a file that Dagster shows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)
+        reference = LocalFileCodeReference(file_path=str(path), line_number=1, label=label)
+        return {"dagster/code_references": CodeReferencesMetadataValue(code_references=[reference])}
 
 
 def _held_when(guard: ExitsGuard | EntriesGuard) -> str:

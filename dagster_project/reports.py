@@ -1,5 +1,8 @@
 """What a step tells Dagster: the metadata of each asset, and the checks. Numbers are numbers, so that the UI plots
-them over the ticks."""
+them over the ticks.
+
+What is stale, held or failed is not materialized: it is observed, with its numbers and the reason.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,17 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from dagster import (
-    AssetCheckKey,
     AssetCheckResult,
-    AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
+    AssetObservation,
+    AssetSpec,
     MaterializeResult,
     MetadataValue,
 )
 
+from segflow.dagster.check_results import CHECKS, NOT_COMPARED, built, key_of
 from segflow.dagster.keys import (
     DELIVERIES,
     export_key,
@@ -29,9 +33,13 @@ from segflow.dagster.keys import (
 )
 from segflow.dagster.specs import BUILT, MODEL
 from segflow.dagster.steps import Step
+from segflow.dagster.tables import LINEAGE
+from segflow.flows.advance import FlowResult
 from segflow.flows.draw import text
-from segflow.flows.picture import pictures
+from segflow.flows.picture import Picture, pictures
 from segflow.history.crossings import Crossings, crossings_of
+from segflow.history.standing import FlowMessages
+from segflow.outbox.dead_letters import DEAD
 from segflow.segments.compiler import CONTACTS
 from segflow.warehouse.names import own_relation
 
@@ -46,12 +54,20 @@ def results(context: AssetExecutionContext, name: str, step: Step) -> Results:
     """Everything that was picked of the step's assets and checks."""
     found = METADATA[name](step) if name in METADATA else {}
     found[stage_key(name)] = _stage(step, name)
+    left_out = unfinished(name, step, context.assets_def.check_specs)
+    columns = {spec.key: lineage(spec) for spec in context.assets_def.specs}
     base: dict[str, Any] = {"tick": step.report.tick_id, "as_of": MetadataValue.timestamp(step.report.as_of)}
     for key in _in_order(context):
         metadata: Facts = found.get(key, {})
         if not step.ran and not metadata:
             metadata = {name: value for name, value in recorded(context, key, step).items() if name not in base}
-        yield MaterializeResult(key, metadata={**base, **metadata})
+            if not metadata and name == "send" and key != stage_key(name):
+                # Another process has sent, and it alone knows how that went.
+                continue
+        if key in left_out:
+            context.log_event(AssetObservation(key, description=left_out[key], metadata={**base, **metadata}))
+        else:
+            yield MaterializeResult(key, metadata={**base, **metadata, **columns[key]})
     checks = [
         *(CHECKS[name](step) if name in CHECKS else ()),
         *(built(context.assets_def.check_specs, step) if name == "build" else ()),
@@ -61,11 +77,36 @@ def results(context: AssetExecutionContext, name: str, step: Step) -> Results:
             yield check
 
 
-def key_of(check: AssetCheckResult) -> AssetCheckKey:
-    """The key of a check whose result names its asset."""
-    assert check.asset_key is not None
-    assert check.check_name is not None
-    return AssetCheckKey(check.asset_key, check.check_name)
+def unfinished(name: str, step: Step, checks: Iterable[AssetCheckSpec]) -> dict[AssetKey, str]:
+    """What a step could not bring up to date -> why. A table that was built without some of its parts is not among
+    them: its check is red, and its rows are those of this tick."""
+    report = step.report
+    if name == "build":
+        whole = {name: why for name, why in step.run.faults().parts.items() if "." not in name}
+        return dict(_faulty(checks, step.run.failed_models() | whole))
+    if name == "cross":
+        return {
+            segment_key(one.segment): one.reason or one.status for one in report.segments if one.status in NOT_COMPARED
+        }
+    if name == "advance":
+        return {flow_key(one.flow): one.reason or one.status for one in report.flows if one.status == "held"}
+    if name == "send":
+        return {sender_key(sender): why for sender, why in report.sent.broken.items()}
+    return {}
+
+
+def _faulty(checks: Iterable[AssetCheckSpec], faults: Mapping[str, str]) -> Iterator[tuple[AssetKey, str]]:
+    for spec in checks:
+        if spec.name == BUILT:
+            model = str((spec.metadata or {})[MODEL])
+            reason = faults.get(own_relation(model) or model) or faults.get(model)
+            if reason is not None:
+                yield spec.asset_key, reason
+
+
+def lineage(spec: AssetSpec) -> Facts:
+    """Where its columns come from. The UI looks for it at the materialization alone."""
+    return {name: value for name, value in spec.metadata.items() if name == LINEAGE}
 
 
 def _in_order(context: AssetExecutionContext) -> Iterator[AssetKey]:
@@ -162,10 +203,11 @@ def _crossed(found: Crossings | None) -> dict[str, Any]:
 
 
 def _advance(step: Step) -> dict[AssetKey, Facts]:
-    project, drawn = step.run.project, {}
+    project = step.run.project
+    drawn: dict[str, Picture] = {}
     if step.latest:
         with project.warehouse() as warehouse:
-            drawn = {one.flow: text(one) for one in pictures(warehouse, list(project.specs.flows.values()))}
+            drawn = {one.flow: one for one in pictures(warehouse, list(project.specs.flows.values()))}
     return {
         flow_key(one.flow): {
             "enrolled": one.enrolled,
@@ -176,11 +218,36 @@ def _advance(step: Step) -> dict[AssetKey, Facts]:
             "converted": one.converted,
             "withheld": one.withheld,
             "status": one.status,
-            **({"picture": MetadataValue.md(f"```text\n{drawn[one.flow]}\n```")} if one.flow in drawn else {}),
+            **_stands(drawn.get(one.flow), step.flow_messages.get(one.flow)),
             **({"reason": one.reason} if one.reason else {}),
+            **({"to_release": f"job release, or segflow release --flow {one.flow}"} if _by_guard(one) else {}),
         }
         for one in step.report.flows
     }
+
+
+def _by_guard(one: FlowResult) -> bool:
+    """Is it held by a guard of its own, not by a segment that it needs?"""
+    return one.status == "held" and f"segflow release --flow {one.flow}" in (one.reason or "")
+
+
+def _stands(picture: Picture | None, messages: FlowMessages | None) -> dict[str, Any]:
+    """Where everybody is, why others left, and what became of the last messages; nobody is named."""
+    found: dict[str, Any] = {}
+    if picture is not None:
+        found["picture"] = MetadataValue.md(f"```text\n{text(picture)}\n```")
+        found["enrolled_ever"], found["waiting"] = picture.enrolled, picture.active
+        found["ended_by_reason"] = dict(picture.ended)
+    if messages is not None:
+        rows = [(f"{one.at:%Y-%m-%d %H:%M}", one.step, one.sender, one.outcome, one.reason) for one in messages.last]
+        lines = [f"| {' | '.join(_cell(cell or '') for cell in row)} |" for row in rows]
+        head = ["| at (UTC) | step | sender | outcome | reason |", "|---|---|---|---|---|"]
+        found["last_messages"] = MetadataValue.md("\n".join([*head, *lines]))
+    return found
+
+
+def _cell(words: str) -> str:
+    return " ".join(words.replace("|", "/").split())
 
 
 def _send(step: Step) -> dict[AssetKey, Facts]:
@@ -188,11 +255,15 @@ def _send(step: Step) -> dict[AssetKey, Facts]:
         return {}
     sent, settings = step.report.sent, step.run.project.specs.settings
     found: dict[AssetKey, Facts] = {}
-    for name in settings.all_senders():
+    senders, resting = settings.all_senders(), step.resting
+    for name in senders:
         counts = sent.outcomes.get(name, {})
         found[sender_key(name)] = {
             **{outcome: counts.get(outcome, 0) for outcome in OUTCOMES},
             "mode": settings.delivery.mode,
+            **_waiting_at(step, name),
+            **({"rate": told.rate} if (told := senders[name]).rate is not None else {}),
+            "breaker": str(resting[name]) if name in resting else "closed",
             **({"deferred": sent.deferred[name]} if name in sent.deferred else {}),
             **({"stopped": sent.stopped} if sent.stopped else {}),
             **({"error": sent.broken[name]} if name in sent.broken else {}),
@@ -200,10 +271,21 @@ def _send(step: Step) -> dict[AssetKey, Facts]:
     return found
 
 
+def _waiting_at(step: Step, sender: str) -> dict[str, Any]:
+    """How many of its messages wait for a person, and what a person can do."""
+    waits = step.dead.get(sender, {})
+    found: dict[str, Any] = {f"{status}_in_all": waits.get(status, 0) for status in DEAD}
+    if waits.get("unknown"):
+        found["to_release"] = f"segflow outbox release --sender {sender} if they did not arrive, drop if they did"
+    return found
+
+
 def _export(step: Step) -> dict[AssetKey, Facts]:
     found: dict[AssetKey, dict[str, Any]] = {}
     for one in step.report.exports:
         facts = found.setdefault(export_key(one.segment), {})
+        if one.stale is not None:
+            facts["stale"] = one.stale
         if one.only == "members":
             facts |= {"path": MetadataValue.path(str(one.path)), "rows": one.rows, "dagster/row_count": one.rows}
         else:
@@ -218,59 +300,4 @@ METADATA: dict[str, Callable[[Step], dict[AssetKey, Facts]]] = {
     "advance": _advance,
     "send": _send,
     "export": _export,
-}
-
-
-def _check(key: AssetKey, name: str, reason: str | None) -> AssetCheckResult:
-    return AssetCheckResult(
-        asset_key=key,
-        check_name=name,
-        passed=reason is None,
-        severity=AssetCheckSeverity.ERROR,
-        description=reason,
-    )
-
-
-def unique_ids(reason: str | None) -> AssetCheckResult:
-    """The check on contacts; `reason` says which ids are not unique."""
-    return _check(model_key(CONTACTS), "unique_ids", reason)
-
-
-def built(specs: Iterable[AssetCheckSpec], step: Step) -> Iterator[AssetCheckResult]:
-    """Which models dbt could build, of those that `specs` check. A model that failed is materialized all the same,
-    because whatever comes after it would be skipped otherwise."""
-    # Faults are kept for the last build only, and a step that just reports may report on an earlier one.
-    if not step.ran:
-        return
-    parts = {part.split(".", 1)[0]: f"{part}: {reason}" for part, reason in step.run.faults().parts.items()}
-    faults = step.run.failed_models() | parts
-    for spec in specs:
-        if spec.name == BUILT:
-            model = str((spec.metadata or {})[MODEL])
-            # What dbt says is about its model; what we say, which leads to the cause, about the table that it builds.
-            yield _check(spec.asset_key, BUILT, faults.get(own_relation(model) or model) or faults.get(model))
-
-
-def _evaluated(step: Step) -> Iterator[AssetCheckResult]:
-    for one in step.report.segments:
-        yield _check(segment_key(one.segment), "evaluated", one.reason if one.status in ("stale", "held") else None)
-
-
-def _not_held(step: Step) -> Iterator[AssetCheckResult]:
-    held = {one.flow: one.reason for one in step.report.flows if one.status == "held"}
-    for name in step.run.project.specs.flows:
-        yield _check(flow_key(name), "not_held", held.get(name))
-
-
-def _no_errors(step: Step) -> Iterator[AssetCheckResult]:
-    # Only who has sent knows; a step that just reports leaves the last evaluation standing.
-    for name in step.run.project.specs.settings.all_senders() if step.ran else ():
-        yield _check(sender_key(name), "no_errors", step.report.sent.broken.get(name))
-
-
-CHECKS: dict[str, Callable[[Step], Iterator[AssetCheckResult]]] = {
-    "build": lambda step: iter([unique_ids(None)]),
-    "cross": _evaluated,
-    "advance": _not_held,
-    "send": _no_errors,
 }

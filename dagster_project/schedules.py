@@ -25,17 +25,21 @@ from dagster import (
     sensor,
 )
 
+from segflow.dagster.at_work import at_work
 from segflow.dagster.history import catch_up, unseen
 from segflow.dagster.specs import Graph
 from segflow.errors import WarehouseBusyError
 from segflow.project import Project
-from segflow.specs.settings import Settings
 
 UnresolvedJob = Any  # dagster's UnresolvedAssetJobDefinition is not public
 
 
-def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | None) -> list[UnresolvedJob]:
-    """`tick`; `tick_multiprocess`, the same with a process per stage; `dbt_tests` when there are any.
+def jobs(
+    stages: Sequence[AssetsDefinition],
+    dbt_tests: AssetChecksDefinition | None,
+    catalog: AssetChecksDefinition | None = None,
+) -> list[UnresolvedJob]:
+    """`tick`; `tick_multiprocess`, the same with a process per stage; `dbt_tests`, `catalog_checks` when there are any.
 
     A process of its own costs a stage a second or more, so `tick` runs in one. The other serves where a stage must be
     able to die without the run.
@@ -57,15 +61,19 @@ def jobs(stages: Sequence[AssetsDefinition], dbt_tests: AssetChecksDefinition | 
             executor_def=multiprocess_executor.configured({"start_method": _start_method()}),
         ),
     ]
-    if dbt_tests is not None:
-        found.append(
-            define_asset_job(
-                "dbt_tests",
-                AssetSelection.checks(*dbt_tests.check_keys),
-                description="The dbt tests of your models, between two ticks.",
-                executor_def=in_process_executor,
+    for name, checks_of, description in (
+        ("dbt_tests", dbt_tests, "The dbt tests of your models, between two ticks."),
+        ("catalog_checks", catalog, "Keys that the catalog names are unique, and no event lies in the future."),
+    ):
+        if checks_of is not None:
+            found.append(
+                define_asset_job(
+                    name,
+                    AssetSelection.checks(*checks_of.check_keys),
+                    description=description,
+                    executor_def=in_process_executor,
+                )
             )
-        )
     return found
 
 
@@ -76,11 +84,14 @@ def _start_method() -> dict[str, Any]:
     return {"spawn": {}}
 
 
-def tick_schedule(settings: Settings, tick: UnresolvedJob) -> ScheduleDefinition:
+def tick_schedule(project: Project, tick: UnresolvedJob) -> ScheduleDefinition:
     """Job `tick` at `cadence` in `time_zone`; the scheduled time is the tick's as_of, however late the run starts.
+    While a tick is at work none is started: the next one makes up for it.
 
     It is stopped until a person turns it on: from then on ticks send by themselves, as `delivery.mode` allows.
     """
+
+    settings = project.specs.settings
 
     @schedule(
         name="tick_schedule",
@@ -90,8 +101,11 @@ def tick_schedule(settings: Settings, tick: UnresolvedJob) -> ScheduleDefinition
         default_status=DefaultScheduleStatus.STOPPED,
         description="Starts job tick. Stopped until you turn it on, because ticks send messages.",
     )
-    def tick_schedule(context: ScheduleEvaluationContext) -> RunRequest:
+    def tick_schedule(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
         as_of = context.scheduled_execution_time.isoformat()
+        if (why := at_work(project, context.instance)) is not None:
+            return SkipReason(f"The tick of {as_of} is skipped, {why}. The next one makes up for it.")
+        # The key is for people: a schedule starts the same key again. That a tick is not made twice is its own guard.
         return RunRequest(run_key=as_of, run_config={"ops": {"ingest": {"config": {"as_of": as_of}}}})
 
     return tick_schedule

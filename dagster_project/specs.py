@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dagster import AssetCheckSpec, AssetKey, AssetSpec
+from dagster import AssetCheckSpec, AssetKey, AssetSpec, FreshnessPolicy
 from email_validator import EmailNotValidError, validate_email
 
+from segflow.dagster.cadence import freshness
 from segflow.dagster.dbt_graph import DbtGraph, DbtNode
 from segflow.dagster.keys import (
     DELIVERIES,
-    TICK_GROUP,
+    DELIVERY_GROUP,
+    INTERNALS,
     VERDICT,
     export_key,
     flow_key,
@@ -22,6 +24,7 @@ from segflow.dagster.keys import (
     stage_key,
 )
 from segflow.dagster.pages import Pages
+from segflow.dagster.tables import Tables
 from segflow.flows.graph import rows_of
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
 from segflow.segments.nodes import Crossed, Member, Node
@@ -59,25 +62,26 @@ class Graph:
 
 def asset_graph(compiled: Compiled, dbt: DbtGraph) -> Graph:
     """The assets and checks of a project."""
-    pages = Pages(compiled)
+    pages, tables = Pages(compiled), Tables(compiled.specs)
+    fresh = freshness(compiled.specs.settings)
     specs = {
         "ingest": [_ledger(DELIVERIES, "What became of each attempt to deliver a message.", [])],
-        "build": [_model(node, dbt) for node in _built(compiled, dbt)],
-        "cross": [_segment(name, compiled, dbt, pages) for name in compiled.segments],
+        "build": [_model(node, dbt, tables) for node in _built(compiled, dbt)],
+        "cross": [_segment(name, compiled, dbt, pages, fresh) for name in compiled.segments],
         "advance": [_flow(name, compiled, dbt, pages) for name in compiled.specs.flows],
         "send": [_sender(name, compiled) for name in compiled.specs.settings.all_senders()],
-        "export": [_export(plan) for plan in compiled.specs.exports()],
+        "export": [_export(plan, tables) for plan in compiled.specs.exports()],
         VERDICT: [],
     }
     for number, step in enumerate(STEPS):
         before = [stage_key(STEPS[number - 1])] if number else []
-        marker = AssetSpec(stage_key(step), deps=before, group_name=TICK_GROUP, description=_STAGE_WORDS[step])
+        marker = AssetSpec(stage_key(step), deps=before, group_name=INTERNALS, description=_STAGE_WORDS[step])
         specs[step] = [marker, *specs[step]]
     mine = {spec.key for found in specs.values() for spec in found}
     return Graph(
         stages=specs,
         checks=_checks(compiled, dbt),
-        outside=_outside(dbt, mine),
+        outside=_outside(dbt, mine, tables),
     )
 
 
@@ -89,7 +93,12 @@ def _built(compiled: Compiled, dbt: DbtGraph) -> list[DbtNode]:
     return sorted((n for n in needed if n.resource_type != "source" and n.kind != "segment"), key=lambda n: n.key)
 
 
-def _model(node: DbtNode, dbt: DbtGraph, *, through_segments: bool = True) -> AssetSpec:
+def _model(node: DbtNode, dbt: DbtGraph, tables: Tables, *, through_segments: bool = True) -> AssetSpec:
+    metadata = tables.of_node(node)
+    if node.kind == CONTACTS:
+        for parent in dbt.parents(node, through_segments=True):
+            if parent.name == tables.contacts_model:
+                metadata |= tables.contacts_lineage(parent.asset_key)
     return AssetSpec(
         node.asset_key,
         deps=[parent.asset_key for parent in dbt.parents(node, through_segments=through_segments)],
@@ -98,10 +107,11 @@ def _model(node: DbtNode, dbt: DbtGraph, *, through_segments: bool = True) -> As
         owners=node.owners,
         tags=node.tags,
         kinds=set(node.kinds),
+        metadata=metadata,
     )
 
 
-def _segment(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages) -> AssetSpec:
+def _segment(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages, fresh: FreshnessPolicy) -> AssetSpec:
     segment, named = compiled.segments[name], compiled.specs.segments[name]
     deps = {segment_key(other) for other in segment.references}
     if segment.node is not None:
@@ -113,7 +123,8 @@ def _segment(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages) -> Asse
         segment_key(name),
         deps=sorted(deps),
         group_name="segments",
-        kinds={"yaml" if segment.kind == "yaml" else "sql"},
+        freshness_policy=fresh,
+        kinds={"segment", "yaml" if segment.kind == "yaml" else "sql"},
         **_words(named.spec, *pages.segment(name)),
     )
 
@@ -126,7 +137,19 @@ def _flow(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages) -> AssetSp
     } | named.spec.trigger_segments()
     deps = {segment_key(segment) for segment in segments} | _facts_of(nodes, compiled)
     deps |= _read_by_triggers(named.spec.triggers(), compiled.specs.catalog, dbt)
-    return AssetSpec(flow_key(name), deps=sorted(deps), group_name="flows", **_words(named.spec, *pages.flow(name)))
+    tags: dict[str, str] = {"segflow/status": named.spec.status}
+    if named.spec.topic is not None:
+        tags["segflow/topic"] = named.spec.topic
+    if named.spec.group is not None:
+        tags["segflow/group"] = named.spec.group
+    return AssetSpec(
+        flow_key(name),
+        deps=sorted(deps),
+        group_name="flows",
+        kinds={"flow", "yaml"},
+        tags=tags,
+        **_words(named.spec, *pages.flow(name)),
+    )
 
 
 def _read_by_triggers(triggers: Iterable[TriggerModel], catalog: Catalog, dbt: DbtGraph) -> set[AssetKey]:
@@ -155,13 +178,13 @@ def _sender(name: str, compiled: Compiled) -> AssetSpec:
     return AssetSpec(
         sender_key(name),
         deps=sorted({flow_key(flow) for flow in flows}),
-        group_name="senders",
-        kinds={kind},
+        group_name=DELIVERY_GROUP,
+        kinds={"sender", kind},
         description=f"Sender {name} of segflow.yml.",
     )
 
 
-def _export(plan: ExportPlan) -> AssetSpec:
+def _export(plan: ExportPlan, tables: Tables) -> AssetSpec:
     names = [plan.segment if only == "members" else f"{plan.segment}.{only}" for only in plan.only]
     files = ", ".join(f"{plan.path}/TICK/{name}.{plan.format}" for name in names)
     when = "" if plan.every == "tick" else f", at the first tick of each {plan.every}"
@@ -171,6 +194,7 @@ def _export(plan: ExportPlan) -> AssetSpec:
         group_name="exports",
         kinds={plan.format},
         description=f"{files}: the {' and '.join(plan.only)} of segment {plan.segment}{when}.",
+        metadata=tables.of_export(plan),
     )
 
 
@@ -191,51 +215,77 @@ def _words(spec: Any, description: str | None, metadata: Mapping[str, Any]) -> d
 
 
 def _ledger(key: AssetKey, description: str, deps: list[AssetKey]) -> AssetSpec:
-    return AssetSpec(key, deps=deps, group_name="ledgers", description=description)
+    return AssetSpec(key, deps=deps, group_name=INTERNALS, description=description)
+
+
+CHECKED: dict[str, dict[str, str]] = {
+    "build": {
+        "unique_ids": "No contact id occurs twice; otherwise the tick stops here.",
+        "known_time_zones": "Every contact's time zone is one; others get the project's.",
+    },
+    "cross": {
+        "evaluated": "The segment could be evaluated.",
+        "within_guard": "What would have changed is within its guard.",
+        "not_suddenly_empty": "It has members, if it had some at the tick before.",
+        "size_within_history": "Its size is about what it was in the last 30 ticks.",
+    },
+    "advance": {
+        "not_held": "The flow is not held.",
+        "nobody_past_due": "No message that was due at the tick before still waits.",
+        "failure_rate": "At most 5% of the attempts of the last 7 days failed.",
+    },
+    "send": {
+        "no_errors": "Nothing is left for a person to mend.",
+        "nothing_unknown": "Of no message it is unknown whether it arrived.",
+        "no_dead_letters": "No message has failed or is held.",
+        "breaker_closed": "The sender is not left alone because its provider seemed down.",
+    },
+}
+"""stage -> check -> what it means when it is green, for each of the assets that the stage is about."""
 
 
 def _checks(compiled: Compiled, dbt: DbtGraph) -> dict[str, list[AssetCheckSpec]]:
-    unique = "No contact id occurs twice; otherwise the tick stops here."
-    return {
-        "build": [
-            AssetCheckSpec("unique_ids", asset=model_key(CONTACTS), description=unique),
-            *(
-                AssetCheckSpec(
-                    BUILT, asset=node.asset_key, description="dbt built all of it.", metadata={MODEL: node.name}
-                )
-                for node in _built(compiled, dbt)
-            ),
-        ],
-        "cross": [
-            AssetCheckSpec("evaluated", asset=segment_key(name), description="The segment could be evaluated.")
-            for name in compiled.segments
-        ],
-        "advance": [
-            AssetCheckSpec("not_held", asset=flow_key(name), description="The flow is not held.")
-            for name in compiled.specs.flows
-        ],
-        "send": [
-            AssetCheckSpec("no_errors", asset=sender_key(name), description="Nothing is left for a person to mend.")
-            for name in compiled.specs.settings.all_senders()
-        ],
+    about = {
+        "build": [model_key(CONTACTS)],
+        "cross": [segment_key(name) for name in compiled.segments],
+        "advance": [flow_key(name) for name in compiled.specs.flows],
+        "send": [sender_key(name) for name in compiled.specs.settings.all_senders()],
     }
+    found = {
+        stage: [
+            AssetCheckSpec(name, asset=key, description=meaning)
+            for key in keys
+            for name, meaning in CHECKED[stage].items()
+        ]
+        for stage, keys in about.items()
+    }
+    found["build"] += [
+        AssetCheckSpec(BUILT, asset=node.asset_key, description="dbt built all of it.", metadata={MODEL: node.name})
+        for node in _built(compiled, dbt)
+    ]
+    return found
 
 
-def _outside(dbt: DbtGraph, mine: set[AssetKey]) -> list[AssetSpec]:
+def _outside(dbt: DbtGraph, mine: set[AssetKey], tables: Tables) -> list[AssetSpec]:
     found: dict[AssetKey, AssetSpec] = {}
     read = {parent for node in dbt.nodes.values() for parent in node.parents}
     for node in dbt.nodes.values():
         if node.asset_key in mine or node.asset_key in found:
             continue
         if node.resource_type != "source":
-            found[node.asset_key] = _model(node, dbt, through_segments=False)
+            found[node.asset_key] = _model(node, dbt, tables, through_segments=False)
         elif node.unique_id in read:
-            found[node.asset_key] = _source(node)
+            found[node.asset_key] = _source(node, tables)
     return sorted(found.values(), key=lambda spec: spec.key)
 
 
-def _source(node: DbtNode) -> AssetSpec:
-    group = "ledgers" if node.key[0] == DELIVERIES.path[0] else node.group
+def _source(node: DbtNode, tables: Tables) -> AssetSpec:
     return AssetSpec(
-        node.asset_key, group_name=group, description=node.description or None, owners=node.owners, tags=node.tags
+        node.asset_key,
+        group_name=INTERNALS if node.key[0] == DELIVERIES.path[0] else node.group,
+        description=node.description or None,
+        owners=node.owners,
+        tags=node.tags,
+        kinds=set(node.kinds) | {"source"},
+        metadata=tables.of_node(node),
     )

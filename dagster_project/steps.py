@@ -14,12 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 from dagster import AssetCheckExecutionContext, AssetExecutionContext
 
 from segflow.dagster.keys import TICK_TAG, VERDICT
 from segflow.dagster.specs import STEPS
 from segflow.errors import InputError, RunError
+from segflow.history.standing import FlowMessages, flow_messages
+from segflow.outbox.breaker import MARK, Rest
 from segflow.outbox.lease import Lease, held_lease
 from segflow.project import Project
 from segflow.stages.order import STAGES, stage_named
@@ -42,6 +45,29 @@ class Step:
     ran: bool
     earlier_errors: list[str] = field(default_factory=list)
     latest: bool = True
+
+    @cached_property
+    def flow_messages(self) -> dict[str, FlowMessages]:
+        """flow -> what became of its messages lately."""
+        with self.run.project.warehouse() as warehouse:
+            return flow_messages(warehouse, self.report.tick_id, self.report.as_of)
+
+    @cached_property
+    def dead(self) -> dict[str, dict[str, int]]:
+        """sender -> status -> messages that wait for a person now."""
+        return self.run.project.store.dead()
+
+    @cached_property
+    def resting(self) -> dict[str, Rest]:
+        """sender -> why it is left alone now."""
+        return Rest.all_of(self.run.project.store.marks_of(MARK), datetime.now(UTC))
+
+    @cached_property
+    def overdue(self) -> dict[str, tuple[int, datetime]]:
+        """flow -> messages that were due at the tick before and have not gone."""
+        with self.run.project.warehouse() as warehouse:
+            before = ticks.previous(warehouse, self.report.tick_id)
+        return {} if before is None else self.run.project.store.overdue(before.as_of)
 
 
 @dataclass(frozen=True)

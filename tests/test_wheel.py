@@ -144,8 +144,9 @@ def test_a_tick_works_beside_the_owners_packages(python: str, project: World) ->
 
 def test_dagster_loads_the_definitions_beside_the_owners_packages(python: str, project: World) -> None:
     """What `segflow ui` has Dagster load, loaded as `dagster dev` does: in a process of its own, from the folder."""
-    shown = run(python, "-c", "from segflow.dagster.__main__ import command; print(*command('h', 1))", at=project.root)
-    assert f"-m dagster dev -m {DEFINITIONS} " in shown
+    code = "from pathlib import Path; from segflow.dagster.__main__ import command; print(*command(Path('.'), 'h', 1))"
+    assert "-m dagster dev -w " in run(python, "-c", code, at=project.root)
+    assert f'"module_name": "{DEFINITIONS}"' in (project.root / ".segflow/dagster/workspace.yaml").read_text()
     run(python, "-m", "dagster", "definitions", "validate", "-m", DEFINITIONS, at=project.root)
 
 

@@ -35,6 +35,8 @@ class Export:
     segment_key: str = ""
     since: str | None = None
     """Entries and exits are those of later ticks; None: of all."""
+    stale: str | None = None
+    """Why the tick left the segment as it was before, if it did."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Due:
     plan: ExportPlan
     only: Kind
     wanted: Wanted
+    stale: str | None = None
 
     @property
     def name(self) -> str:
@@ -56,7 +59,7 @@ def due(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Due]:
     """The files of this tick: of each export whose period has none yet."""
     plans = specs.exports()
     keys = current_names(warehouse, tick_id)
-    reached = _reached(warehouse, tick_id)
+    reached, left = _reached(warehouse, tick_id), left_as_they_were(warehouse, tick_id)
     zone, week = specs.settings.zone, week_unit(specs.settings.week_starts)
     as_of = ticks.as_of_of(tick_id)
     found = []
@@ -66,7 +69,7 @@ def due(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Due]:
             last = reached.get((key, only))
             ticked = [period(one, plan.every, zone, week) for one in (ticks.as_of_of(last), as_of)] if last else []
             if last is None or ticked[0] != ticked[1]:
-                found.append(Due(plan, only, Wanted(plan.segment, key, last)))
+                found.append(Due(plan, only, Wanted(plan.segment, key, last), left.get(plan.segment)))
     return found
 
 
@@ -85,6 +88,17 @@ def ledger_rows(exports: Sequence[Export], root: Path) -> pa.Table:
     ]
     schema = arrow_schema(LEDGER)
     return pa.Table.from_pylist(rows, schema=schema.remove(schema.get_field_index("tick_id")))
+
+
+def left_as_they_were(warehouse: Warehouse, tick_id: str) -> dict[str, str]:
+    """The segments that a tick could not evaluate or did not believe -> why."""
+    rows = warehouse.rows(
+        exp.select("segment", "status", "reason")
+        .from_(relation("segment_sizes"))
+        .where(exp.column("tick_id").eq(exp.Literal.string(tick_id)))
+        .where(exp.column("status").isin("stale", "held"))
+    )
+    return {row["segment"]: f"{row['status']}: {row['reason'] or 'no reason given'}" for row in rows}
 
 
 def _reached(warehouse: Warehouse, tick_id: str) -> dict[tuple[str, Kind], str]:

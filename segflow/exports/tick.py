@@ -56,6 +56,8 @@ def _write_folder(specs: Specs, warehouse: Warehouse, files: list[Due], folder: 
         written = []
         for _, alike in groupby(sorted(files, key=_shape), key=_shape):
             written += _write_alike(specs, warehouse, list(alike), partial, tick_id)
+        for name, why in {one.plan.segment: one.stale for one in files if one.stale is not None}.items():
+            _mark(partial / f"{name}.stale.txt", name, why, tick_id)
         sync(partial)
         if folder.exists():
             shutil.rmtree(folder)
@@ -97,9 +99,18 @@ def _write_alike(specs: Specs, warehouse: Warehouse, files: list[Due], folder: P
                         rows += piece.num_rows
                     following = next(pieces, None)
             sync(path)
-            written.append(Export(one.plan.segment, path, rows, only, one.wanted.segment_key, one.wanted.since))
+            written.append(
+                Export(one.plan.segment, path, rows, only, one.wanted.segment_key, one.wanted.since, one.stale)
+            )
             crash_point("exports.file")
     return written
+
+
+def _mark(path: Path, segment: str, why: str, tick_id: str) -> None:
+    """Say beside the files of a segment that they are not of this tick's moment."""
+    text = f"segment {segment} is as an earlier tick left it; in tick {tick_id} it is {why}\n"
+    path.write_text(text, encoding="utf-8")
+    sync(path)
 
 
 def _by_segment(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from segflow.outbox.database import Database
-from segflow.outbox.dead_letters import Chosen, DeadLetters
+from segflow.outbox.dead_letters import DEAD, Chosen, DeadLetters
 from segflow.outbox.records import Status
 from segflow.outbox.schema import attempts, messages
 
@@ -52,6 +52,24 @@ class MessageQueries:
         with self._database.read() as connection:
             row = connection.execute(select(func.count(), since).where(messages.c.status == status)).one()
         return row[0], row[1]
+
+    def dead(self) -> dict[str, dict[str, int]]:
+        """sender -> status -> how many of its messages wait for a person."""
+        column = messages.c
+        asked = select(column.sender, column.status, func.count()).where(column.status.in_(DEAD))
+        found: dict[str, dict[str, int]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(asked.group_by(column.sender, column.status)):
+                found.setdefault(row[0], {})[row[1]] = row[2]
+        return found
+
+    def overdue(self, since: datetime) -> dict[str, tuple[int, datetime]]:
+        """flow -> how many of its messages have been due since `since` or longer and have not gone, and since when the
+        first."""
+        due = messages.c.due_at
+        asked = select(messages.c.flow, func.count(), func.min(due)).where(due <= since).group_by(messages.c.flow)
+        with self._database.read() as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(asked)}
 
     def next_due(self, sender: str) -> datetime | None:
         """When the next message of `sender` is due, None when none waits."""

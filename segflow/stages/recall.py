@@ -6,7 +6,7 @@ from collections import Counter
 
 from sqlglot import exp
 
-from segflow.exports.due import Export
+from segflow.exports.due import Export, left_as_they_were
 from segflow.outbox.send import STAND_IN
 from segflow.stages.tick import describe
 from segflow.stages.tick_report import TickReport
@@ -21,8 +21,16 @@ def recall(run: TickRun, warehouse: Warehouse) -> TickReport:
     report.sent.outcomes = _outcomes(warehouse, report.tick_id)
     mine = exp.column("tick_id").eq(exp.Literal.string(report.tick_id))
     files = exp.select("segment", "kind", "since", "path", "row_count").from_(relation("segment_exports")).where(mine)
+    stale = left_as_they_were(warehouse, report.tick_id)
     report.exports = [
-        Export(one["segment"], run.project.root / one["path"], one["row_count"], one["kind"], since=one["since"])
+        Export(
+            one["segment"],
+            run.project.root / one["path"],
+            one["row_count"],
+            one["kind"],
+            since=one["since"],
+            stale=stale.get(one["segment"]),
+        )
         for one in warehouse.rows(files)
     ]
     return report

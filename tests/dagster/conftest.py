@@ -68,6 +68,7 @@ class Station:
 NOT_COMPARED = (
     "as_of", "dagster/row_count", "seconds", "dbt_seconds",
     "entered_by_cause", "exited_by_cause", "who_entered", "who_exited",
+    "dagster/column_lineage",
 )  # fmt: skip
 
 
@@ -79,6 +80,17 @@ def metadata(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
         }
         for event in result.get_asset_materialization_events()
     }
+
+
+def observed(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """asset -> the metadata of what the tick left as it was, and why."""
+    return {
+        seen.asset_key.to_user_string(): {
+            "why": seen.description, **{name: value.value for name, value in seen.metadata.items()}
+        }
+        for event in result.all_events
+        if event.is_asset_observation and (seen := event.asset_observation_data.asset_observation)
+    }  # fmt: skip
 
 
 def checks(result: ExecuteInProcessResult) -> dict[str, str | None]:

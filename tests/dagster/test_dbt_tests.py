@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 import yaml
 from dagster import AssetKey, DagsterInstance
@@ -24,9 +27,14 @@ PROPERTIES = {
 }
 
 
+def visit(event_id: str, at: datetime) -> dict[str, Any]:
+    return {"contact_id": "ana", "name": "visit", "at": at, "id": event_id}
+
+
 @pytest.fixture
 def world(world: World) -> World:
     (world.root / "dbt/models/staging/schema.yml").write_text(yaml.safe_dump(PROPERTIES), encoding="utf-8")
+    world.segment("visitors", {"where": {"event": "visit"}})
     return world
 
 
@@ -35,8 +43,11 @@ def test_dbt_tests_are_checks_of_their_models_and_tell_failures_from_warnings(wo
         station = Station(world, instance)
         tick = station.tick(START)
         assert tick.success
-        assert [name for name in checks(tick) if name.startswith("staging/")] == ["staging/stg_contacts:built"]
+        assert [name for name in checks(tick) if name.startswith("staging/")] == [
+            "staging/stg_contacts:built", "staging/stg_events:built",
+        ]  # fmt: skip
         world.rows_of("contacts", [*PEOPLE, PEOPLE[0]])
+        world.rows_of("events", [visit("e1", START), visit("e2", datetime(2999, 1, 1, tzinfo=UTC))])
         job = station.definitions.resolve_job_def("dbt_tests")
         result = job.execute_in_process(instance=instance, raise_on_error=False)
         found = {one.check_name: one for one in result.get_asset_check_evaluations()}
@@ -46,6 +57,12 @@ def test_dbt_tests_are_checks_of_their_models_and_tell_failures_from_warnings(wo
             "unique_stg_contacts_contact_id": (False, "ERROR", "fail"),
             "not_null_stg_contacts_contact_id": (True, "ERROR", "pass"),
             "not_null_stg_contacts_phone": (False, "WARN", "warn"),
+        }
+        looked = station.definitions.resolve_job_def("catalog_checks").execute_in_process(instance=instance)
+        assert looked.success, "what the catalog promises is no error of a run"
+        assert {name: reason for name, reason in checks(looked).items() if reason} == {
+            "staging/stg_contacts:contact_id_unique": "1 rows repeat one that another has",
+            "staging/stg_events:at_not_in_future": "1 rows lie in the future, up to 2999-01-01 00:00:00 UTC",
         }
         assert "Got 1 result" in str(found["unique_stg_contacts_contact_id"].description)
         assert station.lease_is_free()

@@ -19,7 +19,7 @@ from dagster import (
     validate_run_config,
 )
 
-from segflow.dagster.__main__ import prepare_home
+from segflow.dagster.__main__ import prepare_home, workspace
 from segflow.dagster.build import build_definitions
 from segflow.dagster.dbt_graph import load_graph
 from segflow.project import Project
@@ -97,12 +97,12 @@ def test_the_tick_jobs_have_every_stage_and_no_dbt_test(definitions: Definitions
     assert [node.name for node in definitions.resolve_job_def("dbt_tests").nodes] == ["run_dbt_tests"]
 
 
-def test_the_schedule_is_off_and_its_time_becomes_as_of(definitions: Definitions) -> None:
+def test_the_schedule_is_off_and_its_time_becomes_as_of(definitions: Definitions, tmp_path: Path) -> None:
     found = definitions.resolve_schedule_def("tick_schedule")
     assert (found.cron_schedule, found.execution_timezone) == ("0 6 * * *", "Europe/London")
     assert found.default_status == DefaultScheduleStatus.STOPPED
     due = datetime(2026, 7, 1, 5, 0, tzinfo=UTC)
-    with DagsterInstance.ephemeral() as instance:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
         context = build_schedule_context(instance=instance, scheduled_execution_time=due)
         [request] = found.evaluate_tick(context).run_requests
     as_of = request.run_config["ops"]["ingest"]["config"]["as_of"]
@@ -146,6 +146,37 @@ def test_wrong_files_are_a_load_error_that_names_them(
     (broken / file).write_text(text, encoding="utf-8")
     with pytest.raises(DagsterInvalidDefinitionError, match=told):
         build_definitions(Project(broken))
+
+
+def test_the_location_is_called_as_the_project_is(demo: Path, tmp_path: Path) -> None:
+    def location(root: Path) -> str:
+        [loaded] = yaml.safe_load(workspace(root).read_text(encoding="utf-8"))["load_from"]
+        return str(loaded["python_module"]["location_name"])
+
+    assert location(demo) == "demo_shop"
+    broken = tmp_path / "my-shop"
+    broken.mkdir()
+    (broken / "segflow.yml").write_text("cadenc: daily\n", encoding="utf-8")
+    assert location(broken) == "my_shop"
+
+
+def test_a_stranger_reads_the_graph(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    groups = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
+    assert groups == {
+        "sources", "staging", "contacts", "segments", "flows", "delivery", "exports", "internals",
+    }  # fmt: skip
+    contacts = graph.get(AssetKey(["models", "contacts"]))
+    columns = {one.name: one.type for one in contacts.metadata["dagster/column_schema"].columns}
+    assert columns["birthday"] == "date"
+    deps = contacts.metadata["dagster/column_lineage"].deps_by_column
+    assert [(one.asset_key.path[-1], one.column_name) for one in deps["email"]] == [("stg_contacts", "email")]
+    [reference] = graph.get(AssetKey(["staging", "stg_contacts"])).metadata["dagster/code_references"].code_references
+    assert reference.file_path.endswith("dbt/models/staging/stg_contacts.sql")
+    flow = graph.get(AssetKey(["flows", "welcome"]))
+    assert (flow.tags["segflow/status"], flow.kinds) == ("active", {"flow", "yaml"})
+    export = graph.get(AssetKey(["exports", "win_back"])).metadata
+    assert [one.name for one in export["dagster/column_schema"].columns][:2] == ["contact_id", "email"]
 
 
 def test_the_home_of_the_ui_has_our_settings_and_keeps_edits(tmp_path: Path) -> None:

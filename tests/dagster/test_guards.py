@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 
-from tests.dagster.conftest import DAY, START, Station, checks, failures, metadata
+from tests.dagster.conftest import DAY, START, Station, checks, failures, metadata, observed
 from tests.fifty import FIFTY_GUARDS, fifty_segments, move_fifty, sizes_of_fifty
 from tests.world import World
 
@@ -33,9 +33,14 @@ def test_one_stale_and_one_held_of_fifty_then_lost_contacts(tmp_path: Path) -> N
         assert list(failures(result)) == ["verdict"]
         assert "segment londoners is held: 3 of 4 members would exit" in failures(result)["verdict"]
         shown = metadata(result)
-        assert {name: shown[f"segments/{name}"]["size"] for name in sizes_of_fifty()} == sizes_of_fifty()
-        assert shown["segments/londoners"]["status"] == "held"
-        assert {name: shown[f"flows/{name}"]["planned"] for name in ("about_fine", "about_held", "about_stale")} == {
+        left = observed(result)
+        assert sorted(left) == ["flows/about_held", "flows/about_stale", "segments/londoners", "segments/vips"]
+        assert not set(left) & set(shown)
+        told = {**shown, **left}
+        assert {name: told[f"segments/{name}"]["size"] for name in sizes_of_fifty()} == sizes_of_fifty()
+        assert left["segments/londoners"]["status"] == "held"
+        assert "segflow release londoners" in left["segments/londoners"]["to_release"]
+        assert {name: told[f"flows/{name}"]["planned"] for name in ("about_fine", "about_held", "about_stale")} == {
             "about_fine": 2, "about_held": 0, "about_stale": 0,
         }  # fmt: skip
 

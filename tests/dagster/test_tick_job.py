@@ -11,7 +11,7 @@ from dagster import DagsterInstance, ReexecutionOptions, execute_job, reconstruc
 from segflow.outbox.lease import held_lease
 from segflow.stages.order import stage_named
 from segflow.stages.tick import begin, run_stage
-from tests.dagster.conftest import CHRIS, DAY, PEOPLE, START, Station, checks, failures, metadata
+from tests.dagster.conftest import CHRIS, DAY, PEOPLE, START, Station, checks, failures, metadata, observed
 from tests.dagster.jobs import tick
 from tests.world import World
 
@@ -33,8 +33,10 @@ def test_two_ticks_show_their_numbers_and_the_second_one_sends(station: Station)
     drawn = told["flows/hello"].pop("picture")
     assert "1 enrolled, 0 inside, 1 ended (1 completed)" in drawn
     numbers = {"enrolled": 1, "active": 0, "ended": 1, "planned": 1, "restarted": 0, "converted": 0, "withheld": 0}
-    assert told["flows/hello"] == {**numbers, "status": "active"}
+    stands = {"enrolled_ever": 1, "waiting": 0, "ended_by_reason": {"completed": 1}}
+    assert told["flows/hello"] == {**numbers, **stands, "status": "active"}
     counts = {"delivered": 0, "skipped": 0, "failed": 0, "held": 0, "unknown": 0, "mode": "simulate"}
+    counts |= {"unknown_in_all": 0, "failed_in_all": 0, "held_in_all": 0, "breaker": "closed"}
     assert told["senders/mailbox"] == {"sent": 1, **counts}
     assert told["senders/console"] == {"sent": 0, **counts}
     assert told["exports/londoners"]["rows"] == 2
@@ -64,10 +66,18 @@ def test_a_stale_segment_is_red_and_the_others_go_on(station: Station, world: Wo
     assert "segment vips is stale" in failures(result)["verdict"]
     assert "flow thanks is held" in failures(result)["verdict"]
     shown = metadata(result)
-    assert shown["segments/vips"]["status"] == "stale"
+    left = observed(result)
+    assert sorted(left) == ["flows/thanks", "segments/vips"]
+    assert not set(left) & set(shown)
+    assert "score" in left["segments/vips"]["why"]
+    assert (left["segments/vips"]["status"], left["segments/vips"]["size"]) == ("stale", 0)
     assert shown["segments/londoners"]["entered"] == 1
     assert shown["senders/mailbox"]["sent"] == 1
-    assert "exports/vips" in shown
+    assert shown["exports/vips"]["stale"].startswith("stale: contacts.score")
+    assert "stale" not in shown["exports/londoners"]
+    mark = Path(shown["exports/vips"]["path"]).with_name("vips.stale.txt")
+    assert f"in tick {SECOND} it is stale: contacts.score" in mark.read_text(encoding="utf-8")
+    assert not mark.with_name("londoners.stale.txt").exists()
     assert station.stages() == DONE
     assert station.lease_is_free()
 
