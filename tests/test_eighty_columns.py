@@ -121,13 +121,13 @@ def _looks(shop: Path) -> list[str]:
         f"import {shop}/tags.csv", "doctor", "compact", "compile --check", "fmt --check", "sender check mailbox",
         f"suppressions add email {LONG}@example.com", f"suppressions import {shop}/addresses.csv --channel email",
         f"suppressions export {shop}/suppressed_addresses_of_this_project.csv", "contact deleted",
-        "api-key list", "api-key calls", f"freeze {LONG} no_such_list_in_the_catalog", "release no_such_segment",
+        "api-key list", "api-key calls", f"freeze {LONG} --list no_such_list_in_the_catalog", "release no_such_segment",
         f"flow pause {flow} --reason why", f"flow resume {flow}", "stop-sending --reason prices_are_wrong",
         "stop-sending --lift", "test win_back", f"schema --directory {shop}/schemas_for_editors",
-        f"flow enroll {flow} --contact {contact}", f"flow remove {flow} --contact {contact}",
+        f"flow enroll {flow} --contacts {shop}/tags.csv", f"flow remove {flow} {contact} --reason asked",
         f"coupons add win_back {shop}/addresses.csv", "suppressions remove email nobody@example.com",
         f"contact restore {contact}", "outbox drain", "api-key revoke nobody", "outbox release --all",
-        f"send-test {flow} {step} --to a@example.com --contact {contact}", "api-key add a_key --role read",
+        f"send-test {flow} {step} --to a@example.com --contact {contact}", "api-key add a_key --role analyst",
         f"flow retrigger {flow} --segment {LONG}", f"init {shop}",
     ]  # fmt: skip
 
@@ -146,7 +146,8 @@ def test_no_command_breaks_a_name(shop: Path, say: Say) -> None:
     said |= {command: say(*command.split()) for command in commands}
     assert [command for command, one in said.items() if not one.told] == []
     assert sum(LONG in one.told for one in said.values()) > 4
-    assert {command: faults for command, one in said.items() if (faults := _faults(one, names))} == {}
+    faults = [f"{command}: {fault}" for command, one in said.items() for fault in _faults(one, names)]
+    assert faults == [], "\n".join(faults)
     first = {command.split()[0] for command in commands} | {"tick"}
     grouped = {" ".join(command.split()[:2]) for command in commands}
     assert _names(app) - first == NOT_RUN
@@ -219,3 +220,25 @@ def test_a_tree_goes_on_below_its_text() -> None:
         "│   last month",
         "└── b",
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param((*group, name), id=" ".join((*group, name)))
+        for group, commands in [((), app), *(((one.name,), one.typer_instance) for one in app.registered_groups)]
+        for name in sorted(_names(commands))
+    ],
+)
+def test_help_breaks_no_word(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(width: int) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", width)
+        monkeypatch.setattr(sys, "argv", ["segflow", *path, "--help"])
+        with pytest.raises(SystemExit):
+            main()
+        return re.findall(r"[\w<>|/.-]{2,}", capsys.readouterr().out)
+
+    assert set(told(80)) - set(told(400)) == set()

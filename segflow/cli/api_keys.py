@@ -18,8 +18,9 @@ def add(
     role: Annotated[
         Literal["analyst", "marketer", "operator"],
         typer.Option(
+            metavar="ROLE",
             help="analyst: reads. marketer: pauses, resumes and retriggers flows, too. operator: releases what guards "
-            "hold, and rebuilds, too."
+            "hold, and rebuilds, too.",
         ),
     ] = "analyst",
     personal_data: Annotated[

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def export(
     context: typer.Context,
     segment: Annotated[str, typer.Argument(help="The segment.")],
-    format: Annotated[Literal["csv", "parquet", "jsonl"], typer.Option("--format", help="The file's format.")] = "csv",
+    format: Annotated[
+        Literal["csv", "parquet", "jsonl"],
+        typer.Option("--format", metavar="FORMAT", help="The file's format: csv, parquet or jsonl."),
+    ] = "csv",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to; default: the exports folder.")
     ] = None,
@@ -29,7 +32,8 @@ def export(
         str | None, typer.Option(help="Only contacts that this condition (YAML) holds for; - reads it from stdin.")
     ] = None,
     only: Annotated[
-        Literal["members", "entered", "exited"], typer.Option(help="The members, or who entered or exited.")
+        Literal["members", "entered", "exited"],
+        typer.Option(metavar="KIND", help="members: the members; entered, exited: who did."),
     ] = "members",
     at: Annotated[str | None, typer.Option(help="A tick, or a time: as of the last tick before it.")] = None,
     since: Annotated[
