@@ -14,7 +14,7 @@ from segflow.errors import SegflowError
 from segflow.files import write_whole
 from segflow.project import Project
 
-DEFINITIONS = "segflow.dagster.definitions"
+DEFINITIONS = "segflow.dagster.location"
 """The module that Dagster loads: below our own name, because a project may have packages of any other."""
 
 
@@ -43,10 +43,11 @@ def name_of(root: Path) -> str:
         return re.sub(r"[^A-Za-z0-9_]", "_", root.name) or "segflow"
 
 
-def command(root: Path, host: str, port: int) -> list[str]:
-    """The command line of the UI."""
-    started = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace(root))]
-    return [*started, "--host", host, "--port", str(port)]
+def command(root: Path, host: str, port: int, *, read_only: bool = False) -> list[str]:
+    """The command line of the UI: with the daemon, or for those who look, without it and without any button."""
+    program = ["dagster_webserver"] if read_only else ["dagster", "dev"]
+    started = [sys.executable, "-m", *program, "-w", str(workspace(root))]
+    return [*started, "--host", host, "--port", str(port), *(["--read-only"] if read_only else [])]
 
 
 def main() -> None:
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--project-dir", type=Path, default=Path.cwd(), help="the project's folder")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--read-only", action="store_true", help="for those who look: no run, no switch, no daemon")
     given = parser.parse_args()
     root = given.project_dir.resolve()
     if not root.is_dir():
@@ -65,7 +67,8 @@ def main() -> None:
         "DAGSTER_HOME": os.environ.get("DAGSTER_HOME") or str(prepare_home(root)),
         "SEGFLOW_PROJECT_DIR": str(root),
     }
-    os.execve(sys.executable, command(root, given.host, given.port), environment)
+    started = command(root, given.host, given.port, read_only=given.read_only)
+    os.execve(sys.executable, started, environment)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from segflow.dagster.keys import INTERNALS, model_key, segment_key
 from segflow.files import write_whole
 from segflow.project import Project
 from segflow.warehouse.names import own_relation
+from segflow.warehouse.tables import SCHEMA
 
 _FORMAT = 2
 _FILES = (".sql", ".yml", ".yaml", ".csv", ".py", ".md")
@@ -107,13 +108,27 @@ class DbtGraph:
         return found
 
 
-def load_graph(project: Project) -> DbtGraph:
+@dataclass(frozen=True)
+class Translation:
+    """What a team's own Dagster project calls the models of its dbt project.
+
+    `spec` gets dbt's manifest, the unique id of a node and the spec that dagster-dbt makes of it; only the key of what
+    it returns must be theirs. `mark` changes whenever the answers may.
+    """
+
+    spec: Callable[[Mapping[str, Any], str, AssetSpec], AssetSpec]
+    mark: str
+
+
+def load_graph(project: Project, theirs: Translation | None = None) -> DbtGraph:
     """The dbt graph of a project whose generated models are up to date. Raises RunError when dbt cannot read it."""
-    cache = project.root / ".segflow" / "dagster" / "dbt_graph.json"
-    fingerprint = _fingerprint(project.specs.dbt_dir)
+    # Two files, so that a team's location and `segflow ui` do not parse in turns.
+    name = "dbt_graph.json" if theirs is None else "dbt_graph_theirs.json"
+    cache = project.root / ".segflow" / "dagster" / name
+    fingerprint = _fingerprint(project.specs.dbt_dir, theirs.mark if theirs is not None else "")
     stored = _read(cache)
     if stored is None or stored["fingerprint"] != fingerprint:
-        graph = _parse(project)
+        graph = _parse(project, theirs)
         stored = {"fingerprint": fingerprint, "nodes": [asdict(n) for n in graph.nodes.values()]}
         stored["tests"] = [asdict(test) for test in graph.tests]
         write_whole(cache, json.dumps(stored, indent=1).encode(), durable=False)
@@ -129,8 +144,8 @@ def _read(cache: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and {"fingerprint", "nodes", "tests"} <= found.keys() else None
 
 
-def _fingerprint(directory: Path) -> str:
-    digest = hashlib.sha256(f"{_FORMAT} {version('dbt-core')} {version('dagster-dbt')}".encode())
+def _fingerprint(directory: Path, mark: str) -> str:
+    digest = hashlib.sha256(f"{_FORMAT} {version('dbt-core')} {version('dagster-dbt')} {mark}".encode())
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory)
         if any(part.startswith(".") for part in relative.parts) or relative.parts[0] in ("target", "logs"):
@@ -140,7 +155,7 @@ def _fingerprint(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def _parse(project: Project) -> DbtGraph:
+def _parse(project: Project, theirs: Translation | None) -> DbtGraph:
     # Imported here: it takes seconds, and a hit in the cache needs none of it.
     from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
@@ -152,6 +167,9 @@ def _parse(project: Project) -> DbtGraph:
             props = self.get_resource_props(manifest, unique_id)
             meta = _meta(props)
             if not meta:
+                # Tables of ours that their models read keep our keys.
+                if theirs is not None and props.get("source_name") != SCHEMA:
+                    spec = theirs.spec(manifest, unique_id, spec)
                 default = "sources" if props["resource_type"] == "source" else "staging"
                 return spec.replace_attributes(group_name=spec.group_name or default)
             key = (

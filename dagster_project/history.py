@@ -26,6 +26,7 @@ from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 
 from segflow.dagster.check_results import CHECKS, built, key_of
 from segflow.dagster.keys import VERDICT, stage_key
+from segflow.dagster.ledgers import is_ledger
 from segflow.dagster.reports import METADATA, lineage, unfinished
 from segflow.dagster.specs import STEPS, Graph
 from segflow.dagster.steps import Step
@@ -102,7 +103,7 @@ def _report(
         # The stage's own asset comes first among the specs, and is told last.
         for spec in reversed(graph.stages[stage]):
             red = stage == VERDICT and step.report.errors
-            has = spec.key in facts or spec.key == stage_key(stage)
+            has = spec.key in facts or spec.key == stage_key(stage) or is_ledger(spec.key)
             if not has or red:
                 continue
             metadata = {**base, **facts.get(spec.key, {})}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segflow.dagster.component import SegflowComponent
     from segflow.project import Project
 
-__all__ = ["Project"]
+__all__ = ["Project", "SegflowComponent"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,14 @@ def __getattr__(name: str) -> Any:
         from segflow.project import Project
 
         return Project
+    if name == "SegflowComponent":
+        # Dagster asks for it, which has it loaded; nobody else waits for it.
+        from segflow.dagster.component import SegflowComponent
+
+        return SegflowComponent
     raise AttributeError(name)
+
+
+def __dir__() -> list[str]:
+    # `dg list components` looks here.
+    return sorted({*globals(), *__all__})

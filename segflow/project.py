@@ -115,6 +115,18 @@ class Project(Decider):
             warehouse.ensure_tables()
             return present_members(warehouse, segment, self.specs.segments)
 
+    def table(self, name: str) -> pa.Table:
+        """All rows of a table of segflow's (`segment_entries`, `deliveries`, ...), as the last tick left it. Raises
+        InputError for a name that is none."""
+        from segflow.warehouse.base import all_rows
+        from segflow.warehouse.tables import TABLES
+
+        if name not in TABLES:
+            raise InputError(f"no table {name!r} of segflow's{did_you_mean(name, list(TABLES))}")
+        with self.warehouse() as warehouse:
+            warehouse.ensure_tables()
+            return warehouse.query(all_rows(name))
+
     def export(
         self,
         segment: str,

@@ -54,6 +54,7 @@ ASKS_SENDERS = ("segflow/specs/sender_settings.py",)
 SENDERS_MAY_USE = ("segflow.errors", "segflow.messages", "segflow.spec_model", "segflow.senders")
 ENGINE_SIDE = ("segflow", "senders")
 """The folders that know nothing of Dagster."""
+FRONT_DOOR = ("segflow/__init__.py", "segflow.dagster.component")
 NOT_OURS = ("senders", "dagster_project")
 """What a user's project may call a package of its own; where segflow is installed, these are not segflow's."""
 
@@ -128,7 +129,12 @@ def wrong_imports(path: Path, root: Path = ROOT) -> list[str]:
             and relative.as_posix() not in ASKS_SENDERS
         )
         out_of_senders = folder == "senders" and within(module, "segflow") and not within(module, *SENDERS_MAY_USE)
-        dagster = folder in ENGINE_SIDE and within(module, "dagster", "dagster_dbt", "segflow.dagster")
+        dagster = (
+            folder in ENGINE_SIDE
+            and within(module, "dagster", "dagster_dbt", "segflow.dagster")
+            # The name by which Dagster finds the component; `import segflow` loads nothing of it.
+            and (relative.as_posix(), module) != FRONT_DOOR
+        )
         # A relative import hides where it points to. Tests may use them among each other.
         unclear = (folder in PACKAGES and module.startswith(".")) or within(module, *NOT_OURS)
         if upwards or into_senders or out_of_senders or dagster or unclear:

@@ -28,6 +28,11 @@ def relation(name: str) -> exp.Table:
     return exp.table_(name, db=SCHEMA, quoted=True)
 
 
+def all_rows(name: str) -> exp.Select:
+    """A query for all of `relation(name)`."""
+    return exp.select(exp.Star()).from_(relation(name))
+
+
 def too_long(limit: Duration) -> str:
     """Why a query was stopped."""
     return f"ran longer than {limit} (sql_segments.timeout in segflow.yml)"

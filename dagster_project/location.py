@@ -1,4 +1,4 @@
-"""What Dagster loads (`-m segflow.dagster.definitions`). `SEGFLOW_PROJECT_DIR` names the project."""
+"""What Dagster loads (`-m segflow.dagster.location`). `SEGFLOW_PROJECT_DIR` names the project."""
 
 from __future__ import annotations
 
