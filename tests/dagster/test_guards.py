@@ -27,6 +27,7 @@ def test_one_stale_and_one_held_of_fifty_then_lost_contacts(tmp_path: Path) -> N
             "flows/about_stale:not_held",
             "models/contacts:built",
             "segments/londoners:evaluated",
+            "segments/londoners:within_guard",
             "segments/vips:evaluated",
         ]
         assert "segflow release londoners" in red["segments/londoners:evaluated"]
