@@ -4,7 +4,7 @@ own, and with senders that only note what they get. The stages are those of ever
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from segflow.flows.advance import enrollments_view
 from segflow.messages import AnyMessage, Receipt
+from segflow.outbox.coupons import Claim, Pool
 from segflow.outbox.lease import Lease, held_lease
 from segflow.outbox.store import DeliveryStore
 from segflow.plan.models import RehearsedModels
@@ -54,11 +55,26 @@ class Notebook:
         return [Receipt() for _ in messages]
 
 
+class FullPools:
+    """Coupons of which there are always enough: how many codes the real pools have left says nothing of the past, nor
+    of the rows of a test."""
+
+    def claim(self, _lease: object, _tick_id: str, claims: Collection[Claim]) -> dict[str, str]:
+        return {one.claim_id: f"{one.pool}-{one.claim_id[:8]}" for one in claims}
+
+    def book(self, _lease: object, _tick_id: str, used: Collection[str]) -> None:
+        pass
+
+    def pools(self) -> list[Pool]:
+        return []
+
+
 class StandIn(Workspace):
     """What stages ask of a project. `real` has the user's models; `warehouse` is a rehearsal."""
 
     def __init__(self, compiled: Compiled, real: Models, warehouse: Warehouse, store: DeliveryStore) -> None:
         super().__init__(compiled.specs.root, "rehearsal")
+        store.coupons = FullPools()  # type: ignore[assignment]
         self._rehearsal, self._real = warehouse, real
         # What is in the dictionary is not computed.
         self.__dict__ |= {"specs": compiled.specs, "compiled": compiled, "store": store, "spool": None}

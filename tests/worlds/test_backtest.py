@@ -114,3 +114,14 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         assert (code, told in err) == (2, True), err
     with pytest.raises(InputError, match="unknown flow thank"):
         world.project.backtest("thank", FIRST, FIRST, Duration.parse("1 day"))
+
+
+def test_pools_count_as_full(tmp_path: Path) -> None:
+    """How many codes are left today says nothing of the past."""
+    world = World.again(lived, tmp_path / "world")
+    code = {"id": "code", "coupon": "spring", "on_failure": "end"}
+    world.flow("thanks", {**FLOW, "steps": [code, *FLOW["steps"]]})
+    world.project.add_coupons("spring", ["ONE"])
+    found = world.project.backtest("thanks", FIRST + DAY, FIRST + 5 * DAY, Duration.parse("1 day"))
+    assert (found.ended, found.messages) == ({"completed": 1, "exit": 1}, {"nudge": 1, "thanks": 1})
+    assert [(pool.left, pool.claimed) for pool in world.project.store.coupons.pools()] == [(1, 0)]
