@@ -89,8 +89,9 @@ def segment(tour: Tour) -> None:
     tour.go(f"/assets/segments/{SEGMENT}?view=overview")
     tour.sees("Members are the contacts with", "held when, in one tick")
     tour.picture("segment")
-    tour.go(f"/assets/segments/{SEGMENT}?view=plots")
-    tour.sees("size")
+    tour.page.get_by_text("Plots", exact=True).click()
+    tour.page.get_by_text("size", exact=True).first.scroll_into_view_if_needed()
+    expect(tour.page.locator("canvas").first).to_be_visible()
     tour.picture("plot")
     ticks = len(list((tour.pictures.parent / ".segflow/ledgers/ticks").glob("*.parquet")))
     assert tour.materialized("segments", SEGMENT) >= ticks > 1, f"not all of the demo's {ticks} ticks are plotted"
