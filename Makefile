@@ -7,14 +7,15 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help findings daemon tour demo test test-fast crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
+.PHONY: help docs findings daemon tour demo test test-fast crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
-	@echo "make demo   build the demo shop, run 30 daily ticks, show what happened"
+	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened"
 	@echo "make test   run the whole test suite"
 	@echo "make test-fast   the tests for the loop, two minutes"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
+	@echo "make docs   write the pages that are made from the code, build docs/ into site/, check every link"
 	@echo "make daemon ten scheduled ticks at a minute under a real daemon, one of them killed"
 	@echo "make tour   a stranger's tour of the UI in a real browser; leaves screenshots in .segflow/tour"
 	@echo "make findings   what we rely on in libraries and engines: does it still behave so? Needs the network"
@@ -81,6 +82,11 @@ findings:
 		echo "== $$script"; PYTHON="$(PYTHON)" bash $$script || changed="$$changed $$script"; \
 	done; test -z "$$changed" || { echo "changed, or not to be set up:$$changed"; exit 1; }
 
+docs: $(VENV)/dev
+	@$(BIN)/python -m reference
+	@$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/README.html"
+
 ui: $(VENV)/runtime
 	@$(BIN)/segflow ui
 
@@ -100,4 +106,4 @@ format: $(VENV)/dev
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV2) .segflow exports dbt/target dbt/logs examples/*/.segflow examples/*/exports examples/*/dbt/target
+	rm -rf $(VENV) $(VENV2) .segflow exports site dbt/target dbt/logs examples/*/.segflow examples/*/exports examples/*/dbt/target

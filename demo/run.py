@@ -1,4 +1,8 @@
-"""`make demo`: builds the shop where it is missing, lives through thirty days of it, and shows what happened."""
+"""`make demo`: builds the shop where it is missing, lives through two weeks of it, and shows what happened.
+
+The shop is the same on every machine and on every day: its dates are fixed, so that what the documentation prints is
+what you see.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlglot import exp
 
-from demo.screen import show
+from demo.screen import LAST, show
 from demo.shop import build, codes_of
+from segflow.cli.screen import Screen
 from segflow.errors import SegflowError
 from segflow.project import Project
 from segflow.specs.dbt_profile import warehouse_path
@@ -22,28 +27,29 @@ from segflow.warehouse.engines import engine_of
 from segflow.warehouse.sqlfile import literal
 
 ROOT = Path(__file__).resolve().parents[1]
-TICKS = 30
-AHEAD = timedelta(days=30)
-"""The shop's life goes on after the demo's last tick, unseen until a later tick looks: so `segflow tick` finds news."""
+TICKS = 14
+"""The last of them is at `LAST`. The shop's life goes on after it, unseen until a later tick looks: `segflow tick
+--as-of 2026-02-03` finds news, and so on until `demo.shop.END`."""
 
 
-def main() -> int:
-    """Run what is left of the demo and return the exit code. A demo that was interrupted goes on where it was."""
-    console = Console()
+def main(root: Path = ROOT) -> int:
+    """Run what is left of the demo in `root` and return the exit code. A demo that was interrupted goes on where it
+    was."""
+    console = Screen(highlight=False)
     try:
-        specs = load_specs(ROOT)
+        specs = load_specs(root)
         _build_shop(console, specs)
         with _warehouse(specs) as warehouse:
             due = _due(warehouse)
         if due:
             _fill_pools(specs)
-            _run_ticks(console, due)
+            _run_ticks(console, specs, due)
         else:
             console.print("All ticks of the demo have run; remove .segflow/ and exports/ to begin again.")
         with _warehouse(specs) as warehouse:
             show(console, warehouse, specs)
     except SegflowError as error:
-        Console(stderr=True).print(str(error), style="red", markup=False)
+        Screen(stderr=True, highlight=False).print(str(error), style="red")
         return error.exit_code
     except KeyboardInterrupt:
         console.print("\nStopped. Run it again to go on from here.")
@@ -61,12 +67,11 @@ def _build_shop(console: Console, specs: Specs) -> None:
     with _warehouse(specs) as warehouse:
         if _last_tick(warehouse) is not None:
             return
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with console.status("Building the shop"):
-        shop = build(warehouse_path(specs.root, specs.settings), end=today + AHEAD)
+        shop = build(warehouse_path(specs.root, specs.settings))
         with _warehouse(specs) as warehouse:
             # Written last: a shop without it was not finished, and is built again.
-            clock = exp.select(literal(today).as_("last_tick"))
+            clock = exp.select(literal(LAST).as_("last_tick"))
             warehouse.execute(exp.Create(this=_CLOCK.copy(), kind="TABLE", replace=True, expression=clock))
     console.print(
         f"The shop: {shop.customers:,} customers, {shop.events:,} events and {shop.orders:,} orders "
@@ -79,7 +84,7 @@ _CLOCK = exp.table_("demo_clock", db="raw")
 
 def _fill_pools(specs: Specs) -> None:
     """Put the codes of every pool into the delivery store. Those that are there, given away or not, are left alone."""
-    project = Project(ROOT)
+    project = Project(specs.root)
     for pool in specs.settings.coupons:
         project.add_coupons(pool, codes_of(pool))
 
@@ -106,8 +111,8 @@ def _due(warehouse: Warehouse) -> list[datetime]:
     return every if last is None else [as_of for as_of in every if as_of > last.replace(tzinfo=UTC)]
 
 
-def _run_ticks(console: Console, due: list[datetime]) -> None:
-    project = Project(ROOT)
+def _run_ticks(console: Console, specs: Specs, due: list[datetime]) -> None:
+    project = Project(specs.root)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=40),

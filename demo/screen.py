@@ -1,32 +1,35 @@
-"""The demo's last screen: what thirty ticks did, read from the public relations in schema `segflow`."""
+"""The demo's last screen: what its ticks did, read from the public relations in schema `segflow`."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from collections import Counter, defaultdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
-from rich.panel import Panel
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from sqlglot import exp
 
 from demo.conversions import conversions
+from segflow.cli.grid import grid
 from segflow.specs.dbt_profile import warehouse_path
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.engines import engine_title
 
+LAST = datetime(2026, 2, 2)
+"""The time of the demo's last tick (UTC)."""
 BARS = "▁▂▃▄▅▆▇█"
+_BARS = "size over time"
 STATUS_STYLES = {"active": "green", "paused": "yellow", "draft": "dim"}
 
 
 def show(console: Console, warehouse: Warehouse, specs: Specs) -> None:
-    """Print the screen. The warehouse must have seen at least one tick; 100 columns are enough."""
+    """Print the screen. The warehouse must have seen at least one tick; 80 columns are enough."""
     for table in (
         segments_table(warehouse, specs),
         flows_table(warehouse, specs),
@@ -34,11 +37,31 @@ def show(console: Console, warehouse: Warehouse, specs: Specs) -> None:
         messages_table(warehouse),
         handed_out_table(warehouse),
     ):
-        console.print()
-        console.print(table)
+        _print(console, table)
+    _print(console, _files(specs))
+    _print(console, _next_steps(specs, _day_after(warehouse)))
+
+
+def _print(console: Console, table: Table) -> None:
+    """A table in what the screen has of columns; a line of bars that is too long shows its end."""
+    heads = [str(column.header) for column in table.columns]
+    rows = list(zip(*(map(_text, column.cells) for column in table.columns), strict=True))
+    right = {at for at, column in enumerate(table.columns) if column.justify == "right"}
+    whole = {at for at, column in enumerate(table.columns) if column.no_wrap}
+    if _BARS in heads:
+        at = heads.index(_BARS)
+        widths = [max(len(head), *(len(row[place]) for row in rows)) for place, head in enumerate(heads)]
+        fits = max(console.width - sum(widths) - 2 * (len(widths) - 1) + widths[at], len(_BARS))
+        rows = [tuple(cell[-fits:] if place == at else cell for place, cell in enumerate(row)) for row in rows]
+    told = [Text(str(table.title), style="bold"), *grid(heads, rows, console.width, right=right, whole=whole)]
+    told += [Text(str(table.caption), style="italic dim")] if table.caption else []
     console.print()
-    console.print(Panel(Group(*_files(specs)), title="On your disk", title_align="left", border_style="dim"))
-    console.print(Panel(_next_steps(specs), title="Try next", title_align="left", border_style="cyan"))
+    for line in told:
+        console.print(line, soft_wrap=True)
+
+
+def _text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text(str(cell))
 
 
 def segments_table(warehouse: Warehouse, specs: Specs) -> Table:
@@ -56,7 +79,7 @@ def segments_table(warehouse: Warehouse, specs: Specs) -> Table:
     table.add_column("segment", no_wrap=True)
     for name in ("members", "entered", "exited"):
         table.add_column(name, justify="right", min_width=len(name))
-    table.add_column("size over time", no_wrap=True)
+    table.add_column(_BARS, no_wrap=True)
     for segment in specs.segments:
         line = sizes.get(segment, [])
         table.add_row(
@@ -161,17 +184,7 @@ def bars(sizes: list[int]) -> str:
 
 
 def _table(title: str) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-        border_style="dim",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-        show_edge=False,
-    )
+    return Table(title=title)
 
 
 def _signed(number: int, sign: str, style: str) -> Text:
@@ -184,41 +197,47 @@ def _counts(warehouse: Warehouse, table: str, key: str, where: exp.Expr | None =
     return {row[key]: row["number"] for row in warehouse.rows(query.where(where) if where is not None else query)}
 
 
-def _files(specs: Specs) -> list[Text]:
+def _files(specs: Specs) -> Table:
     """Where the exports, the messages and the warehouse lie, seen from the project's root."""
     exports = specs.path(specs.settings.exports.path)
     mailbox = specs.path(getattr(specs.settings.all_senders()["mailbox"], "path", ".segflow/mailbox"))
     warehouse = warehouse_path(specs.root, specs.settings)
     letters = sorted(mailbox.rglob("*.eml"))
-    lines = [
-        _line("exports", f"{_short(exports, specs)}/  ({_number(exports, '*.csv')} CSV files, a folder per tick)"),
-        _line(
-            "messages",
-            f"{_short(mailbox, specs)}/  ({len(letters):,} .eml files, {_number(mailbox, '*.json')} .json files)",
-        ),
-        _line("warehouse", f"{_short(warehouse, specs)}  ({engine_title()}; schema segflow)"),
-    ]
+    table = _table("On your disk")
+    table.add_column(style="dim")
+    table.add_column()
+    table.add_row("exports", f"{_short(exports, specs)}/  ({_number(exports, '*.csv')} CSV files, a folder per tick)")
+    said = f"{len(letters):,} .eml files, {_number(mailbox, '*.json')} .json files"
+    table.add_row("messages", f"{_short(mailbox, specs)}/  ({said})")
+    table.add_row("warehouse", f"{_short(warehouse, specs)}  ({engine_title()}; schema segflow)")
     if letters:
-        lines.append(_line("one letter", _short(letters[-1], specs)))
-    return lines
+        table.add_row("one letter", _short(letters[-1], specs))
+    return table
 
 
-def _next_steps(specs: Specs) -> Table:
+def _day_after(warehouse: Warehouse) -> str:
+    """The day after the last tick, where the shop's life goes on."""
+    last = warehouse.scalar(exp.select(exp.Max(this=exp.column("as_of"))).from_(relation("segment_sizes")))
+    return f"{(LAST if last is None else last) + timedelta(days=1):%Y-%m-%d}"
+
+
+def _next_steps(specs: Specs, tomorrow: str) -> Table:
     segflow = _command(specs)
     steps = [
         ("make ui", "the same in Dagster"),
-        (f"{segflow} preview win_back", "who is in a segment now"),
+        (f"{segflow} preview win_back --as-of {tomorrow}", "who would be in a segment a day later"),
         (f"{segflow} flow show cart_reminder", "the picture of a flow, with who is where"),
         (f"{segflow} tasks", "whom flows asked to do what"),
-        ("edit segment_specs/vip_customers.yml", "change the rule; the next line shows who moves"),
-        (f"{segflow} tick", "what happened since midnight, and your edits"),
+        ("edit segment_specs/vip_customers.yml", "change the rule; the next lines show who moves"),
+        (f"{segflow} plan --as-of {tomorrow}", "what a tick would do, and writes nothing"),
+        (f"{segflow} tick --as-of {tomorrow}", "what happened since, and your edits; then the day after"),
     ]
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold cyan", overflow="fold")
-    grid.add_column(style="dim")
+    table = _table("Try next")
+    table.add_column(no_wrap=True)
+    table.add_column()
     for command, why in steps:
-        grid.add_row(command, why)
-    return grid
+        table.add_row(Text(command, style="bold cyan"), why)
+    return table
 
 
 def _command(specs: Specs) -> str:
@@ -226,10 +245,6 @@ def _command(specs: Specs) -> str:
     if shutil.which("segflow"):
         return "segflow"
     return _short(Path(sys.executable).parent / "segflow", specs)
-
-
-def _line(name: str, value: str) -> Text:
-    return Text.assemble((f"{name:<11}", "dim"), value, overflow="fold")
 
 
 def _number(folder: Path, pattern: str) -> str:

@@ -30,6 +30,7 @@ class SenderSettings(SpecModel):
     """Does its sender hand over the `attachments` of an email? Where it does not, such a message fails: what a contact
     is told to find in it must not be dropped in silence."""
     type: str
+    """Which kind of sender it is."""
     connections: Annotated[int, Field(ge=1, le=32)] = 4
     """How many messages may be on their way to the provider at once, each over a connection of its own. Senders that
     send nothing out of the house (mailbox, console) have one."""

@@ -32,7 +32,9 @@ class MailboxSettings(SenderSettings):
     sends_attachments = True
     type: Literal["mailbox"]
     path: str = ".segflow/mailbox"
+    """The folder; each day has one of its own in it."""
     from_: str = Field("segflow <no-reply@example.com>", alias="from")
+    """Who emails come from when a step does not say."""
 
 
 class MailboxSender(Sender):

@@ -85,6 +85,7 @@ class MailgunSettings(EmailApiSettings):
     domain: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")]
     """The domain at Mailgun that sends."""
     api_key: Secret
+    """A key that may send, as ${env:NAME}."""
     region: Literal["us", "eu"] = "us"
     """Where the domain is."""
     webhook_signing_key: NoSecret = None

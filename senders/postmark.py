@@ -96,6 +96,7 @@ class PostmarkSettings(EmailApiSettings):
     sends_attachments = True
     type: Literal["postmark"]
     server_token: Secret
+    """The API token of the server at Postmark, as ${env:NAME}."""
     message_stream: str = "outbound"
     """Bulk mail needs a broadcast stream."""
     webhook_login: NoSecret = None

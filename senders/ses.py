@@ -66,10 +66,13 @@ class SesSettings(EmailApiSettings):
     sends_attachments = True
     type: Literal["ses"]
     region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    """Like eu-west-1."""
     access_key_id: NoSecret = None
     """Left out, the keys are found as AWS's tools find them: in the environment, a profile, the machine's role."""
     secret_access_key: NoSecret = None
+    """Beside `access_key_id`, as ${env:NAME}."""
     session_token: NoSecret = None
+    """With keys that last for a while only."""
     configuration_set: str | None = None
     """Without one SES publishes no events."""
     topic_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[\w.-]+$")] | None = None

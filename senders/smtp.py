@@ -35,12 +35,18 @@ class SmtpSettings(SenderSettings):
     sends_attachments = True
     type: Literal["smtp"]
     host: str
+    """The server's name."""
     port: Annotated[int, Field(ge=1, le=65535, strict=False)] = 587
     """May be a text of digits, because `${env:NAME}` always gives a text."""
     security: Literal["starttls", "tls", "none"] = "starttls"
+    """starttls: the connection is made secure before anything is said. tls: from the start. none: only on this machine
+    or in a network of your own."""
     username: str | None = None
+    """Who logs in; nobody when left out."""
     password: str | None = None
+    """As ${env:NAME}."""
     from_: str = Field(alias="from")
+    """Who emails come from when a step does not say."""
     timeout: Number = 30
     """Seconds for each network operation."""
 

@@ -98,6 +98,7 @@ class TwilioSettings(PricedSms):
     api_key: str | None = Field(None, repr=False)
     """SK... of an API key, in place of the token for sending."""
     api_secret: str | None = Field(None, repr=False)
+    """The secret of `api_key`."""
     from_: str | None = Field(None, alias="from")
     """A number of yours, or a name of up to 11 letters. A step's `sender_id` comes before it."""
     messaging_service_sid: str | None = None
@@ -105,6 +106,7 @@ class TwilioSettings(PricedSms):
     callback_url: str | None = None
     """Where Twilio tells what became of messages: the public URL of this sender's callbacks."""
     url: str = "https://api.twilio.com"
+    """Where the API is."""
     timeout: Seconds = 10
     """Seconds to connect and between two bytes of the answer."""
 

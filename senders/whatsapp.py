@@ -111,6 +111,7 @@ class WhatsAppSettings(SenderSettings):
     phone_number_id: str
     """The id of the business number, not the number."""
     access_token: str = Field(repr=False)
+    """Of a system user, as ${env:NAME}."""
     api_version: str
     """Like v23.0; Meta takes each for about two years."""
     app_secret: str | None = Field(None, repr=False)
@@ -118,6 +119,7 @@ class WhatsAppSettings(SenderSettings):
     verify_token: str | None = Field(None, repr=False)
     """What Meta repeats when it checks the callback URL; of your own making."""
     url: str = "https://graph.facebook.com"
+    """Where the API is."""
     timeout: Seconds = 10
     """Seconds to connect and between two bytes of the answer."""
 

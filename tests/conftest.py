@@ -56,6 +56,7 @@ SPREAD = ("test_scenarios.py", "test_tick_job.py")
 """Files whose tests share nothing and take seconds: each goes to whoever is free. Any other file stays together,
 because its tests share what its fixtures made."""
 LONG = (
+    "test_stories.py",
     "test_online_retail.py",
     "test_points.py",
     "test_moments.py",

@@ -19,6 +19,8 @@ SLOW: dict[str, frozenset[str]] = {
         "demo/test_screen.py": (),
         "demo/test_shop.py": (),
         "demo/test_staging.py": (),
+        "docs/test_site.py": (),
+        "docs/test_stories.py": ("test_what_fits", "test_only_what_cannot_be_run_is_not_run"),
         "explain/test_explain.py": ("test_the_command",),
         "explain/test_flips.py": (),
         "imports/test_catalog.py": (),

@@ -16,7 +16,6 @@ from demo.shop import build
 from segflow.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 class Result(NamedTuple):
@@ -59,7 +58,7 @@ def test_results_before_the_first_tick_say_what_to_do(run: Run) -> None:
         assert "run segflow tick" in result.err
 
 
-def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
+def test_a_tick_and_its_results(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run("tick", "--as-of", "2026-02-01", "--format", "json")
     assert first.code == 0, first.err
     told: dict[str, Any] = json.loads(first.out)
@@ -95,31 +94,22 @@ def test_a_tick_and_its_results(run: Run, shop: Path) -> None:
     preview = json.loads(run("preview", "tea_lovers", "--as-of", "2026-02-02", "--format", "json").out)
     assert (preview["would_enter"], preview["would_exit"]) == (0, 0)
 
-    blocks = re.findall(r"^\$ segflow ((?:preview|explain) .*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        command, shown = block.split("\n", 1)
-        told = "".join(f"{line.rstrip()}\n" for line in run(*command.split()).out.splitlines())
-        assert re.sub(r"\d+\.\d\d s", "", told) == re.sub(r"\d+\.\d\d s", "", shown), command
-
     values = json.loads(run("vars", "--as-of", "2026-02-02").out)["segflow"]
     assert values["bounds"]["as_of"] == "CAST('2026-02-02 00:00:00' AS TIMESTAMP)"
     _check_plan(run, shop)
 
 
 def _check_plan(run: Run, shop: Path) -> None:
-    """The plan in the README is what `plan` prints; the other forms say the same."""
+    """The forms of a plan say the same."""
     plan = ("plan", "--as-of", "2026-02-03")
     assert run(*plan, "--exit-code").code == 0
     segment = shop / "segment_specs/tea_lovers.yml"
     live = segment.read_text(encoding="utf-8")
     segment.write_text(live.replace("gte: 10", "gte: 6"), encoding="utf-8")
     try:
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        shown = readme.split("$ segflow plan --as-of 2026-02-03\n")[1].split("```")[0]
         told = run(*plan, "--exit-code")
         assert told.code == 1
-        assert [line.rstrip() for line in told.out.splitlines()] == shown.splitlines()
+        assert re.search(r"^tea_lovers +edited +31 → 36 +5 definition *$", told.out, re.MULTILINE)
         data = json.loads(run("--format", "json", *plan).out)
         assert data["changes"]
         assert {one["segment"]: one["entries"] for one in data["segments"]}["tea_lovers"] == {"definition": 5}

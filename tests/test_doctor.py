@@ -21,6 +21,7 @@ from sqlalchemy import update
 from segflow.cli.main import main
 from segflow.doctor.examine import CHECKS, examine
 from segflow.doctor.findings import Checked
+from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.outbox.breaker import Rest
 from segflow.outbox.lease import held_lease
 from segflow.outbox.schema import lease as leases
@@ -48,6 +49,12 @@ def root(healthy: Path, tmp_path: Path) -> Path:
     copied = tmp_path / "world"
     shutil.copytree(healthy, copied)
     return copied
+
+
+@pytest.fixture(autouse=True)
+def directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worlds were built without dbt, which would look for their models elsewhere, and need seconds to do so."""
+    monkeypatch.setattr(ExaminedWorkspace, "models", DirectProject.models)
 
 
 def found(root: Path, repair: bool = False) -> dict[str, Checked]:

@@ -25,9 +25,32 @@ from tests.world import World
 
 PAGE = (Path(__file__).parents[1] / "docs/EXPORTS.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-COMMANDS = [
-    command for kind, body in BLOCKS if kind == "console" for command in re.split(r"^\$ ", body, flags=re.M)[1:]
-]
+TRANSCRIPT = """\
+$ segflow export londoners --column contact_id --column city --sort city:desc
+1 member in exports/londoners.csv: the full segment
+$ segflow export londoners --only exited --since 2026-03-02 --format jsonl
+4 exits after tick 20260302T000000Z in exports/londoners.exited.jsonl: all exits
+$ segflow export londoners --at 2026-03-03T12:00:00Z
+2 members as of tick 20260303T000000Z in exports/londoners.20260303T000000Z.csv: the full segment
+Attributes have no history: they are as they are now.
+$ segflow export londoners --only exited --since 2026-03-02 --where '{event: purchase, count: {gte: 1}}'
+2 of 4 exits after tick 20260302T000000Z in exports/londoners.exited.filtered.csv: a filtered view
+$ segflow history londoners --contact a
+at                crossing  entry  cause     triggers  version  tick id
+2026-03-02 00:00  entered       1  baseline        no        1  20260302T000000Z
+2026-03-03 00:00  exited        1  data           yes        1  20260303T000000Z
+2026-03-05 00:00  entered       2  data           yes        1  20260305T000000Z
+2026-03-06 00:00  exited        2  data           yes        1  20260306T000000Z
+
+a is no member since 2026-03-06 00:00 UTC.
+$ segflow overlap londoners romans --at 2026-03-05
+Tick 20260305T000000Z
+segment        and         both  only the first  only the second
+londoners (3)  romans (1)     0               3                1
+
+4 contacts are in at least one of them, 0 in all 2.
+"""
+COMMANDS = re.split(r"^\$ ", TRANSCRIPT, flags=re.MULTILINE)[1:]
 
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday

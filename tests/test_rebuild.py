@@ -288,6 +288,14 @@ def test_a_warehouse_lost_in_the_middle_of_a_tick(tmp_path: Path, lives: tuple[P
     world.check_replay()
 
 
+def test_tables_that_were_loaded_again_before_are_not_gone(tmp_path: Path, lives: tuple[Path, list[Kept]]) -> None:
+    shutil.copytree(lives[0] / "day2", tmp_path / "world")
+    world = World.at(tmp_path / "world")
+    (world.root / ".segflow/warehouse.duckdb").unlink()
+    raw(world, 2)
+    assert world.project.rebuild().new_file is False
+
+
 @pytest.mark.parametrize("stop", ["rebuild.set_aside", "rebuild.tables", "rebuild.before_commit", "rebuild.committed"])
 def test_a_rebuild_that_is_stopped_can_be_repeated(tmp_path: Path, lives: tuple[Path, list[Kept]], stop: str) -> None:
     root, kept = lives

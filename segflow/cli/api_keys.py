@@ -33,7 +33,7 @@ def add(
     if options_of(context).json:
         show.as_json({"name": name, "role": role, "personal_data": personal_data, "key": key})
     else:
-        show.out.print(key, markup=False, soft_wrap=True)
+        show.out.verbatim(key)
 
 
 @api_key_app.command("list")

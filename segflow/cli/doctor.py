@@ -26,7 +26,11 @@ def doctor(
         one: dict[str, Any] = {"check": checked.check, "state": checked.state}
         rows += [
             one
-            | {"state": "mended" if finding.mended else "found", "what": finding.what, "since": finding.since}
+            | {
+                "state": "note" if finding.note else "mended" if finding.mended else "found",
+                "what": finding.what,
+                "since": finding.since,
+            }
             | {"means": finding.means, "do": finding.mended or finding.do}
             for finding in checked.findings
         ] or [one | {"what": checked.says, "since": None, "means": None, "do": None}]

@@ -11,15 +11,14 @@ import typer
 from segflow.cli.shared import instant_of, options_of, project_of
 
 if TYPE_CHECKING:
-    from rich.tree import Tree
-
+    from segflow.cli.grid import Branch
     from segflow.explain.answer import Answer
     from segflow.explain.explain import Explanation
 
 
 def explain(
     context: typer.Context,
-    segment: str,
+    segment: Annotated[str, typer.Argument(help="The segment.")],
     contact: Annotated[str, typer.Argument(help="A contact_id.")],
     as_of: Annotated[str | None, typer.Option(help="The moment to look at, in ISO form. Default: now.")] = None,
 ) -> None:
@@ -36,7 +35,7 @@ def explain(
         f"{contact} {state} in {segment} at {_time(found.as_of)}{until}", markup=False, style="bold", soft_wrap=True
     )
     show.out.print()
-    show.out.print(_tree(found.answer, found))
+    show.tree(_tree(found.answer, found))
     if found.kept_out_by:
         show.out.print("\nkept out by:")
         for leaf in found.kept_out_by:
@@ -56,23 +55,16 @@ def explain(
         show.out.print(note, style="yellow", markup=False)
 
 
-def _tree(answer: Answer, found: Explanation) -> Tree:
-    from rich.tree import Tree
+def _tree(answer: Answer, found: Explanation) -> Branch:
+    from rich.text import Text
 
-    root = Tree(_line(answer, found))
-    for part in answer.parts:
-        _grow(root, part, found)
-    return root
+    from segflow.cli.grid import Branch
 
-
-def _grow(above: Tree, answer: Answer, found: Explanation) -> None:
-    branch = above.add(_line(answer, found))
-    for row in answer.rows:
-        branch.add(_row(row))
-    for part in answer.parts:
-        _grow(branch, part, found)
+    branch = Branch(_line(answer, found), [Branch(_row(row)) for row in answer.rows])
+    branch.parts += [_tree(part, found) for part in answer.parts]
     if answer.segment is not None and not answer.parts:
-        branch.add(f"segflow explain {answer.segment} {found.contact_id}", style="dim")
+        branch.parts.append(Branch(Text(f"segflow explain {answer.segment} {found.contact_id}", style="dim")))
+    return branch
 
 
 def _line(answer: Answer, found: Explanation) -> Any:

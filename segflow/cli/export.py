@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def export(
     context: typer.Context,
-    segment: str,
+    segment: Annotated[str, typer.Argument(help="The segment.")],
     format: Annotated[Literal["csv", "parquet", "jsonl"], typer.Option("--format", help="The file's format.")] = "csv",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to; default: the exports folder.")

@@ -25,7 +25,7 @@ def show(
 ) -> None:
     """A picture of a flow: its steps and ways, and how many contacts stand at each step and have passed it."""
     from segflow.cli import show
-    from segflow.flows.draw import mermaid, text
+    from segflow.flows.draw import head, lines, mermaid, text
     from segflow.flows.svg import svg
 
     found: Picture = project_of(context).picture(flow)
@@ -34,7 +34,10 @@ def show(
         show.as_json(asdict(found))
         return
     drawn = {"text": text, "mermaid": mermaid, "svg": svg}[chosen](found)
-    if output is None:
+    if output is None and chosen == "text":
+        show.out.print("\n".join([*head(found), ""]))
+        show.table([{"step": left, "counts": right} for left, right in lines(found)], ["step", "counts"], heads=False)
+    elif output is None:
         print(drawn)
     else:
         write_whole(output, f"{drawn.rstrip()}\n".encode(), durable=False)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def freeze(
     context: typer.Context,
-    segment: str,
+    segment: Annotated[str, typer.Argument(help="The segment.")],
     list_name: Annotated[str, typer.Option("--list", help="The list that the members join; it need not exist.")],
 ) -> None:
     """Make a static list of the present members of a segment. The next tick adds them; no flow reacts to that."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def history(
     context: typer.Context,
-    segment: str,
+    segment: Annotated[str, typer.Argument(help="The segment.")],
     contact: Annotated[str | None, typer.Option(help="Show when this contact entered and exited, and why.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many ticks to print, the last ones; JSON has all.")] = 20,
 ) -> None:
@@ -64,7 +64,7 @@ def _crossings(found: History) -> None:
 
 def overlap(
     context: typer.Context,
-    segments: list[str],
+    segments: Annotated[list[str], typer.Argument(help="The segments: two or more.")],
     at: Annotated[str | None, typer.Option(help="A tick, or a time: as of the last tick before it.")] = None,
 ) -> None:
     """How many members segments share, two by two and all together."""

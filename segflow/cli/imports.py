@@ -84,8 +84,9 @@ def _told(done: Any) -> str:
     rows = f"{done.rows:,} row{'s' if done.rows != 1 else ''} of {done.file}"
     if done.repeated:
         fate = f"tick {done.tick_id} took them in" if done.tick_id else "they wait for the next tick"
-        return f"{rows} were imported before, on {done.decided_at:%Y-%m-%d %H:%M} UTC: {fate}. Nothing was recorded."
-    return f"{rows} wait for the next tick; {answer}."
+        were = "were" if done.rows != 1 else "was"
+        return f"{rows} {were} imported before, on {done.decided_at:%Y-%m-%d %H:%M} UTC: {fate}. Nothing was recorded."
+    return f"{rows} wait{'' if done.rows != 1 else 's'} for the next tick; {answer}."
 
 
 def _refused(rows: Any, written: Path | None) -> None:

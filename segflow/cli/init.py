@@ -92,4 +92,4 @@ def _tell(made: Started, told: bool) -> None:
     show.out.print(f"Segments: {counts}. Flows: {', '.join(made.flows)}.", markup=False, soft_wrap=True)
     show.out.print("\nTry:", markup=False)
     for command in made.commands:
-        show.out.print(f"  {command}", markup=False, soft_wrap=True)
+        show.out.verbatim(f"  {command}")

@@ -48,7 +48,7 @@ def preview(
     if found.exiting:
         show.out.print(f"\nwould exit: {', '.join(found.exiting)}", markup=False)
     if sql:
-        show.out.print(f"\n{found.sql}", markup=False, soft_wrap=True)
+        show.out.verbatim(f"\n{found.sql}")
     told = f"compared with tick {found.compared_with}; " if found.compared_with else ""
     show.out.print(f"\n{told}{found.seconds:.2f} s in the warehouse", style="dim")
     for note in found.notes:

@@ -33,7 +33,7 @@ def rebuild(
         show.out.print(f"It is now {done.set_aside}", markup=False)
     if done.new_file:
         show.out.print(
-            f"{done.warehouse} is a new file. Tables of your own that were in the old one must be loaded again.",
+            f"{done.warehouse} is a new file. If you kept tables of your own in the old one, load them again.",
             style="yellow",
             markup=False,
         )

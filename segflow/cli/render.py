@@ -71,7 +71,7 @@ def _print(message: dict[str, Any]) -> None:
             show.out.print(f"{name.replace('_', ' ')}: {_said(value)}", markup=False, soft_wrap=True)
     for name in _LONG:
         if message.get(name):
-            show.out.print(f"\n{str(message[name]).rstrip()}", markup=False, soft_wrap=True)
+            show.out.verbatim(f"\n{str(message[name]).rstrip()}")
     show.out.print()
 
 

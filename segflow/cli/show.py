@@ -11,8 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
+
+from segflow.cli.grid import Branch, grid
+from segflow.cli.grid import tree as tree_lines
+from segflow.cli.screen import Screen
 
 if TYPE_CHECKING:
     from segflow.outbox.send import SendReport
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
 
 _FORMATS = {".csv": "CSV", ".parquet": "Parquet", ".jsonl": "JSON lines"}
 
-errors = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+errors = Screen(stderr=True, highlight=False)
+out = Screen(highlight=False)
 
 
 def as_json(value: Any) -> None:
@@ -29,15 +32,28 @@ def as_json(value: Any) -> None:
     print(json.dumps(_finite(value), default=_plain, ensure_ascii=False, indent=2))
 
 
-def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str | None = None) -> None:
-    """Print rows as a table; numbers are right-aligned."""
-    grid = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-    for name in columns:
-        numeric = any(isinstance(row.get(name), (int, float)) for row in rows)
-        grid.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(_cell(row.get(name)) for name in columns))
-    out.print(grid)
+def table(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str | None = None, *, heads: bool = True
+) -> None:
+    """Print rows as a table; numbers are right-aligned. One that is too wide for the terminal becomes blocks."""
+    right = {
+        at for at, name in enumerate(columns) if any(isinstance(row.get(name), (int, float, Decimal)) for row in rows)
+    }
+    cells = [[Text(_cell(row.get(name))) for name in columns] for row in rows]
+    if title:
+        out.print(Text(title, style="bold"))
+    lines(grid([name.replace("_", " ") if heads else "" for name in columns], cells, out.width, right=right))
+
+
+def tree(root: Branch) -> None:
+    """Print a tree."""
+    lines(tree_lines(root, out.width))
+
+
+def lines(made: Sequence[Text]) -> None:
+    """Print lines that fit already."""
+    for line in made:
+        out.verbatim(line)
 
 
 def error(text: str) -> None:
@@ -75,7 +91,7 @@ def tick_report(report: TickReport, root: Path) -> None:
         out.print(f"Tick {report.tick_id} was done before; nothing to do.")
     verb = "resumed and finished" if report.resumed else "done"
     seen = f"{report.contacts:,} contacts as of {report.as_of:%Y-%m-%d %H:%M} UTC"
-    out.print(f"[bold]Tick {report.tick_id}[/bold] {verb}: {seen}")
+    out.print(Text.assemble((f"Tick {report.tick_id}", "bold"), f" {verb}: {seen}"))
     if report.null_contacts:
         out.print(f"{report.null_contacts:,} rows without a contact id were left out", style="yellow")
     if report.unknown_zones:

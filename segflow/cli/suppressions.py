@@ -76,7 +76,10 @@ def suppressions_import(
     if options_of(context).json:
         show.as_json({**vars(done), "refused": [vars(one) for one in done.refused]})
     else:
-        show.out.print(f"{done.rows:,} rows of {done.file} are on the list, {done.new:,} of them new.", markup=False)
+        rows = f"{done.rows:,} row{'s' if done.rows != 1 else ''} of {done.file}"
+        on_list = "are on the list" if done.rows != 1 else "is on the list"
+        new = f"{done.new:,} of them new" if done.rows != 1 else ("new" if done.new else "as before")
+        show.out.print(f"{rows} {on_list}, {new}.", markup=False)
         if done.refused:
             show.error(f"{len(done.refused):,} row{'s were' if len(done.refused) != 1 else ' was'} refused:")
             show.table([vars(one) for one in done.refused[:_SHOWN]], ["line", "column", "value", "why"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from segflow.history.trace import Trace
 
 
-def trace(context: typer.Context, contact: str) -> None:
+def trace(context: typer.Context, contact: Annotated[str, typer.Argument(help="A contact_id.")]) -> None:
     """All that happened to one contact, in its order: crossings, enrollments, steps, messages, each with its reason."""
     from segflow.cli import show
 

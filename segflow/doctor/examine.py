@@ -8,6 +8,7 @@ from pathlib import Path
 from segflow.doctor import (
     check_files,
     check_ledgers,
+    check_setup,
     check_specs,
     check_store,
     check_warehouse,
@@ -23,6 +24,7 @@ CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
     "settings": check_specs.settings,
     "specs": check_specs.specs,
     "models": check_specs.models,
+    "dbt project": check_setup.dbt_project,
     "webhooks": check_webhooks.webhooks,
     "delivery store": check_store.store,
     "lease": check_store.lease,
@@ -30,6 +32,7 @@ CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
     "senders": check_store.senders,
     "messages": check_store.messages,
     "warehouse": check_warehouse.warehouse,
+    "catalog": check_setup.catalog,
     "tick": check_warehouse.tick,
     "generations": check_warehouse.generations,
     "ledgers": check_ledgers.ledgers,
@@ -40,11 +43,13 @@ CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
 
 NEEDS = {
     "specs": "settings",
+    "dbt project": "specs",
     "webhooks": "specs",
     "lease": "delivery store",
     "sending": "delivery store",
     "senders": "delivery store",
     "messages": "delivery store",
+    "catalog": "warehouse",
     "tick": "warehouse",
     "generations": "warehouse",
     "ledgers": "warehouse",

@@ -22,6 +22,8 @@ class Finding:
     """Mends it while the tick's lease is held and says what it did. None: only a person can."""
     blocks: bool = False
     """It leaves nothing for the checks that need this part to look at."""
+    note: bool = False
+    """Nothing is wrong; somebody may want to know."""
     mended: str | None = None
     """What the repair did."""
 
@@ -37,8 +39,8 @@ class Checked:
 
     @property
     def state(self) -> Literal["fine", "skipped", "mended", "found"]:
-        if self.findings:
-            return "mended" if all(finding.mended for finding in self.findings) else "found"
+        if faults := [finding for finding in self.findings if not finding.note]:
+            return "mended" if all(finding.mended for finding in faults) else "found"
         return "skipped" if self.skipped else "fine"
 
 

@@ -11,11 +11,20 @@ _END = "finish"
 
 def text(picture: Picture) -> str:
     """An indented list: steps with what they do and how many have passed or stand there, ways below their step."""
-    rows = list(_lines(picture.steps, 1))
+    rows = lines(picture)
     width = max((len(left) for left, _ in rows), default=0)
-    head = f"{picture.flow} ({picture.status}): {picture.trigger}"
     body = [f"{left.ljust(width)}  {right}".rstrip() for left, right in rows]
-    return "\n".join([head, f"  {picture.counts}", "", *body])
+    return "\n".join([*head(picture), "", *body])
+
+
+def head(picture: Picture) -> list[str]:
+    """What stands above the steps."""
+    return [f"{picture.flow} ({picture.status}): {picture.trigger}", f"  {picture.counts}"]
+
+
+def lines(picture: Picture) -> list[tuple[str, str]]:
+    """The steps and ways, each with its counts."""
+    return list(_lines(picture.steps, 1))
 
 
 def _lines(steps: Sequence[Node], depth: int) -> Iterator[tuple[str, str]]:

@@ -101,7 +101,7 @@ def build(context: TickContext) -> BuildReport:
     sql = [_sql_model(name) for name in compiled.sql_segments()]
     imports = [compiled.specs.catalog.imports.model] if compiled.specs.catalog.imports is not None else []
     facts = map(own_model, compiled.fact_models())
-    parts = (_CONTACTS, *facts, *sql, _MEMBERSHIPS, *_read_by_flows(compiled), *imports)
+    parts = (_CONTACTS, *facts, *sql, _MEMBERSHIPS, *read_by_flows(compiled), *imports)
     select = [f"+{model}" for model in parts]
     results = work.run(select)
     if any(result.status != "success" for result in results.values()):
@@ -143,7 +143,7 @@ def _contacts_again(work: _Build, results: dict[str, ModelResult]) -> dict[str, 
     return patches
 
 
-def _read_by_flows(compiled: Compiled) -> list[str]:
+def read_by_flows(compiled: Compiled) -> list[str]:
     """The user's models whose rows flows look at themselves: those of events and objects that trigger them, and those
     that conditions look at from each enrollment's own time."""
     found = {model for flow in compiled.specs.flows for model in trigger_models(compiled, flow)}
@@ -230,6 +230,9 @@ def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
     user_models = UserModels(work.context)
     needed = contact_columns(work.compiled)
     if fault := _failed_source(results, needed) or user_models.missing(needed):
+        if catalog.contacts.model in results and _status(results, catalog.contacts.model) == "skipped":
+            # What it is built on is at fault, not that it is not there.
+            fault = _reason(results, catalog.contacts.model)
         raise RunError(f"the contacts cannot be built: {fault}")
     for name, attribute in attributes.items():
         only = catalog.contacts.model_copy(update={"attributes": {name: attribute}})

@@ -7,7 +7,7 @@ are written in another way match nobody. Both would move whole segments in silen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,6 +67,7 @@ class UserModels:
         """Model -> why it cannot be read, of those that were asked for. A view that dbt built before fails here when
         what is below it is gone: dbt is not asked to build it again."""
         self._values: dict[Column, str | None] = {}
+        self._partly: dict[Column, str] = {}
         self._places: SpecFile | None = None
 
     def missing(self, columns: Iterable[Column]) -> str | None:
@@ -88,6 +89,11 @@ class UserModels:
             if found := self._values[column]:
                 return found
         return None
+
+    def partly_unread(self, column: Column) -> str | None:
+        """That a column which can be read holds some values that cannot, in words that follow its name."""
+        self.unreadable([column])
+        return self._partly.get(column)
 
     def other_ids(self, column: Column, ids: exp.Query) -> str | None:
         """Are `ids` (contact_id; some of those in `column`) written in another way than the contacts' own? In words."""
@@ -168,8 +174,27 @@ class UserModels:
             )
         if found["given"] and not found["read"]:
             return f"{what} {times.unread(column.name, rows.subquery('seen'), found['wrong'], self._warehouse)}"
+        if found["given"] > found["read"]:
+            many, wrong = found["given"] - found["read"], found["wrong"]
+            self._partly[column] = (
+                f"holds {many:,} of {found['given']:,} values that are no {column.kind}, like {wrong}"
+            )
         fault = times.early(found["newest"])
         return f"{what} {fault}" if fault else None
+
+    def schema(self, model: str) -> pa.Schema | None:
+        """The columns of a model; None when it cannot be read, and `failed` says why."""
+        return self._schema(model)
+
+    def type_of(self, column: Column) -> pa.DataType | None:
+        """The type that a column has in the warehouse; None when there is none."""
+        schema = self._schema(column.model)
+        return _field_type(schema, column.name) if schema is not None else None
+
+    def place(self, column: Column) -> str:
+        """Where the catalog names a column: FILE:LINE:COLUMN."""
+        line, at = self._catalog_file().place(column.loc)
+        return f"{_CATALOG}:{line}:{at}"
 
     def _schema(self, model: str) -> pa.Schema | None:
         if model not in self._schemas:
@@ -189,9 +214,12 @@ class UserModels:
         return "numbers" if is_number(actual) else "texts" if is_text(actual) else None
 
     def _role(self, column: Column) -> str:
+        return f"{column.role}, {_CATALOG}:{self._catalog_file().place(column.loc)[0]}"
+
+    def _catalog_file(self) -> SpecFile:
         if self._places is None:
             self._places = read_spec_file(self._compiled.specs.root / _CATALOG, _CATALOG)
-        return f"{column.role}, {_CATALOG}:{self._places.place(column.loc)[0]}"
+        return self._places
 
     def _count(self, table: exp.Table | str) -> int:
         return int(self._warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(table)))
@@ -274,6 +302,18 @@ def fact_columns(compiled: Compiled, fact: Fact) -> list[Column]:
     return columns
 
 
+def catalog_columns(catalog: Catalog) -> Iterator[Column]:
+    """Every column that the catalog names for events, objects, lists and tags, whether or not a segment needs it."""
+    for spec in catalog.events:
+        for event, properties in spec.kinds().items():
+            values = [Value("row", name, attribute.type) for name, attribute in properties.items()]
+            yield from _event_columns(catalog, event, values)
+    for name, found in catalog.objects.items():
+        yield from _object_columns(catalog, name, [Value("row", key, one.type) for key, one in found.fields.items()])
+    for kind in ("list", "tag"):
+        yield from _label_columns(catalog, kind)
+
+
 def _row_columns(catalog: Catalog, source: Source, values: list[Value]) -> list[Column]:
     needed = sorted({value for value in values if value != ROW_AT}, key=lambda value: (value.owner or "", value.name))
     if source.kind == "event":
@@ -343,15 +383,9 @@ def _label_columns(catalog: Catalog, kind: str) -> list[Column]:
     return columns
 
 
-def silent_faults(context: TickContext, broken: Mapping[str, str]) -> dict[str, str]:
-    """What failed nothing and is wrong: part (`model.column`) -> reason. `broken` are known already.
-
-    Parts are attributes, facts, and the facts of enrollments, which no model holds. Only columns whose type leaves
-    room for doubt are read. Raises RunError when it cannot be said which contacts exist.
-    """
-    compiled, user_models = context.compiled, UserModels(context)
-    if fault := user_models.unreadable(contact_columns(compiled)):
-        raise RunError(f"the contacts cannot be built: {fault}")
+def parts_of(compiled: Compiled) -> dict[str, list[Column]]:
+    """What a build is made of, part (`model.column`) -> the columns that it is computed from: attributes, facts, and
+    the facts of enrollments, which no model holds."""
     parts: dict[str, list[Column]] = {
         f"{CONTACTS}.{name}": attribute_column(compiled, name) for name in compiled.specs.catalog.contacts.attributes
     }
@@ -359,10 +393,21 @@ def silent_faults(context: TickContext, broken: Mapping[str, str]) -> dict[str, 
     own = {fact for node in nodes for fact in facts_of(node) if fact.per_enrollment}
     facts = {column.name: column.fact for column in compiled.columns.values()}
     facts |= {f"{fact.model}.{column_name(fact)}": fact for fact in own}
-    parts |= {name: fact_columns(compiled, fact) for name, fact in facts.items()}
+    return parts | {name: fact_columns(compiled, fact) for name, fact in facts.items()}
+
+
+def silent_faults(context: TickContext, broken: Mapping[str, str]) -> dict[str, str]:
+    """What failed nothing and is wrong: part (`model.column`) -> reason. `broken` are known already.
+
+    Parts are those of `parts_of`. Only columns whose type leaves room for doubt are read. Raises
+    RunError when it cannot be said which contacts exist.
+    """
+    compiled, user_models = context.compiled, UserModels(context)
+    if fault := user_models.unreadable(contact_columns(compiled)):
+        raise RunError(f"the contacts cannot be built: {fault}")
     faults: dict[str, str] = {}
     ids: dict[str, str | None] = {}
-    for name, columns in parts.items():
+    for name, columns in parts_of(compiled).items():
         if name in broken or not columns:
             continue
         model = name.split(".", 1)[0]

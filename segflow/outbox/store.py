@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, delete, func, select, update
+from sqlalchemy import Connection, Insert, Table, delete, exists, func, select, update
 
 from segflow.outbox.address_turns import AddressTurns
 from segflow.outbox.api_keys import ApiKeys
@@ -32,6 +32,7 @@ from segflow.outbox.restores import Restores
 from segflow.outbox.retriggers import Enroll, Orders, Retrigger
 from segflow.outbox.schema import attempts, marks, messages
 from segflow.outbox.schema_people import enroll_contacts, enrolls, retrigger_contacts, retriggers
+from segflow.outbox.schema_types import metadata
 from segflow.outbox.send_tests import SendTests
 from segflow.outbox.sent import SentMessages
 from segflow.outbox.suppressions import Suppressions
@@ -141,6 +142,12 @@ class DeliveryStore(Claims, MessageQueries, SentMessages, AddressTurns, Suppress
         with self._database.read() as connection:
             ordered = rows.order_by(attempts.c.message_id, attempts.c.attempt, attempts.c.recorded_at)
             return [dict(row._mapping) for row in connection.execute(ordered)]
+
+    def has_booked(self, tick_id: str) -> bool:
+        """Is anything of this tick: what people decided, what came from outside, a message?"""
+        with self._database.read() as connection:
+            tables = (table for table in metadata.tables.values() if "tick_id" in table.c)
+            return any(connection.scalar(select(exists().where(table.c.tick_id == tick_id))) for table in tables)
 
     def mark(self, name: str) -> str | None:
         """The value of a mark (`last_committed`, `inserted_to`, `copied_to`, ...), None when not set."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+from sqlglot import exp
 
 from segflow.crashpoints import crash_point
 from segflow.crossings.names import show_last_names
@@ -22,6 +23,7 @@ from segflow.outbox.store import DeliveryStore
 from segflow.rebuild.replay import REPLAYED, replayed
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
+from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.engine import Engine
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import TABLES
@@ -96,12 +98,12 @@ def _history(files: LedgerFiles, last: ticks.TickRow) -> list[ticks.TickRow]:
 def _load(
     engine: Engine, files: LedgerFiles, history: list[ticks.TickRow], store: DeliveryStore, lease: Lease
 ) -> tuple[dict[str, int], bool]:
-    """Fill the engine's tables. Returns their rows, and whether the file knew of no tick before: it is a new one."""
+    """Fill the engine's tables. Returns their rows, and whether the file is a new one, with no table of the user's."""
     problems: list[str] = []
     with engine.open(keep_ledgers=False) as warehouse:
         warehouse.ensure_tables()
         crash_point("rebuild.tables")
-        new_file = warehouse.count("ticks") == 0
+        new_file = not _holds_tables(warehouse)
         with warehouse.transaction():
             rows = {"ticks": warehouse.restore("ticks", [ticks.as_table(history)])}
             for name in (table.name for table in TABLES.values() if table.stage is not None):
@@ -124,6 +126,15 @@ def _load(
         crash_point("rebuild.committed")
         warehouse.create_view("flow_enrollments", enrollments_view())
     return rows, new_file
+
+
+def _holds_tables(warehouse: Warehouse) -> bool:
+    """Are there tables that segflow did not make? Not ticks: who has loaded the data again after a loss has a file
+    that knows of none, and nothing of theirs is gone."""
+    known = exp.select("table_schema").from_(exp.table_("tables", db="information_schema"))
+    others = exp.column("table_schema").isin(relation("ticks").db, "information_schema", "pg_catalog").not_()
+    plain = exp.column("table_type").eq(exp.Literal.string("BASE TABLE"))
+    return bool(warehouse.rows(known.where(others, plain).limit(1)))
 
 
 def _deliveries(store: DeliveryStore) -> Iterator[pa.Table]:

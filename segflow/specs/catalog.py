@@ -31,6 +31,7 @@ class TimeColumn(SpecModel):
     """The column with a row's time. `at: occurred_at` is short for `at: {column: occurred_at}`."""
 
     column: ColumnName
+    """The column that holds it."""
     unix: Unix | None = None
     """Given where the column holds numbers, counted from 1970-01-01 00:00 UTC: seconds or milliseconds."""
 
@@ -48,12 +49,14 @@ class Attribute(SpecModel):
     """A typed value of a contact, event or object. `email: text` is short for `email: {type: text}`."""
 
     type: ValueType
+    """text, number, integer, boolean, date, timestamp or list_of_text."""
     column: ColumnPath | None = None
     """The column (or the JSON key) that holds it, or a path like `[address, city]`: the column, and the keys that lead
     to the value in its JSON or struct; in a payload, keys alone. The attribute's own name when left out."""
     unix: Unix | None = None
     """Of a timestamp that the source keeps as a number, counted from 1970-01-01 00:00 UTC: seconds or milliseconds."""
     description: str | None = None
+    """For people: what it means, in which unit."""
     written_by: Literal["source", "flows", "both"] = "source"
     """Contacts only. `source`: the model's column is the truth. `flows`: there is no column, `update_contact` steps
     write it. `both`: a value that a flow wrote hides the column's."""
@@ -75,13 +78,16 @@ class ConsentSpec(SpecModel):
     is left out needs no consent."""
 
     marketing: Identifier | None = None
+    """The boolean attribute that marketing needs to be true."""
     transactional: Identifier | None = None
+    """The boolean attribute that transactional messages need to be true."""
 
 
 class ChannelSpec(SpecModel):
     """Where a contact is reached on a channel, and whether it may be."""
 
     address: Identifier
+    """The attribute that holds the address or the phone number."""
     consent: (
         Annotated[
             Annotated[Identifier, Tag("<text>")] | Annotated[ConsentSpec, Tag("<mapping>")],
@@ -110,8 +116,11 @@ class Channels(SpecModel):
     """The contact channels of `segflow.messages`; a test holds the two to each other."""
 
     email: ChannelSpec | None = None
+    """By email."""
     sms: ChannelSpec | None = None
+    """By SMS."""
     whatsapp: ChannelSpec | None = None
+    """By WhatsApp."""
 
     def of(self, channel: str) -> ChannelSpec | None:
         """How contacts are reached on a channel; None for one that is not named, or that does not reach contacts."""
@@ -121,13 +130,17 @@ class Channels(SpecModel):
 
 class Contacts(SpecModel):
     model: ModelName
+    """The dbt model with one row per contact."""
     key: ColumnName = "contact_id"
+    """The column with the contact's id, in every row another one."""
     created_at: TimeColumn | None = None
     """Rows created after `as_of` are invisible."""
     time_zone: Identifier | None = None
     """The attribute that holds the contact's IANA time zone."""
     attributes: dict[Identifier, Attribute] = Field(default_factory=dict)
+    """What is known of a contact, by the names that conditions and templates use."""
     channels: Channels = Channels()
+    """Where contacts are reached, and whether they may be."""
     default_channel: Identifier | None = None
     """The attribute that names the channel on which a contact likes to be written to; `send` steps read it."""
     deletions: bool = False
@@ -155,7 +168,9 @@ class Payload(SpecModel):
     """One column that holds all properties of an event, as JSON text or as a struct."""
 
     column: ColumnName
+    """The column that holds them."""
     format: Literal["json", "struct"]
+    """json: JSON, as text or as a JSON type. struct: a DuckDB struct or map."""
 
 
 class EventType(SpecModel):
@@ -165,6 +180,7 @@ class EventType(SpecModel):
     is_: EventText | None = Field(default=None, alias="is")
     """What the column with the event's name holds; the name that conditions use when left out."""
     properties: dict[Identifier, Attribute] = Field(default_factory=dict)
+    """What is known of such an event."""
 
     @model_validator(mode="before")
     @classmethod
@@ -194,14 +210,18 @@ class EventPrefix(SpecModel):
     """`cart: {is: cart.}`: the events whose names in the data begin so."""
 
     is_: EventText = Field(alias="is")
+    """What names in the data begin with."""
 
 
 class EventSource(SpecModel):
     """A dbt model with one row per event: either one `event`, or several kinds told apart by column `name`."""
 
     model: ModelName
+    """The dbt model with one row per event."""
     contact: ColumnName = "contact_id"
+    """The column with the contact's id."""
     at: TimeColumn = TimeColumn(column="occurred_at")
+    """The column with the time at which it happened."""
     id: ColumnName | None = None
     """The column with an event's id: two rows with the same one are one event, and trigger once. Without it rows are
     told apart by all that the catalog says of them: contact, time and properties."""
@@ -209,8 +229,11 @@ class EventSource(SpecModel):
     """So long after its time a row may come and still trigger flows: each tick looks back so far for those it has not
     seen."""
     event: Identifier | None = None
+    """The name of the event, where all rows are one event."""
     properties: dict[Identifier, Attribute] = Field(default_factory=dict)
+    """With `event`: what is known of it."""
     name: ColumnName | None = None
+    """The column with the event's name, where rows are of several kinds."""
     types: dict[
         Identifier,
         Annotated[
@@ -263,12 +286,19 @@ class ObjectSpec(SpecModel):
     """
 
     model: ModelName
+    """The dbt model with one row per object."""
     key: ColumnName
+    """The column with the object's id."""
     belongs_to: Identifier = "contact"
+    """`contact`, or another object."""
     via: ColumnName | None = None
+    """The column with the id of what it belongs to."""
     contacts_by: Identifier | None = None
+    """Where contacts belong to the object (a company): the contacts' attribute that holds its key."""
     created_at: TimeColumn | None = None
+    """Rows created after `as_of` are invisible."""
     fields: dict[Identifier, Attribute] = Field(default_factory=dict)
+    """What is known of an object."""
 
     @model_validator(mode="after")
     def _one_way_up(self) -> ObjectSpec:
@@ -295,9 +325,13 @@ class LabelSource(SpecModel):
     """Static membership: rows of (contact, name). Without `model`, only flows fill it."""
 
     model: ModelName | None = None
+    """The dbt model with a row per contact and name. Without it, only flows and imports fill it."""
     contact: ColumnName = "contact_id"
+    """The column with the contact's id."""
     name: ColumnName = "name"
+    """The column with the name of the list or tag."""
     added_at: TimeColumn | None = None
+    """When the contact was put on it; rows later than `as_of` are invisible."""
     names: list[str] = Field(default_factory=list)
     """The names that exist; when given, any other name in a spec is an error."""
 
@@ -324,7 +358,9 @@ class ImportSource(SpecModel):
     """
 
     model: ModelName
+    """The dbt model with a row per contact and batch."""
     contact: ColumnName = "contact_id"
+    """The column with the contact's id."""
     imported_at: TimeColumn = TimeColumn(column="imported_at")
     """When the batch was loaded: it counts for the first tick whose `as_of` is not earlier."""
     trigger_flows: Annotated[bool | str, PlainValidator(_yes_or_column, json_schema_input_type=bool | str)]
@@ -347,14 +383,23 @@ class ToldKinds(SpecModel):
     """What the data calls each kind of message event."""
 
     delivered: _Texts | None = None
+    """The provider of the mailbox or the phone has it."""
     opened: _Texts | None = None
+    """It was looked at."""
     clicked: _Texts | None = None
+    """A link in it was followed."""
     bounced: _Texts | None = None
+    """It could not be delivered."""
     replied: _Texts | None = None
+    """It was answered."""
     complained: _Texts | None = None
+    """It was called spam."""
     unsubscribed: _Texts | None = None
+    """Its reader wants no more."""
     failed: _Texts | None = None
+    """The provider gave up."""
     subscribed: _Texts | None = None
+    """Its reader wants messages again."""
 
     def texts(self) -> dict[str, list[str]]:
         """Kind -> its texts, of those that were given; of none at all each has its own name."""
@@ -367,16 +412,19 @@ class MessageEventSource(SpecModel):
     calls of the providers to segflow serve, where your pipeline loads what they tell."""
 
     model: ModelName
+    """The dbt model."""
     message_id: ColumnName | None = None
     """The column with segflow's id of the message, as senders give it to providers that hand it back."""
     provider_id: ColumnName | None = None
     """The column with the provider's id of it, for rows without `message_id`. One that a provider gives to several
     messages says nothing."""
     kind: ColumnName = "kind"
+    """The column that says what happened."""
     kinds: ToldKinds = ToldKinds()
     """What the column `kind` holds for each kind, like `opened: Open` or `bounced: [HardBounce, Blocked]`; rows with
     another text are passed over. Left out: it holds these very words."""
     at: TimeColumn = TimeColumn(column="occurred_at")
+    """The column with the time at which it happened."""
     id: ColumnName | None = None
     """The column with the id of what was told. Without it two rows about one message, of one kind and time, are one."""
     hard: ColumnName | None = None
@@ -402,16 +450,22 @@ class MessageEventSource(SpecModel):
 
 class Catalog(SpecModel):
     contacts: Contacts
+    """Who can be in segments and get messages. The only key that must be there."""
     events: list[EventSource] = Field(default_factory=list)
+    """What contacts did: one entry per dbt model."""
     event_prefixes: dict[Identifier, EventPrefix] = Field(default_factory=dict)
     """What `event_prefix` of a condition stands for, where the data's names begin with another text. Without an entry
     it means the events of this catalog whose own names begin so."""
     objects: dict[Identifier, ObjectSpec] = Field(default_factory=dict)
+    """Related tables: orders, subscriptions, companies."""
     lists: ListSource = ListSource()
+    """Static lists."""
     tags: LabelSource = LabelSource()
+    """Labels on contacts."""
     topics: dict[Identifier, Topic] = Field(default_factory=dict)
     """What messages can be about: flows and steps that write to contacts may say `topic: NAME`."""
     imports: ImportSource | None = None
+    """Batches that your own pipeline loads."""
     message_events: MessageEventSource | None = None
     """What became of messages, where a model holds it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from segflow.errors import InputError, did_you_mean
 from segflow.specs.dbt_files import project_file
 from segflow.specs.settings import DEFAULT_WAREHOUSE, DbtSettings, Settings
-from segflow.warehouse.engines import dbt_adapter, engine_title, in_file
+from segflow.warehouse.engines import dbt_adapter, engine_title, in_file, zone_problem
 
 WAREHOUSE = "SEGFLOW_WAREHOUSE"
 """The environment variable by which a profile leaves the path of the warehouse to segflow."""
@@ -43,6 +44,8 @@ class Profile:
     """The file of the warehouse. Relative ones are relative to the dbt project, where its people start dbt."""
     left_to_segflow: bool
     """The path comes from SEGFLOW_WAREHOUSE."""
+    zone_problem: str | None = None
+    """What is wrong with the time zone of its sessions."""
 
     def __str__(self) -> str:
         return f"target {self.target} of profile {self.name} ({self.file})"
@@ -96,12 +99,25 @@ def find_profile(root: Path, settings: Settings, warehouse: Path) -> Profile:
     if not in_file(path):
         raise ProfileError(f"{what} has {f'path {path}' if path else 'no path'}, and segflow needs a file", key)
     left = WAREHOUSE in render.asked
-    return Profile(file, str(name), str(target), (project / Path(path).expanduser()).resolve(), left)
+    settings_of = output.get("settings")
+    zone = {key: render(value) for key, value in settings_of.items()} if isinstance(settings_of, Mapping) else None
+    at = (project / Path(path).expanduser()).resolve()
+    return Profile(file, str(name), str(target), at, left, zone_problem(zone))
+
+
+def dbt_dir(root: Path, settings: Settings) -> Path:
+    """The folder of the dbt project."""
+    return _path(root, settings.dbt.project)
+
+
+def said_path(root: Path, settings: Settings) -> Path:
+    """The file of the warehouse as segflow.yml has it, or segflow's own."""
+    return _path(root, settings.warehouse.path or DEFAULT_WAREHOUSE)
 
 
 def warehouse_path(root: Path, settings: Settings) -> Path:
     """The file of the warehouse: the one of segflow.yml, else that of dbt's profile, else segflow's own."""
-    said = _path(root, settings.warehouse.path or DEFAULT_WAREHOUSE)
+    said = said_path(root, settings)
     if settings.warehouse.path is not None:
         return said
     try:
@@ -109,6 +125,24 @@ def warehouse_path(root: Path, settings: Settings) -> Path:
     except ProfileError:
         return said
     return said if found.left_to_segflow else found.path
+
+
+def dbt_command(root: Path, settings: Settings, verb: str) -> str:
+    """What to type in the segflow project's folder to run `dbt VERB` as segflow would. dbt is started in its project,
+    because relative paths of a profile are meant from there."""
+    dbt, project = settings.dbt, _path(root, settings.dbt.project)
+    said = said_path(root, settings)
+    words = [f"dbt {verb}", "--profiles-dir", os.path.relpath(profiles_dir(root, dbt), project)]
+    if dbt.profiles_dir is None and profiles_dir(root, dbt) == Path.home() / ".dbt":
+        words = words[:1]  # dbt finds it there by itself
+    words += [word for key in ("profile", "target") if (found := getattr(dbt, key)) for word in (f"--{key}", found)]
+    try:
+        left = find_profile(root, settings, said).left_to_segflow
+    except ProfileError:
+        left = False
+    variable = [f"{WAREHOUSE}={shlex.quote(os.path.relpath(said, project))}"] if left else []
+    there = [] if project == root else [f"cd {shlex.quote(os.path.relpath(project, root))} &&"]
+    return " ".join([*there, *variable, *words])
 
 
 def _path(root: Path, written: str) -> Path:

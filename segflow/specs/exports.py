@@ -57,6 +57,7 @@ class ExportSettings(SpecModel):
     columns: Annotated[list[Identifier], Field(min_length=1)] = Field(default_factory=lambda: ["contact_id"])
     """Contact attributes, `contact_id`, and what rows have of `entered_at`, `exited_at`, `entry_number`, `cause`."""
     format: Format = "csv"
+    """csv, parquet, or jsonl (an object per line)."""
     every: Period = "tick"
     """The first tick of each hour, day, week (from Monday) or month of the project's time zone; or every tick."""
     only: Only = "members"

@@ -41,8 +41,11 @@ class ExitsGuard(SpecModel):
     """
 
     percent: Share = 50
+    """More than this share of the members would exit, in percent."""
     of_at_least: Count = 1000
+    """Segments with fewer members are not looked at."""
     percent_with_past: ShareOrOff = 20
+    """Once the segment has a past: never held below this share. `off`: the past is not asked."""
 
     @property
     def lowest(self) -> float | None:
@@ -58,8 +61,11 @@ class EntriesGuard(SpecModel):
     """
 
     times: Times = 5
+    """More than so many times its members would enter."""
     above: Count = 1000
+    """Fewer entries are never too many."""
     times_with_past: TimesOrOff = 0.5
+    """Once the segment has a past: never held below so many times its members. `off`: the past is not asked."""
 
     @property
     def lowest(self) -> float | None:
@@ -79,14 +85,18 @@ class ContactsLostGuard(SpecModel):
     """Stops a tick in which more than `percent` of the known contacts are missing, when `of_at_least` are known."""
 
     percent: Share = 20
+    """More than this share of the known contacts is missing, in percent."""
     of_at_least: Count = 1000
+    """With fewer known contacts nothing is looked at."""
 
 
 class MessagesGuard(SpecModel):
     """Holds a flow that plans more than `above` messages, and for more than `percent` of the contacts."""
 
     percent: Share = 50
+    """For more than this share of the contacts, in percent."""
     above: Count = 1000
+    """Fewer messages are never too many."""
 
 
 def _kind(value: Any) -> str | None:
@@ -123,9 +133,13 @@ class Guards(SpecModel):
     """The guards of the project. Each may be `off`."""
 
     exits: Exits = ExitsGuard()
+    """Of segments: too many would exit. Numbers, or `off`."""
     entries: Entries = EntriesGuard()
+    """Of segments: too many would enter. Numbers, or `off`."""
     contacts_lost: ContactsLost = ContactsLostGuard()
+    """Of the contacts: too many are missing. Numbers, or `off`."""
     messages: Messages = MessagesGuard()
+    """Of flows: too many messages at once. Numbers, or `off`."""
 
 
 class SegmentGuards(SpecModel):

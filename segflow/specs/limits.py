@@ -24,7 +24,9 @@ class Cap(SpecModel):
     category: Category | None = None
     """marketing or transactional; both, counted together, when left out."""
     at_most: Annotated[int, Field(ge=1, le=100_000)]
+    """So many messages."""
     per: Duration
+    """In any span of this length, like 7 days."""
     over: Literal["skip", "hold"] = "skip"
     """skip: what is over is not sent. hold: it waits until there is room."""
 
@@ -42,8 +44,11 @@ class QuietHours(SpecModel):
     where `to` is not later; `days` are those on which they begin."""
 
     from_: TimeOfDay = Field(alias="from")
+    """When they begin, like "21:00"."""
     to: TimeOfDay
+    """When they end, like "08:00"."""
     days: Weekdays = EVERY_DAY
+    """The days on which they begin; every day when left out."""
     timezone: str = CONTACT_ZONE
     """A zone like Europe/Berlin, or `contact` for that of each contact (the project's for those without one)."""
     channels: Annotated[list[ContactChannel], Field(min_length=1)] = list(CONTACT_CHANNELS)

@@ -11,6 +11,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +21,7 @@ from segflow.files import write_whole
 from segflow.specs import (
     catalog,
     conditions,
+    coupons,
     exports,
     flow,
     flow_entry,
@@ -31,6 +33,7 @@ from segflow.specs import (
     origins,
     segment,
     segment_tests,
+    serve,
     settings,
 )
 from segflow.specs.catalog import Catalog
@@ -64,8 +67,7 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
     catalog, conditions, operators, flow, flow_entry, flow_tests, exports, guards, limits, lint_rules, origins, segment,
-    segment_tests,
-    settings,
+    segment_tests, coupons, serve, settings,
     *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
     *{sys.modules[model.__module__]: None for model in TRIGGER_MODELS.values()},
 )  # fmt: skip
@@ -123,13 +125,17 @@ def _field_documents() -> dict[str, dict[str, str]]:
     """model -> field -> the text below it. Read here from the source: pydantic would do it at each import."""
     found: dict[str, dict[str, str]] = {}
     for model in _models():
-        tree = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
-        assert isinstance(tree, ast.ClassDef)
-        found[model.__name__] = dict(_texts(tree))
+        texts = found[model.__name__] = {}
+        for base in reversed(model.__mro__):
+            if issubclass(base, SpecModel) and base is not SpecModel:
+                texts.update(_texts(base))
     return found
 
 
-def _texts(tree: ast.ClassDef) -> list[tuple[str, str]]:
+@cache
+def _texts(model: type[SpecModel]) -> tuple[tuple[str, str], ...]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+    assert isinstance(tree, ast.ClassDef)
     texts = []
     for field, after in zip(tree.body, tree.body[1:], strict=False):
         if (
@@ -140,7 +146,7 @@ def _texts(tree: ast.ClassDef) -> list[tuple[str, str]]:
             and isinstance(after.value.value, str)
         ):
             texts.append((field.target.id.rstrip("_"), " ".join(after.value.value.split())))
-    return texts
+    return tuple(texts)
 
 
 def _document(definitions: dict[str, Schema], documents: dict[str, dict[str, str]]) -> None:

@@ -82,13 +82,15 @@ class DeliverySettings(SpecModel):
     allowlist: list[str] = Field(default_factory=list)
     """Addresses, phone numbers, URL prefixes or `*@domain` patterns that mode test may send to."""
     store: str = ".segflow/delivery.db"
-    """A path for SQLite (relative to the project's root), or an SQLAlchemy URL."""
+    """A path for SQLite (relative to the project's root), or `postgresql://...`, which needs `pip install
+    'segflow[postgres]'`."""
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     """How many messages are claimed and judged at once. Contacts are read once per 10,000 whatever it is."""
     in_doubt_at_most: Annotated[int, Field(ge=1, le=1_000)] = 20
     """How many messages per connection may be of unknown outcome when a crash hits a sender that is not idempotent.
     Fewer are slower: half as many are announced, and their outcomes recorded, in one go."""
     max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
+    """How often a message that a provider did not take is tried before it counts as failed."""
     max_lateness: Duration = Field(default_factory=lambda: Duration.parse("1 day"), validate_default=False)
     """A live sender skips as `too_late` what was planned longer ago than this."""
     inline_css: bool = True
@@ -146,10 +148,15 @@ class DefaultSenders(SpecModel):
     """Which sender takes a channel when the step names none."""
 
     email: Identifier = "mailbox"
+    """Who sends emails."""
     sms: Identifier = "mailbox"
+    """Who sends SMS."""
     whatsapp: Identifier = "mailbox"
+    """Who sends WhatsApp messages."""
     webhook: Identifier = "mailbox"
+    """Who makes the calls of webhook steps."""
     notify: Identifier = "mailbox"
+    """Who tells people of your own."""
     task: Identifier | None = None
     """A task is a row in `segflow.tasks`; with a sender here each of them is handed over, too."""
 
@@ -161,22 +168,30 @@ class DefaultSenders(SpecModel):
 
 class Settings(SpecModel):
     name: Identifier = "segflow"
+    """The name of the project, in Dagster and in `segflow serve`."""
     time_zone: str = "UTC"
     """Dates in specs are days of this zone, and months, weeks and days of the calendar are its own."""
     week_starts: Literal["monday", "sunday", "saturday"] = "monday"
     """The first day of a week."""
     cadence: str = "0 0 * * *"
-    """The schedule of the Dagster job, as cron."""
+    """The schedule of the Dagster job, as cron. What never comes (`0 0 31 2 *`), or what Dagster reads in another way
+    (`7-7`, `*,15`), is refused."""
     warehouse: WarehouseSettings = WarehouseSettings()
+    """Where the data is."""
     dbt: DbtSettings = Field(default_factory=DbtSettings)
+    """The dbt project that holds your models: yours, untouched, wherever it is."""
     sql_segments: SqlSegmentSettings = Field(default_factory=SqlSegmentSettings)
+    """What a `.sql` segment may take."""
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    """Whether, when and how messages go out."""
     senders: dict[Identifier, SenderSettings] = Field(default_factory=dict)
     """`mailbox` and `console` are always there; naming them again changes their settings."""
     default_senders: DefaultSenders = DefaultSenders()
+    """Which sender takes a channel when the step names none."""
     serve: ServeSettings = ServeSettings()
     """Limits of `segflow serve`."""
     exports: ExportSettings = Field(default_factory=ExportSettings)
+    """Which files each tick writes; a segment's `export:` changes single keys."""
     coupons: dict[Identifier, CouponPool] = Field(default_factory=dict)
     """The pools of coupon codes. When some are named, a step cannot take codes from another one."""
     groups: dict[Identifier, FlowGroup] = Field(default_factory=dict)

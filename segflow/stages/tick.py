@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from segflow.crashpoints import crash_point
 from segflow.crossings.cross import results as segment_results
+from segflow.errors import SegflowError
 from segflow.flows.advance import enrollments_view
 from segflow.flows.advance import results as flow_results
 from segflow.imports.take_in import results as import_results
 from segflow.outbox.lease import Lease
+from segflow.stages import first_tick
 from segflow.stages.low_pools import low_pools
 from segflow.stages.order import Stage
 from segflow.stages.tick_report import TickReport
@@ -38,6 +40,8 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
         record.check_whole(warehouse, project.engine.where)
         if wanted:
             ticks.check_order(as_of, latest)
+        if latest is None:
+            first_tick.check_files(project)
         resumed = latest is not None and latest.status == "running"
         if latest is not None and (resumed or latest.as_of == as_of):
             row = latest
@@ -73,7 +77,13 @@ def run_stage(run: TickRun, stage: Stage, *, skip: bool = False) -> None:
             with run.commit(stage.name):
                 pass
         else:
-            stage.run(run)
+            try:
+                stage.run(run)
+            except SegflowError as error:
+                told = first_tick.undo(run, stage.name, error)
+                if told is error:
+                    raise
+                raise told from error
     run.report.seconds[stage.name] = time.perf_counter() - started
 
 

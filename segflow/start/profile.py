@@ -77,7 +77,9 @@ def look_at(warehouse: Warehouse, source: Source) -> Table:
     warehouse.stage("looked_at", sample)
     names = identifiers(source.schema.names)
     stats = _stats(warehouse, source.schema.names)
-    formats = _formats(warehouse, [name for name, one in stats.items() if one["like_dates"]])
+    # Dates in ISO form look like dates too, and need no format: there are fifty, each tried on all values.
+    dated = [name for name, one in stats.items() if one["like_dates"] > one["days"] + one["times"]]
+    formats = _formats(warehouse, dated)
     columns = [
         reading(theirs, name, source.schema.field(position).type, stats[theirs], formats.get(theirs, {}))
         for position, (theirs, name) in enumerate(zip(source.schema.names, names, strict=True))

@@ -14,7 +14,7 @@ from segflow.errors import InputError
 from segflow.start.contacts import time_column
 from segflow.start.names import is_secret, unique
 from segflow.start.plan import Proposal
-from segflow.start.profile import Table
+from segflow.start.profile import KEPT, Table
 from segflow.start.render import filled, literal, name, sql
 from segflow.start.sources import Data, Source
 from segflow.warehouse.engines import WRITTEN_IN
@@ -35,6 +35,8 @@ class Model:
     runs: str
     told: str
     key: str | None = None
+    in_memory: bool = False
+    """What it runs over is kept in memory, and it makes nothing of it."""
 
 
 @dataclass
@@ -104,12 +106,18 @@ def _model(data: Data, proposal: Proposal, table: Table, roles: list[str]) -> Mo
     from_ = f"source({literal(_source_name(table.source))}, {literal(_table_name(table.source))})"
     text = filled(file, from_=from_, **context)
     runs = text.replace(f"{{{{ {from_} }}}}", table.source.rows.sql(dialect=WRITTEN_IN))
+    kept = table.rows <= KEPT
+    if kept:
+        # Its rows are in memory, typed as the model types them; to read and type them again takes as long as all else.
+        columns = [{**one, "sql": one["name"]} for one in columns]
+        runs = filled(file, from_=from_, **{**context, "columns": columns})
+        runs = runs.replace(f"{{{{ {from_} }}}}", table.typed.sql(dialect=WRITTEN_IN))
     if join is not None:
         # Names of views in memory are those of the models.
         runs = runs.replace(f"{{{{ ref({literal(join['model'])}) }}}}", join["model"])
     key = proposal.contacts.key if table is proposal.contacts.table and proposal.contacts.derived is None else None
     thing = next((one for one in proposal.objects if one.table is table), None)
-    return Model(f"stg_{table.name}", table, text, runs, told, key or (thing.key if thing else None))
+    return Model(f"stg_{table.name}", table, text, runs, told, key or (thing.key if thing else None), kept and not made)
 
 
 def _made(proposal: Proposal, table: Table) -> tuple[list[dict[str, str]], dict[str, str] | None]:

@@ -60,7 +60,8 @@ class TryOut:
         warehouse.ensure_tables()
         for model in models:
             # A temporary table or a view: both are found by their name alone.
-            keep = warehouse.stage if model.table.rows <= KEPT else warehouse.view
+            again = model.in_memory or model.table.rows > KEPT
+            keep = warehouse.view if again else warehouse.stage
             keep(model.name, runnable(model))
         self._staged = Staged(frozenset(model.name for model in models))
         self.now = datetime.now(UTC).replace(microsecond=0)

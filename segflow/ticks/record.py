@@ -53,9 +53,14 @@ def check(store: DeliveryStore, latest: TickRow | None) -> None:
         return
     if latest is None or _place(latest) < _place(recorded):
         has = f"ends with tick {latest.tick_id}, {latest.place}" if latest else "has no tick"
+        other = (
+            "" if latest else ". If it is another file on purpose (a second dbt target), let delivery.store and "
+            "warehouse.ledgers in segflow.yml name others, too: each warehouse has its own"
+        )  # fmt: skip
         raise RunError(
             f"the warehouse {has}, but tick {recorded.tick_id}, {recorded.place} was committed: the file was lost or "
             "an older one restored. Going on would repeat messages. Run segflow rebuild: it replays the ledgers"
+            f"{other}"
         )
     if latest.tick_id == recorded.tick_id:
         ahead = PLACES.index(latest.place) - PLACES.index(recorded.place)

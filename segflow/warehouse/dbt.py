@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,24 @@ class DbtRun:
         return cls(directory.parent, directory, directory / "target", directory / "logs")
 
 
+@dataclass(frozen=True)
+class Need:
+    """A seed, or a table of a source, that a model is built on and that no run of models makes."""
+
+    kind: str
+    """seed or source"""
+    name: str
+    file: str
+    """Below the dbt project."""
+    relation: exp.Table
+    reader: str
+    """A model of the user's that is built on it."""
+
+    def query(self) -> exp.Select:
+        """No rows of it; it fails where it is not there."""
+        return exp.select("*").from_(self.relation.copy()).limit(0)
+
+
 class DbtProject:
     """The dbt project of a segflow project. Keep it as long as the process works on the project."""
 
@@ -97,6 +115,28 @@ class DbtProject:
     def models(self) -> set[str]:
         """The names of all models."""
         return {node.name for node in self.manifest.nodes.values() if node.resource_type == "model"}
+
+    def needs(self, models: Iterable[str]) -> list[Need]:
+        """The seeds and source tables that `models` are built on, each once. A source that is read from files is none.
+        Raises RunError when dbt cannot read the project."""
+        nodes = self.manifest.nodes
+        found: dict[str, Need] = {}
+        seen: set[str] = set()
+        for model in models:
+            ahead = [key for key, node in nodes.items() if node.name == model]
+            while ahead:
+                key = ahead.pop()
+                node = nodes.get(key) or self.manifest.sources.get(key)
+                if node is None or key in seen:
+                    continue
+                seen.add(key)
+                kind = str(getattr(node.resource_type, "value", node.resource_type))
+                if kind in ("seed", "source") and not _read_from_files(node):
+                    table = sqlglot.to_table(node.relation_name, dialect=self._engine.words.dialect)
+                    name = node.name if kind == "seed" else f"{node.schema}.{node.identifier}"
+                    found[key] = Need(kind, name, str(node.original_file_path), table, model)
+                ahead += getattr(node, "depends_on_nodes", [])
+        return list(found.values())
 
     def relation(self, model: str) -> exp.Table:
         """The warehouse relation of a model. Raises RunError when the project has no such model."""
@@ -285,6 +325,14 @@ def _callbacks(engine: Engine) -> list[Callable[[Any], None]]:
             crash_point("dbt.model_done")
 
     return [prepare, told] if armed() else [prepare]
+
+
+def _read_from_files(node: Any) -> bool:
+    config = getattr(node, "config", None)
+    kept = (getattr(node, "meta", None), getattr(node, "source_meta", None), getattr(config, "meta", None))
+    return any("external_location" in (one or {}) for one in kept) or "external_location" in (
+        getattr(config, "extra", None) or {}
+    )
 
 
 def _settles(node: Any) -> bool:

@@ -6,10 +6,10 @@ The wings are imported when they are needed: a command that only reads specs mus
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlglot import exp
 
@@ -49,6 +49,14 @@ def in_file(path: str) -> bool:
     from segflow.warehouse.duckdb.target import in_file
 
     return in_file(path)
+
+
+def zone_problem(settings: Mapping[str, Any] | None) -> str | None:
+    """What is wrong with the time zone that `settings` of such a target give to sessions; None: they are in UTC."""
+    from segflow.warehouse.duckdb.target import other_zone, zone_problem
+
+    zone = other_zone(settings)
+    return None if zone is None else zone_problem(zone)
 
 
 def words() -> Words:

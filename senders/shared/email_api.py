@@ -50,6 +50,7 @@ class EmailApiSettings(SenderSettings):
 
     channels = ("email",)
     from_: Annotated[str, AfterValidator(_from)] = Field(alias="from")
+    """Who emails come from when a step does not say."""
     url: ApiUrl | None = None
     """Where the API is, when it is not at its usual place."""
     timeout: Number = 30

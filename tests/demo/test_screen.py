@@ -157,7 +157,8 @@ def test_bars(sizes: list[int], expected: str) -> None:
     assert bars(sizes) == expected
 
 
-def test_the_screen_fits_into_100_columns(warehouse: DuckDBWarehouse) -> None:
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_screen_fits(warehouse: DuckDBWarehouse, width: int) -> None:
     for number in range(30):
         segments = list(SPECS.segments)
         sizes = pa.table(
@@ -165,9 +166,9 @@ def test_the_screen_fits_into_100_columns(warehouse: DuckDBWarehouse) -> None:
         )
         warehouse.append("segment_sizes", f"t{number:02d}", sizes)
     written = io.StringIO()
-    show(Console(file=written, width=100, force_terminal=False), warehouse, SPECS)
+    show(Console(file=written, width=width, force_terminal=False), warehouse, SPECS)
     lines = written.getvalue().splitlines()
-    assert max(map(len, lines)) <= 100
-    for name in [*SPECS.segments, *SPECS.flows]:
+    assert max(map(len, lines)) <= width
+    for name in [*SPECS.segments, *SPECS.flows, "segflow flow show cart_reminder", "segment_specs/vip_customers.yml"]:
         assert any(name in line for line in lines), name
     assert "…" not in written.getvalue()

@@ -269,7 +269,7 @@ def test_the_command(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     arguments = ["import", str(path), "--no-trigger-flows", "--list", "fair", "--refused", str(refused)]
     assert run(world, monkeypatch, *arguments) == 1
     shown = capsys.readouterr()
-    assert "1 row of fair.csv wait for the next tick; no flow will react." in shown.out
+    assert "1 row of fair.csv waits for the next tick; no flow will react." in shown.out
     assert "2 rows were refused" in shown.err
     with refused.open() as file:
         assert list(csv.reader(file))[1:] == [

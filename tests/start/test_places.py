@@ -15,6 +15,7 @@ from segflow.errors import InputError, RunError
 from segflow.project import Project
 from segflow.start import first_specs, profile
 from segflow.start.start import Wanted, start
+from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.start.data import catalog, made, put, rows, ticks
 
 PEOPLE = rows("id,email,city", "{n},{n}@example.com,{c}", 12, c=lambda n: "London" if n % 3 else "Bern")
@@ -156,6 +157,31 @@ def test_large_tables_are_looked_at_by_a_sample(tmp_path: Path, monkeypatch: pyt
     assert "their key is email" in [one.what for one in other.choices], (
         "an id that is there twice in all rows is no key"
     )
+
+
+def test_a_large_file_is_read_three_times_and_iso_times_are_tried_in_no_other_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    run, ask = DuckDBWarehouse.execute, DuckDBWarehouse.rows
+
+    def execute(self: DuckDBWarehouse, statement: Any, *more: Any) -> Any:
+        said.append(statement.sql(dialect="duckdb"))
+        return run(self, statement, *more)
+
+    def asked(self: DuckDBWarehouse, query: Any, *more: Any) -> Any:
+        said.append(query.sql(dialect="duckdb"))
+        return ask(self, query, *more)
+
+    monkeypatch.setattr(DuckDBWarehouse, "execute", execute)
+    monkeypatch.setattr(DuckDBWarehouse, "rows", asked)
+    people = rows("id,email", "{n},{n}@example.com", 300)
+    done = rows("event_id,id,event_name,occurred_at", "{n},{c},visit,2026-01-01 10:00:00", 300, c=lambda n: n % 7 + 1)
+    made(tmp_path, {"people.csv": people, "visits.csv": done})
+    for file in ("people.csv", "visits.csv"):
+        # The schema, the number of rows, what its columns are, and its rows with types.
+        assert 0 < sum(file in one and "READ_CSV" in one.upper() for one in said) <= 4
+    assert not any("strptime" in one.lower() for one in said)
 
 
 def test_parquet_is_read_rather_than_the_csv_of_the_same_name(tmp_path: Path) -> None:

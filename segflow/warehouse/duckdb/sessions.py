@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segflow.errors import InputError
-
-UTC_NAMES = ("utc", "etc/utc", "gmt", "etc/gmt", "zulu", "z")
+from segflow.warehouse.duckdb.target import other_zone, zone_problem
 
 
 def use_utc(file: Path) -> None:
@@ -24,15 +23,9 @@ def use_utc(file: Path) -> None:
     if adapter is None:
         return
     credentials = adapter.config.credentials
-    given = {str(key).lower(): value for key, value in (credentials.settings or {}).items()}
-    zone = str(given.get("timezone", "UTC"))
-    if zone.lower() not in UTC_NAMES:
-        raise InputError(
-            f"dbt's profile sets TimeZone to {zone}, and times would mean something else in a tick than in preview and "
-            "explain: write TimeZone: UTC below settings of the target in profiles.yml, leave it out, or name another "
-            "target with dbt.target in segflow.yml"
-        )
+    if (zone := other_zone(credentials.settings)) is not None:
+        raise InputError(zone_problem(zone))
     if not Path(credentials.path).is_absolute():
         credentials.path = str(file)
-    if "timezone" not in given:
+    if "timezone" not in {str(key).lower() for key in credentials.settings or {}}:
         credentials.settings = {**(credentials.settings or {}), "TimeZone": "UTC"}

@@ -1,0 +1,1 @@
+"""New users on their way to the first green tick."""
