@@ -10,6 +10,7 @@ import argparse
 import shutil
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,12 @@ class Tour:
     def ask(self, query: str, **variables: object) -> Any:
         """What the UI's own API says."""
         return ask(self.url, query, **variables)
+
+    def next_day(self) -> str:
+        """The config of a tick a day after the last one: the demo lives in a winter of its own."""
+        folder = self.pictures.parent / ".segflow/ledgers/ticks"
+        last = datetime.strptime(max(path.stem for path in folder.glob("*Z.parquet")), "%Y%m%dT%H%M%SZ")
+        return f"ops:\n  ingest:\n    config:\n      as_of: '{(last + timedelta(days=1)).isoformat()}'\n"
 
     def wait(self, what: str, found: Callable[[], bool]) -> None:
         """Wait until `found`."""
@@ -127,7 +134,7 @@ def launched(tour: Tour, job: str, config: str = "") -> str:
 
 def tick(tour: Tour) -> None:
     """A tick from its launchpad; all is green, but for the segments that are made to fail."""
-    assert launched(tour, "tick") == "FAILURE"
+    assert launched(tour, "tick", tour.next_day()) == "FAILURE"
     tour.sees("verdict")
     tour.go(f"/assets/segments/{BROKEN}?view=checks")
     tour.sees("evaluated", "Failed")
@@ -149,7 +156,7 @@ def release(tour: Tour) -> None:
         f"ops:\n  {op}:\n    config:\n      who: ana@example.com\n      reason: a new rule\n      segments: [{HELD}]\n"
     )
     assert launched(tour, "release", form) == "SUCCESS"
-    launched(tour, "tick")
+    launched(tour, "tick", tour.next_day())
     tour.go(f"/assets/segments/{HELD}?view=checks")
     tour.sees("Passed")
     tour.picture("released_segment")
