@@ -53,7 +53,7 @@ class Workspace:
 
     @cached_property
     def compiled(self) -> Compiled:
-        return compile_project(self.specs)
+        return compile_project(self.specs, self.engine.words)
 
     @cached_property
     def dbt(self) -> DbtProject:

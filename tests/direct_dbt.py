@@ -11,7 +11,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from segflow.warehouse.duckdb.errors import plain_message
 from segflow.warehouse.duckdb.words import DuckDBWords
 from segflow.warehouse.models import ModelResult, Models
 from segflow.warehouse.names import own_relation
+from segflow.warehouse.words import Words
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
 _MATERIALIZED = re.compile(r"materialized='(\w+)'")
@@ -89,45 +90,58 @@ class DirectDbt:
         chosen -= set(exclude or ())
         tick_id = variables["segflow"]["tick_id"]
         results: dict[str, ModelResult] = {}
-        with duckdb.connect(str(self.warehouse_path)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with self._connect() as connection:
             for name in self._ordered(chosen, code):
                 failed = [p for p in self._parents(name, code) if p in results and results[p].status != "success"]
                 if failed:
                     results[name] = ModelResult(name, "skipped", "", 0.0)
                     continue
                 started = time.perf_counter()
-                limit = (limits or {}).get(name)
-                timer = threading.Timer(limit.seconds if limit else 1e6, connection.interrupt)
-                timer.daemon = True
-                timer.start()
-                try:
-                    self._build(connection, name, code[name], tick_id)
-                    status, message = "success", ""
-                except duckdb.InterruptException:
-                    assert limit is not None
-                    status, message = "error", too_long(limit)
-                except (duckdb.Error, ValueError) as error:
-                    status, message = "error", plain_message(str(error))
-                finally:
-                    timer.cancel()
+                status, message = self._try(connection, name, code[name], tick_id, (limits or {}).get(name))
                 file = next(self.directory.rglob(f"{name}.sql")).relative_to(self.directory.parent)
                 results[name] = ModelResult(name, status, message, time.perf_counter() - started, str(file))
         return results
 
-    def _build(self, connection: duckdb.DuckDBPyConnection, name: str, code: str, tick_id: str) -> None:
+    words: Words = DuckDBWords()
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[Any]:
+        with duckdb.connect(str(self.warehouse_path)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+
+    def _try(self, connection: Any, name: str, code: str, tick_id: str, limit: Duration | None) -> tuple[str, str]:
+        """What became of a model: its status, and why."""
+        timer = threading.Timer(limit.seconds if limit else 1e6, connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            self._build(connection, name, code, tick_id)
+            return "success", ""
+        except duckdb.InterruptException:
+            assert limit is not None
+            return "error", too_long(limit)
+        except (duckdb.Error, ValueError) as error:
+            return "error", plain_message(str(error))
+        finally:
+            timer.cancel()
+
+    def _build(self, connection: Any, name: str, code: str, tick_id: str) -> None:
         config = _CONFIG.search(code)
         kind = _MATERIALIZED.search(config.group(1)) if config else None
         as_of = datetime.strptime(tick_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        query = Filling(self.relation, as_of, self.zone, tick_id, DuckDBWords()).query(_CONFIG.sub("", code))
+        query = Filling(self.relation, as_of, self.zone, tick_id, self.words).query(_CONFIG.sub("", code))
         schema, place = self._files[name][0], own_relation(name) or name
-        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         what = "TABLE" if kind is not None and kind.group(1).endswith("table") else "VIEW"
+        self._make(connection, schema, place, what, query)
+
+    def _make(self, connection: Any, schema: str, place: str, what: str, query: exp.Query) -> None:
+        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         other = "VIEW" if what == "TABLE" else "TABLE"
         # Like dbt: what is there under the name goes, whatever it is.
         with contextlib.suppress(duckdb.CatalogException):
             connection.execute(f'DROP {other} IF EXISTS "{schema}"."{place}"')
-        connection.execute(f'CREATE OR REPLACE {what} "{schema}"."{place}" AS {DuckDBWords().sql(query)}')
+        connection.execute(f'CREATE OR REPLACE {what} "{schema}"."{place}" AS {self.words.sql(query)}')
 
     def _parents(self, name: str, code: Mapping[str, str]) -> list[str]:
         return [parent for parent in _REF.findall(code[name]) if parent in code]

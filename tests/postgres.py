@@ -64,6 +64,18 @@ class Server:
             connection.execute(f"CREATE SCHEMA s{self.made}")
         return f"{self._url('postgres')}?options=-csearch_path%3Ds{self.made}"
 
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        self.made += 1
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE d{self.made}")
+        return self._url(f"d{self.made}")
+
+    def drop_database(self, url: str) -> None:
+        """Drop a database that `new_database` made."""
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
     def _url(self, database: str) -> str:
         return f"postgresql://tests@127.0.0.1:{self.port}/{database}"
 

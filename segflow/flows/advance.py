@@ -247,7 +247,9 @@ class _Advance(Entry, Inside, Deletions):
                 due = union_all(due, self._query("due_by_choice", hop=hop))
             hops.append(w.stage(f"due_{hop}", due))
             w.view("due", exp.select("*").from_(hops[-1]))
-            self.effects.take(f"due_{hop}")
+            if self.effects.take(f"due_{hop}"):
+                # Where an engine keeps the rows of a view, it has the old ones.
+                w.view("due", exp.select("*").from_(hops[-1]))
             if not self._count(hops[-1]):
                 break
             arrived = "moved"

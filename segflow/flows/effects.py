@@ -112,20 +112,22 @@ class Effects:
         """Forget what was done: moving begins (again)."""
         self._filled, self._claims = [], []
 
-    def take(self, staged: str) -> None:
-        """Do what the steps of `due` ask for each contact. `staged`, the table behind it, says then what came of it."""
+    def take(self, staged: str) -> bool:
+        """Do what the steps of `due` ask for each contact. Returns whether `staged`, the table behind it, was made anew
+        to say what came of it."""
         if not self._pools and not self._fills:
-            return
+            return False
         outcomes: dict[str, dict[str, Any]] = {}
         if self._pools:
             self._claim_codes(outcomes)
         if self._fills:
             self._fill_texts(outcomes)
         if not outcomes:
-            return
+            return False
         rows = [{"enrollment_id": one, **told} for one, told in outcomes.items()]
         self._warehouse.stage("outcomes", pa.Table.from_pylist(rows, schema=_OUTCOMES))
         self._warehouse.stage(staged, self._with_outcomes(staged))
+        return True
 
     def record(self) -> None:
         """Write the changes, tasks and claims of the steps taken."""

@@ -90,7 +90,7 @@ class RehearsedModels:
             self.warehouse.drop_view(place)
             within: AbstractContextManager[None] = self.warehouse.time_limit(limit) if limit else nullcontext()
             with within:
-                self.warehouse.execute(exp.Create(this=relation(place), kind="TABLE", replace=True, expression=query))
+                self.warehouse.create_table(place, query)
         except (WarehouseError, TimeLimitError) as error:
             return str(error)
         return None

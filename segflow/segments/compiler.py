@@ -144,8 +144,10 @@ class Compiled:
         }
 
 
-def compile_project(specs: Specs) -> Compiled:
-    """Run all passes. Raises SpecError when a .sql segment leaves its allowlist."""
+def compile_project(specs: Specs, words: Words | None = None) -> Compiled:
+    """Run all passes. `words`: the engine's; default the embedded one's. Raises SpecError when a .sql segment leaves
+    its allowlist."""
+    words = words or engines.words()
     _check_sql_segments(specs)
     tree = _trees(specs)
     yaml = {s.id: tree(s.spec.where) for s in specs.segments.values() if isinstance(s.spec, SegmentSpec)}
@@ -163,7 +165,6 @@ def compile_project(specs: Specs) -> Compiled:
         for s in specs.segments.values()
         if isinstance(s.spec, SqlSegmentSpec)
     }
-    words = engines.words()
     views = {name: template(segment_query(node, columns), words) for name, node in yaml.items()}
     queries = views | {
         s.id: sql_text(s.spec.sql) for s in specs.segments.values() if isinstance(s.spec, SqlSegmentSpec)

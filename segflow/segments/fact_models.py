@@ -147,6 +147,9 @@ def aggregate(fact: Fact) -> exp.Expr:
         return exp.Count(this=exp.Distinct(expressions=[chosen]))
     if fact.aggregate == "avg":
         return words.average(chosen)
+    if fact.type == "boolean":
+        # Of two booleans not every engine says which is the smaller.
+        return exp.LogicalAnd(this=chosen) if fact.aggregate == "min" else exp.LogicalOr(this=chosen)
     function = {"sum": exp.Sum, "min": exp.Min, "max": exp.Max}[fact.aggregate]
     return function(this=chosen)
 

@@ -177,6 +177,10 @@ class Warehouse(ABC):
         """Create or replace view `segflow.name`."""
 
     @abstractmethod
+    def create_table(self, name: str, sql: exp.Query) -> None:
+        """Create or replace table `segflow.name`, which is no table of the engine's own."""
+
+    @abstractmethod
     def drop_view(self, name: str) -> None:
         """Drop view `segflow.name`, if it is there."""
 

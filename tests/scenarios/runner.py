@@ -36,7 +36,7 @@ What must come of a tick, each as short texts:
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,14 @@ def scenarios() -> dict[str, dict[str, Any]]:
 class Scenario:
     """One scenario at work."""
 
-    def __init__(self, content: dict[str, Any], root: Path, *, real: bool = False) -> None:
+    def __init__(
+        self, content: dict[str, Any], root: Path, *, real: bool = False, world: Callable[..., World] = World
+    ) -> None:
+        """`world` makes the world."""
         unknown = set(content) - {*WORLD, "ticks", "settings", "coupons", "contacts_spec", "catalog_spec"}
         assert not unknown, f"the scenario has unknown keys {unknown}"
         self.content = content
-        self.world = World(
+        self.world = world(
             root,
             real=real,
             settings=content.get("settings"),

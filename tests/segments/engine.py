@@ -1,4 +1,4 @@
-"""Runs compiled texts straight in DuckDB, without dbt: a project's models become tables and views in a second."""
+"""Runs compiled texts straight in a warehouse, without dbt: a project's models become tables and views in a second."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SegmentSpec, SqlSegmentSpec
 from segflow.specs.settings import Settings
-from segflow.warehouse.base import relation
-from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.names import own_model, own_relation
 
 
@@ -36,9 +35,9 @@ def make_specs(catalog: Catalog, segments: dict[str, Any], zone: str = "UTC", we
 class Engine:
     """One compiled project over a warehouse whose schema `raw` holds the user's models."""
 
-    def __init__(self, warehouse: DuckDBWarehouse, specs: Specs, as_of: datetime) -> None:
+    def __init__(self, warehouse: Warehouse, specs: Specs, as_of: datetime) -> None:
         self.warehouse, self.as_of = warehouse, as_of
-        self.compiled: Compiled = compile_project(specs)
+        self.compiled: Compiled = compile_project(specs, warehouse.words)
 
     def fill(self, text: str) -> exp.Query:
         def place(name: str) -> exp.Table:
@@ -64,7 +63,7 @@ class Engine:
             kind = "VIEW" if "materialized='segflow_view'" in config else "TABLE"
             if model in present:
                 old = "VIEW" if present[model] == "VIEW" else "TABLE"
-                self.warehouse.execute(exp.Drop(tables=[relation(model)], kind=old))
+                self.warehouse.execute(exp.Drop(tables=[relation(model)], kind=old, exists=True, cascade=True))
             self.warehouse.execute(exp.Create(this=relation(model), kind=kind, expression=self.fill(text)))
 
     def memberships(self) -> dict[str, set[str]]:
@@ -90,9 +89,10 @@ def _once(segment: str, contacts: list[str]) -> set[str]:
     return set(contacts)
 
 
-def load_table(warehouse: DuckDBWarehouse, model: str, table: pa.Table) -> None:
+def load_table(warehouse: Warehouse, model: str, table: pa.Table) -> None:
     """Make `table` the user's model `model`."""
     staged = warehouse.stage("given", table)
     warehouse.execute(exp.Create(this=exp.Table(this=exp.to_identifier("raw")), kind="SCHEMA", exists=True))
     target = exp.table_(model, db="raw", quoted=True)
-    warehouse.execute(exp.Create(this=target, kind="TABLE", replace=True, expression=exp.select("*").from_(staged)))
+    warehouse.execute(exp.Drop(tables=[target.copy()], kind="TABLE", exists=True, cascade=True))
+    warehouse.execute(exp.Create(this=target, kind="TABLE", expression=exp.select("*").from_(staged)))

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
 from segflow.specs.conditions import CONDITION_MODELS, PROPERTY_MODELS, Condition
+from segflow.warehouse.base import Warehouse
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.segments.engine import Engine, load_table, make_specs
 from tests.segments.naive import World
@@ -36,7 +37,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield opened
 
 
-def load(warehouse: DuckDBWarehouse, world: World) -> None:
+def load(warehouse: Warehouse, world: World) -> None:
     for model, rows in world.tables.items():
         load_table(warehouse, model, pa.Table.from_pylist(rows, schema=pa.schema(SCHEMAS[model])))
     warehouse.append("contact_updates", "t0", pa.Table.from_pylist(world.updates))
@@ -45,7 +46,7 @@ def load(warehouse: DuckDBWarehouse, world: World) -> None:
     warehouse.append("attribute_history", "t0", pa.Table.from_pylist(world.history))
 
 
-def check(warehouse: DuckDBWarehouse, seed: int, number: int = 65) -> None:
+def check(warehouse: Warehouse, seed: int, number: int = 65) -> None:
     """The pass, the views and (of every third segment: they compute their facts anew) the standalone texts give the
     members that the naive model gives."""
     maker = Maker(seed)

@@ -2,10 +2,10 @@
 -- withheld only once.
 select
     decisions.flow,
-    null as enrollment_id,
+    cast(null as varchar) as enrollment_id,
     decisions.contact_id,
-    null as step,
-    null as visit,
+    cast(null as varchar) as step,
+    cast(null as bigint) as visit,
     case
         when decisions.decision = 'wait' then 'waiting'
         when decisions.decision = 'withheld' and not decisions.is_repeated then 'withheld'
@@ -15,7 +15,7 @@ select
         case when decisions.decision = 'wait' then 'reentry_after_exit' else decisions.decision end,
         ' (', concat_ws(' ', coalesce(decisions.offer, decisions.kind), coalesce(names.segment, decisions.segment_key)), ')'
     ) as detail,
-    null as hop,
+    cast(null as bigint) as hop,
     :as_of as at
 from temp.decisions as decisions
 left join temp.segment_names as names on names.segment_key = decisions.segment_key

@@ -1,16 +1,16 @@
 -- Journal rows of the crossings that wait no longer: a person has removed the contact, or the flow takes in no one.
 select
     waiting.flow,
-    null as enrollment_id,
+    cast(null as varchar) as enrollment_id,
     waiting.contact_id,
-    null as step,
-    null as visit,
+    cast(null as varchar) as step,
+    cast(null as bigint) as visit,
     'dropped' as action,
     concat(
         case when removed.contact_id is not null then 'removed' else 'archived' end,
         ' (', waiting.trigger_kind, ' ', coalesce(names.segment, waiting.trigger_segment), ')'
     ) as detail,
-    null as hop,
+    cast(null as bigint) as hop,
     :as_of as at
 from temp.waiting as waiting
 inner join temp.flows_now as flows on flows.flow = waiting.flow

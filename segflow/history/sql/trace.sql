@@ -1,9 +1,11 @@
 -- All that the ledgers say of one contact, in the order in which it happened: within a tick, data and crossings come
 -- before flows, and what became of messages after that.
 with told as (
-    select at, tick_id, 0 as turn, 0 as hop, 'contact' as kind, change as action, null as segment, null as flow,
-        null as step, null as reason, null as entry_number, null as triggers, null as enrollment_id, null as visit,
-        null as message_id, null as channel, null as sender
+    select at, tick_id, 0 as turn, 0 as hop, 'contact' as kind, change as action, cast(null as varchar) as segment,
+        cast(null as varchar) as flow, cast(null as varchar) as step, cast(null as varchar) as reason,
+        cast(null as bigint) as entry_number, cast(null as boolean) as triggers,
+        cast(null as varchar) as enrollment_id, cast(null as bigint) as visit, cast(null as varchar) as message_id,
+        cast(null as varchar) as channel, cast(null as varchar) as sender
     from segflow.contact_changes
     where contact_id = :contact_id
     union all

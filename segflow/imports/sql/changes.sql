@@ -22,7 +22,7 @@ listed as (
 ),
 
 changes as (
-    select rows.contact_id, 'contact' as kind, null as name, null as value
+    select rows.contact_id, 'contact' as kind, cast(null as varchar) as name, cast(null as varchar) as value
     from temp.import_rows as rows
     left join known on known.contact_id = rows.contact_id
     left join segflow.contact_state as state on state.contact_id = rows.contact_id

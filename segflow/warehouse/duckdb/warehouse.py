@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.crashpoints import crash_point
 from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.files import make_folder
-from segflow.warehouse.base import Warehouse, relation, too_long
+from segflow.warehouse.base import relation, too_long
 from segflow.warehouse.duckdb.errors import cannot_open, machine_trouble, plain_message, warehouse_error
 from segflow.warehouse.duckdb.words import DuckDBWords
-from segflow.warehouse.ledgers import LedgerFiles
-from segflow.warehouse.tables import SCHEMA, TABLES, Table
+from segflow.warehouse.tables import SCHEMA
+from segflow.warehouse.transactional import TransactionalWarehouse
 
 _ROWS_AT_ONCE = 500_000
 ARROW_ROWS = "segflow_rows"
 """The name under which a statement finds the rows that it is given."""
 
 
-class DuckDBWarehouse(Warehouse):
+class DuckDBWarehouse(TransactionalWarehouse):
     """A DuckDB file. The session's zone is UTC, as in the dbt profile: casts between timestamp types use it."""
 
     words = DuckDBWords()
-    row_deletes = True
 
     def __init__(self, path: Path, ledgers: Path | None = None, memory_limit: str | None = None) -> None:
         """`ledgers`: the folder that keeps them as Parquet files; None keeps none. `memory_limit` (like 4GB) holds for
         the file in this whole process, for dbt as well."""
-        self._path, self._files = path, LedgerFiles(ledgers) if ledgers is not None else None
+        super().__init__(ledgers)
+        self._path = path
         make_folder(path.parent)
         try:
             # No config: dbt-duckdb opens the same file in this process, and DuckDB wants both to be identical.
@@ -113,60 +110,6 @@ class DuckDBWarehouse(Warehouse):
             self._raise_trouble(error)
             raise warehouse_error(error) from error
 
-    def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
-        target = TABLES[table]
-        if not target.ledger:
-            raise ValueError(f"{table} is state: use replace")
-        self._delete(target, exp.column("tick_id").eq(exp.Literal.string(tick_id)))
-        if isinstance(rows, pa.Table) and not rows.num_rows:
-            return
-        with self._source(rows) as source:
-            self._insert(target, source, {"tick_id": exp.Literal.string(tick_id)})
-
-    def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
-        mine = exp.column("tick_id").eq(exp.Literal.string(tick_id))
-        counts = [
-            exp.select(exp.Literal.string(name).as_("ledger"), exp.Count(this=exp.Star()).as_("rows"))
-            .from_(relation(name))
-            .where(mine)
-            for name in ledgers
-        ]
-        # Most ledgers of most ticks have no rows, so one question to all of them saves a question to each.
-        found = {row["ledger"]: row["rows"] for row in self._all_rows(counts)}
-        if self._files is not None:
-            for name in ledgers:
-                columns = (exp.column(column, quoted=True) for column in TABLES[name].columns)
-                rows = exp.select(*columns).from_(relation(name)).where(mine)
-                self._files.write(name, tick_id, self.batches(rows, _ROWS_AT_ONCE) if found[name] else ())
-        return found
-
-    def _all_rows(self, queries: Sequence[exp.Select]) -> list[dict[str, Any]]:
-        return self.rows(exp.union(*queries, distinct=False) if len(queries) > 1 else queries[0]) if queries else []
-
-    def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
-        target = TABLES[table]
-        if target.ledger:
-            raise ValueError(f"{table} is a ledger: use append")
-        if not isinstance(rows, exp.Query):
-            self._delete(target, exp.true())
-            with self._source(rows) as source:
-                self._insert(target, source, {})
-            return
-        # The query may read the table that it replaces.
-        staged = self.stage(f"replace_{table}", rows)
-        self._delete(target, exp.true())
-        self._insert(target, exp.select("*").from_(staged), {})
-        self.execute(exp.Drop(tables=[staged], kind="TABLE"))
-
-    def restore(self, table: str, pieces: Iterable[pa.Table]) -> int:
-        rows = 0
-        self._delete(TABLES[table], exp.true())
-        for piece in pieces:
-            with self._source(piece) as source:
-                self._insert(TABLES[table], source, {})
-            rows += piece.num_rows
-        return rows
-
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
         staged = exp.table_(name, db="temp", quoted=True)
         temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
@@ -187,6 +130,9 @@ class DuckDBWarehouse(Warehouse):
             self.execute(exp.Drop(tables=[relation(name)], kind="TABLE"))
         self.execute(exp.Create(this=relation(name), kind="VIEW", replace=True, expression=sql))
 
+    def create_table(self, name: str, sql: exp.Query) -> None:
+        self.execute(exp.Create(this=relation(name), kind="TABLE", replace=True, expression=sql))
+
     def drop_view(self, name: str) -> None:
         if self._kind(name) == "VIEW":
             self.execute(exp.Drop(tables=[relation(name)], kind="VIEW"))
@@ -197,21 +143,13 @@ class DuckDBWarehouse(Warehouse):
 
     def _ensure_tables(self) -> None:
         self._connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')
+        self._ensure_each_table()
+
+    def _present(self) -> dict[str, int]:
         # Not information_schema.columns: it binds every view of the file to list its columns, half a second a tick.
         listed = exp.select("table_name", "column_count").from_(exp.Table(this=exp.func("duckdb_tables")))
         listed = listed.where(exp.column("schema_name").eq(exp.Literal.string(SCHEMA)))
-        present = dict(self._relation(listed).fetchall())
-        for table in TABLES.values():
-            if table.name not in present:
-                self.execute(_create(table))
-                crash_point("warehouse.table")
-                continue
-            if present[table.name] == len(table.columns):
-                continue
-            known = self._relation(exp.select("*").from_(relation(table.name))).columns
-            for column in [name for name in table.columns if name not in known]:
-                # A warehouse of an earlier version: what it did not record stays unknown.
-                self.execute(exp.Alter(this=relation(table.name), kind="TABLE", actions=[_definition(table, column)]))
+        return dict(self._relation(listed).fetchall())
 
     def exists(self, name: str) -> bool:
         return self._kind(name) is not None
@@ -266,43 +204,6 @@ class DuckDBWarehouse(Warehouse):
         finally:
             self._connection.unregister(ARROW_ROWS)
 
-    def _names(self, source: exp.Query) -> list[str]:
-        if not source.is_star:
-            return source.named_selects
+    def _columns(self, source: exp.Query) -> list[str]:
         with self._telling():
             return list(self._relation(source).columns)
-
-    def _delete(self, target: Table, where: exp.Expr) -> None:
-        self.execute(exp.delete(relation(target.name), where=where))
-
-    def _insert(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> None:
-        given = [name for name in self._names(source) if name not in constants]
-        unknown = [name for name in given if name not in target.columns]
-        if unknown:
-            raise ValueError(f"{target.name} has no column {', '.join(unknown)}")
-        columns = [*given, *constants]
-        select = exp.select(*(_cast(name, target.columns[name]) for name in given), *constants.values()).from_(
-            source.subquery("source")
-        )
-        self.execute(
-            exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns])
-        )
-
-
-def _cast(column: str, kind: str) -> exp.Cast:
-    return exp.Cast(this=exp.column(column, quoted=True), to=_data_type(kind).copy())
-
-
-@cache
-def _data_type(kind: str) -> exp.DataType:
-    return exp.DataType.build(kind)
-
-
-def _create(table: Table) -> exp.Create:
-    definitions = [_definition(table, column) for column in table.columns]
-    return exp.Create(this=exp.Schema(this=relation(table.name), expressions=definitions), kind="TABLE")
-
-
-def _definition(table: Table, column: str) -> exp.ColumnDef:
-    kind = _data_type(table.columns[column]).copy()
-    return exp.ColumnDef(this=exp.to_identifier(column, quoted=True), kind=kind)

@@ -1,0 +1,1 @@
+"""The wing of Postgres: a server that a team shares."""

@@ -1,0 +1,88 @@
+"""Postgres as an engine: a server, whose tables are in schema `segflow` of one database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from segflow.durations import Duration
+from segflow.errors import InputError
+from segflow.warehouse.base import Warehouse
+from segflow.warehouse.engine import Engine, Found
+from segflow.warehouse.postgres.rehearsal import rehearse
+from segflow.warehouse.postgres.warehouse import PostgresWarehouse, connect
+from segflow.warehouse.postgres.words import PostgresWords
+from segflow.warehouse.tables import SCHEMA
+
+
+class PostgresEngine(Engine):
+    """A database of a server, whether or not segflow has been in it yet."""
+
+    title = "Postgres"
+    words = PostgresWords()
+    transactions = True
+    temporary_tables = True
+    row_deletes = True
+    file_backed = False
+    late_views = False
+
+    def __init__(self, url: str) -> None:
+        """`url`: as libpq takes it."""
+        self._url = url
+
+    @property
+    def where(self) -> str:
+        named = conninfo_to_dict(self._url)
+        return f"{named.get('dbname', 'postgres')} on {named.get('host', 'this machine')}"
+
+    @property
+    def path(self) -> Path:
+        raise AssertionError("a server is no file")
+
+    def exists(self) -> bool:
+        with connect(self._url, self.where) as connection:
+            found = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [SCHEMA]).fetchone()
+        return found is not None and bool(found[0])
+
+    def open(self, *, keep_ledgers: bool = True) -> PostgresWarehouse:
+        return PostgresWarehouse(self._url, self.where)
+
+    def made_by(self) -> str | None:
+        try:
+            with connect(self._url, self.where) as connection:
+                found = connection.execute("SHOW server_version").fetchone()
+        except (psycopg.Error, InputError):
+            return None
+        return f"{self.title} {str(found[0]).split()[0]}" if found else None
+
+    def damage(self) -> str | None:
+        return None
+
+    def set_aside(self) -> Path | None:
+        return None
+
+    def rehearse(self, play: Callable[[Warehouse], Found]) -> Found:
+        with self.open() as warehouse:
+            return rehearse(warehouse, play)
+
+    def dbt_environment(self) -> Mapping[str, str]:
+        return {}
+
+    def dbt_session(self) -> None:
+        """dbt-postgres opens its sessions with the options of the profile."""
+
+    def dbt_release(self) -> None:
+        """A session of a server locks nobody out."""
+
+    def dbt_time_limits(self, limits: Mapping[str, Duration]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def was_stopped(self, message: str) -> bool:
+        return "canceling statement" in message
+
+    def plain(self, message: str) -> str:
+        return " ".join(message.split("\nLINE ", 1)[0].split())

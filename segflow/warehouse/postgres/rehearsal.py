@@ -1,0 +1,49 @@
+"""A transaction that is never committed: a whole tick can be tried in it, and nothing is written."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.durations import Duration
+from segflow.errors import TimeLimitError, WarehouseError
+from segflow.warehouse.postgres.warehouse import PostgresWarehouse
+
+Found = TypeVar("Found")
+
+
+class Rehearsal(PostgresWarehouse):
+    """The warehouse inside such a transaction. Whoever opens and closes it goes on with the same one. A statement that
+    fails takes only itself back."""
+
+    def __init__(self, warehouse: PostgresWarehouse) -> None:
+        self._files = None
+        self._url, self._where, self._connection = warehouse._url, warehouse._where, warehouse._connection
+
+    def query(self, sql: exp.Expr) -> pa.Table:
+        with self.transaction():
+            return super().query(sql)
+
+    def execute(self, sql: exp.Expr) -> None:
+        with self.transaction():
+            super().execute(sql)
+
+    def attempt(self, sql: exp.Expr, limit: Duration | None = None) -> pa.Table | str:
+        try:
+            with self.time_limit(limit) if limit is not None else contextlib.nullcontext():
+                return self.query(sql)
+        except (WarehouseError, TimeLimitError) as error:
+            return str(error)
+
+    def close(self) -> None:
+        pass
+
+
+def rehearse(warehouse: PostgresWarehouse, play: Callable[[Rehearsal], Found]) -> Found:
+    """What `play` finds in a transaction that is rolled back. Raises what it raises."""
+    with warehouse._connection.transaction(force_rollback=True):
+        return play(Rehearsal(warehouse))

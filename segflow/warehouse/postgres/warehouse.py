@@ -1,0 +1,249 @@
+"""A Postgres database. Statements are committed one by one unless `transaction` says otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import errors
+from psycopg import sql as names
+from sqlglot import exp
+
+from segflow.durations import Duration
+from segflow.errors import InputError, RunError, TimeLimitError, WarehouseError
+from segflow.warehouse.base import relation, too_long
+from segflow.warehouse.postgres.errors import plain_message, trouble, warehouse_error
+from segflow.warehouse.postgres.results import JsonText, batch_of, rows_of, schema_of, type_of
+from segflow.warehouse.postgres.words import PostgresWords
+from segflow.warehouse.tables import SCHEMA
+from segflow.warehouse.transactional import TransactionalWarehouse
+
+_FUNCTIONS = Path(__file__).with_name("functions.sql")
+_TEMPORARY = "pg_temp"
+ARROW_ROWS = "segflow_rows"
+
+
+class PostgresWarehouse(TransactionalWarehouse):
+    """The session's zone is UTC and its dates are ISO, which the functions of the words rely on."""
+
+    words = PostgresWords()
+
+    def __init__(self, url: str, where: str) -> None:
+        """`where`: the database in words, for messages. Raises InputError when it cannot be reached."""
+        super().__init__(None)
+        self._url, self._where = url, where
+        self._connection = connect(url, where)
+        self._ensure_functions()
+
+    def query(self, sql: exp.Expr) -> pa.Table:
+        with self._telling(), self._connection.cursor(binary=True) as cursor:
+            cursor.execute(self._text(sql))
+            if cursor.description is None:
+                return pa.table({})
+            schema = schema_of(cursor.description)
+            return pa.Table.from_batches([batch_of(schema, cursor.fetchall())])
+
+    def batches(self, sql: exp.Expr, size: int) -> Iterator[pa.RecordBatch]:
+        # A cursor of the server's lives in a transaction: rows of a large result never stand all in memory here.
+        with self._telling(), self._block(), self._connection.cursor("segflow_batches", binary=True) as cursor:
+            cursor.itersize = size
+            cursor.execute(self._text(sql))
+            assert cursor.description is not None
+            schema = schema_of(cursor.description)
+            while rows := cursor.fetchmany(size):
+                yield batch_of(schema, rows)
+
+    def execute(self, sql: exp.Expr) -> None:
+        with self._telling():
+            self._connection.execute(self._text(sql))
+
+    def bind(self, sql: exp.Expr) -> str | None:
+        # An error ends the transaction that it comes up in, so it gets one of its own inside of it.
+        try:
+            with self._connection.transaction():
+                self._connection.execute(b"PREPARE segflow_bind AS " + self._text(sql))
+                self._connection.execute("DEALLOCATE segflow_bind")
+        except psycopg.Error as error:
+            self._raise_trouble(error)
+            return plain_message(error)
+        return None
+
+    def attempt(self, sql: exp.Expr, limit: Duration | None = None) -> pa.Table | str:
+        beside = PostgresWarehouse.__new__(PostgresWarehouse)
+        beside._files, beside._url, beside._where = None, self._url, self._where
+        beside._connection = connect(self._url, self._where)
+        try:
+            with beside.time_limit(limit) if limit is not None else contextlib.nullcontext():
+                return beside.query(sql)
+        except (WarehouseError, TimeLimitError) as error:
+            return str(error)
+        finally:
+            beside.close()
+
+    @contextlib.contextmanager
+    def time_limit(self, limit: Duration) -> Iterator[None]:
+        timer = threading.Timer(limit.seconds, self._connection.cancel)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except WarehouseError as error:
+            if isinstance(error.__cause__, errors.QueryCanceled):
+                raise TimeLimitError(too_long(limit)) from error
+            raise
+        finally:
+            timer.cancel()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        try:
+            with self._connection.transaction():
+                yield
+        except psycopg.Error as error:
+            self._raise_trouble(error)
+            raise warehouse_error(error) from error
+
+    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
+        staged = exp.table_(name, db=_TEMPORARY, quoted=True)
+        with self._source(rows) as source:
+            self._make_anew(staged, source, exp.Properties(expressions=[exp.TemporaryProperty()]))
+        return staged.copy()
+
+    def create_view(self, name: str, sql: exp.Query) -> None:
+        # A view with other columns does not replace one, nor a table.
+        if (kind := self._kind(name)) is not None:
+            old = "TABLE" if kind == "BASE TABLE" else "VIEW"
+            self.execute(exp.Drop(tables=[relation(name)], kind=old, exists=True, cascade=True))
+        self.execute(exp.Create(this=relation(name), kind="VIEW", expression=sql))
+
+    def create_table(self, name: str, sql: exp.Query) -> None:
+        self._make_anew(relation(name), sql)
+
+    def drop_view(self, name: str) -> None:
+        if self._kind(name) == "VIEW":
+            self.execute(exp.Drop(tables=[relation(name)], kind="VIEW", cascade=True))
+
+    def ensure_tables(self) -> None:
+        self._ensure_each_table()
+
+    def exists(self, name: str) -> bool:
+        return self._kind(name) is not None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def trouble(self, message: str) -> RunError | None:
+        return None
+
+    def _make_anew(self, table: exp.Table, rows: exp.Query, properties: exp.Properties | None = None) -> None:
+        """Make a table, in place of one of that name: under another first, because the rows may be read from it."""
+        making = exp.table_(f"{table.name} ", db=table.db, quoted=True)
+        self.execute(exp.Create(this=making, kind="TABLE", expression=rows, properties=properties))
+        self.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True))
+        new_name = exp.AlterRename(this=exp.to_identifier(table.name, quoted=True))
+        self.execute(exp.Alter(this=making.copy(), kind="TABLE", actions=[new_name]))
+
+    def _present(self) -> dict[str, int]:
+        found = self._connection.execute(
+            "SELECT table_name, count(*) FROM information_schema.columns WHERE table_schema = %s GROUP BY table_name",
+            [SCHEMA],
+        )
+        return {name: int(columns) for name, columns in found.fetchall()}
+
+    def _kind(self, name: str) -> str | None:
+        found = self._connection.execute(
+            "SELECT table_type FROM information_schema.tables WHERE table_schema = %s AND table_name = %s",
+            [SCHEMA, name],
+        ).fetchone()
+        return found[0] if found else None
+
+    def _columns(self, source: exp.Query) -> list[str]:
+        with self._telling():
+            found = self._connection.execute(self._text(exp.select("*").from_(source.subquery("s")).limit(0)))
+        return [column.name for column in found.description or ()]
+
+    @contextlib.contextmanager
+    def _source(self, rows: exp.Query | pa.Table) -> Iterator[exp.Query]:
+        if isinstance(rows, exp.Query):
+            yield rows
+            return
+        with self._telling():
+            self._copy_in(rows)
+        try:
+            columns = (exp.column(name, quoted=True) for name in rows.schema.names)
+            yield exp.select(*columns).from_(exp.table_(ARROW_ROWS, db=_TEMPORARY, quoted=True))
+        finally:
+            with contextlib.suppress(psycopg.Error):
+                self._connection.execute(f"DROP TABLE IF EXISTS {_TEMPORARY}.{ARROW_ROWS}")
+
+    def _copy_in(self, rows: pa.Table) -> None:
+        table = names.Identifier(_TEMPORARY, ARROW_ROWS)
+        kinds = [names.SQL(type_of(field.type)) for field in rows.schema]
+        columns = [names.Identifier(name) for name in rows.schema.names]
+        listed = names.SQL(", ").join(
+            names.SQL("{} {}").format(column, kind) for column, kind in zip(columns, kinds, strict=True)
+        )
+        self._connection.execute(names.SQL("DROP TABLE IF EXISTS {}").format(table))
+        self._connection.execute(names.SQL("CREATE TEMPORARY TABLE {} ({})").format(table, listed))
+        copy = names.SQL("COPY {} ({}) FROM STDIN").format(table, names.SQL(", ").join(columns))
+        with self._connection.cursor() as cursor, cursor.copy(copy) as writer:
+            for batch in rows.to_batches(max_chunksize=10_000):
+                for row in rows_of(batch):
+                    writer.write_row(row)
+
+    def _text(self, sql: exp.Expr) -> bytes:
+        return self.words.sql(sql).encode()
+
+    @contextlib.contextmanager
+    def _block(self) -> Iterator[None]:
+        with self._connection.transaction():
+            yield
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            self._raise_trouble(error)
+            raise warehouse_error(error) from error
+
+    def _raise_trouble(self, error: psycopg.Error) -> None:
+        if (found := trouble(self._where, error)) is not None:
+            raise found from error
+
+    def _ensure_functions(self) -> None:
+        """Put the words' functions into the schema, unless those of this version are there."""
+        text = _FUNCTIONS.read_text(encoding="utf-8")
+        version = hashlib.sha256(text.encode()).hexdigest()[:16]
+        with self._telling():
+            found = self._connection.execute(
+                "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [SCHEMA]
+            ).fetchone()
+            if found is not None and found[0] == f"segflow words {version}":
+                return
+            with self._connection.transaction():
+                # Two at once would trip over each other.
+                self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [7_364_106])
+                self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                self._connection.execute(text.encode())
+                self._connection.execute(f"COMMENT ON SCHEMA {SCHEMA} IS 'segflow words {version}'")
+
+
+def connect(url: str, where: str) -> psycopg.Connection[Any]:
+    """A connection in UTC. Raises InputError when the server cannot be reached or refuses."""
+    settings = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c client_min_messages=warning"
+    options = psycopg.conninfo.conninfo_to_dict(url).get("options")
+    told = psycopg.conninfo.make_conninfo(url, options=f"{options or ''} {settings}".strip())
+    try:
+        connection = psycopg.connect(told, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise InputError(f"cannot open the warehouse {where}: {' '.join(str(error).split())}") from error
+    for kind in ("json", "jsonb"):
+        connection.adapters.register_loader(kind, JsonText)
+    return connection

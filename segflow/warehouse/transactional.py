@@ -1,0 +1,146 @@
+"""What warehouses with transactions, temporary tables and single-row deletes have in common, said in standard SQL."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.crashpoints import crash_point
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.ledgers import LedgerFiles
+from segflow.warehouse.tables import TABLES, Table
+
+_ROWS_AT_ONCE = 500_000
+
+
+class TransactionalWarehouse(Warehouse):
+    """Ledgers and state by DELETE and INSERT; a query that reads the table which it replaces is staged first."""
+
+    row_deletes = True
+
+    def __init__(self, ledgers: Path | None) -> None:
+        """`ledgers`: the folder that keeps them as Parquet files; None keeps none."""
+        self._files = LedgerFiles(ledgers) if ledgers is not None else None
+
+    @abstractmethod
+    def _source(self, rows: exp.Query | pa.Table) -> AbstractContextManager[exp.Query]:
+        """A query of `rows`, good for the block."""
+
+    @abstractmethod
+    def _columns(self, source: exp.Query) -> list[str]:
+        """The names of a query's columns, as the engine binds them."""
+
+    @abstractmethod
+    def _present(self) -> dict[str, int]:
+        """Table of schema `segflow` -> how many columns it has."""
+
+    def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
+        target = TABLES[table]
+        if not target.ledger:
+            raise ValueError(f"{table} is state: use replace")
+        self._delete(target, exp.column("tick_id").eq(exp.Literal.string(tick_id)))
+        if isinstance(rows, pa.Table) and not rows.num_rows:
+            return
+        with self._source(rows) as source:
+            self._insert(target, source, {"tick_id": exp.Literal.string(tick_id)})
+
+    def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
+        mine = exp.column("tick_id").eq(exp.Literal.string(tick_id))
+        counts = [
+            exp.select(exp.Literal.string(name).as_("ledger"), exp.Count(this=exp.Star()).as_("rows"))
+            .from_(relation(name))
+            .where(mine)
+            for name in ledgers
+        ]
+        # Most ledgers of most ticks have no rows, so one question to all of them saves a question to each.
+        found = {row["ledger"]: row["rows"] for row in self._all_rows(counts)}
+        if self._files is not None:
+            for name in ledgers:
+                columns = (exp.column(column, quoted=True) for column in TABLES[name].columns)
+                rows = exp.select(*columns).from_(relation(name)).where(mine)
+                self._files.write(name, tick_id, self.batches(rows, _ROWS_AT_ONCE) if found[name] else ())
+        return found
+
+    def _all_rows(self, queries: Sequence[exp.Select]) -> list[dict[str, Any]]:
+        return self.rows(exp.union(*queries, distinct=False) if len(queries) > 1 else queries[0]) if queries else []
+
+    def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
+        target = TABLES[table]
+        if target.ledger:
+            raise ValueError(f"{table} is a ledger: use append")
+        if not isinstance(rows, exp.Query):
+            self._delete(target, exp.true())
+            with self._source(rows) as source:
+                self._insert(target, source, {})
+            return
+        # The query may read the table that it replaces.
+        staged = self.stage(f"replace_{table}", rows)
+        self._delete(target, exp.true())
+        self._insert(target, exp.select("*").from_(staged), {})
+        self.execute(exp.Drop(tables=[staged], kind="TABLE"))
+
+    def restore(self, table: str, pieces: Iterable[pa.Table]) -> int:
+        rows = 0
+        self._delete(TABLES[table], exp.true())
+        for piece in pieces:
+            with self._source(piece) as source:
+                self._insert(TABLES[table], source, {})
+            rows += piece.num_rows
+        return rows
+
+    def _ensure_each_table(self) -> None:
+        present = self._present()
+        for table in TABLES.values():
+            if table.name not in present:
+                self.execute(_create(table))
+                crash_point("warehouse.table")
+                continue
+            if present[table.name] == len(table.columns):
+                continue
+            known = self._columns(exp.select("*").from_(relation(table.name)))
+            for column in [name for name in table.columns if name not in known]:
+                # A warehouse of an earlier version: what it did not record stays unknown.
+                self.execute(exp.Alter(this=relation(table.name), kind="TABLE", actions=[_definition(table, column)]))
+
+    def _delete(self, target: Table, where: exp.Expr) -> None:
+        self.execute(exp.delete(relation(target.name), where=where))
+
+    def _insert(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> None:
+        names = self._columns(source) if source.is_star else source.named_selects
+        given = [name for name in names if name not in constants]
+        unknown = [name for name in given if name not in target.columns]
+        if unknown:
+            raise ValueError(f"{target.name} has no column {', '.join(unknown)}")
+        columns = [*given, *constants]
+        select = exp.select(*(_cast(name, target.columns[name]) for name in given), *constants.values()).from_(
+            source.subquery("source")
+        )
+        self.execute(
+            exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns])
+        )
+
+
+def _cast(column: str, kind: str) -> exp.Cast:
+    return exp.Cast(this=exp.column(column, quoted=True), to=_data_type(kind).copy())
+
+
+@cache
+def _data_type(kind: str) -> exp.DataType:
+    return exp.DataType.build(kind)
+
+
+def _create(table: Table) -> exp.Create:
+    definitions = [_definition(table, column) for column in table.columns]
+    return exp.Create(this=exp.Schema(this=relation(table.name), expressions=definitions), kind="TABLE")
+
+
+def _definition(table: Table, column: str) -> exp.ColumnDef:
+    kind = _data_type(table.columns[column]).copy()
+    return exp.ColumnDef(this=exp.to_identifier(column, quoted=True), kind=kind)
