@@ -7,6 +7,7 @@ an instance has seen: killed in between, the tick is reported again, less the as
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -54,17 +55,25 @@ def unseen(project: Project, instance: DagsterInstance) -> bool:
     return done is not None and (seen is None or seen < done)
 
 
-def catch_up(project: Project, instance: DagsterInstance, graph: Graph) -> list[str]:
-    """Report the ticks that `instance` has not seen. Returns their ids. Writes nothing of the project's. Raises
-    WarehouseBusyError while another process has the warehouse."""
+def catch_up(
+    project: Project, instance: DagsterInstance, graph: Graph, go_on: Callable[[], bool] = lambda: True
+) -> list[str]:
+    """Report the ticks that `instance` has not seen, as long as `go_on`. Returns their ids. Writes nothing of the
+    project's. Raises WarehouseBusyError while another process has the warehouse."""
     if not project.engine.exists():
         return []
     with project.warehouse() as warehouse:
         warehouse.ensure_tables()
         rows = [row for row in ticks.after(warehouse, _seen(instance)) if row.status == "done"][-MOST:]
-        for row in rows:
+    told = []
+    for row in rows:
+        if not go_on():
+            break
+        # Anew for each tick: a tick that starts meanwhile waits for the file, and not for long.
+        with project.warehouse() as warehouse:
             _report(project, warehouse, instance, graph, row, last=row is rows[-1])
-    return [row.tick_id for row in rows]
+        told.append(row.tick_id)
+    return told
 
 
 def _seen(instance: DagsterInstance) -> str | None:

@@ -19,6 +19,8 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster_shared.serdes import deserialize_value
 
+from segflow.outbox.processes import process_identity
+
 _HERE = ("localhost", "127.0.0.1", "::1")
 _YOUNG = 10.0
 """Seconds after its last words in which a run is not judged: its process may be about to end by itself."""
@@ -77,12 +79,8 @@ def _pid(event: Any) -> int | None:
 
 def _began(pid: int) -> float | None:
     """When a process of this machine began, as far as the system says; None: it is not there."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    if process_identity(pid) is None:
         return None
-    except PermissionError:
-        pass
     try:
         ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
         [boot] = [line.split()[1] for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime")]

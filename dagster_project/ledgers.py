@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from dagster import AssetKey, AssetSpec
 
-from segflow.dagster.keys import INTERNALS, stage_key
+from segflow.dagster.keys import stage_key
 from segflow.dagster.specs import Graph
 
+GROUP = "ledgers"
+"""Not with what stands before segments and flows: two groups that wait for each other are drawn as a knot."""
 LEDGERS: Mapping[str, Mapping[str, str]] = {
     "cross": {
         "segment_entries": "Who entered which segment, when and why; never changed, only added to.",
@@ -53,4 +55,4 @@ def _ledgers(stage: str, specs: Iterable[AssetSpec], taken: set[AssetKey]) -> It
     for table, words in LEDGERS.get(stage, {}).items():
         if ledger_key(table) not in taken:
             deps = [key for key in writers if key != stage_key(stage)] or writers
-            yield AssetSpec(ledger_key(table), deps=deps, group_name=INTERNALS, description=words, kinds={"table"})
+            yield AssetSpec(ledger_key(table), deps=deps, group_name=GROUP, description=words, kinds={"table"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ from segflow.dagster.specs import Graph
 from segflow.errors import WarehouseBusyError
 from segflow.project import Project
 
+_SECONDS = 20.0
+"""So long an evaluation shows ticks of elsewhere; the next one goes on."""
 UnresolvedJob = Any  # dagster's UnresolvedAssetJobDefinition is not public
 
 
@@ -123,8 +126,15 @@ def history_sensor(project: Project, graph: Graph) -> SensorDefinition:
     def ticks_from_elsewhere(context: SensorEvaluationContext) -> SkipReason:
         if not unseen(project, context.instance):
             return SkipReason("Every tick is shown.")
+        end = time.monotonic() + _SECONDS
         try:
-            told = catch_up(project, context.instance, graph)
+            told = catch_up(
+                project,
+                context.instance,
+                graph,
+                # A tick needs the warehouse more; and Dagster gives a sensor a minute.
+                go_on=lambda: time.monotonic() < end and at_work(project, context.instance) is None,
+            )
         except WarehouseBusyError:
             return SkipReason("The warehouse is in use; the next look will do.")
         return SkipReason(f"Shown: {', '.join(told)}" if told else "A tick is at work.")

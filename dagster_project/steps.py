@@ -31,6 +31,8 @@ from segflow.stages.tick_report import TickReport
 from segflow.stages.tick_run import TickRun
 from segflow.ticks import ledger as ticks
 
+PATIENCE = 60.0
+"""Seconds that a step waits for the warehouse file."""
 LEASE_SECONDS = 120.0
 """How long the lease outlives a step, for the process of the next one to start."""
 
@@ -122,6 +124,8 @@ class Worker:
         store = self.project.store
         with held_lease(store.leases, f"dagster:{self.context.run.run_id}", LEASE_SECONDS, keep=keep) as lease:
             try:
+                # Whoever has the file without the lease has it for moments: a tick is not lost for that.
+                self.project.patience = PATIENCE
                 # Opening the file costs 50 ms; while one connection is open, further ones cost nothing.
                 with self.project.warehouse():
                     yield lease
