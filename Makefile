@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help docs findings daemon tour demo test test-slow test-all crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
+.PHONY: help docs findings daemon tour demo test test-slow test-all crash test-postgres test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
 	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened"
 	@echo "make test   tests of every part, under ten minutes on two cores"
 	@echo "make test-slow   the rest: kills, long lives, real dbt and Dagster, every page; half an hour"
 	@echo "make test-all   both"
+	@echo "make test-postgres   every scenario and more random conditions on Postgres, a quarter of an hour"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
 	@echo "make docs   write the pages that are made from the code, build docs/ into site/, check every link"
@@ -59,6 +60,9 @@ daemon: $(VENV)/dev
 tour: $(VENV)/dev
 	@$(INSTALL) --editable '.[dev,tour]'
 	@$(BIN)/python -m tests.tour.tour
+
+test-postgres: $(VENV)/dev
+	@SEGFLOW_POSTGRES_WHOLE=1 $(BIN)/python -m pytest tests/warehouse
 
 # A second environment, the same but for one line.
 DUCKDB2 := 2.0.0
