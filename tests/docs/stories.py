@@ -89,13 +89,17 @@ class Told:
         return re.fullmatch(pattern, told) is not None
 
 
+PROJECT = ("segment_specs", "flow_specs", "dbt", ".segflow")
+"""What a story needs of a demo, beside segflow.yml. The demo may be a whole clone."""
 Run = Callable[[list[str], Path], tuple[int, str]]
 """Words after `segflow`, and the project -> exit code, and what was printed."""
 
 
 def live(page: Path, demo: Path, folder: Path, run: Run) -> Iterator[Told]:
     """Live through a page in a copy of the demo. `folder` must not be there."""
-    shutil.copytree(demo, folder, ignore=shutil.ignore_patterns("mailbox", "exports"))
+    for name in PROJECT:
+        shutil.copytree(demo / name, folder / name, ignore=shutil.ignore_patterns("mailbox"))
+    shutil.copy(demo / "segflow.yml", folder)
     for block in blocks_of(page.read_text(encoding="utf-8")):
         if block.why_not is not None:
             continue
