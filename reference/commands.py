@@ -24,6 +24,9 @@ _PAGE = """# CLI reference
 
 A time is in ISO form, UTC where it names no zone; a fraction of a second is dropped.
 
+On a terminal lines end where it does, and no name is broken in two; in a file or a pipe they are as long as they are, or as
+`SEGFLOW_COLUMNS` says.
+
 {index}
 {commands}"""
 

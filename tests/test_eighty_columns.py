@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 import shutil
@@ -74,7 +75,7 @@ def say(shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     monkeypatch.setattr("segflow.cli.grid.fitted", fitted)
     monkeypatch.setattr(screen.Screen, "verbatim", verbatim)
     monkeypatch.setattr(screen.Screen, "_fit", fit)
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("SEGFLOW_COLUMNS", "80")
 
     def call(*arguments: str) -> Said:
         given.clear()
@@ -210,6 +211,15 @@ def test_a_table_is_whole_else_its_sentences_break_else_it_is_blocks() -> None:
             *itertools.chain(["flow: b", "contacts: b", "reason: b"]),
         ],
     ]
+
+
+def test_the_terminal_of_a_parent_says_nothing_of_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = screen.Screen(file=io.StringIO())
+    monkeypatch.setenv("COLUMNS", "20")
+    assert made.width == screen.UNLIMITED
+    monkeypatch.setenv("SEGFLOW_COLUMNS", "30")
+    assert made.width == 30
+    assert screen.Screen(file=io.StringIO(), force_terminal=True).width == 20
 
 
 def test_a_tree_goes_on_below_its_text() -> None:

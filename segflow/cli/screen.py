@@ -36,13 +36,17 @@ _CLAUSE = 40
 
 
 class Screen(Console):
-    """Prints lines as long as `COLUMNS` says, else as the terminal is wide, and to a file or pipe of any length."""
+    """Prints lines as long as the terminal is wide, or `COLUMNS` says; to a file or pipe of any length, or as
+    `SEGFLOW_COLUMNS` says.
+
+    `COLUMNS` says nothing of a pipe: a parent that has loaded readline hands the size of its own terminal down.
+    """
 
     @property
     def size(self) -> ConsoleDimensions:
         """Columns and lines."""
         found = super().size
-        columns = os.environ.get("COLUMNS", "")
+        columns = os.environ.get("COLUMNS" if self.is_terminal else "SEGFLOW_COLUMNS", "")
         if columns.isdecimal() and int(columns):
             return ConsoleDimensions(int(columns), found.height)
         return found if self.is_terminal else ConsoleDimensions(UNLIMITED, found.height)

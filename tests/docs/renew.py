@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.docs.stories import live
 
 COMMAND = [sys.executable, "-m", "segflow"]
-ENVIRONMENT = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(Path(__file__).parents[2])}
+ENVIRONMENT = {**os.environ, "SEGFLOW_COLUMNS": "80", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def run(words: list[str], folder: Path) -> tuple[int, str]:

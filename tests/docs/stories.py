@@ -137,7 +137,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     """Type commands without starting a process for each."""
 
     def run(words: list[str], folder: Path) -> tuple[int, str]:
-        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("SEGFLOW_COLUMNS", "80")
         monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "argv", ["segflow", *words])
         with pytest.raises(SystemExit) as end, contextlib.redirect_stderr(sys.stdout):
