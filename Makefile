@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help docs findings daemon tour demo test test-fast crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
+.PHONY: help docs findings daemon tour demo test test-slow test-all crash test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
 	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened"
-	@echo "make test   run the whole test suite"
-	@echo "make test-fast   the tests for the loop, two minutes"
+	@echo "make test   tests of every part, under ten minutes on two cores"
+	@echo "make test-slow   the rest: kills, long lives, real dbt and Dagster, every page; half an hour"
+	@echo "make test-all   both"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
 	@echo "make docs   write the pages that are made from the code, build docs/ into site/, check every link"
@@ -39,10 +40,13 @@ demo: $(VENV)/runtime
 	@$(BIN)/python -m demo.run
 
 test: $(VENV)/dev
-	@$(BIN)/python -m pytest
-
-test-fast: $(VENV)/dev
 	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/dev
+	@$(BIN)/python -m pytest -m slow
+
+test-all: $(VENV)/dev
+	@$(BIN)/python -m pytest
 
 crash: $(VENV)/dev
 	@$(BIN)/python -m tests.crash.full

@@ -1,4 +1,4 @@
-"""What `make test-fast` leaves out: marked `slow`. Every room of the engine keeps some of its tests."""
+"""What `make test` leaves to `make test-slow`: marked `slow`. Every room of the engine keeps some of its tests."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def definitions(demo: Path) -> Definitions:
 
 
 def test_the_graph_of_the_demo_is_the_golden_one(definitions: Definitions) -> None:
-    """To accept a change: UPDATE_GOLDEN=1 make test."""
+    """To accept a change: UPDATE_GOLDEN=1 make test-all."""
     graph = definitions.get_repository_def().asset_graph
     lines = []
     for key in sorted(graph.get_all_asset_keys()):
