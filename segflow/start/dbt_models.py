@@ -11,7 +11,7 @@ from typing import Any
 import sqlglot
 
 from segflow.errors import InputError, RunError
-from segflow.specs.dbt_profile import Profile, dbt_command, find_profile, profiles_dir
+from segflow.specs.dbt_profile import WAREHOUSE, Profile, dbt_command, find_profile, profiles_dir, said_path
 from segflow.specs.settings import DbtSettings, Settings
 from segflow.specs.sql_file import Reference
 from segflow.start.names import identifiers
@@ -58,9 +58,11 @@ def find_models(reader: Reader, place: DbtPlace, keeps: Path) -> Data:
     project, settings = place.project, place.settings()
     if not (project / "dbt_project.yml").is_file():
         raise InputError(f"{project} is no dbt project: it has no dbt_project.yml; give the folder that has it")
-    profile = find_profile(Path.cwd(), settings, Path.cwd() / ".segflow/warehouse.duckdb")
+    profile = find_profile(Path.cwd(), settings, said_path(Path.cwd(), settings))
     if profile.zone_problem is not None:
         raise InputError(f"{profile}: {profile.zone_problem}")
+    if profile.left_to_segflow:
+        raise InputError(f"{profile} leaves its path to {WAREHOUSE}; name a target that says its file: --target NAME")
     build = dbt_command(Path.cwd(), settings, "build")
     if not profile.path.is_file():
         raise InputError(

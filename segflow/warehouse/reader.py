@@ -37,7 +37,8 @@ class Reader(ABC):
 
     @abstractmethod
     def attach(self, path: Path, name: str | None = None) -> None:
-        """Let the tables of such a file be read. `name`: what its views call the database. Raises InputError when it does not open."""
+        """Let the tables of such a file be read. `name`: what its views call the database. Raises InputError when it
+        does not open."""
 
     @abstractmethod
     def tables(self) -> list[tuple[str, str]]:
