@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ import duckdb
 import pytest
 import yaml
 
+from segflow.cli.main import main
 from segflow.errors import InputError
 from segflow.start.dbt_models import DbtPlace
 from segflow.start.start import Wanted, start
@@ -180,4 +180,23 @@ def test_a_place_inside_of_their_project_is_refused(tmp_path: Path) -> None:
     put(tmp_path, {"dbt_project.yml": "name: x"})
     with pytest.raises(InputError, match="init writes nothing there"):
         start(Wanted(tmp_path / "marketing", str(tmp_path)))
-    shutil.rmtree(tmp_path)
+
+
+ASKED = {
+    "both": (["--from", ".", "--dbt", "."], "--from and --dbt both say where the data is"),
+    "a target of nothing": (["--from", "data", "--target", "ana"], "--target is about a dbt project"),
+    "a dbt project as data": (["--from", ".", "--profiles-dir", "data"], "there is no profiles.yml: looked in"),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), ASKED.values(), ids=ASKED)
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    put(tmp_path / "warehouse", {"dbt_project.yml": "name: x\nprofile: x\n", "data/a.csv": "id\n1\n"})
+    monkeypatch.chdir(tmp_path / "warehouse")
+    monkeypatch.setattr(sys, "argv", ["segflow", "init", str(tmp_path / "new"), *words])
+    with pytest.raises(SystemExit):
+        main()
+    assert told in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "new").exists()
