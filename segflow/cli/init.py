@@ -12,6 +12,7 @@ from segflow.cli.shared import options_of
 from segflow.errors import InputError
 
 if TYPE_CHECKING:
+    from segflow.start.dbt_models import DbtPlace
     from segflow.start.plan import Proposal
     from segflow.start.start import Started
 
@@ -22,6 +23,22 @@ def init(
     data: Annotated[
         str | None,
         typer.Option("--from", help="Your data: a folder of CSV or Parquet files, one file, or a database file."),
+    ] = None,
+    dbt: Annotated[
+        Path | None,
+        typer.Option(
+            "--dbt", help="Your dbt project: the folder of dbt_project.yml. Its models are taken as they are."
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="With --dbt: the profile. Default: as dbt finds it.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="With --dbt: the target of the profile. Default: as dbt finds it.")
+    ] = None,
+    profiles_dir: Annotated[
+        Path | None,
+        typer.Option("--profiles-dir", help="With --dbt: the folder of profiles.yml. Default: as dbt finds it."),
     ] = None,
     template: Annotated[
         str | None,
@@ -46,19 +63,26 @@ def init(
 
     asks = sys.stdin.isatty() and not yes and not options_of(context).json
     check_place(directory.expanduser().resolve())
-    if data is None and template is None and not asks:
+    if dbt is not None and data is not None:
+        raise InputError("--from and --dbt both say where the data is; give one of them")
+    if data is None and dbt is None and template is None and not asks:
         raise InputError(
-            "say where your data is: --from FOLDER with CSV or Parquet files, --from FILE.csv, or --from FILE with the "
-            "tables of a database; or take a template with sample data: --template shop, saas or newsletter"
+            "say where your data is: --from FOLDER with CSV or Parquet files, --from FILE.csv, --from FILE with the "
+            "tables of a database, or --dbt FOLDER with a dbt project; or take a template with sample data: --template "
+            "shop, saas or newsletter"
         )
-    if data is None and template is None:
-        question = "Data: a folder of CSV or Parquet files, or a database file (or a sample: shop, saas, newsletter)"
+    if data is None and dbt is None and template is None:
+        question = (
+            "Data: a folder of CSV or Parquet files, a database file, or a dbt project "
+            "(or a sample: shop, saas, newsletter)"
+        )
         data = str(typer.prompt(question, err=True))
         if data in ("shop", "saas", "newsletter") and not Path(data).exists():
             data, template = None, data
+    place = _dbt_place(dbt, data, profile, target, profiles_dir)
     if timezone is None:
         timezone = typer.prompt("Time zone of dates and weeks", default="UTC", err=True) if asks else "UTC"
-    wanted = Wanted(directory, data, template, name, timezone, contacts)
+    wanted = Wanted(directory, data, template, name, timezone, contacts, place)
     made = start(wanted, _asked if asks else lambda _: True)
     if made is None:
         show.error("Nothing was written.")
@@ -67,6 +91,22 @@ def init(
         show.as_json({**vars(made), "choices": [vars(one) for one in made.choices]})
     else:
         _tell(made, asks)
+
+
+def _dbt_place(
+    dbt: Path | None, data: str | None, profile: str | None, target: str | None, profiles_dir: Path | None
+) -> DbtPlace | None:
+    """The dbt project that has the data, whether it was named as one or as data."""
+    from segflow.start.dbt_models import DbtPlace, place_at
+
+    said = {"--profile": profile, "--target": target, "--profiles-dir": profiles_dir}
+    found = DbtPlace(dbt.expanduser().resolve()) if dbt is not None else place_at(data)
+    if found is None:
+        if wrong := next((name for name, value in said.items() if value is not None), None):
+            raise InputError(f"{wrong} is about a dbt project; say which: --dbt FOLDER")
+        return None
+    folder = profiles_dir.expanduser().resolve() if profiles_dir is not None else None
+    return DbtPlace(found.project, profile, target, folder)
 
 
 def _asked(proposal: Proposal) -> bool:

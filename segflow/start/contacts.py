@@ -77,7 +77,7 @@ def contacts_of(warehouse: Warehouse, table: Table, found: Sequence[Link], told:
     column = table.column(key)
     told(Choice(f"contacts are the rows of {table.told}", _why_table(table, found)))
     told(Choice(f"their key is {column.theirs}", f"{table.rows:,} values, all different, none missing"))
-    contacts = Contacts(table, key, [], model=f"stg_{table.name}")
+    contacts = Contacts(table, key, [], model=table.model)
     add_attributes(warehouse, contacts, table.columns, told)
     return contacts
 
@@ -195,10 +195,13 @@ def first_name_of(table: Table, columns: Sequence[Column] | None = None) -> Colu
 
 
 def _consents(contacts: Contacts, columns: Sequence[Column], told: Callable[[Choice], None]) -> None:
-    """Which columns say whether somebody may be written to; those that say the opposite are turned round."""
+    """Which columns say whether somebody may be written to; those that say the opposite are turned round. Of a dbt
+    model none can be turned, so that a plain yes or no comes first."""
+    if contacts.table.source.model is not None:
+        columns = sorted(columns, key=lambda one: one.type != "boolean" or _refuses(_consent_words(one)))
     for column in columns:
-        said = words(column.name.replace("opt_in", "optin").replace("opt_out", "optout").replace("do_not", "donot"))
-        refuses = bool(said & _REFUSED) or "donot" in said
+        said = _consent_words(column)
+        refuses = _refuses(said)
         if not (said & _CONSENT or refuses):
             continue
         channel = "sms" if said & _SMS and "email" not in said else "email"
@@ -216,6 +219,14 @@ def _consents(contacts: Contacts, columns: Sequence[Column], told: Callable[[Cho
             contacts.attributes.append(Value(made.name, made.name, "boolean", description=made.told))
             contacts.consent[channel] = made.name
             told(Choice(f"consent for {channel} is made of {column.theirs}", made.told))
+
+
+def _consent_words(column: Column) -> set[str]:
+    return words(column.name.replace("opt_in", "optin").replace("opt_out", "optout").replace("do_not", "donot"))
+
+
+def _refuses(said: set[str]) -> bool:
+    return bool(said & _REFUSED) or "donot" in said
 
 
 def _made_consent(contacts: Contacts, column: Column, channel: str, refuses: bool) -> Made | None:

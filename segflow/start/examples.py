@@ -179,7 +179,7 @@ def _top(tried: TryOut, contacts: int, place: tuple[Table, str, str, str | None]
     example = Example(
         f"top_{table.name}", f"{bound:,} or more in {what} of {_told(table.name)}, all in all", int(members or 0)
     )
-    lines = [f"select {name(contact)} as contact_id", f"from {{{{ ref({literal(model)}) }}}}"]
+    lines = [f"select {name(contact)} as contact_id", f"from {_ref(table)}"]
     lines.append(
         f"where {name(at)} <= {{{{ as_of() }}}}  -- nothing later than the tick"
         if at
@@ -188,6 +188,11 @@ def _top(tried: TryOut, contacts: int, place: tuple[Table, str, str, str | None]
     lines += [f"group by {name(contact)}", f"having {f'sum({name(measure)})' if measure else 'count(*)'} >= {bound}"]
     example.query = "\n".join(lines)
     return example
+
+
+def _ref(table: Table) -> str:
+    """A model as a segment asks for it."""
+    return f"{{{{ ref({table.source.model.ref if table.source.model is not None else literal(table.model)}) }}}}"
 
 
 def _round(value: float) -> int:
@@ -200,7 +205,7 @@ def _round(value: float) -> int:
 def _of_contacts(proposal: Proposal, tried: TryOut, contacts: int) -> Example:
     """Without events: who has one of the values that most have, or the first half by key."""
     who = proposal.contacts
-    key, model = name(who.key), f"{{{{ ref({literal(who.model)}) }}}}"
+    key, model = name(who.key), _ref(who.table) if who.derived is None else f"{{{{ ref({literal(who.model)}) }}}}"
     for value in who.attributes:
         if value.type != "text" or value.path or not who.table.has(value.column):
             continue

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from segflow.errors import WarehouseError
 from segflow.start.names import identifiers, is_id_name
-from segflow.start.readings import FORMATS, Column, in_format, reading
+from segflow.start.readings import FORMATS, Column, as_it_is, in_format, reading
 from segflow.start.sources import Source
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.sqlfile import load_query
@@ -43,6 +43,11 @@ class Table:
     @property
     def told(self) -> str:
         return self.source.told
+
+    @property
+    def model(self) -> str:
+        """The dbt model that the catalog names: theirs, or the one that is written over it."""
+        return self.source.model.name if self.source.model is not None else f"stg_{self.name}"
 
     def column(self, name: str) -> Column:
         return next(one for one in self.columns if one.name == name)
@@ -78,10 +83,13 @@ def look_at(warehouse: Warehouse, source: Source) -> Table:
     names = identifiers(source.schema.names)
     stats = _stats(warehouse, source.schema.names)
     # Dates in ISO form look like dates too, and need no format: there are fifty, each tried on all values.
-    dated = [name for name, one in stats.items() if one["like_dates"] > one["days"] + one["times"]]
+    dates = stats.items() if source.model is None else ()
+    dated = [name for name, one in dates if one["like_dates"] > one["days"] + one["times"]]
     formats = _formats(warehouse, dated)
     columns = [
-        reading(theirs, name, source.schema.field(position).type, stats[theirs], formats.get(theirs, {}))
+        (reading if source.model is None else as_it_is)(
+            theirs, name, source.schema.field(position).type, stats[theirs], formats.get(theirs, {})
+        )
         for position, (theirs, name) in enumerate(zip(source.schema.names, names, strict=True))
     ]
     seen = next(iter(stats.values()))["rows"] if stats else 0

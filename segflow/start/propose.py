@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from segflow.errors import InputError, did_you_mean
+from segflow.start.as_they_are import nothing_made, one_of_each
 from segflow.start.contacts import (
     add_attributes,
     candidates,
@@ -41,12 +42,17 @@ def propose(warehouse: Warehouse, data: Data, contacts: str | None = None) -> Pr
             tables.append(found)
         else:
             unread.append(f"{source.told}: cannot be read: {found}")
-    ways = links(tables, overlaps(warehouse, tables))
     chosen = _chosen(tables, contacts)
+    found_in = overlaps(warehouse, tables)
+    choices: list[Choice] = []
+    if data.in_dbt:
+        tables, choices = one_of_each(tables, found_in, chosen)
+        known = {table.name for table in tables}
+        found_in = [one for one in found_in if one.table in known and one.to_table in known]
+    ways = links(tables, found_in)
     likely = candidates(tables, ways)
     if chosen is None and likely:
         chosen = likely[0][1]
-    choices: list[Choice] = []
     if chosen is not None and chosen.keys and chosen.rows:
         who = contacts_of(warehouse, chosen, ways, choices.append)
     else:
@@ -56,6 +62,8 @@ def propose(warehouse: Warehouse, data: Data, contacts: str | None = None) -> Pr
     sort_rows(warehouse, proposal, tables, ways)
     open_documents(warehouse, proposal)
     _tell_left_out(proposal, tables, others)
+    if data.in_dbt:
+        nothing_made(proposal)
     return proposal
 
 

@@ -131,6 +131,18 @@ def reading(theirs: str, name: str, kind: pa.DataType, stats: dict[str, Any], fo
     return column
 
 
+def as_it_is(theirs: str, name: str, kind: pa.DataType, stats: dict[str, Any], formats: dict[str, int]) -> Column:
+    """What a column of a dbt model is. No model is written over it, so its type is the one that it has."""
+    held = exp.column(theirs, quoted=True)
+    if _is_text(kind):
+        documents = stats["filled"] > 0 and stats["documents"] >= MOST * stats["filled"]
+        return Column(name, theirs, None if documents else "text", held, stats, document=documents)
+    found = _typed(theirs, name, kind, stats, held)
+    if found.how == held:
+        return found
+    return Column(name, theirs, "number" if pa.types.is_floating(kind) else "integer", held, stats)
+
+
 def _typed(theirs: str, name: str, kind: pa.DataType, stats: dict[str, Any], held: exp.Expr) -> Column:
     types = pa.types
     if types.is_boolean(kind):

@@ -78,7 +78,7 @@ def _is_labels(proposal: Proposal, table: Table, link: Link) -> Labels | None:
     if kind is None or not named or len(table.columns) > 5 or any(one.kind == kind for one in proposal.labels):
         return None
     added = time_column(table, {link.column, named[0].name})
-    labels = Labels(kind, table, f"stg_{table.name}", link.column, named[0].name, added, link)
+    labels = Labels(kind, table, table.model, link.column, named[0].name, added, link)
     proposal.labels.append(labels)
     why = f"{table.rows:,} rows with {named[0].different:,} names in {named[0].theirs}; {link.column}: {link.why}"
     proposal.choices.append(Choice(f"{table.told} holds {kind}", why))
@@ -113,7 +113,7 @@ def _add_object(proposal: Proposal, table: Table, link: Link, at: Value | None) 
     name = _object_name(proposal, table)
     fields = [value_of(one) for one in table.columns if usable(one) and one.name not in (key, link.column)]
     created = at if at is not None and table.column(at.column).filled >= 0.99 * table.looked_at else None
-    made = Object(name, table, f"stg_{table.name}", key, fields, via=link.column, created_at=created, link=link)
+    made = Object(name, table, table.model, key, fields, via=link.column, created_at=created, link=link)
     proposal.objects.append(made)
     proposal.choices.append(
         Choice(f"{table.told} are objects, {name}", f"{key} tells {table.rows:,} rows apart; {link.column}: {link.why}")
@@ -159,7 +159,7 @@ def _add_events(
     else:
         filled = filled_by(warehouse, table, kind.name, [one.name for one in properties])
         kinds = _kinds(filled, properties, taken)
-    source = Events(table, f"stg_{table.name}", link.column, at, kinds, kind.name if kind else None, own, link)
+    source = Events(table, table.model, link.column, at, kinds, kind.name if kind else None, own, link)
     proposal.events.append(source)
     if kind is not None:
         what = f"{table.told} are events of {len(kinds)} kinds"
@@ -220,7 +220,7 @@ def _add_part(proposal: Proposal, table: Table, link: Link, parent: Object) -> N
     at = time_column(table, {link.column})
     fields = [value_of(one) for one in table.columns if usable(one) and one.name not in (key, link.column)]
     created = at if at is not None and table.column(at.column).filled >= 0.99 * table.looked_at else None
-    made = Object(name, table, f"stg_{table.name}", key, fields, parent.name, link.column, None, created, link, counted)
+    made = Object(name, table, table.model, key, fields, parent.name, link.column, None, created, link, counted)
     proposal.objects.append(made)
     apart = f"{key} numbers its {table.rows:,} rows" if counted else f"{key} tells {table.rows:,} rows apart"
     proposal.choices.append(
@@ -240,9 +240,7 @@ def _of_others(proposal: Proposal, known: Sorted, table: Table) -> None:
         if attribute is not None:
             name = _object_name(proposal, table)
             fields = [value_of(one) for one in table.columns if usable(one) and one.name != up.to_column]
-            proposal.objects.append(
-                Object(name, table, f"stg_{table.name}", up.to_column, fields, contacts_by=attribute.name)
-            )
+            proposal.objects.append(Object(name, table, table.model, up.to_column, fields, contacts_by=attribute.name))
             why = f"contacts belong to them by {up.column}: {up.why}"
             proposal.choices.append(Choice(f"{table.told} are objects, {name}", why))
             return
@@ -250,7 +248,11 @@ def _of_others(proposal: Proposal, known: Sorted, table: Table) -> None:
     if asked is not None:
         proposal.left_out.append(
             f"{table.told}: no column leads to a contact; {asked.table}.{asked.column} points to it, so join it in "
-            f"dbt/models/staging/stg_{asked.table}.sql if conditions should speak of its columns"
+            f"{_file_of(table, asked.table)} if conditions should speak of its columns"
         )
     else:
         proposal.left_out.append(f"{table.told}: no column of it leads to a contact or an object")
+
+
+def _file_of(table: Table, other: str) -> str:
+    return f"dbt/models/staging/stg_{other}.sql" if table.source.model is None else f"the model of {other}"

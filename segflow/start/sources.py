@@ -36,6 +36,19 @@ TABLES_AT_MOST = 60
 
 
 @dataclass(frozen=True)
+class TheirModel:
+    """A model, seed or snapshot of somebody's dbt project, whose table is taken as it is."""
+
+    name: str
+    ref: str
+    """What stands in `ref()` in a segment."""
+    layer: int
+    """How far it is from what people ask: 0 is a mart."""
+    built_on: frozenset[str]
+    """The models that it is made of, directly or not."""
+
+
+@dataclass(frozen=True)
 class Source:
     """A table of theirs. `name` is an identifier, `told` what they call it."""
 
@@ -51,6 +64,8 @@ class Source:
     """None for what has types of its own."""
     place: tuple[str, str] | None = None
     """(schema, name) of a table of a database file."""
+    model: TheirModel | None = None
+    """The model of a dbt project whose table it is."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,8 @@ class Data:
     left_out: list[str]
     """What was not looked at, and why: a sentence each."""
     database: Path | None = None
+    in_dbt: bool = False
+    """Are they the models of a dbt project?"""
     moves_to: Path | None = None
     """Where the files will be when there is a project; None: they stay."""
 
@@ -80,11 +97,6 @@ def find_data(reader: Reader, given: str) -> Data:
     path = Path(given).expanduser().resolve()
     if not path.exists():
         raise InputError(f"there is no file or folder {given}; give where your data is, like --from data")
-    if (path / "dbt_project.yml").is_file():
-        raise InputError(
-            f"{given} is a dbt project, whose models init does not read yet; give the database file that it builds, "
-            "or the files that it reads"
-        )
     if path.is_dir():
         if not any(path.iterdir()):
             raise InputError(f"{given} is empty; put your CSV or Parquet files there, or name another folder")

@@ -51,6 +51,9 @@ def staging(reader: Reader, data: Data, proposal: Proposal, root: Path) -> Stagi
     """The staging models of a proposal for a project at `root`."""
     made = Staging()
     used = _tables(proposal)
+    if data.in_dbt:
+        made.models = [_their_model(table, roles) for table, roles in used]
+        return made
     contacts = proposal.contacts
     for table, roles in used:
         made.models.append(_model(data, proposal, table, roles))
@@ -65,6 +68,13 @@ def staging(reader: Reader, data: Data, proposal: Proposal, root: Path) -> Stagi
     for model in made.models:
         made.files[f"{_STAGING}/{model.name}.sql"] = model.sql
     return made
+
+
+def _their_model(table: Table, roles: list[str]) -> Model:
+    """A model of theirs, over the rows that were looked at, under the names that it has."""
+    assert table.source.model is not None
+    rows = exp.select("*").from_(table.source.rows.copy()).sql(dialect=WRITTEN_IN)
+    return Model(table.model, table, "", rows, f"{table.told}: {', '.join(roles)}.", in_memory=True)
 
 
 def _tables(proposal: Proposal) -> list[tuple[Table, list[str]]]:
@@ -117,7 +127,7 @@ def _model(data: Data, proposal: Proposal, table: Table, roles: list[str]) -> Mo
         runs = runs.replace(f"{{{{ ref({literal(join['model'])}) }}}}", join["model"])
     key = proposal.contacts.key if table is proposal.contacts.table and proposal.contacts.derived is None else None
     thing = next((one for one in proposal.objects if one.table is table), None)
-    return Model(f"stg_{table.name}", table, text, runs, told, key or (thing.key if thing else None), kept and not made)
+    return Model(table.model, table, text, runs, told, key or (thing.key if thing else None), kept and not made)
 
 
 def _made(proposal: Proposal, table: Table) -> tuple[list[dict[str, str]], dict[str, str] | None]:
@@ -162,7 +172,7 @@ def _contacts_model(proposal: Proposal) -> Model:
         last = f"max_by({name(one)}, {name(at.column)})" if at is not None else f"max({name(one)})"
         columns.append({"sql": last, "name": name(one)})
     told = f"One row for each {contacts.key} of {table.told}, with what is always the same for it."
-    below = f"stg_{table.name}"
+    below = table.model
     text = filled(
         f"{_STAGING}/contacts.sql",
         told=told,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 from segflow.errors import InputError, did_you_mean
 from segflow.start.catalog import catalog
+from segflow.start.dbt_models import DbtPlace, find_models, place_at
 from segflow.start.first_specs import Template, first_specs, title_of
 from segflow.start.names import identifier
 from segflow.start.place import building, check_place
@@ -39,6 +41,8 @@ class Wanted:
     name: str | None = None
     time_zone: str = "UTC"
     contacts: str | None = None
+    dbt: DbtPlace | None = None
+    """The dbt project that has the data, in place of `data`."""
 
 
 @dataclass
@@ -70,20 +74,32 @@ def start(wanted: Wanted, agreed: Callable[[Proposal], bool] = lambda _: True) -
         known = ", ".join(TEMPLATES)
         raise InputError(f"there is no template {wanted.template}{did_you_mean(wanted.template, list(TEMPLATES))}; "
                          f"there are {known}")  # fmt: skip
-    brought = sample(wanted.template, datetime.now(UTC)) if wanted.data is None and wanted.template is not None else {}
+    dbt = wanted.dbt or place_at(wanted.data)
+    sampled = wanted.data is None and dbt is None and wanted.template is not None
+    brought = sample(wanted.template, datetime.now(UTC)) if sampled and wanted.template is not None else {}
     check_place(root, ("data",) if brought else ())
+    if dbt is not None and dbt.project in (root, *root.parents):
+        raise InputError(
+            f"{root} is in the dbt project, and init writes nothing there; name a folder beside {dbt.project}"
+        )
     with closing(reader()) as reads, tempfile.TemporaryDirectory() as folder:
-        data = _brought(reads, brought, Path(folder), root) if brought else find_data(reads, wanted.data or "")
+        if dbt is not None:
+            data = find_models(reads, dbt, Path(folder))
+        else:
+            data = _brought(reads, brought, Path(folder), root) if brought else find_data(reads, wanted.data or "")
         proposal = propose(reads.warehouse, data, wanted.contacts)
         if not agreed(proposal):
             return None
         models = staging(reads, data, proposal, root)
-        files = _frame(wanted, root, data, models) | {f"data/{name}": text for name, text in brought.items()}
+        files = _frame(wanted, root, data, models, _said(dbt)) | {f"data/{name}": one for name, one in brought.items()}
+        settings = _frame(wanted, root, data, models, _said(dbt, root))["segflow.yml"]
         files["segment_specs/catalog.yml"] = catalog(proposal)
         with building(root, files) as project:
             template = Template(wanted.template, bool(brought)) if wanted.template is not None else None
             tried = TryOut(reads.warehouse, models.models)
             specs = first_specs(project, proposal, tried, template, title_of(root))
+            # Where it was made, a way from the project to theirs would lead elsewhere.
+            (project / "segflow.yml").write_text(settings, encoding="utf-8")
     commands = [f"cd {shlex.quote(str(wanted.root))}"] if root != Path.cwd() else []
     commands += ["segflow tick", f"segflow preview {specs.shown}", f"segflow explain {specs.shown} {specs.contact}"]
     return Started(
@@ -109,12 +125,26 @@ def _brought(reads: Reader, files: dict[str, str], folder: Path, root: Path) -> 
 _FRAME = ("segflow.yml", "dbt/dbt_project.yml", "dbt/profiles.yml", "dbt/macros/generate_schema_name.sql")
 
 
-def _frame(wanted: Wanted, root: Path, data: Data, models: Staging) -> dict[str, str]:
+def _said(dbt: DbtPlace | None, root: Path | None = None) -> dict[str, str] | None:
+    """What segflow.yml says of dbt; paths are relative to `root`, where it is near them."""
+    if dbt is None:
+        return None
+
+    def told(path: Path) -> str:
+        near = root is not None and root.parent in (path, *path.parents)
+        return os.path.relpath(path, root) if near else str(path)
+
+    said = {"project": told(dbt.project), "profile": dbt.profile, "target": dbt.target}
+    said["profiles_dir"] = told(dbt.profiles_dir) if dbt.profiles_dir is not None else None
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _frame(wanted: Wanted, root: Path, data: Data, models: Staging, dbt: dict[str, str] | None) -> dict[str, str]:
     """The files that are alike in all projects."""
     name = identifier(wanted.name or root.name, "project")
     schemas = {source.place[0] for source in data.sources if source.place is not None}
-    database = str(data.database) if data.database is not None else None
-    if data.database is not None and root in data.database.parents:
+    database = str(data.database) if data.database is not None and dbt is None else None
+    if database is not None and data.database is not None and root in data.database.parents:
         database = str(data.database.relative_to(root))
     values: dict[str, Any] = {
         "name": name,
@@ -122,9 +152,10 @@ def _frame(wanted: Wanted, root: Path, data: Data, models: Staging) -> dict[str,
         "time_zone": wanted.time_zone,
         "staging": "staging" if "staging" not in schemas else "segflow_staging",
         "warehouse": database,
+        "dbt": dbt,
         "warehouse_default": _from_dbt(database) if database else None,
     }
-    found = {file: filled(file, **values) for file in _FRAME}
+    found = {file: filled(file, **values) for file in (_FRAME if dbt is None else _FRAME[:1])}
     return {**found, ".gitignore": filled("gitignore", **values), **models.files}
 
 

@@ -32,7 +32,7 @@ class Staged:
     def relation(self, model: str) -> exp.Table:
         if model not in self.names:
             raise RunError(f"there is no model {model}")
-        return exp.table_(model, quoted=True)
+        return exp.table_(model, db="temp", quoted=True)
 
     def code(self, model: str) -> str:
         return model

@@ -36,8 +36,9 @@ class Reader(ABC):
         """Is it a file of the engine's own?"""
 
     @abstractmethod
-    def attach(self, path: Path) -> None:
-        """Let the tables of such a file be read. Raises InputError when it does not open."""
+    def attach(self, path: Path, name: str | None = None) -> None:
+        """Let the tables of such a file be read. `name`: what its views call the database. Raises InputError when it
+        does not open."""
 
     @abstractmethod
     def tables(self) -> list[tuple[str, str]]:

@@ -73,7 +73,6 @@ DATA: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     ),
     "a server": ({}, "postgresql://me:secret@db.example.com/shop", "db.example.com/shop is a database server"),
     "a place in the web": ({}, "https://example.com/a.csv", "is not on this machine"),
-    "a dbt project": ({"dbt_project.yml": "name: x", "seeds/a.csv": PEOPLE}, "", "is a dbt project, whose models"),
     "no file of data": ({"a.pdf": "x"}, "a.pdf", "cannot be read: give a folder of CSV or Parquet files"),
     "rows that are longer than the header": (
         {"people.csv": "id,email\n1,a,b,c\n2,b\n3,c,d,e,f\n"},

@@ -16,9 +16,12 @@ from segflow.files import reason
 from segflow.warehouse.duckdb.errors import made_by
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.warehouse.reader import CsvForm, Reader
+from segflow.warehouse.tables import SCHEMA
 
 THEIRS = "theirs"
 """The name under which the file of somebody's tables is attached, for reading only."""
+_TAKEN = ("memory", "temp", "system", "main", SCHEMA)
+"""What an attached file cannot be called: a database or a schema of the reader's own is."""
 _DELIMITERS = ",;\t|"
 _HEAD = 1_000_000
 """Bytes that are looked at to find out how a text is written."""
@@ -34,6 +37,7 @@ class DuckDBReader(Reader):
 
     def __init__(self) -> None:
         self.warehouse = DuckDBWarehouse(Path(":memory:"))
+        self._theirs = THEIRS
         # It would be drawn over what the command says.
         off = exp.column("enable_progress_bar").eq(exp.false())
         self.warehouse.execute(exp.Set(expressions=[exp.SetItem(this=off)]))
@@ -41,8 +45,9 @@ class DuckDBReader(Reader):
     def is_database(self, path: Path) -> bool:
         return path.is_file() and made_by(path) is not None
 
-    def attach(self, path: Path) -> None:
-        attached = exp.alias_(exp.Literal.string(str(path)), THEIRS)
+    def attach(self, path: Path, name: str | None = None) -> None:
+        self._theirs = THEIRS if name is None or name in _TAKEN else name
+        attached = exp.alias_(exp.Literal.string(str(path)), self._theirs, quoted=True)
         option = exp.AttachOption(this=exp.Var(this="READ_ONLY"))
         try:
             self.warehouse.execute(exp.Attach(this=attached, expressions=[option]))
@@ -53,7 +58,7 @@ class DuckDBReader(Reader):
 
     def tables(self) -> list[tuple[str, str]]:
         listed = exp.select("table_schema", "table_name").from_("information_schema.tables")
-        listed = listed.where(exp.column("table_catalog").eq(exp.Literal.string(THEIRS)))
+        listed = listed.where(exp.column("table_catalog").eq(exp.Literal.string(self._theirs)))
         rows = self.warehouse.rows(listed.order_by("table_schema", "table_name"))
         return [(row["table_schema"], row["table_name"]) for row in rows if row["table_schema"] not in _OWN_SCHEMAS]
 
@@ -117,7 +122,7 @@ class DuckDBReader(Reader):
         return _files("read_parquet", paths, {})
 
     def their_rows(self, schema: str, name: str) -> exp.Table:
-        return exp.table_(name, db=schema, catalog=THEIRS, quoted=True)
+        return exp.table_(name, db=schema, catalog=self._theirs, quoted=True)
 
     def schema(self, rows: exp.Table) -> pa.Schema:
         try:
