@@ -164,7 +164,7 @@ def test_a_stranger_reads_the_graph(definitions: Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     groups = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
     assert groups == {
-        "sources", "staging", "contacts", "segments", "flows", "delivery", "exports", "internals",
+        "sources", "staging", "contacts", "segments", "flows", "delivery", "exports", "internals", "ledgers",
     }  # fmt: skip
     contacts = graph.get(AssetKey(["models", "contacts"]))
     columns = {one.name: one.type for one in contacts.metadata["dagster/column_schema"].columns}
