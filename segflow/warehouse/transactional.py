@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crashpoints import crash_point
-from segflow.warehouse.base import Warehouse, relation
+from segflow.durations import Duration
+from segflow.errors import TimeLimitError, WarehouseError
+from segflow.warehouse.base import Warehouse, relation, too_long
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import TABLES, Table
 
@@ -40,6 +44,40 @@ class TransactionalWarehouse(Warehouse):
     @abstractmethod
     def _present(self) -> dict[str, int]:
         """Table of schema `segflow` -> how many columns it has."""
+
+    @abstractmethod
+    def _beside(self) -> Self:
+        """Another connection to the same warehouse, which keeps no ledger files."""
+
+    @abstractmethod
+    def _interrupt(self) -> None:
+        """Stop the query that runs; called from another thread."""
+
+    @abstractmethod
+    def _was_interrupted(self, error: BaseException | None) -> bool:
+        """Is it what the engine raises for a query that `_interrupt` stopped?"""
+
+    def attempt(self, sql: exp.Expr, limit: Duration | None = None) -> pa.Table | str:
+        with self._beside() as beside:
+            try:
+                with beside.time_limit(limit) if limit is not None else contextlib.nullcontext():
+                    return beside.query(sql)
+            except (WarehouseError, TimeLimitError) as error:
+                return str(error)
+
+    @contextlib.contextmanager
+    def time_limit(self, limit: Duration) -> Iterator[None]:
+        timer = threading.Timer(limit.seconds, self._interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except WarehouseError as error:
+            if self._was_interrupted(error.__cause__):
+                raise TimeLimitError(too_long(limit)) from error
+            raise
+        finally:
+            timer.cancel()
 
     def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
         target = TABLES[table]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.durations import Duration
-from segflow.errors import RunError, TimeLimitError, WarehouseError
+from segflow.errors import RunError
 from segflow.files import make_folder
-from segflow.warehouse.base import relation, too_long
+from segflow.warehouse.base import relation
 from segflow.warehouse.duckdb.errors import cannot_open, machine_trouble, plain_message, warehouse_error
 from segflow.warehouse.duckdb.words import DuckDBWords
 from segflow.warehouse.tables import SCHEMA
@@ -68,31 +66,17 @@ class DuckDBWarehouse(TransactionalWarehouse):
             return plain_message(str(error))
         return None
 
-    def attempt(self, sql: exp.Expr, limit: Duration | None = None) -> pa.Table | str:
+    def _beside(self) -> DuckDBWarehouse:
         beside = DuckDBWarehouse.__new__(DuckDBWarehouse)
         beside._path, beside._files, beside._connection = self._path, None, self._connection.cursor()
-        try:
-            beside._connection.execute("SET TimeZone = 'UTC'")
-            with beside.time_limit(limit) if limit is not None else contextlib.nullcontext():
-                return beside.query(sql)
-        except (WarehouseError, TimeLimitError) as error:
-            return str(error)
-        finally:
-            beside.close()
+        beside._connection.execute("SET TimeZone = 'UTC'")
+        return beside
 
-    @contextlib.contextmanager
-    def time_limit(self, limit: Duration) -> Iterator[None]:
-        timer = threading.Timer(limit.seconds, self._connection.interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        except WarehouseError as error:
-            if isinstance(error.__cause__, duckdb.InterruptException):
-                raise TimeLimitError(too_long(limit)) from error
-            raise
-        finally:
-            timer.cancel()
+    def _interrupt(self) -> None:
+        self._connection.interrupt()
+
+    def _was_interrupted(self, error: BaseException | None) -> bool:
+        return isinstance(error, duckdb.InterruptException)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

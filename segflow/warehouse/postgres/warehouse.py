@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from psycopg import errors
 from psycopg import sql as names
 from sqlglot import exp
 
-from segflow.durations import Duration
-from segflow.errors import InputError, RunError, TimeLimitError, WarehouseError
-from segflow.warehouse.base import relation, too_long
+from segflow.errors import InputError, RunError
+from segflow.warehouse.base import relation
 from segflow.warehouse.postgres.errors import plain_message, trouble, warehouse_error
 from segflow.warehouse.postgres.results import JsonText, batch_of, rows_of, schema_of, type_of
 from segflow.warehouse.postgres.words import PostgresWords
@@ -74,31 +72,17 @@ class PostgresWarehouse(TransactionalWarehouse):
             return plain_message(error)
         return None
 
-    def attempt(self, sql: exp.Expr, limit: Duration | None = None) -> pa.Table | str:
+    def _beside(self) -> PostgresWarehouse:
         beside = PostgresWarehouse.__new__(PostgresWarehouse)
         beside._files, beside._url, beside._where = None, self._url, self._where
         beside._connection = connect(self._url, self._where)
-        try:
-            with beside.time_limit(limit) if limit is not None else contextlib.nullcontext():
-                return beside.query(sql)
-        except (WarehouseError, TimeLimitError) as error:
-            return str(error)
-        finally:
-            beside.close()
+        return beside
 
-    @contextlib.contextmanager
-    def time_limit(self, limit: Duration) -> Iterator[None]:
-        timer = threading.Timer(limit.seconds, self._connection.cancel)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        except WarehouseError as error:
-            if isinstance(error.__cause__, errors.QueryCanceled):
-                raise TimeLimitError(too_long(limit)) from error
-            raise
-        finally:
-            timer.cancel()
+    def _interrupt(self) -> None:
+        self._connection.cancel()
+
+    def _was_interrupted(self, error: BaseException | None) -> bool:
+        return isinstance(error, errors.QueryCanceled)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
