@@ -19,7 +19,7 @@ from dagster._core.workspace.config_schema import process_workspace_config
 
 from tests.dagster.conftest import DAY, PEOPLE, START
 from tests.test_wheel import built
-from tests.world import World, ledgers_of
+from tests.world import COLUMNS, World, ledgers_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -118,6 +118,10 @@ def test_what_was_backed_up_comes_back(tmp_path: Path) -> None:
     for name in ("segflow.yml", "segment_specs", "flow_specs", "dbt", "backup"):
         source = world.root / name
         shutil.copytree(source, new / name) if source.is_dir() else shutil.copy(source, new / name)
+    (new / ".segflow").mkdir()
+    again = World.at(new)
+    for table in COLUMNS:
+        again.rows_of(table, PEOPLE if table == "contacts" else [])
     _bash(restore, new)
     told, came = ledgers_of(world.root), ledgers_of(new)
     assert [name for name in told if told[name] != came[name]] == []

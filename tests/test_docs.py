@@ -67,6 +67,7 @@ def test_the_errors_in_the_readme_are_what_validate_prints(
 ) -> None:
     (shop / BROKEN).write_text(SPECS[BROKEN], encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["segflow", "--project-dir", str(shop), "validate"])
+    monkeypatch.setenv("SEGFLOW_COLUMNS", "80")
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from segflow.doctor.findings import Checked, Finding, SkipCheck
 from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.models.setup import needed_before_all, with_connection
+from segflow.segments.compiler import CONTACTS
 from segflow.specs.setup import SetupFault, without_connection
 from segflow.ticks import ledger as ticks
 from segflow.warehouse.tick import Tick
@@ -34,7 +35,8 @@ def catalog(examined: ExaminedWorkspace) -> Checked:
     with examined.open_warehouse() as warehouse:
         now = datetime.now(UTC)
         context = examined.context(warehouse, Tick(ticks.tick_id_of(now), now))
-        faults = with_connection(context, built=ticks.last(warehouse) is not None)
+        # A warehouse that was rebuilt has ticks, and the next one builds its models.
+        faults = with_connection(context, built=warehouse.exists(CONTACTS))
     return Checked("catalog", "its models and columns are in the warehouse", _findings(faults))
 
 
