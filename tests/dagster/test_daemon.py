@@ -1,17 +1,15 @@
-"""The schedule at one minute under a real daemon, with a kill in the middle; `make daemon` is the long form."""
+"""The schedule at one minute under a real daemon, with a kill in the middle. `make daemon` is the long form, also with
+a process per stage."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from tests.dagster.daemon import MINUTE, check
 
 
-@pytest.mark.parametrize("job", ["tick", "tick_multiprocess"])
-def test_a_killed_tick_ends_like_one_of_the_cli(tmp_path: Path, job: str) -> None:
+def test_a_killed_tick_ends_like_one_of_the_cli(tmp_path: Path) -> None:
     """The tick that is due when the daemon starts is killed, the one of the next minute ends it and does its own."""
     since = datetime.now(UTC).replace(second=0, microsecond=0) - 2 * MINUTE
-    check(tmp_path, job, ticks=2, kill_in=0, since=since)
+    check(tmp_path, "tick", ticks=2, kill_in=0, since=since)
