@@ -157,6 +157,10 @@ class PostgresWorld(World):
         for star in list(tree.find_all(exp.Star)):
             if left_out := star.args.get("except_"):
                 self._without(star, {one.name for one in left_out})
+        for group in tree.find_all(exp.Group):
+            if group.args.get("all") and isinstance(group.parent, exp.Select):
+                plain = [one.copy() for one in group.parent.expressions if not one.find(exp.AggFunc)]
+                group.replace(exp.Group(expressions=plain))
         for union in tree.find_all(exp.Union):
             union.set("by_name", None)
         return PostgresWords().sql(tree).encode()
