@@ -71,6 +71,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def run(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    # Into a pipe lines are as long as they are, unless this is set: the tests here look at what a screen shows.
+    monkeypatch.setenv("SEGFLOW_COLUMNS", "80")
+
     def call(line: str) -> str:
         monkeypatch.setattr("segflow.project.Project", DirectProject)
         monkeypatch.setattr(sys, "argv", ["segflow", *shlex.split(line), "--project-dir", str(world.root)])
