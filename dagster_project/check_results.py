@@ -63,7 +63,7 @@ def _segments(step: Step) -> Iterator[AssetCheckResult]:
         before = sizes(warehouse, step.report.tick_id)
     for one in step.report.segments:
         key = segment_key(one.segment)
-        yield _check(key, "evaluated", one.reason if one.status in NOT_COMPARED else None)
+        yield _check(key, "evaluated", one.reason if one.status == "stale" else None)
         yield _check(key, "within_guard", one.reason if one.status == "held" else None)
         size = before.get(one.segment)
         emptied = None if size is None or not size.emptied else f"nobody is left of {size.last:,} members"

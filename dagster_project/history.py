@@ -113,6 +113,9 @@ def _report(
         for spec in reversed(graph.stages[stage]):
             red = stage == VERDICT and step.report.errors
             has = spec.key in facts or spec.key == stage_key(stage) or is_ledger(spec.key)
+            # Which models failed is known of the last build alone. Never told, a model would be a new input for ever,
+            # and all that reads it "unsynced".
+            has = has or (last and stage == "build")
             if not has or red:
                 continue
             metadata = {**base, **facts.get(spec.key, {})}

@@ -225,7 +225,7 @@ CHECKED: dict[str, dict[str, str]] = {
     },
     "cross": {
         "evaluated": "The segment could be evaluated.",
-        "within_guard": "What would have changed is within its guard.",
+        "within_guard": "Nothing holds it: what changed is within its guard.",
         "not_suddenly_empty": "It has members, if it had some at the tick before.",
         "size_within_history": "Its size is about what it was in the last 30 ticks.",
     },

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from dagster import AssetKey, build_sensor_context
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from tests.dagster.conftest import CHRIS, DAY, PEOPLE, START, Station
 from tests.world import World
@@ -67,6 +69,17 @@ def test_ticks_of_the_command_line_are_shown_in_their_order_and_time(station: St
     assert shown(station, "segments/londoners")[1]["entered_by_cause"] == {"data": 1}
     assert shown(station, "segments/londoners")[1]["who_entered"] == {"data": ["chris"]}
     assert "picture" in shown(station, "flows/hello")[3]
+
+
+def test_nothing_is_out_of_sync_after_ticks_of_the_command_line(station: Station, world: World) -> None:
+    world.tick(START, send=True)
+    world.tick(START + DAY, send=True)
+    look(station)
+    graph = station.definitions.resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(station.instance, graph, LoadingContextForTest(station.instance))
+    keys = sorted(graph.materializable_asset_keys)
+    found = {key.to_user_string(): resolver.get_status(key) for key in keys}
+    assert {key: status.value for key, status in found.items() if status is not StaleStatus.FRESH} == {}
 
 
 def test_a_tick_from_elsewhere_comes_before_the_run_that_follows_it(station: Station, world: World) -> None:
