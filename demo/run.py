@@ -19,11 +19,10 @@ from demo.shop import build, codes_of
 from segflow.cli.screen import Screen
 from segflow.errors import SegflowError
 from segflow.project import Project
-from segflow.specs.dbt_profile import warehouse_path
+from segflow.specs.dbt_profile import project_engine, warehouse_path
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.engines import engine_of
 from segflow.warehouse.sqlfile import literal
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,9 +57,7 @@ def main(root: Path = ROOT) -> int:
 
 
 def _warehouse(specs: Specs) -> Warehouse:
-    settings = specs.settings.warehouse
-    path = warehouse_path(specs.root, specs.settings)
-    return engine_of(path, specs.path(settings.ledgers), settings.memory_limit).open()
+    return project_engine(specs.root, specs.settings).open()
 
 
 def _build_shop(console: Console, specs: Specs) -> None:

@@ -19,7 +19,7 @@ from segflow.cli.grid import grid
 from segflow.specs.dbt_profile import warehouse_path
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.engines import engine_title
+from segflow.warehouse.engines import wing
 
 LAST = datetime(2026, 2, 2)
 """The time of the demo's last tick (UTC)."""
@@ -209,7 +209,7 @@ def _files(specs: Specs) -> Table:
     table.add_row("exports", f"{_short(exports, specs)}/  ({_number(exports, '*.csv')} CSV files, a folder per tick)")
     said = f"{len(letters):,} .eml files, {_number(mailbox, '*.json')} .json files"
     table.add_row("messages", f"{_short(mailbox, specs)}/  ({said})")
-    table.add_row("warehouse", f"{_short(warehouse, specs)}  ({engine_title()}; schema segflow)")
+    table.add_row("warehouse", f"{_short(warehouse, specs)}  ({wing(specs.engine).title}; schema segflow)")
     if letters:
         table.add_row("one letter", _short(letters[-1], specs))
     return table

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 from segflow.errors import InputError, WarehouseBusyError
 from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.files import differences, write
-from segflow.specs.dbt_profile import profiles_dir, warehouse_path
+from segflow.specs.dbt_profile import profiles_dir, project_engine, warehouse_path
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.dbt import DbtProject, DbtRun
 from segflow.warehouse.engine import Engine
-from segflow.warehouse.engines import engine_of
 from segflow.warehouse.models import Models
 from segflow.warehouse.tick import Tick
 
@@ -82,10 +81,10 @@ class Workspace:
         """What runs the models: dbt."""
         return self.dbt
 
-    @property
+    @cached_property
     def engine(self) -> Engine:
-        """The warehouse before it is opened."""
-        return engine_of(self.warehouse_path, self.ledgers_path, self.specs.settings.warehouse.memory_limit)
+        """The warehouse before it is opened. Raises InputError when it cannot be told where it is."""
+        return project_engine(self.root, self.specs.settings)
 
     @cached_property
     def store(self) -> DeliveryStore:
@@ -95,6 +94,7 @@ class Workspace:
 
     @cached_property
     def warehouse_path(self) -> Path:
+        """The file of a file-backed warehouse."""
         return warehouse_path(self.root, self.specs.settings)
 
     @property
@@ -144,7 +144,7 @@ class Workspace:
 
     def reload(self) -> None:
         """Forget what was read from files, so that edits count. An open delivery store stays open."""
-        for name in ("specs", "compiled", "warehouse_path"):
+        for name in ("specs", "compiled", "engine", "warehouse_path"):
             self.__dict__.pop(name, None)
 
     def write_models(self) -> list[Path]:

@@ -39,7 +39,7 @@ def put_up(folder: Path) -> dict[str, str]:
         name: {"type": "duckdb", "path": str(folder / f"data/{name}.duckdb"), "schema": name, "threads": 2}
         for name in ("ana", "prod")
     }
-    outputs["cloud"] = {"type": "postgres", "host": "db.example"}
+    outputs["cloud"] = {"type": "snowflake", "account": "example"}
     (folder / "home/.dbt").mkdir(parents=True)
     (folder / "home/.dbt/profiles.yml").write_text(yaml.safe_dump({"shopco": {"target": "ana", "outputs": outputs}}))
     kept = {name: value for name, value in os.environ.items() if name not in OF_DBT}
@@ -193,7 +193,7 @@ WRONG = {
     "another engine": (
         "dbt: {project: ../warehouse, target: cloud}",
         {},
-        "1:38: target cloud of profile shopco (/home/.dbt/profiles.yml) is for postgres; segflow works on DuckDB: name a "
+        "1:38: target cloud of profile shopco (/home/.dbt/profiles.yml) is for snowflake; segflow works on DuckDB and Postgres: name a "
         "target of that",
     ),
     "no profiles.yml": (

@@ -10,12 +10,11 @@ from pathlib import Path
 from segflow.doctor.findings import SkipCheck
 from segflow.errors import SpecError
 from segflow.outbox.store import DeliveryStore
-from segflow.specs.dbt_profile import warehouse_path
+from segflow.specs.dbt_profile import project_engine, warehouse_path
 from segflow.specs.load import load_settings
 from segflow.specs.settings import Settings
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine
-from segflow.warehouse.engines import engine_of
 from segflow.workspace import Workspace
 
 
@@ -66,9 +65,9 @@ class ExaminedWorkspace(Workspace):
         store = DeliveryStore.open(self.settings.delivery.store, self.root)
         return self._opened.enter_context(store)
 
-    @property
+    @cached_property
     def engine(self) -> Engine:
-        return engine_of(self.warehouse_path, self.ledgers_path, self.settings.warehouse.memory_limit)
+        return project_engine(self.root, self.settings)
 
     @contextmanager
     def open_warehouse(self) -> Iterator[Warehouse]:

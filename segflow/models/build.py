@@ -322,6 +322,8 @@ def _keep_views(work: _Build) -> None:
     warehouse = work.warehouse
     stored = {r["segment"]: r["fingerprint"] for r in warehouse.rows(exp.select("*").from_(relation("segment_views")))}
     wanted = {n: _mark(work, n, text) for n, text in work.compiled.views.items() if n not in work.report.stale}
+    lost = warehouse.lost_views([segment_model(name) for name in stored])
+    stored = {name: mark for name, mark in stored.items() if segment_model(name) not in lost}
     kept = {name: mark for name, mark in stored.items() if name in work.report.stale}
     if stored == {**kept, **wanted}:
         return

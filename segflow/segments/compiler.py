@@ -145,9 +145,9 @@ class Compiled:
 
 
 def compile_project(specs: Specs, words: Words | None = None) -> Compiled:
-    """Run all passes. `words`: the engine's; default the embedded one's. Raises SpecError when a .sql segment leaves
+    """Run all passes. `words`: default those of the project's engine. Raises SpecError when a .sql segment leaves
     its allowlist."""
-    words = words or engines.words()
+    words = words or engines.words(specs.engine)
     _check_sql_segments(specs)
     tree = _trees(specs)
     yaml = {s.id: tree(s.spec.where) for s in specs.segments.values() if isinstance(s.spec, SegmentSpec)}
@@ -223,7 +223,7 @@ def _check_sql_segments(specs: Specs) -> None:
         issue
         for segment in specs.segments.values()
         if isinstance(segment.spec, SqlSegmentSpec)
-        for issue in check_sql(segment.spec.sql, segment.file, segment.spec.line, None)
+        for issue in check_sql(segment.spec.sql, segment.file, segment.spec.line, None, engines.dialect(specs.engine))
     ]
     if issues:
         raise SpecError(issues)
@@ -285,7 +285,7 @@ def _fingerprints(specs: Specs, yaml: Mapping[str, Node], graph: Mapping[str, se
     for name in (name for level in levels(graph) for name in level):
         spec = specs.segments[name].spec
         found[name] = (
-            sql_fingerprint(spec.sql, specs.catalog, found)
+            sql_fingerprint(spec.sql, specs.catalog, found, engines.dialect(specs.engine))
             if isinstance(spec, SqlSegmentSpec)
             else yaml_fingerprint(yaml[name], specs.catalog, zone, found)
         )

@@ -34,8 +34,9 @@ def generated_files(compiled: Compiled) -> dict[Path, str]:
     files[models / "_segflow.yml"] = _HEADER + yaml.dump(
         _properties(compiled), Dumper=_DUMPER, sort_keys=False, width=110
     )
-    for source in resources.files("segflow.warehouse").joinpath("dbt_project/macros").iterdir():
-        files[macros / source.name] = source.read_text(encoding="utf-8")
+    for folder in ("macros", compiled.specs.engine):
+        for source in resources.files("segflow.warehouse").joinpath(f"dbt_project/{folder}").iterdir():
+            files[macros / source.name] = source.read_text(encoding="utf-8")
     files[macros / "segflow_values.sql"] = value_macros(compiled.words)
     if is_generated(compiled.specs.root / macros / SCHEMA_MACRO):
         files[macros / SCHEMA_MACRO] = THEIRS_NOW

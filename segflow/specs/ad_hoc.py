@@ -25,6 +25,7 @@ def with_condition(specs: Specs, text: str, file: str) -> tuple[Specs, str]:
         issues=issues,
         files={file: source},
         settings=specs.settings,
+        engine=specs.engine,
         catalog=specs.catalog,
         segments=specs.segments,
         flows=specs.flows,

@@ -168,7 +168,7 @@ class ConditionChecker:
     def _sql(self, sql: str, loc: Loc) -> None:
         attributes = self.catalog.contacts.attributes
         types: dict[str, ValueType] = {"contact_id": "text", **{name: a.type for name, a in attributes.items()}}
-        for issue in check_expression(sql, types):
+        for issue in check_expression(sql, types, self.say.engine):
             self.say.inside(loc, sql, issue)
 
     def _bucket(self, condition: c.BucketCondition, loc: Loc) -> None:

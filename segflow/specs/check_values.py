@@ -45,6 +45,9 @@ _MONTH_ENDS = [
 class Say(Protocol):
     """Where problems go: Reporter."""
 
+    @property
+    def engine(self) -> str: ...
+
     def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None: ...
 
 
@@ -72,7 +75,7 @@ def check_test(
         if all(fine) and _key(low, kind) > _key(high, kind):
             say(at, f"between goes from low to high: {low} is more than {high}")
     elif operator == "matches":
-        if problem := _regex_problem(operand):
+        if problem := _regex_problem(say.engine, operand):
             say(at, f"'{shorten(operand)}' is not a regular expression: {problem}")
     elif operator in _SPANS:
         check_span(say, operand, at, whole_days=kind == "date")
@@ -250,6 +253,6 @@ def day(text: str) -> date | None:
 
 
 @cache
-def _regex_problem(pattern: str) -> str | None:
+def _regex_problem(engine: str, pattern: str) -> str | None:
     """What is wrong with a regular expression. To open an engine for it takes long, and patterns are few."""
-    return pattern_problem(pattern)
+    return pattern_problem(engine, pattern)

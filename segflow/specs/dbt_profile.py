@@ -16,7 +16,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from segflow.errors import InputError, did_you_mean
 from segflow.specs.dbt_files import project_file
 from segflow.specs.settings import DEFAULT_WAREHOUSE, DbtSettings, Settings
-from segflow.warehouse.engines import dbt_adapter, engine_title, in_file, zone_problem
+from segflow.warehouse.engine import Engine
+from segflow.warehouse.engines import DEFAULT, titles, wing, wing_of_adapter
+from segflow.warehouse.wing import Place, TargetError
 
 WAREHOUSE = "SEGFLOW_WAREHOUSE"
 """The environment variable by which a profile leaves the path of the warehouse to segflow."""
@@ -26,11 +28,15 @@ _FILTERS = ("as_text", "as_native", "as_number", "as_bool")
 
 
 class ProfileError(InputError):
-    """No profile can be found. `key`: the word below `dbt:` that is at fault, if it is one."""
+    """No profile can be found. `key`: the word below `dbt:` that is at fault, if it is one; or `engine`."""
 
     def __init__(self, message: str, key: str | None = None) -> None:
         super().__init__(message)
         self.key = key
+
+
+class MissingVariableError(ProfileError):
+    """A profile asks for an environment variable that is not set. Where it runs, it may be."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,34 @@ class Profile:
     file: Path
     name: str
     target: str
-    path: Path
-    """The file of the warehouse. Relative ones are relative to the dbt project, where its people start dbt."""
+    engine: str
+    """By its name in segflow.yml."""
+    place: Place
+    """Where the warehouse is. Relative paths are relative to the dbt project, where its people start dbt."""
     left_to_segflow: bool
     """The path comes from SEGFLOW_WAREHOUSE."""
-    zone_problem: str | None = None
-    """What is wrong with the time zone of its sessions."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the warehouse; None on a server."""
+        return self.place.path
+
+    def __str__(self) -> str:
+        return f"target {self.target} of profile {self.name} ({self.file})"
+
+
+@dataclass(frozen=True)
+class _Output:
+    """A target as profiles.yml has it."""
+
+    file: Path
+    name: str
+    target: str
+    engine: str
+    said: Mapping[str, Any]
+    render: _Renderer
+    key: str | None
+    """The word below `dbt:` that chose it."""
 
     def __str__(self) -> str:
         return f"target {self.target} of profile {self.name} ({self.file})"
@@ -58,6 +86,39 @@ def profiles_dir(root: Path, settings: DbtSettings) -> Path:
 
 def find_profile(root: Path, settings: Settings, warehouse: Path) -> Profile:
     """The profile of a project. `warehouse`: what SEGFLOW_WAREHOUSE will say. Raises ProfileError."""
+    found = _output(root, settings, warehouse)
+    try:
+        place = wing(found.engine).place(found.said, found.render, _path(root, settings.dbt.project))
+    except TargetError as error:
+        raise ProfileError(f"{found} {error}", found.key) from None
+    return Profile(found.file, found.name, found.target, found.engine, place, WAREHOUSE in found.render.asked)
+
+
+def engine_name(root: Path, settings: Settings) -> str:
+    """The engine of a project: that of segflow.yml, else that of dbt's profile, else the embedded one."""
+    if settings.engine is not None:
+        return settings.engine
+    try:
+        return _output(root, settings, said_path(root, settings)).engine
+    except ProfileError:
+        return DEFAULT
+
+
+def project_engine(root: Path, settings: Settings) -> Engine:
+    """The warehouse of a project before it is opened. Raises InputError when it cannot be told where it is, or when
+    what it needs is not installed."""
+    name = engine_name(root, settings)
+    chosen = wing(name)
+    if (missing := chosen.missing()) is not None:
+        raise InputError(missing)
+    if chosen.file_backed:
+        place = Place(warehouse_path(root, settings))
+    else:
+        place = find_profile(root, settings, said_path(root, settings)).place
+    return chosen.engine(place, root / Path(settings.warehouse.ledgers).expanduser(), settings.warehouse.memory_limit)
+
+
+def _output(root: Path, settings: Settings, warehouse: Path) -> _Output:
     dbt = settings.dbt
     project = _path(root, dbt.project)
     said = _project(project)
@@ -91,18 +152,18 @@ def find_profile(root: Path, settings: Settings, warehouse: Path) -> Profile:
         )
     output = outputs[target] if isinstance(outputs[target], Mapping) else {}
     what = f"target {target} of profile {name} ({file})"
-    if render(output.get("type")) != dbt_adapter():
-        title = engine_title()
-        raise ProfileError(f"{what} is for {output.get('type')}; segflow works on {title}: name a target of that", key)
+    found = wing_of_adapter(str(render(output.get("type"))))
+    if found is None:
+        built = " and ".join(titles())
+        raise ProfileError(f"{what} is for {output.get('type')}; segflow works on {built}: name a target of those", key)
+    if settings.engine not in (None, found.name):
+        raise ProfileError(
+            f"engine is {settings.engine}, and {what} is for {found.title} (type {found.adapter}): name a target for "
+            f"{wing(settings.engine).title} as dbt: {{target: ...}}, or leave engine out",
+            "engine",
+        )
     render.asked.clear()
-    path = str(render(output.get("path")) or "")
-    if not in_file(path):
-        raise ProfileError(f"{what} has {f'path {path}' if path else 'no path'}, and segflow needs a file", key)
-    left = WAREHOUSE in render.asked
-    settings_of = output.get("settings")
-    zone = {key: render(value) for key, value in settings_of.items()} if isinstance(settings_of, Mapping) else None
-    at = (project / Path(path).expanduser()).resolve()
-    return Profile(file, str(name), str(target), at, left, zone_problem(zone))
+    return _Output(file, str(name), str(target), found.name, output, render, key)
 
 
 def dbt_dir(root: Path, settings: Settings) -> Path:
@@ -111,12 +172,12 @@ def dbt_dir(root: Path, settings: Settings) -> Path:
 
 
 def said_path(root: Path, settings: Settings) -> Path:
-    """The file of the warehouse as segflow.yml has it, or segflow's own."""
+    """The file of a file-backed warehouse as segflow.yml has it, or segflow's own."""
     return _path(root, settings.warehouse.path or DEFAULT_WAREHOUSE)
 
 
 def warehouse_path(root: Path, settings: Settings) -> Path:
-    """The file of the warehouse: the one of segflow.yml, else that of dbt's profile, else segflow's own."""
+    """The file of a file-backed warehouse: the one of segflow.yml, else that of dbt's profile, else segflow's own."""
     said = said_path(root, settings)
     if settings.warehouse.path is not None:
         return said
@@ -124,7 +185,7 @@ def warehouse_path(root: Path, settings: Settings) -> Path:
         found = find_profile(root, settings, said)
     except ProfileError:
         return said
-    return said if found.left_to_segflow else found.path
+    return said if found.left_to_segflow or found.path is None else found.path
 
 
 def dbt_command(root: Path, settings: Settings, verb: str) -> str:
@@ -214,5 +275,5 @@ class _Renderer:
         if name in self._environment:
             return self._environment[name]
         if default is None:
-            raise ProfileError(f"{self._file} asks for the environment variable {name}, which is not set")
+            raise MissingVariableError(f"{self._file} asks for the environment variable {name}, which is not set")
         return default

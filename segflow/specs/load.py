@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from segflow.errors import Issue, SpecError, did_you_mean, relative
 from segflow.specs.catalog import Catalog
 from segflow.specs.check_all import check
+from segflow.specs.check_dbt import find_engine
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.issues import name_rule, validate
 from segflow.specs.loaded import Loaded
@@ -53,6 +54,7 @@ def collect_with_warnings(root: Path) -> tuple[Specs | None, list[Issue], list[I
         return None, [Issue(str(root), 0, 0, f"{told}; {_MAKE_ONE}")], []
     loaded = Loaded(root)
     _load_settings(loaded)
+    find_engine(loaded)
     _load_catalog(loaded)
     _load_segments(loaded)
     _load_flows(loaded)
@@ -69,7 +71,8 @@ def collect_with_warnings(root: Path) -> tuple[Specs | None, list[Issue], list[I
     broken = {issue.file for issue in of_drafts}
     unfinished = frozenset(PurePath(file).stem for file in broken)
     flows = {name: flow for name, flow in loaded.flows.items() if flow.file not in broken}
-    return Specs(root, loaded.settings, loaded.catalog, loaded.segments, flows, unfinished), [], warnings
+    specs = Specs(root, loaded.settings, loaded.catalog, loaded.segments, flows, unfinished, loaded.engine)
+    return specs, [], warnings
 
 
 def load_settings(root: Path) -> tuple[Settings | None, list[Issue]]:

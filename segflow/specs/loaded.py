@@ -13,6 +13,7 @@ from segflow.specs.flow import NamedFlow
 from segflow.specs.segment import NamedSegment
 from segflow.specs.settings import Settings
 from segflow.specs.spec_file import Loc, SpecFile
+from segflow.warehouse.engines import DEFAULT
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Loaded:
     settings: Settings = field(default_factory=Settings)
     settings_known: bool = True
     """False when segflow.yml is broken and `settings` are only the defaults: its senders are unknown then."""
+    engine: str = DEFAULT
+    """The engine that the project runs on, by its name in segflow.yml."""
     catalog: Catalog | None = None
     segments: dict[str, NamedSegment] = field(default_factory=dict)
     flows: dict[str, NamedFlow] = field(default_factory=dict)
@@ -66,6 +69,11 @@ class Reporter:
 
     loaded: Loaded
     file: str
+
+    @property
+    def engine(self) -> str:
+        """The engine of the project: what it cannot do is refused."""
+        return self.loaded.engine
 
     def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None:
         """Report at the value of `loc`, or at its key."""

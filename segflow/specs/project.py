@@ -11,6 +11,7 @@ from segflow.specs.exports import ExportPlan, plan_of
 from segflow.specs.flow import NamedFlow
 from segflow.specs.segment import NamedSegment
 from segflow.specs.settings import Settings
+from segflow.warehouse.engines import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Specs:
     flows: dict[str, NamedFlow] = field(default_factory=dict)
     unfinished: frozenset[str] = frozenset()
     """The flows whose file is a draft with problems. They are not in `flows`; who stands in one stays there."""
+    engine: str = DEFAULT
+    """The engine that the project runs on, by its name in segflow.yml."""
 
     @property
     def segment_dir(self) -> Path:

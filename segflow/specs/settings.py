@@ -25,7 +25,8 @@ DEFAULT_WAREHOUSE = ".segflow/warehouse.duckdb"
 
 
 class WarehouseSettings(SpecModel):
-    """DuckDB, the embedded default. Paths are relative to the project's root."""
+    """Of DuckDB, the embedded default, alone: where a server is, dbt's profile says. Paths are relative to the
+    project's root."""
 
     path: str | None = None
     """The file, relative to the project's root. Default: the one that dbt's profile names, or where that leaves it to
@@ -176,8 +177,11 @@ class Settings(SpecModel):
     cadence: str = "0 0 * * *"
     """The schedule of the Dagster job, as cron. What never comes (`0 0 31 2 *`), or what Dagster reads in another way
     (`7-7`, `*,15`), is refused."""
+    engine: Literal["duckdb", "postgres"] | None = None
+    """What the warehouse is: duckdb (a file) or postgres (a server, which needs `pip install 'segflow[postgres]'`).
+    Default: what the target of dbt's profile is for, else duckdb."""
     warehouse: WarehouseSettings = WarehouseSettings()
-    """Where the data is."""
+    """Where the data is, when it is a file."""
     dbt: DbtSettings = Field(default_factory=DbtSettings)
     """The dbt project that holds your models: yours, untouched, wherever it is."""
     sql_segments: SqlSegmentSettings = Field(default_factory=SqlSegmentSettings)

@@ -76,11 +76,12 @@ def _profile(root: Path, settings: Settings, at: str) -> list[SetupFault]:
         place = in_file(dbt_dir(root, settings) / "dbt_project.yml", at, "profile")
         do = "write it, or say in segflow.yml which one it is: dbt: {profiles_dir: ..., profile: ..., target: ...}"
         return [SetupFault(place, str(error), "dbt is told by it where to build", do, "stops")]
-    if profile.zone_problem is None:
+    problem = profile.place.session_problem
+    if problem is None:
         return []
     shown = shown_path(profile.file, root)
     place = in_file(profile.file, shown, profile.name, "outputs", profile.target, "settings")
-    what, _, do = profile.zone_problem.partition(": ")
+    what, _, do = problem.partition(": ")
     what, _, means = what.partition(", and ")
     return [SetupFault(place, what, means, do, "stops")]
 

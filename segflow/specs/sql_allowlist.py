@@ -53,17 +53,20 @@ class ParsedSql:
     uses_as_of: bool = False
 
 
-def check_sql(sql: str, file: str, first_line: int, known_models: Collection[str] | None) -> list[Issue]:
+def check_sql(
+    sql: str, file: str, first_line: int, known_models: Collection[str] | None, dialect: str = WRITTEN_IN
+) -> list[Issue]:
     """Every problem of a `.sql` segment. `first_line` is the line of `file` on which `sql` starts; `known_models` are
-    the dbt models that `{{ ref() }}` may name, None to leave that unchecked."""
-    check = Check(sql, file, first_line)
+    the dbt models that `{{ ref() }}` may name, None to leave that unchecked; `dialect` is the one that it is written
+    in."""
+    check = Check(sql, file, first_line, dialect)
     check.run(known_models)
     return sorted(set(check.issues))
 
 
-def parse_sql(sql: str) -> ParsedSql:
+def parse_sql(sql: str, dialect: str = WRITTEN_IN) -> ParsedSql:
     """Parse a `.sql` segment. Raises SpecError, with the issues of `check_sql`, when it breaks a rule."""
-    check = Check(sql, "<sql>", 1)
+    check = Check(sql, "<sql>", 1, dialect)
     parsed = check.run(None)
     if check.issues or parsed is None:
         raise SpecError(check.issues)
@@ -73,8 +76,8 @@ def parse_sql(sql: str) -> ParsedSql:
 class Check:
     """One query held against the allowlist; `issues` has what was found."""
 
-    def __init__(self, sql: str, file: str, first_line: int) -> None:
-        self.sql, self.file, self.first_line = sql, file, first_line
+    def __init__(self, sql: str, file: str, first_line: int, dialect: str = WRITTEN_IN) -> None:
+        self.sql, self.file, self.first_line, self.dialect = sql, file, first_line, dialect
         self.issues: list[Issue] = []
         self._written: dict[str, Reference] = {}
         """The name that stands for a model of a named project in the text that is parsed -> what the author wrote."""
@@ -141,7 +144,7 @@ class Check:
     def _parse(self, text: str) -> exp.Query | None:
         try:
             with _quiet():
-                parsed = sqlglot.parse(text, read=WRITTEN_IN)
+                parsed = sqlglot.parse(text, read=self.dialect)
             # a comment after the last semicolon is a statement for the parser
             statements = [statement for statement in parsed if statement and not isinstance(statement, exp.Semicolon)]
         except ParseError as error:
@@ -188,7 +191,7 @@ class Check:
         elif isinstance(node, exp.With) and node.args.get("recursive"):
             self.report(node, "WITH RECURSIVE is not allowed: it may never end")
         elif kind is exp.DataType and node.args.get("kind") is not None:
-            self.report(node, f"{node.sql(WRITTEN_IN)} is not a type of the warehouse")
+            self.report(node, f"{node.sql(self.dialect)} is not a type of the warehouse")
         elif kind in NODES or kind in FUNCTIONS:
             self._names(node)
         elif isinstance(node, exp.Func) and kind not in STATEMENTS:
@@ -253,7 +256,7 @@ class Check:
     def _generated(self, query: exp.Query) -> None:
         """dbt renders the generated model: braces that only the parser put together must not become Jinja."""
         with _quiet():
-            generated = query.sql(WRITTEN_IN, comments=True)
+            generated = query.sql(self.dialect, comments=True)
         if match := _JINJA.search(generated):
             self.report(query, f"the query would read as a template: write a space inside {match.group()}")
 

@@ -11,7 +11,7 @@ from sqlglot import exp
 from segflow.errors import Issue, did_you_mean
 from segflow.specs.sql_allowlist import Check
 from segflow.specs.types import ValueType
-from segflow.warehouse.engines import WRITTEN_IN, condition_problem
+from segflow.warehouse.engines import DEFAULT, WRITTEN_IN, condition_problem
 
 CONTACTS = "contacts"
 _BEFORE = "select contact_id from {{ ref('contacts') }} where ("
@@ -31,8 +31,9 @@ def column_names(tree: exp.Expr) -> list[str]:
     return sorted({column.name.lower() for column in tree.find_all(exp.Column)})
 
 
-def check_expression(sql: str, columns: Mapping[str, ValueType]) -> list[Issue]:
-    """Every problem of an expression; lines and columns are those inside of it. `columns` are those of `contacts`."""
+def check_expression(sql: str, columns: Mapping[str, ValueType], engine: str = DEFAULT) -> list[Issue]:
+    """Every problem of an expression on an engine; lines and columns are those inside of it. `columns` are those of
+    `contacts`."""
     if any(mark in sql for mark in ("{{", "{%", "{#")):
         message = "a sql condition is no template: it sees the columns of contacts only, and no {{ ref() }} or time"
         return [Issue("", 1, 1, message)]
@@ -49,7 +50,7 @@ def check_expression(sql: str, columns: Mapping[str, ValueType]) -> list[Issue]:
         _check_node(check, node, columns)
     if check.issues:
         return sorted(set(check.issues))
-    problem = _bind(where.this.this.sql(WRITTEN_IN, comments=False), tuple(columns.items()))
+    problem = _bind(where.this.this.sql(WRITTEN_IN, comments=False), tuple(columns.items()), engine)
     return [Issue("", 1, 1, problem)] if problem else []
 
 
@@ -75,8 +76,9 @@ def _check_node(check: Check, node: exp.Expr, columns: Mapping[str, ValueType]) 
 
 
 @cache
-def _bind(sql: str, columns: tuple[tuple[str, ValueType], ...]) -> str | None:
+def _bind(sql: str, columns: tuple[tuple[str, ValueType], ...], engine: str) -> str | None:
     """What the engine that will run the expression says about it, None when it is a boolean there."""
     values = [exp.cast(exp.null(), _TYPES[kind], dialect=WRITTEN_IN).as_(name, quoted=True) for name, kind in columns]
     tree = exp.paren(parse_expression(sql))
-    return condition_problem(exp.select(tree).from_(exp.select(*values).subquery(CONTACTS)).where(tree).limit(0))
+    query = exp.select(tree).from_(exp.select(*values).subquery(CONTACTS)).where(tree).limit(0)
+    return condition_problem(engine, query)

@@ -17,7 +17,8 @@ from segflow.specs.sql_file import Reference
 from segflow.start.names import identifiers
 from segflow.start.sources import TABLES_AT_MOST, Data, Source, TheirModel
 from segflow.warehouse.dbt import DbtProject, DbtRun
-from segflow.warehouse.engines import WRITTEN_IN, engine_of
+from segflow.warehouse.engine import Engine
+from segflow.warehouse.engines import WRITTEN_IN, wing
 from segflow.warehouse.names import own_relation
 from segflow.warehouse.reader import Reader
 from segflow.warehouse.tables import SCHEMA
@@ -59,8 +60,13 @@ def find_models(reader: Reader, place: DbtPlace, keeps: Path) -> Data:
     if not (project / "dbt_project.yml").is_file():
         raise InputError(f"{project} is no dbt project: it has no dbt_project.yml; give the folder that has it")
     profile = find_profile(Path.cwd(), settings, said_path(Path.cwd(), settings))
-    if profile.zone_problem is not None:
-        raise InputError(f"{profile}: {profile.zone_problem}")
+    if profile.place.session_problem is not None:
+        raise InputError(f"{profile}: {profile.place.session_problem}")
+    if profile.path is None:
+        raise InputError(
+            f"{profile} is for {wing(profile.engine).title}, and init looks into files only: write the project by "
+            "hand, with dbt: {project: ...} in segflow.yml and a catalog of your models (docs/ENGINES.md)"
+        )
     if profile.left_to_segflow:
         raise InputError(f"{profile} leaves its path to {WAREHOUSE}; name a target that says its file: --target NAME")
     build = dbt_command(Path.cwd(), settings, "build")
@@ -70,14 +76,14 @@ def find_models(reader: Reader, place: DbtPlace, keeps: Path) -> Data:
         )
     if not reader.is_database(profile.path):
         raise InputError(f"{profile.path}, which {profile} names, is no database that can be read")
-    manifest = _manifest(place, settings, profile, keeps)
+    manifest = _manifest(place, settings, wing(profile.engine).engine(profile.place, keeps, None), keeps)
     nodes = _nodes(manifest)
     if not nodes:
         raise InputError(f"{project} has no models yet; write one with a row for each contact")
-    return _data(reader, place, profile, nodes, manifest.metadata.project_name, build)
+    return _data(reader, place, profile, profile.path, nodes, manifest.metadata.project_name, build)
 
 
-def _manifest(place: DbtPlace, settings: Settings, profile: Profile, keeps: Path) -> Any:
+def _manifest(place: DbtPlace, settings: Settings, engine: Engine, keeps: Path) -> Any:
     how = DbtRun(
         root=keeps,
         profiles_dir=profiles_dir(Path.cwd(), settings.dbt),
@@ -86,7 +92,7 @@ def _manifest(place: DbtPlace, settings: Settings, profile: Profile, keeps: Path
         profile=place.profile,
         target=place.target,
     )
-    dbt = DbtProject(place.project, engine_of(profile.path, keeps, None), how)
+    dbt = DbtProject(place.project, engine, how)
     try:
         return dbt.manifest
     except RunError as error:
@@ -105,13 +111,13 @@ def _nodes(manifest: Any) -> dict[str, Any]:
 
 
 def _data(
-    reader: Reader, place: DbtPlace, profile: Profile, nodes: Mapping[str, Any], project: str, build: str
+    reader: Reader, place: DbtPlace, profile: Profile, file: Path, nodes: Mapping[str, Any], project: str, build: str
 ) -> Data:
-    reader.attach(profile.path, str(next(iter(nodes.values())).database))
+    reader.attach(file, str(next(iter(nodes.values())).database))
     there = {(schema.lower(), name.lower()): (schema, name) for schema, name in reader.tables()}
     if any(schema == SCHEMA for schema, _ in there):
         raise InputError(
-            f"{profile.path} has a schema {SCHEMA} already: another project works in it, or did. Take that project, or "
+            f"{file} has a schema {SCHEMA} already: another project works in it, or did. Take that project, or "
             f"name another target of profile {profile.name}"
         )
     read = {parent for node in nodes.values() if _kind(node) == "model" for parent in node.depends_on_nodes}
@@ -134,7 +140,7 @@ def _data(
                 left_out.append(f"{node.name}: {error}")
     if not sources:
         told = "".join(f"\n  {one}" for one in left_out)
-        raise InputError(f"no model of {place.project} is built in {profile.path}. Build them, and say it again: "
+        raise InputError(f"no model of {place.project} is built in {file}. Build them, and say it again: "
                          f"{build}{told}")  # fmt: skip
     more = len(ranked) - len(missing) - len(left_out) - len(sources)
     if more > 0:
@@ -143,7 +149,7 @@ def _data(
         named = ", ".join(missing[:_NAMED_AT_MOST]) + (", ..." if len(missing) > _NAMED_AT_MOST else "")
         select = " ".join(missing) if len(missing) <= _NAMED_AT_MOST else ""
         left_out.append(f"not built yet: {named}; {build}{f' --select {select}' if select else ''} builds them")
-    return Data(profile.path, sources, left_out, database=profile.path, in_dbt=True)
+    return Data(file, sources, left_out, database=file, in_dbt=True)
 
 
 def _kind(node: Any) -> str:

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from segflow.errors import InputError
 from segflow.start.names import identifiers
-from segflow.warehouse.engines import engine_title
+from segflow.warehouse.engines import DEFAULT, wing
 from segflow.warehouse.reader import CsvForm, Reader
 from segflow.warehouse.tables import SCHEMA
 
@@ -88,9 +88,9 @@ def find_data(reader: Reader, given: str) -> Data:
     if _SERVER.match(given):
         server = given.split("@")[-1].split("?")[0]
         raise InputError(
-            f"{server} is a database server, and {engine_title()} is the only engine that is built: segflow cannot "
-            "work in another one yet. Save its tables as CSV or Parquet files in a folder (psql: \\copy customers to "
-            "'data/customers.csv' csv header), and give that: --from data"
+            f"{server} is a database server, and init looks into files only. Save its tables as CSV or Parquet files "
+            "in a folder (psql: \\copy customers to 'data/customers.csv' csv header), and give that: --from data. A "
+            "project that works on a server is written by hand (docs/ENGINES.md)"
         )
     if "://" in given:
         raise InputError(f"{given} is not on this machine; download it, and give the file or its folder")
@@ -104,7 +104,7 @@ def find_data(reader: Reader, given: str) -> Data:
     if reader.is_database(path):
         return _database(reader, path)
     if not _kind(path):
-        known = f"give a folder of CSV or Parquet files, one such file, or a file of {engine_title()}"
+        known = f"give a folder of CSV or Parquet files, one such file, or a file of {wing(DEFAULT).title}"
         raise InputError(f"{given} cannot be read: {_OTHERS.get(path.suffix.lower(), known)}")
     return _named(path, *_tables_of(reader, path.parent, [path]))
 

@@ -8,7 +8,7 @@ must be.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any, Self
@@ -179,6 +179,11 @@ class Warehouse(ABC):
     @abstractmethod
     def create_table(self, name: str, sql: exp.Query) -> None:
         """Create or replace table `segflow.name`, which is no table of the engine's own."""
+
+    def lost_views(self, names: Collection[str]) -> set[str]:
+        """Those of the views `segflow.name` that are gone though nobody dropped them: with a table that they stood on,
+        where an engine's views do not outlive it."""
+        return set()
 
     @abstractmethod
     def drop_view(self, name: str) -> None:

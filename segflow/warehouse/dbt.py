@@ -189,7 +189,7 @@ class DbtProject:
         if not chosen:
             return {}
         with self._patched(patches or {}), self._engine.dbt_time_limits(limits):
-            args = ["run", "--select", *chosen, "--vars", json.dumps(variables)]
+            args = ["run", "--select", *chosen, "--vars", json.dumps(_with_limits(variables, limits))]
             excluded = [*(exclude or ()), *sorted(self._settled - set(select))]
             if excluded:
                 args += ["--exclude", *self._chosen(excluded)]
@@ -293,8 +293,14 @@ class DbtProject:
 
     def _model_message(self, text: str) -> str:
         """Why a model failed, less dbt's frame: the model is named beside it, and the compiled file is of this run."""
-        text = re.sub(r"\A\s*Runtime Error in model \S+ \([^)]*\)\s*", "", text)
+        text = re.sub(r"\A\s*(?:Runtime|Database) Error in model \S+ \([^)]*\)\s*", "", text)
         return self._engine.plain(re.sub(r"\s*\n\s*compiled code at \S+", "", text))
+
+
+def _with_limits(variables: Mapping[str, Any], limits: Mapping[str, Duration]) -> dict[str, Any]:
+    """What the macros are told: a server that stops what takes too long by itself has to know the milliseconds."""
+    told = {model: limit.seconds * 1000 for model, limit in limits.items()}
+    return {**variables, "segflow": {**variables.get("segflow", {}), "limits": told}} if told else dict(variables)
 
 
 @contextlib.contextmanager

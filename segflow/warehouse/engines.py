@@ -1,73 +1,79 @@
 """From a project's settings to its engine. Beside the wings, the only module that knows them by name.
 
-The wings are imported when they are needed: a command that only reads specs must not wait for an engine's library.
+The wings' libraries are imported when they are needed: a command that only reads specs must not wait for one.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlglot import exp
 
 from segflow.warehouse.base import Warehouse
-from segflow.warehouse.engine import Engine
 from segflow.warehouse.reader import Reader
+from segflow.warehouse.wing import Wing
 from segflow.warehouse.words import Words
 
 Found = TypeVar("Found")
+DEFAULT = "duckdb"
+"""The engine of a project that names none."""
+_WINGS = {
+    "duckdb": "segflow.warehouse.duckdb.wing:DuckDBWing",
+    "postgres": "segflow.warehouse.postgres.wing:PostgresWing",
+}
+ENGINES = tuple(_WINGS)
+"""What `engine:` in segflow.yml may say."""
 WRITTEN_IN = "duckdb"
-"""The sqlglot dialect of what people write (`.sql` segments, sql conditions) and of the engine's own `.sql` files."""
+"""The sqlglot dialect of the engine's own `.sql` files. What people write is in `dialect(ENGINE)`."""
 
 
-def engine_of(path: Path, ledgers: Path, memory_limit: str | None) -> Engine:
-    """The engine of a project. Nothing is opened."""
-    from segflow.warehouse.duckdb.engine import DuckDBEngine
-
-    return DuckDBEngine(path, ledgers, memory_limit)
-
-
-def engine_title() -> str:
-    """What people call the engine."""
-    from segflow.warehouse.duckdb.engine import DuckDBEngine
-
-    return DuckDBEngine.title
+@cache
+def wing(engine: str) -> Wing:
+    """An engine by its name in segflow.yml."""
+    module, _, name = _WINGS[engine].partition(":")
+    made: Wing = getattr(import_module(module), name)()
+    return made
 
 
-def dbt_adapter() -> str:
-    """The `type` that a target in dbt's profile has for the engine."""
-    from segflow.warehouse.duckdb.target import ADAPTER
-
-    return ADAPTER
+def wing_of_adapter(adapter: str) -> Wing | None:
+    """The engine that a target of this `type` in dbt's profile is for; None: segflow has no such engine."""
+    return next((wing(name) for name in ENGINES if wing(name).adapter == adapter), None)
 
 
-def in_file(path: str) -> bool:
-    """Is `path` of such a target a file, as a file-backed engine needs it?"""
-    from segflow.warehouse.duckdb.target import in_file
-
-    return in_file(path)
+def titles() -> list[str]:
+    """What people call the engines that there are."""
+    return [wing(name).title for name in ENGINES]
 
 
-def zone_problem(settings: Mapping[str, Any] | None) -> str | None:
-    """What is wrong with the time zone that `settings` of such a target give to sessions; None: they are in UTC."""
-    from segflow.warehouse.duckdb.target import other_zone, zone_problem
-
-    zone = other_zone(settings)
-    return None if zone is None else zone_problem(zone)
+def words(engine: str = DEFAULT) -> Words:
+    """How an engine says what engines say in different ways."""
+    return wing(engine).words()
 
 
-def words() -> Words:
-    """How the engine says what engines say in different ways."""
-    from segflow.warehouse.duckdb.words import DuckDBWords
+def dialect(engine: str) -> str:
+    """The sqlglot dialect of what people write for an engine: `.sql` segments and sql conditions."""
+    return wing(engine).dialect
 
-    return DuckDBWords()
+
+def pattern_problem(engine: str, pattern: str) -> str | None:
+    """What is wrong with a regular expression, as the engine that will run it reads it; None when nothing is."""
+    return wing(engine).pattern_problem(pattern)
+
+
+def condition_problem(engine: str, query: exp.Query) -> str | None:
+    """Why the only column of a query over no table is no boolean, as far as the engine tells; None when it is one."""
+    return wing(engine).condition_problem(query)
 
 
 def scratch() -> Warehouse:
-    """A warehouse in memory, for questions that need no project's: the rows of a file, the tests of a segment."""
+    """A warehouse in memory, for questions that need no project's: the rows of a file, the tests of a segment. It is
+    the embedded engine's, whatever the project's is."""
     from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     return DuckDBWarehouse(Path(":memory:"))
@@ -95,17 +101,3 @@ def may_leave_garbage() -> bool:
     nobody has collected."""
     library = sys.modules.get("duckdb")
     return library is None or library.__version__.startswith("1.")
-
-
-def pattern_problem(pattern: str) -> str | None:
-    """What is wrong with a regular expression, asked from the engine that will run it; None when nothing is."""
-    from segflow.warehouse.duckdb.ask import pattern_problem
-
-    return pattern_problem(pattern)
-
-
-def condition_problem(query: exp.Query) -> str | None:
-    """Why the only column of a query over no table is no boolean, asked from the engine; None when it is one."""
-    from segflow.warehouse.duckdb.ask import condition_problem
-
-    return condition_problem(query)

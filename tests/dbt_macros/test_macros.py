@@ -16,7 +16,7 @@ from segflow.segments.emit import value_macros
 from segflow.warehouse import engines
 
 ROOT = Path(__file__).parents[2]
-ORIGINALS = ROOT / "segflow" / "warehouse" / "dbt_project" / "macros"
+ORIGINALS = ROOT / "segflow" / "warehouse" / "dbt_project"
 MODEL = """{{ config(materialized='segflow_table', schema='segflow', alias='probe') }}
 select
     {{ segflow_as_of() }} as as_of,
@@ -115,7 +115,7 @@ def test_a_bound_that_the_tick_does_not_have_says_what_to_do(project: Project) -
 @pytest.mark.parametrize("folder", ["dbt", "examples/online_retail/dbt"])
 def test_projects_carry_exact_copies_of_the_macros(folder: str) -> None:
     copies = ROOT / folder / "macros" / "segflow"
-    originals = {path.name: path.read_text() for path in ORIGINALS.glob("*")}
+    originals = {path.name: path.read_text() for of in ("macros", "duckdb") for path in (ORIGINALS / of).glob("*")}
     assert {path.name: path.read_text() for path in copies.glob("*")} == {
         **originals,
         "segflow_values.sql": value_macros(engines.words()),

@@ -52,7 +52,7 @@ def put_up(folder: Path) -> dict[str, str]:
         name: {"type": "duckdb", "path": str(folder / f"data/{name}.duckdb"), "schema": name} for name in ("ana", "new")
     }
     outputs["open"] = {"type": "duckdb", "path": "{{ env_var('SEGFLOW_WAREHOUSE') }}"}
-    outputs["cloud"] = {"type": "postgres", "host": "db.example"}
+    outputs["cloud"] = {"type": "snowflake", "account": "example"}
     profiles = yaml.safe_dump({"shopco": {"target": "ana", "outputs": outputs}})
     put(folder / "home/.dbt", {"profiles.yml": profiles})
     (folder / "data").mkdir()
@@ -159,7 +159,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no dbt project": ({"project": "home"}, "is no dbt project: it has no dbt_project.yml"),
     "an unknown profile": ({"profile": "shopcp"}, "there is no profile shopcp in .*did you mean shopco"),
     "an unknown target": ({"target": "anna"}, "has no target anna.*did you mean ana"),
-    "another adapter": ({"target": "cloud"}, "is for postgres; segflow works on DuckDB"),
+    "another adapter": ({"target": "cloud"}, "is for snowflake; segflow works on DuckDB and Postgres"),
     "a path that is left open": ({"target": "open"}, "leaves its path to SEGFLOW_WAREHOUSE"),
     "nothing built yet": ({"target": "new"}, "nothing is built for target new .*dbt build --target new"),
     "a folder without profiles": ({"profiles_dir": "data"}, "there is no profiles.yml: looked in"),

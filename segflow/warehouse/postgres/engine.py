@@ -13,6 +13,7 @@ from segflow.durations import Duration
 from segflow.errors import InputError
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine, Found
+from segflow.warehouse.postgres.errors import plain_text
 from segflow.warehouse.postgres.rehearsal import rehearse
 from segflow.warehouse.postgres.warehouse import PostgresWarehouse, connect
 from segflow.warehouse.postgres.words import PostgresWords
@@ -70,19 +71,21 @@ class PostgresEngine(Engine):
             return rehearse(warehouse, play)
 
     def dbt_environment(self) -> Mapping[str, str]:
-        return {}
+        # What libpq takes for the sessions of dbt-postgres, whose profile has no word for them.
+        return {"PGTZ": "UTC", "PGCLIENTENCODING": "UTF8"}
 
     def dbt_session(self) -> None:
-        """dbt-postgres opens its sessions with the options of the profile."""
+        """The environment sees to it."""
 
     def dbt_release(self) -> None:
         """A session of a server locks nobody out."""
 
     def dbt_time_limits(self, limits: Mapping[str, Duration]) -> AbstractContextManager[None]:
+        """The server stops them: the macros set `statement_timeout`."""
         return nullcontext()
 
     def was_stopped(self, message: str) -> bool:
-        return "canceling statement" in message
+        return "canceling statement due to statement timeout" in message
 
     def plain(self, message: str) -> str:
-        return " ".join(message.split("\nLINE ", 1)[0].split())
+        return plain_text(message)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from psycopg import errors
 
@@ -33,10 +35,25 @@ _TROUBLE = (
 )
 
 
+_SQL_BELOW = re.compile(r"\n\s*(?:LINE \d+:|CONTEXT:|QUERY:)")
+_TOLD = re.compile(
+    r"No space left|could not (?:extend|write|read|open|fsync) (?:to )?(?:file|block)|out of memory|permission denied|"
+    r"must be owner|terminating connection|closed the connection|connection (?:to server|is closed|already closed)|"
+    r"SSL connection has been closed|the database system is|too many (?:clients|connections)|connection slots|"
+    r"read-only transaction|could not (?:connect|receive data|send data)|crash of another server process"
+)
+"""The same in the words of dbt's adapter, which leaves out the codes."""
+
+
 def plain_message(error: BaseException) -> str:
     """Postgres' message in one line, without the piece of generated SQL below it."""
     told = error.diag.message_primary if isinstance(error, psycopg.Error) else None
-    return " ".join((told or str(error).split("\nLINE ", 1)[0]).split())
+    return plain_text(told or str(error))
+
+
+def plain_text(message: str) -> str:
+    """The same of a message of dbt's."""
+    return " ".join(_SQL_BELOW.split(message, maxsplit=1)[0].split())
 
 
 def warehouse_error(error: psycopg.Error) -> WarehouseError:
@@ -47,5 +64,14 @@ def warehouse_error(error: psycopg.Error) -> WarehouseError:
 def trouble(where: str, error: psycopg.Error) -> RunError | None:
     """The error for what tells of the server, the disk or rights and of nothing in a query; None for all others."""
     if isinstance(error, _TROUBLE) or error.sqlstate is None:
-        return RunError(f"the warehouse {where} cannot be used: {plain_message(error)}")
+        return _unusable(where, plain_message(error))
     return None
+
+
+def told_trouble(where: str, message: str) -> RunError | None:
+    """The same for a message of dbt."""
+    return _unusable(where, plain_text(message)) if _TOLD.search(message) else None
+
+
+def _unusable(where: str, message: str) -> RunError:
+    return RunError(f"the warehouse {where} cannot be used: {message}")

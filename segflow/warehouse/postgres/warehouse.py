@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from segflow.errors import InputError, RunError
 from segflow.warehouse.base import relation
-from segflow.warehouse.postgres.errors import plain_message, trouble, warehouse_error
+from segflow.warehouse.postgres.errors import plain_message, told_trouble, trouble, warehouse_error
 from segflow.warehouse.postgres.results import JsonText, batch_of, rows_of, schema_of, type_of
 from segflow.warehouse.postgres.words import PostgresWords
 from segflow.warehouse.tables import SCHEMA
@@ -25,6 +25,9 @@ from segflow.warehouse.transactional import TransactionalWarehouse
 _FUNCTIONS = Path(__file__).with_name("functions.sql")
 _TEMPORARY = "pg_temp"
 ARROW_ROWS = "segflow_rows"
+_MARKED = f"{SCHEMA}.finite(numeric)"
+"""The function whose comment says which version all of them are of."""
+_MADE = "SELECT obj_description(to_regprocedure(%s), 'pg_proc'), to_regnamespace(%s) IS NOT NULL"
 
 
 class PostgresWarehouse(TransactionalWarehouse):
@@ -123,7 +126,11 @@ class PostgresWarehouse(TransactionalWarehouse):
         self._connection.close()
 
     def trouble(self, message: str) -> RunError | None:
-        return None
+        return told_trouble(self._where, message)
+
+    def lost_views(self, names: Collection[str]) -> set[str]:
+        found = self._connection.execute("SELECT viewname FROM pg_views WHERE schemaname = %s", [SCHEMA])
+        return set(names) - {str(name) for (name,) in found.fetchall()}
 
     def _make_anew(self, table: exp.Table, rows: exp.Query, properties: exp.Properties | None = None) -> None:
         """Make a table, in place of one of that name: under another first, because the rows may be read from it."""
@@ -206,24 +213,25 @@ class PostgresWarehouse(TransactionalWarehouse):
         text = _FUNCTIONS.read_text(encoding="utf-8")
         version = hashlib.sha256(text.encode()).hexdigest()[:16]
         with self._telling():
-            found = self._connection.execute(
-                "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [SCHEMA]
-            ).fetchone()
-            if found is not None and found[0] == f"segflow words {version}":
+            made, schema = self._connection.execute(_MADE, [_MARKED, SCHEMA]).fetchone() or (None, False)
+            if made == f"segflow words {version}":
                 return
             with self._connection.transaction():
                 # Two at once would trip over each other.
                 self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [7_364_106])
-                self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                if not schema:  # somebody with more rights may have made it
+                    self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
                 self._connection.execute(text.encode())
-                self._connection.execute(f"COMMENT ON SCHEMA {SCHEMA} IS 'segflow words {version}'")
+                self._connection.execute(f"COMMENT ON FUNCTION {_MARKED} IS 'segflow words {version}'")
 
 
 def connect(url: str, where: str) -> psycopg.Connection[Any]:
     """A connection in UTC. Raises InputError when the server cannot be reached or refuses."""
     settings = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c client_min_messages=warning"
     options = psycopg.conninfo.conninfo_to_dict(url).get("options")
-    told = psycopg.conninfo.make_conninfo(url, options=f"{options or ''} {settings}".strip())
+    told = psycopg.conninfo.make_conninfo(
+        url, options=f"{options or ''} {settings}".strip(), client_encoding="UTF8", application_name="segflow"
+    )
     try:
         connection = psycopg.connect(told, autocommit=True)
     except psycopg.OperationalError as error:

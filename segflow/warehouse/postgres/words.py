@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from segflow.warehouse.postgres.patterns import translated
 from segflow.warehouse.tables import SCHEMA
 from segflow.warehouse.words import Words
 
@@ -104,7 +105,12 @@ class PostgresWords(Words):
         return _call("ends_with", text, end)
 
     def matches(self, text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
-        return exp.RegexpLike(this=text, expression=pattern)
+        if isinstance(pattern, exp.Literal):
+            pattern = exp.Literal.string(translated(pattern.name))
+        # What (?i) takes for the same letter must not hang on the database's locale.
+        return exp.RegexpLike(
+            this=exp.Collate(this=text, expression=exp.to_identifier("pg_c_utf8")), expression=pattern
+        )
 
     def similarity(self, text: exp.Expr, other: exp.Expr) -> exp.Expr:
         return _call("similarity", text, other)
