@@ -88,7 +88,7 @@ class Life:
             steps = self.instance.all_logs(runs[number].run_id, of_type=DagsterEventType.STEP_START)
             return any(one.dagster_event.step_key == "build" for one in steps if one.dagster_event is not None)
 
-        self.wait(f"tick {number} at work", at_work)
+        self.wait(f"tick {number} at work", at_work, 240 + 90 * number)
         server = self.code.process
         victims = [*psutil.Process(server.pid).children(recursive=True), server]
         for victim in victims:
