@@ -38,7 +38,7 @@ FILES = {
     "dbt/dbt_project.yml": "name: shop\nversion: '1.0.0'\nprofile: shop\nmodel-paths: [models]\nseed-paths: [seeds]\n"
     "flags: {send_anonymous_usage_stats: false}\n"
     "models: {shop: {staging: {+materialized: view}}}\n"
-    f"seeds: {{shop: {yaml.safe_dump({name: {'+column_types': kinds} for name, kinds in TYPES.items()}, default_flow_style=True, width=10_000).strip()}}}\n",
+    + yaml.safe_dump({"seeds": {"shop": {name: {"+column_types": kinds} for name, kinds in TYPES.items()}}}),
     "segment_specs/catalog.yml": """\
 contacts:
   model: stg_customers
@@ -90,7 +90,10 @@ steps:
 tests:
   - name: is greeted
     ticks:
-      - {at: 2026-01-10, contacts: [{contact_id: a, email: a@example.com, wants: true}], segments: {tea_lovers: [a]}, expect: {messages: {a: hello}}}
+      - at: 2026-01-10
+        contacts: [{contact_id: a, email: a@example.com, wants: true}]
+        segments: {tea_lovers: [a]}
+        expect: {messages: {a: hello}}
 """,
 }
 

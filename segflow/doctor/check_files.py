@@ -39,7 +39,8 @@ def leftovers(examined: ExaminedWorkspace) -> Checked:
         )
         for path in found
     ]
-    warehouse = examined.warehouse_path
+    warehouse = examined.warehouse_file
+    aside = warehouse.parent.glob(f"{warehouse.name}*.damaged-*") if warehouse is not None else ()
     findings += [
         Finding(
             f"{path} is a damaged warehouse that a rebuild set aside ({path.stat().st_size / 1e6:,.0f} MB)",
@@ -47,7 +48,7 @@ def leftovers(examined: ExaminedWorkspace) -> Checked:
             "remove it when you do not need it either",
             _modified(path),
         )
-        for path in sorted(warehouse.parent.glob(f"{warehouse.name}*.damaged-*"))
+        for path in sorted(aside)
     ]
     return Checked("leftovers", "none", findings)
 
@@ -65,8 +66,8 @@ def disk(examined: ExaminedWorkspace) -> Checked:
             why = f"{folder} cannot be written: {reason(error)}"
             findings.append(Finding(why, "the next tick ends with an error, and loses nothing", "as it says"))
         free[os.stat(existing).st_dev] = (shutil.disk_usage(existing).free, existing)
-    warehouse = examined.warehouse_path
-    needed = max(FREE_BYTES, 2 * warehouse.stat().st_size if warehouse.exists() else 0)
+    warehouse = examined.warehouse_file
+    needed = max(FREE_BYTES, 2 * warehouse.stat().st_size if warehouse is not None and warehouse.exists() else 0)
     for left, folder in free.values():
         if left < needed:
             why = f"{left / 1e9:,.1f} GB are free at {folder}, less than {needed / 1e9:,.1f} GB"
@@ -79,12 +80,12 @@ def _written(examined: ExaminedWorkspace) -> list[Path]:
     """The folders that ticks write to."""
     settings = examined.settings
     folders = {
-        examined.warehouse_path.parent,
-        examined.ledgers_path,
         *_export_folders(examined),
         generated_folder(_dbt_dir(examined), "models"),
         *(examined.path(one.path) for one in settings.all_senders().values() if isinstance(one, MailboxSettings)),
     }
+    if examined.warehouse_file is not None:
+        folders |= {examined.warehouse_file.parent, examined.ledgers_path}
     if examined.store_path is not None:
         folders.add(examined.store_path.parent)
     return sorted(folders)

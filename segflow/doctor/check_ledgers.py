@@ -18,7 +18,8 @@ from segflow.warehouse.tables import TABLES
 
 def ledgers(examined: ExaminedWorkspace) -> Checked:
     """Do the ledger files and the warehouse hold the rows that were committed?"""
-    files = LedgerFiles(examined.ledgers_path)
+    engine = examined.engine
+    files = LedgerFiles(examined.ledgers_path) if engine.file_backed else None
     findings = []
     total = 0
     with examined.open_warehouse() as warehouse:
@@ -30,13 +31,18 @@ def ledgers(examined: ExaminedWorkspace) -> Checked:
             held = _counts(warehouse, table)
             differing = [tick for tick, count in wanted.items() if table != "ticks" and held.get(tick, 0) != count]
             if differing:
-                findings.append(_differs(table, differing, wanted, held))
+                findings.append(_differs(table, differing, wanted, held, engine.file_backed))
             problems: list[str] = []
-            for _ in files.read(table, wanted, problems):
+            for _ in files.read(table, wanted, problems) if files is not None else ():
                 pass
             if problems:
                 findings.append(_incomplete(examined, table, problems, wanted, mendable=not differing))
-    return Checked("ledgers", f"{total:,} rows of {len(rows):,} ticks, in the warehouse and as files", findings)
+    where = (
+        "in the warehouse and as files"
+        if files is not None
+        else f"in the warehouse; {engine.title} keeps its own backups"
+    )
+    return Checked("ledgers", f"{total:,} rows of {len(rows):,} ticks, {where}", findings)
 
 
 def _committed(row: ticks.TickRow, table: str) -> int:
@@ -44,13 +50,15 @@ def _committed(row: ticks.TickRow, table: str) -> int:
     return row.counts().get(table, 0) if table != "ticks" else int(row.status == "done")
 
 
-def _differs(table: str, differing: list[str], wanted: Mapping[str, int], held: Mapping[str, int]) -> Finding:
+def _differs(
+    table: str, differing: list[str], wanted: Mapping[str, int], held: Mapping[str, int], file_backed: bool
+) -> Finding:
     first = differing[0]
     return Finding(
         f"the warehouse holds {held.get(first, 0):,} rows of tick {first} in {table} instead of {wanted[first]:,}"
         + (f", and {len(differing) - 1} more ticks differ" if len(differing) > 1 else ""),
-        "somebody changed the engine's tables by hand, or the file is damaged",
-        "run segflow rebuild",
+        "somebody changed the engine's tables by hand" + (", or the file is damaged" if file_backed else ""),
+        "run segflow rebuild" if file_backed else "put the tables back from a backup of the server",
     )
 
 

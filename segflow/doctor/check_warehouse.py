@@ -12,40 +12,49 @@ from segflow.segments.membership_models import segment_model
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.tables import SCHEMA
 
 
 def warehouse(examined: ExaminedWorkspace) -> Checked:
     """Does the warehouse open, and does it hold what was committed?"""
-    path = examined.warehouse_path
-    if not path.exists():
+    engine = examined.engine
+    try:
+        there = engine.exists()
+    except SegflowError as error:
+        return Checked("warehouse", "", [Finding(str(error), "no tick runs", "as it says", blocks=True)])
+    if not there:
         recorded = record.read(examined.store) if examined.has_store() else None
         if recorded is None:
             return Checked("warehouse", "none yet; the first tick makes it")
         gone = Finding(
-            f"{path} is not there, though tick {recorded.tick_id}, {recorded.place} was committed",
+            f"{engine.where} {'is not there' if engine.file_backed else f'has no schema {SCHEMA}'}, though tick "
+            f"{recorded.tick_id}, {recorded.place} was committed",
             "the next tick is refused, because it would repeat messages",
-            "run segflow rebuild",
+            "run segflow rebuild" if engine.file_backed else "put the schema back from a backup of the server",
             recorded.started_at,
         )
         return Checked("warehouse", "", [gone])
     try:
         with examined.open_warehouse() as opened:
             latest = ticks.last(opened)
+        notes = [Finding(*told, note=True) for told in engine.notes()]
     except SegflowError as error:
         if examined.busy() and "in use" in str(error):
             raise SkipCheck("a tick is at work on the warehouse") from error
         return Checked("warehouse", "", [Finding(str(error), "no tick runs", "as it says", blocks=True)])
-    says = f"{path}, made by {examined.engine.made_by()}"
+    says = (
+        f"{engine.where}, made by {engine.made_by()}" if engine.file_backed else f"{engine.made_by()}: {engine.where}"
+    )
     try:
         if not examined.has_store() or examined.store.damage():
-            return Checked("warehouse", says)
+            return Checked("warehouse", says, notes)
     except SegflowError:  # its own check tells
-        return Checked("warehouse", says)
+        return Checked("warehouse", says, notes)
     try:
-        record.check(examined.store, latest)
+        record.check(examined.store, latest, engine)
     except RunError as error:
         return Checked("warehouse", "", [Finding(str(error), "the next tick is refused", "as it says")])
-    return Checked("warehouse", says)
+    return Checked("warehouse", says, notes)
 
 
 def tick(examined: ExaminedWorkspace) -> Checked:

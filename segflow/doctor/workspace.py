@@ -10,11 +10,12 @@ from pathlib import Path
 from segflow.doctor.findings import SkipCheck
 from segflow.errors import SpecError
 from segflow.outbox.store import DeliveryStore
-from segflow.specs.dbt_profile import project_engine, warehouse_path
+from segflow.specs.dbt_profile import engine_name, project_engine, warehouse_path
 from segflow.specs.load import load_settings
 from segflow.specs.settings import Settings
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine
+from segflow.warehouse.engines import wing
 from segflow.workspace import Workspace
 
 
@@ -42,6 +43,11 @@ class ExaminedWorkspace(Workspace):
     @cached_property
     def warehouse_path(self) -> Path:
         return warehouse_path(self.root, self.settings)
+
+    @property
+    def warehouse_file(self) -> Path | None:
+        """The file of the warehouse, None when it is a server."""
+        return self.warehouse_path if wing(engine_name(self.root, self.settings)).file_backed else None
 
     @property
     def ledgers_path(self) -> Path:

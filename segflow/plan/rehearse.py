@@ -124,8 +124,8 @@ def _play(project: Workspace, warehouse: Warehouse, store: DeliveryStore | None,
     warehouse.ensure_tables()
     last = ticks.last(warehouse)
     if store is not None:
-        record.check(store, last)
-    record.check_whole(warehouse, project.engine.where)
+        record.check(store, last, project.engine)
+    record.check_whole(warehouse, project.engine)
     ticks.check_order(as_of, last)
     if last is not None and last.as_of == as_of:
         raise InputError(f"there is a tick at {as_of.isoformat()} already: give a later --as-of")

@@ -16,8 +16,12 @@ def compact(project: Workspace, older_than: Duration) -> list[Compacted]:
     """Merge the files of ticks that lie more than `older_than` before the last one, per table and month.
 
     The last tick keeps its files. It can be killed and repeated: a rebuild counts each row once in every state of it.
-    Raises LeaseHeldError while a tick runs, RunError when a file is damaged.
+    Raises InputError where there are no such files, LeaseHeldError while a tick runs, RunError when one is damaged.
     """
+    if not project.engine.file_backed:
+        raise InputError(
+            f"{project.engine.title} keeps its ledgers itself, and there are no ledger files: there is nothing to merge"
+        )
     with held_lease(project.store.leases, project.holder):
         last = record.read(project.store)
         if last is None:

@@ -47,7 +47,7 @@ def rebuild_store(project: Workspace) -> RebuiltStore:
 
 def _check_needed(project: Workspace, latest: ticks.TickRow) -> None:
     try:
-        record.check(project.store, latest)
+        record.check(project.store, latest, project.engine)
     except RunError:
         if record.is_behind(project.store, latest):
             raise

@@ -65,7 +65,7 @@ def drain(project: Workspace, only: Collection[str] = (), *, patience: float = 0
 
 def _last(project: Workspace, warehouse: Warehouse) -> ticks.TickRow:
     row = ticks.last(warehouse)
-    record.check(project.store, row)
+    record.check(project.store, row, project.engine)
     if row is None:
         raise InputError("there is no outbox before the first tick: run segflow tick")
     if row.status == "running":

@@ -36,8 +36,8 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
         warehouse.create_view("flow_enrollments", enrollments_view())
         crash_point("begin.tables")
         latest = ticks.last(warehouse)
-        record.check(project.store, latest)
-        record.check_whole(warehouse, project.engine.where)
+        record.check(project.store, latest, project.engine)
+        record.check_whole(warehouse, project.engine)
         if wanted:
             ticks.check_order(as_of, latest)
         if latest is None:

@@ -14,6 +14,7 @@ from segflow.outbox.lease import Lease
 from segflow.outbox.store import DeliveryStore
 from segflow.ticks.ledger import PLACES, TickRow
 from segflow.warehouse.base import Warehouse
+from segflow.warehouse.engine import Engine
 from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tables import TABLES
 
@@ -41,8 +42,8 @@ def read(store: DeliveryStore) -> TickRow | None:
     return TickRow(**{name: value for name, value in {**values, **times}.items() if name in known})
 
 
-def check(store: DeliveryStore, latest: TickRow | None) -> None:
-    """Hold the warehouse, whose last tick is `latest`, against the record.
+def check(store: DeliveryStore, latest: TickRow | None, engine: Engine) -> None:
+    """Hold the warehouse of `engine`, whose last tick is `latest`, against the record.
 
     It may be one commit ahead: the process died between the two. Raises RunError when it is behind (its file was lost
     or an older one restored) and when the delivery store is (the same): going on would repeat or swallow messages.
@@ -57,10 +58,13 @@ def check(store: DeliveryStore, latest: TickRow | None) -> None:
             "" if latest else ". If it is another file on purpose (a second dbt target), let delivery.store and "
             "warehouse.ledgers in segflow.yml name others, too: each warehouse has its own"
         )  # fmt: skip
+        lost, todo = "the file was lost or an older one restored", "Run segflow rebuild: it replays the ledgers"
+        if not engine.file_backed:
+            lost = "an older backup was put back, or this is another database"
+            todo = f"Restore {engine.where} to the moment of that tick, from the server's own backups and log"
         raise RunError(
-            f"the warehouse {has}, but tick {recorded.tick_id}, {recorded.place} was committed: the file was lost or "
-            "an older one restored. Going on would repeat messages. Run segflow rebuild: it replays the ledgers"
-            f"{other}"
+            f"the warehouse {has}, but tick {recorded.tick_id}, {recorded.place} was committed: {lost}. Going on would "
+            f"repeat messages. {todo}{other if engine.file_backed else ''}"
         )
     if latest.tick_id == recorded.tick_id:
         ahead = PLACES.index(latest.place) - PLACES.index(recorded.place)
@@ -82,7 +86,7 @@ def is_behind(store: DeliveryStore, latest: TickRow | None) -> bool:
     return recorded is not None and (latest is None or _place(latest) < _place(recorded))
 
 
-def check_whole(warehouse: Warehouse, where: str) -> None:
+def check_whole(warehouse: Warehouse, engine: Engine) -> None:
     """Hold the number of rows of every ledger against what the ticks say they added.
 
     An older file that was put back beside the log of a newer one opens without a word, and holds the end of the history
@@ -107,9 +111,11 @@ def check_whole(warehouse: Warehouse, where: str) -> None:
     if alone:
         wrong.insert(0, f"the tick before {alone[0]} is missing")
     if wrong:
+        what = "the warehouse file" if engine.file_backed else "the warehouse"
+        todo = "run segflow rebuild" if engine.file_backed else "put its tables back from a backup of the server"
         raise DamagedWarehouseError(
-            f"the warehouse file {where} holds a part of its history only ({'; '.join(wrong)}): it was put together "
-            "from two, or changed by hand. Going on would repeat or swallow messages; run segflow rebuild"
+            f"{what} {engine.where} holds a part of its history only ({'; '.join(wrong)}): it was put together "
+            f"from two, or changed by hand. Going on would repeat or swallow messages; {todo}"
         )
 
 

@@ -61,6 +61,11 @@ class Engine(ABC):
     def made_by(self) -> str | None:
         """The engine and version that made the warehouse; None when that cannot be told."""
 
+    def notes(self) -> list[tuple[str, str, str]]:
+        """What somebody may want to know of the warehouse though nothing is wrong: what it is, what that means, and
+        what can be done. Raises InputError when it cannot be reached."""
+        return []
+
     @abstractmethod
     def damage(self) -> str | None:
         """What is damaged in a file-backed warehouse, None when it is whole or not there. Raises RunError when that

@@ -19,6 +19,13 @@ from segflow.warehouse.postgres.warehouse import PostgresWarehouse, connect
 from segflow.warehouse.postgres.words import PostgresWords
 from segflow.warehouse.tables import SCHEMA
 
+_LOCALE = (
+    "SELECT CASE datlocprovider WHEN 'c' THEN datcollate ELSE coalesce(datlocale, datcollate) END FROM pg_database "
+    "WHERE datname = current_database()"
+)
+_BY_CODE = ("C", "POSIX", "C.UTF-8", "C.utf8")
+"""The locales that sort texts by the codes of their letters."""
+
 
 class PostgresEngine(Engine):
     """A database of a server, whether or not segflow has been in it yet."""
@@ -59,6 +66,22 @@ class PostgresEngine(Engine):
         except (psycopg.Error, InputError):
             return None
         return f"{self.title} {str(found[0]).split()[0]}" if found else None
+
+    def notes(self) -> list[tuple[str, str, str]]:
+        with connect(self._url, self.where) as connection:
+            found = connection.execute(_LOCALE).fetchone()
+        locale = str(found[0]) if found is not None else ""
+        if locale in _BY_CODE:
+            return []
+        return [
+            (
+                f"{self.where} sorts texts as {locale} does",
+                "lists that are sorted by a text are in its order, and so is the first of several texts at the very "
+                "same time; nothing else goes by it",
+                "nothing, or make the database with LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE "
+                "template0: then it sorts as DuckDB does",
+            )
+        ]
 
     def damage(self) -> str | None:
         return None

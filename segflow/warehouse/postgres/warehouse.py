@@ -25,6 +25,8 @@ from segflow.warehouse.transactional import TransactionalWarehouse
 _FUNCTIONS = Path(__file__).with_name("functions.sql")
 _TEMPORARY = "pg_temp"
 ARROW_ROWS = "segflow_rows"
+OLDEST = 170_000
+"""Postgres 17 has a collation, pg_c_utf8, that knows letters whatever the database's locale is."""
 _MARKED = f"{SCHEMA}.finite(numeric)"
 """The function whose comment says which version all of them are of."""
 _MADE = "SELECT obj_description(to_regprocedure(%s), 'pg_proc'), to_regnamespace(%s) IS NOT NULL"
@@ -236,6 +238,19 @@ def connect(url: str, where: str) -> psycopg.Connection[Any]:
         connection = psycopg.connect(told, autocommit=True)
     except psycopg.OperationalError as error:
         raise InputError(f"cannot open the warehouse {where}: {' '.join(str(error).split())}") from error
+    problem = _unfit(connection.info)
+    if problem is not None:
+        connection.close()
+        raise InputError(f"cannot work in the warehouse {where}: {problem}")
     for kind in ("json", "jsonb"):
         connection.adapters.register_loader(kind, JsonText)
     return connection
+
+
+def _unfit(server: psycopg.ConnectionInfo) -> str | None:
+    """Why segflow cannot work on a server or in a database of it; None when it can."""
+    if server.server_version < OLDEST:
+        return f"it is Postgres {server.server_version // 10_000}, and segflow needs {OLDEST // 10_000} or later"
+    if (encoding := server.parameter_status("server_encoding")) != "UTF8":
+        return f"its encoding is {encoding}, and names of people need UTF8: make a database with ENCODING 'UTF8'"
+    return None
