@@ -83,6 +83,8 @@ SLOW: dict[str, frozenset[str]] = {
         "warehouse/test_dbt.py": (),
         "warehouse/test_postgres.py": ("test_conditions_mean_what_the_naive_model_says",),
         "warehouse/test_dbt_index.py": (),
+        "warehouse/test_postgres_commands.py": (),
+        "warehouse/test_postgres_project.py": ("test_the_first_tick",),
     }.items()
 }
 """File or folder below `tests` -> the tests of it that are fast all the same."""

@@ -8,6 +8,8 @@ import psycopg
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 
+from segflow.warehouse.tables import TABLES
+
 SEEDS = {
     "customers": "customer_id,email,city,wants,signed_up_at\n"
     "ana,ana@example.com,London,true,2026-01-01 08:00:00\n"
@@ -43,7 +45,7 @@ FILES = {
 contacts:
   model: stg_customers
   created_at: signed_up_at
-  attributes: {email: text, city: text, wants: boolean}
+  attributes: {email: text, city: {type: text, written_by: both}, wants: boolean}
   channels: {email: {address: email, consent: wants}}
 events:
   - model: stg_orders
@@ -140,3 +142,42 @@ def load(url: str, **rows: str) -> None:
             cursor.execute(f"TRUNCATE raw.{name}".encode())
             with cursor.copy(f"COPY raw.{name} FROM STDIN (FORMAT csv, HEADER true)".encode()) as copy:
                 copy.write(rows.get(name, SEEDS[name]))
+
+
+HOSTILE = (
+    "TimeZone TO 'America/New_York'",
+    "DateStyle TO 'German, DMY'",
+    "search_path TO nowhere",
+    "bytea_output TO escape",
+)
+"""What a database may say of its sessions, and what must not matter."""
+
+
+def hostile(url: str) -> None:
+    """Let every session of the database begin with settings that nobody would want."""
+    name = str(conninfo_to_dict(url)["dbname"])
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in HOSTILE:
+            connection.execute(f"ALTER DATABASE {name} SET {setting}".encode())
+
+
+def beside(url: str) -> str:
+    """A delivery store in a schema of its own of the same database, which is made."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS segflow_delivery")
+    return f"{url}?options=-csearch_path%3Dsegflow_delivery"
+
+
+def ledgers(url: str) -> dict[str, list[str]]:
+    """The rows of every table of segflow's that a tick writes, less wall clocks."""
+    found = {}
+    with psycopg.connect(url, autocommit=True, options="-c TimeZone=UTC -c search_path=") as connection:
+        for table, columns in TABLES.items():
+            kept = [name for name in columns.columns if name not in _WALL]
+            listed = ", ".join(f'"{name}"' for name in kept)
+            rows = connection.execute(f'SELECT {listed} FROM segflow."{table}"'.encode()).fetchall()
+            found[table] = sorted(map(repr, rows))
+    return found
+
+
+_WALL = ("started_at", "finished_at", "recorded_at", "seconds", "decided_at", "written_at")

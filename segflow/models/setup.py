@@ -26,6 +26,7 @@ from segflow.specs.project import Specs
 from segflow.specs.setup import CATALOG, Grade, SetupFault, in_file, shown_path
 from segflow.ticks.context import TickContext
 from segflow.warehouse.dbt import DbtProject, Need
+from segflow.warehouse.engines import wing
 from segflow.warehouse.models import Models
 
 _NO_TICK = "no tick can run without it"
@@ -83,6 +84,9 @@ def needed_before_all(compiled: Compiled, models: Models) -> list[SetupFault]:
 
 def _needed(specs: Specs, needs: Iterable[Need]) -> list[SetupFault]:
     shown, warehouse = shown_path(specs.dbt_dir, specs.root), specs.settings.warehouse.path or "the warehouse"
+    other = "let warehouse.path in segflow.yml name the file that has it"
+    if not wing(specs.engine).file_backed:
+        other = "let dbt's profile lead to the database that has it; the role of the profile must be allowed to read it"
     return [
         SetupFault(f"{shown}/{need.file}:1:1", what, f"model {need.reader} reads it", do, "stops")
         for need in needs
@@ -91,7 +95,7 @@ def _needed(specs: Specs, needs: Iterable[Need]) -> list[SetupFault]:
             if need.kind == "seed"
             else (
                 f"table {need.name} of a source is not in the warehouse",
-                f"load it into {warehouse}, or let warehouse.path in segflow.yml name the file that has it",
+                f"load it into {warehouse}, or {other}",
             )
         ]
     ]

@@ -77,6 +77,8 @@ def _options(url: URL) -> dict[str, Any]:
 def _configure_postgres(connection: Any, _: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+        # The driver reads times in this style alone, and a role or a database may have another.
+        cursor.execute("SET DateStyle = 'ISO'")
         cursor.execute(f"SET idle_in_transaction_session_timeout = '{_STALLED_SECONDS}s'")
         # Off, the last commits may be lost with the server's power, and a lost claim is a message sent twice.
         cursor.execute(

@@ -17,11 +17,14 @@ from segflow.warehouse.postgres.errors import plain_text
 from segflow.warehouse.postgres.rehearsal import rehearse
 from segflow.warehouse.postgres.warehouse import PostgresWarehouse, connect
 from segflow.warehouse.postgres.words import PostgresWords
-from segflow.warehouse.tables import SCHEMA
 
 _LOCALE = (
     "SELECT CASE datlocprovider WHEN 'c' THEN datcollate ELSE coalesce(datlocale, datcollate) END FROM pg_database "
     "WHERE datname = current_database()"
+)
+_ANY_TABLE = (
+    "SELECT EXISTS (SELECT FROM pg_class WHERE relkind IN ('r', 'v', 'm', 'p', 'f') AND relpersistence <> 't' "
+    "AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^(pg_|information_schema$)'))"
 )
 _BY_CODE = ("C", "POSIX", "C.UTF-8", "C.utf8")
 """The locales that sort texts by the codes of their letters."""
@@ -52,8 +55,9 @@ class PostgresEngine(Engine):
         raise AssertionError("a server is no file")
 
     def exists(self) -> bool:
+        """Is there any table in the database that could be asked?"""
         with connect(self._url, self.where) as connection:
-            found = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [SCHEMA]).fetchone()
+            found = connection.execute(_ANY_TABLE).fetchone()
         return found is not None and bool(found[0])
 
     def open(self, *, keep_ledgers: bool = True) -> PostgresWarehouse:
