@@ -83,7 +83,7 @@ class PostgresEngine(Engine):
                 "lists that are sorted by a text are in its order, and so is the first of several texts at the very "
                 "same time; nothing else goes by it",
                 "nothing, or make the database with LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE "
-                "template0: then it sorts as DuckDB does",
+                "template0: then it sorts by the codes of letters, as files do",
             )
         ]
 
