@@ -91,7 +91,7 @@ def explain(workspace: Workspace, segment: str, contact: str, as_of: datetime | 
         )
         if not replay.values([moment], [], lambda _: {"contact_id": col("contact_id", CONTACTS)}):
             raise InputError(_not_there(workspace, warehouse, replay, moment))
-        place = place_of(compiled.specs, segment, Resolver(catalog, zone, compiled.specs.settings.week_starts))
+        place = place_of(compiled.specs, segment, Resolver.of(compiled.specs))
         queries = {name: sql_told(context, name, contact) for name in place.queries()}
         judge = Judge(replay, place, moment, zone, queries)
         last = ticks.last(warehouse)

@@ -64,6 +64,11 @@ class Asker:
         self._contact = exp.Literal.string(contact)
         self._end = time.monotonic() + limit.seconds
 
+    @property
+    def dialect(self) -> str:
+        """What the query is written in."""
+        return self._warehouse.words.dialect
+
     def rows(self, query: exp.Select, scope: Scope) -> list[dict[str, Any]]:
         """The rows of a query. Raises Unsaid."""
         return python_rows(self._table(query, scope))

@@ -38,25 +38,28 @@ class Stage:
                 raise
             return self._one_by_one(words, conditions, whole)
         if not total:
-            parts = [unsaid(words_of(one), _NO_ROW) for one in conditions] if len(conditions) > 1 else []
+            parts = [unsaid(self._words(one), _NO_ROW) for one in conditions] if len(conditions) > 1 else []
             return unsaid(words, _NO_ROW, parts=parts)
         values = self._nearest(conditions)
         answers = [
-            Answer(words_of(one), number > 0, _found(values[place], number, total), None, [])
+            Answer(self._words(one), number > 0, _found(values[place], number, total), None, [])
             for place, (one, number) in enumerate(zip(conditions, each, strict=True))
         ]
         if len(conditions) == 1:
             return Answer(words, kept > 0, answers[0].found, None, [])
         return Answer(words, kept > 0, _found({}, kept, total), None, answers)
 
+    def _words(self, node: exp.Expr) -> str:
+        return words_of(node, self.asker.dialect)
+
     def _one_by_one(self, words: str, conditions: list[exp.Expr], whole: exp.Expr) -> Answer:
         """The same where a condition fails that others guard."""
         answers = []
         for one in conditions:
             try:
-                answers.append(self.answer(words_of(one), [one], one))
+                answers.append(self.answer(self._words(one), [one], one))
             except Unsaid as why:
-                answers.append(unsaid(words_of(one), str(why)))
+                answers.append(unsaid(self._words(one), str(why)))
         guarded = self.base.copy()
         guarded.set(self.kind, _clause_node(self.kind, whole))
         guarded.append("expressions", named(id_text(self.contact.copy()), ID))
@@ -75,7 +78,7 @@ class Stage:
 
     def _nearest(self, conditions: list[exp.Expr]) -> list[dict[str, Any]]:
         """What each condition looks at, in the row in which most of them hold."""
-        looked = [_looked_at(one) for one in conditions]
+        looked = [_looked_at(one, self.asker.dialect) for one in conditions]
         values = [value for one in looked for value in one]
         if not values:
             return [{} for _ in conditions]
@@ -94,7 +97,7 @@ class Stage:
             return [{} for _ in conditions]
         found, place = [], 0
         for these in looked:
-            found.append({words_of(value): shown_value(row[f"value {place + n}"]) for n, value in enumerate(these)})
+            found.append({self._words(value): shown_value(row[f"value {place + n}"]) for n, value in enumerate(these)})
             place += len(these)
         return found
 
@@ -134,9 +137,9 @@ def before(kind: str, block: Block, condition: exp.Expr) -> exp.Select:
     return base
 
 
-def _looked_at(condition: exp.Expr) -> list[exp.Expr]:
+def _looked_at(condition: exp.Expr, dialect: str) -> list[exp.Expr]:
     """What a condition compares: its columns, aggregates and windows, each once."""
-    found = {words_of(one): one for one in (*aggregates(condition), *windows(condition), *columns(condition))}
+    found = {words_of(one, dialect): one for one in (*aggregates(condition), *windows(condition), *columns(condition))}
     return list(found.values())[:MOST_COLUMNS]
 
 

@@ -221,7 +221,9 @@ class Reader:
 
     def _source(self, block: Block, number: int, scope: Scope) -> tuple[Answer, list[Answer]]:
         source = block.sources[number - 1]
-        words = f"FROM {words_of(source.node)}" if source.join is None else join_words(source.join)
+        words = (
+            f"FROM {self._words(source.node)}" if source.join is None else join_words(source.join, self._asker.dialect)
+        )
         cte = scope.find(source.node.name) if isinstance(source.node, exp.Table) else None
         segment, column = segment_of(source.node), block.held.get(source.name.lower())
         parts: list[Answer] = []
@@ -249,9 +251,12 @@ class Reader:
             answer = self._has(words, joined, quoted(ID), scope, parts=parts, segment=segment, rows=False)
         return answer, (blame or [answer]) if answer.holds is False else []
 
+    def _words(self, node: exp.Expr) -> str:
+        return words_of(node, self._asker.dialect)
+
     def _clause(self, kind: str, block: Block, condition: exp.Expr, wanted: exp.Identifier, scope: Scope) -> Answer:
         conditions = conjuncts(condition)
-        words = f"{kind.upper()} all of" if len(conditions) > 1 else f"{kind.upper()} {words_of(conditions[0])}"
+        words = f"{kind.upper()} all of" if len(conditions) > 1 else f"{kind.upper()} {self._words(conditions[0])}"
         if kind == "where" and block.contact_is_aggregated:
             return unsaid(words, _MANY)
         stage = Stage(self._asker, scope, before(kind, block, condition), block.contact, kind)
@@ -267,8 +272,8 @@ class Reader:
         given = [query.args[key] for key in ("order", "limit", "offset") if query.args.get(key) is not None]
         if on is None and not any(isinstance(one, (exp.Limit, exp.Offset)) for one in given):
             return None
-        words = " ".join([f"DISTINCT ON {words_of(on)}"] if on is not None else [])
-        words = " ".join(filter(None, [words, *(words_of(one) for one in given)]))
+        words = " ".join([f"DISTINCT ON {self._words(on)}"] if on is not None else [])
+        words = " ".join(filter(None, [words, *(self._words(one) for one in given)]))
         whole = as_query(query).copy()
         whole.set("with_", None)  # They are in the scope.
         return self._has(words, whole, wanted, scope, rows=False)

@@ -89,6 +89,6 @@ def model_of(node: exp.Expr) -> str | None:
     return node.name.removeprefix(REF_PREFIX) if is_ref else None
 
 
-def join_words(join: exp.Join) -> str:
-    words = words_of(join)
+def join_words(join: exp.Join, dialect: str) -> str:
+    words = words_of(join, dialect)
     return f"FROM {words.removeprefix(',').strip()}" if words.startswith(",") else words

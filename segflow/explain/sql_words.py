@@ -9,7 +9,6 @@ from typing import Any
 from sqlglot import exp
 
 from segflow.specs.sql_allowlist import AS_OF, REF_PREFIX
-from segflow.warehouse.engines import WRITTEN_IN
 
 LONGEST_WORDS = 160
 """Characters of a part's SQL that are shown."""
@@ -21,12 +20,12 @@ _AGGREGATES = frozenset({"mean", "product"})
 """Aggregates that sqlglot has no class for."""
 
 
-def words_of(node: exp.Expr) -> str:
-    """The SQL of a part, with `ref`s by their models' names."""
+def words_of(node: exp.Expr, dialect: str) -> str:
+    """The SQL of a part in the dialect that it was written in, with `ref`s by their models' names."""
     if isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier):
         return f"{node.table}.{node.name}" if node.table else node.name
     named = node.transform(_plain)
-    text = " ".join(named.sql(dialect=WRITTEN_IN, normalize_functions="lower", comments=False).split())
+    text = " ".join(named.sql(dialect=dialect, normalize_functions="lower", comments=False).split())
     return shortened(text.replace(f"{AS_OF}()", "{{ as_of() }}"), LONGEST_WORDS)
 
 

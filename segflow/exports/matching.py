@@ -48,7 +48,7 @@ def stage_matching(
     """
     check_contacts(warehouse)
     zone = specs.settings.zone
-    node = hoist(simplify(Resolver(specs.catalog, zone, specs.settings.week_starts).condition(condition)))
+    node = hoist(simplify(Resolver.of(specs).condition(condition)))
     keys = segment_keys(warehouse, specs.segments)
     stage_wanted(warehouse, [Wanted(name, keys.get(name, name)) for name in sorted(references(node))])
     warehouse.stage(_MEMBERS, members_query(tick.tick_id, past=past))

@@ -21,10 +21,7 @@ from segflow.specs.segment import NamedSegment, SegmentSpec
 
 def without_data(report: Report, compiled: Compiled, segments: Sequence[NamedSegment], now: datetime) -> None:
     """Conditions that are always the same, rules that are there twice, segments that nobody uses."""
-    judge = _Judge(
-        Resolver(compiled.specs.catalog, compiled.zone, compiled.specs.settings.week_starts),
-        moments(now, compiled.zone),
-    )
+    judge = _Judge(Resolver.of(compiled.specs), moments(now, compiled.zone))
     for segment in segments:
         if isinstance(segment.spec, SegmentSpec) and not isinstance(segment.spec.where, c.Everyone):
             _constant(report, judge, segment, segment.spec.where)

@@ -232,12 +232,12 @@ def _check_sql_segments(specs: Specs) -> None:
 def _trees(specs: Specs, flow: NamedFlow | None = None) -> Callable[[Condition], Node]:
     """What makes trees of conditions; `flow`: the one that they stand in."""
     properties = event_properties(flow.spec, specs.catalog) if flow is not None else {}
-    resolver = Resolver(specs.catalog, specs.settings.zone, specs.settings.week_starts, properties)
+    resolver = Resolver.of(specs, properties)
     return lambda condition: hoist(simplify(resolver.condition(condition)))
 
 
 def _triggering_events(specs: Specs) -> dict[str, Node]:
-    resolver = Resolver(specs.catalog, specs.settings.zone, specs.settings.week_starts)
+    resolver = Resolver.of(specs)
     return {
         f"{flow}/{ordinal}": TRUE if one.where is None else simplify(resolver.of_event(one.event, one.where))
         for flow, named in specs.flows.items()

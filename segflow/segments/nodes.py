@@ -222,10 +222,11 @@ class Bucket(Node):
 
 @dataclass(frozen=True)
 class Sql(Node):
-    """A boolean expression over the columns of the contacts, and their names."""
+    """A boolean expression over the columns of the contacts, their names, and the dialect that it is written in."""
 
     text: str
     names: tuple[str, ...]
+    dialect: str
 
 
 @dataclass(frozen=True)
@@ -309,6 +310,9 @@ def describe(item: object) -> str:
             return f"bucket({salt!r}, {low}, {high})"
         case Source():
             return f"{item.kind}:{item.name}" if item.name else item.kind
+        case Sql(text, names):
+            # Whatever it is written in: a project that moves to another engine has the rules that it had.
+            return f"sql({describe(text)}, {describe(names)})"
         case Node() | Fact() | Anchor() | Periods():
             parts = [describe(getattr(item, field.name)) for field in fields(item)]  # type: ignore[arg-type]
             return f"{type(item).__name__.lower()}({', '.join(parts)})"

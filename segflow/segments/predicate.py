@@ -102,7 +102,7 @@ def _sql(node: Sql, columns: Columns) -> exp.Expr:
             return columns.value(Value("contact", part.name.lower(), "text"))
         return text_literal(part.this) if isinstance(part, exp.Literal) and part.is_string else part
 
-    return exp.Paren(this=parse_expression(node.text).transform(fill))
+    return exp.Paren(this=parse_expression(node.text, node.dialect).transform(fill))
 
 
 def _bucket(node: Bucket, columns: Columns) -> exp.Expr:

@@ -51,10 +51,11 @@ from segflow.specs.origins import (
     EnrollmentCondition,
     TriggerCondition,
 )
+from segflow.specs.project import Specs
 from segflow.specs.sql_expression import column_names, parse_expression
 from segflow.specs.types import NUMBERS, ValueType, parse_date
 from segflow.specs.windows import ENROLLMENT, LAST_TICK, TRIGGER
-from segflow.warehouse.engines import WRITTEN_IN
+from segflow.warehouse.engines import DEFAULT, dialect
 
 _POSITIVE: dict[str, Operator] = {
     "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte", "contains": "contains", "starts_with": "starts_with",
@@ -73,10 +74,19 @@ class Resolver:
         zone: ZoneInfo,
         week_starts: WeekDay = "monday",
         trigger: Mapping[str, Attribute] | None = None,
+        engine: str = DEFAULT,
     ) -> None:
-        """`trigger`: the properties of the events that trigger the flow whose conditions these are."""
+        """`trigger`: the properties of the events that trigger the flow whose conditions these are; `engine`: the one
+        whose SQL people write."""
         self.catalog, self.zone, self.trigger = catalog, zone, trigger or {}
+        self.dialect = dialect(engine)
         self.days = Days(zone, week_starts)
+
+    @classmethod
+    def of(cls, specs: Specs, trigger: Mapping[str, Attribute] | None = None) -> Resolver:
+        """The resolver of a project's conditions."""
+        settings = specs.settings
+        return cls(specs.catalog, settings.zone, settings.week_starts, trigger, specs.engine)
 
     def condition(self, spec: Any) -> Node:
         """The tree of any condition model of `specs.conditions`."""
@@ -120,8 +130,8 @@ class Resolver:
                 low, high = (round(value * 100) for value in spec.range())
                 return Bucket(spec.bucket, low, high)
             case c.SqlCondition():
-                tree = parse_expression(spec.sql)
-                return Sql(tree.sql(WRITTEN_IN, comments=False), tuple(column_names(tree)))
+                tree = parse_expression(spec.sql, self.dialect)
+                return Sql(tree.sql(self.dialect, comments=False), tuple(column_names(tree)), self.dialect)
             case c.ConsentCondition():
                 channel = self.catalog.contacts.channels.of(spec.consent)
                 assert channel is not None  # checked when specs load

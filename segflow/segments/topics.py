@@ -31,7 +31,7 @@ def topic_facts(specs: Specs) -> Mapping[str, TopicFacts]:
     catalog = specs.catalog
     if all(topic.list is None for topic in catalog.topics.values()):
         return {}
-    resolver = Resolver(catalog, specs.settings.zone, specs.settings.week_starts)
+    resolver = Resolver.of(specs)
 
     def node(**asked: str) -> Node:
         return hoist(simplify(resolver.condition(ListCondition.model_validate(asked))))

@@ -21,14 +21,12 @@ from sqlglot.errors import ParseError, SqlglotError
 from segflow.errors import Issue, SpecError, did_you_mean
 from segflow.specs.sql_file import REF, Reference, reference
 from segflow.specs.sql_names import (
-    CLOCK_NAMES,
     CLOCKS,
-    FUNCTION_NAMES,
-    FUNCTIONS,
-    KEYWORD_COLUMNS,
-    NODES,
+    DUCKDB,
     STATEMENTS,
+    Allowed,
 )
+from segflow.specs.sql_names_postgres import POSTGRES
 from segflow.warehouse.engines import WRITTEN_IN
 
 REF_PREFIX = "__ref__"
@@ -41,6 +39,10 @@ _AS_OF = re.compile(r"\{\{-?\s*as_of\(\s*\)\s*-?\}\}")
 _JINJA = re.compile(r"\{\{|\{%|\{#")
 _MODEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = re.compile(rf"{REF_PREFIX}|{AS_OF}", re.IGNORECASE)
+_TIMES = (*exp.DataType.TEMPORAL_TYPES, exp.DataType.Type.TIME, exp.DataType.Type.TIMETZ)
+_TITLES = {"duckdb": "DuckDB", "postgres": "Postgres"}
+_ALLOWED: dict[str, Allowed] = {"duckdb": DUCKDB, "postgres": POSTGRES}
+"""By dialect."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Check:
 
     def __init__(self, sql: str, file: str, first_line: int, dialect: str = WRITTEN_IN) -> None:
         self.sql, self.file, self.first_line, self.dialect = sql, file, first_line, dialect
+        self.allowed = _ALLOWED[dialect]
         self.issues: list[Issue] = []
         self._written: dict[str, Reference] = {}
         """The name that stands for a model of a named project in the text that is parsed -> what the author wrote."""
@@ -192,10 +195,10 @@ class Check:
             self.report(node, "WITH RECURSIVE is not allowed: it may never end")
         elif kind is exp.DataType and node.args.get("kind") is not None:
             self.report(node, f"{node.sql(self.dialect)} is not a type of the warehouse")
-        elif kind in NODES or kind in FUNCTIONS:
+        elif kind in self.allowed.nodes or kind in self.allowed.functions:
             self._names(node)
         elif isinstance(node, exp.Func) and kind not in STATEMENTS:
-            self.report(node, f"the function {_said(node)} is not allowed in a segment")
+            self._refuse(node, _said(node))
         else:
             self.report(node, f"{_said(node)} is not allowed in a segment: a segment only reads")
 
@@ -203,13 +206,20 @@ class Check:
         name = node.name.lower()
         if name == AS_OF:
             return
-        if name in CLOCK_NAMES:
+        if name in self.allowed.clocks:
             self.report(node, f"{name}() is the clock of the machine: use {{{{ as_of() }}}}, the tick's time")
         elif name == "age" and len(node.expressions) != 2:
             self.report(node, "age() with one argument reads the clock of the machine: write age({{ as_of() }}, ...)")
-        elif name not in FUNCTION_NAMES:
-            hint = did_you_mean(name, sorted(FUNCTION_NAMES))
-            self.report(node, f"the function {name} is not allowed in a segment{hint}")
+        elif name not in self.allowed.names:
+            self._refuse(node, name)
+
+    def _refuse(self, node: exp.Expr, said: str) -> None:
+        name = said.removesuffix("()")
+        if (instead := self.allowed.instead.get(name)) is not None:
+            self.report(node, f"{name} is not for a segment on {_TITLES[self.dialect]}: write {instead}")
+            return
+        hint = did_you_mean(name, sorted(self.allowed.names)) if isinstance(node, exp.Anonymous) else ""
+        self.report(node, f"the function {said} is not allowed in a segment{hint}")
 
     def _names(self, node: exp.Expr) -> None:
         """Names that read something else than the rows of a table, and refs where no table stands."""
@@ -218,9 +228,13 @@ class Check:
             if (
                 isinstance(identifier, exp.Identifier)
                 and not identifier.quoted
-                and node.name.lower() in KEYWORD_COLUMNS
+                and node.name.lower() in self.allowed.keyword_columns
             ):
                 self.report(node, f"{node.name} depends on who runs the query; it is not allowed in a segment")
+        if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal) and node.to.is_type(*_TIMES):
+            text = str(node.this.this).strip().lower()
+            if text in self.allowed.clock_texts:
+                self.report(node.this, f"'{text}' is the clock of the machine: use {{{{ as_of() }}}}, the tick's time")
         if isinstance(node, exp.Identifier) and node.name.lower().startswith(REF_PREFIX):
             if not (isinstance(node.parent, exp.Table) and node.arg_key == "this"):
                 self.report(node, "{{ ref() }} names a table: it goes after FROM or JOIN; give it an alias for columns")

@@ -11,7 +11,7 @@ from sqlglot import exp
 from segflow.errors import Issue, did_you_mean
 from segflow.specs.sql_allowlist import Check
 from segflow.specs.types import ValueType
-from segflow.warehouse.engines import DEFAULT, WRITTEN_IN, condition_problem
+from segflow.warehouse.engines import DEFAULT, WRITTEN_IN, condition_problem, dialect
 
 CONTACTS = "contacts"
 _BEFORE = "select contact_id from {{ ref('contacts') }} where ("
@@ -21,9 +21,9 @@ _TYPES: dict[ValueType, str] = {
 }  # fmt: skip
 
 
-def parse_expression(sql: str) -> exp.Expr:
-    """The tree of an expression that `check_expression` found nothing wrong with."""
-    return sqlglot.parse_one(sql, read=WRITTEN_IN)
+def parse_expression(sql: str, dialect: str) -> exp.Expr:
+    """The tree of an expression in `dialect` that `check_expression` found nothing wrong with."""
+    return sqlglot.parse_one(sql, read=dialect)
 
 
 def column_names(tree: exp.Expr) -> list[str]:
@@ -38,7 +38,8 @@ def check_expression(sql: str, columns: Mapping[str, ValueType], engine: str = D
         message = "a sql condition is no template: it sees the columns of contacts only, and no {{ ref() }} or time"
         return [Issue("", 1, 1, message)]
     # As the condition of a query, the expression starts on its second line and its columns stay what they are.
-    check = Check(f"{_BEFORE}\n{sql}\n)", "", 0)
+    written_in = dialect(engine)
+    check = Check(f"{_BEFORE}\n{sql}\n)", "", 0, written_in)
     parsed = check.run(None)
     if parsed is None or check.issues:
         return sorted({_inside(issue, sql) for issue in check.issues})
@@ -50,7 +51,7 @@ def check_expression(sql: str, columns: Mapping[str, ValueType], engine: str = D
         _check_node(check, node, columns)
     if check.issues:
         return sorted(set(check.issues))
-    problem = _bind(where.this.this.sql(WRITTEN_IN, comments=False), tuple(columns.items()), engine)
+    problem = _bind(where.this.this.sql(written_in, comments=False), tuple(columns.items()), engine)
     return [Issue("", 1, 1, problem)] if problem else []
 
 
@@ -79,6 +80,6 @@ def _check_node(check: Check, node: exp.Expr, columns: Mapping[str, ValueType]) 
 def _bind(sql: str, columns: tuple[tuple[str, ValueType], ...], engine: str) -> str | None:
     """What the engine that will run the expression says about it, None when it is a boolean there."""
     values = [exp.cast(exp.null(), _TYPES[kind], dialect=WRITTEN_IN).as_(name, quoted=True) for name, kind in columns]
-    tree = exp.paren(parse_expression(sql))
+    tree = exp.paren(parse_expression(sql, dialect(engine)))
     query = exp.select(tree).from_(exp.select(*values).subquery(CONTACTS)).where(tree).limit(0)
     return condition_problem(engine, query)

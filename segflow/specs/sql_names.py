@@ -1,4 +1,5 @@
-"""The lists behind `sql_allowlist`: which nodes, functions and names a `.sql` segment may use.
+"""The lists behind `sql_allowlist`: which nodes, functions and names a `.sql` segment may use on DuckDB, and what
+every engine's lists share. Those of the others are beside it (`sql_names_postgres`).
 
 A function is listed when its result depends on its arguments alone, it touches nothing outside the query, and sqlglot
 writes it back with the same meaning (a test runs each one both ways: `list()` and `monthname()` failed that).
@@ -6,7 +7,29 @@ writes it back with the same meaning (a test runs each one both ways: `list()` a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from sqlglot import exp
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a query in one dialect may say."""
+
+    nodes: frozenset[type[exp.Expr]]
+    functions: frozenset[type[exp.Expr]]
+    names: frozenset[str]
+    """Functions that sqlglot has no class for."""
+    clocks: frozenset[str]
+    """Functions without a class that read the clock of the machine."""
+    keyword_columns: frozenset[str]
+    """Words that are read as functions when they stand where a column could."""
+    clock_texts: frozenset[str] = frozenset()
+    """Texts that a cast to a date or time reads as the clock of the machine."""
+    instead: Mapping[str, str] = field(default_factory=dict)
+    """Function of another engine -> what to write here."""
+
 
 NODES: frozenset[type[exp.Expr]] = frozenset({
     # queries
@@ -88,3 +111,5 @@ STATEMENTS: dict[type[exp.Expr], str] = {
     exp.Parameter: "a parameter ($1)", exp.ByteString: "a text with E'...'",
 }  # fmt: skip
 """What to call nodes in messages where their class name says little to an author."""
+
+DUCKDB = Allowed(NODES, FUNCTIONS, FUNCTION_NAMES, CLOCK_NAMES, KEYWORD_COLUMNS)
