@@ -26,7 +26,6 @@ from segflow.segments.order import closure
 from segflow.specs.segment import SegmentSpec
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse
-from segflow.warehouse.engines import dialect
 from segflow.warehouse.sqlfile import load_query
 
 _SQL = Path(__file__).parent / "sql"
@@ -83,7 +82,7 @@ def _own(compiled: Compiled, name: str, keys: Mapping[str, str]) -> str:
     if node is not None:
         return yaml_fingerprint(node, compiled.specs.catalog, compiled.zone, keys)
     assert not isinstance(spec, SegmentSpec)
-    return sql_fingerprint(spec.sql, compiled.specs.catalog, keys, dialect(compiled.specs.engine))
+    return sql_fingerprint(spec.sql, compiled.specs.catalog, keys, compiled.specs.engine)
 
 
 @dataclass

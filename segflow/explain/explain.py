@@ -37,7 +37,6 @@ from segflow.ticks import ledger as ticks
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.engines import dialect
 from segflow.warehouse.names import whole
 from segflow.workspace import Workspace
 
@@ -258,7 +257,7 @@ def sql_told(context: TickContext, segment: str, contact: str) -> Told:
     limit = context.compiled.specs.settings.sql_segments.timeout
     asker = Asker(context.warehouse, place, timestamp_literal(context.as_of), limit, contact)
     return Reader(asker, not_read(context.compiled, segment)).read(
-        parse_sql(spec.sql, dialect(context.compiled.specs.engine)).query
+        parse_sql(spec.sql, context.compiled.specs.engine).query
     )
 
 

@@ -223,7 +223,7 @@ def _check_sql_segments(specs: Specs) -> None:
         issue
         for segment in specs.segments.values()
         if isinstance(segment.spec, SqlSegmentSpec)
-        for issue in check_sql(segment.spec.sql, segment.file, segment.spec.line, None, engines.dialect(specs.engine))
+        for issue in check_sql(segment.spec.sql, segment.file, segment.spec.line, None, specs.engine)
     ]
     if issues:
         raise SpecError(issues)
@@ -285,7 +285,7 @@ def _fingerprints(specs: Specs, yaml: Mapping[str, Node], graph: Mapping[str, se
     for name in (name for level in levels(graph) for name in level):
         spec = specs.segments[name].spec
         found[name] = (
-            sql_fingerprint(spec.sql, specs.catalog, found, engines.dialect(specs.engine))
+            sql_fingerprint(spec.sql, specs.catalog, found, specs.engine)
             if isinstance(spec, SqlSegmentSpec)
             else yaml_fingerprint(yaml[name], specs.catalog, zone, found)
         )

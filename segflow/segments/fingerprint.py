@@ -18,7 +18,7 @@ from segflow.segments.normal import normal
 from segflow.specs.catalog import Attribute, Catalog, EventSource, TimeColumn
 from segflow.specs.sql_allowlist import REF_PREFIX, parse_sql
 from segflow.specs.sql_file import CONTACTS, SEGMENT_MODEL
-from segflow.warehouse.engines import WRITTEN_IN
+from segflow.warehouse.engines import DEFAULT, dialect
 from segflow.warehouse.names import OWN
 
 _MEANING = 1
@@ -34,10 +34,10 @@ def yaml_fingerprint(node: Node, catalog: Catalog, zone: ZoneInfo, segments: Map
     return _hash([describe(normal(node, segments.__getitem__)), *_contacts(catalog), *sorted(read)])
 
 
-def sql_fingerprint(sql: str, catalog: Catalog, segments: Mapping[str, str], dialect: str = WRITTEN_IN) -> str:
+def sql_fingerprint(sql: str, catalog: Catalog, segments: Mapping[str, str], engine: str = DEFAULT) -> str:
     """The fingerprint of a `.sql` segment: its query without comments, and with one spelling of white space and
     keywords. What the user's models say that it reads is not part of it."""
-    query = parse_sql(sql, dialect).query
+    query = parse_sql(sql, engine).query
     read: set[str] = set()
     for table in query.find_all(exp.Table):
         # By its long name or its short one, it is the same.
@@ -49,7 +49,7 @@ def sql_fingerprint(sql: str, catalog: Catalog, segments: Mapping[str, str], dia
         elif model.startswith(SEGMENT_MODEL):
             model = f"{SEGMENT_MODEL}{segments[model.removeprefix(SEGMENT_MODEL)]}"
         table.set("this", exp.to_identifier(f"{REF_PREFIX}{model}"))
-    return _hash([query.sql(dialect, comments=False), *sorted(read)])
+    return _hash([query.sql(dialect(engine), comments=False), *sorted(read)])
 
 
 def _hash(parts: list[str]) -> str:

@@ -20,14 +20,8 @@ from sqlglot.errors import ParseError, SqlglotError
 
 from segflow.errors import Issue, SpecError, did_you_mean
 from segflow.specs.sql_file import REF, Reference, reference
-from segflow.specs.sql_names import (
-    CLOCKS,
-    DUCKDB,
-    STATEMENTS,
-    Allowed,
-)
-from segflow.specs.sql_names_postgres import POSTGRES
-from segflow.warehouse.engines import WRITTEN_IN
+from segflow.warehouse.allowed import CLOCKS, STATEMENTS
+from segflow.warehouse.engines import DEFAULT, wing
 
 REF_PREFIX = "__ref__"
 AS_OF = "__as_of__"
@@ -40,9 +34,6 @@ _JINJA = re.compile(r"\{\{|\{%|\{#")
 _MODEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = re.compile(rf"{REF_PREFIX}|{AS_OF}", re.IGNORECASE)
 _TIMES = (*exp.DataType.TEMPORAL_TYPES, exp.DataType.Type.TIME, exp.DataType.Type.TIMETZ)
-_TITLES = {"duckdb": "DuckDB", "postgres": "Postgres"}
-_ALLOWED: dict[str, Allowed] = {"duckdb": DUCKDB, "postgres": POSTGRES}
-"""By dialect."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +47,18 @@ class ParsedSql:
 
 
 def check_sql(
-    sql: str, file: str, first_line: int, known_models: Collection[str] | None, dialect: str = WRITTEN_IN
+    sql: str, file: str, first_line: int, known_models: Collection[str] | None, engine: str = DEFAULT
 ) -> list[Issue]:
     """Every problem of a `.sql` segment. `first_line` is the line of `file` on which `sql` starts; `known_models` are
-    the dbt models that `{{ ref() }}` may name, None to leave that unchecked; `dialect` is the one that it is written
-    in."""
-    check = Check(sql, file, first_line, dialect)
+    the dbt models that `{{ ref() }}` may name, None to leave that unchecked; `engine` is the one that runs it."""
+    check = Check(sql, file, first_line, engine)
     check.run(known_models)
     return sorted(set(check.issues))
 
 
-def parse_sql(sql: str, dialect: str = WRITTEN_IN) -> ParsedSql:
+def parse_sql(sql: str, engine: str = DEFAULT) -> ParsedSql:
     """Parse a `.sql` segment. Raises SpecError, with the issues of `check_sql`, when it breaks a rule."""
-    check = Check(sql, "<sql>", 1, dialect)
+    check = Check(sql, "<sql>", 1, engine)
     parsed = check.run(None)
     if check.issues or parsed is None:
         raise SpecError(check.issues)
@@ -78,9 +68,9 @@ def parse_sql(sql: str, dialect: str = WRITTEN_IN) -> ParsedSql:
 class Check:
     """One query held against the allowlist; `issues` has what was found."""
 
-    def __init__(self, sql: str, file: str, first_line: int, dialect: str = WRITTEN_IN) -> None:
-        self.sql, self.file, self.first_line, self.dialect = sql, file, first_line, dialect
-        self.allowed = _ALLOWED[dialect]
+    def __init__(self, sql: str, file: str, first_line: int, engine: str = DEFAULT) -> None:
+        self.sql, self.file, self.first_line = sql, file, first_line
+        self.title, self.dialect, self.allowed = wing(engine).title, wing(engine).dialect, wing(engine).allowed
         self.issues: list[Issue] = []
         self._written: dict[str, Reference] = {}
         """The name that stands for a model of a named project in the text that is parsed -> what the author wrote."""
@@ -216,7 +206,7 @@ class Check:
     def _refuse(self, node: exp.Expr, said: str) -> None:
         name = said.removesuffix("()")
         if (instead := self.allowed.instead.get(name)) is not None:
-            self.report(node, f"{name} is not for a segment on {_TITLES[self.dialect]}: write {instead}")
+            self.report(node, f"{name} is not for a segment on {self.title}: write {instead}")
             return
         hint = did_you_mean(name, sorted(self.allowed.names)) if isinstance(node, exp.Anonymous) else ""
         self.report(node, f"the function {said} is not allowed in a segment{hint}")

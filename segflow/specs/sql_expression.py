@@ -39,7 +39,7 @@ def check_expression(sql: str, columns: Mapping[str, ValueType], engine: str = D
         return [Issue("", 1, 1, message)]
     # As the condition of a query, the expression starts on its second line and its columns stay what they are.
     written_in = dialect(engine)
-    check = Check(f"{_BEFORE}\n{sql}\n)", "", 0, written_in)
+    check = Check(f"{_BEFORE}\n{sql}\n)", "", 0, engine)
     parsed = check.run(None)
     if parsed is None or check.issues:
         return sorted({_inside(issue, sql) for issue in check.issues})

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from sqlglot import exp
 
+from segflow.warehouse.allowed import Allowed
 from segflow.warehouse.engine import Engine
 from segflow.warehouse.words import Words
 
@@ -71,6 +72,11 @@ class Wing(ABC):
     @abstractmethod
     def words(self) -> Words:
         """How the engine says what engines say in different ways."""
+
+    @property
+    @abstractmethod
+    def allowed(self) -> Allowed:
+        """What people's SQL may say on it."""
 
     @abstractmethod
     def pattern_problem(self, pattern: str) -> str | None:

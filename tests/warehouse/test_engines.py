@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -96,7 +97,8 @@ def test_a_view_can_be_read_like_what_is_staged(warehouse: Warehouse) -> None:
 
 def test_file_backed(engine: Engine) -> None:
     assert not engine.exists()
-    engine.open().close()
+    with closing(engine.open()) as opened:
+        opened.ensure_tables()
     assert engine.exists()
     if engine.file_backed:
         assert engine.path.exists()

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from segflow.warehouse.allowed import Allowed
 from segflow.warehouse.duckdb.target import ADAPTER, in_file, other_zone, zone_problem
 from segflow.warehouse.engine import Engine
 from segflow.warehouse.wing import Place, TargetError, Wing
@@ -42,6 +43,12 @@ class DuckDBWing(Wing):
         from segflow.warehouse.duckdb.words import DuckDBWords
 
         return DuckDBWords()
+
+    @property
+    def allowed(self) -> Allowed:
+        from segflow.warehouse.duckdb.allowed import ALLOWED
+
+        return ALLOWED
 
     def pattern_problem(self, pattern: str) -> str | None:
         from segflow.warehouse.duckdb.ask import pattern_problem

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from segflow.warehouse.allowed import Allowed
 from segflow.warehouse.engine import Engine
 from segflow.warehouse.postgres.target import connection
 from segflow.warehouse.wing import Place, Wing
@@ -39,6 +40,12 @@ class PostgresWing(Wing):
         from segflow.warehouse.postgres.words import PostgresWords
 
         return PostgresWords()
+
+    @property
+    def allowed(self) -> Allowed:
+        from segflow.warehouse.postgres.allowed import ALLOWED
+
+        return ALLOWED
 
     def pattern_problem(self, pattern: str) -> str | None:
         from segflow.warehouse.postgres.ask import pattern_problem

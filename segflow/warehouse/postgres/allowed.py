@@ -1,15 +1,14 @@
-"""The lists behind `sql_allowlist` for queries in Postgres' SQL. A test runs every one of them on a server, as written
-and as sqlglot writes it back.
+"""What queries of users may say on Postgres.
 
 A function is listed when it is part of Postgres itself, its result depends on its arguments alone, and it reads neither
-files nor settings nor catalogs. What only DuckDB has is refused where it is written, with Postgres' way of saying it.
+files nor settings nor catalogs. What others know by another name is refused with the name that it has here.
 """
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from segflow.specs.sql_names import CLOCK_NAMES, FUNCTIONS, KEYWORD_COLUMNS, NODES, Allowed
+from segflow.warehouse.allowed import CLOCK_NAMES, FUNCTIONS, KEYWORD_COLUMNS, NODES, Allowed
 
 _NODES = (NODES - {exp.TryCast, exp.Lambda, exp.Glob, exp.Struct, exp.PropertyEQ}) | {exp.Kwarg}
 
@@ -107,7 +106,7 @@ _INSTEAD = {
 }
 """As sqlglot calls them."""
 
-POSTGRES = Allowed(
+ALLOWED = Allowed(
     _NODES,
     (FUNCTIONS - _NOT_HERE) | _ALSO_HERE,
     _NAMES,

@@ -1,8 +1,9 @@
-"""The lists behind `sql_allowlist`: which nodes, functions and names a `.sql` segment may use on DuckDB, and what
-every engine's lists share. Those of the others are beside it (`sql_names_postgres`).
+"""Which nodes, functions and names a query of a user's may use (`specs/sql_allowlist`): the form of these lists, and
+those that engines start from. Each engine's own are in its wing.
 
 A function is listed when its result depends on its arguments alone, it touches nothing outside the query, and sqlglot
-writes it back with the same meaning (a test runs each one both ways: `list()` and `monthname()` failed that).
+writes it back with the same meaning (a test runs each one both ways on each engine: DuckDB's `list()` and
+`monthname()` failed that).
 """
 
 from __future__ import annotations
@@ -78,14 +79,6 @@ FUNCTIONS: frozenset[type[exp.Expr]] = frozenset({
     exp.Explode, exp.ArrayMax, exp.ArrayMin,
 })  # fmt: skip
 
-FUNCTION_NAMES: frozenset[str] = frozenset({
-    "strip_accents", "strlen", "prefix", "suffix", "hash", "date_part", "datepart", "date_sub", "datesub",
-    "try_strptime", "to_months", "to_years", "to_weeks", "to_hours", "to_minutes", "to_seconds", "age", "yearweek",
-    "isoyear", "century", "decade", "mean", "product", "list_sum", "list_count", "json_array_length", "json_valid",
-    "map_extract", "cardinality", "isfinite", "list_position",
-})  # fmt: skip
-"""Functions that sqlglot has no class for."""
-
 CLOCKS: frozenset[type[exp.Expr]] = frozenset({
     exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentDatetime, exp.Localtime, exp.Localtimestamp,
 })  # fmt: skip
@@ -99,7 +92,7 @@ KEYWORD_COLUMNS: frozenset[str] = frozenset({
     "user", "current_user", "session_user", "current_role", "current_schema", "current_catalog", "current_database",
     "localtime", "localtimestamp", "current_time", "current_date", "current_timestamp",
 })  # fmt: skip
-"""Words that DuckDB reads as functions when they stand where a column could."""
+"""Words that are read as functions when they stand where a column could."""
 
 STATEMENTS: dict[type[exp.Expr], str] = {
     exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE", exp.Merge: "MERGE", exp.Create: "CREATE",
@@ -111,5 +104,3 @@ STATEMENTS: dict[type[exp.Expr], str] = {
     exp.Parameter: "a parameter ($1)", exp.ByteString: "a text with E'...'",
 }  # fmt: skip
 """What to call nodes in messages where their class name says little to an author."""
-
-DUCKDB = Allowed(NODES, FUNCTIONS, FUNCTION_NAMES, CLOCK_NAMES, KEYWORD_COLUMNS)
