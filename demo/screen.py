@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from demo.conversions import conversions
 from segflow.cli.grid import grid
-from segflow.specs.dbt_profile import warehouse_path
+from segflow.specs.dbt_profile import project_engine, warehouse_path
 from segflow.specs.project import Specs
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.engines import wing
@@ -201,7 +201,11 @@ def _files(specs: Specs) -> Table:
     """Where the exports, the messages and the warehouse lie, seen from the project's root."""
     exports = specs.path(specs.settings.exports.path)
     mailbox = specs.path(getattr(specs.settings.all_senders()["mailbox"], "path", ".segflow/mailbox"))
-    warehouse = warehouse_path(specs.root, specs.settings)
+    chosen = wing(specs.engine)
+    if chosen.file_backed:
+        warehouse = _short(warehouse_path(specs.root, specs.settings), specs)
+    else:
+        warehouse = project_engine(specs.root, specs.settings).where
     letters = sorted(mailbox.rglob("*.eml"))
     table = _table("On your disk")
     table.add_column(style="dim")
@@ -209,7 +213,7 @@ def _files(specs: Specs) -> Table:
     table.add_row("exports", f"{_short(exports, specs)}/  ({_number(exports, '*.csv')} CSV files, a folder per tick)")
     said = f"{len(letters):,} .eml files, {_number(mailbox, '*.json')} .json files"
     table.add_row("messages", f"{_short(mailbox, specs)}/  ({said})")
-    table.add_row("warehouse", f"{_short(warehouse, specs)}  ({wing(specs.engine).title}; schema segflow)")
+    table.add_row("warehouse", f"{warehouse}  ({chosen.title}; schema segflow)")
     if letters:
         table.add_row("one letter", _short(letters[-1], specs))
     return table

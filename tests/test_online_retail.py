@@ -8,17 +8,21 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import subprocess
+import sys
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from sqlglot import exp
 
 from segflow.project import Project
 from segflow.stages.order import STAGES
 from segflow.stages.tick_report import TickReport
 from segflow.warehouse.base import relation
+from tests.postgres import server
 
 REPO = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ONLINE_RETAIL_PARQUET", REPO.parent / "shared/data/online_retail.parquet")).resolve()
@@ -37,18 +41,42 @@ pytestmark = pytest.mark.skipif(
 def test_every_crossing_and_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = tmp_path / "project"
-    ignored = shutil.ignore_patterns(".segflow", "exports", "target", "logs", "*.parquet")
-    shutil.copytree(REPO / "examples/online_retail", root, ignore=ignored)
     monkeypatch.setenv("ONLINE_RETAIL_PARQUET", str(DATA))
+    _check_ticks(_copy(tmp_path / "project"), "duckdb", capsys)
+
+
+@pytest.mark.skipif("SEGFLOW_POSTGRES_WHOLE" not in os.environ, reason="minutes: make test-postgres")
+def test_every_crossing_and_size_on_postgres(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = _copy(tmp_path / "project")
+    shutil.copytree(root / "postgres", root, dirs_exist_ok=True)
+    with server() as postgres:
+        url = postgres.new_database()
+        for name, value in conninfo_to_dict(url).items():
+            monkeypatch.setenv({"dbname": "PGDATABASE"}.get(name, f"PG{name.upper()}"), str(value))
+        rows = subprocess.run([sys.executable, root / "load.py", DATA], check=True, capture_output=True, text=True)
+        assert rows.stdout == "541,909 rows\n"
+        project = _check_ticks(root, "postgres", capsys)
+        project.store.close()
+
+
+def _copy(root: Path) -> Path:
+    ignored = shutil.ignore_patterns(".segflow", "exports", "target", "logs", "*.parquet")
+    return shutil.copytree(REPO / "examples/online_retail", root, ignore=ignored)
+
+
+def _check_ticks(root: Path, engine: str, capsys: pytest.CaptureFixture[str]) -> Project:
     project = Project(root)
+    assert project.specs.engine == engine
     reports = [project.tick(FIRST + timedelta(days=day), send=True) for day in range(TICKS)]
     with capsys.disabled():
-        print(f"\nonline_retail: {_costs(reports[1:])}")
+        print(f"\nonline_retail on {engine}: {_costs(reports[1:])}")
     assert [error for report in reports for error in report.errors] == []
     for segment in SEGMENTS:
         _check_crossings(project, segment)
         _check_sizes(reports, segment)
+    return project
 
 
 def _check_crossings(project: Project, segment: str) -> None:

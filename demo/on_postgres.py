@@ -1,0 +1,89 @@
+"""The demo on Postgres: the same project in a folder of its own, on a server that is started for it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import psycopg
+import yaml
+from sqlglot import exp
+
+from demo.server import Server, at
+from demo.shop import ShopSummary, build
+from segflow.warehouse.base import Warehouse
+
+FOLDER = ".segflow/demo-postgres"
+"""Below the repository."""
+ROLE = DATABASE = "demo"
+_OTHERS = Path(__file__).parent / "postgres"
+"""The files that say something in Postgres' own words: two segments in SQL."""
+_PARTS = ("segflow.yml", "segment_specs", "flow_specs", "dbt")
+_GENERATED = shutil.ignore_patterns("segflow", "target", "logs", ".user.yml", "profiles.yml")
+
+
+@contextmanager
+def project(repository: Path) -> Iterator[Path]:
+    """The project's folder, made of the repository's files, while its server runs."""
+    root = repository / FOLDER
+    root.mkdir(parents=True, exist_ok=True)
+    for part in _PARTS:
+        source = repository / part
+        if source.is_dir():
+            shutil.copytree(source, root / part, ignore=_GENERATED, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, root / part)
+    shutil.copytree(_OTHERS, root, dirs_exist_ok=True)
+    server = at(_data_folder(root))
+    server.initialize(ROLE)
+    server.start(ROLE)
+    try:
+        _database(server)
+        (root / "dbt/profiles.yml").write_text(_profile(server), encoding="utf-8")
+        yield root
+    finally:
+        server.stop()
+
+
+def build_shop(warehouse: Warehouse) -> ShopSummary:
+    """The shop's raw tables, as the other demo has them, in schema `raw` of a warehouse."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "shop.duckdb"
+        made = build(file)
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            names = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
+            warehouse.execute(exp.Create(this=exp.Table(this=exp.to_identifier("raw")), kind="SCHEMA", exists=True))
+            for name in names:
+                table = exp.table_(name, db="raw")
+                rows = warehouse.stage(name, connection.table(f"raw.{name}").to_arrow_table())
+                warehouse.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True))
+                warehouse.execute(exp.Create(this=table, kind="TABLE", expression=exp.select("*").from_(rows)))
+    return made
+
+
+def _data_folder(root: Path) -> Path:
+    # The server does not run as root, and nobody else may enter root's folders.
+    if os.geteuid() != 0:
+        return root / ".segflow/server"
+    return Path("/var/tmp") / f"segflow-demo-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"
+
+
+def _database(server: Server) -> None:
+    with psycopg.connect(server.url(ROLE, "postgres"), autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def _profile(server: Server) -> str:
+    output = {
+        "type": "postgres", "host": "127.0.0.1", "port": server.port, "user": ROLE, "password": "not asked for",
+        "dbname": DATABASE, "schema": "main", "threads": 1,
+    }  # fmt: skip
+    return yaml.safe_dump({"segflow": {"target": "postgres", "outputs": {"postgres": output}}})
