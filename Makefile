@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help docs findings daemon tour demo test test-slow test-all crash test-postgres test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
+.PHONY: help bench docs findings daemon tour demo test test-slow test-all crash test-postgres test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
 	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened (ENGINE=postgres: on a server)"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-postgres   every scenario and more random conditions on Postgres, a quarter of an hour"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
+	@echo "make bench  what a tick costs beside hand-written SQL with the same answers; ten minutes"
 	@echo "make docs   write the pages that are made from the code, build docs/ into site/, check every link"
 	@echo "make daemon ten scheduled ticks at a minute under a real daemon, one of them killed"
 	@echo "make tour   a stranger's tour of the UI in a real browser; leaves screenshots in .segflow/tour"
@@ -95,6 +96,9 @@ findings:
 	@changed=""; for script in findings/*.sh; do \
 		echo "== $$script"; PYTHON="$(PYTHON)" bash $$script || changed="$$changed $$script"; \
 	done; test -z "$$changed" || { echo "changed, or not to be set up:$$changed"; exit 1; }
+
+bench: $(VENV)/runtime
+	@$(BIN)/python -m bench
 
 docs: $(VENV)/dev
 	@$(BIN)/python -m reference
