@@ -38,7 +38,7 @@ from segflow.segments.order import closure, levels, references
 from segflow.segments.resolve import Resolver
 from segflow.segments.sentence import event_words, fact_sentence, sentence
 from segflow.segments.simplify import simplify
-from segflow.segments.sql_segment import sql_model_text, sql_references, sql_text
+from segflow.segments.sql_segment import in_dialect, sql_model_text, sql_references, sql_text
 from segflow.segments.topics import TopicFacts, topic_facts
 from segflow.specs.check_origins import event_properties
 from segflow.specs.conditions import Condition
@@ -167,7 +167,9 @@ def compile_project(specs: Specs, words: Words | None = None) -> Compiled:
     }
     views = {name: template(segment_query(node, columns), words) for name, node in yaml.items()}
     queries = views | {
-        s.id: sql_text(s.spec.sql) for s in specs.segments.values() if isinstance(s.spec, SqlSegmentSpec)
+        s.id: sql_text(in_dialect(s.spec.sql, specs.engine, words.dialect))
+        for s in specs.segments.values()
+        if isinstance(s.spec, SqlSegmentSpec)
     }
     standalone = _Standalone(specs, yaml, columns, graph, queries, words)
     fingerprints = _fingerprints(specs, yaml, graph)

@@ -28,7 +28,7 @@ from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.segment_tests import SegmentTest
 from segflow.specs.sql_file import OWN_CONTACTS, read_segment_file
 from segflow.warehouse.base import Warehouse
-from segflow.warehouse.engines import DEFAULT, scratch, words
+from segflow.warehouse.engines import scratch, words
 from segflow.warehouse.names import whole
 
 _GIVEN = "given"
@@ -126,7 +126,7 @@ def _compiled(specs: Specs, segment: str, given: tuple[str, ...]) -> Compiled:
     segments = {**specs.segments, **stood_in}
     graph = {name: _references(one) for name, one in segments.items()}
     needed = {name: segments[name] for name in sorted(closure(segment, graph))}
-    return compile_project(replace(specs, segments=needed, flows={}, engine=DEFAULT))
+    return compile_project(replace(specs, segments=needed, flows={}), words())
 
 
 def _references(segment: NamedSegment) -> set[str]:

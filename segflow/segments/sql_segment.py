@@ -4,19 +4,44 @@ from __future__ import annotations
 
 import re
 
+from sqlglot.errors import ErrorLevel, UnsupportedError
+
+from segflow.errors import InputError
 from segflow.segments.emit import TABLE, indent, model_text, ref_text
 from segflow.segments.membership_models import segment_model
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
+from segflow.specs.sql_allowlist import AS_OF, REF_PREFIX, parse_sql
 from segflow.specs.sql_file import OWN_CONTACTS, REF, Reference, reference, references
+from segflow.warehouse.engines import wing
 from segflow.warehouse.names import own_model
 
 _AS_OF = re.compile(r"\{\{-?\s*as_of\(\s*\)\s*-?\}\}")
 _TRAILING = re.compile(r"[;\s]+\Z")
+_PLACEHOLDER = re.compile(rf'"?{REF_PREFIX}(\w+)"?')
 
 
 def sql_references(sql: str) -> set[str]:
     """The segments that a query refers to by `{{ ref('segment__ID') }}`."""
     return {one.segment for one in references(sql) if one.segment is not None}
+
+
+def in_dialect(sql: str, engine: str, dialect: str) -> str:
+    """A query that was written for `engine`, in a `dialect`: tests of a segment run on the embedded engine, whatever
+    the project's is. As it is when the two are the same. Raises InputError where the other has no form for it."""
+    if dialect == wing(engine).dialect:
+        return sql
+    written = {
+        f"{one.project}__{one.model}" if one.project else one.model: match.group()
+        for match in REF.finditer(sql)
+        if (one := reference(match))
+    }
+    tree = parse_sql(sql, engine).query
+    try:
+        text = tree.sql(dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
+    except UnsupportedError as error:
+        raise InputError(f"the query has a part that only {wing(engine).title} has: {error}") from None
+    text = _PLACEHOLDER.sub(lambda match: written[match[1]], text)
+    return re.sub(rf"{AS_OF}\(\)", "{{ as_of() }}", text, flags=re.IGNORECASE)
 
 
 def sql_text(sql: str) -> str:

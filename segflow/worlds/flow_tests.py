@@ -22,7 +22,7 @@ from segflow.specs.segment import SqlSegmentSpec
 from segflow.specs.sql_file import read_segment_file
 from segflow.ticks.ledger import TickRow
 from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.engines import DEFAULT, rehearse_in_memory, words
+from segflow.warehouse.engines import rehearse_in_memory, words
 from segflow.worlds.given import GivenModels, GivenWorld, members_model
 from segflow.worlds.needed import compiled_for
 from segflow.worlds.standing_in import StandIn, standing_in
@@ -102,7 +102,7 @@ def _compiled(specs: Specs, flow: NamedFlow, given: Sequence[str]) -> Compiled:
         )
     # No import has happened in a test, so that their model need not be there.
     catalog = specs.catalog.model_copy(update={"imports": None})
-    return compiled_for(replace(specs, catalog=catalog, engine=DEFAULT), flow, stood_in)
+    return compiled_for(replace(specs, catalog=catalog), flow, stood_in, words())
 
 
 def _ticks(warehouse: Warehouse, compiled: Compiled, flow: NamedFlow, test: FlowTest) -> list[str]:

@@ -16,18 +16,25 @@ from segflow.specs.check_conditions import children, segment_references
 from segflow.specs.flow import NamedFlow
 from segflow.specs.project import Specs
 from segflow.specs.segment import NamedSegment, SegmentSpec, SqlSegmentSpec
+from segflow.warehouse.words import Words
 
 _CONDITIONS = tuple(c.CONDITION_MODELS.values())
 
 
-def compiled_for(specs: Specs, flow: NamedFlow, stood_in: Mapping[str, NamedSegment] | None = None) -> Compiled:
-    """The flow as if it were active, and the segments that it needs; those of `stood_in` in place of the project's."""
+def compiled_for(
+    specs: Specs,
+    flow: NamedFlow,
+    stood_in: Mapping[str, NamedSegment] | None = None,
+    words: Words | None = None,
+) -> Compiled:
+    """The flow as if it were active, and the segments that it needs; those of `stood_in` in place of the project's.
+    `words`: of the engine that runs it, by default the project's."""
     segments = {**specs.segments, **(stood_in or {})}
     graph = {name: _references(one) for name, one in segments.items()}
     asked = {*flow.spec.trigger_segments(), *_segments_in(flow.spec)}
     needed = {name: segments[name] for name in sorted(set().union(*(closure(name, graph) for name in asked)))}
     active = flow.model_copy(update={"spec": flow.spec.model_copy(update={"status": "active"})})
-    return compile_project(replace(specs, segments=needed, flows={flow.id: active}, unfinished=frozenset()))
+    return compile_project(replace(specs, segments=needed, flows={flow.id: active}, unfinished=frozenset()), words)
 
 
 def conditions_of(compiled: Compiled, flow: NamedFlow) -> Iterator[Any]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
 from sqlglot import exp
 
+from segflow.segments.rule_tests import run_tests
+from segflow.specs.load import load_specs
 from segflow.specs.sql_allowlist import check_sql, parse_sql
 from segflow.specs.sql_expression import check_expression
 from tests.postgres import server
+from tests.postgres_project import make
 
 DATA = """\
 create table t as select * from (values
@@ -381,3 +385,48 @@ def test_sql_conditions(case: str) -> None:
     expression, told = EXPRESSIONS[case]
     columns = {"city": "text", "email": "text", "tags": "list_of_text"}
     assert [issue.message for issue in check_expression(expression, columns, "postgres")] == told  # type: ignore[arg-type]
+
+
+NEW = """\
+/*
+tests:
+  - name: joined this year, and bought
+    as_of: 2026-01-10
+    models:
+      stg_orders:
+        - {order_id: o1, contact_id: a, amount: 12.5}
+        - {order_id: o2, contact_id: c, amount: 3}
+    contacts:
+      - {contact_id: a, city: Berlin}
+      - {contact_id: b, city: Berlin}
+      - {contact_id: c, city: Berlin}
+    members: [a]
+*/
+select distinct on (orders.contact_id) orders.contact_id
+from {{ ref('stg_orders') }} as orders
+join {{ ref('contacts') }} as contacts on contacts.contact_id = orders.contact_id
+where contacts.city ~ '^Ber' and extract(year from {{ as_of() }}) = 2026 and orders.amount::numeric(12, 2) > 5
+order by orders.contact_id
+"""
+CITIES = """\
+where: {sql: "city ~* '^b' and left(city, 2) = any(string_to_array('Be,Bo', ','))"}
+tests:
+  - name: two cities
+    as_of: 2026-01-10
+    contacts:
+      - {contact_id: a, city: berlin}
+      - {contact_id: b, city: Bonn}
+      - {contact_id: c, city: Berlin}
+      - {contact_id: d}
+    members: [b, c]
+"""
+
+
+def test_tests_of_segments_need_no_server(tmp_path: Path) -> None:
+    root = make(tmp_path, "postgresql://nobody@127.0.0.1:1/nothing", **{
+        "segment_specs/new.sql": NEW, "segment_specs/cities.yml": CITIES,
+    })  # fmt: skip
+    found = {one.segment: one for one in run_tests(load_specs(root), ["new", "cities"])}
+    assert {name: (one.missing, one.extra, one.error) for name, one in found.items()} == {
+        "new": ((), (), None), "cities": ((), (), None),
+    }  # fmt: skip
