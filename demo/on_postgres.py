@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
 import psycopg
 import yaml
 from sqlglot import exp
 
 from demo.server import Server, at
-from demo.shop import ShopSummary, build
+from demo.shop import ShopSummary, raw_tables
 from segflow.warehouse.base import Warehouse
 
 FOLDER = ".segflow/demo-postgres"
@@ -29,9 +30,9 @@ _GENERATED = shutil.ignore_patterns("segflow", "target", "logs", ".user.yml", "p
 
 
 @contextmanager
-def project(repository: Path) -> Iterator[Path]:
-    """The project's folder, made of the repository's files, while its server runs."""
-    root = repository / FOLDER
+def project(repository: Path, folder: Path | None = None) -> Iterator[Path]:
+    """The project's folder (default: FOLDER), made of the repository's files, while its server runs."""
+    root = folder or repository / FOLDER
     root.mkdir(parents=True, exist_ok=True)
     for part in _PARTS:
         source = repository / part
@@ -53,18 +54,13 @@ def project(repository: Path) -> Iterator[Path]:
 
 def build_shop(warehouse: Warehouse) -> ShopSummary:
     """The shop's raw tables, as the other demo has them, in schema `raw` of a warehouse."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "shop.duckdb"
-        made = build(file)
-        with duckdb.connect(str(file)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            names = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
-            warehouse.execute(exp.Create(this=exp.Table(this=exp.to_identifier("raw")), kind="SCHEMA", exists=True))
-            for name in names:
-                table = exp.table_(name, db="raw")
-                rows = warehouse.stage(name, connection.table(f"raw.{name}").to_arrow_table())
-                warehouse.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True))
-                warehouse.execute(exp.Create(this=table, kind="TABLE", expression=exp.select("*").from_(rows)))
+    made, tables = raw_tables()
+    warehouse.execute(exp.Create(this=exp.Table(this=exp.to_identifier("raw")), kind="SCHEMA", exists=True))
+    for name, rows in tables.items():
+        table = exp.table_(name, db="raw")
+        staged = warehouse.stage(name, rows)
+        warehouse.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True))
+        warehouse.execute(exp.Create(this=table, kind="TABLE", expression=exp.select("*").from_(staged)))
     return made
 
 
@@ -87,3 +83,16 @@ def _profile(server: Server) -> str:
         "dbname": DATABASE, "schema": "main", "threads": 1,
     }  # fmt: skip
     return yaml.safe_dump({"segflow": {"target": "postgres", "outputs": {"postgres": output}}})
+
+
+def main() -> int:
+    """Let the server of the demo run, so that commands can be typed, until somebody stops it."""
+    with project(Path(__file__).resolve().parents[1]) as root:
+        print(f"The server of {root} runs. Ctrl-C ends it.")
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

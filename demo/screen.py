@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections import Counter, defaultdict
@@ -228,11 +229,11 @@ def _day_after(warehouse: Warehouse) -> str:
 def _next_steps(specs: Specs, tomorrow: str) -> Table:
     segflow = _command(specs)
     steps = [
-        ("make ui", "the same in Dagster"),
+        _first(specs),
         (f"{segflow} preview win_back --as-of {tomorrow}", "who would be in a segment a day later"),
         (f"{segflow} flow show cart_reminder", "the picture of a flow, with who is where"),
         (f"{segflow} tasks", "whom flows asked to do what"),
-        ("edit segment_specs/vip_customers.yml", "change the rule; the next lines show who moves"),
+        (f"edit {_below(specs)}segment_specs/vip_customers.yml", "change the rule; the next lines show who moves"),
         (f"{segflow} plan --as-of {tomorrow}", "what a tick would do, and writes nothing"),
         (f"{segflow} tick --as-of {tomorrow}", "what happened since, and your edits; then the day after"),
     ]
@@ -246,9 +247,22 @@ def _next_steps(specs: Specs, tomorrow: str) -> Table:
 
 def _command(specs: Specs) -> str:
     """How to call segflow in this shell: by its name where that works, else by the path inside the environment."""
-    if shutil.which("segflow"):
-        return "segflow"
-    return _short(Path(sys.executable).parent / "segflow", specs)
+    plain, here = wing(specs.engine).file_backed, Path(sys.executable).parent / "segflow"
+    called = _short(here, specs) if plain else os.path.relpath(here)
+    called = "segflow" if shutil.which("segflow") else called
+    return called if plain else f"{called} --project-dir {_below(specs)[:-1]}"
+
+
+def _below(specs: Specs) -> str:
+    """The project's folder as it is written in front of a path; nothing where commands are typed in it."""
+    return "" if wing(specs.engine).file_backed else f"{os.path.relpath(specs.root)}/"
+
+
+def _first(specs: Specs) -> tuple[str, str]:
+    if wing(specs.engine).file_backed:
+        return "make ui", "the same in Dagster"
+    python = os.path.relpath(sys.executable) if "/" in sys.executable else "python"
+    return f"{python} -m demo.on_{specs.engine}", "starts its server again, for the next lines; Ctrl-C ends it"
 
 
 def _number(folder: Path, pattern: str) -> str:

@@ -6,6 +6,7 @@ reserved for examples, phone numbers come from ranges that regulators keep for f
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from demo.activity import make_events, make_orders
 from demo.people import make_people
@@ -90,6 +92,17 @@ def build(path: Path, seed: int = 7, contacts: int = 5000, end: datetime = END) 
         start=start.to_pydatetime(),
         end=until.to_pydatetime(),
     )
+
+
+def raw_tables() -> tuple[ShopSummary, dict[str, pa.Table]]:
+    """The same tables by name, for a warehouse that is another one."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "shop.duckdb"
+        made = build(file)
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            names = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
+            return made, {name: connection.table(f"raw.{name}").to_arrow_table() for name in names}
 
 
 def codes_of(pool: str, seed: int = 7, size: int = 1500) -> list[str]:

@@ -14,12 +14,18 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
+from dagster import DagsterInstance
 
 from segflow.crashpoints import watched
+from segflow.dagster.build import build_definitions
 from segflow.errors import InputError, RunError
 from segflow.project import Project
+from segflow.serve.api import PREFIX
+from segflow.serve.app import app_of
 from tests import postgres_project as made
 from tests.postgres import Server
+from tests.serve.running import running
 
 DAY = {day: datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 32)}
 
@@ -132,6 +138,32 @@ def test_dbt_by_hand_builds_what_the_last_tick_saw(shop: Shop) -> None:
     done = subprocess.run(command, cwd=shop.root / "dbt", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert shop.sql("SELECT * FROM segflow.facts__event_purchase ORDER BY contact_id") == before
+
+
+def test_dagster_runs_a_tick(shop: Shop) -> None:
+    job = build_definitions(shop.project).resolve_job_def("tick")
+    told = {"ops": {"ingest": {"config": {"as_of": DAY[18].isoformat()}}}}
+    with DagsterInstance.ephemeral() as instance:
+        assert job.execute_in_process(instance=instance, run_config=told, raise_on_error=False).success
+    assert shop.sql("SELECT max(tick_id), count(*) FROM segflow.ticks WHERE status <> 'done'") == [(None, 0)]
+    assert shop.sql("SELECT max(tick_id) FROM segflow.ticks") == [("20260118T000000Z",)]
+
+
+def test_the_api_answers(shop: Shop) -> None:
+    project = shop.project
+    key = project.store.api_keys.add("desk", "analyst", personal_data=True)
+    with running(app_of(project)) as url:
+
+        def get(path: str, **query: str) -> Any:
+            headers = {"Authorization": f"Bearer {key}"}
+            found = requests.get(url + PREFIX + path, params=query, headers=headers, timeout=30)
+            assert found.status_code == 200, found.text
+            return found.json()
+
+        rows = get("/segments/umlauts/members", columns="city", where="{attribute: city, contains: K}")["rows"]
+        assert [(row["contact_id"], row["city"]) for row in rows] == [("ben", "Köln")]
+        assert get("/segments/tea_lovers/explain/ana", as_of="2026-01-11")["member"] is True
+    project.store.close()
 
 
 def test_a_role_that_may_little(postgres: Server, tmp_path: Path) -> None:
