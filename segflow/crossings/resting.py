@@ -32,8 +32,8 @@ class Rest:
 
 
 def resting(context: TickContext) -> dict[str, Rest]:
-    """The segments that are not due at `as_of`. One is due when it was never compared, when its rule is not the one that
-    its members follow, when it was stale or held, and at the first tick of each of its periods."""
+    """The segments that are not due at `as_of`. One is due when it was never compared, when its rule is not the one
+    that its members follow, when it was stale or held, and at the first tick of each of its periods."""
     compiled, warehouse, settings = context.compiled, context.warehouse, context.compiled.specs.settings
     every = {name: one.spec.every for name, one in compiled.specs.segments.items() if one.spec.every is not None}
     if not every:

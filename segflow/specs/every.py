@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic_core import PydanticCustomError
@@ -84,6 +85,14 @@ class Every(Written):
                 },
             )
         return cls(number, named)
+
+    @property
+    def longest(self) -> timedelta:
+        """The longest that a period can be; clocks that are set back make a day an hour longer."""
+        days = {"day": 1, "week": 7, "month": 31}
+        if self.unit in days:
+            return timedelta(days=days[self.unit] * self.number, hours=1)
+        return timedelta(minutes=self.number) if self.unit == "minute" else timedelta(hours=self.number + 1)
 
     def __str__(self) -> str:
         return f"{self.number} {self.unit}{'' if self.number == 1 else 's'}"
