@@ -8,6 +8,7 @@ from itertools import islice, pairwise
 from dagster import FreshnessPolicy
 from dagster._utils.schedules import cron_string_iterator
 
+from segflow.specs.every import Every
 from segflow.specs.settings import Settings
 
 _LOOK = 64
@@ -23,8 +24,13 @@ def longest_gap(settings: Settings, now: datetime | None = None) -> timedelta:
     return max((later - earlier for earlier, later in pairwise(ticks)), default=timedelta(days=1))
 
 
-def freshness(settings: Settings) -> FreshnessPolicy:
-    """A segment is late when a tick did not bring it up to date, and stale for good when two did not."""
+def freshness(settings: Settings, every: Every | None = None) -> FreshnessPolicy:
+    """A segment is late when a tick that was to compare it did not, and stale for good when two did not. `every`: what
+    its file says."""
     gap = longest_gap(settings)
     room = max(gap / 4, _LEAST)
-    return FreshnessPolicy.time_window(fail_window=2 * gap + room, warn_window=gap + room)
+    if every is None:
+        return FreshnessPolicy.time_window(fail_window=2 * gap + room, warn_window=gap + room)
+    # Its ticks are the first of their periods: they may lie a period and a gap apart.
+    period = every.longest
+    return FreshnessPolicy.time_window(fail_window=2 * period + gap + room, warn_window=period + gap + room)

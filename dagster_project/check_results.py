@@ -14,7 +14,7 @@ from segflow.segments.compiler import CONTACTS
 from segflow.warehouse.names import own_relation
 
 WARN = AssetCheckSeverity.WARN
-NOT_COMPARED = ("stale", "held")
+NOT_COMPARED = ("stale", "held", "resting")
 """Status of segments that a tick left as they were."""
 FAILED, OF_AT_LEAST = 0.05, 20
 """The share of attempts that may fail, and of how many at least."""

@@ -41,6 +41,7 @@ from segflow.history.crossings import Crossings, crossings_of
 from segflow.history.standing import FlowMessages
 from segflow.outbox.dead_letters import DEAD
 from segflow.segments.compiler import CONTACTS
+from segflow.segments.resting import needed_columns
 from segflow.warehouse.names import own_relation
 
 OUTCOMES = ("sent", "delivered", "skipped", "failed", "held", "unknown")
@@ -83,7 +84,7 @@ def unfinished(name: str, step: Step, checks: Iterable[AssetCheckSpec]) -> dict[
     report = step.report
     if name == "build":
         whole = {name: why for name, why in step.run.faults().parts.items() if "." not in name}
-        return dict(_faulty(checks, step.run.failed_models() | whole))
+        return dict(_faulty(checks, step.run.failed_models() | whole)) | _idle(step)
     if name == "cross":
         return {
             segment_key(one.segment): one.reason or one.status for one in report.segments if one.status in NOT_COMPARED
@@ -93,6 +94,14 @@ def unfinished(name: str, step: Step, checks: Iterable[AssetCheckSpec]) -> dict[
     if name == "send":
         return {sender_key(sender): why for sender, why in report.sent.broken.items()}
     return {}
+
+
+def _idle(step: Step) -> dict[AssetKey, str]:
+    """The facts that only segments need which rest in this tick."""
+    compiled = step.run.project.compiled
+    resting = {one.segment for one in step.report.segments if one.status == "resting"} or step.run.faults().resting
+    built = {column.model for column in needed_columns(compiled, resting).values()}
+    return {model_key(name): "no segment that is due needs it" for name in compiled.fact_models() if name not in built}
 
 
 def _faulty(checks: Iterable[AssetCheckSpec], faults: Mapping[str, str]) -> Iterator[tuple[AssetKey, str]]:

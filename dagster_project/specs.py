@@ -30,6 +30,7 @@ from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
 from segflow.segments.nodes import Crossed, Member, Node
 from segflow.specs.catalog import Catalog
 from segflow.specs.exports import ExportPlan
+from segflow.specs.segment import NamedSegment
 from segflow.specs.triggers import TriggerModel
 from segflow.specs.triggers.event import EventTrigger
 from segflow.stages.order import STAGES
@@ -63,11 +64,14 @@ class Graph:
 def asset_graph(compiled: Compiled, dbt: DbtGraph) -> Graph:
     """The assets and checks of a project."""
     pages, tables = Pages(compiled), Tables(compiled.specs)
-    fresh = freshness(compiled.specs.settings)
+    named = compiled.specs.segments
+    fresh = {every: freshness(compiled.specs.settings, every) for every in {one.spec.every for one in named.values()}}
     specs = {
         "ingest": [_ledger(DELIVERIES, "What became of each attempt to deliver a message.", [])],
         "build": [_model(node, dbt, tables) for node in _built(compiled, dbt)],
-        "cross": [_segment(name, compiled, dbt, pages, fresh) for name in compiled.segments],
+        "cross": [
+            _segment(name, compiled, dbt, pages, fresh[one.spec.every]) for name, one in compiled.specs.segments.items()
+        ],
         "advance": [_flow(name, compiled, dbt, pages) for name in compiled.specs.flows],
         "send": [_sender(name, compiled) for name in compiled.specs.settings.all_senders()],
         "export": [_export(plan, tables) for plan in compiled.specs.exports()],
@@ -111,8 +115,9 @@ def _model(node: DbtNode, dbt: DbtGraph, tables: Tables, *, through_segments: bo
     )
 
 
-def _segment(name: str, compiled: Compiled, dbt: DbtGraph, pages: Pages, fresh: FreshnessPolicy) -> AssetSpec:
-    segment, named = compiled.segments[name], compiled.specs.segments[name]
+def _segment(named: NamedSegment, compiled: Compiled, dbt: DbtGraph, pages: Pages, fresh: FreshnessPolicy) -> AssetSpec:
+    name = named.id
+    segment = compiled.segments[name]
     deps = {segment_key(other) for other in segment.references}
     if segment.node is not None:
         deps |= _facts_of([segment.node], compiled) | {model_key(CONTACTS), model_key(MEMBERSHIPS)}

@@ -31,16 +31,17 @@ def segments(context: typer.Context) -> None:
             "change": f"{one.change:+,}" if one.change else "",
             "last changed": _by(one.changed_by, one.changed_at),
             "created": _by(one.created_by, one.created_at),
+            "due": f"{one.due:%Y-%m-%d %H:%M}" if one.due is not None else "next tick" if one.every else "",
         }
         for one in found
     ]
-    wanted = ["segment", "members", "change", "owner", "last changed", "created", "last_tick", "status"]
+    wanted = ["segment", "members", "change", "owner", "last changed", "created", "last_tick", "due", "status"]
     left_out = set() if show.out.width >= _WIDE else {"created", "last_tick"}
     always = {"segment", "members", "status"}
     columns = [name for name in wanted if name in always or (name not in left_out and any(row[name] for row in rows))]
     show.table(rows, columns, title=f"Tick {last}")
     for one in found:
-        if one.reason:
+        if one.reason and one.status != "resting":
             show.out.print(f"{one.segment} is {one.status}: {one.reason}", style="yellow", markup=False)
 
 

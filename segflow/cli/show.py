@@ -110,7 +110,13 @@ def tick_report(report: TickReport, root: Path) -> None:
         )
         out.print(told, markup=False)
     out.print()
-    table([vars(one) for one in report.segments], ["segment", "members", "entered", "exited", "status"])
+    resting = [one for one in report.segments if one.status == "resting" and not one.exited]
+    compared = [vars(one) for one in report.segments if one not in resting]
+    if compared or not resting:
+        table(compared, ["segment", "members", "entered", "exited", "status"])
+    if resting:
+        rest = "1 segment rests" if len(resting) == 1 else f"{len(resting):,} segments rest"
+        out.print(f"{rest}; segflow segments says until when.")
     if report.flows:
         out.print()
         rows = [vars(one) for one in report.flows]

@@ -8,7 +8,7 @@ file's edit and does not without it. All causes must say `on_change: trigger`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -21,8 +21,9 @@ from segflow.crossings.definitions import with_contacts
 from segflow.segments.compiler import Compiled
 from segflow.segments.emit import as_written_now
 from segflow.segments.fingerprint import sql_fingerprint, yaml_fingerprint
-from segflow.segments.membership_models import segment_model
+from segflow.segments.membership_models import members_query, segment_model
 from segflow.segments.order import closure
+from segflow.segments.resting import with_members
 from segflow.specs.segment import SegmentSpec
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse
@@ -85,6 +86,30 @@ def _own(compiled: Compiled, name: str, keys: Mapping[str, str]) -> str:
     return sql_fingerprint(spec.sql, compiled.specs.catalog, keys, compiled.specs.engine)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """The segments that rest: where an old rule refers to one, its present members count, as they do in the new one."""
+
+    context: TickContext
+    own: Mapping[str, str]
+    """segment_key -> the fingerprint of its file."""
+
+    @classmethod
+    def of(cls, context: TickContext, keys: Mapping[str, str], resting: Collection[str]) -> Standing:
+        """`keys`: segment -> its key; `resting`: the segments that rest."""
+        return cls(context, {keys[name]: _own(context.compiled, name, keys) for name in resting})
+
+    def placed(self, query: exp.Query, parts: Mapping[str, Part]) -> exp.Query:
+        """A standalone query with members in place of the rules of resting segments. `parts`: what it consists of. One
+        that has been edited since is asked by the rule that the query has."""
+        stood_in = {
+            segment_model(name): self.context.fill(members_query(part.key))
+            for name, part in parts.items()
+            if self.own.get(part.key, "") == part.own
+        }
+        return with_members(query, stood_in)
+
+
 @dataclass
 class Answers:
     """Finds the answer for each segment of a tick. `versions`: segment_key -> the row of `segment_versions` that its
@@ -97,6 +122,7 @@ class Answers:
     """segment_key -> how the catalog maps contacts for it now."""
     missing: frozenset[str]
     """The attributes that this build could not read, and that are null for everybody."""
+    standing: Standing
     _sources: dict[str, _Source] = field(default_factory=dict)
 
     def of(self, segment: str) -> Answer:
@@ -164,8 +190,9 @@ class Answers:
             return None
         if f"now {key}" not in self._sources:
             text = self.context.compiled.segments[name].standalone
-            names = {one: self.keys[one] for one in closure(name, self.context.compiled.graph)}
-            self._sources[f"now {key}"] = _Source.read(self.context, text, names, len(self._sources))
+            parts = parts_of(self.context.compiled, name, self.keys)
+            query = self.standing.placed(self.context.fill(text), parts)
+            self._sources[f"now {key}"] = _Source.read(query, parts, len(self._sources))
         return self._sources[f"now {key}"]
 
     def past(self, key: str) -> _Source:
@@ -179,8 +206,9 @@ class Answers:
             )
             if row["contacts"] is not None and row["contacts"] != self.contacts.get(key):
                 text = with_contacts(text, row["contacts"], catalog, words)
-            names = {name: part.key for name, part in (parts_from(row["parts"]) or {}).items()}
-            self._sources[f"past {key}"] = _Source.read(self.context, text, names, len(self._sources))
+            parts = parts_from(row["parts"]) or {}
+            query = self.standing.placed(self.context.fill(text), parts)
+            self._sources[f"past {key}"] = _Source.read(query, parts, len(self._sources))
         return self._sources[f"past {key}"]
 
 
@@ -195,10 +223,9 @@ class _Source:
     number: int
 
     @classmethod
-    def read(cls, context: TickContext, text: str, names: Mapping[str, str], number: int) -> _Source:
-        with_ = context.fill(text).args["with_"]
-        ctes = {cte.alias: cte.this for cte in with_.expressions}
-        keys = {segment_model(name): key for name, key in names.items()}
+    def read(cls, query: exp.Query, parts: Mapping[str, Part], number: int) -> _Source:
+        ctes = {cte.alias: cte.this for cte in query.args["with_"].expressions}
+        keys = {segment_model(name): part.key for name, part in parts.items()}
         return cls(ctes, keys, number)
 
     def body(self, key: str) -> exp.Expr:

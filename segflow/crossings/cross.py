@@ -41,9 +41,9 @@ class SegmentResult:
 def cross(context: TickContext, faults: Faults, released: Collection[str] = ()) -> set[str]:
     """Record entries, exits, members, sizes and versions of this tick. The caller holds the transaction.
 
-    The members of stale segments stay. So do those of segments over a guard, unless they are `released`. Where an old
-    rule cannot run, a release lets what the edit moves trigger as the file says.
-    Returns the segments that are stale or held. Raises StaleGenerationError when what it would read was built for
+    The members of stale and of resting segments stay. So do those of segments over a guard, unless they are `released`.
+    Where an old rule cannot run, a release lets what the edit moves trigger as the file says.
+    Returns the segments that are not compared. Raises StaleGenerationError when what it would read was built for
     another tick.
     """
 
@@ -54,7 +54,7 @@ def cross(context: TickContext, faults: Faults, released: Collection[str] = ()) 
 
     mark(context)
     take_over(context)
-    judged = judge(context, faults.segments)
+    judged = judge(context, faults)
     evaluated = {one.segment for one in judged if one.evaluated}
     check_generation(warehouse, models_read(compiled, evaluated), tick_id)
     old, outcome = old_rules(context, judged, faults.parts)
@@ -70,16 +70,16 @@ def cross(context: TickContext, faults: Faults, released: Collection[str] = ()) 
         return found
 
     warehouse.stage("judged", _judged_rows(judged))
-    warehouse.stage("moved", moved_members(compiled, evaluated))
-    warehouse.stage("old_members", old if old is not None else _no_old_members())
     warehouse.stage("contact_changes", query("contact_changes"))
     warehouse.stage("gone", _contacts("gone"))
     warehouse.stage("returned", _contacts("returned"))
+    warehouse.stage("moved", moved_members(compiled, evaluated))
+    warehouse.stage("old_members", old if old is not None else _no_old_members())
     stage_suppressed(warehouse, answered)
     judged = compare(judged)
     held = held_segments(context, judged, released)
     if held:
-        judged = compare(judge(context, faults.segments, held))
+        judged = compare(judge(context, faults, held))
 
     warehouse.append("segment_versions", tick_id, new_versions(judged, compiled))
     warehouse.append("segment_entries", tick_id, exp.select("*").from_("temp.entries"))

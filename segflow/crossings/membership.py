@@ -32,7 +32,8 @@ def current_members(compiled: Compiled, evaluated: Collection[str]) -> exp.Query
 def moved_members(compiled: Compiled, evaluated: Collection[str]) -> exp.Query:
     """(segment_key, contact_id, matches) of whoever is on the other side of a segment's border than its members say.
 
-    Reads `temp.judged`. The present members go straight into the join: keeping them first cost as much as the join.
+    Reads `temp.judged` and `temp.gone`. The present members go straight into the join: keeping them first cost as
+    much as the join.
     """
     query = load_query(_SQL / "moved.sql")
     assert isinstance(query, exp.Select)

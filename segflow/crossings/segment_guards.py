@@ -50,7 +50,7 @@ def held_segments(context: TickContext, judged: list[Judged], released: Collecti
         reason = too_many(bounds(*_guards(compiled, one.segment), crossed.members, past), crossed)
         if reason:
             held[one.segment] = f"{reason}; look at the data, then: segflow release {one.segment}"
-    return held | _referring(compiled, held)
+    return held | _referring(compiled, held, {one.segment for one in judged if one.status == "resting"})
 
 
 def contacts_lost(warehouse: Warehouse, guard: ContactsLostGuard | None) -> str | None:
@@ -102,11 +102,13 @@ def _members_before(warehouse: Warehouse, keys: list[str]) -> dict[str, int]:
     return {row["segment_key"]: row["members"] for row in rows}
 
 
-def _referring(compiled: Compiled, held: Collection[str]) -> dict[str, str]:
-    """What refers to a held segment, directly or through others, and is not over a guard itself."""
+def _referring(compiled: Compiled, held: Collection[str], resting: Collection[str]) -> dict[str, str]:
+    """What refers to a held segment, directly or through others, and is not over a guard itself. Whoever refers to a
+    resting one reads its members, whatever that one refers to."""
     found: dict[str, str] = {}
-    for name in compiled.segments:
-        needed = [other for other in closure(name, compiled.graph) if other in held]
+    graph = {name: set() if name in resting else needed for name, needed in compiled.graph.items()}
+    for name in (name for name in compiled.segments if name not in resting):
+        needed = [other for other in closure(name, graph) if other in held]
         if needed and name not in held:
             found[name] = f"refers to segment {needed[0]}, which is held"
     return found

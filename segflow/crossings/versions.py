@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.crossings.answers import Answer, Answers, parts_json, parts_of
+from segflow.crossings.answers import Answer, Answers, Standing, parts_from, parts_json, parts_of
 from segflow.crossings.definitions import Definition, definitions, with_contacts
 from segflow.crossings.names import segment_keys
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import as_written_now
-from segflow.ticks.context import TickContext
+from segflow.ticks.context import Faults, TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import literal
 
@@ -27,9 +27,9 @@ class Judged:
     segment_key: str
     segment: str
     segment_version: int
-    """The version that counts after this tick: a stale or held segment keeps its old one; 0 before the first."""
+    """The version that counts after this tick: one that is not compared keeps its old one; 0 before the first."""
     status: str
-    """ok; stale: it could not be evaluated; held: a guard does not believe what it would do."""
+    """ok; stale: it could not be evaluated; held: a guard does not believe what it would do; resting: it is not due."""
     reason: str | None
     is_new: bool
     changed: bool
@@ -42,7 +42,7 @@ class Judged:
     on_change_before: str | None
     """What `on_change` was when its members followed the file last."""
     definition: Definition | None
-    """None for those that are stale."""
+    """None for those that are stale or rest."""
     last_evaluated: str | None = None
     """The last tick that compared it, when that is not the one before: contacts may have returned since."""
     renamed: bool = False
@@ -68,10 +68,12 @@ class Judged:
         return self.evaluated or not self.is_new
 
 
-def judge(context: TickContext, stale: dict[str, str], held: dict[str, str] | None = None) -> list[Judged]:
+def judge(context: TickContext, faults: Faults, held: dict[str, str] | None = None) -> list[Judged]:
     """Compare the compiled segments with the versions that produced the present members."""
-    compiled, warehouse, held = context.compiled, context.warehouse, held or {}
-    defined = definitions(compiled, context.models, [name for name in compiled.segments if name not in stale])
+    compiled, warehouse = context.compiled, context.warehouse
+    left = {"resting": faults.resting, "stale": faults.segments, "held": held or {}}
+    unread = {**faults.resting, **faults.segments}
+    defined = definitions(compiled, context.models, [name for name in compiled.segments if name not in unread])
     state = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_(relation("segment_state")))}
     latest = _latest(warehouse)
     keys = segment_keys(compiled, warehouse, state)
@@ -83,7 +85,10 @@ def judge(context: TickContext, stale: dict[str, str], held: dict[str, str] | No
         spec = compiled.specs.segments[segment.id].spec
         key = keys[segment.id]
         known = by_key.get(key)
-        evaluated = segment.id not in stale and segment.id not in held
+        status, reason = next(
+            ((why, named[segment.id]) for why, named in left.items() if segment.id in named), ("ok", None)
+        )
+        evaluated = status == "ok"
         definition = defined.get(segment.id)
         before = latest.get((key, known["segment_version"])) if known else None
         changed = before is None or definition is None or not definition.same(before)
@@ -96,8 +101,8 @@ def judge(context: TickContext, stale: dict[str, str], held: dict[str, str] | No
                 segment_key=key,
                 segment=segment.id,
                 segment_version=version,
-                status="stale" if segment.id in stale else "ok" if evaluated else "held",
-                reason=stale.get(segment.id) or held.get(segment.id),
+                status=status,
+                reason=reason,
                 is_new=known is None,
                 changed=changed and evaluated,
                 edited=edited and evaluated,
@@ -163,6 +168,7 @@ def answers(context: TickContext, judged: list[Judged], broken: Collection[str] 
         _live_versions(context.warehouse),
         {one.segment_key: one.definition.contacts for one in judged if one.definition is not None},
         frozenset(part.removeprefix(f"{CONTACTS}.") for part in broken if part.startswith(f"{CONTACTS}.")),
+        _standing(context, judged),
     )
     return {one.segment_key: found.of(one.segment) for one in edited}
 
@@ -182,7 +188,7 @@ def old_rules(
     if not edited:
         return None, {}
     catalog, warehouse = context.compiled.specs.catalog, context.warehouse
-    versions = _live_versions(warehouse)
+    versions, standing = _live_versions(warehouse), _standing(context, judged)
     ran: list[pa.Table] = []
     timeout = context.compiled.specs.settings.sql_segments.timeout
     outcome: dict[str, str] = {}
@@ -196,6 +202,7 @@ def old_rules(
             text = as_written_now(old["compiled_sql"])
             words = warehouse.words
             query = context.fill(with_contacts(text, old["contacts"], catalog, words) if mapped else text)
+            query = standing.placed(query, parts_from(old["parts"]) or {})
             read = {column.name for column in query.find_all(exp.Column)}
             key = exp.Literal.string(one.segment_key).as_("segment_key")
             rows = exp.select(key, "contact_id").from_(query.subquery("old"))
@@ -209,6 +216,11 @@ def old_rules(
 
 
 _OLD_SCHEMA = pa.schema([("segment_key", pa.string()), ("contact_id", pa.string())])
+
+
+def _standing(context: TickContext, judged: list[Judged]) -> Standing:
+    keys = {one.segment: one.segment_key for one in judged}
+    return Standing.of(context, keys, [one.segment for one in judged if one.status == "resting"])
 
 
 def _latest(warehouse: Warehouse) -> dict[tuple[str, int], Definition]:

@@ -9,6 +9,7 @@ from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import RunError, SegflowError
 from segflow.segments.compiler import CONTACTS, MEMBERSHIPS
 from segflow.segments.membership_models import segment_model
+from segflow.segments.resting import needed_columns
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
 from segflow.warehouse.base import Warehouse, relation
@@ -80,11 +81,14 @@ def generations(examined: ExaminedWorkspace) -> Checked:
     """Which tick were the built tables made for?"""
     examined.need_specs()
     compiled = examined.compiled
-    sql = [segment_model(name) for name in compiled.sql_segments()]
     with examined.open_warehouse() as opened:
+        resting = _resting(opened)
+        # What they alone need is as the last tick that compared them has left it.
+        facts = sorted({column.model for column in needed_columns(compiled, resting).values()})
+        sql = [segment_model(name) for name in compiled.sql_segments() if name not in resting]
         built = {
             model: _generations(opened, model)
-            for model in (CONTACTS, *compiled.fact_models(), *sql, MEMBERSHIPS)
+            for model in (CONTACTS, *facts, *sql, MEMBERSHIPS)
             if opened.exists(model)
         }
     newest = max((tick for found in built.values() for tick in found), default=None)
@@ -100,6 +104,15 @@ def generations(examined: ExaminedWorkspace) -> Checked:
         "run segflow tick: it builds all of them",
     )
     return Checked("generations", "", [finding])
+
+
+def _resting(warehouse: Warehouse) -> set[str]:
+    """The segments that were not due in the last tick."""
+    if not warehouse.exists("segment_state"):
+        return set()
+    state = exp.select("segment").from_(relation("segment_state"))
+    rows = warehouse.rows(state.where(exp.column("status").eq(exp.Literal.string("resting"))))
+    return {row["segment"] for row in rows}
 
 
 def _generations(warehouse: Warehouse, model: str) -> set[str]:

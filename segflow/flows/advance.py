@@ -31,6 +31,7 @@ from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns
 from segflow.segments.nodes import Sql, facts_of
 from segflow.segments.predicate import predicate
+from segflow.segments.resting import needed_columns
 from segflow.segments.sql import built, col
 from segflow.specs.steps.base import place_of
 from segflow.ticks.context import Faults, TickContext
@@ -104,7 +105,7 @@ class _Advance(Entry, Inside, Deletions):
         left = ("flow_positions", "flow_waiting")
         if not flows and not any(self._count(relation(table)) for table in left):
             return set()
-        check_generation(w, self._models_read(faults.parts), self.tick_id)
+        check_generation(w, self._models_read(faults), self.tick_id)
         w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
         self._prepare_inside(flows)
         taking = [row["flow"] for row in flows if row["status"] in ("active", "paused")]
@@ -152,8 +153,9 @@ class _Advance(Entry, Inside, Deletions):
             self._look_at_new()
         self._move(flows)
 
-    def _models_read(self, broken: Mapping[str, str]) -> list[str]:
-        usable = {column.model for column in self.compiled.columns.values() if column.name not in broken}
+    def _models_read(self, faults: Faults) -> list[str]:
+        built = needed_columns(self.compiled, faults.resting).values()
+        usable = {column.model for column in built if column.name not in faults.parts}
         return [CONTACTS, *sorted(usable)]
 
     def _survive_edits(self) -> None:

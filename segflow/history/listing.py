@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlglot import exp
 
 from segflow.history.authors import authors
+from segflow.segments.turns import next_turn
 from segflow.specs.project import Specs
+from segflow.ticks.ledger import as_of_of
 from segflow.warehouse.base import Warehouse, relation
 
 
@@ -28,7 +32,11 @@ class Listed:
     changed_at: datetime | None
     """Of the file, as git has it; None for what is in no commit."""
     last_tick: str | None
-    """The last tick that evaluated it."""
+    """The last tick that compared it."""
+    every: str | None
+    """How often it is compared, where that is not at every tick."""
+    due: datetime | None
+    """The first tick from then on (UTC) compares it; None: the next one does."""
     status: str
     reason: str | None
 
@@ -66,8 +74,17 @@ def listing(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Listed]:
                 changed_by=git.changed_by if git else None,
                 changed_at=git.changed_at if git else None,
                 last_tick=last.get(row["segment_key"]),
+                every=str(named.spec.every) if named is not None and named.spec.every is not None else None,
+                due=_due(specs, row, last.get(row["segment_key"])),
                 status=row["status"],
                 reason=row["reason"],
             )
         )
     return found
+
+
+def _due(specs: Specs, row: Mapping[str, Any], last: str | None) -> datetime | None:
+    named = specs.segments.get(row["segment"])
+    if named is None or named.spec.every is None or last is None or row["status"] not in ("ok", "resting"):
+        return None
+    return next_turn(named.spec.every, as_of_of(last), specs.settings)

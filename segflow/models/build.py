@@ -2,6 +2,7 @@
 
 The fast path is one dbt run. Only when a model fails are its parts bound one by one, the broken ones left out (in
 memory: the committed models stay as they are), and the rest built again; segments that need a broken part are stale.
+Segments that rest are left out from the start, in the same way (`segments.resting`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 from sqlglot import exp
@@ -33,6 +35,7 @@ from segflow.segments.facts import by_model
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
+from segflow.segments.resting import at_rest, chosen, idle_models, patches_of
 from segflow.segments.sources import source_models, trigger_models
 from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.ticks.context import TickContext
@@ -62,7 +65,12 @@ class BuildReport:
 @dataclass(frozen=True)
 class _Build:
     context: TickContext
+    """`compiled` is the project as this tick evaluates it."""
     report: BuildReport
+    patches: Mapping[str, str] = field(default_factory=dict)
+    """What is in place of files in all runs."""
+    idle: tuple[str, ...] = ()
+    """Models that no run builds, whoever names them as a parent."""
 
     @property
     def compiled(self) -> Compiled:
@@ -80,7 +88,8 @@ class _Build:
         timeout = self.compiled.specs.settings.sql_segments.timeout
         limits = {_sql_model(name): timeout for name in self.compiled.sql_segments()}
         values = {"segflow": {"tick_id": self.context.tick_id, "bounds": bounds}}
-        results = self.context.models.run(select, values, patches, exclude, limits)
+        without = [*(exclude or ()), *self.idle]
+        results = self.context.models.run(select, values, {**self.patches, **(patches or {})}, without, limits)
         crash_point("build.ran")
         for result in (result for result in results.values() if result.status == "error"):
             # No segment's fault: it would be stale, and the next one, and the tick would go on without them.
@@ -95,14 +104,22 @@ class _Build:
         return results
 
 
-def build(context: TickContext) -> BuildReport:
-    """Build everything for this tick. Raises DuplicateContactsError, and RunError when contacts cannot be judged."""
-    compiled, work = context.compiled, _Build(context, BuildReport())
+def build(context: TickContext, resting: Mapping[str, str] | None = None) -> BuildReport:
+    """Build everything for this tick but what the segments of `resting` (segment -> its key) alone need. Raises
+    DuplicateContactsError, and RunError when contacts cannot be judged."""
+    whole = context.compiled
+    compiled = at_rest(whole, resting or {})
+    context = replace(context, compiled=compiled)
     sql = [_sql_model(name) for name in compiled.sql_segments()]
     imports = [compiled.specs.catalog.imports.model] if compiled.specs.catalog.imports is not None else []
     facts = map(own_model, compiled.fact_models())
     parts = (_CONTACTS, *facts, *sql, _MEMBERSHIPS, *read_by_flows(compiled), *imports)
     select = [f"+{model}" for model in parts]
+    work = _Build(context, BuildReport())
+    if resting:
+        # dbt's own graph leads from `memberships` to all that resting segments need.
+        select = chosen(compiled, parts)
+        work = replace(work, patches=patches_of(whole, compiled), idle=tuple(idle_models(whole, select)))
     results = work.run(select)
     if any(result.status != "success" for result in results.values()):
         _repair(work, results)
@@ -208,7 +225,7 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
     outcome = work.run([_MEMBERSHIPS], patches)
     if _status(outcome, _MEMBERSHIPS) == "success":
         return
-    for name in compiled.views:
+    for name in (name for name in compiled.views if name not in compiled.resting):
         if name not in report.stale:
             # The standalone text: views that others refer to may not exist before the first tick. It is run, not only
             # bound: an expression of the user's fails on a value.

@@ -21,6 +21,8 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.sqlfile import literal, load_query
 
 _SQL = Path(__file__).parent / "sql"
+_NAMED = 5
+"""So many segments that rest are named."""
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,11 @@ def _notes(before: Before, segments: list[SegmentPlan]) -> Iterable[str]:
             f"Tick {before.last.tick_id} died and will be resumed first; this plan goes on from where it stands "
             f"({before.last.place})."
         )
+    resting = [one for one in segments if one.status == "resting"]
+    if resting:
+        told = "; ".join(f"{one.segment}: {one.reason}" for one in resting[:_NAMED])
+        more = f"; and {len(resting) - _NAMED:,} more" if len(resting) > _NAMED else ""
+        yield f"Not due at this tick, so that their members stay: {told}{more}."
     changed = [one.segment for one in segments if one.change == "models"]
     if changed:
         yield (

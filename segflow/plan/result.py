@@ -20,7 +20,7 @@ class SegmentPlan:
     renamed_from: str | None
     change: Change
     status: str
-    """ok, stale, held or deleted, as in `segment_sizes`."""
+    """ok, resting, stale, held or deleted, as in `segment_sizes`."""
     reason: str | None
     version: int
     members_before: int
@@ -38,7 +38,8 @@ class SegmentPlan:
     @property
     def quiet(self) -> bool:
         """Does nothing happen to it?"""
-        return self.change == "none" and self.status == "ok" and not self.entries and not self.exits
+        left = self.status in ("ok", "resting")
+        return self.change == "none" and left and not self.entries and not self.exits
 
 
 @dataclass(frozen=True, kw_only=True)

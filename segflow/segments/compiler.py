@@ -88,6 +88,8 @@ class Compiled:
     bounds: frozenset[Bound] = frozenset()
     topics: Mapping[str, TopicFacts] = field(default_factory=dict)
     """Topic -> the facts of its list."""
+    resting: Mapping[str, str] = field(default_factory=dict)
+    """Segment -> its key, of those that are left out on purpose; see `segments.resting`."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -106,13 +108,15 @@ class Compiled:
         return sorted(by_model(self.columns))
 
     def sql_segments(self) -> list[str]:
-        return [segment.id for segment in self.segments.values() if segment.kind == "sql"]
+        return [one.id for one in self.segments.values() if one.kind == "sql" and one.id not in self.resting]
 
     def depends_on(self, segment: str) -> set[str]:
         """The parts that a segment needs, references included: facts and attributes (`model.column`), .sql models."""
         needed: set[str] = set()
         for name in closure(segment, self.graph):
             compiled = self.segments[name]
+            if name in self.resting:
+                continue  # its members are there
             if compiled.node is None:
                 needed |= {segment_model(name), *self._attributes_named(name)}
             else:
@@ -139,8 +143,8 @@ class Compiled:
             if segment.node is not None and segment.id not in broken_segments
         }
         return {
-            **_fact_files(facts, self.specs, self.words),
-            **_membership_file(nodes, facts, self.graph, self.words),
+            **fact_files(facts, self.specs, self.words),
+            **membership_file(nodes, facts, self.graph, self.words, self.resting),
         }
 
 
@@ -171,7 +175,7 @@ def compile_project(specs: Specs, words: Words | None = None) -> Compiled:
         for s in specs.segments.values()
         if isinstance(s.spec, SqlSegmentSpec)
     }
-    standalone = _Standalone(specs, yaml, columns, graph, queries, words)
+    standalone = Standalone(specs, yaml, columns, graph, queries, words)
     fingerprints = _fingerprints(specs, yaml, graph)
     segments = {
         name: CompiledSegment(
@@ -186,14 +190,14 @@ def compile_project(specs: Specs, words: Words | None = None) -> Compiled:
     }
     files = {
         f"{OWN_CONTACTS}.sql": _contacts_file(specs, words),
-        **_fact_files(columns, specs, words),
-        **{f"segments/{own_model(segment_model(n))}.sql": _view_file(n, specs, text) for n, text in views.items()},
+        **fact_files(columns, specs, words),
+        **{f"segments/{own_model(segment_model(n))}.sql": view_file(n, specs, text) for n, text in views.items()},
         **{
             f"segments/{own_model(segment_model(s.id))}.sql": sql_model_text(s, GENERATED)
             for s in specs.segments.values()
             if isinstance(s.spec, SqlSegmentSpec)
         },
-        **_membership_file(yaml, columns, graph, words),
+        **membership_file(yaml, columns, graph, words),
     }
     keys = {key for text in files.values() for key in bound_keys(text)}
     bounds = {bound_from_key(key) for key in keys}
@@ -249,7 +253,7 @@ def _triggering_events(specs: Specs) -> dict[str, Node]:
 
 
 @dataclass(frozen=True)
-class _Standalone:
+class Standalone:
     """Makes one text of a segment, its facts and the segments it refers to: what a version of a rule is kept as."""
 
     specs: Specs
@@ -294,7 +298,8 @@ def _fingerprints(specs: Specs, yaml: Mapping[str, Node], graph: Mapping[str, se
     return found
 
 
-def _fact_files(columns: Mapping[Fact, FactColumn], specs: Specs, words: Words) -> dict[str, str]:
+def fact_files(columns: Mapping[Fact, FactColumn], specs: Specs, words: Words) -> dict[str, str]:
+    """The fact models of these columns, as files by path."""
     files: dict[str, str] = {}
     for model, group in by_model(columns).items():
         comment = [
@@ -332,7 +337,8 @@ def _contacts_file(specs: Specs, words: Words) -> str:
     return model_text(text, materialized=TABLE, relation=CONTACTS, comment=comment)
 
 
-def _view_file(name: str, specs: Specs, text: str) -> str:
+def view_file(name: str, specs: Specs, text: str) -> str:
+    """The model that is a YAML segment's view; `text`: its query."""
     spec = specs.segments[name].spec
     assert isinstance(spec, SegmentSpec)
     comment = [GENERATED + f" Edit segment_specs/{name}.yml.", ""]
@@ -345,12 +351,17 @@ def _view_file(name: str, specs: Specs, text: str) -> str:
     return model_text(text, materialized=VIEW, relation=segment_model(name), comment=comment)
 
 
-def _membership_file(
-    nodes: Mapping[str, Node], columns: Mapping[Fact, FactColumn], graph: Mapping[str, set[str]], words: Words
+def membership_file(
+    nodes: Mapping[str, Node],
+    columns: Mapping[Fact, FactColumn],
+    graph: Mapping[str, set[str]],
+    words: Words,
+    resting: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
+    """The model `memberships` of these trees, as a file by its path; `resting` as for `memberships_query`."""
     grouped = levels({name: graph[name] for name in nodes})
     comment = [GENERATED, "", "All YAML segments in one pass: a row per segment and member."]
-    text = template(memberships_query(grouped, nodes, columns), words)
+    text = template(memberships_query(grouped, nodes, columns, resting or {}), words)
     text = model_text(text, materialized=TABLE, relation=MEMBERSHIPS, comment=comment)
     return {f"{own_model(MEMBERSHIPS)}.sql": text}
 

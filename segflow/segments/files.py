@@ -15,7 +15,7 @@ from segflow.segments.compiler import GENERATED, Compiled
 from segflow.segments.earlier_files import SCHEMA_MACRO, THEIRS_NOW, asked_for
 from segflow.segments.emit import not_jinja, value_macros
 from segflow.segments.exposures import exposures
-from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS, segment_model
+from segflow.segments.membership_models import CONTACTS, MEMBERS, MEMBERSHIPS, segment_model
 from segflow.specs.dbt_files import generated_folder, is_generated
 from segflow.specs.project import Specs
 from segflow.warehouse.names import own_model
@@ -138,7 +138,9 @@ def _properties(compiled: Compiled) -> dict[str, object]:
         spec = compiled.specs.segments[segment.id].spec
         meta = {"kind": "segment", "segment": segment.id} | ({"owner": not_jinja(spec.owner)} if spec.owner else {})
         models.append(model(segment_model(segment.id), spec.description or f"Segment {segment.id}.", **meta))
-    tables = [{"name": name} for name, table in TABLES.items() if table.ledger]
+    # Whoever refers to a resting segment reads its members.
+    members = {MEMBERS} if any(one.spec.every is not None for one in compiled.specs.segments.values()) else set()
+    tables = [{"name": name} for name, table in TABLES.items() if table.ledger or name in members]
     return {
         "version": 2,
         "sources": [{"name": "segflow", "schema": SCHEMA, "tables": tables}],

@@ -42,6 +42,8 @@ from segflow.warehouse.names import whole
 
 CONTACTS = "contacts"
 MEMBERSHIPS = "memberships"
+MEMBERS = "segment_members"
+"""The engine's table of present members."""
 _JOINED = "_joined_at"
 """Since when an imported contact is there. No attribute begins with an underscore."""
 
@@ -122,13 +124,25 @@ def _alike(left: str, right: str) -> exp.Expr:
     return exp.EQ(this=col("contact_id", left), expression=col("contact_id", right))
 
 
-def segment_query(node: Node, columns: Mapping[Fact, FactColumn]) -> exp.Select:
-    """The members of one YAML segment: one column, contact_id."""
+def members_query(segment_key: str) -> exp.Select:
+    """The present members of a segment, as far as they are contacts: what stands in for its rule while it rests."""
+    mine = exp.EQ(this=col("segment_key", "members"), expression=exp.Literal.string(segment_key))
+    query = select([col("contact_id", "members")], ledger(MEMBERS, "members"), mine)
+    there = exp.EQ(this=col("contact_id", "present"), expression=col("contact_id", "members"))
+    query.append("joins", exp.Join(this=built(CONTACTS, "present"), kind="INNER", on=there))
+    return query
+
+
+def segment_query(
+    node: Node, columns: Mapping[Fact, FactColumn], resting: Mapping[str, str] | None = None
+) -> exp.Select:
+    """The members of one YAML segment: one column, contact_id. `resting`: segment -> its key, of those whose present
+    members count."""
     query = select([col("contact_id", CONTACTS)], built(CONTACTS, CONTACTS))
     query = join_facts(query, [node], columns)
     for segment in sorted(_members(node)):
         model = segment_model(segment)
-        left_join(query, built(model, model), _same_contact(model))
+        left_join(query, _members_of(segment, resting or {}), _same_contact(model))
     where = predicate(
         node,
         contact_columns(columns, member=lambda segment: is_not_null(col("contact_id", segment_model(segment)))),
@@ -137,12 +151,16 @@ def segment_query(node: Node, columns: Mapping[Fact, FactColumn]) -> exp.Select:
 
 
 def memberships_query(
-    levels: Sequence[Sequence[str]], nodes: Mapping[str, Node], columns: Mapping[Fact, FactColumn]
+    levels: Sequence[Sequence[str]],
+    nodes: Mapping[str, Node],
+    columns: Mapping[Fact, FactColumn],
+    resting: Mapping[str, str] | None = None,
 ) -> exp.Query:
     """(segment, contact_id, tick_id) of all YAML segments in one pass: booleans side by side, one SELECT per reference
     depth around the one before.
 
-    `levels` are the ids of `nodes`, grouped so that a group refers only to earlier groups or to `.sql` segments.
+    `levels` are the ids of `nodes`, grouped so that a group refers only to earlier groups, to `.sql` segments or to
+    those of `resting` (segment -> its key), whose present members count.
     """
     if not nodes:
         return exp.select(
@@ -173,8 +191,7 @@ def memberships_query(
     )
     join_facts(first, nodes.values(), columns)
     for segment in sorted({member for node in nodes.values() for member in _members(node)} - set(nodes)):
-        model = segment_model(segment)
-        left_join(first, built(model, model), _same_contact(model))
+        left_join(first, _members_of(segment, resting or {}), _same_contact(segment_model(segment)))
     members = _long([segment for level in levels for segment in level], f"depth_{len(levels) - 1}")
     query = select(
         [col("segment"), col("contact_id"), tick_id_call()],
@@ -185,6 +202,14 @@ def memberships_query(
     for depth, projections in enumerate(deeper, 1):
         cte(query, f"depth_{depth}", select(projections, exp.Table(this=ident(f"depth_{depth - 1}"))))
     return query
+
+
+def _members_of(segment: str, resting: Mapping[str, str]) -> exp.Expr:
+    """Where the members of a segment are, under the name of its model."""
+    model = segment_model(segment)
+    if segment not in resting:
+        return built(model, model)
+    return members_query(resting[segment]).subquery(model, copy=False)
 
 
 def _flags(level: Sequence[str], nodes: Mapping[str, Node], found: Columns) -> list[exp.Expr]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from segflow.specs.conditions import Condition
 from segflow.specs.earlier_names import EarlierNames, names_of
+from segflow.specs.every import Every
 from segflow.specs.exports import SegmentExport
 from segflow.specs.guards import SegmentGuards
 from segflow.specs.lint_rules import LintSettings
@@ -26,6 +27,9 @@ class SegmentSettings(SpecModel):
     """Do the first members trigger flows?"""
     on_change: Literal["suppress", "trigger"] = "suppress"
     """Do contacts that are moved by an edit of this file trigger flows?"""
+    every: Every | None = None
+    """Compared at the first tick of each `1 day`, `6 hours`, `1 week`, ... of the project's zone; by default at every
+    tick. No part of the definition."""
     guards: SegmentGuards = SegmentGuards()
     """What differs from the guards of segflow.yml."""
     lint: LintSettings = Field(LintSettings(), exclude=True)

@@ -8,6 +8,7 @@ import json
 import pyarrow as pa
 
 from segflow.crossings.deleted import tombstones
+from segflow.crossings.resting import Rest, resting
 from segflow.crossings.segment_guards import contacts_lost
 from segflow.errors import ContactsLostError, InputError
 from segflow.models.build import BuildReport, build
@@ -45,7 +46,8 @@ def _build(run: TickRun, stage: str) -> None:
     project = run.project
     project.write_models()
     with run.open() as context:
-        found = build(context)
+        rests = resting(context)
+        found = build(context, {name: one.segment_key for name, one in rests.items()})
         zones = zones_in_use(context)
     run.report.dbt_seconds = found.dbt_seconds
     run.row = run.row.with_(
@@ -64,7 +66,7 @@ def _build(run: TickRun, stage: str) -> None:
                 "with this tick."
             )
         _check_deletions(project, context.warehouse)
-        context.warehouse.replace("build_faults", _faults(found, zones, run.row.tick_id))
+        context.warehouse.replace("build_faults", _faults(found, rests, zones, run.row.tick_id))
         write_time_zones(context.warehouse, zones.zones)
         run.book("contacts", released, set())
 
@@ -86,10 +88,11 @@ def _text_hash(project: Workspace) -> str:
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
 
 
-def _faults(found: BuildReport, zones: ZonesInUse, tick_id: str) -> pa.Table:
+def _faults(found: BuildReport, rests: dict[str, Rest], zones: ZonesInUse, tick_id: str) -> pa.Table:
     rows = [{"kind": "segment", "name": name, "reason": why} for name, why in sorted(found.stale.items())]
     rows += [{"kind": "part", "name": name, "reason": why} for name, why in sorted(found.broken.items())]
     rows += [{"kind": "model", "name": name, "reason": why} for name, why in sorted(found.failed.items())]
+    rows += [{"kind": "resting", "name": name, "reason": one.reason} for name, one in sorted(rests.items())]
     # A text that is no zone, and how many contacts have it.
     rows += [{"kind": "zone", "name": name, "reason": str(number)} for name, number in zones.unknown.items()]
     schema = pa.schema([(name, pa.string()) for name in ("tick_id", "kind", "name", "reason")])

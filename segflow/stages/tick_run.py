@@ -60,8 +60,8 @@ class TickRun:
         record.write(self.project.store, self.row, self.lease)
 
     def faults(self) -> Faults:
-        """What the build of this tick could not evaluate."""
-        return Faults(self._build_faults("segment"), self._build_faults("part"))
+        """What the build of this tick could not evaluate, and what it left out."""
+        return Faults(self._build_faults("segment"), self._build_faults("part"), self._build_faults("resting"))
 
     def failed_models(self) -> dict[str, str]:
         """The dbt models that the build of this tick could not build: model -> reason."""

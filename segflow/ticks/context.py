@@ -50,9 +50,11 @@ class TickContext:
 
 @dataclass(frozen=True)
 class Faults:
-    """What the build of a tick could not evaluate, each with the reason."""
+    """What the build of a tick did not evaluate, each with the reason."""
 
     segments: dict[str, str] = field(default_factory=dict)
     """Stale segments."""
     parts: dict[str, str] = field(default_factory=dict)
     """Facts and attributes (`model.column`) and models of `.sql` segments."""
+    resting: dict[str, str] = field(default_factory=dict)
+    """Segments that were left out on purpose, no fault at all: until when, in words."""

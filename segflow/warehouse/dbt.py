@@ -190,6 +190,8 @@ class DbtProject:
             return {}
         with self._patched(patches or {}), self._engine.dbt_time_limits(limits):
             args = ["run", "--select", *chosen, "--vars", json.dumps(_with_limits(variables, limits))]
+            # With other code it is another view, now and the next time without it.
+            self._settled -= set(patches or ())
             excluded = [*(exclude or ()), *sorted(self._settled - set(select))]
             if excluded:
                 args += ["--exclude", *self._chosen(excluded)]
@@ -198,7 +200,8 @@ class DbtProject:
         if result.result is None:
             raise RunError(f"dbt run failed: {_message(result)}")
         done = [run.node for run in result.result.results if run.status == "success"]
-        self._settled |= {node.name for node in done if self._engine.late_views and _settles(node)}
+        settled = {node.name for node in done if self._engine.late_views and _settles(node)}
+        self._settled |= settled - set(patches or ())
         return {model: self._stopped(found, limits.get(model)) for model, found in self._by_name(result).items()}
 
     def _chosen(self, patterns: Sequence[str]) -> list[str]:

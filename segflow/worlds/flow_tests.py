@@ -93,7 +93,11 @@ def _run(specs: Specs, flow: NamedFlow, number: int, test: FlowTest) -> FlowOutc
 
 def _compiled(specs: Specs, flow: NamedFlow, given: Sequence[str]) -> Compiled:
     """The flow as if it were active, and what it needs, with rows in place of each segment whose members are given."""
-    stood_in = {}
+    # A test looks at each of its ticks, however often segments are compared.
+    stood_in = {
+        name: one.model_copy(update={"spec": one.spec.model_copy(update={"every": None})})
+        for name, one in specs.segments.items()
+    }
     for name in given:
         query = template(select([col("contact_id")], ref(members_model(name))), words())
         on_create = specs.segments[name].spec.on_create

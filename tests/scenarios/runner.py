@@ -30,6 +30,7 @@ What must come of a tick, each as short texts:
     details:   [ana hi.code coupon SPRING-1]            the journal of the tick with its details, where it has any
     conversions: [ana hi, eve hi withheld late]         all of the tick; late: its time was over
     faults:    {segments: [old], held: [new], flows: [hi]}   stale segments, held segments, held flows
+    resting:   [slow]                                   the segments that were not due; left out: there are none
     unchanged: true                                     only ticks, sizes and exports have another row than before
 """
 
@@ -55,7 +56,7 @@ EVERY_TICK = ("ticks", "segment_sizes", "flow_cursors", "segment_exports")
 WORLD = ("contacts", "events", "lists", "tags", "segments", "flows", "missing_columns")
 BY_HAND = ("pause", "resume", "remove", "restore", "suppress")
 EXPECTED = ("crossings", "messages", "sizes", "named", "flows_at", "journal", "updates", "faults", "unchanged",
-            "deliveries", "texts", "tasks", "details", "warnings", "conversions", "suppressed")  # fmt: skip
+            "deliveries", "texts", "tasks", "details", "warnings", "conversions", "suppressed", "resting")  # fmt: skip
 
 
 def scenarios() -> dict[str, dict[str, Any]]:
@@ -215,6 +216,8 @@ class Scenario:
         assert faults == {"segments": [], "held": [], "flows": [], **tick.get("faults", {})}, (
             f"faults of {where}: {report.errors}"
         )
+        resting = sorted(one.segment for one in report.segments if one.status == "resting")
+        assert resting == sorted(tick.get("resting", [])), f"resting in {where}"
         if "unchanged" in tick:
             after = self.world.ledgers()
             changed = [table for table in after if table not in EVERY_TICK]

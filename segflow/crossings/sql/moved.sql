@@ -1,5 +1,5 @@
--- Who matches and is no member, and who is a member and does not match: one join tells both. The members of segments
--- that were not evaluated are among the latter.
+-- Who matches and is no member, and who is a member and does not match: one join tells both. Of segments that were not
+-- evaluated only the members that are gone are among the latter.
 select
     coalesce(matching.segment_key, members.segment_key) as segment_key,
     coalesce(matching.contact_id, members.contact_id) as contact_id,
@@ -10,6 +10,12 @@ from (
     inner join temp.judged as judged on judged.segment = current_members.segment
     where judged.evaluated
 ) as matching
-full outer join segflow.segment_members as members
+full outer join (
+    select present.segment_key, present.contact_id
+    from segflow.segment_members as present
+    left join temp.judged as judged on judged.segment_key = present.segment_key
+    left join temp.gone as gone on gone.contact_id = present.contact_id
+    where judged.segment_key is null or judged.evaluated or gone.contact_id is not null
+) as members
     on members.segment_key = matching.segment_key and members.contact_id = matching.contact_id
 where matching.contact_id is null or members.contact_id is null
