@@ -69,9 +69,7 @@ def asset_graph(compiled: Compiled, dbt: DbtGraph) -> Graph:
     specs = {
         "ingest": [_ledger(DELIVERIES, "What became of each attempt to deliver a message.", [])],
         "build": [_model(node, dbt, tables) for node in _built(compiled, dbt)],
-        "cross": [
-            _segment(name, compiled, dbt, pages, fresh[one.spec.every]) for name, one in compiled.specs.segments.items()
-        ],
+        "cross": [_segment(one, compiled, dbt, pages, fresh[one.spec.every]) for one in named.values()],
         "advance": [_flow(name, compiled, dbt, pages) for name in compiled.specs.flows],
         "send": [_sender(name, compiled) for name in compiled.specs.settings.all_senders()],
         "export": [_export(plan, tables) for plan in compiled.specs.exports()],
