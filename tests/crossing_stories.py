@@ -38,6 +38,7 @@ class Edit:
     on_create: str
     on_change: str
     name: str | None = None
+    every: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ edits = st.builds(
     st.sampled_from(["trigger", "baseline"]),
     st.sampled_from(["trigger", "suppress"]),
     st.sampled_from([None, None, *NAMES]),
+    st.sampled_from([None, None, None, "day", "week", "month"]),
 )
 imported = st.tuples(contacts, st.sampled_from([None, *CITIES]), scores)
 imports = st.builds(

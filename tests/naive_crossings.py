@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 Tree = dict[str, Any]
@@ -26,6 +27,8 @@ class File:
     on_change: str
     earlier: list[str] = field(default_factory=list)
     unseen: set[str] = field(default_factory=set)
+    every: str | None = None
+    """day, week or month."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,9 @@ class Scene:
     batches: list[tuple[str, bool | None]] = field(default_factory=list)
     broken: bool = False
     """Is there no column age?"""
+    today: date = date(2026, 3, 1)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """Segment -> the same for all ways to write its rule."""
 
     @property
     def model(self) -> dict[str, Person]:
@@ -66,6 +72,12 @@ class Segment:
     entered: dict[str, int] = field(default_factory=dict)
     parts: dict[int, Tree] = field(default_factory=dict)
     """The files that its rule consisted of, its own included: segment (its `id()`) -> rule, which refers by `of`."""
+    day: date | None = None
+    """Of the last tick that compared it."""
+    fingerprint: str = ""
+    """Of the rule that made its members."""
+    was_stale: bool = False
+    """At the last tick."""
 
 
 @dataclass(frozen=True, order=True)
@@ -78,13 +90,26 @@ class Crossing:
     triggers: bool
 
 
-def inlined(slot: int, files: Mapping[int, File]) -> Tree:
-    """The rule of a slot with those that it refers to in place of their names."""
+def period(day: date, every: str | None) -> date:
+    """The first day of the part of the calendar that holds a day."""
+    match every:
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+    return day
+
+
+def inlined(slot: int, files: Mapping[int, File], segments: Mapping[int, Segment], prints: Mapping[str, str]) -> Tree:
+    """The rule of a slot with those that it refers to in place of their names: `{segment:, rule:, print:}`."""
 
     def walk(tree: Tree) -> Tree:
         if "slot" in tree:
             other = tree["slot"]
-            return inlined(other, files) if other < slot and other in files else ELSEWHERE
+            if other >= slot or other not in files:
+                return ELSEWHERE
+            rule = inlined(other, files, segments, prints)
+            return {"segment": id(segments[other]), "rule": rule, "print": prints[files[other].name]}
         if "not" in tree:
             return {"not": walk(tree["not"])}
         return {
@@ -92,6 +117,23 @@ def inlined(slot: int, files: Mapping[int, File]) -> Tree:
         }
 
     return walk(files[slot].rule)
+
+
+def standing(tree: Tree, resting: Mapping[int, str]) -> Tree:
+    """A rule with the members of resting segments (segment -> print) in place of their rules, where these are the ones
+    that it knew."""
+
+    def walk(tree: Tree) -> Tree:
+        if "segment" in tree:
+            same = resting.get(tree["segment"]) == tree["print"]
+            return {"member": tree["segment"]} if same else walk(tree["rule"])
+        if "not" in tree:
+            return {"not": walk(tree["not"])}
+        return {
+            word: [walk(one) for one in value] if isinstance(value, list) else value for word, value in tree.items()
+        }
+
+    return walk(tree)
 
 
 def own(slot: int, files: Mapping[int, File], segments: Mapping[int, Segment]) -> Tree:
@@ -145,6 +187,8 @@ def holds(tree: Tree, person: Person) -> bool:
             return not holds(part, person)
         case {"list": name}:
             return bool(person[name])
+        case {"member": segment}:
+            return segment in person["in"]
         case {"attribute": name, "is": wanted}:
             return bool(person[name] == wanted)
         case {"attribute": name, "is_not": wanted}:
@@ -174,6 +218,9 @@ class Naive:
         self.trees: dict[int, Tree] = {}
         self.say: dict[int, str] = {}
         self.before: dict[int, dict[int, Tree]] = {}
+        self.resting: dict[int, str] = {}
+        """Segment -> its fingerprint, of those that are not due."""
+        self.rest: set[str] = set()
 
     def tick(self, scene: Scene) -> list[Crossing]:
         """Everybody who crosses in the next tick."""
@@ -190,21 +237,40 @@ class Naive:
         for left in [one for one in self.live.values() if one not in segments.values()]:
             found += self._deleted(left)
         self.before = {id(one): dict(one.parts) for one in segments.values() if one.rule is not None}
-        self.live, self.stale = {}, set()
+        self.live, self.stale, self.rest = {}, set(), set()
+        self.resting = {
+            id(segments[slot]): scene.fingerprints[file.name]
+            for slot, file in scene.files.items()
+            if self._rests(segments[slot], file, scene)
+        }
+        for contact, person in contacts.items():
+            person["in"] = {id(one) for one in segments.values() if contact in one.members}
         for slot, file in scene.files.items():
-            segment, rule = segments[slot], inlined(slot, scene.files)
-            segment.name = file.name
-            if scene.broken and any(leaf.get("attribute") == "age" for leaf in leaves(rule)):
+            segment, whole = segments[slot], inlined(slot, scene.files, segments, scene.fingerprints)
+            segment.name, rule = file.name, standing(whole, self.resting)
+            if id(segment) in self.resting:
+                self.rest.add(file.name)
+                found += [self._exit(segment, contact, "gone", False) for contact in segment.members & gone]
+            elif scene.broken and any(leaf.get("attribute") == "age" for leaf in leaves(rule)):
                 self.stale.add(file.name)
                 found += [self._exit(segment, contact, "gone", False) for contact in segment.members & gone]
             else:
                 found += self._compared(segment, file, rule, contacts, gone, scene.broken)
+                segment.rule, segment.day, segment.fingerprint = whole, scene.today, scene.fingerprints[file.name]
+            segment.was_stale = file.name in self.stale
             if segment.rule is not None:
                 self.live[file.name] = segment
             elif segment not in self.dead:
                 self.dead.append(segment)
             file.unseen = set()
         return sorted(found)
+
+    def _rests(self, segment: Segment, file: File, scene: Scene) -> bool:
+        """Has it been compared in this period by the rule that it has, and was it well at the last tick?"""
+        if file.every is None or segment.rule is None or segment.was_stale or segment.day is None:
+            return False
+        same = segment.fingerprint == scene.fingerprints[file.name]
+        return same and period(segment.day, file.every) == period(scene.today, file.every)
 
     def _segments(self, files: Mapping[int, File]) -> dict[int, Segment]:
         """The segments that the files go on with: those that are called so or were, the living before the dead."""
@@ -229,7 +295,7 @@ class Naive:
     def _compared(
         self, segment: Segment, file: File, rule: Tree, contacts: dict[str, Person], gone: set[str], broken: bool
     ) -> list[Crossing]:
-        old = segment.rule
+        old = None if segment.rule is None else standing(segment.rule, self.resting)
         cannot_run = broken and old is not None and any(leaf.get("attribute") == "age" for leaf in leaves(old))
         since = self.now - 1 if old is None else segment.compared
         returned = {contact for tick, contact in self.returns if tick > since}
@@ -260,7 +326,7 @@ class Naive:
                 found.append(Crossing(file.name, contact, "enters", number, cause, triggers))
             else:
                 found.append(self._exit(segment, contact, cause, triggers))
-        segment.rule, segment.compared, segment.parts = rule, self.now, self._parts(id(segment))
+        segment.compared, segment.parts = self.now, self._parts(id(segment))
         return found
 
     def _parts(self, of: int) -> dict[int, Tree]:
@@ -282,6 +348,8 @@ class Naive:
         def mixed(of: int, back: set[int], above: tuple[int, ...] = ()) -> Tree:
             if of in above:
                 raise ValueError("a circle")
+            if of in self.resting and of not in back:
+                return {"member": of}
             tree = self.trees[of] if of in self.trees and of not in back else old.get(of) or self.before[of][of]
             return inline(tree, lambda below: mixed(below, back, (*above, of)))
 

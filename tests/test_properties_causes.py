@@ -1,7 +1,7 @@
 """Crossings against a naive model through twenty ticks: who crosses, why, for which time, and whether flows may react.
 
 Hypothesis draws changes of contacts, edits, renames, removals, imports of both kinds, a column that goes and comes
-back, ticks that die anywhere and are resumed, and ticks that are run twice.
+back, segments that rest for a week or a month, ticks that die anywhere and are resumed, and ticks that are run twice.
 `SEGFLOW_CROSSING_EXAMPLES=100 pytest tests/test_properties_causes.py` looks for longer.
 """
 
@@ -76,8 +76,9 @@ class Story:
     def live(self, day: Day) -> None:
         for change in day.changes:
             self._change(change)
-        self.scene.broken = day.broken
+        self.scene.broken, self.scene.today = day.broken, self.at.date()
         self._write()
+        self.scene.fingerprints = {one.id: one.fingerprint for one in self.world.project.compiled.segments.values()}
         last = self.number == TICKS - 1
         # A plan costs half a tick, and the last tick of a story has the most behind it.
         plan = self.world.project.plan(self.at) if last else None
@@ -92,7 +93,8 @@ class Story:
         assert members == {(name, contact) for name, one in self.naive.live.items() for contact in one.members}
         status = {one.segment: one.status for one in report.segments if one.status != "deleted"}
         names = {file.name for file in self.scene.files.values()}
-        assert status == {name: "stale" if name in self.naive.stale else "ok" for name in names}
+        left = dict.fromkeys(self.naive.stale, "stale") | dict.fromkeys(self.naive.rest, "resting")
+        assert status == {name: left.get(name, "ok") for name in names}
         if last:
             assert self.world.rows(NOT_ENTRIES_LESS_EXITS) == []
             assert self.world.rows(NOT_ALTERNATING) == []
@@ -141,12 +143,12 @@ class Story:
                 scene.rows[contact] = {"city": city, "age": age, "score": score}
             case GoesOrReturns(contact):
                 scene.away ^= {contact}
-            case Edit(slot, rule, on_create, on_change, name):
+            case Edit(slot, rule, on_create, on_change, name, every):
                 if slot in scene.files:
                     file = scene.files[slot]
-                    file.rule, file.on_create, file.on_change = rule, on_create, on_change
+                    file.rule, file.on_create, file.on_change, file.every = rule, on_create, on_change, every
                 elif self._free(name or self.names[slot]):
-                    scene.files[slot] = File(name or self.names[slot], rule, on_create, on_change)
+                    scene.files[slot] = File(name or self.names[slot], rule, on_create, on_change, every=every)
             case Remove(slot):
                 if slot in scene.files:
                     self.names[slot] = scene.files.pop(slot).name
@@ -210,6 +212,7 @@ class Story:
             return {word: named(value) for word, value in tree.items()}
 
         spec = {"where": named(file.rule), "on_create": file.on_create, "on_change": file.on_change}
+        spec |= {"every": f"1 {file.every}"} if file.every else {}
         earlier: Any = file.earlier[0] if len(file.earlier) == 1 else list(file.earlier)
         return {**spec, "renamed_from": earlier} if earlier else spec
 

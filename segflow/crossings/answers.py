@@ -91,21 +91,24 @@ class Standing:
     """The segments that rest: where an old rule refers to one, its present members count, as they do in the new one."""
 
     context: TickContext
-    own: Mapping[str, str]
-    """segment_key -> the fingerprint of its file."""
+    consists_of: Mapping[str, Mapping[str, str | None]]
+    """segment_key -> the fingerprints of its file and of those that it refers to, by their keys."""
 
     @classmethod
     def of(cls, context: TickContext, keys: Mapping[str, str], resting: Collection[str]) -> Standing:
         """`keys`: segment -> its key; `resting`: the segments that rest."""
-        return cls(context, {keys[name]: _own(context.compiled, name, keys) for name in resting})
+        found = {keys[name]: parts_of(context.compiled, name, keys).values() for name in resting}
+        return cls(context, {key: {part.key: part.own for part in parts} for key, parts in found.items()})
 
     def placed(self, query: exp.Query, parts: Mapping[str, Part]) -> exp.Query:
         """A standalone query with members in place of the rules of resting segments. `parts`: what it consists of. One
         that has been edited since is asked by the rule that the query has."""
+        then = {part.key: part.own for part in parts.values()}
         stood_in = {
             segment_model(name): self.context.fill(members_query(part.key))
             for name, part in parts.items()
-            if self.own.get(part.key, "") == part.own
+            if part.key in self.consists_of
+            and all(then.get(key) == own for key, own in self.consists_of[part.key].items())
         }
         return with_members(query, stood_in)
 

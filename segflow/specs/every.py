@@ -95,6 +95,8 @@ class Every(Written):
         return timedelta(minutes=self.number) if self.unit == "minute" else timedelta(hours=self.number + 1)
 
     def __str__(self) -> str:
+        if (self.number, self.unit) == (12, "month"):
+            return "1 year"
         return f"{self.number} {self.unit}{'' if self.number == 1 else 's'}"
 
     def __repr__(self) -> str:
@@ -116,4 +118,4 @@ def _near(number: int, unit: EveryUnit) -> str:
     shorter = [one for one in regular if one < number][-1:]
     longer = [one for one in regular if one > number][:1]
     found = [str(Every(one, unit)) for one in (*shorter, *longer)]
-    return " or ".join(found if longer else [*found, _NEXT[unit]])
+    return " or ".join(dict.fromkeys(found if longer else [*found, _NEXT[unit]]))
