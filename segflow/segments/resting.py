@@ -136,12 +136,13 @@ def _files(
     whole, kept = by_model(compiled.columns), by_model(columns)
     same = {f"facts/{own_model(model)}.sql" for model, group in kept.items() if group == whole[model]}
     fewer = {fact: one for fact, one in columns.items() if kept[one.model] != whole[one.model]}
-    files = {}
+    files: dict[str, str] = {}
     for path, text in compiled.files.items():
         name = own.get(path)
         if name is not None and name in resting:
             # Nothing reads it, but dbt has to hear that the view is another one than it made.
-            files |= {path: view_file(name, compiled.specs, views[name])} if name in views else {}
+            if name in views:
+                files[path] = view_file(name, compiled.specs, views[name])
         elif name is not None:
             changed = graph[name] & set(resting)
             files[path] = text if not changed else _segment_file(compiled, name, views, stand_ins, changed)
