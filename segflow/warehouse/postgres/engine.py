@@ -13,9 +13,10 @@ from segflow.durations import Duration
 from segflow.errors import InputError
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine, Found
+from segflow.warehouse.postgres.connections import Connections, connect
 from segflow.warehouse.postgres.errors import plain_text
 from segflow.warehouse.postgres.rehearsal import rehearse
-from segflow.warehouse.postgres.warehouse import PostgresWarehouse, connect
+from segflow.warehouse.postgres.warehouse import PostgresWarehouse
 from segflow.warehouse.postgres.words import PostgresWords
 
 _LOCALE = (
@@ -44,6 +45,7 @@ class PostgresEngine(Engine):
     def __init__(self, url: str) -> None:
         """`url`: as libpq takes it."""
         self._url = url
+        self._connections = Connections(url, self.where)
 
     @property
     def where(self) -> str:
@@ -61,7 +63,7 @@ class PostgresEngine(Engine):
         return found is not None and bool(found[0])
 
     def open(self, *, keep_ledgers: bool = True) -> PostgresWarehouse:
-        return PostgresWarehouse(self._url, self.where)
+        return PostgresWarehouse(self._connections)
 
     def made_by(self) -> str | None:
         try:

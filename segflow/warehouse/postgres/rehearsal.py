@@ -22,6 +22,7 @@ class Rehearsal(PostgresWarehouse):
 
     def __init__(self, warehouse: PostgresWarehouse) -> None:
         self._files = None
+        self._connections = None
         self._url, self._where, self._connection = warehouse._url, warehouse._where, warehouse._connection
 
     def query(self, sql: exp.Expr) -> pa.Table:

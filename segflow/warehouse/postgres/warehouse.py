@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -14,10 +13,11 @@ from psycopg import errors
 from psycopg import sql as names
 from sqlglot import exp
 
-from segflow.errors import InputError, RunError
+from segflow.errors import RunError
 from segflow.warehouse.base import relation
+from segflow.warehouse.postgres.connections import Connections, connect
 from segflow.warehouse.postgres.errors import plain_message, told_trouble, trouble, warehouse_error
-from segflow.warehouse.postgres.results import JsonText, batch_of, rows_of, schema_of, type_of
+from segflow.warehouse.postgres.results import batch_of, rows_of, schema_of, type_of
 from segflow.warehouse.postgres.words import PostgresWords
 from segflow.warehouse.tables import SCHEMA
 from segflow.warehouse.transactional import TransactionalWarehouse
@@ -25,8 +25,6 @@ from segflow.warehouse.transactional import TransactionalWarehouse
 _FUNCTIONS = Path(__file__).with_name("functions.sql")
 _TEMPORARY = "pg_temp"
 ARROW_ROWS = "segflow_rows"
-OLDEST = 170_000
-"""Postgres 17 has a collation, pg_c_utf8, that knows letters whatever the database's locale is."""
 _MARKED = f"{SCHEMA}.finite(numeric)"
 """The function whose comment says which version all of them are of."""
 _MADE = "SELECT obj_description(to_regprocedure(%s), 'pg_proc'), to_regnamespace(%s) IS NOT NULL"
@@ -36,13 +34,19 @@ class PostgresWarehouse(TransactionalWarehouse):
     """The session's zone is UTC and its dates are ISO, which the functions of the words rely on."""
 
     words = PostgresWords()
+    _connections: Connections | None
 
-    def __init__(self, url: str, where: str) -> None:
-        """`where`: the database in words, for messages. Raises InputError when it cannot be reached."""
+    def __init__(self, connections: Connections) -> None:
+        """`connections`: where this one comes from, and goes back to. Raises InputError when it cannot be had."""
         super().__init__(None)
-        self._url, self._where = url, where
-        self._connection = connect(url, where)
-        self._ensure_functions()
+        self._connections, self._url, self._where = connections, connections.url, connections.where
+        self._connection, is_new = connections.take()
+        try:
+            if is_new:
+                self._ensure_functions()
+        except BaseException:
+            self.close()
+            raise
 
     def query(self, sql: exp.Expr) -> pa.Table:
         with self._telling(), self._connection.cursor(binary=True) as cursor:
@@ -79,7 +83,7 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     def _beside(self) -> PostgresWarehouse:
         beside = PostgresWarehouse.__new__(PostgresWarehouse)
-        beside._files, beside._url, beside._where = None, self._url, self._where
+        beside._files, beside._url, beside._where, beside._connections = None, self._url, self._where, None
         beside._connection = connect(self._url, self._where)
         return beside
 
@@ -125,7 +129,10 @@ class PostgresWarehouse(TransactionalWarehouse):
         return self._kind(name) is not None
 
     def close(self) -> None:
-        self._connection.close()
+        if self._connections is None:
+            self._connection.close()
+        else:
+            self._connections.give_back(self._connection)
 
     def trouble(self, message: str) -> RunError | None:
         return told_trouble(self._where, message)
@@ -225,32 +232,3 @@ class PostgresWarehouse(TransactionalWarehouse):
                     self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
                 self._connection.execute(text.encode())
                 self._connection.execute(f"COMMENT ON FUNCTION {_MARKED} IS 'segflow words {version}'")
-
-
-def connect(url: str, where: str) -> psycopg.Connection[Any]:
-    """A connection in UTC. Raises InputError when the server cannot be reached or refuses."""
-    settings = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c client_min_messages=warning"
-    options = psycopg.conninfo.conninfo_to_dict(url).get("options")
-    told = psycopg.conninfo.make_conninfo(
-        url, options=f"{options or ''} {settings}".strip(), client_encoding="UTF8", application_name="segflow"
-    )
-    try:
-        connection = psycopg.connect(told, autocommit=True)
-    except psycopg.OperationalError as error:
-        raise InputError(f"cannot open the warehouse {where}: {' '.join(str(error).split())}") from error
-    problem = _unfit(connection.info)
-    if problem is not None:
-        connection.close()
-        raise InputError(f"cannot work in the warehouse {where}: {problem}")
-    for kind in ("json", "jsonb"):
-        connection.adapters.register_loader(kind, JsonText)
-    return connection
-
-
-def _unfit(server: psycopg.ConnectionInfo) -> str | None:
-    """Why segflow cannot work on a server or in a database of it; None when it can."""
-    if server.server_version < OLDEST:
-        return f"it is Postgres {server.server_version // 10_000}, and segflow needs {OLDEST // 10_000} or later"
-    if (encoding := server.parameter_status("server_encoding")) != "UTF8":
-        return f"its encoding is {encoding}, and names of people need UTF8: make a database with ENCODING 'UTF8'"
-    return None
