@@ -41,7 +41,7 @@ def project(repository: Path, folder: Path | None = None) -> Iterator[Path]:
         else:
             shutil.copy(source, root / part)
     shutil.copytree(_OTHERS, root, dirs_exist_ok=True)
-    server = at(_data_folder(root))
+    server = at(data_folder(root))
     server.initialize(ROLE)
     server.start(ROLE)
     try:
@@ -64,7 +64,8 @@ def build_shop(warehouse: Warehouse) -> ShopSummary:
     return made
 
 
-def _data_folder(root: Path) -> Path:
+def data_folder(root: Path) -> Path:
+    """Where the server of a project keeps its data."""
     # The server does not run as root, and nobody else may enter root's folders.
     if os.geteuid() != 0:
         return root / ".segflow/server"

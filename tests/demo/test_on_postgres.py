@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from demo.on_postgres import build_shop, project
+from demo.on_postgres import build_shop, data_folder, project
 from demo.run import ROOT, main
 from demo.screen import LAST
 from segflow.project import Project
@@ -19,6 +20,7 @@ def test_a_tick_in_the_demos_shop(tmp_path: Path) -> None:
             assert build_shop(warehouse).customers == 5_000
         report = made.tick(LAST)
         made.store.close()
+    shutil.rmtree(data_folder(root))  # outside of the project when root runs it
     assert report.errors == []
     found = {one.segment: one.members for one in report.segments}
     # As the other demo has them after its last tick.
