@@ -58,7 +58,9 @@ def test_a_run_is_judged_by_its_process(
     monkeypatch.setattr(launcher, "_YOUNG", -1)
     if server is ELSEWHERE:
         monkeypatch.setattr(WatchedRunLauncher, "_server_has", lambda self, run: None)
-    with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
+    home = prepare_home(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with DagsterInstance.from_config(str(home)) as instance:
         assert isinstance(instance.run_launcher, WatchedRunLauncher)
         found = instance.run_launcher.check_run_worker_health(started(instance, server, pid))
     assert found.status == status
@@ -66,7 +68,9 @@ def test_a_run_is_judged_by_its_process(
 
 def test_a_number_that_was_given_again_is_not_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "_YOUNG", -1)
-    with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
+    home = prepare_home(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with DagsterInstance.from_config(str(home)) as instance:
         run = started(instance, HERE, os.getpid())
         monkeypatch.setattr(launcher, "_began", lambda pid: time.time() + 60)
         assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.NOT_FOUND
