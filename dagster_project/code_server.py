@@ -15,7 +15,7 @@ from multiprocessing import forkserver
 from typing import Any
 
 PRELOADED = ("dagster._cli.api", "dagster._grpc.impl", "segflow.dagster.build", "segflow.dagster.storage",
-    "dbt.cli.main", "dbt.adapters.duckdb", "pandas")  # fmt: skip
+    "segflow.warehouse.engines", "dbt.cli.main", "pandas")  # fmt: skip
 """What a run imports, and starts no thread by being imported: a thread would not be there after the fork."""
 
 STANDS_IN = "SEGFLOW_DAGSTER_PYTHON"
@@ -40,7 +40,7 @@ def warm() -> None:
 
 def main(words: list[str]) -> None:
     """Run a command of `dagster`; `-m dagster` before it is left out, so that this can stand for an interpreter."""
-    from dagster._cli import main as dagster
+    from dagster._cli import ENV_PREFIX, cli
 
     if words[:2] == ["-m", "dagster"]:
         words = words[2:]
@@ -49,8 +49,7 @@ def main(words: list[str]) -> None:
     elif words[:1] == ["code-server"] and os.environ.get(STANDS_IN):
         # It starts `api grpc` with the interpreter that it believes to be its own.
         sys.executable = os.environ[STANDS_IN]
-    sys.argv = ["dagster", *words]
-    dagster()  # type: ignore[no-untyped-call]
+    cli(words, prog_name="dagster", auto_envvar_prefix=ENV_PREFIX)
 
 
 if __name__ == "__main__":
