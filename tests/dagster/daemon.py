@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._cli.schedule import schedule_start_command
 from dagster._core.scheduler.instigation import InstigatorStatus, InstigatorType
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
 from dagster._core.test_utils import freeze_time
 
 from segflow.dagster.__main__ import prepare_home
@@ -92,6 +93,8 @@ class Life:
         self.wait(f"tick {number} at work", at_work, 240 + 90 * number)
         server = self.code.process
         victims = [*psutil.Process(server.pid).children(recursive=True), server]
+        if sys.platform == "linux":
+            assert any("multiprocessing.forkserver" in " ".join(one.cmdline()) for one in victims), "runs start cold"
         for victim in victims:
             try:
                 os.kill(victim.pid, signal.SIGKILL)
@@ -190,6 +193,7 @@ def live(root: Path, job: str, ticks: int, kill_in: int, since: datetime) -> tup
         def done() -> list[DagsterRun]:
             return [run for run in life.runs() if run.status == DagsterRunStatus.SUCCESS]
 
+        life.wait("retry of the run that was killed", lambda: any(run.parent_run_id == killed.run_id for run in done()))
         life.wait("ticks after the kill", lambda: len(done()) >= ticks - 1, 240 + 90 * ticks)
         for state in life.instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
             life.instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
@@ -214,6 +218,8 @@ def check(root: Path, job: str, ticks: int, kill_in: int, since: datetime) -> No
     """Everything that must hold after a life with a kill in it."""
     world, killed, runs = live(root, job, ticks, kill_in, since)
     assert killed.status == DagsterRunStatus.FAILURE, "the kill came too late to prove anything"
+    [retry] = [run for run in runs if run.parent_run_id == killed.run_id]
+    assert retry.tags[RETRY_NUMBER_TAG] == "1"
     others = {run.status for run in runs if run.run_id != killed.run_id}
     assert others == {DagsterRunStatus.SUCCESS}
     twin = by_cli(root, world, since)

@@ -173,7 +173,7 @@ def test_a_limit_on_a_sender_holds_over_jobs(station: Station) -> None:
         at_work = station.instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
         return [TagConcurrencyLimitsCounter([limit], at_work).is_blocked(one) for one in waiting]
 
-    waiting = [run(job, DagsterRunStatus.QUEUED) for job in ("tick", "drain", "plan")]
+    waiting = [run(job, DagsterRunStatus.NOT_STARTED) for job in ("tick", "drain", "plan")]
     assert blocked(waiting) == [False, False, False]
     run("tick", DagsterRunStatus.STARTED)
     assert blocked(waiting) == [True, True, False]
