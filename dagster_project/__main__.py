@@ -6,12 +6,10 @@ import argparse
 import json
 import os
 import re
-import shlex
 import shutil
 import sys
 from pathlib import Path
 
-from segflow.dagster.code_server import STANDS_IN
 from segflow.errors import SegflowError
 from segflow.files import write_whole
 from segflow.project import Project
@@ -32,18 +30,8 @@ def prepare_home(root: Path) -> Path:
 def workspace(root: Path) -> Path:
     """Write the file that tells Dagster what to load, and that it is called as the project is; return its path."""
     file = root / ".segflow" / "dagster" / "workspace.yaml"
-    loaded = {"module_name": DEFINITIONS, "location_name": name_of(root), "executable_path": str(_interpreter(root))}
+    loaded = {"module_name": DEFINITIONS, "location_name": name_of(root)}
     write_whole(file, json.dumps({"load_from": [{"python_module": loaded}]}, indent=1).encode(), durable=False)
-    return file
-
-
-def _interpreter(root: Path) -> Path:
-    """Write what Dagster takes for the interpreter of the location: ours, with runs that start warm."""
-    file = root / ".segflow" / "dagster" / "python"
-    python = shlex.quote(sys.executable)
-    text = f'#!/bin/sh\n{STANDS_IN}="$0" exec {python} -m segflow.dagster.code_server "$@"\n'
-    write_whole(file, text.encode(), durable=False)
-    file.chmod(0o755)
     return file
 
 

@@ -34,10 +34,9 @@ def test_a_unit_starts_a_command_that_is_there(unit: Path, tmp_path: Path) -> No
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(unit)
     words = parser["Service"]["ExecStart"].replace("/srv/segflow/venv", sys.prefix).split()
-    program = words[:3] if words[1] == "-m" else words[:1]
-    commands = [word for word in words[len(program) :][:2] if not word.startswith("-")]
-    options = [word for word in words[len(program) :] if re.match("--?[a-z]", word)]
-    shown = subprocess.run([*program, *commands, "--help"], capture_output=True, text=True, check=True).stdout
+    options = [word for word in words if re.match("--?[a-z]", word)]
+    commands = [word for word in words[1:3] if not word.startswith("-")]
+    shown = subprocess.run([words[0], *commands, "--help"], capture_output=True, text=True, check=True).stdout
     assert [option for option in options if not re.search(rf"(^|[\s,/]){option}\b", shown)] == []
     verify = shutil.which("systemd-analyze")
     if verify is not None:
@@ -50,14 +49,13 @@ def test_a_unit_starts_a_command_that_is_there(unit: Path, tmp_path: Path) -> No
         assert told == [], done.stderr
 
 
-def test_the_workspace_and_the_home_are_what_dagster_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_workspace_and_the_home_are_what_dagster_reads(tmp_path: Path) -> None:
     workspace = yaml.safe_load((DEPLOY / "systemd/workspace.yaml").read_text(encoding="utf-8"))
     assert process_workspace_config(workspace).success
     [server] = (one["grpc_server"] for one in workspace["load_from"])
     code = (DEPLOY / "systemd/segflow-code.service").read_text(encoding="utf-8")
     assert f"--host {server['host']} --port {server['port']}" in code
     shutil.copy(ROOT / "dagster_project/dagster.yaml", tmp_path)
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.run_monitoring_enabled
         assert instance.run_monitoring_poll_interval_seconds == 30

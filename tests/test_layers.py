@@ -184,8 +184,6 @@ def test_dagster_project_holds_no_sql_and_makes_no_http_call() -> None:
         f"{path.name}:{line}: {module}" for path in paths for line, module in imports(path)
         if module.split(".")[0] in _HTTP
         or module.split(".")[0] in ("duckdb", "sqlglot", "sqlalchemy")
-        # Dagster's own storage, with its engines kept: the statements are Dagster's.
-        if (path.name, module.split(".")[0]) != ("storage.py", "sqlalchemy")
     ] == []  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -152,9 +151,6 @@ def test_wrong_files_are_a_load_error_that_names_them(
 def test_the_location_is_called_as_the_project_is(demo: Path, tmp_path: Path) -> None:
     def location(root: Path) -> str:
         [loaded] = yaml.safe_load(workspace(root).read_text(encoding="utf-8"))["load_from"]
-        stands_in = loaded["python_module"]["executable_path"]
-        told = subprocess.run([stands_in, "-m", "dagster", "--version"], capture_output=True, text=True, check=True)
-        assert told.stdout.startswith("dagster, version ")
         return str(loaded["python_module"]["location_name"])
 
     assert location(demo) == "demo_shop"
@@ -183,9 +179,8 @@ def test_a_stranger_reads_the_graph(definitions: Definitions) -> None:
     assert [one.name for one in export["dagster/column_schema"].columns][:2] == ["contact_id", "email"]
 
 
-def test_the_home_of_the_ui_has_our_settings_and_keeps_edits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_of_the_ui_has_our_settings_and_keeps_edits(tmp_path: Path) -> None:
     home = prepare_home(tmp_path)
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
     assert home == tmp_path / ".segflow" / "dagster_home"
     with DagsterInstance.from_config(str(home)) as instance:
         assert instance.run_monitoring_enabled

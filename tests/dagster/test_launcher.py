@@ -58,9 +58,7 @@ def test_a_run_is_judged_by_its_process(
     monkeypatch.setattr(launcher, "_YOUNG", -1)
     if server is ELSEWHERE:
         monkeypatch.setattr(WatchedRunLauncher, "_server_has", lambda self, run: None)
-    home = prepare_home(tmp_path)
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    with DagsterInstance.from_config(str(home)) as instance:
+    with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
         assert isinstance(instance.run_launcher, WatchedRunLauncher)
         found = instance.run_launcher.check_run_worker_health(started(instance, server, pid))
     assert found.status == status
@@ -71,9 +69,7 @@ def test_a_code_server_that_does_not_come_back_is_not_waited_for(
 ) -> None:
     """Until then the run counts as alive: Dagster gives up a retry that finds no code server."""
     monkeypatch.setattr(launcher, "_YOUNG", -1)
-    home = prepare_home(tmp_path)
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    with DagsterInstance.from_config(str(home)) as instance:
+    with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
         run = started(instance, HERE, gone())
         assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING
         monkeypatch.setattr(launcher, "_LONGEST", 0.5)
@@ -83,9 +79,7 @@ def test_a_code_server_that_does_not_come_back_is_not_waited_for(
 
 def test_a_number_that_was_given_again_is_not_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "_YOUNG", -1)
-    home = prepare_home(tmp_path)
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    with DagsterInstance.from_config(str(home)) as instance:
+    with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
         run = started(instance, SOCKET, os.getpid())
         monkeypatch.setattr(launcher, "_began", lambda pid: time.time() + 60)
         assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.NOT_FOUND
