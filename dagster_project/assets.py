@@ -83,6 +83,8 @@ def _ingest(project: Project, graph: Graph) -> AssetsDefinition:
     def ingest(context: AssetExecutionContext, config: IngestConfig) -> Results:
         _catch_up(project, context, graph)
         step = Worker(project, context).stage("ingest", _instant(config.as_of) if config.as_of else None)
+        # A tick that died is ended by now.
+        _catch_up(project, context, graph)
         yield from results(context, "ingest", step)
 
     return ingest

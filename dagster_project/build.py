@@ -54,7 +54,7 @@ def build_definitions(project: Project, beside: Beside | None = None) -> Definit
         graph, dbt = _less_theirs(graph, dbt)
     stages = stage_assets(project, graph)
     dbt_tests, catalog = dbt_test_checks(project, dbt), catalog_checks(project, dbt)
-    all_jobs, decided = jobs(stages, dbt_tests, catalog), by_hand(project)
+    all_jobs, decided = jobs(project, stages, dbt_tests, catalog), by_hand(project)
     return Definitions(
         assets=[*stages, *graph.outside],
         asset_checks=[one for one in (dbt_tests, catalog) if one is not None],

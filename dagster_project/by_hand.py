@@ -12,6 +12,7 @@ from typing import Any
 from dagster import Config, Failure, JobDefinition, MetadataValue, OpExecutionContext, in_process_executor, job, op
 from pydantic import Field
 
+from segflow.dagster.run_tags import NEVER, sender_tags
 from segflow.errors import SegflowError
 from segflow.outbox.decisions import acting_as
 from segflow.plan.words import markdown
@@ -143,6 +144,10 @@ def by_hand(project: Project) -> list[JobDefinition]:
     ]
 
 
+_SENDS = ("drain", "send_test")
+"""Those that use senders."""
+
+
 def _job(
     project: Project, name: str, form: type[Config], work: Callable[[Any], Told], description: str
 ) -> JobDefinition:
@@ -158,7 +163,9 @@ def _job(
 
     body.__annotations__["config"] = form
 
-    @job(name=name, description=description, executor_def=in_process_executor)
+    tags = {**NEVER, **(sender_tags(project) if name in _SENDS else {})}
+
+    @job(name=name, description=description, executor_def=in_process_executor, tags=tags)
     def decided() -> None:
         op(name=f"{name}_now", description=description)(body)()
 

@@ -43,6 +43,8 @@ from segflow.warehouse.base import Warehouse
 LAST = "export"
 MOST = 200
 """So many ticks are reported at once, the latest; an instance that is new need not hear of years."""
+_REPEATED = 20
+"""So many repeated runs may tell of older ticks, one after the other."""
 _NOBODY = Lease("tick", "history", 0)
 
 
@@ -77,8 +79,11 @@ def catch_up(
 
 
 def _seen(instance: DagsterInstance) -> str | None:
-    """The last tick that came to its end in this instance's history."""
-    return _tick_of(instance, stage_key(LAST))
+    """The last tick that came to its end in this instance's history. Not that of the last materialization: a run that
+    is repeated late tells of an older tick."""
+    found = instance.fetch_materializations(stage_key(LAST), limit=_REPEATED).records
+    told = [one.asset_materialization.metadata.get("tick") for one in found if one.asset_materialization is not None]
+    return max((str(one.value) for one in told if one is not None), default=None)
 
 
 def _tick_of(instance: DagsterInstance, key: AssetKey) -> str | None:

@@ -24,10 +24,18 @@ from segflow.outbox.processes import process_identity
 _HERE = ("localhost", "127.0.0.1", "::1")
 _YOUNG = 10.0
 """Seconds after its last words in which a run is not judged: its process may be about to end by itself."""
+_SETTLED, _LONGEST = 20.0, 300.0
+"""A run is not judged while its code server is gone, and for so many seconds after: Dagster gives up a retry for good
+that it cannot start at once. No tick could run meanwhile. Who is silent for the longest does not come back."""
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
     """Starts runs through the code server, as Dagster does by default."""
+
+    def __init__(self, *words: Any, **named: Any) -> None:
+        super().__init__(*words, **named)
+        # run -> when its code server was seen to be gone: the first and the last time
+        self._server_gone: dict[str, tuple[float, float]] = {}
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -41,6 +49,8 @@ class WatchedRunLauncher(DefaultRunLauncher):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         if told.get("socket") or told.get("host") in _HERE:
             alive = self._process_is_there(run)
+            if alive is False and told.get("port") and self._nobody_could_retry(run):
+                return CheckRunHealthResult(WorkerStatus.RUNNING, "its code server is gone as well")
         else:
             alive = self._server_has(run)
         if alive is False:
@@ -50,6 +60,17 @@ class WatchedRunLauncher(DefaultRunLauncher):
     def _spoke_lately(self, run: DagsterRun) -> bool:
         last = self._instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
         return bool(last) and last[0].timestamp > time.time() - _YOUNG
+
+    def _nobody_could_retry(self, run: DagsterRun) -> bool:
+        client, now = self._get_grpc_client_for_termination(run.run_id), time.time()  # type: ignore[no-untyped-call]
+        first, last = self._server_gone.get(run.run_id, (now, now - _SETTLED))
+        try:
+            if client is not None:
+                client.ping("")
+        except DagsterUserCodeUnreachableError:
+            last = now
+            self._server_gone[run.run_id] = first, last
+        return now - last < _SETTLED and now - first < _LONGEST
 
     def _server_has(self, run: DagsterRun) -> bool | None:
         client = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]

@@ -52,7 +52,13 @@ Results = Iterator[MaterializeResult[None] | AssetCheckResult]
 
 
 def results(context: AssetExecutionContext, name: str, step: Step) -> Results:
-    """Everything that was picked of the step's assets and checks."""
+    """Everything that was picked of the step's assets and checks. Of a tick that a later one has left behind there is
+    nothing to show any more: only the stage's own asset is there, for the steps that wait for it."""
+    if step.superseded:
+        context.log.info(f"nothing is shown: tick {step.report.tick_id} is done, and so is a later one")
+        if stage_key(name) in context.selected_asset_keys:
+            yield MaterializeResult(stage_key(name), metadata={"tick": step.report.tick_id})
+        return
     found = METADATA[name](step) if name in METADATA else {}
     found[stage_key(name)] = _stage(step, name)
     left_out = unfinished(name, step, context.assets_def.check_specs)

@@ -28,6 +28,7 @@ from dagster import (
 
 from segflow.dagster.at_work import at_work
 from segflow.dagster.history import catch_up, unseen
+from segflow.dagster.run_tags import WHEN_KILLED, sender_tags
 from segflow.dagster.specs import Graph
 from segflow.errors import WarehouseBusyError
 from segflow.project import Project
@@ -38,6 +39,7 @@ UnresolvedJob = Any  # dagster's UnresolvedAssetJobDefinition is not public
 
 
 def jobs(
+    project: Project,
     stages: Sequence[AssetsDefinition],
     dbt_tests: AssetChecksDefinition | None,
     catalog: AssetChecksDefinition | None = None,
@@ -50,18 +52,21 @@ def jobs(
     keys = [spec.key for stage in stages for spec in stage.specs]
     checks = [key for stage in stages for key in stage.check_keys]
     selection = AssetSelection.assets(*keys).without_checks() | AssetSelection.checks(*checks)
+    tags = {**WHEN_KILLED, **sender_tags(project)}
     found = [
         define_asset_job(
             "tick",
             selection,
             description="One tick: all stages in order. Set as_of under ops > ingest > config.",
             executor_def=in_process_executor,
+            tags=tags,
         ),
         define_asset_job(
             "tick_multiprocess",
             selection,
             description="The same as tick, with a process of its own for every stage.",
             executor_def=multiprocess_executor.configured({"start_method": _start_method()}),
+            tags=tags,
         ),
     ]
     for name, checks_of, description in (

@@ -25,6 +25,7 @@ from dagster import (
 
 from segflow.dagster.at_work import at_work
 from segflow.dagster.clock_times import moments
+from segflow.dagster.run_tags import will_be_retried
 from segflow.decisions.tell import tell, teller
 from segflow.errors import SegflowError, WarehouseBusyError
 from segflow.history.standing import zones_in_use
@@ -38,7 +39,6 @@ _SETTLED = 10.0
 """So many seconds a file is left alone, so that whoever writes it comes to an end."""
 _BACK = timedelta(days=1)
 """A daemon that was down makes up for one day; the tick that it starts makes up for all that was due in it."""
-WILL_RETRY = "dagster/will_retry"
 
 
 def sensors(project: Project, tick: Any, jobs: dict[str, JobDefinition]) -> list[SensorDefinition]:
@@ -202,7 +202,7 @@ def _failures(project: Project) -> SensorDefinition:
     )
     def tell_of_failures(context: RunFailureSensorContext) -> SkipReason | None:
         run, sender = context.dagster_run, teller(project)
-        if str(run.tags.get(WILL_RETRY, "")).lower() == "true":
+        if will_be_retried(context.instance, run):
             return SkipReason(f"Run {run.run_id[:8]} of job {run.job_name} will be retried.")
         if sender is None or project.specs.settings.delivery.mode != "live":
             return SkipReason(f"Nobody is told of run {run.run_id[:8]}: delivery.mode is not live.")

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from functools import cached_property
 from dagster import AssetCheckExecutionContext, AssetExecutionContext
 
 from segflow.dagster.keys import TICK_TAG, VERDICT
+from segflow.dagster.run_tags import first_try
 from segflow.dagster.specs import STEPS
 from segflow.errors import InputError, RunError
 from segflow.history.standing import FlowMessages, flow_messages
@@ -40,13 +42,15 @@ LEASE_SECONDS = 120.0
 @dataclass
 class Step:
     """What a step found. `ran` is False when it only reports; `earlier_errors` are those of a tick that it ended;
-    `latest`: no other tick came after it, so that what is there now is what it left."""
+    `latest`: no other tick came after it, so that what is there now is what it left; `superseded`: a later one is done,
+    and has been shown."""
 
     run: TickRun
     report: TickReport
     ran: bool
     earlier_errors: list[str] = field(default_factory=list)
     latest: bool = True
+    superseded: bool = False
 
     @cached_property
     def flow_messages(self) -> dict[str, FlowMessages]:
@@ -102,7 +106,7 @@ class Worker:
                     f"of one moment. The last tick that came this far is {found[0].row.tick_id}. Launch job tick; to "
                     "look at a segment without a tick: segflow preview SEGMENT"
                 )
-            return Step(*found, False, earlier)
+            return Step(*found, False, earlier, superseded=self._superseded(found[0]))
 
     def verdict(self) -> Step:
         """End the tick when all its stages are done, and give the lease back."""
@@ -111,7 +115,8 @@ class Worker:
             # An older tick is left alone: to finish it again would set back what the delivery store takes as the last.
             if run.row.status == "running" and _next_step(run.row) == VERDICT:
                 return Step(run, finish(run), True)
-            return Step(*self._recorded(run, VERDICT), False)
+            found = self._recorded(run, VERDICT)
+            return Step(*found, False, superseded=self._superseded(found[0]))
 
     @contextmanager
     def borrowed(self) -> Iterator[None]:
@@ -122,6 +127,7 @@ class Worker:
     @contextmanager
     def _lease(self, *, keep: bool) -> Iterator[Lease]:
         store = self.project.store
+        self._outwait_the_killed()
         with held_lease(store.leases, f"dagster:{self.context.run.run_id}", LEASE_SECONDS, keep=keep) as lease:
             try:
                 # Whoever has the file without the lease has it for moments: a tick is not lost for that.
@@ -134,6 +140,23 @@ class Worker:
                 store.leases.release(lease)
                 raise
 
+    def _outwait_the_killed(self) -> None:
+        """A run that died between two steps left its lease to a process that will not come. Its retry waits for the end
+        of it."""
+        run, end = self.context.run, time.monotonic() + LEASE_SECONDS
+        if first_try(self.context.instance, run).run_id == run.run_id:
+            return
+        killed = f"dagster:{run.parent_run_id} "
+        while time.monotonic() < end:
+            lease = self.project.store.leases.look()
+            if lease.state != "held" or not lease.holder.startswith(killed):
+                return
+            time.sleep(0.5)
+
+    def _superseded(self, run: TickRun) -> bool:
+        with self.project.warehouse() as warehouse:
+            return any(row.status == "done" for row in ticks.after(warehouse, run.row.tick_id))
+
     def _steps(self) -> set[str]:
         """The steps of ticks that this run consists of."""
         planned = {node.name for node in self.context.job_def.nodes} & set(STEPS)
@@ -145,8 +168,9 @@ class Worker:
         return self._steps() != set(STEPS) and self.context.run.parent_run_id is None
 
     def _created(self) -> datetime:
-        """When the run was created: the same for all its steps and for their retries."""
-        record = self.context.instance.get_run_record_by_id(self.context.run.run_id)
+        """When the run was created: the same for all its steps, and for its retry when it was killed."""
+        instance = self.context.instance
+        record = instance.get_run_record_by_id(first_try(instance, self.context.run).run_id)
         return record.create_timestamp.astimezone(UTC) if record is not None else datetime.now(UTC)
 
     def _open(self, as_of: datetime, lease: Lease, send: bool) -> tuple[TickRun, list[str]]:

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._cli.schedule import schedule_start_command
 from dagster._core.scheduler.instigation import InstigatorStatus, InstigatorType
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
 from dagster._core.test_utils import freeze_time
 
 from segflow.dagster.__main__ import prepare_home
@@ -189,7 +190,12 @@ def live(root: Path, job: str, ticks: int, kill_in: int, since: datetime) -> tup
         def done() -> list[DagsterRun]:
             return [run for run in life.runs() if run.status == DagsterRunStatus.SUCCESS]
 
-        life.wait("ticks after the kill", lambda: len(done()) >= ticks - 1, 240 + 90 * ticks)
+        life.wait("retry of the run that was killed", lambda: any(run.parent_run_id == killed.run_id for run in done()))
+        life.wait(
+            "ticks after the kill",
+            lambda: len([run for run in done() if run.parent_run_id is None]) >= ticks - 1,
+            240 + 90 * ticks,
+        )
         for state in life.instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
             life.instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
         life.wait("end of the last tick", lambda: all(run.is_finished for run in life.runs()))
@@ -213,6 +219,8 @@ def check(root: Path, job: str, ticks: int, kill_in: int, since: datetime) -> No
     """Everything that must hold after a life with a kill in it."""
     world, killed, runs = live(root, job, ticks, kill_in, since)
     assert killed.status == DagsterRunStatus.FAILURE, "the kill came too late to prove anything"
+    [retry] = [run for run in runs if run.parent_run_id == killed.run_id]
+    assert retry.tags[RETRY_NUMBER_TAG] == "1"
     others = {run.status for run in runs if run.run_id != killed.run_id}
     assert others == {DagsterRunStatus.SUCCESS}
     twin = by_cli(root, world, since)

@@ -47,7 +47,7 @@ def gone() -> int:
     ("server", "pid", "status"),
     [
         pytest.param(HERE, os.getpid(), WorkerStatus.RUNNING, id="its process is there"),
-        pytest.param(HERE, gone(), WorkerStatus.NOT_FOUND, id="its process is gone"),
+        pytest.param(HERE, gone(), WorkerStatus.RUNNING, id="its process and the server are gone"),
         pytest.param(SOCKET, gone(), WorkerStatus.NOT_FOUND, id="gone, behind a socket"),
         pytest.param(ELSEWHERE, gone(), WorkerStatus.RUNNING, id="another machine that does not answer"),
     ],
@@ -64,10 +64,23 @@ def test_a_run_is_judged_by_its_process(
     assert found.status == status
 
 
+def test_a_code_server_that_does_not_come_back_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then the run counts as alive: Dagster gives up a retry that finds no code server."""
+    monkeypatch.setattr(launcher, "_YOUNG", -1)
+    with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
+        run = started(instance, HERE, gone())
+        assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING
+        monkeypatch.setattr(launcher, "_LONGEST", 0.5)
+        time.sleep(0.6)
+        assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.NOT_FOUND
+
+
 def test_a_number_that_was_given_again_is_not_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "_YOUNG", -1)
     with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
-        run = started(instance, HERE, os.getpid())
+        run = started(instance, SOCKET, os.getpid())
         monkeypatch.setattr(launcher, "_began", lambda pid: time.time() + 60)
         assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.NOT_FOUND
 

@@ -24,12 +24,14 @@ from dagster import (
     job,
     op,
 )
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from segflow.dagster import sensors as module
 from segflow.dagster.by_hand import by_hand
 from segflow.dagster.clock_times import moments
+from segflow.dagster.run_tags import WHEN_KILLED
 from segflow.dagster.schedules import tick_schedule
-from segflow.dagster.sensors import WILL_RETRY, sensors
+from segflow.dagster.sensors import sensors
 from segflow.outbox.lease import held_lease
 from segflow.outbox.spool import LinkUse
 from segflow.senders.notify import NotifySender
@@ -200,7 +202,8 @@ def test_an_edited_file_is_planned(watch: Watch) -> None:
     ("mode", "tags", "told"),
     [
         pytest.param("live", {}, 1, id="told"),
-        pytest.param("live", {WILL_RETRY: "true"}, 0, id="it will be retried"),
+        pytest.param("live", {MAX_RETRIES_TAG: "1"}, 0, id="it will be retried"),
+        pytest.param("live", WHEN_KILLED, 1, id="a step failed"),
         pytest.param("simulate", {}, 0, id="nothing leaves"),
     ],
 )
@@ -219,7 +222,7 @@ def test_failures_are_told(
     def tick() -> None:
         fails()
 
-    with DagsterInstance.ephemeral() as instance:
+    with DagsterInstance.ephemeral(settings={"run_retries": {"enabled": True, "max_retries": 0}}) as instance:
         watch = Watch(world, instance)
         result = tick.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
         context = build_run_status_sensor_context(
