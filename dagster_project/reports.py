@@ -301,6 +301,8 @@ def _export(step: Step) -> dict[AssetKey, Facts]:
         facts = found.setdefault(export_key(one.segment), {})
         if one.stale is not None:
             facts["stale"] = one.stale
+        if one.same_as is not None:
+            facts["same_as"] = one.same_as
         if one.only == "members":
             facts |= {"path": MetadataValue.path(str(one.path)), "rows": one.rows, "dagster/row_count": one.rows}
         else:

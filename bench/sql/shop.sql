@@ -65,7 +65,7 @@ with drawn as (
     select
         range as number,
         raw.actor(range, 'who') as actor,
-        case when raw.u(range, 'season') < 0.12 then 70 + raw.u(range, 'day') * 40 else 730 * pow(raw.u(range, 'day'), 1.2)
+        case when raw.u(range, 'season') < 0.12 then 70 + raw.u(range, 'day') * 40 else 730 * raw.u(range, 'day')
             end as days_ago
     from range(getvariable('events'))
 ),

@@ -18,6 +18,7 @@ from segflow.cli.grid import tree as tree_lines
 from segflow.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from segflow.exports.due import Export
     from segflow.outbox.send import SendReport
     from segflow.stages.tick_report import TickReport
 
@@ -77,12 +78,16 @@ def report_data(report: TickReport) -> dict[str, Any]:
         "answers": report.answers.numbers(),
         "messages": report.sent.outcomes,
         "sending_stopped": report.sent.stopped,
-        "exports": [vars(one) for one in report.exports],
+        "exports": [_export_data(one) for one in report.exports],
         "seconds": {name: round(spent, 3) for name, spent in report.seconds.items()},
         "dbt_seconds": round(report.dbt_seconds, 3),
         "warnings": report.warnings,
         "errors": report.errors,
     }
+
+
+def _export_data(one: Export) -> dict[str, Any]:
+    return {name: value for name, value in vars(one).items() if name not in ("shape", "size")}
 
 
 def tick_report(report: TickReport, root: Path) -> None:
@@ -123,9 +128,12 @@ def tick_report(report: TickReport, root: Path) -> None:
         table(rows, flow_columns(rows))
     send_report(report.sent)
     files = Counter((one.path.parent, one.path.suffix) for one in report.exports)
+    linked = Counter((one.path.parent, one.path.suffix) for one in report.exports if one.same_as is not None)
     for number, ((folder, suffix), count) in enumerate(sorted(files.items())):
         start = "" if number else "\n"
-        out.print(f"{start}{count} {_FORMATS[suffix]} file{'s' if count > 1 else ''} in {relative(folder, root)}/")
+        before = f", {linked[folder, suffix]} of them as before" if linked[folder, suffix] else ""
+        kind = f"{_FORMATS[suffix]} file{'s' if count > 1 else ''}"
+        out.print(f"{start}{count} {kind} in {relative(folder, root)}/{before}")
     if report.seconds:
         spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items())
         out.print(f"{spent} (dbt {report.dbt_seconds:.1f} s)", style="dim")

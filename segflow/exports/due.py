@@ -37,6 +37,12 @@ class Export:
     """Entries and exits are those of later ticks; None: of all."""
     stale: str | None = None
     """Why the tick left the segment as it was before, if it did."""
+    same_as: str | None = None
+    """The tick whose file this is, too: nobody entered or exited since then, and it says nothing of the contacts."""
+    shape: str | None = None
+    """What the content depends on beside the rows. See `segflow.exports.unchanged`."""
+    size: int | None = None
+    """In bytes."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,9 @@ def ledger_rows(exports: Sequence[Export], root: Path) -> pa.Table:
             "since": one.since,
             "path": str(one.path.relative_to(root) if one.path.is_relative_to(root) else one.path),
             "row_count": one.rows,
+            "same_as": one.same_as,
+            "shape": one.shape,
+            "bytes": one.size,
         }
         for one in exports
     ]

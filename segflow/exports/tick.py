@@ -18,6 +18,7 @@ from segflow.errors import RunError
 from segflow.exports.due import Due, Export, due
 from segflow.exports.fetch import fetch
 from segflow.exports.rows import KEY, base_query, reads_contacts
+from segflow.exports.unchanged import Before, put, shape_of, unchanged
 from segflow.exports.write import writer
 from segflow.files import PARTIAL, cannot_write, make_folder, sync
 from segflow.history.members import stage_wanted
@@ -53,8 +54,10 @@ def _write_folder(specs: Specs, warehouse: Warehouse, files: list[Due], folder: 
     shutil.rmtree(partial, ignore_errors=True)
     try:
         make_folder(partial)
-        written = []
-        for _, alike in groupby(sorted(files, key=_shape), key=_shape):
+        same = unchanged(warehouse, files, _attributes(specs), specs.root)
+        written = [_as_before(specs, one, same[one.name], partial) for one in files if one.name in same]
+        others = sorted((one for one in files if one.name not in same), key=_shape)
+        for _, alike in groupby(others, key=_shape):
             written += _write_alike(specs, warehouse, list(alike), partial, tick_id)
         for name, why in {one.plan.segment: one.stale for one in files if one.stale is not None}.items():
             _mark(partial / f"{name}.stale.txt", name, why, tick_id)
@@ -99,11 +102,23 @@ def _write_alike(specs: Specs, warehouse: Warehouse, files: list[Due], folder: P
                         rows += piece.num_rows
                     following = next(pieces, None)
             sync(path)
-            written.append(
-                Export(one.plan.segment, path, rows, only, one.wanted.segment_key, one.wanted.since, one.stale)
-            )
+            written.append(_export(specs, one, path, rows))
             crash_point("exports.file")
     return written
+
+
+def _as_before(specs: Specs, one: Due, before: Before, folder: Path) -> Export:
+    """A file that is the one of an earlier tick."""
+    path = folder / one.name
+    put(before, path)
+    crash_point("exports.file")
+    return replace(_export(specs, one, path, before.rows), same_as=before.tick_id)
+
+
+def _export(specs: Specs, one: Due, path: Path, rows: int) -> Export:
+    key, since, shape = one.wanted.segment_key, one.wanted.since, shape_of(one, _attributes(specs))
+    size = path.stat().st_size
+    return Export(one.plan.segment, path, rows, one.only, key, since, one.stale, shape=shape, size=size)
 
 
 def _mark(path: Path, segment: str, why: str, tick_id: str) -> None:

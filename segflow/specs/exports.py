@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
 
+from segflow.durations import Duration, Written
 from segflow.specs.types import Identifier, SpecModel, by_kind
 
 Format = Literal["csv", "parquet", "jsonl"]
@@ -33,6 +36,42 @@ Only = Annotated[
         custom_error_message="only must be members, entered or exited, or a list of them",
     ),
 ]
+
+
+class Keep(Written):
+    """How long folders of exports stay: `30 ticks`, or a duration."""
+
+    pattern, examples = r"^\s*\d+\s+[a-z]+\s*$", ("30 ticks", "90 days")
+
+    __slots__ = ("span", "ticks")
+
+    def __init__(self, ticks: int | None = None, span: Duration | None = None) -> None:
+        """One of the two is given."""
+        self.ticks, self.span = ticks, span
+
+    @classmethod
+    def parse(cls, text: Any) -> Keep:
+        """Read it; raises PydanticCustomError."""
+        if isinstance(text, Keep):
+            return text
+        match = _TICKS.match(text) if isinstance(text, str) else None
+        if match is not None:
+            return cls(ticks=int(match.group(1)))
+        try:
+            return cls(span=Duration.parse(text))
+        except PydanticCustomError as error:
+            raise PydanticCustomError(
+                "keep",
+                "'{given}' is not how long to keep exports: write a number of ticks or a duration, like 30 ticks or "
+                "90 days",
+                {"given": str(text)},
+            ) from error
+
+    def __str__(self) -> str:
+        return str(self.span) if self.span is not None else f"{self.ticks} tick{'' if self.ticks == 1 else 's'}"
+
+
+_TICKS = re.compile(r"^\s*([1-9]\d*)\s+ticks?\s*$")
 
 
 class SegmentExport(SpecModel):
@@ -64,6 +103,9 @@ class ExportSettings(SpecModel):
     """The present members; the entries, or the exits, since the export before. A list makes one file for each."""
     formula_guard: bool = True
     """CSV: an apostrophe before every text that a spreadsheet would run as a formula. `segflow import` takes it off."""
+    keep: Keep | None = None
+    """How long the folders of earlier ticks stay: 30 ticks, or a duration. Left out: for ever. The last export of each
+    segment stays, and so does what segflow has not written."""
     segments: Annotated[
         Annotated[Literal["all"], Tag("<text>")] | Annotated[list[Identifier], Tag("<list>")],
         Discriminator(

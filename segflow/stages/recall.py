@@ -20,7 +20,11 @@ def recall(run: TickRun, warehouse: Warehouse) -> TickReport:
     report = describe(run)
     report.sent.outcomes = _outcomes(warehouse, report.tick_id)
     mine = exp.column("tick_id").eq(exp.Literal.string(report.tick_id))
-    files = exp.select("segment", "kind", "since", "path", "row_count").from_(relation("segment_exports")).where(mine)
+    files = (
+        exp.select("segment", "kind", "since", "path", "row_count", "same_as")
+        .from_(relation("segment_exports"))
+        .where(mine)
+    )
     stale = left_as_they_were(warehouse, report.tick_id)
     report.exports = [
         Export(
@@ -30,6 +34,7 @@ def recall(run: TickRun, warehouse: Warehouse) -> TickReport:
             one["kind"],
             since=one["since"],
             stale=stale.get(one["segment"]),
+            same_as=one["same_as"],
         )
         for one in warehouse.rows(files)
     ]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from segflow.crashpoints import crash_point
 from segflow.crossings.cross import results as segment_results
 from segflow.errors import SegflowError
+from segflow.exports.keep import remove_old
 from segflow.flows.advance import enrollments_view
 from segflow.flows.advance import results as flow_results
 from segflow.imports.take_in import results as import_results
@@ -89,7 +90,11 @@ def run_stage(run: TickRun, stage: Stage, *, skip: bool = False) -> None:
 
 def finish(run: TickRun) -> TickReport:
     """Mark the tick as done and fill the report with what it did."""
+    warnings: list[str] = []
     if run.row.status != "done":
+        # A tick that died before it was done does it again.
+        with run.project.warehouse() as warehouse:
+            warnings = remove_old(run.project.specs, warehouse, run.row.tick_id)
         run.row = run.row.with_(status="done", finished_at=datetime.now(UTC))
         with run.project.warehouse() as warehouse, warehouse.transaction():
             ticks.save(warehouse, run.row)
@@ -98,7 +103,9 @@ def finish(run: TickRun) -> TickReport:
             crash_point("finish.before_commit")
         crash_point("finish.committed")
         record.write(run.project.store, run.row, run.lease)
-    return describe(run)
+    report = describe(run)
+    report.warnings += warnings
+    return report
 
 
 def describe(run: TickRun) -> TickReport:

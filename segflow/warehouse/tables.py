@@ -320,7 +320,7 @@ TABLES: dict[str, Table] = {
         _table(
             "segment_exports",
             "segment_key VARCHAR, segment VARCHAR, kind VARCHAR, since VARCHAR, path VARCHAR, row_count BIGINT, "
-            "tick_id VARCHAR",
+            "same_as VARCHAR, shape VARCHAR, bytes BIGINT, tick_id VARCHAR",
             ledger=True,
             stage="export",
         ),

@@ -34,7 +34,7 @@ _SETTINGS: dict[str, Any] = {
         AGAIN: {"type": "webhook", "idempotent": True, "allow_private": True},
         SHUT: {"type": "webhook", "idempotent": True, "allow_private": True},
     },
-    "exports": {"columns": ["contact_id", "city"]},
+    "exports": {"columns": ["contact_id", "city"], "keep": "2 ticks"},
 }
 _SEGMENTS: dict[str, Any] = {
     "londoners": {
