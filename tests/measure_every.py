@@ -45,9 +45,10 @@ def spec(number: int, sql: int) -> object:
     """The first ten are compared at every tick. Each looks at another window."""
     slow = number >= 10
     if slow and number < 10 + sql:
+        since = f"timestamp '2025-12-{number % 28 + 1:02}'"
         query = (
             "select contact_id from {{ ref('stg_events') }} where name = 'purchase' and id is not null\n"
-            f"group by contact_id having count(*) > {number % 7} and max(\"at\") > timestamp '2025-12-{number % 28 + 1:02}'"
+            f'group by contact_id having count(*) > {number % 7} and max("at") > {since}'
         )
         return f"-- every: 1 day\n{query}"
     days = 30 + number
