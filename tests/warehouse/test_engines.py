@@ -346,6 +346,8 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "ends_with knows no wildcard": (w.ends_with(text("ab"), text("%")), False),
     "matches a part": (w.matches(text("green tea"), text("t.a$")), True),
     "matches nothing": (w.matches(text("green tea"), text("^tea")), False),
+    "matches both ends": (w.matches(text("green tea"), text("^green tea$")), True),
+    "matches an escaped sign": (w.matches(text("5$ off"), text(r"5\$ o")), True),
     "similarity": (w.similarity(text("ana"), text("ana")), 1.0),
     "similarity of strangers": (w.similarity(text("ana"), text("zoe")), 0.0),
     "text_hash": (w.text_hash(text("tëa")), "c3ae55daa1700783fe88d55adac4eb0e"),
@@ -420,6 +422,23 @@ def test_every_word_has_a_form_and_a_meaning() -> None:
     assert words_of_python() == w.Words.__abstractmethods__
     rows = {"average", "first_by", "list_rows", "list_items"}
     assert {name.split(",")[0].split(":")[0].split(" ")[0] for name in MEANINGS} - {"a"} == words_of_python() - rows
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        pytest.param("a^", [], id="a beginning after a text"),
+        pytest.param("$a", [], id="an end before a text"),
+        pytest.param("^a", ["a", "ab"], id="a beginning"),
+        pytest.param("a$", ["a", "ba"], id="an end"),
+        pytest.param("^a$", ["a"], id="both"),
+        pytest.param("b^|b$", ["ab"], id="a branch that is never met"),
+    ],
+)
+def test_anchors_of_patterns(asked: Warehouse, pattern: str, found: list[str]) -> None:
+    rows = parse_one("select 'a' as x union all select 'ab' union all select 'ba'")
+    query = exp.select("x").from_(rows.subquery("r")).where(w.matches(exp.column("x"), text(pattern)))  # type: ignore[attr-defined]
+    assert [row["x"] for row in asked.rows(query.order_by("x"))] == found
 
 
 @pytest.mark.parametrize(("expression", "meaning"), MEANINGS.values(), ids=MEANINGS.keys())

@@ -12,6 +12,7 @@ from segflow.warehouse.words import Words
 
 _UTC = exp.Literal.string("UTC")
 _OFFSET = exp.Literal.string(r":.*([zZ]|[+-]\d\d(:?\d\d){0,2})\s*$")
+_ANCHOR = re.compile(r"[$^]|\\[Az]")
 _ARRAY = exp.Literal.string("ARRAY")
 _ISO = exp.Literal.string("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -102,6 +103,10 @@ class DuckDBWords(Words):
         return exp.EndsWith(this=text, expression=end)
 
     def matches(self, text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
+        if isinstance(pattern, exp.Literal) and _ANCHOR.search(str(pattern.this).removeprefix("^").removesuffix("$")):
+            # A literal that is plain but for anchors is optimized to a comparison of beginnings or ends, and anchors
+            # inside of it are lost: 'a^' finds all that ends in a. A group keeps it a pattern.
+            pattern = exp.Literal.string(f"({pattern.this})")
         return exp.RegexpLike(this=text, expression=pattern)
 
     def similarity(self, text: exp.Expr, other: exp.Expr) -> exp.Expr:
