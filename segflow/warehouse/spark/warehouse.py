@@ -19,6 +19,7 @@ from segflow.warehouse.base import relation, too_long
 from segflow.warehouse.recorded import RECORD, RECORD_COLUMNS, ROWS, WRITE, RecordedWarehouse, rows_of, written
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
+from segflow.warehouse.spark.rows import none_of, stored
 from segflow.warehouse.spark.words import SparkWords
 from segflow.warehouse.tables import SCHEMA, TABLES
 
@@ -131,11 +132,11 @@ class SparkWarehouse(RecordedWarehouse):
         return exp.table_(name, db=_TEMPORARY, quoted=True)
 
     def create_view(self, name: str, sql: exp.Query) -> None:
+        if self._kind(name) == "TABLE":
+            self._drop(relation(name), "TABLE")
         self._make_view(name, sql)
 
     def _make_view(self, name: str, sql: exp.Query) -> None:
-        if self._kind(name) == "TABLE":
-            self._drop(relation(name), "TABLE")
         self._run(exp.Create(this=relation(name), kind="VIEW", replace=True, expression=sql))
 
     def create_table(self, name: str, sql: exp.Query) -> None:
@@ -205,9 +206,12 @@ class SparkWarehouse(RecordedWarehouse):
         if isinstance(rows, exp.Query):
             yield rows
             return
+        if not rows.num_rows:
+            yield none_of(rows.schema)
+            return
         name = f"{self._tag.replace('-', '_')}_{next(self._number)}"
         with self._telling(name):
-            self._session.createDataFrame(_plain(rows)).createOrReplaceTempView(name)
+            self._session.createDataFrame(stored(rows)).createOrReplaceTempView(name)
         try:
             columns = (exp.column(column, quoted=True) for column in rows.schema.names)
             yield exp.select(*columns).from_(exp.table_(name, quoted=True))
@@ -330,13 +334,3 @@ class SparkWarehouse(RecordedWarehouse):
             raise RunError(f"the warehouse on {self._where} is gone: {plain_message(error)}") from error
         if (found := self.trouble(str(error))) is not None:
             raise found from error
-
-
-def _plain(rows: pa.Table) -> pa.Table:
-    """Rows in types that Spark takes: a column of nothing but nulls becomes one of texts."""
-    return pa.table(
-        {
-            field.name: column.cast(pa.string()) if pa.types.is_null(field.type) else column
-            for field, column in zip(rows.schema, rows.columns, strict=True)
-        }
-    )

@@ -32,7 +32,20 @@ class SparkWords(Words):
     dialect = "spark"
 
     def sql(self, tree: exp.Expr, **options: Any) -> str:
-        return self.rendered(tree).sql(dialect=self.dialect, copy=False, **options)
+        return self._printed(self.rendered(tree), options)
+
+    def pretty(self, tree: exp.Expr) -> str:
+        options: dict[str, Any] = {"pretty": True, "pad": 4, "indent": 4, "max_text_width": 100}
+        return self._printed(self.rendered(tree), {**options, "normalize_functions": "lower"})
+
+    def _printed(self, tree: exp.Expr, options: dict[str, Any]) -> str:
+        # sqlglot would move every WITH to the top: into a place that it may not have there, and among others of the
+        # same name. The inner ones come later.
+        for inner in reversed([found for found in tree.find_all(exp.With) if found.parent is not tree]):
+            query = inner.parent
+            assert query is not None
+            query.replace(exp.Var(this=query.sql(dialect=self.dialect, copy=False, **options)))
+        return tree.sql(dialect=self.dialect, copy=False, **options)
 
     def rendered(self, tree: exp.Expr) -> exp.Expr:
         tree = super().rendered(tree)
@@ -247,11 +260,22 @@ def _type_name(kind: exp.Expr) -> exp.Expr | None:
 
 def _may_fail(cast: exp.Expr) -> None:
     """sqlglot prints a TRY_CAST that was not parsed by it as CAST."""
-    cast.set("safe", True)
+    if "safe" not in cast.args:
+        cast.set("safe", True)
+
+
+def _pairs(table: exp.Expr) -> exp.Expr | None:
+    """The pairs of a JSON object as rows."""
+    if not isinstance(table.this, exp.Anonymous) or table.this.name.lower() != "json_each":
+        return None
+    pairs = _call("from_json", table.this.expressions[0], exp.Literal.string("map<string,string>"))
+    alias = exp.TableAlias(this=exp.to_identifier(table.alias), columns=[exp.to_identifier(n) for n in ("key", "value")])
+    return exp.Lateral(this=exp.Explode(this=pairs), view=False, alias=alias)
 
 
 _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
     exp.DataType: _type_name,
+    exp.Table: _pairs,
     exp.TryCast: _may_fail,
 }
 """What sqlglot would print as something else, or as what Spark does not have."""

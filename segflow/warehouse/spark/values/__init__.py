@@ -14,27 +14,28 @@ from sqlglot import exp
 
 _FOLDER = Path(__file__).parent
 _IT = exp.column("it")
+_DOUBLE = exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False)
 
 
 def number(value: exp.Expr) -> exp.Expr:
     """`value` as DECIMAL(38, 12)."""
-    read = form("number", text=_IT, digits=_digits(_IT), limit=form("limit", text=_IT))
-    return form("number_of", plain=form("plain", value=value), number=read)
+    text = _trimmed(value)
+    return form("number", value=value, text=text, double=exp.TryCast(this=text.copy(), to=_DOUBLE, safe=True))
 
 
 def boolean(value: exp.Expr) -> exp.Expr:
     """`value` as BOOLEAN."""
-    return form("boolean", value=value, text=form("plain", value=value))
+    return form("boolean", value=value, text=_trimmed(value))
 
 
 def text(value: exp.Expr) -> exp.Expr:
     """`value` as STRING."""
-    return form("text", value=value, text=cast(value, "TEXT"), brief=_brief(_IT))
+    return form("text", value=value, text=(text := cast(value, "TEXT")), brief=_brief(text))
 
 
 def plain_id(value: exp.Expr) -> exp.Expr:
     """What is left of an id, a text, without the way in which it is written."""
-    return form("plain_id", text=value, digits=_digits(value))
+    return form("plain_id", text=value)
 
 
 def average(value: exp.Expr) -> exp.Expr:
@@ -86,7 +87,7 @@ def numeral(text: exp.Expr, part: exp.Expr) -> exp.Expr:
 
 def elements(value: exp.Expr) -> exp.Expr:
     """The texts of a JSON array."""
-    return form("elements", value=value, brief=_brief_short(_IT))
+    return form("elements", value=value, brief=_brief(_IT))
 
 
 def opened(values: exp.Expr) -> exp.Expr:
@@ -112,20 +113,15 @@ def _length_less(text: exp.Expr, left: int) -> exp.Expr:
 
 def value_at(document: exp.Expr, key: exp.Expr, text: exp.Expr) -> exp.Expr:
     """`text`, which is that of `key` in `document`, a number as `text()` writes it."""
-    return form("value_at", document=document, key=key, text=text, brief=_brief_short(text))
+    return form("value_at", document=document, key=key, text=text, brief=_brief(text))
 
 
 def _brief(text: exp.Expr) -> exp.Expr:
-    return form("brief", text=text, written_out=form("written_out", digits=_digits(text)))
+    return form("brief", text=text)
 
 
-def _brief_short(text: exp.Expr) -> exp.Expr:
-    return form("brief", text=text, written_out=form("written_out_short", text=text))
-
-
-def _digits(text: exp.Expr) -> exp.Expr:
-    places = form("places", text=text)
-    return form("digits", text=text, places=places, whole=form("whole", text=text, places=places))
+def _trimmed(value: exp.Expr) -> exp.Expr:
+    return form("trimmed", value=value)
 
 
 def form(name: str, **parts: exp.Expr) -> exp.Expr:

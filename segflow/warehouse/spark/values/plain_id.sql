@@ -4,7 +4,9 @@ ltrim(
     regexp_replace(
         regexp_replace(
             CASE
-                WHEN lower(:text) RLIKE r'^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)e[+]?[0-9]{1,2}$' THEN :digits
+                WHEN lower(:text) RLIKE r'^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)e[+]?[0-9]{1,2}$' THEN coalesce(
+                    CAST(TRY_CAST(TRY_CAST(:text AS DOUBLE) AS DECIMAL(38, 0)) AS STRING), lower(:text)
+                )
                 ELSE lower(:text)
             END,
             '[.,]0*$', ''
