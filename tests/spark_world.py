@@ -22,6 +22,7 @@ from segflow.warehouse.spark.words import SparkWords
 from segflow.warehouse.tables import TABLES
 from tests.direct_dbt import DirectDbt, DirectProject
 from tests.postgres_world import PostgresWorld
+from tests.sail import SailWords
 from tests.world import COLUMNS, LEDGERS, World, _naive
 
 Place = tuple[str, str]
@@ -31,7 +32,7 @@ Place = tuple[str, str]
 class SparkDbt(DirectDbt):
     """The models of a dbt project, run on the server itself, as dbt-spark with tables in Delta does."""
 
-    words = SparkWords()
+    words = SailWords()
 
     def __init__(self, directory: Path, place: Place, zone: ZoneInfo) -> None:
         super().__init__(directory, Path(), zone)

@@ -22,7 +22,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crashpoints import crash_point
-from segflow.errors import RunError
+from segflow.errors import RunError, WarehouseError
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.tables import SCHEMA, TABLES, Table
 
@@ -36,6 +36,7 @@ _NOTHING = ""
 """The write of a part that has no rows (any more)."""
 _GONE = "gone "
 """Before the name of a relation: a write of it that no longer counts, and whose rows may go."""
+_BETWEEN = "another process has written to the warehouse in the meantime"
 _KEPT = timedelta(hours=1)
 """How long rows that no longer count stay: who began to read them may read on."""
 _SWEPT_AT = 60
@@ -289,9 +290,12 @@ class RecordedWarehouse(Warehouse):
             for (name, part), write in old.items()
             if (name, part) in names and write != _NOTHING
         }
-        self._run(named(told | {("", ""): mine}, exists=_is("relation", "").and_(_is(WRITE, before)) if before else None))
-        if self._last_transaction() != mine:
-            raise RunError("another process has written to the warehouse in the meantime; nothing was committed")
+        same = exp.and_(_is("relation", ""), _is(WRITE, before)) if before else None
+        crash_point("rows.unnamed")
+        try:
+            self._run(named(told | {("", ""): mine}, same))
+        except WarehouseError as error:
+            raise RunError(f"{_BETWEEN}; nothing was committed ({error})") from error
         crash_point("rows.named")
 
     def sweep(self, *, least: int = _SWEPT_AT, kept: timedelta = _KEPT) -> int:
@@ -340,17 +344,20 @@ def _select(table: Table) -> exp.Select:
 
 
 def named(names: Names, exists: exp.Expr | None) -> exp.Merge:
-    """The statement that lets writes count. With `exists` it does so only while the record has such a row: whoever
-    reads the record while another changes it fails, or finds what the other has written."""
+    """The statement that lets writes count. With `exists` it fails unless the record has such a row; and it fails when
+    another changes the record at the same time."""
     rows = [exp.Tuple(expressions=[exp.Literal.string(text) for text in (*key, write)]) for key, write in names.items()]
     columns = [exp.to_identifier(name, quoted=True) for name in RECORD_COLUMNS]
     values = exp.Values(
         expressions=rows, alias=exp.TableAlias(this=exp.to_identifier("told"), columns=[c.copy() for c in columns])
     )
-    told = exp.select(*(exp.column(name, quoted=True) for name in RECORD_COLUMNS)).from_(values)
+    chosen = [exp.column(name, quoted=True) for name in RECORD_COLUMNS]
     if exists is not None:
         counted = exp.select(exp.Count(this=exp.Star())).from_(written(RECORD)).where(exists)
-        told = told.where(exp.EQ(this=exp.Subquery(this=counted), expression=exp.Literal.number(1)))
+        is_there = exp.EQ(this=exp.Subquery(this=counted), expression=exp.Literal.number(1))
+        failed = exp.Anonymous(this="raise_error", expressions=[exp.Literal.string(_BETWEEN)])
+        chosen[0] = exp.alias_(exp.Case(ifs=[exp.If(this=is_there, true=chosen[0])], default=failed), "relation", quoted=True)
+    told = exp.select(*chosen).from_(values)
     same = exp.and_(
         *(exp.column(name, "record", quoted=True).eq(exp.column(name, "told", quoted=True)) for name in ("relation", "part"))
     )

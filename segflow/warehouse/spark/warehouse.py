@@ -168,8 +168,7 @@ class SparkWarehouse(RecordedWarehouse):
         return set(found[column if column in found.column_names else "tableName"].to_pylist())
 
     def _create(self, table: exp.Table, rows: exp.Expr) -> None:
-        delta = exp.Properties(expressions=[exp.FileFormatProperty(this=exp.Var(this="DELTA"))])
-        self._run(exp.Create(this=table.copy(), kind="TABLE", expression=self._typed(rows), properties=delta))
+        self._run(exp.Create(this=table.copy(), kind="TABLE", expression=self._typed(rows)))
 
     def _typed(self, rows: exp.Expr) -> exp.Expr:
         """A query whose columns all have a type that can be stored."""
@@ -282,7 +281,7 @@ class SparkWarehouse(RecordedWarehouse):
             exp.ColumnDef(this=exp.to_identifier(column, quoted=True), kind=exp.DataType.build(kind))
             for column, kind in columns.items()
         ]
-        properties: list[exp.Expr] = [exp.FileFormatProperty(this=exp.Var(this="DELTA"))]
+        properties: list[exp.Expr] = []
         if self._location is not None:
             properties.append(exp.LocationProperty(this=exp.Literal.string(self._path(name))))
         if name in TABLES and not TABLES[name].ledger:

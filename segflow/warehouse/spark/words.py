@@ -155,8 +155,8 @@ class SparkWords(Words):
         found: exp.Expr = exp.Array(expressions=[values.json_of(document), exp.null()])
         item = exp.column("item")
         for key in keys:
-            found = _each(values.opened(found), values.value_at(item, key, _at(item, [key])))
-        return exp.Coalesce(this=_present(values.opened(found)), expressions=[_texts([])])
+            found = _each(values.opened(found, last=False), values.value_at(item, key, _at(item, [key])))
+        return exp.Coalesce(this=_present(values.opened(found, last=True)), expressions=[_texts([])])
 
     def json_line(self, *fields: exp.Expr) -> exp.Expr:
         pairs = [values.json_line_part(field.this, field.expression) for field in fields]
@@ -258,6 +258,20 @@ def _type_name(kind: exp.Expr) -> exp.Expr | None:
     return exp.DataType(this=_TYPES[kind.this], nested=False)
 
 
+def _alone(drop: exp.Expr) -> None:
+    """What reads a table stays when it is dropped."""
+    drop.set("cascade", False)
+
+
+def _in_delta(create: exp.Expr) -> None:
+    """A table that is said to be in no other format is in Delta, whatever the server's default is."""
+    given = create.args.get("properties") or exp.Properties(expressions=[])
+    if create.args.get("kind") == "TABLE" and not given.find(exp.FileFormatProperty):
+        # It comes first: Sail wants it before a location.
+        delta = exp.FileFormatProperty(this=exp.Var(this="DELTA"))
+        create.set("properties", exp.Properties(expressions=[delta, *given.expressions]))
+
+
 def _may_fail(cast: exp.Expr) -> None:
     """sqlglot prints a TRY_CAST that was not parsed by it as CAST."""
     if "safe" not in cast.args:
@@ -275,6 +289,8 @@ def _pairs(table: exp.Expr) -> exp.Expr | None:
 
 _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
     exp.DataType: _type_name,
+    exp.Create: _in_delta,
+    exp.Drop: _alone,
     exp.Table: _pairs,
     exp.TryCast: _may_fail,
 }

@@ -1,7 +1,7 @@
 """How Spark reads values of any type: expressions in `.sql` files, in which `:value` is the value that is read.
 
-What stands there often is a parameter of a lambda, `it`: the only way in which Spark gives a value a name in the middle
-of an expression.
+Lambdas are for lists alone: Spark gives no other value a name in the middle of an expression, but what stands in a
+lambda takes Sail long to plan.
 """
 
 from __future__ import annotations
@@ -82,17 +82,18 @@ def json_part(text: exp.Expr, is_number: exp.Expr) -> exp.Expr:
 
 def numeral(text: exp.Expr, part: exp.Expr) -> exp.Expr:
     """`text` of a part of a JSON document, a number as `text()` writes it."""
-    return form("numeral", text=text, part=part, brief=_brief(_IT))
+    return form("numeral", text=text, part=part, brief=_brief(text))
 
 
 def elements(value: exp.Expr) -> exp.Expr:
     """The texts of a JSON array."""
-    return form("elements", value=value, brief=_brief(_IT))
+    return form("elements", value=value, brief=form("brief_in_list", text=_IT))
 
 
-def opened(values: exp.Expr) -> exp.Expr:
-    """A list of JSON values in which a value that is an array stands for its elements."""
-    return form("opened", list=values, elements=elements(exp.column("each")))
+def opened(values: exp.Expr, *, last: bool) -> exp.Expr:
+    """A list of JSON values in which a value that is an array stands for its elements; the last ones are texts."""
+    each = exp.column("each")
+    return form("opened", list=values, elements=elements(each) if last else form("parts", value=each))
 
 
 def json_line_part(key: exp.Literal, value: exp.Expr) -> exp.Expr:
@@ -113,7 +114,7 @@ def _length_less(text: exp.Expr, left: int) -> exp.Expr:
 
 def value_at(document: exp.Expr, key: exp.Expr, text: exp.Expr) -> exp.Expr:
     """`text`, which is that of `key` in `document`, a number as `text()` writes it."""
-    return form("value_at", document=document, key=key, text=text, brief=_brief(text))
+    return form("value_at", document=document, key=key, text=text, brief=form("brief_in_list", text=text))
 
 
 def _brief(text: exp.Expr) -> exp.Expr:
