@@ -83,6 +83,8 @@ SLOW: dict[str, frozenset[str]] = {
         "warehouse/test_dbt.py": (),
         "warehouse/test_postgres.py": ("test_conditions_mean_what_the_naive_model_says",),
         "warehouse/test_dbt_index.py": (),
+        "warehouse/test_spark.py": (),
+        "warehouse/test_spark_kills.py": ("test_two_that_commit_at_once",),
     }.items()
 }
 """File or folder below `tests` -> the tests of it that are fast all the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,7 @@ class SparkDbt(DirectDbt):
     def __init__(self, directory: Path, place: Place, zone: ZoneInfo) -> None:
         super().__init__(directory, Path(), zone)
         self.place = place
+        self.made: dict[tuple[str, str], str] = {}
 
     @contextlib.contextmanager
     def _connect(self) -> Iterator[Any]:
@@ -54,8 +56,21 @@ class SparkDbt(DirectDbt):
     def _make(self, connection: SparkWarehouse, schema: str, place: str, what: str, query: exp.Query) -> None:
         connection._asked(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
         drop(connection, schema, place)
-        delta = "USING delta " if what == "TABLE" else ""
-        connection._asked(f"CREATE {what} `{schema}`.`{place}` {delta}AS {self.words.sql(query)}")
+        text = f"AS {self.words.sql(query)}"
+        if what == "TABLE":
+            at = f"USING delta LOCATION '{self.place[1]}/models/{schema}.{place}.{uuid.uuid4().hex}'"
+            connection._asked(f"CREATE TABLE `{schema}`.`{place}` {at} {text}")
+            text = at
+        else:
+            connection._asked(f"CREATE VIEW `{schema}`.`{place}` {text}")
+        self.made[schema, place] = f"CREATE {what} `{schema}`.`{place}` {text}"
+
+    def make_again(self) -> None:
+        """Let a catalog that has lost all know the models again: Sail's is gone with the server, Spark's stays."""
+        with self._connect() as connection:
+            for (schema, _), statement in self.made.items():
+                connection._asked(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
+                connection._asked(statement)
 
 
 def drop(warehouse: SparkWarehouse, schema: str, place: str) -> None:
@@ -85,8 +100,14 @@ class SparkWorld(World):
 
     def __init__(self, root: Path, place: Place, **given: Any) -> None:
         self.place = place
-        self._there: dict[str, list[str]] = {}
         super().__init__(root, **given)
+
+    @classmethod
+    def there(cls, root: Path, place: Place) -> SparkWorld:
+        """The world of a folder that is there already."""
+        world = cls.__new__(cls)
+        world.root, world.place, world.real, world.missing, world._open = root, place, False, set(), None
+        return world
 
     @cached_property
     def project(self) -> SparkProject:
@@ -157,5 +178,3 @@ def said(sql: str) -> str:
     for union in tree.find_all(exp.Union):
         union.set("by_name", None)
     return SparkWords().sql(tree)
-
-

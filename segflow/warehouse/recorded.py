@@ -1,9 +1,9 @@
 """What warehouses without transactions have in common: they commit by a record of writes.
 
-Nothing is changed in place. Each write adds rows, with an id of its own, to a table of schema `segflow_rows`; the record,
-one more table there, names the write that counts: for each tick of a ledger, and for each state. A transaction ends with one
-statement that changes the record, which the engine does wholly or not at all. So whoever reads sees all of a transaction
-or nothing of it: a process that dies before leaves rows that no one sees.
+Nothing is changed in place. Each write adds rows, with an id of its own, to a table of schema `segflow_rows`; the
+record, one more table there, names the write that counts: for each tick of a ledger, and for each state. A transaction
+ends with one statement that changes the record, which the engine does wholly or not at all. So whoever reads sees all
+of a transaction or nothing of it: a process that dies before leaves rows that no one sees.
 
 Who reads by public names (`segflow.segment_members`) reads views that look into the record.
 """
@@ -11,7 +11,6 @@ Who reads by public names (`segflow.segment_members`) reads views that look into
 from __future__ import annotations
 
 import contextlib
-import uuid
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,26 +23,29 @@ from sqlglot import exp
 from segflow.crashpoints import crash_point
 from segflow.errors import RunError, WarehouseError
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.record_sql import (
+    BETWEEN,
+    RECORD,
+    RECORD_COLUMNS,
+    WRITE,
+    Names,
+    is_text,
+    named,
+    new_write,
+    rows_of,
+    write_of,
+    written,
+)
 from segflow.warehouse.tables import SCHEMA, TABLES, Table
 
-ROWS = "segflow_rows"
-"""The schema of the tables that hold all writes."""
-RECORD = "record"
-WRITE = "write_id"
-RECORD_COLUMNS = {"relation": "VARCHAR", "part": "VARCHAR", WRITE: "VARCHAR"}
-"""`part` is the tick of a ledger, and empty for a state. The row without a relation names the last transaction."""
 _NOTHING = ""
 """The write of a part that has no rows (any more)."""
 _GONE = "gone "
 """Before the name of a relation: a write of it that no longer counts, and whose rows may go."""
-_BETWEEN = "another process has written to the warehouse in the meantime"
 _KEPT = timedelta(hours=1)
 """How long rows that no longer count stay: who began to read them may read on."""
 _SWEPT_AT = 60
 """So many writes must have gone before their rows are removed: each relation costs a statement."""
-
-Names = dict[tuple[str, str], str]
-"""Relation and part -> the write that counts."""
 
 
 class RecordedWarehouse(Warehouse):
@@ -80,7 +82,7 @@ class RecordedWarehouse(Warehouse):
     # Reading ------------------------------------------------------------------------------------------------------
 
     def resolved(self, sql: exp.Expr) -> exp.Expr:
-        """A copy of a statement that reads the engine's tables by the record, with what this transaction has written."""
+        """A copy of a statement that reads the engine's tables by the record, and what this transaction has written."""
         sql = sql.copy()
         for table in list(sql.find_all(exp.Table)):
             found = self._found(table)
@@ -159,7 +161,7 @@ class RecordedWarehouse(Warehouse):
     def restore(self, table: str, pieces: Iterable[pa.Table]) -> int:
         target, rows = TABLES[table], 0
         with self._writing() as names:
-            write, parts = _new_write(), set[str]()
+            write, parts = new_write(), set[str]()
             for piece in pieces:
                 with self._source(piece) as source:
                     self._write(target, source, {}, write)
@@ -190,7 +192,7 @@ class RecordedWarehouse(Warehouse):
             if "tick_id" in values:
                 names.update({(table, part): _NOTHING for part in parts})
                 mine = exp.select(exp.column("tick_id", quoted=True)).distinct().from_(written(table))
-                parts = [row["tick_id"] for row in self._ask(mine.where(_is(WRITE, write))).to_pylist()]
+                parts = [row["tick_id"] for row in self._ask(mine.where(is_text(WRITE, write))).to_pylist()]
             names.update({(table, part): write for part in parts})
 
     def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
@@ -218,8 +220,12 @@ class RecordedWarehouse(Warehouse):
             for name in tables
         ]
         rows = exp.union(*each, distinct=False) if len(each) > 1 else each[0]
-        same = exp.and_(*(exp.column(n, "rows", quoted=True).eq(exp.column(n, "record", quoted=True)) for n in ("relation", WRITE)))
-        counted = exp.select(exp.column("relation", "rows", quoted=True).as_("name"), exp.Count(this=exp.Star()).as_("n"))
+        same = exp.and_(
+            *(exp.column(n, "rows", quoted=True).eq(exp.column(n, "record", quoted=True)) for n in ("relation", WRITE))
+        )
+        counted = exp.select(
+            exp.column("relation", "rows", quoted=True).as_("name"), exp.Count(this=exp.Star()).as_("n")
+        )
         counted = counted.from_(rows.subquery("rows")).join(exp.alias_(written(RECORD), "record", table=True), on=same)
         counted = counted.group_by(exp.column("relation", "rows", quoted=True))
         found = {row["name"]: int(row["n"]) for row in self._ask(counted).to_pylist()}
@@ -235,7 +241,7 @@ class RecordedWarehouse(Warehouse):
         self, target: Table, source: exp.Query, constants: Mapping[str, exp.Expr], write: str | None = None
     ) -> str:
         """Add the rows of `source` under a new id, or `write`; returns it."""
-        write = write or _new_write()
+        write = write or new_write()
         given = self._columns(source) if source.is_star else source.named_selects
         unknown = [name for name in given if name not in target.columns]
         if unknown:
@@ -265,15 +271,17 @@ class RecordedWarehouse(Warehouse):
         return {(row["relation"], row["part"]): row[WRITE] for row in found.to_pylist()}
 
     def _last_transaction(self) -> str:
-        return self._recorded(_is("relation", "")).get(("", ""), "")
+        return self._recorded(is_text("relation", "")).get(("", ""), "")
 
     def _named(self, tick_id: str) -> Names:
         """The writes that count of all ledgers for a tick."""
-        return self._recorded(_is("part", tick_id))
+        return self._recorded(is_text("part", tick_id))
 
     def _parts(self, table: str) -> list[str]:
         """The parts of a table that have rows, or had some."""
-        return [part for _, part in (*self._recorded(_is("relation", table)), *((table, p) for p in self._mine(table)))]
+        return [
+            part for _, part in (*self._recorded(is_text("relation", table)), *((table, p) for p in self._mine(table)))
+        ]
 
     def _commit(self, names: Names, before: str) -> None:
         """Let these writes count. Raises RunError when another transaction was committed since this one began."""
@@ -283,24 +291,24 @@ class RecordedWarehouse(Warehouse):
                 exp.column("part", quoted=True).isin(*map(exp.Literal.string, sorted({part for _, part in names}))),
             )
         )
-        mine = _new_write()
+        mine = new_write()
         told = {key: write for key, write in names.items() if write != _NOTHING or key in old}
         told |= {
             (f"{_GONE}{name}", write): write
             for (name, part), write in old.items()
             if (name, part) in names and write != _NOTHING
         }
-        same = exp.and_(_is("relation", ""), _is(WRITE, before)) if before else None
+        same = exp.and_(is_text("relation", ""), is_text(WRITE, before)) if before else None
         crash_point("rows.unnamed")
         try:
             self._run(named(told | {("", ""): mine}, same))
         except WarehouseError as error:
-            raise RunError(f"{_BETWEEN}; nothing was committed ({error})") from error
+            raise RunError(f"{BETWEEN}; nothing was committed ({error})") from error
         crash_point("rows.named")
 
     def sweep(self, *, least: int = _SWEPT_AT, kept: timedelta = _KEPT) -> int:
         """Remove rows that have not counted for `kept`, when there are `least` such writes; returns how many."""
-        until = _write_of(datetime.now(UTC) - kept)
+        until = write_of(datetime.now(UTC) - kept)
         gone = self._recorded(
             exp.and_(
                 exp.Like(this=exp.column("relation", quoted=True), expression=exp.Literal.string(f"{_GONE}%")),
@@ -317,74 +325,6 @@ class RecordedWarehouse(Warehouse):
         stale = exp.Like(this=exp.column("relation", quoted=True), expression=exp.Literal.string(f"{_GONE}%"))
         self._run(exp.delete(written(RECORD), where=exp.and_(stale, exp.column(WRITE, quoted=True).isin(*writes))))
         return len(gone)
-
-
-def written(name: str) -> exp.Table:
-    """The table that holds all writes of a table of the engine, or the record."""
-    return exp.table_(name, db=ROWS, quoted=True)
-
-
-def rows_of(table: Table, mine: Mapping[str, str] | None = None) -> exp.Select:
-    """The rows of a table that count: by the record, and by what a transaction has written (part -> write)."""
-    recorded = exp.select(exp.column(WRITE, quoted=True)).from_(written(RECORD)).where(_is("relation", table.name))
-    counting: exp.Query = recorded
-    if mine:
-        parts = [exp.Literal.string(part) for part in mine]
-        others = recorded.where(exp.not_(exp.column("part", quoted=True).isin(*parts)))
-        own = [exp.Literal.string(write) for write in sorted(set(mine.values()))]
-        if not table.ledger:
-            return _select(table).where(exp.column(WRITE, quoted=True).isin(*own))
-        counting = exp.union(others, *(exp.select(exp.alias_(one, WRITE, quoted=True)) for one in own), distinct=False)
-    counts = exp.In(this=exp.column(WRITE, quoted=True), query=exp.Subquery(this=counting))
-    return _select(table).where(counts)
-
-
-def _select(table: Table) -> exp.Select:
-    return exp.select(*(exp.column(name, quoted=True) for name in table.columns)).from_(written(table.name))
-
-
-def named(names: Names, exists: exp.Expr | None) -> exp.Merge:
-    """The statement that lets writes count. With `exists` it fails unless the record has such a row; and it fails when
-    another changes the record at the same time."""
-    rows = [exp.Tuple(expressions=[exp.Literal.string(text) for text in (*key, write)]) for key, write in names.items()]
-    columns = [exp.to_identifier(name, quoted=True) for name in RECORD_COLUMNS]
-    values = exp.Values(
-        expressions=rows, alias=exp.TableAlias(this=exp.to_identifier("told"), columns=[c.copy() for c in columns])
-    )
-    chosen = [exp.column(name, quoted=True) for name in RECORD_COLUMNS]
-    if exists is not None:
-        counted = exp.select(exp.Count(this=exp.Star())).from_(written(RECORD)).where(exists)
-        is_there = exp.EQ(this=exp.Subquery(this=counted), expression=exp.Literal.number(1))
-        failed = exp.Anonymous(this="raise_error", expressions=[exp.Literal.string(_BETWEEN)])
-        chosen[0] = exp.alias_(exp.Case(ifs=[exp.If(this=is_there, true=chosen[0])], default=failed), "relation", quoted=True)
-    told = exp.select(*chosen).from_(values)
-    same = exp.and_(
-        *(exp.column(name, "record", quoted=True).eq(exp.column(name, "told", quoted=True)) for name in ("relation", "part"))
-    )
-    update = exp.Update(expressions=[exp.EQ(this=exp.column(WRITE, quoted=True), expression=exp.column(WRITE, "told", quoted=True))])
-    insert = exp.Insert(
-        this=exp.Tuple(expressions=[exp.column(name, quoted=True) for name in RECORD_COLUMNS]),
-        expression=exp.Tuple(expressions=[exp.column(name, "told", quoted=True) for name in RECORD_COLUMNS]),
-    )
-    return exp.Merge(
-        this=exp.alias_(written(RECORD), "record", table=True, quoted=True),
-        using=told.subquery("told"),
-        on=same,
-        whens=exp.Whens(expressions=[exp.When(matched=True, then=update), exp.When(matched=False, then=insert)]),
-    )
-
-
-def _is(column: str, text: str) -> exp.Expr:
-    return exp.column(column, quoted=True).eq(exp.Literal.string(text))
-
-
-def _new_write() -> str:
-    return f"{_write_of(datetime.now(UTC))}-{uuid.uuid4().hex}"
-
-
-def _write_of(moment: datetime) -> str:
-    """The beginning of the ids of a moment's writes: they sort as the moments do."""
-    return moment.strftime("%Y%m%dT%H%M%S")
 
 
 def _cast(value: exp.Expr, kind: str) -> exp.Cast:

@@ -21,3 +21,10 @@ def postgres() -> Iterator[Server]:
 def sail() -> Iterator[Sail]:
     with sail_server() as found:
         yield found
+
+
+@pytest.fixture
+def own_sail() -> Iterator[Sail]:
+    """A server that a test may kill."""
+    with sail_server() as found:
+        yield found

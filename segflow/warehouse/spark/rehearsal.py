@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
-from segflow.warehouse.recorded import WRITE, written
+from segflow.warehouse.record_sql import WRITE, written
 from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.tables import SCHEMA, Table
 

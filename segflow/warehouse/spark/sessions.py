@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from segflow.errors import InputError
@@ -17,6 +20,8 @@ _SETTINGS = {
 }
 """What the words rely on. dbt-spark turns ANSI off for the whole process."""
 _TRIES = 4
+_CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 1000)]
+"""A server that is there again is found at once, not after the pause that an earlier session has come to."""
 _open: dict[str, Any] = {}
 _lock = threading.Lock()
 
@@ -44,14 +49,30 @@ def forget(url: str) -> None:
         _open.pop(url, None)
 
 
+@contextlib.contextmanager
+def _with_a_file() -> Iterator[None]:
+    """Let the main module have a file. Where it has none (`python -c`, a process of multiprocessing's) the library
+    takes itself for its own tests, and ends the process."""
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__") or main.__spec__ is not None:
+        yield
+        return
+    main.__file__ = "<segflow>"
+    try:
+        yield
+    finally:
+        del main.__file__
+
+
 def _connect(url: str) -> Any:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _with_a_file():
         # pandas 3, of which segflow uses nothing here.
         warnings.simplefilter("ignore", FutureWarning)
+        from pyspark.sql.connect.client.core import DefaultChannelBuilder
         from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession
 
-        found = SparkSession.builder.remote(url).create()
+        found = SparkSession.builder.channelBuilder(DefaultChannelBuilder(url, _CHANNEL)).create()
     # By default a dead server is waited for for ten minutes.
     found.client.set_retry_policies([DefaultPolicy(max_retries=_TRIES, initial_backoff=50, max_backoff=1000)])
     for name, value in _SETTINGS.items():

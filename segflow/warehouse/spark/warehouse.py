@@ -7,7 +7,6 @@ import itertools
 import threading
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
@@ -16,7 +15,8 @@ from segflow.crashpoints import crash_point
 from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation, too_long
-from segflow.warehouse.recorded import RECORD, RECORD_COLUMNS, ROWS, WRITE, RecordedWarehouse, rows_of, written
+from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, written
+from segflow.warehouse.recorded import RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
 from segflow.warehouse.spark.rows import none_of, stored
@@ -229,13 +229,10 @@ class SparkWarehouse(RecordedWarehouse):
         if getattr(self._session, "_segflow_knows", None) == (self._location,):
             return
         self._make_schemas()
-        if self._location is not None and RECORD not in self._listed(ROWS):
-            try:
-                self._asked(f"CREATE TABLE `{ROWS}`.`{RECORD}` USING delta LOCATION '{self._path(RECORD)}'")
-            except WarehouseError:
-                pass  # nothing is there yet
-            else:
-                self._make_tables()
+        if self._location is not None and RECORD not in self._listed(ROWS) and self._know(RECORD):
+            for table in TABLES:
+                self._know(table)
+            self._make_tables()
         self._session._segflow_knows = (self._location,)
 
     def is_there(self) -> bool:
@@ -245,7 +242,7 @@ class SparkWarehouse(RecordedWarehouse):
         if self._location is None:
             return False
         try:
-            self._asked(f"SELECT 1 FROM delta.`{self._path(RECORD)}` LIMIT 0")
+            self._ask(exp.select("*").from_(exp.table_(self._path(RECORD), db="delta", quoted=True)).limit(0))
         except WarehouseError:
             return False
         return True
@@ -254,6 +251,15 @@ class SparkWarehouse(RecordedWarehouse):
         found = self._asked("SHOW SCHEMAS")
         return name in found[found.column_names[0]].to_pylist()
 
+    def _know(self, name: str) -> bool:
+        """Let the catalog know a table that is at `location`; False when there is none."""
+        try:
+            # Without its columns: a partition's would be refused for its type.
+            self._asked(f"CREATE TABLE IF NOT EXISTS `{ROWS}`.`{name}` USING delta LOCATION '{self._path(name)}'")
+        except WarehouseError:
+            return False
+        return True
+
     def ensure_tables(self) -> None:
         self._make_schemas()
         self._make_tables()
@@ -261,7 +267,9 @@ class SparkWarehouse(RecordedWarehouse):
 
     def _make_schemas(self) -> None:
         for schema in (SCHEMA, ROWS, STAGES):
-            self._run(exp.Create(this=exp.Table(this=exp.to_identifier(schema, quoted=True)), kind="SCHEMA", exists=True))
+            self._run(
+                exp.Create(this=exp.Table(this=exp.to_identifier(schema, quoted=True)), kind="SCHEMA", exists=True)
+            )
 
     def _make_tables(self) -> None:
         present, shown = self._listed(ROWS), self._listed(SCHEMA)

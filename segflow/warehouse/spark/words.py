@@ -278,13 +278,19 @@ def _may_fail(cast: exp.Expr) -> None:
         cast.set("safe", True)
 
 
-def _pairs(table: exp.Expr) -> exp.Expr | None:
-    """The pairs of a JSON object as rows."""
+def _pairs(table: exp.Expr) -> None:
+    """The pairs of a JSON object as rows. A view, because on Sail a plain LATERAL keeps a row that has no pair."""
     if not isinstance(table.this, exp.Anonymous) or table.this.name.lower() != "json_each":
-        return None
+        return
+    join, select = table.parent, table.parent_select
+    assert isinstance(join, exp.Join)
+    assert select is not None
     pairs = _call("from_json", table.this.expressions[0], exp.Literal.string("map<string,string>"))
-    alias = exp.TableAlias(this=exp.to_identifier(table.alias), columns=[exp.to_identifier(n) for n in ("key", "value")])
-    return exp.Lateral(this=exp.Explode(this=pairs), view=False, alias=alias)
+    alias = exp.TableAlias(
+        this=exp.to_identifier(table.alias), columns=[exp.to_identifier(n) for n in ("key", "value")]
+    )
+    join.pop()
+    select.append("laterals", exp.Lateral(this=exp.Explode(this=pairs), view=True, alias=alias))
 
 
 _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
