@@ -46,22 +46,22 @@ def _select(table: Table) -> exp.Select:
     return exp.select(*(exp.column(name, quoted=True) for name in table.columns)).from_(written(table.name))
 
 
-def named(names: Names, exists: exp.Expr | None) -> exp.Merge:
-    """The statement that lets writes count. With `exists` it fails unless the record has such a row; and it fails when
-    another changes the record at the same time."""
+def named(names: Names, before: str) -> exp.Merge:
+    """The statement that lets writes count. It fails unless `before` is the last transaction (empty: there was none),
+    and when another changes the record at the same time."""
     rows = [exp.Tuple(expressions=[exp.Literal.string(text) for text in (*key, write)]) for key, write in names.items()]
     columns = [exp.to_identifier(name, quoted=True) for name in RECORD_COLUMNS]
     values = exp.Values(
         expressions=rows, alias=exp.TableAlias(this=exp.to_identifier("told"), columns=[c.copy() for c in columns])
     )
     chosen: list[exp.Expr] = [exp.column(name, quoted=True) for name in RECORD_COLUMNS]
-    if exists is not None:
-        counted = exp.select(exp.Count(this=exp.Star())).from_(written(RECORD)).where(exists)
-        is_there = exp.EQ(this=exp.Subquery(this=counted), expression=exp.Literal.number(1))
-        failed = exp.Anonymous(this="raise_error", expressions=[exp.Literal.string(BETWEEN)])
-        chosen[0] = exp.alias_(
-            exp.Case(ifs=[exp.If(this=is_there, true=chosen[0])], default=failed), "relation", quoted=True
-        )
+    last = (
+        exp.select(exp.Max(this=exp.column(WRITE, quoted=True))).from_(written(RECORD)).where(is_text("relation", ""))
+    )
+    found = exp.Coalesce(this=exp.Subquery(this=last), expressions=[exp.Literal.string("")])
+    failed = exp.Anonymous(this="raise_error", expressions=[exp.Literal.string(BETWEEN)])
+    is_last = exp.If(this=found.eq(exp.Literal.string(before)), true=chosen[0])
+    chosen[0] = exp.alias_(exp.Case(ifs=[is_last], default=failed), "relation", quoted=True)
     told = exp.select(*chosen).from_(values)
     same = exp.and_(
         *(

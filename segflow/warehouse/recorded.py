@@ -298,10 +298,9 @@ class RecordedWarehouse(Warehouse):
             for (name, part), write in old.items()
             if (name, part) in names and write != _NOTHING
         }
-        same = exp.and_(is_text("relation", ""), is_text(WRITE, before)) if before else None
         crash_point("rows.unnamed")
         try:
-            self._run(named(told | {("", ""): mine}, same))
+            self._run(named(told | {("", ""): mine}, before))
         except WarehouseError as error:
             raise RunError(f"{BETWEEN}; nothing was committed ({error})") from error
         crash_point("rows.named")

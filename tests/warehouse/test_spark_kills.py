@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlglot import parse_one
 
 from segflow.crashpoints import watched
 from segflow.errors import RunError
+from segflow.warehouse.spark.engine import SparkEngine
 from tests.sail import Sail
 from tests.spark_world import Place, SparkWorld
 
@@ -135,9 +137,6 @@ def test_a_killed_server_is_gone_on_with(
 
 def test_two_that_commit_at_once(sail: Sail) -> None:
     """The second one has read what the first one changed: it fails, and nothing of it is seen."""
-    from segflow.warehouse.spark.engine import SparkEngine
-    from tests.warehouse.test_engines import parse_one
-
     place = sail.new_warehouse()
     with SparkEngine(*place).open() as one, SparkEngine(*other_session(place)).open() as other:
         one.ensure_tables()

@@ -60,7 +60,7 @@ class Rehearsal(SparkWarehouse):
 
     def ensure_tables(self) -> None:
         # Under their own names, for good: they are empty, and a tick makes the same.
-        self._make_schemas()
+        self._look_for_tables()
         self._make_tables()
 
     def close(self) -> None:

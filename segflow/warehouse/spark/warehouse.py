@@ -226,8 +226,10 @@ class SparkWarehouse(RecordedWarehouse):
 
     def _know_tables(self) -> None:
         """Let the catalog know the tables at `location`, if it does not: that of a session begins empty."""
-        if getattr(self._session, "_segflow_knows", None) == (self._location,):
-            return
+        if getattr(self._session, "_segflow_knows", None) != (self._location,):
+            self._look_for_tables()
+
+    def _look_for_tables(self) -> None:
         self._make_schemas()
         if self._location is not None and RECORD not in self._listed(ROWS) and self._know(RECORD):
             for table in TABLES:
@@ -261,7 +263,7 @@ class SparkWarehouse(RecordedWarehouse):
         return True
 
     def ensure_tables(self) -> None:
-        self._make_schemas()
+        self._look_for_tables()
         self._make_tables()
         self.sweep()
 
