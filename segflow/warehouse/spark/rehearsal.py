@@ -27,6 +27,7 @@ class Rehearsal(SparkWarehouse):
         self._names = {}
         self._made: dict[str, exp.Table | None] = {}
         """Relation -> what stands for it; None: it would be gone."""
+        self._kinds: dict[str, str | None] = {}
         self._written: list[tuple[str, str]] = []
 
     @contextlib.contextmanager
@@ -47,16 +48,17 @@ class Rehearsal(SparkWarehouse):
             return str(error)
 
     def create_view(self, name: str, sql: exp.Query) -> None:
-        self._stand_in(name, sql)
+        self._stand_in(name, sql, "VIEW")
 
     def create_table(self, name: str, sql: exp.Query) -> None:
-        self._stand_in(name, sql)
+        self._stand_in(name, sql, "TABLE")
 
     def drop_view(self, name: str) -> None:
-        self._made[name] = None
+        if self._kind(name) == "VIEW":
+            self._made[name], self._kinds[name] = None, None
 
-    def exists(self, name: str) -> bool:
-        return self._made[name] is not None if name in self._made else super().exists(name)
+    def _kind(self, name: str) -> str | None:
+        return self._kinds[name] if name in self._kinds else super()._kind(name)
 
     def ensure_tables(self) -> None:
         # Under their own names, for good: they are empty, and a tick makes the same.
@@ -83,11 +85,11 @@ class Rehearsal(SparkWarehouse):
             return made.copy()
         return super()._found(table)
 
-    def _stand_in(self, name: str, sql: exp.Query) -> None:
+    def _stand_in(self, name: str, sql: exp.Query, kind: str) -> None:
         self.stage(f"made_{name}", sql)
         made = self._staged.pop(f"made_{name}")
         before = self._made.get(name)
-        self._made[name] = made
+        self._made[name], self._kinds[name] = made, kind
         if before is not None:
             self._drop(before, "TABLE")
 
