@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help bench docs findings daemon tour demo test test-slow test-all crash test-postgres test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
+.PHONY: help bench docs findings daemon tour demo test test-slow test-all crash test-postgres test-spark test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
 	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened (ENGINE=postgres: on a server)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-slow   the rest: kills, long lives, real dbt and Dagster, every page; half an hour"
 	@echo "make test-all   both"
 	@echo "make test-postgres   every scenario and more random conditions on Postgres, a quarter of an hour"
+	@echo "make test-spark   every scenario, random conditions and kills at every write on Spark (on Sail), an hour"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
 	@echo "make bench  what a tick costs beside hand-written SQL with the same answers; ten minutes"
@@ -70,6 +71,11 @@ tour: $(VENV)/dev
 
 test-postgres: $(VENV)/dev
 	@SEGFLOW_POSTGRES_WHOLE=1 $(BIN)/python -m pytest tests/warehouse tests/test_online_retail.py
+
+# On Sail, which the tests start: Spark Connect and Delta without a JVM.
+test-spark: $(VENV)/dev
+	@SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest tests/warehouse/test_engines.py tests/warehouse/test_spark.py \
+		tests/warehouse/test_spark_kills.py
 
 # A second environment, the same but for one line.
 DUCKDB2 := 2.0.0

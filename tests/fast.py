@@ -90,6 +90,8 @@ SLOW: dict[str, frozenset[str]] = {
         "warehouse/test_dbt_index.py": (),
         "warehouse/test_postgres_commands.py": (),
         "warehouse/test_postgres_project.py": ("test_the_first_tick",),
+        "warehouse/test_spark.py": (),
+        "warehouse/test_spark_kills.py": ("test_two_that_commit_at_once",),
     }.items()
 }
 """File or folder below `tests` -> the tests of it that are fast all the same."""

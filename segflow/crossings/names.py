@@ -59,7 +59,7 @@ def show_last_names(warehouse: Warehouse) -> None:
         other = exp.column("segment").neq(name)
         for ledger in NAMED:
             mine = exp.and_(exp.column("segment_key").eq(key), other)
-            warehouse.execute(exp.update(relation(ledger), {"segment": name}, where=mine))
+            warehouse.amend(ledger, {"segment": name}, mine)
 
 
 def _unused(name: str, keys: set[str]) -> str:

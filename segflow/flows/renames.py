@@ -76,7 +76,7 @@ def show(warehouse: Warehouse, renames: Iterable[Rename], before: str) -> None:
                 mine.append(exp.column("kind").isin(*KINDS))
             if "tick_id" in table.columns:
                 mine.append(exp.column("tick_id") < exp.Literal.string(before))
-            warehouse.execute(exp.update(relation(table.name), {column: one.new}, where=exp.and_(*mine)))
+            warehouse.amend(table.name, {column: exp.Literal.string(one.new)}, exp.and_(*mine))
 
 
 def show_all(warehouse: Warehouse) -> None:

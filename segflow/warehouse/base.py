@@ -8,7 +8,7 @@ must be.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any, Self
@@ -87,6 +87,11 @@ class Warehouse(ABC):
 
         `rows` name their columns; `tick_id` is added, other columns that are missing become null.
         """
+
+    @abstractmethod
+    def amend(self, table: str, values: Mapping[str, exp.Expr], where: exp.Expr) -> None:
+        """Give the rows of a ledger or state that satisfy `where` other values, for the rare things that change what is
+        written: names. Literals, or expressions of the table's columns."""
 
     @abstractmethod
     def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:

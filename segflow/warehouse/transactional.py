@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -88,6 +88,9 @@ class TransactionalWarehouse(Warehouse):
             return
         with self._source(rows) as source:
             self._insert(target, source, {"tick_id": exp.Literal.string(tick_id)})
+
+    def amend(self, table: str, values: Mapping[str, exp.Expr], where: exp.Expr) -> None:
+        self.execute(exp.update(relation(TABLES[table].name), dict(values), where=where))
 
     def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
         mine = exp.column("tick_id").eq(exp.Literal.string(tick_id))

@@ -182,7 +182,7 @@ def _forget_own(warehouse: Warehouse, table: str, flow: str) -> None:
         warehouse.restore(table, [warehouse.query(rows)])
     if "tick_id" in columns:
         lived = exp.Concat(expressions=[exp.Literal.string("lived "), exp.column("tick_id")])
-        warehouse.execute(exp.update(relation(table), {"tick_id": lived}))
+        warehouse.amend(table, {"tick_id": lived}, exp.true())
 
 
 def _tick(warehouse: Warehouse, row: TickRow) -> PastTick:

@@ -53,17 +53,13 @@ class Engine:
         names += [f"facts/{own_model(model)}.sql" for model in self.compiled.fact_models()]
         order = [s for name in self.compiled.segments for s in closure(name, self.compiled.graph)]
         names += [f"segments/{own_model(segment_model(name))}.sql" for name in dict.fromkeys(order)]
-        listed = exp.select("table_name", "table_type").from_("information_schema.tables")
-        listed = listed.where(exp.column("table_schema").eq(exp.Literal.string("segflow")))
-        present = {row["table_name"]: row["table_type"] for row in self.warehouse.rows(listed)}
         for name in [*names, f"{own_model(MEMBERSHIPS)}.sql"]:
             config, text = files[name].split("\n", 1)
             model = own_relation(name.rpartition("/")[2].removesuffix(".sql"))
             assert model is not None
             kind = "VIEW" if "materialized='segflow_view'" in config else "TABLE"
-            if model in present:
-                old = "VIEW" if present[model] == "VIEW" else "TABLE"
-                self.warehouse.execute(exp.Drop(tables=[relation(model)], kind=old, exists=True, cascade=True))
+            self.warehouse.drop_view(model)
+            self.warehouse.execute(exp.Drop(tables=[relation(model)], kind="TABLE", exists=True, cascade=True))
             self.warehouse.execute(exp.Create(this=relation(model), kind=kind, expression=self.fill(text)))
 
     def memberships(self) -> dict[str, set[str]]:

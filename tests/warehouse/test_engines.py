@@ -21,9 +21,11 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.duckdb.engine import DuckDBEngine
 from segflow.warehouse.engine import Engine
 from segflow.warehouse.postgres.engine import PostgresEngine
+from segflow.warehouse.spark.engine import SparkEngine
 from tests.postgres import Server
+from tests.sail import Sail
 
-ENGINES = ("duckdb", "postgres")
+ENGINES = ("duckdb", "postgres", "spark")
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -33,7 +35,7 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         folder = tmp_path_factory.mktemp("asked")
         engine: Engine = DuckDBEngine(folder / "warehouse.duckdb", folder / "ledgers")
     else:
-        engine = PostgresEngine(request.getfixturevalue("postgres").new_database())
+        engine = _on_a_server(request)
     with engine.open() as warehouse:
         yield warehouse
 
@@ -42,8 +44,16 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     if request.param == "duckdb":
         return DuckDBEngine(tmp_path / "warehouse.duckdb", tmp_path / "ledgers")
-    server: Server = request.getfixturevalue("postgres")
-    return PostgresEngine(server.new_database())
+    return _on_a_server(request)
+
+
+def _on_a_server(request: pytest.FixtureRequest) -> Engine:
+    """An empty warehouse of the engine that the fixture is asked for."""
+    if request.param == "spark":
+        spark: Sail = request.getfixturevalue("sail")
+        return SparkEngine(*spark.new_warehouse())
+    postgres: Server = request.getfixturevalue("postgres")
+    return PostgresEngine(postgres.new_database())
 
 
 @pytest.fixture
@@ -69,7 +79,10 @@ def test_temporary_tables(engine: Engine, warehouse: Warehouse) -> None:
     staged = warehouse.stage("mine", parse_one("select 1 as x"))  # type: ignore[arg-type]
     assert warehouse.scalar(exp.select("x").from_(staged)) == 1
     with engine.open() as other:
-        assert (other.bind(exp.select("x").from_(staged)) is not None) is engine.temporary_tables
+        assert other.bind(exp.select("x").from_(staged)) is not None, "seen by its connection alone"
+    warehouse.close()
+    with engine.open() as other:
+        assert other.bind(exp.select("x").from_(staged)) is not None
 
 
 def test_a_patch_is_a_replace(engine: Engine, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,97 @@
+"""The tables of an engine that commits by a record: how they are read, and the one statement that lets writes count."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlglot import exp
+
+from segflow.warehouse.tables import Table
+
+ROWS = "segflow_rows"
+"""The schema of the tables that hold all writes."""
+RECORD = "record"
+WRITE = "write_id"
+RECORD_COLUMNS = {"relation": "VARCHAR", "part": "VARCHAR", WRITE: "VARCHAR"}
+"""`part` is the tick of a ledger, and empty for a state. The row without a relation names the last transaction."""
+BETWEEN = "another process has written to the warehouse in the meantime"
+
+Names = dict[tuple[str, str], str]
+"""Relation and part -> the write that counts."""
+
+
+def written(name: str) -> exp.Table:
+    """The table that holds all writes of a table of the engine, or the record."""
+    return exp.table_(name, db=ROWS, quoted=True)
+
+
+def rows_of(table: Table, mine: Mapping[str, str] | None = None) -> exp.Select:
+    """The rows of a table that count: by the record, and by what a transaction has written (part -> write)."""
+    recorded = exp.select(exp.column(WRITE, quoted=True)).from_(written(RECORD)).where(is_text("relation", table.name))
+    counting: exp.Query = recorded
+    if mine:
+        parts = [exp.Literal.string(part) for part in mine]
+        others = recorded.where(exp.not_(exp.column("part", quoted=True).isin(*parts)))
+        own = [exp.Literal.string(write) for write in sorted(set(mine.values()))]
+        if not table.ledger:
+            return _select(table).where(exp.column(WRITE, quoted=True).isin(*own))
+        counting = exp.union(others, *(exp.select(exp.alias_(one, WRITE, quoted=True)) for one in own), distinct=False)
+    counts = exp.In(this=exp.column(WRITE, quoted=True), query=exp.Subquery(this=counting))
+    return _select(table).where(counts)
+
+
+def _select(table: Table) -> exp.Select:
+    return exp.select(*(exp.column(name, quoted=True) for name in table.columns)).from_(written(table.name))
+
+
+def named(names: Names, before: str) -> exp.Merge:
+    """The statement that lets writes count. It fails unless `before` is the last transaction (empty: there was none),
+    and when another changes the record at the same time."""
+    rows = [exp.Tuple(expressions=[exp.Literal.string(text) for text in (*key, write)]) for key, write in names.items()]
+    columns = [exp.to_identifier(name, quoted=True) for name in RECORD_COLUMNS]
+    values = exp.Values(
+        expressions=rows, alias=exp.TableAlias(this=exp.to_identifier("told"), columns=[c.copy() for c in columns])
+    )
+    chosen: list[exp.Expr] = [exp.column(name, quoted=True) for name in RECORD_COLUMNS]
+    last = (
+        exp.select(exp.Max(this=exp.column(WRITE, quoted=True))).from_(written(RECORD)).where(is_text("relation", ""))
+    )
+    found = exp.Coalesce(this=exp.Subquery(this=last), expressions=[exp.Literal.string("")])
+    failed = exp.Anonymous(this="raise_error", expressions=[exp.Literal.string(BETWEEN)])
+    is_last = exp.If(this=found.eq(exp.Literal.string(before)), true=chosen[0])
+    chosen[0] = exp.alias_(exp.Case(ifs=[is_last], default=failed), "relation", quoted=True)
+    told = exp.select(*chosen).from_(values)
+    same = exp.and_(
+        *(
+            exp.column(name, "record", quoted=True).eq(exp.column(name, "told", quoted=True))
+            for name in ("relation", "part")
+        )
+    )
+    update = exp.Update(
+        expressions=[exp.EQ(this=exp.column(WRITE, quoted=True), expression=exp.column(WRITE, "told", quoted=True))]
+    )
+    insert = exp.Insert(
+        this=exp.Tuple(expressions=[exp.column(name, quoted=True) for name in RECORD_COLUMNS]),
+        expression=exp.Tuple(expressions=[exp.column(name, "told", quoted=True) for name in RECORD_COLUMNS]),
+    )
+    return exp.Merge(
+        this=exp.alias_(written(RECORD), "record", table=True, quoted=True),
+        using=told.subquery("told"),
+        on=same,
+        whens=exp.Whens(expressions=[exp.When(matched=True, then=update), exp.When(matched=False, then=insert)]),
+    )
+
+
+def is_text(column: str, text: str) -> exp.Expr:
+    return exp.column(column, quoted=True).eq(exp.Literal.string(text))
+
+
+def new_write() -> str:
+    return f"{write_of(datetime.now(UTC))}-{uuid.uuid4().hex}"
+
+
+def write_of(moment: datetime) -> str:
+    """The beginning of the ids of a moment's writes: they sort as the moments do."""
+    return moment.strftime("%Y%m%dT%H%M%S")

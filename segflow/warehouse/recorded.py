@@ -1,0 +1,335 @@
+"""What warehouses without transactions have in common: they commit by a record of writes.
+
+Nothing is changed in place. Each write adds rows, with an id of its own, to a table of schema `segflow_rows`; the
+record, one more table there, names the write that counts: for each tick of a ledger, and for each state. A transaction
+ends with one statement that changes the record, which the engine does wholly or not at all. So whoever reads sees all
+of a transaction or nothing of it: a process that dies before leaves rows that no one sees.
+
+Who reads by public names (`segflow.segment_members`) reads views that look into the record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.crashpoints import crash_point
+from segflow.errors import RunError, WarehouseError
+from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.record_sql import (
+    BETWEEN,
+    RECORD,
+    RECORD_COLUMNS,
+    WRITE,
+    Names,
+    is_text,
+    named,
+    new_write,
+    rows_of,
+    write_of,
+    written,
+)
+from segflow.warehouse.tables import SCHEMA, TABLES, Table
+
+_NOTHING = ""
+"""The write of a part that has no rows (any more)."""
+_GONE = "gone "
+"""Before the name of a relation: a write of it that no longer counts, and whose rows may go."""
+_KEPT = timedelta(hours=1)
+"""How long rows that no longer count stay: who began to read them may read on."""
+_SWEPT_AT = 60
+"""So many writes must have gone before their rows are removed: each relation costs a statement."""
+
+
+class RecordedWarehouse(Warehouse):
+    """Ledgers and states by the record. An engine adds how it runs statements."""
+
+    row_deletes = False
+
+    def __init__(self) -> None:
+        self._names: Names | None = None
+        """What the transaction at work has written; None outside of one."""
+
+    @abstractmethod
+    def _ask(self, sql: exp.Expr) -> pa.Table:
+        """The rows of a query over relations that are there under these names."""
+
+    @abstractmethod
+    def _run(self, sql: exp.Expr) -> None:
+        """Run a statement over such relations."""
+
+    @abstractmethod
+    def _source(self, rows: exp.Query | pa.Table) -> AbstractContextManager[exp.Query]:
+        """A query of `rows`, good for the block."""
+
+    @abstractmethod
+    def _columns(self, source: exp.Query) -> list[str]:
+        """The names of a query's columns, as the engine binds them."""
+
+    def query(self, sql: exp.Expr) -> pa.Table:
+        return self._ask(self.resolved(sql))
+
+    def execute(self, sql: exp.Expr) -> None:
+        self._run(self.resolved(sql))
+
+    # Reading ------------------------------------------------------------------------------------------------------
+
+    def resolved(self, sql: exp.Expr) -> exp.Expr:
+        """A copy of a statement that reads the engine's tables by the record, and what this transaction has written."""
+        sql = sql.copy()
+        for table in list(sql.find_all(exp.Table)):
+            found = self._found(table)
+            if found is None:
+                continue
+            if isinstance(found, exp.Query):
+                alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
+                found = exp.Subquery(this=found, alias=alias.copy())
+            elif table.args.get("alias"):
+                found.set("alias", table.args["alias"].copy())
+            for join in table.args.get("joins") or ():
+                found.append("joins", join)
+            if table is sql:
+                return found
+            table.replace(found)
+        return sql
+
+    def _found(self, table: exp.Table) -> exp.Expr | None:
+        """What stands for a table; None: it is itself."""
+        if table.db == SCHEMA and table.name in TABLES:
+            return rows_of(TABLES[table.name], self._mine(table.name))
+        return None
+
+    def _mine(self, table: str) -> dict[str, str]:
+        """Part -> what this transaction has written of a table."""
+        return {part: write for (name, part), write in (self._names or {}).items() if name == table}
+
+    # Writing ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._names is not None:
+            raise RuntimeError("a transaction is open")
+        before = self._last_transaction()
+        self._names = {}
+        try:
+            yield
+            names = self._names
+        finally:
+            self._names = None
+        if names:
+            self._commit(names, before)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Names]:
+        """The transaction at work, or one for the block."""
+        if self._names is not None:
+            yield self._names
+            return
+        with self.transaction():
+            assert self._names is not None
+            yield self._names
+
+    def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
+        target = TABLES[table]
+        if not target.ledger:
+            raise ValueError(f"{table} is state: use replace")
+        with self._writing() as names:
+            if isinstance(rows, pa.Table) and not rows.num_rows:
+                names[table, tick_id] = _NOTHING
+                return
+            with self._source(rows) as source:
+                names[table, tick_id] = self._write(target, source, {"tick_id": exp.Literal.string(tick_id)})
+
+    def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
+        target = TABLES[table]
+        if target.ledger:
+            raise ValueError(f"{table} is a ledger: use append")
+        with self._writing() as names:
+            if isinstance(rows, pa.Table) and not rows.num_rows:
+                names[table, ""] = _NOTHING
+                return
+            with self._source(rows) as source:
+                names[table, ""] = self._write(target, source, {})
+
+    def restore(self, table: str, pieces: Iterable[pa.Table]) -> int:
+        target, rows = TABLES[table], 0
+        with self._writing() as names:
+            write, parts = new_write(), set[str]()
+            for piece in pieces:
+                with self._source(piece) as source:
+                    self._write(target, source, {}, write)
+                rows += piece.num_rows
+                parts |= set(piece["tick_id"].unique().to_pylist()) if target.ledger else {""}
+            names.update({(table, part): _NOTHING for part in self._parts(table)})
+            names.update({(table, part): write for part in parts})
+        return rows
+
+    def amend(self, table: str, values: Mapping[str, exp.Expr], where: exp.Expr) -> None:
+        target = TABLES[table]
+        hit = exp.select(exp.column("tick_id", quoted=True)).distinct().from_(relation(table)).where(where.copy())
+        parts = sorted(str(row["tick_id"]) for row in self.rows(hit)) if target.ledger else [""]
+        if not parts:
+            return
+        columns = [
+            exp.alias_(exp.Case(ifs=[exp.If(this=where.copy(), true=values[name])], default=column), name, quoted=True)
+            if name in values
+            else column
+            for name in target.columns
+            for column in [exp.column(name, quoted=True)]
+        ]
+        rows = exp.select(*columns).from_(relation(table))
+        if target.ledger:
+            rows = rows.where(exp.column("tick_id", quoted=True).isin(*map(exp.Literal.string, parts)))
+        with self._writing() as names:
+            write = self._write(target, rows, {})
+            if "tick_id" in values:
+                names.update({(table, part): _NOTHING for part in parts})
+                mine = exp.select(exp.column("tick_id", quoted=True)).distinct().from_(written(table))
+                parts = [row["tick_id"] for row in self._ask(mine.where(is_text(WRITE, write))).to_pylist()]
+            names.update({(table, part): write for part in parts})
+
+    def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
+        names = {name: write for (name, _), write in self._named(tick_id).items()}
+        names |= {name: mine[tick_id] for name in ledgers if tick_id in (mine := self._mine(name))}
+        found = dict.fromkeys(ledgers, 0)
+        counts = [
+            exp.select(exp.Literal.string(name).as_("ledger"), exp.Count(this=exp.Star()).as_("rows"))
+            .from_(written(name))
+            .where(exp.column(WRITE).eq(exp.Literal.string(names[name])))
+            for name in ledgers
+            if names.get(name, _NOTHING) != _NOTHING
+        ]
+        if counts:
+            asked = exp.union(*counts, distinct=False) if len(counts) > 1 else counts[0]
+            found |= {row["ledger"]: int(row["rows"]) for row in self._ask(asked).to_pylist()}
+        return found
+
+    def counts(self, tables: Sequence[str]) -> dict[str, int]:
+        if self._names:
+            return super().counts(tables)
+        # One look into the record for all of them: for each it would be a join.
+        each = [
+            exp.select(exp.Literal.string(name).as_("relation"), exp.column(WRITE, quoted=True)).from_(written(name))
+            for name in tables
+        ]
+        rows = exp.union(*each, distinct=False) if len(each) > 1 else each[0]
+        same = exp.and_(
+            *(exp.column(n, "rows", quoted=True).eq(exp.column(n, "record", quoted=True)) for n in ("relation", WRITE))
+        )
+        counted = exp.select(
+            exp.column("relation", "rows", quoted=True).as_("name"), exp.Count(this=exp.Star()).as_("n")
+        )
+        counted = counted.from_(rows.subquery("rows")).join(exp.alias_(written(RECORD), "record", table=True), on=same)
+        counted = counted.group_by(exp.column("relation", "rows", quoted=True))
+        found = {row["name"]: int(row["n"]) for row in self._ask(counted).to_pylist()}
+        return {name: found.get(name, 0) for name in tables}
+
+    def _delete(self, target: Table, where: exp.Expr) -> None:
+        raise AssertionError("rows are not deleted one by one")
+
+    def _insert(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> None:
+        raise AssertionError("rows are written under an id")
+
+    def _write(
+        self, target: Table, source: exp.Query, constants: Mapping[str, exp.Expr], write: str | None = None
+    ) -> str:
+        """Add the rows of `source` under a new id, or `write`; returns it."""
+        write = write or new_write()
+        given = self._columns(source) if source.is_star else source.named_selects
+        unknown = [name for name in given if name not in target.columns]
+        if unknown:
+            raise ValueError(f"{target.name} has no column {', '.join(unknown)}")
+        values = [
+            exp.alias_(
+                constants[name].copy()
+                if name in constants
+                else _cast(exp.column(name, quoted=True) if name in given else exp.null(), kind),
+                name,
+                quoted=True,
+            )
+            for name, kind in target.columns.items()
+        ]
+        values.append(exp.alias_(exp.Literal.string(write), WRITE, quoted=True))
+        select = exp.select(*values).from_(self.resolved(source).subquery("source"))  # type: ignore[attr-defined]
+        columns = [exp.to_identifier(name, quoted=True) for name in (*target.columns, WRITE)]
+        self._run(exp.insert(select, written(target.name), columns=columns))
+        crash_point("rows.written")
+        return write
+
+    # The record ---------------------------------------------------------------------------------------------------
+
+    def _recorded(self, where: exp.Expr) -> Names:
+        columns = [exp.column(name, quoted=True) for name in RECORD_COLUMNS]
+        found = self._ask(exp.select(*columns).from_(written(RECORD)).where(where))
+        return {(row["relation"], row["part"]): row[WRITE] for row in found.to_pylist()}
+
+    def _last_transaction(self) -> str:
+        return self._recorded(is_text("relation", "")).get(("", ""), "")
+
+    def _named(self, tick_id: str) -> Names:
+        """The writes that count of all ledgers for a tick."""
+        return self._recorded(is_text("part", tick_id))
+
+    def _parts(self, table: str) -> list[str]:
+        """The parts of a table that have rows, or had some."""
+        return [
+            part for _, part in (*self._recorded(is_text("relation", table)), *((table, p) for p in self._mine(table)))
+        ]
+
+    def _commit(self, names: Names, before: str) -> None:
+        """Let these writes count. Raises RunError when another transaction was committed since this one began."""
+        old = self._recorded(
+            exp.and_(
+                exp.column("relation", quoted=True).isin(*map(exp.Literal.string, sorted({name for name, _ in names}))),
+                exp.column("part", quoted=True).isin(*map(exp.Literal.string, sorted({part for _, part in names}))),
+            )
+        )
+        mine = new_write()
+        told = {key: write for key, write in names.items() if write != _NOTHING or key in old}
+        told |= {
+            (f"{_GONE}{name}", write): write
+            for (name, part), write in old.items()
+            if (name, part) in names and write != _NOTHING
+        }
+        crash_point("rows.unnamed")
+        try:
+            self._run(named(told | {("", ""): mine}, before))
+        except WarehouseError as error:
+            raise RunError(f"{BETWEEN}; nothing was committed ({error})") from error
+        crash_point("rows.named")
+
+    def sweep(self, *, least: int = _SWEPT_AT, kept: timedelta = _KEPT) -> int:
+        """Remove rows that have not counted for `kept`, when there are `least` such writes; returns how many."""
+        until = write_of(datetime.now(UTC) - kept)
+        gone = self._recorded(
+            exp.and_(
+                exp.Like(this=exp.column("relation", quoted=True), expression=exp.Literal.string(f"{_GONE}%")),
+                exp.column(WRITE, quoted=True) < exp.Literal.string(until),
+            )
+        )
+        if len(gone) < least:
+            return 0
+        for name in sorted({name for name, _ in gone}):
+            writes = [exp.Literal.string(write) for (one, _), write in gone.items() if one == name]
+            self._run(exp.delete(written(name.removeprefix(_GONE)), where=exp.column(WRITE, quoted=True).isin(*writes)))
+            crash_point("rows.swept")
+        writes = [exp.Literal.string(write) for write in gone.values()]
+        stale = exp.Like(this=exp.column("relation", quoted=True), expression=exp.Literal.string(f"{_GONE}%"))
+        self._run(exp.delete(written(RECORD), where=exp.and_(stale, exp.column(WRITE, quoted=True).isin(*writes))))
+        return len(gone)
+
+
+def _cast(value: exp.Expr, kind: str) -> exp.Cast:
+    return exp.Cast(this=value, to=_data_type(kind).copy())
+
+
+@cache
+def _data_type(kind: str) -> exp.DataType:
+    return exp.DataType.build(kind)

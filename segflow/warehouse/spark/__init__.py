@@ -1,0 +1,1 @@
+"""Spark, by way of Spark Connect."""

@@ -1,0 +1,42 @@
+"""What Spark's errors mean for a person."""
+
+from __future__ import annotations
+
+import re
+
+import grpc
+from pyspark.errors import PySparkException
+
+from segflow.errors import RunError, WarehouseError
+
+_UNREACHABLE = ("UNAVAILABLE", "Connection refused", "failed to connect", "RETRIES_EXCEEDED", "Socket closed")
+_OUT = re.compile(r"No space left|Disk quota|Permission denied|OutOfMemory|Resources exhausted", re.IGNORECASE)
+RAISED = (PySparkException, grpc.RpcError)
+"""What a statement can raise."""
+
+
+def plain_message(error: BaseException | str) -> str:
+    """Spark's message in one line, without the plan and the stack below it."""
+    text = str(error).strip()
+    # A JVM's stack, and a plan that is drawn with lines.
+    kept = re.split(r"\n\s*(?:JVM stacktrace|== SQL|'?[A-Z]\w+ \[|\+- )", text, maxsplit=1)[0]
+    return " ".join(kept.split()) or type(error).__name__
+
+
+def warehouse_error(error: Exception, *, unbound: bool) -> WarehouseError:
+    """What Spark raised about a statement."""
+    return WarehouseError(plain_message(error), unbound=unbound)
+
+
+def is_gone(error: BaseException) -> bool:
+    """Does an error say that the server cannot be reached?"""
+    if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:
+        return True
+    return any(word in str(error) for word in _UNREACHABLE)
+
+
+def trouble(where: str, message: str) -> RunError | None:
+    """The error for a message that tells of the disk or of rights and of nothing in a query; None for all others."""
+    if _OUT.search(message):
+        return RunError(f"the warehouse {where} cannot be used: {plain_message(message)}")
+    return None

@@ -1,0 +1,80 @@
+"""Sessions of Spark Connect: one per process and server, because to open one takes longer than most statements."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from segflow.errors import InputError
+from segflow.warehouse.spark.errors import RAISED, plain_message
+
+_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.caseSensitive": "false",
+}
+"""What the words rely on. dbt-spark turns ANSI off for the whole process."""
+_TRIES = 4
+_CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 1000)]
+"""A server that is there again is found at once, not after the pause that an earlier session has come to."""
+_open: dict[str, Any] = {}
+_lock = threading.Lock()
+
+
+def place(url: str) -> str:
+    """Where a server is, for messages: without what may be secret in its URL."""
+    return re.sub(r"^sc://([^/;]*).*$", r"\1", url)
+
+
+def session(url: str) -> Any:
+    """The process's session of a server, `sc://HOST:PORT/;PARAMETER=VALUE`, in UTC. Raises InputError when there is
+    none to be had."""
+    with _lock:
+        if url not in _open:
+            try:
+                _open[url] = _connect(url)
+            except RAISED as error:
+                raise InputError(f"cannot open the warehouse on {place(url)}: {plain_message(error)}") from error
+        return _open[url]
+
+
+def forget(url: str) -> None:
+    """Open another session the next time: the server is gone, or was."""
+    with _lock:
+        _open.pop(url, None)
+
+
+@contextlib.contextmanager
+def _with_a_file() -> Iterator[None]:
+    """Let the main module have a file. Where it has none (`python -c`, a process of multiprocessing's) the library
+    takes itself for its own tests, and ends the process."""
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__") or main.__spec__ is not None:
+        yield
+        return
+    main.__file__ = "<segflow>"
+    try:
+        yield
+    finally:
+        del main.__file__
+
+
+def _connect(url: str) -> Any:
+    with warnings.catch_warnings(), _with_a_file():
+        # pandas 3, of which segflow uses nothing here.
+        warnings.simplefilter("ignore", FutureWarning)
+        from pyspark.sql.connect.client.core import DefaultChannelBuilder
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+        from pyspark.sql.connect.session import SparkSession
+
+        found = SparkSession.builder.channelBuilder(DefaultChannelBuilder(url, _CHANNEL)).create()
+    # By default a dead server is waited for for ten minutes.
+    found.client.set_retry_policies([DefaultPolicy(max_retries=_TRIES, initial_backoff=50, max_backoff=1000)])
+    for name, value in _SETTINGS.items():
+        found.conf.set(name, value)
+    return found

@@ -1,0 +1,1 @@
+trim(BOTH ' \t\n\r' FROM CAST(:value AS STRING))

@@ -1,0 +1,345 @@
+"""Spark by way of Spark Connect, with tables in Delta."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import uuid
+from collections.abc import Iterator
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.crashpoints import crash_point
+from segflow.durations import Duration
+from segflow.errors import RunError, TimeLimitError, WarehouseError
+from segflow.warehouse.base import relation, too_long
+from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, written
+from segflow.warehouse.recorded import RecordedWarehouse
+from segflow.warehouse.spark import sessions
+from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
+from segflow.warehouse.spark.rows import none_of, stored
+from segflow.warehouse.spark.words import SparkWords
+from segflow.warehouse.tables import SCHEMA, TABLES
+
+STAGES = "segflow_stages"
+"""The schema of what `stage` keeps. Spark has no temporary tables, and what its temporary views show is another matter
+on every engine that speaks its protocol: so each is a table with a name of its own."""
+_TEMPORARY = "temp"
+"""How queries call that schema."""
+
+
+class SparkWarehouse(RecordedWarehouse):
+    """A connection, on the session that the process has with the server."""
+
+    words = SparkWords()
+
+    def __init__(self, url: str, location: str | None, *, look_only: bool = False) -> None:
+        """`location`: the folder, as the server sees it, of tables that a catalog does not keep for good; None: it
+        does. `look_only`: make nothing. Raises InputError when the server cannot be reached."""
+        super().__init__()
+        self._url, self._location, self._where = url, location, sessions.place(url)
+        self._session = sessions.session(url)
+        self._staged: dict[str, exp.Table] = {}
+        self._number = itertools.count(1)
+        self._tag = f"segflow-{uuid.uuid4().hex}"
+        self._interrupted = False
+        if not look_only:
+            self._know_tables()
+
+    # Statements ---------------------------------------------------------------------------------------------------
+
+    def _ask(self, sql: exp.Expr) -> pa.Table:
+        return self._asked(self.words.sql(sql))
+
+    def _run(self, sql: exp.Expr) -> None:
+        self._asked(self.words.sql(sql))
+
+    def _asked(self, text: str) -> pa.Table:
+        with self._telling(text):
+            return self._session.sql(text).toArrow()
+
+    def batches(self, sql: exp.Expr, size: int) -> Iterator[pa.RecordBatch]:
+        text = self.words.sql(self.resolved(sql))
+        with self._telling(text):
+            frame = self._session.sql(text)
+            client = self._session.client
+            for piece in client.to_table_as_iterator(frame._plan.to_proto(client), {}):
+                if isinstance(piece, pa.Table):
+                    yield from piece.to_batches(size)
+
+    def bind(self, sql: exp.Expr) -> str | None:
+        text = self.words.sql(self.resolved(sql))
+        try:
+            with self._tagged():
+                _ = self._session.sql(text).schema
+        except RAISED as error:
+            self._raise_trouble(error)
+            return plain_message(error)
+        return None
+
+    def attempt(self, sql: exp.Expr, limit: Duration | None = None) -> pa.Table | str:
+        with self._beside() as beside:
+            try:
+                with beside.time_limit(limit) if limit is not None else contextlib.nullcontext():
+                    return beside.query(sql)
+            except (WarehouseError, TimeLimitError) as error:
+                return str(error)
+
+    def _beside(self) -> SparkWarehouse:
+        beside = SparkWarehouse(self._url, self._location)
+        beside._staged = dict(self._staged)
+        beside.close = lambda: None  # type: ignore[method-assign]
+        return beside
+
+    @contextlib.contextmanager
+    def time_limit(self, limit: Duration) -> Iterator[None]:
+        self._interrupted = False
+        timer = threading.Timer(limit.seconds, self._interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except WarehouseError as error:
+            if self._interrupted:
+                raise TimeLimitError(too_long(limit)) from error
+            raise
+        finally:
+            timer.cancel()
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        with contextlib.suppress(*RAISED):
+            self._session.interruptTag(self._tag)
+
+    # Stages, views, tables ------------------------------------------------------------------------------------------
+
+    def _found(self, table: exp.Table) -> exp.Expr | None:
+        if table.db == _TEMPORARY:
+            staged = self._staged.get(table.name)
+            return staged.copy() if staged is not None else None
+        return super()._found(table)
+
+    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
+        staged = exp.table_(f"{name}__{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
+        with self._source(rows) as source:
+            self._create(staged, self.resolved(source))
+        before = self._staged.pop(name, None)
+        self._staged[name] = staged
+        if before is not None:
+            self._drop(before, "TABLE")
+        return exp.table_(name, db=_TEMPORARY, quoted=True)
+
+    def create_view(self, name: str, sql: exp.Query) -> None:
+        if self._kind(name) == "TABLE":
+            self._drop(relation(name), "TABLE")
+        self._make_view(name, sql)
+
+    def _make_view(self, name: str, sql: exp.Query) -> None:
+        self._run(exp.Create(this=relation(name), kind="VIEW", replace=True, expression=sql))
+
+    def create_table(self, name: str, sql: exp.Query) -> None:
+        made = self.resolved(sql)
+        if (kind := self._kind(name)) is not None:
+            # In place, an old column would keep its type.
+            self._drop(relation(name), kind)
+        self._create(relation(name), made)
+
+    def drop_view(self, name: str) -> None:
+        if self._kind(name) == "VIEW":
+            self._drop(relation(name), "VIEW")
+
+    def exists(self, name: str) -> bool:
+        return self._kind(name) is not None
+
+    def _kind(self, name: str) -> str | None:
+        if name not in self._listed(SCHEMA):
+            return None
+        return "VIEW" if name in self._listed(SCHEMA, "VIEWS") else "TABLE"
+
+    def _listed(self, schema: str, what: str = "TABLES") -> set[str]:
+        """The tables and views of a schema, or its views alone; none when there is no such schema."""
+        column = "viewName" if what == "VIEWS" else "tableName"
+        try:
+            found = self._asked(f"SHOW {what} IN `{schema}`")
+        except WarehouseError:
+            return set()
+        return set(found[column if column in found.column_names else "tableName"].to_pylist())
+
+    def _create(self, table: exp.Table, rows: exp.Expr) -> None:
+        self._run(exp.Create(this=table.copy(), kind="TABLE", expression=self._typed(rows)))
+
+    def _typed(self, rows: exp.Expr) -> exp.Expr:
+        """A query whose columns all have a type that can be stored."""
+        with self._telling(text := self.words.sql(rows)):
+            schema = self._session.sql(text).schema
+        if not any(field.dataType.typeName() == "void" for field in schema):
+            return rows
+        columns = [
+            exp.alias_(
+                exp.Cast(this=column, to=exp.DataType(this=exp.DataType.Type.TEXT))
+                if field.dataType.typeName() == "void"
+                else column,
+                field.name,
+                quoted=True,
+            )
+            for field in schema
+            for column in [exp.column(field.name, quoted=True)]
+        ]
+        return exp.select(*columns).from_(rows.subquery("rows"))  # type: ignore[attr-defined]
+
+    def _drop(self, table: exp.Table, kind: str) -> None:
+        self._run(exp.Drop(tables=[table.copy()], kind=kind, exists=True))
+
+    def close(self) -> None:
+        staged, self._staged = self._staged, {}
+        for table in staged.values():
+            with contextlib.suppress(WarehouseError, RunError):
+                self._drop(table, "TABLE")
+
+    # Rows that come from here ---------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _source(self, rows: exp.Query | pa.Table) -> Iterator[exp.Query]:
+        if isinstance(rows, exp.Query):
+            yield rows
+            return
+        if not rows.num_rows:
+            yield none_of(rows.schema)
+            return
+        name = f"{self._tag.replace('-', '_')}_{next(self._number)}"
+        with self._telling(name):
+            self._session.createDataFrame(stored(rows)).createOrReplaceTempView(name)
+        try:
+            columns = (exp.column(column, quoted=True) for column in rows.schema.names)
+            yield exp.select(*columns).from_(exp.table_(name, quoted=True))
+        finally:
+            with contextlib.suppress(*RAISED):
+                self._session.catalog.dropTempView(name)
+
+    def _columns(self, source: exp.Query) -> list[str]:
+        with self._telling(text := self.words.sql(self.resolved(source))):
+            return list(self._session.sql(text).columns)
+
+    # The engine's own tables ----------------------------------------------------------------------------------------
+
+    def _know_tables(self) -> None:
+        """Let the catalog know the tables at `location`, if it does not: that of a session begins empty."""
+        if getattr(self._session, "_segflow_knows", None) != (self._location,):
+            self._look_for_tables()
+
+    def _look_for_tables(self) -> None:
+        self._make_schemas()
+        if self._location is not None and RECORD not in self._listed(ROWS) and self._know(RECORD):
+            for table in TABLES:
+                self._know(table)
+            self._make_tables()
+        self._session._segflow_knows = (self._location,)
+
+    def is_there(self) -> bool:
+        """Has anybody made schema `segflow`, or tables at `location`?"""
+        if self._has_schema(SCHEMA):
+            return True
+        if self._location is None:
+            return False
+        try:
+            self._ask(exp.select("*").from_(exp.table_(self._path(RECORD), db="delta", quoted=True)).limit(0))
+        except WarehouseError:
+            return False
+        return True
+
+    def _has_schema(self, name: str) -> bool:
+        found = self._asked("SHOW SCHEMAS")
+        return name in found[found.column_names[0]].to_pylist()
+
+    def _know(self, name: str) -> bool:
+        """Let the catalog know a table that is at `location`; False when there is none."""
+        try:
+            # Without its columns: a partition's would be refused for its type.
+            self._asked(f"CREATE TABLE IF NOT EXISTS `{ROWS}`.`{name}` USING delta LOCATION '{self._path(name)}'")
+        except WarehouseError:
+            return False
+        return True
+
+    def ensure_tables(self) -> None:
+        self._look_for_tables()
+        self._make_tables()
+        self.sweep()
+
+    def _make_schemas(self) -> None:
+        for schema in (SCHEMA, ROWS, STAGES):
+            self._run(
+                exp.Create(this=exp.Table(this=exp.to_identifier(schema, quoted=True)), kind="SCHEMA", exists=True)
+            )
+
+    def _make_tables(self) -> None:
+        present, shown = self._listed(ROWS), self._listed(SCHEMA)
+        for name, columns in {
+            RECORD: RECORD_COLUMNS,
+            **{table.name: {**table.columns, WRITE: "VARCHAR"} for table in TABLES.values()},
+        }.items():
+            if name not in present:
+                self._run(self._definition(name, columns))
+                crash_point("warehouse.table")
+        for table in TABLES.values():
+            if table.name not in shown:
+                self._make_view(table.name, rows_of(table))
+
+    def _definition(self, name: str, columns: dict[str, str]) -> exp.Create:
+        defined = [
+            exp.ColumnDef(this=exp.to_identifier(column, quoted=True), kind=exp.DataType.build(kind))
+            for column, kind in columns.items()
+        ]
+        properties: list[exp.Expr] = []
+        if self._location is not None:
+            properties.append(exp.LocationProperty(this=exp.Literal.string(self._path(name))))
+        if name in TABLES and not TABLES[name].ledger:
+            # A state is written whole: what no longer counts goes file by file.
+            parts = exp.Schema(expressions=[exp.to_identifier(WRITE, quoted=True)])
+            properties.append(exp.PartitionedByProperty(this=parts))
+        return exp.Create(
+            this=exp.Schema(this=written(name), expressions=defined),
+            kind="TABLE",
+            exists=True,
+            properties=exp.Properties(expressions=properties),
+        )
+
+    def _path(self, name: str) -> str:
+        return f"{str(self._location).rstrip('/')}/{ROWS}/{name}"
+
+    # Errors ---------------------------------------------------------------------------------------------------------
+
+    def trouble(self, message: str) -> RunError | None:
+        return trouble(self._where, message)
+
+    @contextlib.contextmanager
+    def _tagged(self) -> Iterator[None]:
+        self._session.addTag(self._tag)
+        try:
+            yield
+        finally:
+            self._session.removeTag(self._tag)
+
+    @contextlib.contextmanager
+    def _telling(self, text: str) -> Iterator[None]:
+        try:
+            with self._tagged():
+                yield
+        except RAISED as error:
+            self._raise_trouble(error)
+            raise warehouse_error(error, unbound=not self._binds(text)) from error
+
+    def _binds(self, text: str) -> bool:
+        try:
+            _ = self._session.sql(text).schema
+        except RAISED:
+            return False
+        return True
+
+    def _raise_trouble(self, error: Exception) -> None:
+        if is_gone(error):
+            sessions.forget(self._url)
+            raise RunError(f"the warehouse on {self._where} is gone: {plain_message(error)}") from error
+        if (found := self.trouble(str(error))) is not None:
+            raise found from error

@@ -1,0 +1,180 @@
+"""A world whose warehouse is on a server that speaks Spark Connect."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from sqlglot import exp, parse_one
+
+from segflow.durations import Duration
+from segflow.errors import TimeLimitError, WarehouseError
+from segflow.rebuild.replay import REPLAYED, replayed
+from segflow.warehouse.models import Models
+from segflow.warehouse.spark.engine import SparkEngine
+from segflow.warehouse.spark.warehouse import SparkWarehouse
+from segflow.warehouse.spark.words import SparkWords
+from segflow.warehouse.tables import TABLES
+from tests.direct_dbt import DirectDbt, DirectProject
+from tests.postgres_world import PostgresWorld
+from tests.sail import SailWords
+from tests.world import COLUMNS, LEDGERS, World, _naive
+
+Place = tuple[str, str]
+"""The URL of a warehouse and the folder of its tables."""
+
+
+class SparkDbt(DirectDbt):
+    """The models of a dbt project, run on the server itself, as dbt-spark with tables in Delta does."""
+
+    words = SailWords()
+
+    def __init__(self, directory: Path, place: Place, zone: ZoneInfo) -> None:
+        super().__init__(directory, Path(), zone)
+        self.place = place
+        self.made: dict[tuple[str, str], str] = {}
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[Any]:
+        with SparkEngine(*self.place).open() as warehouse:
+            yield warehouse
+
+    def _try(self, connection: Any, name: str, code: str, tick_id: str, limit: Duration | None) -> tuple[str, str]:
+        try:
+            with connection.time_limit(limit) if limit is not None else contextlib.nullcontext():
+                self._build(connection, name, code, tick_id)
+            return "success", ""
+        except (WarehouseError, TimeLimitError, ValueError) as error:
+            return "error", str(error)
+
+    def _make(self, connection: SparkWarehouse, schema: str, place: str, what: str, query: exp.Query) -> None:
+        connection._asked(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
+        drop(connection, schema, place)
+        text = f"AS {self.words.sql(query)}"
+        if what == "TABLE":
+            at = f"USING delta LOCATION '{self.place[1]}/models/{schema}.{place}.{uuid.uuid4().hex}'"
+            connection._asked(f"CREATE TABLE `{schema}`.`{place}` {at} {text}")
+            text = at
+        else:
+            connection._asked(f"CREATE VIEW `{schema}`.`{place}` {text}")
+        self.made[schema, place] = f"CREATE {what} `{schema}`.`{place}` {text}"
+
+    def make_again(self) -> None:
+        """Let a catalog that has lost all know the models again: Sail's is gone with the server, Spark's stays."""
+        with self._connect() as connection:
+            for (schema, _), statement in self.made.items():
+                connection._asked(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
+                connection._asked(statement)
+
+
+def drop(warehouse: SparkWarehouse, schema: str, place: str) -> None:
+    """Drop what bears a name, whatever it is."""
+    if place in warehouse._listed(schema, "VIEWS"):
+        warehouse._asked(f"DROP VIEW `{schema}`.`{place}`")
+    elif place in warehouse._listed(schema):
+        warehouse._asked(f"DROP TABLE `{schema}`.`{place}`")
+
+
+class SparkProject(DirectProject):
+    """A project on a server."""
+
+    place: Place
+
+    @property
+    def engine(self) -> SparkEngine:
+        return SparkEngine(*self.place)
+
+    @cached_property
+    def models(self) -> Models:
+        return SparkDbt(self.specs.dbt_dir, self.place, ZoneInfo(self.specs.settings.time_zone))
+
+
+class SparkWorld(World):
+    """`World` on a server, of which `place` is the warehouse."""
+
+    def __init__(self, root: Path, place: Place, **given: Any) -> None:
+        self.place = place
+        super().__init__(root, **given)
+
+    @classmethod
+    def there(cls, root: Path, place: Place) -> SparkWorld:
+        """The world of a folder that is there already."""
+        world = cls.__new__(cls)
+        world.root, world.place, world.real, world.missing, world._open = root, place, False, set(), None
+        return world
+
+    @cached_property
+    def project(self) -> SparkProject:
+        project = SparkProject(self.root)
+        project.place = self.place
+        return project
+
+    def rows_of(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        columns = {name: kind for name, kind in COLUMNS[table].items() if f"{table}.{name}" not in self.missing}
+        given = pa.Table.from_pylist(
+            [{name: _naive(row.get(name)) for name in columns} for row in rows], pa.schema(list(columns.items()))
+        )
+        with SparkEngine(*self.place).open() as warehouse:
+            put(warehouse, "raw", table, given)
+
+    def run(self, sql: str) -> None:
+        with SparkEngine(*self.place).open() as warehouse:
+            warehouse._asked(said(sql))
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """By public names, as anybody would ask."""
+        with SparkEngine(*self.place).open() as warehouse:
+            found: list[dict[str, Any]] = warehouse._asked(said(sql)).to_pylist()
+        return found
+
+    def ledgers(self) -> dict[str, list[tuple[Any, ...]]]:
+        found = {}
+        for table, columns in LEDGERS.items():
+            rows = self.rows(f"SELECT {columns} FROM segflow.{table}")
+            found[table] = sorted((tuple(row.values()) for row in rows), key=repr)
+        return found
+
+    def check_replay(self, *, files: bool = True) -> None:
+        """A server is not rebuilt: only that every state is what its ledgers say."""
+        last = self.project.last_tick()
+        assert last is not None
+        with SparkEngine(*self.place).open() as warehouse:
+            for state in REPLAYED:
+                columns = [exp.column(name, quoted=True) for name in TABLES[state].columns]
+                said, is_now = (
+                    sorted(map(repr, warehouse.query(exp.select(*columns).from_(source)).to_pylist()))
+                    for source in (replayed(state, last).subquery("replay"), exp.table_(state, db="segflow"))
+                )
+                assert is_now == said, state
+
+    def stay_open(self) -> SparkWorld:
+        return self
+
+
+def put(warehouse: SparkWarehouse, schema: str, table: str, rows: pa.Table) -> None:
+    """Make `rows` a table."""
+    warehouse._asked(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
+    drop(warehouse, schema, table)
+    with warehouse._source(rows) as source:
+        warehouse._create(exp.table_(table, db=schema, quoted=True), source)
+
+
+def said(sql: str) -> str:
+    """A statement of a test, which is written for DuckDB."""
+    tree = parse_one(sql, dialect="duckdb")
+    for star in list(tree.find_all(exp.Star)):
+        if left_out := star.args.get("except_"):
+            PostgresWorld._without(star, {one.name for one in left_out})
+    for group in tree.find_all(exp.Group):
+        if group.args.get("all") and isinstance(group.parent, exp.Select):
+            plain = [one.copy() for one in group.parent.expressions if not one.find(exp.AggFunc)]
+            group.replace(exp.Group(expressions=plain))
+    for union in tree.find_all(exp.Union):
+        union.set("by_name", None)
+    return SparkWords().sql(tree)

@@ -1,0 +1,42 @@
+"""Conditions and scenarios on Spark, of which Sail stands for the server: what they mean is the same as on DuckDB."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segflow.warehouse.spark.engine import SparkEngine
+from tests.planned import Planned
+from tests.sail import Sail
+from tests.scenarios.runner import Scenario, scenarios
+from tests.segments import test_property
+from tests.spark_world import SparkWorld
+from tests.test_scenarios import PLANNED
+from tests.warehouse.test_postgres import _with_json
+
+ALL = scenarios()
+WHOLE = "SEGFLOW_SPARK_WHOLE" in os.environ
+"""make test-spark: every scenario and ten worlds. Otherwise a part of both, from all files."""
+CHOSEN = list(ALL) if WHOLE else list(ALL)[::10]
+SEEDS = range(10 if WHOLE else 1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_conditions_mean_what_the_naive_model_says(sail: Sail, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    monkeypatch.setattr(test_property, "CATALOG", _with_json(test_property.CATALOG))
+    with SparkEngine(*sail.new_warehouse()).open() as warehouse:
+        warehouse.ensure_tables()
+        test_property.check(warehouse, seed)
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_scenario(sail: Sail, tmp_path: Path, name: str) -> None:
+    def world(root: Path, *, real: bool, **given: Any) -> SparkWorld:
+        return SparkWorld(root, sail.new_warehouse(), **given)
+
+    scenario = (Planned if name in PLANNED else Scenario)(ALL[name], tmp_path, world=world)
+    scenario.run()
+    scenario.world.project.store.close()

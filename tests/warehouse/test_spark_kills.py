@@ -1,0 +1,154 @@
+"""Kill -9 on Spark: of the tick between any two writes, of the server. Whoever reads sees whole transactions only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlglot import parse_one
+
+from segflow.crashpoints import watched
+from segflow.errors import RunError
+from segflow.warehouse.spark.engine import SparkEngine
+from tests.sail import Sail
+from tests.spark_world import Place, SparkWorld
+
+WHOLE = "SEGFLOW_SPARK_WHOLE" in os.environ
+DAYS = [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2)]
+PEOPLE = [{"contact_id": name, "city": "London", "email": f"{name}@shop.example"} for name in ("ana", "bob", "eve")]
+Told = dict[str, list[tuple[Any, ...]]]
+
+
+def settle(world: SparkWorld) -> None:
+    """A shop whose next tick writes to many tables."""
+    world.segment("londoners", {"where": {"attribute": "city", "is": "London"}, "on_create": "trigger"})
+    steps = [{"id": "hello", "send_sms": {"text": "Hello"}}, {"id": "tag", "add_tag": "met"}]
+    world.flow("hi", {"status": "active", "trigger": {"enters": "londoners"}, "reentry": "always", "steps": steps})
+    world.rows_of("contacts", PEOPLE[:2])
+    world.tick(DAYS[0])
+    world.rows_of("contacts", PEOPLE[1:])
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sail: Sail, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Told], list[str]]:
+    """What public names show after each transaction of the second tick, and the crash points that it passes."""
+    world = SparkWorld(tmp_path_factory.mktemp("undisturbed"), sail.new_warehouse())
+    settle(world)
+    shown, passed = [world.ledgers()], []
+
+    def reached(name: str) -> None:
+        passed.append(name)
+        if name == "rows.named":
+            shown.append(world.ledgers())
+
+    with watched(reached):
+        world.tick(DAYS[1])
+    world.project.store.close()
+    return shown, passed
+
+
+def points(passed: list[str]) -> list[str]:
+    """Each crash point each time it is passed."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in passed:
+        seen[name] += 1
+        found.append(f"{name}:{seen[name]}")
+    return found
+
+
+CHOSEN = ("rows.written:2", "cross.before_commit:1", "rows.unnamed:4", "rows.named:4")
+"""In the middle of a stage, before a transaction ends, between what is written and the record, after the record."""
+
+
+def kill_at(point: str, sail: Sail, folder: Path, undisturbed: tuple[list[Told], list[str]]) -> None:
+    shown, _ = undisturbed
+    place = sail.new_warehouse()
+    world = SparkWorld(folder, place)
+    settle(world)
+    world.project.store.close()
+    again = f"from tests.warehouse.test_spark_kills import tick; tick({str(folder)!r}, {place!r})"
+    environment = {**os.environ, "SEGFLOW_CRASH": point}
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", again], env=environment, check=False, timeout=300)
+    assert done.returncode == -signal.SIGKILL, point
+    assert SparkWorld.there(folder, other_session(place)).ledgers() in shown, point
+    world.tick(DAYS[1])
+    assert world.ledgers() == shown[-1], point
+    world.project.store.close()
+
+
+def other_session(place: Place) -> Place:
+    """The same warehouse, seen by somebody else."""
+    return f"{place[0].partition(';')[0]};session_id={uuid.uuid4()}", place[1]
+
+
+def tick(folder: str, place: Place) -> None:
+    """What the process does that is killed."""
+    SparkWorld.there(Path(folder), place).tick(DAYS[1])
+
+
+@pytest.mark.parametrize("point", CHOSEN)
+def test_a_killed_tick_leaves_whole_transactions(
+    sail: Sail, tmp_path: Path, undisturbed: tuple[list[Told], list[str]], point: str
+) -> None:
+    assert point in points(undisturbed[1])
+    kill_at(point, sail, tmp_path, undisturbed)
+
+
+@pytest.mark.skipif(not WHOLE, reason="make test-spark kills at every point")
+def test_at_every_point(sail: Sail, tmp_path: Path, undisturbed: tuple[list[Told], list[str]]) -> None:
+    for number, point in enumerate(points(undisturbed[1])):
+        kill_at(point, sail, tmp_path / str(number), undisturbed)
+
+
+@pytest.mark.parametrize("point", ["rows.written", "rows.unnamed", "cross.before_commit", "advance.committed"])
+def test_a_killed_server_is_gone_on_with(
+    tmp_path: Path, undisturbed: tuple[list[Told], list[str]], own_sail: Sail, point: str
+) -> None:
+    shown, _ = undisturbed
+    world = SparkWorld(tmp_path, own_sail.new_warehouse())
+    settle(world)
+
+    def reached(name: str) -> None:
+        if name == point:
+            own_sail.kill()
+
+    with watched(reached), pytest.raises(RunError, match="is gone"):
+        world.tick(DAYS[1])
+    own_sail.start()
+    world.rows_of("contacts", PEOPLE[1:])
+    for table in ("events", "lists", "tags"):
+        world.rows_of(table, [])
+    world.project.models.make_again()
+    assert world.ledgers() in shown
+    world.tick(DAYS[1])
+    assert world.ledgers() == shown[-1]
+    world.project.store.close()
+
+
+def test_two_that_commit_at_once(sail: Sail) -> None:
+    """The second one has read what the first one changed: it fails, and nothing of it is seen."""
+    place = sail.new_warehouse()
+    with SparkEngine(*place).open() as one, SparkEngine(*other_session(place)).open() as other:
+        one.ensure_tables()
+        other.ensure_tables()
+
+        def write(by: Any, during: Callable[[], None]) -> None:
+            with by.transaction():
+                by.append("imports", "t1", parse_one("select 'a' as import_id"))
+                during()
+
+        with pytest.raises(RunError, match="another process has written"):
+            write(one, lambda: write(other, lambda: None))
+        assert one.count("imports") == 1
+        write(one, lambda: None)
+        assert other.count("imports") == 1
