@@ -20,7 +20,7 @@ from sqlglot import exp
 
 from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.spark.words import SparkWords
-from tests.postgres import _free_port
+from tests.senders.servers import free_port
 
 
 class SailWords(SparkWords):
@@ -88,7 +88,7 @@ class Sail:
 def sail(**settings: str) -> Iterator[Sail]:
     """A server for the block, with these environment variables."""
     folder = Path(tempfile.mkdtemp(prefix="segflow-sail-"))
-    found = Sail(folder, _free_port(), settings)
+    found = Sail(folder, free_port(), settings)
     SparkWarehouse.words = SailWords()
     try:
         found.start()
