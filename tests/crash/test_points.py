@@ -35,6 +35,10 @@ ELSEWHERE = [
     "compact.merged",  # tests/test_rebuild.py
     "compact.removed",
     "rebuild_store.adopted",  # tests/test_lost_store.py
+    "rows.written",  # tests/warehouse/test_spark_kills.py: an engine without transactions
+    "rows.unnamed",
+    "rows.named",
+    "rows.swept",
     "spool.written",  # tests/serve/test_under_load.py
     "spool.durable",
     "store.api_keys.before_commit",  # one row each, by a person and by a call

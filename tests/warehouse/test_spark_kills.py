@@ -96,6 +96,11 @@ def tick(folder: str, place: Place) -> None:
     SparkWorld.there(Path(folder), place).tick(DAYS[1])
 
 
+whole = pytest.mark.skipif(not WHOLE, reason="make test-spark kills")
+"""A tick takes its time on Sail."""
+
+
+@whole
 @pytest.mark.parametrize("point", CHOSEN)
 def test_a_killed_tick_leaves_whole_transactions(
     sail: Sail, tmp_path: Path, undisturbed: tuple[list[Told], list[str]], point: str
@@ -104,12 +109,13 @@ def test_a_killed_tick_leaves_whole_transactions(
     kill_at(point, sail, tmp_path, undisturbed)
 
 
-@pytest.mark.skipif(not WHOLE, reason="make test-spark kills at every point")
+@whole
 def test_at_every_point(sail: Sail, tmp_path: Path, undisturbed: tuple[list[Told], list[str]]) -> None:
     for number, point in enumerate(points(undisturbed[1])):
         kill_at(point, sail, tmp_path / str(number), undisturbed)
 
 
+@whole
 @pytest.mark.parametrize("point", ["rows.written", "rows.unnamed", "cross.before_commit", "advance.committed"])
 def test_a_killed_server_is_gone_on_with(
     tmp_path: Path, undisturbed: tuple[list[Told], list[str]], own_sail: Sail, point: str

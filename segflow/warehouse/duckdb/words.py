@@ -12,9 +12,17 @@ from segflow.warehouse.words import Words
 
 _UTC = exp.Literal.string("UTC")
 _OFFSET = exp.Literal.string(r":.*([zZ]|[+-]\d\d(:?\d\d){0,2})\s*$")
+_FLAGS = re.compile(r"\A\(\?[a-zA-Z]+\)")
 _ANCHOR = re.compile(r"[$^]|\\[Az]")
 _ARRAY = exp.Literal.string("ARRAY")
 _ISO = exp.Literal.string("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _loses_anchors(pattern: str) -> bool:
+    """Is it plain but for anchors, of which one stands inside? DuckDB 1.5 optimizes such a literal to a comparison of
+    beginnings or ends and drops that anchor: 'a^' finds all that ends in a. In a group it stays a pattern."""
+    inside = _FLAGS.sub("", pattern).removeprefix("^").removesuffix("$")
+    return "|" not in pattern and _ANCHOR.search(inside) is not None
 
 
 class DuckDBWords(Words):
@@ -103,9 +111,7 @@ class DuckDBWords(Words):
         return exp.EndsWith(this=text, expression=end)
 
     def matches(self, text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
-        if isinstance(pattern, exp.Literal) and _ANCHOR.search(str(pattern.this).removeprefix("^").removesuffix("$")):
-            # A literal that is plain but for anchors is optimized to a comparison of beginnings or ends, and anchors
-            # inside of it are lost: 'a^' finds all that ends in a. A group keeps it a pattern.
+        if isinstance(pattern, exp.Literal) and _loses_anchors(str(pattern.this)):
             pattern = exp.Literal.string(f"({pattern.this})")
         return exp.RegexpLike(this=text, expression=pattern)
 
