@@ -62,7 +62,7 @@ def test_ticks_of_the_command_line_are_shown_in_their_order_and_time(station: St
     for key in (*NAMED, "models/contacts", "tick/cross", "tick/verdict"):
         told = shown(station, key)
         assert [one["tick"] for one in told] == [f"2026030{day}T060000Z" for day in (1, 2, 3, 4)], key
-        alone = ("tick", "as_of", "at", "seconds", "path", "picture")
+        alone = ("tick", "as_of", "at", "seconds", "path", "same_as", "picture")
         assert without(told[2], *alone) == without(told[3], *alone), key
     assert shown(station, "senders/mailbox")[1]["sent"] == 1
     assert shown(station, "segments/londoners")[0]["who_entered"] == {"baseline": ["ana"]}
