@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,11 @@ class Server:
         server.settings["fsync"] = "off"
         server.initialize(ROLE)
         self.made = 0
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The server's process; None while it is stopped."""
+        return self._server.process
 
     def start(self) -> None:
         """Start it and wait until it answers."""
