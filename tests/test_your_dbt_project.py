@@ -194,7 +194,7 @@ WRONG = {
         "dbt: {project: ../warehouse, target: cloud}",
         {},
         "1:38: target cloud of profile shopco (/home/.dbt/profiles.yml) is for snowflake; segflow works on DuckDB and Postgres: name a "
-        "target of that",
+        "target of those",
     ),
     "no profiles.yml": (
         "dbt: {project: ../warehouse, profiles_dir: ../data}",
