@@ -94,9 +94,9 @@ $(VENV2)/dev: pyproject.toml constraints.txt Makefile
 test-duckdb-2: $(VENV2)/dev
 	@$(VENV2)/bin/python -m pytest
 
-# Less the other engines, which have no version of DuckDB's.
+# Less the other engines, which have no version of DuckDB's, and less what is slow: `make test-duckdb-2` has all of it.
 test-duckdb-2-fast: $(VENV2)/dev
-	@$(VENV2)/bin/python -m pytest $(ENGINE_TESTS) -k "not postgres and not spark"
+	@$(VENV2)/bin/python -m pytest $(ENGINE_TESTS) -m "not slow" -k "not postgres and not spark"
 
 # Outside CI: each installs pinned packages into a folder of its own, half a minute to two minutes.
 findings:
