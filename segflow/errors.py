@@ -80,7 +80,7 @@ class LeaseHeldError(RunError):
 
 
 class LeaseLostError(RunError):
-    """The lease ran out or went to another process while this one worked; this one must not commit."""
+    """The lease went to another process while this one worked or stood still; this one must not commit."""
 
 
 class StaleGenerationError(RunError):

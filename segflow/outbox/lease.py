@@ -1,8 +1,9 @@
 """The lease: at most one tick runs at a time, over processes and machines, with a fencing token.
 
 Each new holder gets a larger token. Whoever writes to the delivery store names its token in the same transaction, so a
-process that slept through the loss of its lease cannot write any more. A lease that ran out is lost even when nobody
-took it: somebody may be about to.
+process that slept through the loss of its lease cannot write any more. A lease that ran out while its holder stood
+still (a suspended machine, a clock that was set) and that nobody took is still the holder's: it is held anew in the
+same transaction that finds it, so that nobody takes it in between.
 
 Times are those of the store: on Postgres the server's clock, whatever the clocks of the machines say; with SQLite all
 processes are on one machine.
@@ -17,7 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -46,6 +47,8 @@ class Lease:
     name: str
     holder: str
     token: int
+    ttl: float = field(default=60, compare=False)
+    """Seconds for which it is held each time."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,10 @@ class LeaseTable:
                 "process": process_identity(os.getpid()),
             }
             connection.execute(update(lease_rows).where(lease_rows.c.name == name).values(**values))
-            return Lease(name, holder, token)
+            return Lease(name, holder, token, ttl)
 
     def renew(self, lease: Lease, ttl: float, *, detached: bool = False) -> None:
-        """Hold the lease for `ttl` seconds from now on. Raises LeaseLostError, also when it ran out already.
+        """Hold the lease for `ttl` seconds from now on. Raises LeaseLostError when another holder has it by now.
 
         Just before a commit elsewhere (the warehouse), this makes sure that nobody takes over within `ttl`.
         `detached` unties it from this process, so that it outlives it for `ttl`: the next process of the same holder
@@ -114,29 +117,27 @@ class LeaseTable:
             connection.execute(update(lease_rows).where(lease_rows.c.name == lease.name).values(**values))
 
     def check(self, lease: Lease) -> None:
-        """Raise LeaseLostError when the lease ran out or another holder has it by now."""
+        """Raise LeaseLostError when another holder has the lease by now; one that ran out is held anew."""
         with self._database.read() as connection:
-            self._judge(connection, lease, self._row(connection, lease.name, lock=False))
+            row = self._row(connection, lease.name, lock=False)
+            _judge(lease, row)
+            if row is not None and row.expires_at > self._database.now(connection):
+                return
+        with self._database.write("renew") as connection:
+            self.check_in(connection, lease)
 
     def check_in(self, connection: Connection, lease: Lease) -> None:
         """The same inside a transaction: until it ends, nobody can take the lease."""
         driver = self._database.driver
         row = driver.run(connection, self._mine, {"wanted": lease.name}).fetchone()
-        if row is not None and row[:2] == (lease.token, lease.holder):
-            ends, now = driver.read_instant(row[2]), driver.read_clock(row[3])
-            if ends is not None and ends > now:
-                return
-        self._judge(connection, lease, self._row(connection, lease.name))
-
-    def _judge(self, connection: Connection, lease: Lease, row: Row[Any] | None) -> None:
-        if row is None or row.token != lease.token or row.holder != lease.holder:
-            now_with = "nobody holds it now" if row is None or row.holder is None else f"{_holder(row)}"
-            raise LeaseLostError(f"{lease.holder} lost the lease '{lease.name}': {now_with}. {_NOTHING_MORE}")
-        if row.expires_at <= self._database.now(connection):
-            raise LeaseLostError(
-                f"the lease '{lease.name}' of {lease.holder} ran out at {_utc(row.expires_at)} (held since "
-                f"{_utc(row.acquired_at)}): the process slept, or could not reach the delivery store. {_NOTHING_MORE}"
-            )
+        if row is None or row[:2] != (lease.token, lease.holder):
+            _judge(lease, self._row(connection, lease.name))
+            return
+        ends, now = driver.read_instant(row[2]), driver.read_clock(row[3])
+        if ends is None or ends <= now:
+            log.warning("%s stood still until its lease '%s' had run out; nobody took it", lease.holder, lease.name)
+            held = now + timedelta(seconds=lease.ttl)
+            connection.execute(update(lease_rows).where(lease_rows.c.name == lease.name).values(expires_at=held))
 
     def look(self, name: str = TICK_LEASE) -> LeaseState:
         """Who has the lease, and whether they live, without touching it."""
@@ -239,6 +240,12 @@ def _died(row: Row[Any]) -> bool:
     if row.process and row.process.rpartition("/")[0] != machine():
         return False
     return bool(process_identity(row.pid) != row.process)
+
+
+def _judge(lease: Lease, row: Row[Any] | None) -> None:
+    if row is None or row.token != lease.token or row.holder != lease.holder:
+        now_with = "nobody holds it now" if row is None or row.holder is None else _holder(row)
+        raise LeaseLostError(f"{lease.holder} lost the lease '{lease.name}': {now_with}. {_NOTHING_MORE}")
 
 
 def _held_by(row: Row[Any], now: datetime) -> str:

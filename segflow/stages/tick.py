@@ -66,7 +66,7 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
 def run_stage(run: TickRun, stage: Stage, *, skip: bool = False) -> None:
     """Run a stage unless this tick is past it. `skip` passes it by: its work is left to a later tick.
 
-    Raises LeaseLostError before anything is written when the lease ran out or went to another holder.
+    Raises LeaseLostError before anything is written when the lease went to another holder.
     """
     started = time.perf_counter()
     if run.row.stage is not None and STAGE_NAMES.index(run.row.stage) >= STAGE_NAMES.index(stage.name):
