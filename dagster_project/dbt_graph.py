@@ -23,9 +23,15 @@ from segflow.project import Project
 from segflow.warehouse.names import own_relation
 from segflow.warehouse.tables import SCHEMA
 
-_FORMAT = 2
+_FORMAT = 3
 _FILES = (".sql", ".yml", ".yaml", ".csv", ".py", ".md")
-_GENERATED = {"contacts": "contacts", "facts": INTERNALS, "memberships": INTERNALS, "segment": "segments"}
+_GENERATED = {
+    "contacts": "contacts",
+    "facts": INTERNALS,
+    "memberships": INTERNALS,
+    "view": INTERNALS,
+    "segment": "segments",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class DbtNode:
     name: str
     resource_type: str
     kind: str | None
-    """What a generated model stands for (`meta.segflow.kind`): contacts, facts, memberships or segment."""
+    """What a generated model stands for (`meta.segflow.kind`): contacts, facts, memberships, segment, view."""
     segment: str | None
     key: list[str]
     group: str

@@ -26,7 +26,8 @@ from segflow.dagster.keys import (
 from segflow.dagster.pages import Pages
 from segflow.dagster.tables import Tables
 from segflow.flows.graph import rows_of
-from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled, needs
+from segflow.segments.compiler import CONTACTS, Compiled, needs
+from segflow.segments.membership_masks import MASKS
 from segflow.segments.nodes import Crossed, Member, Node
 from segflow.specs.catalog import Catalog
 from segflow.specs.exports import ExportPlan
@@ -118,7 +119,7 @@ def _segment(named: NamedSegment, compiled: Compiled, dbt: DbtGraph, pages: Page
     segment = compiled.segments[name]
     deps = {segment_key(other) for other in segment.references}
     if segment.node is not None:
-        deps |= _facts_of([segment.node], compiled) | {model_key(CONTACTS), model_key(MEMBERSHIPS)}
+        deps |= _facts_of([segment.node], compiled) | {model_key(CONTACTS), model_key(MASKS)}
     else:
         [node] = [found for found in dbt.generated("segment") if found.segment == name]
         deps |= {parent.asset_key for parent in dbt.parents(node, through_segments=False)}

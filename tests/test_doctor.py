@@ -102,7 +102,7 @@ def stop_in_the_middle(root: Path) -> None:
 
 
 def build_in_part(root: Path) -> None:
-    run(root, "UPDATE segflow.memberships SET tick_id = '20260303T000000Z'")
+    run(root, "UPDATE segflow.membership_masks SET tick_id = '20260303T000000Z'")
 
 
 def edit(root: Path, path: str, text: str) -> None:
@@ -134,7 +134,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], dict[str, str]]] = {
     "a segment": (lambda root: edit(root, "segment_specs/londoners.yml", "where: {}\n"), {"specs": "londoners.yml"}),
     "another rule": (
         lambda root: edit(root, "segment_specs/londoners.yml", "where: {attribute: city, is: Rome}\n"),
-        {"models": "memberships.sql differs from the specs and 1 more"},
+        {"models": "membership_masks.sql differs from the specs and 1 more"},
     ),
     "lease of a dead process": (lambda root: hold(root, pid=DEAD), {"lease": "somebody (pid 4194305 on "}),
     "stopped": (lambda root: store_of(root).stop_sending("wrong price"), {"sending": "wrong price"}),

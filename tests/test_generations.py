@@ -35,7 +35,7 @@ def world(tmp_path: Path) -> World:
     ("stage", "model"),
     [
         ("cross", "contacts"),
-        ("cross", "memberships"),
+        ("cross", "membership_masks"),
         ("cross", "segment__asked"),
         ("advance", "contacts"),
         ("advance", "facts__event_visit"),

@@ -69,7 +69,7 @@ def test_no_right_to_write(root: Path, locked: str, arguments: list[str], code: 
     if not path.suffix:
         path.mkdir(exist_ok=True)
     undo = path.stat().st_mode
-    written = root / "dbt/models/segflow/segflow__memberships.sql"
+    written = root / "dbt/models/segflow/segflow__membership_masks.sql"
     flow = root / "flow_specs/hi.yml"
     before = flow.read_bytes()
     if arguments == ["compile"]:

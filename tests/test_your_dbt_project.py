@@ -127,7 +127,7 @@ def test_their_build_passes_over_segflow_before_its_first_tick(lived: Lived) -> 
 def test_generated_tables_are_where_their_macro_says_and_have_public_names(lived: Lived) -> None:
     found = rows(
         lived.root,
-        "select table_schema, table_type from information_schema.tables where table_name = 'memberships' order by 1",
+        "select table_schema, table_type from information_schema.tables where table_name = 'membership_masks' order by 1",
     )
     assert found == [("dev_ana_segflow", "BASE TABLE"), ("segflow", "VIEW")]
     [[tick]] = rows(lived.root, "select distinct tick_id from segflow.memberships")

@@ -13,7 +13,7 @@ from sqlglot import exp
 from segflow.crossings.answers import Answer
 from segflow.crossings.answers import stage as stage_suppressed
 from segflow.crossings.import_marks import mark, take_over
-from segflow.crossings.membership import models_read, moved_members
+from segflow.crossings.membership import models_read, stage_moved
 from segflow.crossings.names import show_last_names
 from segflow.crossings.segment_guards import held_segments
 from segflow.crossings.versions import Judged, answers, judge, new_versions, old_rules
@@ -73,7 +73,7 @@ def cross(context: TickContext, faults: Faults, released: Collection[str] = ()) 
     warehouse.stage("contact_changes", query("contact_changes"))
     warehouse.stage("gone", _contacts("gone"))
     warehouse.stage("returned", _contacts("returned"))
-    warehouse.stage("moved", moved_members(compiled, evaluated))
+    stage_moved(warehouse, compiled, judged)
     warehouse.stage("old_members", old if old is not None else _no_old_members())
     stage_suppressed(warehouse, answered)
     judged = compare(judged)

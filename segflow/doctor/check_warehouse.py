@@ -7,7 +7,8 @@ from sqlglot import exp
 from segflow.doctor.findings import Checked, Finding, SkipCheck
 from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import RunError, SegflowError
-from segflow.segments.compiler import CONTACTS, MEMBERSHIPS
+from segflow.segments.compiler import CONTACTS
+from segflow.segments.membership_masks import MASKS
 from segflow.segments.membership_models import segment_model
 from segflow.segments.resting import needed_columns
 from segflow.ticks import ledger as ticks
@@ -87,9 +88,7 @@ def generations(examined: ExaminedWorkspace) -> Checked:
         facts = sorted({column.model for column in needed_columns(compiled, resting).values()})
         sql = [segment_model(name) for name in compiled.sql_segments() if name not in resting]
         built = {
-            model: _generations(opened, model)
-            for model in (CONTACTS, *facts, *sql, MEMBERSHIPS)
-            if opened.exists(model)
+            model: _generations(opened, model) for model in (CONTACTS, *facts, *sql, MASKS) if opened.exists(model)
         }
     newest = max((tick for found in built.values() for tick in found), default=None)
     if newest is None:

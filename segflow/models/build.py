@@ -32,6 +32,7 @@ from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
 from segflow.segments.emit import TABLE, bound_keys, config_text, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model
+from segflow.segments.membership_masks import MASKS
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
 from segflow.segments.order import closure, levels
@@ -43,8 +44,10 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.models import ModelResult
 from segflow.warehouse.names import own_model
 
-_CONTACTS, _MEMBERSHIPS = own_model(CONTACTS), own_model(MEMBERSHIPS)
+_CONTACTS, _MASKS = own_model(CONTACTS), own_model(MASKS)
 """As dbt calls them."""
+_ALL = "(memberships)"
+"""The view of all segments among those of single ones. No segment is called so."""
 
 
 @dataclass
@@ -113,7 +116,7 @@ def build(context: TickContext, resting: Mapping[str, str] | None = None) -> Bui
     sql = [_sql_model(name) for name in compiled.sql_segments()]
     imports = [compiled.specs.catalog.imports.model] if compiled.specs.catalog.imports is not None else []
     facts = map(own_model, compiled.fact_models())
-    parts = (_CONTACTS, *facts, *sql, _MEMBERSHIPS, *read_by_flows(compiled), *imports)
+    parts = (_CONTACTS, *facts, *sql, _MASKS, *read_by_flows(compiled), *imports)
     select = [f"+{model}" for model in parts]
     work = _Build(context, BuildReport())
     if resting:
@@ -178,7 +181,7 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
         # Everything downstream was skipped for a cause that is mended now.
         rest = [*map(own_model, compiled.fact_models()), *map(_sql_model, compiled.sql_segments())]
         upstream = [f"+{model}" for model in rest]
-        results = work.run(upstream, exclude=[_CONTACTS, _MEMBERSHIPS]) if rest else {}
+        results = work.run(upstream, exclude=[_CONTACTS, _MASKS]) if rest else {}
     grouped = {own_model(relation): columns for relation, columns in by_model(compiled.columns).items()}
     for model, columns in grouped.items():
         if _status(results, model) == "success":
@@ -210,7 +213,7 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
     _mark_stale(work)
     files = compiled.without(report.broken, report.stale)
     patches |= {model: files[f"facts/{model}.sql"] for model in again}
-    patches[_MEMBERSHIPS] = files[f"{_MEMBERSHIPS}.sql"]
+    patches[_MASKS] = files[f"{_MASKS}.sql"]
     if again:
         select = again + [f"+{_sql_model(name)}" for name in innocent]
         outcome = work.run(select, patches, exclude=[_CONTACTS])
@@ -221,9 +224,9 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
             if _status(outcome, _sql_model(name)) != "success":
                 report.broken[segment_model(name)] = _reason(outcome, _sql_model(name))
         _mark_stale(work)
-        patches[_MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{_MEMBERSHIPS}.sql"]
-    outcome = work.run([_MEMBERSHIPS], patches)
-    if _status(outcome, _MEMBERSHIPS) == "success":
+        patches[_MASKS] = compiled.without(report.broken, report.stale)[f"{_MASKS}.sql"]
+    outcome = work.run([_MASKS], patches)
+    if _status(outcome, _MASKS) == "success":
         return
     for name in (name for name in compiled.views if name not in compiled.resting):
         if name not in report.stale:
@@ -234,10 +237,10 @@ def _repair(work: _Build, results: dict[str, ModelResult]) -> None:
             if isinstance(found, str):
                 report.stale[name] = f"{compiled.specs.segments[name].file}: {found}"
     _spread(work)
-    patches[_MEMBERSHIPS] = compiled.without(report.broken, report.stale)[f"{_MEMBERSHIPS}.sql"]
-    outcome = work.run([_MEMBERSHIPS], patches)
-    if _status(outcome, _MEMBERSHIPS) != "success":
-        raise RunError(f"the memberships cannot be built: {_reason(outcome, _MEMBERSHIPS)}")
+    patches[_MASKS] = compiled.without(report.broken, report.stale)[f"{_MASKS}.sql"]
+    outcome = work.run([_MASKS], patches)
+    if _status(outcome, _MASKS) != "success":
+        raise RunError(f"the memberships cannot be built: {_reason(outcome, _MASKS)}")
 
 
 def _repair_contacts(work: _Build, results: dict[str, ModelResult]) -> str:
@@ -335,15 +338,20 @@ def _model_fault(work: _Build, results: dict[str, ModelResult], columns: list[Co
 
 
 def _keep_views(work: _Build) -> None:
-    """Bring the views of YAML segments up to date; only those whose SQL changed are touched."""
+    """Bring `memberships` and the views of YAML segments up to date; only those whose SQL changed are touched."""
     warehouse = work.warehouse
+    of_all = work.compiled.files[f"{own_model(MEMBERSHIPS)}.sql"].split("\n", 1)[1]
     stored = {r["segment"]: r["fingerprint"] for r in warehouse.rows(exp.select("*").from_(relation("segment_views")))}
     wanted = {n: _mark(work, n, text) for n, text in work.compiled.views.items() if n not in work.report.stale}
-    lost = warehouse.lost_views([segment_model(name) for name in stored])
-    stored = {name: mark for name, mark in stored.items() if segment_model(name) not in lost}
+    wanted[_ALL] = hashlib.sha256(of_all.encode()).hexdigest()
+    lost = warehouse.lost_views([_view(name) for name in stored])
+    stored = {name: mark for name, mark in stored.items() if _view(name) not in lost}
     kept = {name: mark for name, mark in stored.items() if name in work.report.stale}
     if stored == {**kept, **wanted}:
         return
+    if stored.get(_ALL) != wanted[_ALL]:
+        warehouse.create_view(MEMBERSHIPS, work.context.fill(of_all))
+        crash_point("views.created")
     # A view is bound when it is created: those it refers to come first.
     for name in (name for level in levels(work.compiled.graph) for name in level if name in wanted):
         if stored.get(name) != wanted[name]:
@@ -352,7 +360,7 @@ def _keep_views(work: _Build) -> None:
                 warehouse.drop_view(f"{SEGMENT_MODEL}{name}")  # as builds before called it
             crash_point("views.created")
     for name in set(stored) - set(wanted) - set(kept):
-        warehouse.drop_view(segment_model(name))
+        warehouse.drop_view(_view(name))
         crash_point("views.dropped")
     rows = [{"segment": name, "fingerprint": mark} for name, mark in sorted({**kept, **wanted}.items())]
     schema = pa.schema([("segment", pa.string()), ("fingerprint", pa.string())])
@@ -365,6 +373,10 @@ def _mark(work: _Build, segment: str, text: str) -> str:
     moment = work.context.as_of.isoformat() if bound_keys(text) else ""
     model = "" if _plain(segment) else segment_model(segment)
     return hashlib.sha256(f"{moment}{model}{text}".encode()).hexdigest()
+
+
+def _view(name: str) -> str:
+    return MEMBERSHIPS if name == _ALL else segment_model(name)
 
 
 def _plain(segment: str) -> bool:

@@ -11,10 +11,11 @@ import yaml
 from segflow.crashpoints import crash_point
 from segflow.errors import InputError, SpecError
 from segflow.files import cannot_write, replacing
-from segflow.segments.compiler import GENERATED, Compiled
+from segflow.segments.compiler import GENERATED, MASKS_WORDS, MEMBERSHIPS_WORDS, Compiled
 from segflow.segments.earlier_files import SCHEMA_MACRO, THEIRS_NOW, asked_for
 from segflow.segments.emit import not_jinja, value_macros
 from segflow.segments.exposures import exposures
+from segflow.segments.membership_masks import MASKS
 from segflow.segments.membership_models import CONTACTS, MEMBERS, MEMBERSHIPS, segment_model
 from segflow.specs.dbt_files import generated_folder, is_generated
 from segflow.specs.project import Specs
@@ -133,7 +134,8 @@ def _properties(compiled: Compiled) -> dict[str, object]:
 
     models = [model(CONTACTS, "The contacts that exist at as_of, with the catalog's attributes.", kind="contacts")]
     models += [model(name, "Facts: one row per contact that has any.", kind="facts") for name in compiled.fact_models()]
-    models.append(model(MEMBERSHIPS, "All YAML segments: a row per segment and member.", kind="memberships"))
+    models.append(model(MASKS, MASKS_WORDS, kind="memberships"))
+    models.append(model(MEMBERSHIPS, MEMBERSHIPS_WORDS, kind="view"))
     for segment in compiled.segments.values():
         spec = compiled.specs.segments[segment.id].spec
         meta = {"kind": "segment", "segment": segment.id} | ({"owner": not_jinja(spec.owner)} if spec.owner else {})

@@ -16,10 +16,11 @@ from sqlglot import exp
 from segflow.segments.compiler import (
     CONTACTS,
     GENERATED,
+    MEMBERSHIPS,
     Compiled,
     Standalone,
     fact_files,
-    membership_file,
+    masks_file,
     view_file,
 )
 from segflow.segments.emit import TABLE, config_text, indent, ref_text, refs, template
@@ -146,13 +147,13 @@ def _files(
         elif name is not None:
             changed = graph[name] & set(resting)
             files[path] = text if not changed else _segment_file(compiled, name, views, stand_ins, changed)
-        elif path in same or path == f"{own_model(CONTACTS)}.sql":
+        elif path in same or path in (f"{own_model(CONTACTS)}.sql", f"{own_model(MEMBERSHIPS)}.sql"):
             files[path] = text
     nodes = {name: one.node for name, one in compiled.segments.items() if name in yaml and one.node is not None}
     return {
         **files,
         **fact_files(fewer, compiled.specs, compiled.words),
-        **membership_file(nodes, columns, graph, compiled.words, resting),
+        **masks_file(nodes, columns, graph, compiled.places, compiled.words, resting),
     }
 
 

@@ -43,7 +43,7 @@ def test_what_a_killed_dbt_leaves_behind(tick: Bench) -> None:
                 warehouse.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT 1 AS contact_id")
             built = warehouse.execute("SELECT DISTINCT tick_id FROM segflow.contacts").fetchall()
             assert built == [("20260303T000000Z",)]
-            warehouse.execute("UPDATE segflow.memberships SET tick_id = '20260302T000000Z'")
+            warehouse.execute("UPDATE segflow.membership_masks SET tick_id = '20260302T000000Z'")
 
     def look(root: Path) -> None:
         with duckdb.connect(str(root / ".segflow/warehouse.duckdb")) as warehouse:

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from segflow.segments.compiler import Compiled, compile_project
 from segflow.segments.emit import Filling
+from segflow.segments.membership_masks import MASKS
 from segflow.segments.membership_models import CONTACTS, MEMBERSHIPS, segment_model
 from segflow.segments.order import closure
 from segflow.specs.catalog import Catalog
@@ -47,13 +48,13 @@ class Engine:
         return Filling(place, self.as_of, self.compiled.zone, "t1", self.compiled.words).query(text)
 
     def build(self) -> None:
-        """Contacts and facts, then segments in the order of their references, then memberships."""
+        """Contacts and facts, then segments in the order of their references, then memberships and their view."""
         files = self.compiled.files
         names = [f"{own_model(CONTACTS)}.sql"]
         names += [f"facts/{own_model(model)}.sql" for model in self.compiled.fact_models()]
         order = [s for name in self.compiled.segments for s in closure(name, self.compiled.graph)]
         names += [f"segments/{own_model(segment_model(name))}.sql" for name in dict.fromkeys(order)]
-        for name in [*names, f"{own_model(MEMBERSHIPS)}.sql"]:
+        for name in [*names, *(f"{own_model(model)}.sql" for model in (MASKS, MEMBERSHIPS))]:
             config, text = files[name].split("\n", 1)
             model = own_relation(name.rpartition("/")[2].removesuffix(".sql"))
             assert model is not None

@@ -52,7 +52,7 @@ def test_a_healthy_build_counts_contacts_and_agrees_with_every_view(shop: Shop) 
     assert shop.members() == MEMBERS
     assert {name: shop.own(name) for name in MEMBERS} == MEMBERS
     assert {name: shop.own(name) for name in QUERIES} == QUERIES
-    parts = ["contacts", "memberships", "segment__big_feet", *shop.compiled.fact_models()]
+    parts = ["contacts", "membership_masks", "segment__big_feet", *shop.compiled.fact_models()]
     assert {model: shop.generation(model) for model in parts} == {model: {"t2"} for model in parts}
     assert {own_model(model) for model in parts} <= set(report.models)
 

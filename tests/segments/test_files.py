@@ -53,7 +53,7 @@ def test_a_first_write_makes_every_file_and_no_other(tmp_path: Path) -> None:
 def test_an_edited_spec_changes_only_what_hangs_on_it(root: Path) -> None:
     spec = root / "segment_specs" / "londoners.yml"
     spec.write_text(spec.read_text().replace("London", "Paris"))
-    changed = [MODELS / "segflow__memberships.sql", MODELS / "segments" / "segflow__segment__londoners.sql"]
+    changed = [MODELS / "segflow__membership_masks.sql", MODELS / "segments" / "segflow__segment__londoners.sql"]
     assert differences(compiled(root), root) == [f"{path} differs from the specs" for path in changed]
     before = times(root)
     assert write(compiled(root), root) == changed

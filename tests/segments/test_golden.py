@@ -144,6 +144,7 @@ MODELS = (
     "facts__sequence_call",
     "facts__sequence_purchase",
     "facts__tags",
+    "membership_masks",
     "memberships",
     "segment__event_times",
     "segment__event_windows",
