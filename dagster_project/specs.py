@@ -274,7 +274,8 @@ def _outside(dbt: DbtGraph, mine: set[AssetKey], tables: Tables) -> list[AssetSp
     found: dict[AssetKey, AssetSpec] = {}
     read = {parent for node in dbt.nodes.values() for parent in node.parents}
     for node in dbt.nodes.values():
-        if node.asset_key in mine or node.asset_key in found:
+        # No run makes the views of what a tick has built; as assets they would look as if they never were.
+        if node.asset_key in mine or node.asset_key in found or node.kind == "view":
             continue
         if node.resource_type != "source":
             found[node.asset_key] = _model(node, dbt, tables, through_segments=False)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from segflow.crossings.cross import cross
+from segflow.segments.membership_masks import WORD
 from segflow.ticks.context import Faults
 from segflow.ticks.ledger import tick_id_of
 from segflow.warehouse.tables import ledgers_of
@@ -51,7 +52,7 @@ JOIN = """
 CREATE OR REPLACE TEMP TABLE bare AS
 SELECT coalesce(now.segment, before.segment) AS segment, coalesce(now.contact_id, before.contact_id) AS contact_id,
     before.contact_id IS NULL AS enters
-FROM segflow.memberships AS now
+FROM segflow.bare_members AS now
 FULL OUTER JOIN segflow.segment_members AS before
     ON before.segment = now.segment AND before.contact_id = now.contact_id
 WHERE now.contact_id IS NULL OR before.contact_id IS NULL
@@ -64,9 +65,17 @@ def build(world: World, contacts: int, segments: int, day: int, tick_id: str) ->
     ids = f"SELECT 'c' || i AS contact_id, '{tick_id}' AS tick_id FROM range({contacts}) AS r(i)"
     world.run(f"CREATE OR REPLACE TABLE segflow.contacts AS {ids}")
     world.run(
-        "CREATE OR REPLACE TABLE segflow.memberships AS "
-        f"SELECT printf('s%03d', s) AS segment, 'c' || i AS contact_id, '{tick_id}' AS tick_id "
+        "CREATE OR REPLACE TABLE segflow.bare_members AS "
+        "SELECT printf('s%03d', s) AS segment, 'c' || i AS contact_id, s "
         f"FROM range({contacts}) AS c(i), range({segments}) AS n(s) WHERE {members(day)}"
+    )
+    words = range(-(-segments // WORD))
+    masks = ", ".join(
+        f"bit_or(CASE WHEN s // {WORD} = {w} THEN 1::BIGINT << s % {WORD} END) AS mask_{w}" for w in words
+    )
+    world.run(
+        f"CREATE OR REPLACE TABLE segflow.membership_masks AS SELECT contact_id, {masks}, '{tick_id}' AS tick_id "
+        "FROM segflow.bare_members GROUP BY contact_id"
     )
     world.run("CHECKPOINT")
 
