@@ -100,6 +100,7 @@ def test_the_values_give_the_location_its_state() -> None:
     assert location["dagsterApiGrpcArgs"] == ["--module-name", "segflow.dagster.location"]
     assert [one["mountPath"] for one in location["volumeMounts"]] == ["/project/.segflow"]
     assert {one["name"] for one in location["volumeMounts"]} == {one["name"] for one in location["volumes"]}
+    assert values["dagsterDaemon"]["runRetries"] == {"enabled": True, "maxRetries": 0}
     launcher = values["runLauncher"]["config"]["customRunLauncher"]
     assert hasattr(__import__(launcher["module"], fromlist=["x"]), launcher["class"])
 
