@@ -24,8 +24,8 @@ from tests.senders.servers import free_port
 
 
 class SailWords(SparkWords):
-    """Sail 0.7.2 fails over a filter with a lambda that reaches the scan of a table (findings/sail-lambda-in-a-filter);
-    a limit keeps it away. Nobody wants that limit on Spark."""
+    """Sail 0.7.2 fails over a filter with a lambda that reaches the scan of a table
+    (findings/sail-lambda-in-a-filter.sh); a limit keeps it away. Nobody wants that limit on Spark."""
 
     def rendered(self, tree: exp.Expr) -> exp.Expr:
         tree = super().rendered(tree)

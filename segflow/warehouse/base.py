@@ -199,6 +199,11 @@ class Warehouse(ABC):
         """Create schema `segflow`, the engine's tables and public views, as far as they are missing."""
 
     @abstractmethod
+    def clear(self) -> None:
+        """Remove rows that a process left which died before it could commit them, where an engine does not do so by
+        itself. Nobody else may be writing."""
+
+    @abstractmethod
     def exists(self, name: str) -> bool:
         """Is there a table or view `segflow.name`?"""
 

@@ -167,7 +167,9 @@ class SparkWords(Words):
         return _present(values.elements(values.json_of(value)))
 
     def list_lower(self, texts: exp.Expr) -> exp.Expr:
-        return _each(texts, exp.Lower(this=_ITEM.copy()))
+        # Without a lambda: it would keep a condition from being asked where the rows are read. In JSON nothing but the
+        # texts themselves has letters that are written in two ways.
+        return _call("from_json", exp.Lower(this=_call("to_json", texts)), exp.Literal.string("array<string>"))
 
     def list_contains(self, values: exp.Expr, value: exp.Expr) -> exp.Expr:
         return _call("array_contains", values, value)
@@ -246,8 +248,7 @@ def _each(values: exp.Expr, item: exp.Expr) -> exp.Expr:
 
 def _present(values: exp.Expr) -> exp.Expr:
     """A list without its nulls."""
-    present = exp.Is(this=_ITEM.copy(), expression=exp.Not(this=exp.null()))
-    return exp.ArrayFilter(this=values, expression=exp.Lambda(this=present, expressions=[_ITEM.copy()]))
+    return _call("array_compact", values)
 
 
 def _type_name(kind: exp.Expr) -> exp.Expr | None:
