@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import pyarrow as pa
+
 from segflow.errors import InputError
 from segflow.warehouse.spark.errors import RAISED, plain_message
 
@@ -47,6 +49,27 @@ def forget(url: str) -> None:
     """Open another session the next time: the server is gone, or was."""
     with _lock:
         _open.pop(url, None)
+
+
+def rows(found: Any, text: str) -> pa.Table:
+    """The rows of a query, in one round trip: a DataFrame of the session's takes three."""
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    client = found.client
+    table, schema, *_ = client.to_table(_plan(client, text), {})
+    return table if schema is None else table.cast(to_arrow_schema(schema, timezone="UTC"))
+
+
+def pieces(found: Any, text: str) -> Iterator[pa.Table]:
+    """The same, as it comes in."""
+    client = found.client
+    return (one for one in client.to_table_as_iterator(_plan(client, text), {}) if isinstance(one, pa.Table))
+
+
+def _plan(client: Any, text: str) -> Any:
+    from pyspark.sql.connect.plan import SQL
+
+    return SQL(text).to_proto(client)
 
 
 @contextlib.contextmanager

@@ -54,20 +54,19 @@ class SparkWarehouse(RecordedWarehouse):
         return self._asked(self.words.sql(sql))
 
     def _run(self, sql: exp.Expr) -> None:
-        self._asked(self.words.sql(sql))
+        text = self.words.sql(sql)
+        with self._telling(text):
+            self._session.sql(text)
 
     def _asked(self, text: str) -> pa.Table:
         with self._telling(text):
-            return self._session.sql(text).toArrow()
+            return sessions.rows(self._session, text)
 
     def batches(self, sql: exp.Expr, size: int) -> Iterator[pa.RecordBatch]:
         text = self.words.sql(self.resolved(sql))
         with self._telling(text):
-            frame = self._session.sql(text)
-            client = self._session.client
-            for piece in client.to_table_as_iterator(frame._plan.to_proto(client), {}):
-                if isinstance(piece, pa.Table):
-                    yield from piece.to_batches(size)
+            for piece in sessions.pieces(self._session, text):
+                yield from piece.to_batches(size)
 
     def bind(self, sql: exp.Expr) -> str | None:
         text = self.words.sql(self.resolved(sql))
@@ -172,6 +171,8 @@ class SparkWarehouse(RecordedWarehouse):
 
     def _typed(self, rows: exp.Expr) -> exp.Expr:
         """A query whose columns all have a type that can be stored."""
+        if not _may_be_untyped(rows):
+            return rows
         with self._telling(text := self.words.sql(rows)):
             schema = self._session.sql(text).schema
         if not any(field.dataType.typeName() == "void" for field in schema):
@@ -343,3 +344,15 @@ class SparkWarehouse(RecordedWarehouse):
             raise RunError(f"the warehouse on {self._where} is gone: {plain_message(error)}") from error
         if (found := self.trouble(str(error))) is not None:
             raise found from error
+
+
+def _may_be_untyped(rows: exp.Expr) -> bool:
+    """Can a column of a query be of no type? One that is nothing but NULL is, here or in what somebody else made. To
+    ask for the types takes as long as to plan the query."""
+    if any(table.db and table.db not in _OWN for table in rows.find_all(exp.Table)):
+        return True
+    return any(not isinstance(null.parent, _TYPED) for null in rows.find_all(exp.Null))
+
+
+_OWN = (SCHEMA, ROWS, STAGES)
+_TYPED = (exp.Is, exp.Cast)
