@@ -13,6 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from segflow.warehouse.spark import values
+from segflow.warehouse.spark.patterns import translated
 from segflow.warehouse.words import Words
 
 _TYPES = {
@@ -30,6 +31,7 @@ class SparkWords(Words):
     """Regular expressions are Java's (on Sail: Rust's), lists are arrays, JSON is text. The session's zone is UTC."""
 
     dialect = "spark"
+    text_type = "string"
 
     def sql(self, tree: exp.Expr, **options: Any) -> str:
         return self._printed(self.rendered(tree), options)
@@ -126,6 +128,8 @@ class SparkWords(Words):
         return _call("endswith", text, end)
 
     def matches(self, text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
+        if isinstance(pattern, exp.Literal):
+            pattern = exp.Literal.string(translated(pattern.name))
         return exp.RegexpLike(this=text, expression=pattern)
 
     def similarity(self, text: exp.Expr, other: exp.Expr) -> exp.Expr:
