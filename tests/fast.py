@@ -21,6 +21,7 @@ SLOW: dict[str, frozenset[str]] = {
         "dagster/test_tick_job.py": ("test_two_ticks_show_their_numbers_and_the_second_one_sends",),
         "dbt_macros": (),
         "demo/test_on_postgres.py": (),
+        "demo/test_on_spark.py": (),
         "demo/test_screen.py": (),
         "demo/test_shop.py": (),
         "demo/test_staging.py": (),

@@ -104,7 +104,7 @@ def load(warehouse: Warehouse, engine: str) -> None:
         warehouse.execute(made)
 
 
-_SQL = ("spec", "sql", "expression", "parts", "fingerprint", "bounds")
+_SQL = ("compiled_sql", "bounds")
 """What is in an engine's own words."""
 
 

@@ -48,7 +48,8 @@ class Warehouse(ABC):
     words: Words
     """How the engine says SQL; `query` and `execute` render expressions with it."""
     row_deletes: bool = False
-    """See `Engine`."""
+    laterals: bool = True
+    """See `Engine`, as for `row_deletes`."""
 
     @abstractmethod
     def query(self, sql: exp.Expr) -> pa.Table:

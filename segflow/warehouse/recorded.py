@@ -59,6 +59,7 @@ class RecordedWarehouse(Warehouse):
     """Ledgers and states by the record. An engine adds how it runs statements."""
 
     row_deletes = False
+    laterals = False
 
     def __init__(self) -> None:
         self._names: Names | None = None

@@ -119,6 +119,22 @@ def test_rows_of_several_ticks_that_were_amended_together(warehouse: Warehouse) 
         assert [warehouse.settle(tick, ["imports"])["imports"] for tick in ("t1", "t2", "t3")] == [1, 1, 2]
 
 
+def test_a_query_that_reads_itself_can_be_staged(warehouse: Warehouse) -> None:
+    asked = """
+        with recursive ends as (select 3 as last),
+        steps as (
+            select distinct 1 as n, 'a' as told from ends
+            union all
+            select before.n + 1, before.told || 'b' from steps as before inner join ends on before.n < ends.last
+        ),
+        longest as (select max(n) as n from steps)
+        select steps.n, steps.told, longest.n as of_all from steps cross join longest
+    """
+    staged = warehouse.stage("mine", parse_one(asked))  # type: ignore[arg-type]
+    found = warehouse.rows(exp.select("*").from_(staged).order_by("n"))
+    assert [tuple(row.values()) for row in found] == [(1, "a", 3), (2, "ab", 3), (3, "abb", 3)]
+
+
 def test_a_view_can_be_read_like_what_is_staged(warehouse: Warehouse) -> None:
     staged = warehouse.stage("mine", parse_one("select 1 as x"))  # type: ignore[arg-type]
     named = warehouse.view("same", exp.select("x").from_(staged))

@@ -28,6 +28,7 @@ class SparkEngine(Engine):
     transactions = True
     temporary_tables = False
     row_deletes = False
+    laterals = False
     file_backed = False
     late_views = True
 

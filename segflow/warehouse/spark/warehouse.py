@@ -19,6 +19,7 @@ from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, ro
 from segflow.warehouse.recorded import RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
+from segflow.warehouse.spark.recursion import is_recursive, unrolled
 from segflow.warehouse.spark.rows import none_of, stored
 from segflow.warehouse.spark.words import SparkWords
 from segflow.warehouse.tables import SCHEMA, TABLES
@@ -121,14 +122,21 @@ class SparkWarehouse(RecordedWarehouse):
         return super()._found(table)
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
-        staged = exp.table_(f"{name}__{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
+        staged = exp.table_(f"{name.replace(' ', '_')}__{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
         with self._source(rows) as source:
-            self._create(staged, self.resolved(source))
+            self._create(staged, self.resolved(self._without_recursion(source)))
         before = self._staged.pop(name, None)
         self._staged[name] = staged
         if before is not None:
             self._drop(before, "TABLE")
         return exp.table_(name, db=_TEMPORARY, quoted=True)
+
+    def _without_recursion(self, query: exp.Query) -> exp.Query:
+        def keep(name: str, rows: exp.Query) -> tuple[exp.Table, int]:
+            kept = self.stage(name, rows)
+            return kept, int(self.scalar(exp.select(exp.Count(this=exp.Star())).from_(kept.copy())))
+
+        return unrolled(query, keep) if is_recursive(query) else query
 
     def create_view(self, name: str, sql: exp.Query) -> None:
         if self._kind(name) == "TABLE":
@@ -239,8 +247,8 @@ class SparkWarehouse(RecordedWarehouse):
         self._session._segflow_knows = (self._location,)
 
     def is_there(self) -> bool:
-        """Has anybody made schema `segflow`, or tables at `location`?"""
-        if self._has_schema(SCHEMA):
+        """Is there anything in schema `segflow`, or at `location`?"""
+        if self._listed(SCHEMA):
             return True
         if self._location is None:
             return False
@@ -249,10 +257,6 @@ class SparkWarehouse(RecordedWarehouse):
         except WarehouseError:
             return False
         return True
-
-    def _has_schema(self, name: str) -> bool:
-        found = self._asked("SHOW SCHEMAS")
-        return name in found[found.column_names[0]].to_pylist()
 
     def _know(self, name: str) -> bool:
         """Let the catalog know a table that is at `location`; False when there is none."""
