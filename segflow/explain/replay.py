@@ -260,7 +260,9 @@ def _at_moment(query: exp.Select, row: Mapping[str, Any]) -> exp.Select:
         return _literal(row[node.name]) if isinstance(node, exp.Column) and node.table == _MOMENTS else node
 
     at = exp.alias_(_literal(row[MOMENT]), MOMENT, quoted=True)
-    looked = query.transform(fill).subquery(ident("looked"), copy=False)
+    filled = query.transform(fill)
+    assert isinstance(filled, exp.Select)
+    looked = filled.subquery(ident("looked"), copy=False)
     return select([at, exp.Column(this=exp.Star(), table=ident("looked"))], looked)
 
 

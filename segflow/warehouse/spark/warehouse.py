@@ -27,6 +27,8 @@ from segflow.warehouse.tables import SCHEMA, TABLES
 STAGES = "segflow_stages"
 """The schema of what `stage` keeps. Spark has no temporary tables, and what its temporary views show is another matter
 on every engine that speaks its protocol: so each is a table with a name of its own."""
+_DEFAULT = "default"
+"""The schema that is always there."""
 _TEMPORARY = "temp"
 """How queries call that schema."""
 
@@ -247,8 +249,11 @@ class SparkWarehouse(RecordedWarehouse):
         self._session._segflow_knows = (self._location,)
 
     def is_there(self) -> bool:
-        """Is there anything in schema `segflow`, or at `location`?"""
-        if self._listed(SCHEMA):
+        """Is there any table that could be asked, in the catalog or at `location`? A schema of somebody else's is taken
+        for one with tables: to look into each may take long."""
+        found = self._asked("SHOW SCHEMAS")
+        schemas = set(found[found.column_names[0]].to_pylist())
+        if schemas - {SCHEMA, ROWS, STAGES, _DEFAULT} or self._listed(SCHEMA) or self._listed(_DEFAULT):
             return True
         if self._location is None:
             return False
