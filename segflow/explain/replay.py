@@ -272,7 +272,8 @@ def _literal(value: Any) -> exp.Expr:
     if isinstance(value, date):
         return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
     if isinstance(value, list):
-        return exp.cast(exp.Array(expressions=[exp.Literal.number(one) for one in value]), "BIGINT[]", dialect="duckdb")
+        many = exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[exp.DataType.build("BIGINT")], nested=True)
+        return exp.Cast(this=exp.Array(expressions=[exp.Literal.number(one) for one in value]), to=many)
     return exp.null()
 
 
