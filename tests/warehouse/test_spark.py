@@ -22,7 +22,7 @@ WHOLE = "SEGFLOW_SPARK_WHOLE" in os.environ
 """make test-spark: every scenario and ten worlds of random conditions. Otherwise one of each, and of the conditions a
 part: a tick takes its time on Sail."""
 CHOSEN = list(ALL) if WHOLE else ["guards/a_segment_may_set_its_own_numbers"]
-SEEDS, CONDITIONS = (range(10), 65) if WHOLE else (range(1), 8)
+SEEDS, CONDITIONS = (range(10), 65) if WHOLE else (range(1), 4)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
