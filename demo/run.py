@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlglot import exp
 
+from demo.elsewhere import build_shop
 from demo.screen import LAST, show
 from demo.shop import build, codes_of
 from segflow.cli.screen import Screen
@@ -28,7 +29,7 @@ from segflow.warehouse.engines import DEFAULT
 from segflow.warehouse.sqlfile import literal
 
 ROOT = Path(__file__).resolve().parents[1]
-_ELSEWHERE = {"postgres": "demo.on_postgres"}
+_ELSEWHERE = {"postgres": "demo.on_postgres", "spark": "demo.on_spark"}
 """Engine -> what starts its server and has the project for it."""
 TICKS = 14
 """The last of them is at `LAST`. The shop's life goes on after it, unseen until a later tick looks: `segflow tick
@@ -40,17 +41,18 @@ def main(root: Path = ROOT, engine: str = DEFAULT) -> int:
     was. On another engine than the embedded one it has a folder of its own below `root`, and the server is started."""
     try:
         if engine == DEFAULT:
-            return _live(root)
+            return live(root)
         if engine not in _ELSEWHERE:
             raise InputError(f"there is no demo on {engine}; write ENGINE={' or ENGINE='.join((DEFAULT, *_ELSEWHERE))}")
         with import_module(_ELSEWHERE[engine]).project(root) as folder:
-            return _live(folder)
+            return live(folder)
     except SegflowError as error:
         Screen(stderr=True, highlight=False).print(str(error), style="red")
         return error.exit_code
 
 
-def _live(root: Path) -> int:
+def live(root: Path) -> int:
+    """Run what is left of the demo of a project's folder; returns the exit code."""
     console = Screen(highlight=False)
     try:
         specs = load_specs(root)
@@ -87,7 +89,7 @@ def _build_shop(console: Console, specs: Specs) -> None:
             shop = build(warehouse_path(specs.root, specs.settings))
         else:
             with _warehouse(specs) as warehouse:
-                shop = import_module(_ELSEWHERE[specs.engine]).build_shop(warehouse)
+                shop = build_shop(warehouse)
         with _warehouse(specs) as warehouse:
             # Written last: a shop without it was not finished, and is built again.
             clock = exp.select(literal(LAST).as_("last_tick"))
@@ -111,9 +113,7 @@ def _fill_pools(specs: Specs) -> None:
 
 def _last_tick(warehouse: Warehouse) -> datetime | None:
     """The time of the demo's last tick, which building the shop fixed; None when there is no shop."""
-    tables = exp.select("table_name").from_(exp.table_("tables", db="information_schema"))
-    clocks = tables.where(exp.column("table_schema").eq("raw"), exp.column("table_name").eq("demo_clock"))
-    if not warehouse.rows(clocks):
+    if warehouse.bind(exp.select("last_tick").from_(_CLOCK.copy())) is not None:
         return None
     found = warehouse.scalar(exp.select("last_tick").from_(_CLOCK.copy()))
     return None if found is None else found.replace(tzinfo=UTC)

@@ -21,6 +21,7 @@ SLOW: dict[str, frozenset[str]] = {
         "dagster/test_tick_job.py": ("test_two_ticks_show_their_numbers_and_the_second_one_sends",),
         "dbt_macros": (),
         "demo/test_on_postgres.py": (),
+        "demo/test_on_spark.py": (),
         "demo/test_screen.py": (),
         "demo/test_shop.py": (),
         "demo/test_staging.py": (),
@@ -90,8 +91,9 @@ SLOW: dict[str, frozenset[str]] = {
         "warehouse/test_dbt_index.py": (),
         "warehouse/test_postgres_commands.py": (),
         "warehouse/test_postgres_project.py": ("test_the_first_tick",),
-        "warehouse/test_spark.py": (),
-        "warehouse/test_spark_kills.py": ("test_two_that_commit_at_once",),
+        "warehouse/test_spark_commands.py": (),
+        "warehouse/test_spark_project.py": ("test_a_target_that_is_none", "test_a_server_that_cannot_be_reached"),
+        "warehouse/test_spark_kills.py": ("test_two_that_commit_at_once", "test_what_was_never_committed_is_cleared"),
     }.items()
 }
 """File or folder below `tests` -> the tests of it that are fast all the same."""

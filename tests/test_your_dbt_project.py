@@ -193,7 +193,7 @@ WRONG = {
     "another engine": (
         "dbt: {project: ../warehouse, target: cloud}",
         {},
-        "1:38: target cloud of profile shopco (/home/.dbt/profiles.yml) is for snowflake; segflow works on DuckDB and Postgres: name a "
+        "1:38: target cloud of profile shopco (/home/.dbt/profiles.yml) is for snowflake; segflow works on DuckDB, Postgres and Spark: name a "
         "target of those",
     ),
     "no profiles.yml": (

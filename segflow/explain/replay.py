@@ -47,6 +47,8 @@ _Query = TypeVar("_Query", bound=exp.Query)
 _MOMENTS = "the moments"
 """No object or column of a user has a blank in its name."""
 MOMENT = "the moment"
+_AT_ONCE = 20
+"""So many moments are asked for in one statement, where each is a query."""
 _LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 _TYPES: dict[str, pa.DataType] = {
     "instant": pa.timestamp("us"), "date": pa.date32(), "anniversaries": pa.list_(pa.int64())
@@ -156,14 +158,22 @@ class Replay:
         return rows
 
     def _table(self, moments: pa.Table, query: exp.Select) -> pa.Table:
+        if not self._warehouse.laterals:
+            return self._one_by_one(moments, query)
         staged = self._warehouse.stage("moments", moments)
         staged.set("alias", exp.TableAlias(this=ident(_MOMENTS)))
         lateral = exp.Lateral(this=query.subquery(copy=False), alias=exp.TableAlias(this=ident("looked")))
         whole = select([col(MOMENT, _MOMENTS), exp.Column(this=exp.Star(), table=ident("looked"))], staged)
         whole.append("joins", exp.Join(this=lateral, kind="CROSS"))
-        found = self._warehouse.query(whole.order_by(col(MOMENT, _MOMENTS)))
-        zoned = found.column(MOMENT).cast(pa.timestamp("us", "UTC"))
-        return found.set_column(0, MOMENT, zoned)
+        return _zoned(self._warehouse.query(whole.order_by(col(MOMENT, _MOMENTS))))
+
+    def _one_by_one(self, moments: pa.Table, query: exp.Select) -> pa.Table:
+        """The same with a query per moment, several in a statement."""
+        each = [_at_moment(query, row) for row in moments.to_pylist()]
+        pieces = [each[start : start + _AT_ONCE] for start in range(0, len(each), _AT_ONCE)]
+        asked = (exp.union(*piece, distinct=False) if len(piece) > 1 else piece[0] for piece in pieces)
+        found = pa.concat_tables([self._warehouse.query(one) for one in asked], promote_options="permissive")
+        return _zoned(found.sort_by(MOMENT))
 
     def _moments(self, moments: Sequence[datetime], query: exp.Select) -> pa.Table:
         keys = {column.name for column in query.find_all(exp.Column) if column.table == _MOMENTS}
@@ -237,6 +247,34 @@ class Replay:
 
     def _is_contact(self, column: str) -> exp.Expr:
         return exp.EQ(this=id_text(col(column)), expression=exp.Literal.string(self.contact))
+
+
+def _zoned(found: pa.Table) -> pa.Table:
+    return found.set_column(0, MOMENT, found.column(MOMENT).cast(pa.timestamp("us", "UTC")))
+
+
+def _at_moment(query: exp.Select, row: Mapping[str, Any]) -> exp.Select:
+    """A query with the bounds of a moment in place of the columns."""
+
+    def fill(node: exp.Expr) -> exp.Expr:
+        return _literal(row[node.name]) if isinstance(node, exp.Column) and node.table == _MOMENTS else node
+
+    at = exp.alias_(_literal(row[MOMENT]), MOMENT, quoted=True)
+    filled = query.transform(fill)
+    assert isinstance(filled, exp.Select)
+    looked = filled.subquery(ident("looked"), copy=False)
+    return select([at, exp.Column(this=exp.Star(), table=ident("looked"))], looked)
+
+
+def _literal(value: Any) -> exp.Expr:
+    if isinstance(value, datetime):
+        return timestamp_literal(value.replace(tzinfo=UTC))
+    if isinstance(value, date):
+        return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+    if isinstance(value, list):
+        many = exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[exp.DataType.build("BIGINT")], nested=True)
+        return exp.Cast(this=exp.Array(expressions=[exp.Literal.number(one) for one in value]), to=many)
+    return exp.null()
 
 
 def _is_call(node: exp.Expr, name: str) -> bool:

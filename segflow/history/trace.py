@@ -91,9 +91,15 @@ class Trace:
     """The ids of its messages that have no final outcome yet."""
 
 
+_ORDER = ("at", "turn", "hop", "tick_id", "kind", "segment", "flow", "step", "message_id")
+
+
 def trace(warehouse: Warehouse, contact_id: str) -> Trace:
     """The timeline of a contact, also of one that is gone. Raises InputError for one that no tick has seen."""
-    rows = [TraceRow(**row) for row in warehouse.rows(load_query(_SQL / "trace.sql", contact_id=contact_id))]
+    told = warehouse.rows(load_query(_SQL / "trace.sql", contact_id=contact_id))
+    # Here, where texts are in one order on every engine, and nulls last.
+    told.sort(key=lambda row: [(row[name] is None, row[name]) for name in _ORDER])
+    rows = [TraceRow(**{name: row[name] for name in row if name not in ("turn", "hop")}) for row in told]
     if not rows:
         raise InputError(f"unknown contact {contact_id}: no tick has seen one of this id")
 

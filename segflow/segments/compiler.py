@@ -179,7 +179,7 @@ def compile_project(specs: Specs, words: Words | None = None) -> Compiled:
     }
     views = {name: template(segment_query(node, columns), words) for name, node in yaml.items()}
     queries = views | {
-        s.id: sql_text(in_dialect(s.spec.sql, specs.engine, words.dialect))
+        s.id: sql_text(in_dialect(s.spec.sql, specs.engine, words.dialect), words)
         for s in specs.segments.values()
         if isinstance(s.spec, SqlSegmentSpec)
     }
@@ -202,7 +202,7 @@ def compile_project(specs: Specs, words: Words | None = None) -> Compiled:
         **fact_files(columns, specs, words),
         **{f"segments/{own_model(segment_model(n))}.sql": view_file(n, specs, text) for n, text in views.items()},
         **{
-            f"segments/{own_model(segment_model(s.id))}.sql": sql_model_text(s, GENERATED)
+            f"segments/{own_model(segment_model(s.id))}.sql": sql_model_text(s, GENERATED, words)
             for s in specs.segments.values()
             if isinstance(s.spec, SqlSegmentSpec)
         },

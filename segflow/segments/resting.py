@@ -179,4 +179,4 @@ def _segment_file(
 def _sql_text(compiled: Compiled, name: str) -> str:
     spec = compiled.specs.segments[name].spec
     assert isinstance(spec, SqlSegmentSpec)
-    return sql_text(spec.sql)
+    return sql_text(spec.sql, compiled.words)

@@ -14,6 +14,7 @@ from segflow.specs.sql_allowlist import AS_OF, REF_PREFIX, parse_sql
 from segflow.specs.sql_file import OWN_CONTACTS, REF, Reference, reference, references
 from segflow.warehouse.engines import wing
 from segflow.warehouse.names import own_model
+from segflow.warehouse.words import Words
 
 _AS_OF = re.compile(r"\{\{-?\s*as_of\(\s*\)\s*-?\}\}")
 _TRAILING = re.compile(r"[;\s]+\Z")
@@ -44,7 +45,7 @@ def in_dialect(sql: str, engine: str, dialect: str) -> str:
     return re.sub(rf"{AS_OF}\(\)", "{{ as_of() }}", text, flags=re.IGNORECASE)
 
 
-def sql_text(sql: str) -> str:
+def sql_text(sql: str, words: Words) -> str:
     """The members of a `.sql` segment: the query's contact_id, once each, as far as such contacts exist.
 
     The query stays as it was written; it was held against the allowlist before, so a subquery cannot be left.
@@ -58,7 +59,7 @@ def sql_text(sql: str) -> str:
         "select distinct contacts.contact_id\n"
         "from written\n"
         f"inner join {ref_text(OWN_CONTACTS)} as contacts\n"
-        "    on contacts.contact_id = cast(written.contact_id as varchar)"
+        f"    on contacts.contact_id = cast(written.contact_id as {words.text_type})"
     )
 
 
@@ -67,10 +68,10 @@ def _model(written: Reference) -> str:
     return own_model(segment_model(written.segment)) if written.segment is not None else written.meant
 
 
-def sql_model_text(segment: NamedSegment, generated: str) -> str:
+def sql_model_text(segment: NamedSegment, generated: str, words: Words) -> str:
     """The dbt model. Its extra column is the tick that it was built for."""
     assert isinstance(segment.spec, SqlSegmentSpec)
-    text = sql_text(segment.spec.sql).replace(
+    text = sql_text(segment.spec.sql, words).replace(
         "select distinct contacts.contact_id\n",
         "select distinct contacts.contact_id, {{ segflow_tick_id() }} as tick_id\n",
     )

@@ -154,7 +154,8 @@ def _output(root: Path, settings: Settings, warehouse: Path) -> _Output:
     what = f"target {target} of profile {name} ({file})"
     found = wing_of_adapter(str(render(output.get("type"))))
     if found is None:
-        built = " and ".join(titles())
+        *others, last = titles()
+        built = f"{', '.join(others)} and {last}"
         raise ProfileError(f"{what} is for {output.get('type')}; segflow works on {built}: name a target of those", key)
     if settings.engine not in (None, found.name):
         raise ProfileError(

@@ -177,9 +177,10 @@ class Settings(SpecModel):
     cadence: str = "0 0 * * *"
     """The schedule of the Dagster job, as cron. What never comes (`0 0 31 2 *`), or what Dagster reads in another way
     (`7-7`, `*,15`), is refused."""
-    engine: Literal["duckdb", "postgres"] | None = None
-    """What the warehouse is: duckdb (a file) or postgres (a server, which needs `pip install 'segflow[postgres]'`).
-    Default: what the target of dbt's profile is for, else duckdb."""
+    engine: Literal["duckdb", "postgres", "spark"] | None = None
+    """What the warehouse is: duckdb (a file), postgres (a server, which needs `pip install 'segflow[postgres]'`) or
+    spark (by way of Spark Connect, which needs `pip install 'segflow[spark]'`). Default: what the target of dbt's
+    profile is for, else duckdb."""
     warehouse: WarehouseSettings = WarehouseSettings()
     """Where the data is, when it is a file."""
     dbt: DbtSettings = Field(default_factory=DbtSettings)

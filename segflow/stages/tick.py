@@ -44,6 +44,9 @@ def begin(project: Workspace, as_of: datetime | None, lease: Lease) -> TickRun:
         if latest is None:
             first_tick.check_files(project)
         resumed = latest is not None and latest.status == "running"
+        if resumed:
+            project.store.leases.check(lease)
+            warehouse.clear()
         if latest is not None and (resumed or latest.as_of == as_of):
             row = latest
         else:

@@ -48,7 +48,8 @@ class Warehouse(ABC):
     words: Words
     """How the engine says SQL; `query` and `execute` render expressions with it."""
     row_deletes: bool = False
-    """See `Engine`."""
+    laterals: bool = True
+    """See `Engine`, as for `row_deletes`."""
 
     @abstractmethod
     def query(self, sql: exp.Expr) -> pa.Table:
@@ -197,6 +198,11 @@ class Warehouse(ABC):
     @abstractmethod
     def ensure_tables(self) -> None:
         """Create schema `segflow`, the engine's tables and public views, as far as they are missing."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Remove rows that a process left which died before it could commit them, where an engine does not do so by
+        itself. Nobody else may be writing."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:

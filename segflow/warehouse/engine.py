@@ -31,6 +31,9 @@ class Engine(ABC):
     """Do tables of a connection vanish with it? Without it what `stage` leaves has to be dropped."""
     row_deletes: ClassVar[bool]
     """Can single rows be deleted? Without it `patch` writes the whole table anew."""
+    laterals: ClassVar[bool]
+    """Can a query that is asked for each row of another use that row at any depth? Without it `explain` asks for each
+    moment by itself."""
     file_backed: ClassVar[bool]
     """Is it one file, that can be lost, damaged or put back from a backup? Only such a one is rebuilt from its ledger
     files; a server has backups of its own."""

@@ -26,6 +26,7 @@ DEFAULT = "duckdb"
 _WINGS = {
     "duckdb": "segflow.warehouse.duckdb.wing:DuckDBWing",
     "postgres": "segflow.warehouse.postgres.wing:PostgresWing",
+    "spark": "segflow.warehouse.spark.wing:SparkWing",
 }
 ENGINES = tuple(_WINGS)
 """What `engine:` in segflow.yml may say."""

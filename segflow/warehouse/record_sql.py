@@ -92,6 +92,21 @@ def new_write() -> str:
     return f"{write_of(datetime.now(UTC))}-{uuid.uuid4().hex}"
 
 
+def part_of(write: str, part: str) -> str:
+    """The id of the rows of one tick in a write of several; of a state, which has no parts, the write's own."""
+    return f"{write}-{part}" if part else write
+
+
+def tried(write: str) -> str:
+    """The id of a write that nobody will let count: `plan` tries a tick."""
+    return f"tried-{write}"
+
+
+def begun(write: str) -> exp.Expr:
+    """Are rows of a write, of whichever tick?"""
+    return exp.Like(this=exp.column(WRITE, quoted=True), expression=exp.Literal.string(f"{write}%"))
+
+
 def write_of(moment: datetime) -> str:
     """The beginning of the ids of a moment's writes: they sort as the moments do."""
     return moment.strftime("%Y%m%dT%H%M%S")

@@ -29,10 +29,13 @@ from segflow.warehouse.record_sql import (
     RECORD_COLUMNS,
     WRITE,
     Names,
+    begun,
     is_text,
     named,
     new_write,
+    part_of,
     rows_of,
+    tried,
     write_of,
     written,
 )
@@ -48,14 +51,21 @@ _SWEPT_AT = 60
 """So many writes must have gone before their rows are removed: each relation costs a statement."""
 
 
+_TRIED_FOR = timedelta(days=1)
+"""So long rows of a transaction that is tried are left alone: it may be at work in another process."""
+
+
 class RecordedWarehouse(Warehouse):
     """Ledgers and states by the record. An engine adds how it runs statements."""
 
     row_deletes = False
+    laterals = False
 
     def __init__(self) -> None:
         self._names: Names | None = None
         """What the transaction at work has written; None outside of one."""
+        self._replaced: list[tuple[str, str]] = []
+        """Relation and write of what it has written and then something else in its place."""
 
     @abstractmethod
     def _ask(self, sql: exp.Expr) -> pa.Table:
@@ -117,7 +127,7 @@ class RecordedWarehouse(Warehouse):
         if self._names is not None:
             raise RuntimeError("a transaction is open")
         before = self._last_transaction()
-        self._names = {}
+        self._names, self._replaced = {}, []
         try:
             yield
             names = self._names
@@ -136,16 +146,24 @@ class RecordedWarehouse(Warehouse):
             assert self._names is not None
             yield self._names
 
+    def _say(self, names: Names, table: str, writes: Mapping[str, str]) -> None:
+        """Let the transaction at work name these writes (by part) of a table."""
+        told = {(table, part): write for part, write in writes.items()}
+        old = {names[key] for key, write in told.items() if names.get(key, write) not in (_NOTHING, write)}
+        self._replaced += [(table, write) for write in sorted(old)]
+        names.update(told)
+
     def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
         target = TABLES[table]
         if not target.ledger:
             raise ValueError(f"{table} is state: use replace")
         with self._writing() as names:
             if isinstance(rows, pa.Table) and not rows.num_rows:
-                names[table, tick_id] = _NOTHING
+                self._say(names, table, {tick_id: _NOTHING})
                 return
             with self._source(rows) as source:
-                names[table, tick_id] = self._write(target, source, {"tick_id": exp.Literal.string(tick_id)})
+                written_as = self._write(target, source, {"tick_id": exp.Literal.string(tick_id)})
+            self._say(names, table, {tick_id: written_as})
 
     def replace(self, table: str, rows: exp.Query | pa.Table) -> None:
         target = TABLES[table]
@@ -153,22 +171,23 @@ class RecordedWarehouse(Warehouse):
             raise ValueError(f"{table} is a ledger: use append")
         with self._writing() as names:
             if isinstance(rows, pa.Table) and not rows.num_rows:
-                names[table, ""] = _NOTHING
+                self._say(names, table, {"": _NOTHING})
                 return
             with self._source(rows) as source:
-                names[table, ""] = self._write(target, source, {})
+                written_as = self._write(target, source, {})
+            self._say(names, table, {"": written_as})
 
     def restore(self, table: str, pieces: Iterable[pa.Table]) -> int:
         target, rows = TABLES[table], 0
         with self._writing() as names:
-            write, parts = new_write(), set[str]()
+            write, parts = self._new_write(), set[str]()
             for piece in pieces:
                 with self._source(piece) as source:
                     self._write(target, source, {}, write)
                 rows += piece.num_rows
                 parts |= set(piece["tick_id"].unique().to_pylist()) if target.ledger else {""}
-            names.update({(table, part): _NOTHING for part in self._parts(table)})
-            names.update({(table, part): write for part in parts})
+            self._say(names, table, dict.fromkeys(self._parts(table), _NOTHING))
+            self._say(names, table, {part: part_of(write, part) for part in parts})
         return rows
 
     def amend(self, table: str, values: Mapping[str, exp.Expr], where: exp.Expr) -> None:
@@ -190,10 +209,10 @@ class RecordedWarehouse(Warehouse):
         with self._writing() as names:
             write = self._write(target, rows, {})
             if "tick_id" in values:
-                names.update({(table, part): _NOTHING for part in parts})
+                self._say(names, table, dict.fromkeys(parts, _NOTHING))
                 mine = exp.select(exp.column("tick_id", quoted=True)).distinct().from_(written(table))
-                parts = [row["tick_id"] for row in self._ask(mine.where(is_text(WRITE, write))).to_pylist()]
-            names.update({(table, part): write for part in parts})
+                parts = [row["tick_id"] for row in self._ask(mine.where(begun(write))).to_pylist()]
+            self._say(names, table, {part: part_of(write, part) for part in parts})
 
     def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
         names = {name: write for (name, _), write in self._named(tick_id).items()}
@@ -237,11 +256,22 @@ class RecordedWarehouse(Warehouse):
     def _insert(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> None:
         raise AssertionError("rows are written under an id")
 
+    def _new_write(self) -> str:
+        return new_write()
+
     def _write(
         self, target: Table, source: exp.Query, constants: Mapping[str, exp.Expr], write: str | None = None
     ) -> str:
-        """Add the rows of `source` under a new id, or `write`; returns it."""
-        write = write or new_write()
+        """Add the rows of `source` under a new id, or `write`; returns it. When they are of several ticks, those of
+        each have an id of their own (`part_of`): one tick's can be written anew, and the others go on to count."""
+        write = write or self._new_write()
+        written_as: exp.Expr = exp.Literal.string(write)
+        if target.ledger and "tick_id" not in constants:
+            written_as = exp.Concat(
+                expressions=[exp.Literal.string(f"{write}-"), exp.column("tick_id", quoted=True)],
+                safe=True,
+                coalesce=False,
+            )
         given = self._columns(source) if source.is_star else source.named_selects
         unknown = [name for name in given if name not in target.columns]
         if unknown:
@@ -256,7 +286,7 @@ class RecordedWarehouse(Warehouse):
             )
             for name, kind in target.columns.items()
         ]
-        values.append(exp.alias_(exp.Literal.string(write), WRITE, quoted=True))
+        values.append(exp.alias_(written_as, WRITE, quoted=True))
         select = exp.select(*values).from_(self.resolved(source).subquery("source"))  # type: ignore[attr-defined]
         columns = [exp.to_identifier(name, quoted=True) for name in (*target.columns, WRITE)]
         self._run(exp.insert(select, written(target.name), columns=columns))
@@ -298,12 +328,32 @@ class RecordedWarehouse(Warehouse):
             for (name, part), write in old.items()
             if (name, part) in names and write != _NOTHING
         }
+        told |= {(f"{_GONE}{name}", write): write for name, write in self._replaced}
         crash_point("rows.unnamed")
         try:
             self._run(named(told | {("", ""): mine}, before))
         except WarehouseError as error:
             raise RunError(f"{BETWEEN}; nothing was committed ({error})") from error
         crash_point("rows.named")
+
+    def clear(self) -> None:
+        named_already = exp.select(exp.column(WRITE, quoted=True)).from_(written(RECORD))
+        each = [
+            exp.select(exp.Literal.string(name).as_("relation"), exp.column(WRITE, quoted=True).as_("write_id"))
+            .distinct()
+            .from_(written(name))
+            .where(exp.not_(exp.In(this=exp.column(WRITE, quoted=True), query=exp.Subquery(this=named_already.copy()))))
+            for name in TABLES
+        ]
+        until = tried(write_of(datetime.now(UTC) - _TRIED_FOR))
+        left: dict[str, list[str]] = {}
+        for row in self._ask(exp.union(*each, distinct=False)).to_pylist():
+            if not row["write_id"].startswith(tried("")) or row["write_id"] < until:
+                left.setdefault(row["relation"], []).append(row["write_id"])
+        for name, writes in sorted(left.items()):
+            unnamed = exp.column(WRITE, quoted=True).isin(*map(exp.Literal.string, writes))
+            self._run(exp.delete(written(name), where=unnamed))
+            crash_point("rows.cleared")
 
     def sweep(self, *, least: int = _SWEPT_AT, kept: timedelta = _KEPT) -> int:
         """Remove rows that have not counted for `kept`, when there are `least` such writes; returns how many."""

@@ -127,6 +127,9 @@ class TransactionalWarehouse(Warehouse):
         self._insert(target, exp.select("*").from_(staged), {})
         self.execute(exp.Drop(tables=[staged], kind="TABLE"))
 
+    def clear(self) -> None:
+        """The engine takes back itself what was not committed."""
+
     def restore(self, table: str, pieces: Iterable[pa.Table]) -> int:
         rows = 0
         self._delete(TABLES[table], exp.true())

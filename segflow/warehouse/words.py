@@ -22,6 +22,8 @@ class Words(ABC):
 
     dialect: str
     """The sqlglot dialect that prints everything else, and reads it again."""
+    text_type: str = "varchar"
+    """The type of texts, in a query that is put around what people wrote."""
 
     def sql(self, tree: exp.Expr, **options: Any) -> str:
         """A tree as the engine's SQL. `options` are those of sqlglot's generator."""

@@ -39,6 +39,7 @@ ELSEWHERE = [
     "rows.unnamed",
     "rows.named",
     "rows.swept",
+    "rows.cleared",
     "spool.written",  # tests/serve/test_under_load.py
     "spool.durable",
     "store.api_keys.before_commit",  # one row each, by a person and by a call

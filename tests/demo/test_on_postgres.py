@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.on_postgres import build_shop, data_folder, project
+from demo.elsewhere import build_shop
+from demo.on_postgres import data_folder, project
 from demo.run import ROOT, main
 from demo.screen import LAST
 from segflow.project import Project
@@ -30,4 +31,6 @@ def test_a_tick_in_the_demos_shop(tmp_path: Path) -> None:
 
 def test_there_is_no_demo_on_another_engine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(engine="oracle") == 2
-    assert "there is no demo on oracle; write ENGINE=duckdb or ENGINE=postgres" in capsys.readouterr().err
+    assert (
+        "there is no demo on oracle; write ENGINE=duckdb or ENGINE=postgres or ENGINE=spark" in capsys.readouterr().err
+    )

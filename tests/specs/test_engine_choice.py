@@ -69,10 +69,10 @@ def test_it_is_chosen(tmp_path: Path, settings: str, outputs: dict[str, dict[str
             id="they differ",
         ),
         pytest.param("engine: duckdb", SERVER, "is for Postgres (type postgres): name a target for DuckDB", id="the other way"),
-        pytest.param("engine: postgresql", SERVER, "segflow.yml:1:9: engine cannot be the text 'postgresql': expected duckdb or postgres", id="no engine's name"),
+        pytest.param("engine: postgresql", SERVER, "segflow.yml:1:9: engine cannot be the text 'postgresql': expected duckdb, postgres or spark", id="no engine's name"),
         pytest.param("engine: postgres", None, "segflow.yml:1:9: there is no profiles.yml", id="no profile"),
         pytest.param("engine: postgres", {"type": "postgres"}, "has no host and no user and no dbname", id="no address"),
-        pytest.param("dbt: {target: a}", OTHER, "is for snowflake; segflow works on DuckDB and Postgres", id="another one"),
+        pytest.param("dbt: {target: a}", OTHER, "is for snowflake; segflow works on DuckDB, Postgres and Spark", id="another one"),
         pytest.param(
             "warehouse: {memory_limit: 4GB}", SERVER,
             "segflow.yml:1:13: memory_limit is about a file, and the warehouse is Postgres: leave it out", id="of a file",

@@ -159,7 +159,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no dbt project": ({"project": "home"}, "is no dbt project: it has no dbt_project.yml"),
     "an unknown profile": ({"profile": "shopcp"}, "there is no profile shopcp in .*did you mean shopco"),
     "an unknown target": ({"target": "anna"}, "has no target anna.*did you mean ana"),
-    "another adapter": ({"target": "cloud"}, "is for snowflake; segflow works on DuckDB and Postgres"),
+    "another adapter": ({"target": "cloud"}, "is for snowflake; segflow works on DuckDB, Postgres and Spark"),
     "a path that is left open": ({"target": "open"}, "leaves its path to SEGFLOW_WAREHOUSE"),
     "nothing built yet": ({"target": "new"}, "nothing is built for target new .*dbt build --target new"),
     "a folder without profiles": ({"profiles_dir": "data"}, "there is no profiles.yml: looked in"),

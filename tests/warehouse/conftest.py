@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +20,9 @@ def postgres() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def sail() -> Iterator[Sail]:
-    with sail_server() as found:
+    """SEGFLOW_SAIL_MODE=local-cluster: with workers of its own instead of threads."""
+    mode = os.environ.get("SEGFLOW_SAIL_MODE", "local")
+    with sail_server(SAIL_MODE=mode) as found:
         yield found
 
 

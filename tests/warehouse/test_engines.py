@@ -101,6 +101,40 @@ def test_a_patch_is_a_replace(engine: Engine, warehouse: Warehouse, monkeypatch:
     assert found[0] == found[-1] == [("s1", "h"), ("s3", "f"), ("s9", "g")]
 
 
+def test_rows_of_several_ticks_that_were_amended_together(warehouse: Warehouse) -> None:
+    """Each tick's rows can be amended, or written anew, by themselves afterwards."""
+    warehouse.ensure_tables()
+    for tick in ("t1", "t2", "t3"):
+        warehouse.append("imports", tick, parse_one("select 'a' as import_id"))  # type: ignore[arg-type]
+    tick_id, name = exp.column("tick_id"), exp.column("import_id")
+    warehouse.amend("imports", {"import_id": exp.Literal.string("b")}, name.eq("a"))
+    warehouse.amend("imports", {"import_id": exp.Literal.string("c")}, tick_id.eq("t2"))
+    warehouse.append("imports", "t3", parse_one("select 'd' as import_id union all select 'e'"))  # type: ignore[arg-type]
+    rows = warehouse.rows(exp.select("tick_id", "import_id").from_(relation("imports")))
+    found = sorted((row["tick_id"], row["import_id"]) for row in rows)
+    assert found == [("t1", "b"), ("t2", "c"), ("t3", "d"), ("t3", "e")]
+    assert warehouse.counts(["imports"]) == {"imports": 4}
+    with warehouse.transaction():
+        warehouse.amend("imports", {"import_id": exp.Literal.string("f")}, exp.true())
+        assert [warehouse.settle(tick, ["imports"])["imports"] for tick in ("t1", "t2", "t3")] == [1, 1, 2]
+
+
+def test_a_query_that_reads_itself_can_be_staged(warehouse: Warehouse) -> None:
+    asked = """
+        with recursive ends as (select 3 as last),
+        steps as (
+            select distinct 1 as n, 'a' as told from ends
+            union all
+            select before.n + 1, before.told || 'b' from steps as before inner join ends on before.n < ends.last
+        ),
+        longest as (select max(n) as n from steps)
+        select steps.n, steps.told, longest.n as of_all from steps cross join longest
+    """
+    staged = warehouse.stage("mine", parse_one(asked))  # type: ignore[arg-type]
+    found = warehouse.rows(exp.select("*").from_(staged).order_by("n"))
+    assert [tuple(row.values()) for row in found] == [(1, "a", 3), (2, "ab", 3), (3, "abb", 3)]
+
+
 def test_a_view_can_be_read_like_what_is_staged(warehouse: Warehouse) -> None:
     staged = warehouse.stage("mine", parse_one("select 1 as x"))  # type: ignore[arg-type]
     named = warehouse.view("same", exp.select("x").from_(staged))
@@ -324,6 +358,8 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "number of a day": (w.number(exp.cast(text("2026-01-31"), "DATE")), None),
     "number of a word": (w.number(text("twelve")), None),
     "boolean": (w.boolean(text(" true\n")), True),
+    "boolean of a boolean": (w.boolean(exp.true()), True),
+    "boolean of a boolean that is false": (w.boolean(exp.false()), False),
     "boolean of a number": (w.boolean(exp.cast(text("0"), "BIGINT")), False),
     "boolean of nan": (w.boolean(number(float("nan"))), None),
     "boolean of a word": (w.boolean(text("maybe")), None),
@@ -416,6 +452,7 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "list_of_text": (w.list_of_text(text('["a", null, "b"]')), ["a", "b"]),
     "list_of_text of another": (w.list_of_text(text("tea")), None),
     "list_lower": (w.list_lower(texts("A", "b")), ["a", "b"]),
+    "list_lower of odd letters": (w.list_lower(texts('Ä"\\N\n', "")), ['ä"\\n\n', ""]),
     "list_contains": (w.list_contains(texts("a", "b"), text("b")), True),
     "list_contains not": (w.list_contains(texts("a", "b"), text("c")), False),
     "list_overlaps": (w.list_overlaps(texts("a", "b"), [text("c"), text("b")]), True),

@@ -9,16 +9,20 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlglot import parse_one
+from sqlglot import exp, parse_one
 
 from segflow.crashpoints import watched
 from segflow.errors import RunError
+from segflow.warehouse.base import Warehouse
+from segflow.warehouse.record_sql import RECORD, ROWS
 from segflow.warehouse.spark.engine import SparkEngine
+from segflow.warehouse.spark.warehouse import SparkWarehouse
+from segflow.warehouse.tables import TABLES
 from tests.sail import Sail
 from tests.spark_world import Place, SparkWorld
 
@@ -83,7 +87,20 @@ def kill_at(point: str, sail: Sail, folder: Path, undisturbed: tuple[list[Told],
     assert SparkWorld.there(folder, other_session(place)).ledgers() in shown, point
     world.tick(DAYS[1])
     assert world.ledgers() == shown[-1], point
+    with SparkEngine(*place).open() as warehouse:
+        assert unnamed(warehouse) == set(), point
     world.project.store.close()
+
+
+def unnamed(warehouse: SparkWarehouse) -> set[tuple[str, str]]:
+    """Table and write of the rows that the record does not know."""
+    known = set(warehouse._asked(f"SELECT write_id FROM {ROWS}.{RECORD}")["write_id"].to_pylist())
+    found = {
+        (name, write)
+        for name in TABLES
+        for write in warehouse._asked(f"SELECT DISTINCT write_id FROM {ROWS}.{name}")["write_id"].to_pylist()
+    }
+    return {(name, write) for name, write in found if write not in known}
 
 
 def other_session(place: Place) -> Place:
@@ -158,3 +175,44 @@ def test_two_that_commit_at_once(sail: Sail) -> None:
         assert one.count("imports") == 1
         write(one, lambda: None)
         assert other.count("imports") == 1
+
+
+def test_what_was_never_committed_is_cleared(sail: Sail) -> None:
+    """Of a transaction that died, and not of a plan that is at work beside it, unless that died long ago."""
+    place = sail.new_warehouse()
+    row = parse_one("select 'a' as import_id")
+    with SparkEngine(*place).open() as warehouse:
+        warehouse.ensure_tables()
+        warehouse.append("imports", "t1", row)
+
+        def die() -> None:
+            with warehouse.transaction():
+                warehouse.append("imports", "t2", row)
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            die()
+
+        def play(plan: Warehouse) -> None:
+            plan.append("imports", "t3", row)
+            warehouse._write(TABLES["imports"], row, {"tick_id": exp.null()}, write="tried-20200101T000000-died")
+            assert len(unnamed(warehouse)) == 3
+            warehouse.clear()
+            ((name, write),) = unnamed(warehouse)
+            assert (name, write.startswith("tried-2")) == ("imports", True)
+            assert plan.count("imports") == 2
+
+        SparkEngine(*place).rehearse(play)
+        assert unnamed(warehouse) == set()
+        assert warehouse.count("imports") == 1
+
+
+def test_what_was_written_twice_in_a_transaction_goes_with_the_rest(sail: Sail) -> None:
+    with SparkEngine(*sail.new_warehouse()).open() as warehouse:
+        warehouse.ensure_tables()
+        with warehouse.transaction():
+            for name in ("a", "b"):
+                warehouse.append("imports", "t1", parse_one(f"select '{name}' as import_id"))
+        assert unnamed(warehouse) == set()
+        assert warehouse.sweep(least=1, kept=timedelta(hours=-1)) == 1
+        assert warehouse._asked(f"SELECT import_id FROM {ROWS}.imports").to_pylist() == [{"import_id": "b"}]

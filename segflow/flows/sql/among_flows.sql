@@ -72,13 +72,12 @@ turns as (
         select
             queue.contact_id, queue.place, queue.subject_id, queue.flow, queue.flow_group, queue.held_out, turns.got_in,
             turns.used,
+            -- Of several rivals the first one is the reason. No subquery: few engines look into one for what is like
+            -- something outside, and none adds up within a round.
+            row_number() over (partition by queue.subject_id order by rivals.rule || ' ' || rivals.other) as choice,
             coalesce(
                 queue.why,
-                (
-                    select min(rivals.rule || ' ' || rivals.other)
-                    from temp.rivals as rivals
-                    where rivals.flow = queue.flow and position('|' || rivals.other || '|' in turns.got_in) > 0
-                ),
+                rivals.rule || ' ' || rivals.other,
                 case
                     when length(turns.used) - length(replace(turns.used, '|' || queue.flow_group || '|', ''))
                         >= queue.room * (length(queue.flow_group) + 2)
@@ -88,7 +87,10 @@ turns as (
             ) as fate
         from turns
         inner join queue on queue.contact_id = turns.contact_id and queue.place = turns.place + 1
+        left join temp.rivals as rivals
+            on rivals.flow = queue.flow and position('|' || rivals.other || '|' in turns.got_in) > 0
     ) as next_one
+    where next_one.choice = 1
 ),
 
 -- Of several crossings of a contact the others share the fate of the one that could have enrolled it.

@@ -80,7 +80,6 @@ with told as (
     where contact_id = :contact_id
 )
 
-select at, tick_id, kind, action, segment, flow, step, reason, entry_number, triggers, enrollment_id, visit, message_id,
-    channel, sender
+select at, turn, hop, tick_id, kind, action, segment, flow, step, reason, entry_number, triggers, enrollment_id, visit,
+    message_id, channel, sender
 from told
-order by at, turn, hop, tick_id, kind, segment, flow, step, message_id

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from segflow.crashpoints import crash_point
 from segflow.durations import Duration
@@ -16,9 +17,9 @@ from segflow.warehouse.duckdb.rehearsal import rehearse
 from segflow.warehouse.duckdb.sessions import use_utc
 from segflow.warehouse.duckdb.verify import damage
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
-from segflow.warehouse.duckdb.watchdog import time_limits
 from segflow.warehouse.duckdb.words import DuckDBWords
 from segflow.warehouse.engine import Engine, Found
+from segflow.warehouse.watchdog import time_limits
 
 
 class DuckDBEngine(Engine):
@@ -29,6 +30,7 @@ class DuckDBEngine(Engine):
     transactions = True
     temporary_tables = True
     row_deletes = True
+    laterals = True
     file_backed = True
     late_views = True
 
@@ -89,7 +91,10 @@ class DuckDBEngine(Engine):
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
     def dbt_time_limits(self, limits: Mapping[str, Duration]) -> AbstractContextManager[None]:
-        return time_limits({model: limit.seconds for model, limit in limits.items()})
+        def interrupt(_: object, connection: Any) -> None:
+            connection.handle.cursor().interrupt()
+
+        return time_limits({model: limit.seconds for model, limit in limits.items()}, "duckdb", interrupt)
 
     def was_stopped(self, message: str) -> bool:
         return "INTERRUPT" in message

@@ -53,6 +53,6 @@ class PostgresWing(Wing):
         return pattern_problem(pattern)
 
     def condition_problem(self, query: exp.Query) -> str | None:
-        from segflow.warehouse.postgres.ask import condition_problem
+        from segflow.warehouse.ask import condition_problem
 
-        return condition_problem(query)
+        return condition_problem(query, self.dialect)

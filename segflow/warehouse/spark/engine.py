@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from segflow.durations import Duration
@@ -13,9 +13,11 @@ from segflow.warehouse.engine import Engine, Found
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, plain_message
 from segflow.warehouse.spark.rehearsal import rehearse
+from segflow.warehouse.spark.target import REMOTE
 from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.spark.words import SparkWords
 from segflow.warehouse.tables import SCHEMA
+from segflow.warehouse.watchdog import time_limits
 
 
 class SparkEngine(Engine):
@@ -26,6 +28,7 @@ class SparkEngine(Engine):
     transactions = True
     temporary_tables = False
     row_deletes = False
+    laterals = False
     file_backed = False
     late_views = True
 
@@ -64,19 +67,26 @@ class SparkEngine(Engine):
         return rehearse(self._url, self._location, play)
 
     def dbt_environment(self) -> Mapping[str, str]:
-        return {}
+        sessions.lend(self._url)
+        return {REMOTE: sessions.joined(self._url)}
 
     def dbt_session(self) -> None:
-        """dbt-spark opens a session of its own, in the zone that its profile names."""
+        """dbt works in our session, which is in UTC; a profile that asks for another zone has been refused."""
+        sessions.mark(self._url)
 
     def dbt_release(self) -> None:
-        """A session of a server locks nobody out."""
+        """A session of a server locks nobody out. But dbt-spark turns ANSI off in it."""
+        sessions.settle(self._url)
 
     def dbt_time_limits(self, limits: Mapping[str, Duration]) -> AbstractContextManager[None]:
-        return nullcontext()
+        def interrupt(key: Hashable, _: object) -> None:
+            sessions.interrupt(self._url, key)
+
+        return time_limits({model: limit.seconds for model, limit in limits.items()}, "spark", interrupt)
 
     def was_stopped(self, message: str) -> bool:
-        return "OPERATION_CANCELED" in message
+        # In Spark's words, and in Sail's.
+        return "OPERATION_CANCELED" in message or "operation not found" in message
 
     def plain(self, message: str) -> str:
         return plain_message(message)

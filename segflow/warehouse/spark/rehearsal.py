@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
-from segflow.warehouse.record_sql import WRITE, written
+from segflow.warehouse.record_sql import begun, tried, written
 from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.tables import SCHEMA, Table
 
@@ -76,9 +76,9 @@ class Rehearsal(SparkWarehouse):
                 with contextlib.suppress(WarehouseError, RunError):
                     self._drop(table, "TABLE")
         for name in sorted({name for name, _ in self._written}):
-            writes = [exp.Literal.string(write) for one, write in self._written if one == name]
+            writes = [begun(write) for one, write in self._written if one == name]
             with contextlib.suppress(WarehouseError, RunError):
-                self._run(exp.delete(written(name), where=exp.column(WRITE, quoted=True).isin(*writes)))
+                self._run(exp.delete(written(name), where=exp.or_(*writes)))
 
     def _found(self, table: exp.Table) -> exp.Expr | None:
         if table.db == SCHEMA and (made := self._made.get(table.name)) is not None:
@@ -92,6 +92,12 @@ class Rehearsal(SparkWarehouse):
         self._made[name], self._kinds[name] = made, kind
         if before is not None:
             self._drop(before, "TABLE")
+
+    def _new_write(self) -> str:
+        return tried(super()._new_write())
+
+    def clear(self) -> None:
+        """It begins with what counts."""
 
     def _write(
         self, target: Table, source: exp.Query, constants: Mapping[str, exp.Expr], write: str | None = None

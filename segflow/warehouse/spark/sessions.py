@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 import threading
+import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
+
+import pyarrow as pa
 
 from segflow.errors import InputError
 from segflow.warehouse.spark.errors import RAISED, plain_message
@@ -23,6 +27,7 @@ _TRIES = 4
 _CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 1000)]
 """A server that is there again is found at once, not after the pause that an earlier session has come to."""
 _open: dict[str, Any] = {}
+_ids: dict[str, str] = {}
 _lock = threading.Lock()
 
 
@@ -37,7 +42,7 @@ def session(url: str) -> Any:
     with _lock:
         if url not in _open:
             try:
-                _open[url] = _connect(url)
+                _open[url] = _connect(joined(url))
             except RAISED as error:
                 raise InputError(f"cannot open the warehouse on {place(url)}: {plain_message(error)}") from error
         return _open[url]
@@ -47,6 +52,76 @@ def forget(url: str) -> None:
     """Open another session the next time: the server is gone, or was."""
     with _lock:
         _open.pop(url, None)
+        _ids.pop(url, None)
+
+
+def joined(url: str) -> str:
+    """The URL with the id of the process's session of it: whoever connects by it is in the same session, and what a
+    catalog keeps for a session alone, and its zone, are the same. No connection is made."""
+    if "session_id=" in url:
+        return url
+    parts = url if "/;" in url else f"{url.rstrip('/')}/;"
+    between = "" if parts.endswith(";") else ";"
+    return f"{parts}{between}session_id={_ids.setdefault(url, str(uuid.uuid4()))}"
+
+
+def lend(url: str) -> None:
+    """Let dbt-spark, which asks the library for "the" session of the process, get the one of this server."""
+    with _lock:
+        found = _open.get(url)
+    if found is not None:
+        kind = type(found)
+        kind._default_session = found
+        kind._active_session.session = found
+
+
+def settle(url: str) -> None:
+    """Let the session have its settings again."""
+    with _lock:
+        found = _open.get(url)
+    if found is not None:
+        with contextlib.suppress(*RAISED):
+            for name, value in _SETTINGS.items():
+                found.conf.set(name, value)
+
+
+def mark(url: str) -> None:
+    """Let statements of this thread be known as such to `interrupt`."""
+    found = _open.get(url)
+    if found is not None:
+        found.addTag(_tag((os.getpid(), threading.get_ident())))
+
+
+def interrupt(url: str, thread: Hashable) -> None:
+    """Stop what a marked thread (process and number) asks of the server."""
+    found = _open.get(url)
+    if found is not None:
+        found.interruptTag(_tag(thread))
+
+
+def _tag(thread: Hashable) -> str:
+    return f"segflow-thread-{thread}".replace(",", "")
+
+
+def rows(found: Any, text: str) -> pa.Table:
+    """The rows of a query, in one round trip: a DataFrame of the session's takes three."""
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    client = found.client
+    table, schema, *_ = client.to_table(_plan(client, text), {})
+    return table if schema is None else table.cast(to_arrow_schema(schema, timezone="UTC"))
+
+
+def pieces(found: Any, text: str) -> Iterator[pa.Table]:
+    """The same, as it comes in."""
+    client = found.client
+    return (one for one in client.to_table_as_iterator(_plan(client, text), {}) if isinstance(one, pa.Table))
+
+
+def _plan(client: Any, text: str) -> Any:
+    from pyspark.sql.connect.plan import SQL
+
+    return SQL(text).to_proto(client)
 
 
 @contextlib.contextmanager

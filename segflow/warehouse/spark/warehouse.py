@@ -19,6 +19,7 @@ from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, ro
 from segflow.warehouse.recorded import RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
+from segflow.warehouse.spark.recursion import is_recursive, unrolled
 from segflow.warehouse.spark.rows import none_of, stored
 from segflow.warehouse.spark.words import SparkWords
 from segflow.warehouse.tables import SCHEMA, TABLES
@@ -26,6 +27,8 @@ from segflow.warehouse.tables import SCHEMA, TABLES
 STAGES = "segflow_stages"
 """The schema of what `stage` keeps. Spark has no temporary tables, and what its temporary views show is another matter
 on every engine that speaks its protocol: so each is a table with a name of its own."""
+_DEFAULT = "default"
+"""The schema that is always there."""
 _TEMPORARY = "temp"
 """How queries call that schema."""
 
@@ -54,20 +57,19 @@ class SparkWarehouse(RecordedWarehouse):
         return self._asked(self.words.sql(sql))
 
     def _run(self, sql: exp.Expr) -> None:
-        self._asked(self.words.sql(sql))
+        text = self.words.sql(sql)
+        with self._telling(text):
+            self._session.sql(text)
 
     def _asked(self, text: str) -> pa.Table:
         with self._telling(text):
-            return self._session.sql(text).toArrow()
+            return sessions.rows(self._session, text)
 
     def batches(self, sql: exp.Expr, size: int) -> Iterator[pa.RecordBatch]:
         text = self.words.sql(self.resolved(sql))
         with self._telling(text):
-            frame = self._session.sql(text)
-            client = self._session.client
-            for piece in client.to_table_as_iterator(frame._plan.to_proto(client), {}):
-                if isinstance(piece, pa.Table):
-                    yield from piece.to_batches(size)
+            for piece in sessions.pieces(self._session, text):
+                yield from piece.to_batches(size)
 
     def bind(self, sql: exp.Expr) -> str | None:
         text = self.words.sql(self.resolved(sql))
@@ -122,14 +124,21 @@ class SparkWarehouse(RecordedWarehouse):
         return super()._found(table)
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
-        staged = exp.table_(f"{name}__{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
+        staged = exp.table_(f"{name.replace(' ', '_')}__{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
         with self._source(rows) as source:
-            self._create(staged, self.resolved(source))
+            self._create(staged, self.resolved(self._without_recursion(source)))
         before = self._staged.pop(name, None)
         self._staged[name] = staged
         if before is not None:
             self._drop(before, "TABLE")
         return exp.table_(name, db=_TEMPORARY, quoted=True)
+
+    def _without_recursion(self, query: exp.Query) -> exp.Query:
+        def keep(name: str, rows: exp.Query) -> tuple[exp.Table, int]:
+            kept = self.stage(name, rows)
+            return kept, int(self.scalar(exp.select(exp.Count(this=exp.Star())).from_(kept.copy())))
+
+        return unrolled(query, keep) if is_recursive(query) else query
 
     def create_view(self, name: str, sql: exp.Query) -> None:
         if self._kind(name) == "TABLE":
@@ -172,6 +181,8 @@ class SparkWarehouse(RecordedWarehouse):
 
     def _typed(self, rows: exp.Expr) -> exp.Expr:
         """A query whose columns all have a type that can be stored."""
+        if not _may_be_untyped(rows):
+            return rows
         with self._telling(text := self.words.sql(rows)):
             schema = self._session.sql(text).schema
         if not any(field.dataType.typeName() == "void" for field in schema):
@@ -238,8 +249,11 @@ class SparkWarehouse(RecordedWarehouse):
         self._session._segflow_knows = (self._location,)
 
     def is_there(self) -> bool:
-        """Has anybody made schema `segflow`, or tables at `location`?"""
-        if self._has_schema(SCHEMA):
+        """Is there any table that could be asked, in the catalog or at `location`? A schema of somebody else's is taken
+        for one with tables: to look into each may take long."""
+        found = self._asked("SHOW SCHEMAS")
+        schemas = set(found[found.column_names[0]].to_pylist())
+        if schemas - {SCHEMA, ROWS, STAGES, _DEFAULT} or self._listed(SCHEMA) or self._listed(_DEFAULT):
             return True
         if self._location is None:
             return False
@@ -248,10 +262,6 @@ class SparkWarehouse(RecordedWarehouse):
         except WarehouseError:
             return False
         return True
-
-    def _has_schema(self, name: str) -> bool:
-        found = self._asked("SHOW SCHEMAS")
-        return name in found[found.column_names[0]].to_pylist()
 
     def _know(self, name: str) -> bool:
         """Let the catalog know a table that is at `location`; False when there is none."""
@@ -343,3 +353,15 @@ class SparkWarehouse(RecordedWarehouse):
             raise RunError(f"the warehouse on {self._where} is gone: {plain_message(error)}") from error
         if (found := self.trouble(str(error))) is not None:
             raise found from error
+
+
+def _may_be_untyped(rows: exp.Expr) -> bool:
+    """Can a column of a query be of no type? One that is nothing but NULL is, here or in what somebody else made. To
+    ask for the types takes as long as to plan the query."""
+    if any(table.db and table.db not in _OWN for table in rows.find_all(exp.Table)):
+        return True
+    return any(not isinstance(null.parent, _TYPED) for null in rows.find_all(exp.Null))
+
+
+_OWN = (SCHEMA, ROWS, STAGES)
+_TYPED = (exp.Is, exp.Cast)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from segflow.warehouse.spark import values
+from segflow.warehouse.spark.patterns import translated
 from segflow.warehouse.words import Words
 
 _TYPES = {
@@ -30,6 +31,7 @@ class SparkWords(Words):
     """Regular expressions are Java's (on Sail: Rust's), lists are arrays, JSON is text. The session's zone is UTC."""
 
     dialect = "spark"
+    text_type = "string"
 
     def sql(self, tree: exp.Expr, **options: Any) -> str:
         return self._printed(self.rendered(tree), options)
@@ -126,6 +128,8 @@ class SparkWords(Words):
         return _call("endswith", text, end)
 
     def matches(self, text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
+        if isinstance(pattern, exp.Literal):
+            pattern = exp.Literal.string(translated(pattern.name))
         return exp.RegexpLike(this=text, expression=pattern)
 
     def similarity(self, text: exp.Expr, other: exp.Expr) -> exp.Expr:
@@ -167,7 +171,9 @@ class SparkWords(Words):
         return _present(values.elements(values.json_of(value)))
 
     def list_lower(self, texts: exp.Expr) -> exp.Expr:
-        return _each(texts, exp.Lower(this=_ITEM.copy()))
+        # Without a lambda: it would keep a condition from being asked where the rows are read. In JSON nothing but the
+        # texts themselves has letters that are written in two ways.
+        return _call("from_json", exp.Lower(this=_call("to_json", texts)), exp.Literal.string("array<string>"))
 
     def list_contains(self, values: exp.Expr, value: exp.Expr) -> exp.Expr:
         return _call("array_contains", values, value)
@@ -246,8 +252,7 @@ def _each(values: exp.Expr, item: exp.Expr) -> exp.Expr:
 
 def _present(values: exp.Expr) -> exp.Expr:
     """A list without its nulls."""
-    present = exp.Is(this=_ITEM.copy(), expression=exp.Not(this=exp.null()))
-    return exp.ArrayFilter(this=values, expression=exp.Lambda(this=present, expressions=[_ITEM.copy()]))
+    return _call("array_compact", values)
 
 
 def _type_name(kind: exp.Expr) -> exp.Expr | None:

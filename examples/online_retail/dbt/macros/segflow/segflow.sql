@@ -28,7 +28,7 @@
 {#- The tick's id as a quoted SQL string. -#}
 {%- macro segflow_tick_id() -%}
     {%- if not execute or not segflow_has_tick() -%}
-        {{ return("cast(null as varchar)") }}
+        {{ return("cast(null as " ~ dbt.type_string() ~ ")") }}
     {%- endif -%}
     {{ return(dbt.string_literal(dbt.escape_single_quotes(segflow_tick_value("tick_id")))) }}
 {%- endmacro -%}
