@@ -155,13 +155,14 @@ class DirectDbt:
             for statement in [*plan["forget"], *plan.get("arrived", [])]:
                 connection.execute(statement)
             why, touched, differing = plan["why"], "null", "null"
-            known = "SELECT 1 FROM information_schema.tables WHERE table_schema = 'segflow' AND table_name = ?"
-            if why is None and not connection.execute(known, [place]).fetchall():
+            known = f"SELECT 1 FROM information_schema.tables WHERE table_schema = 'segflow' AND table_name = '{place}'"
+            if why is None and not connection.execute(known).fetchall():
                 why = "the table was gone"
             for check in plan["checks"] if why is None else []:
                 why = why or connection.execute(check).fetchone()[0]
             if why is None:
-                connection.execute(f"CREATE OR REPLACE TEMP TABLE segflow_touched AS {plan['touched']}")
+                connection.execute("DROP TABLE IF EXISTS segflow_touched")
+                connection.execute(f"CREATE TEMP TABLE segflow_touched AS {plan['touched']}")
                 ids = plan["touched_ids"].replace(plan["touched_table"], "segflow_touched")
                 connection.execute(f'DELETE FROM segflow."{place}" WHERE contact_id IN ({ids})')
                 connection.execute(f'INSERT INTO segflow."{place}" {self.words.sql(only)}')
@@ -173,23 +174,23 @@ class DirectDbt:
             if "note" in plan:
                 since = plan["since_full"] if why is None and differing == "null" else 0
                 reason = "null" if why is None else f"'{why}'"
-                connection.execute(
-                    f"INSERT INTO segflow.fact_builds VALUES ({plan['note']}, {since}, {touched}, {differing}, {reason})"
-                )
+                noted = f"{plan['note']}, {since}, {touched}, {differing}, {reason}"
+                connection.execute(f"INSERT INTO segflow.fact_builds VALUES ({noted})")
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
 
     def _verify(self, connection: Any, place: str, columns: str, whole: exp.Query) -> int:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {self.words.sql(whole)}")
+        connection.execute("DROP TABLE IF EXISTS whole_facts")
+        connection.execute(f"CREATE TEMP TABLE whole_facts AS {self.words.sql(whole)}")
         table = f'(SELECT {columns} FROM segflow."{place}")'
-        full = f"(SELECT {columns} FROM whole)"
+        full = f"(SELECT {columns} FROM whole_facts)"
         (number,) = connection.execute(
-            f"SELECT count(*) FROM (({table} EXCEPT ALL {full}) UNION ALL ({full} EXCEPT ALL {table}))"
+            f"SELECT count(*) FROM (({table} EXCEPT ALL {full}) UNION ALL ({full} EXCEPT ALL {table})) AS found"
         ).fetchone()
         connection.execute(f'DELETE FROM segflow."{place}"')
-        connection.execute(f'INSERT INTO segflow."{place}" SELECT * FROM whole')
+        connection.execute(f'INSERT INTO segflow."{place}" SELECT * FROM whole_facts')
         return int(number)
 
     def _make(self, connection: Any, schema: str, place: str, what: str, query: exp.Query) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from segflow.segments.fact_models import fact_query
+from segflow.segments.facts import by_model
 from segflow.warehouse.tick import Tick
 from tests.world import CATALOG, World
 
@@ -29,10 +31,11 @@ OBJECTS: dict[str, Any] = {
         "fields": {"category": "text"},
     },
 }
+_TIMES = {"at", "ordered_at", "arrived_at"}
 _RAW = {
-    "events": "contact_id VARCHAR, name VARCHAR, \"at\" TIMESTAMP, id VARCHAR, properties VARCHAR, arrived_at TIMESTAMP",
-    "orders": "order_id VARCHAR, contact_id VARCHAR, ordered_at TIMESTAMP, total DOUBLE, due DATE, arrived_at TIMESTAMP",
-    "items": "item_id VARCHAR, order_id VARCHAR, category VARCHAR, arrived_at TIMESTAMP",
+    "events": ["contact_id", "name", "at", "id", "properties", "arrived_at"],
+    "orders": ["order_id", "contact_id", "ordered_at", "total", "due", "arrived_at"],
+    "items": ["item_id", "order_id", "category", "arrived_at"],
 }
 
 
@@ -43,12 +46,14 @@ class FactsWorld(World):
         super().__init__(root, real=real, settings=settings, catalog={"events": [EVENTS], "objects": OBJECTS})
         for table, columns in _RAW.items():
             root.joinpath(f"dbt/models/staging/stg_{table}.sql").write_text(f"select * from raw.{table}\n")
-            self.run(f"CREATE OR REPLACE TABLE raw.{table} ({columns})")
+            kinds = ", ".join(f'"{name}" {"TIMESTAMP" if name in _TIMES else "VARCHAR"}' for name in columns)
+            self.run(f"CREATE OR REPLACE TABLE raw.{table} ({kinds})")
         self.rows_of("contacts", [{"contact_id": name, "city": "x"} for name in ("ana", "bo", "cy", "di")])
 
     def add(self, table: str, **values: Any) -> None:
         """Add a row to a raw table; text stays text, times are naive UTC."""
-        names, shown = ", ".join(f'"{name}"' for name in values), ", ".join(_literal(value) for value in values.values())
+        names = ", ".join(f'"{name}"' for name in values)
+        shown = ", ".join(_literal(value) for value in values.values())
         self.run(f"INSERT INTO raw.{table} ({names}) VALUES ({shown})")
 
     def builds(self) -> dict[str, tuple[str | None, int | None]]:
@@ -63,9 +68,6 @@ class FactsWorld(World):
 
     def facts_in_full(self, model: str) -> list[tuple[Any, ...]]:
         """What the facts would be if all were computed now, at the last tick's `as_of`."""
-        from segflow.segments.fact_models import fact_query
-        from segflow.segments.facts import by_model
-
         last = self.project.last_tick()
         assert last is not None
         compiled = self.project.compiled
@@ -81,4 +83,3 @@ def _literal(value: Any) -> str:
     if value is None:
         return "NULL"
     return str(value) if isinstance(value, int | float) else f"'{value}'"
-
