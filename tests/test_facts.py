@@ -233,7 +233,8 @@ def test_a_wrong_table_is_found_told_and_healed(tmp_path: Path) -> None:
     reports = [world.tick(FIRST + timedelta(days=day)) for day in (1, 2, 3, 4)]
     assert [len(report.errors) for report in reports] == [0, 0, 1, 0]
     assert (
-        f"{PURCHASES} was patched from tick to tick and was not right any more: 1 rows differed" in reports[2].errors[0]
+        f"facts {PURCHASES} were patched from tick to tick and not right any more: 1 rows differed"
+        in reports[2].errors[0]
     )
     check(world)
     world.close()
@@ -348,7 +349,7 @@ def test_with_dbt(tmp_path: Path) -> None:
     world.run("UPDATE raw.items SET order_id = '9'")  # without a new arrival
     report = world.tick(FIRST + timedelta(days=3))
     assert report.facts == {PURCHASES: "", ITEMS: ""}
-    assert f"{ITEMS} was patched" in report.errors[0]
+    assert f"facts {ITEMS} were patched" in report.errors[0]
     check(world)
     with duckdb.connect(str(tmp_path / ".segflow/warehouse.duckdb")) as connection:
         left = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'segflow_%'").fetchone()

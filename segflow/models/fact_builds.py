@@ -50,9 +50,10 @@ def fact_plans(context: TickContext, mended: Sequence[str] = ()) -> dict[str, di
 
     `mended`: the models that are built with other code than the compiled one, because a part cannot be evaluated.
     """
-    if not isinstance(context.models, PatchingModels):
-        return {}
     compiled, warehouse = context.compiled, context.warehouse
+    # A warehouse of a build before has no notes before its next tick.
+    if not isinstance(context.models, PatchingModels) or not warehouse.exists(ARRIVALS):
+        return {}
     noted = {row["model"]: row for row in warehouse.rows(all_rows(BUILDS))}
     arrived = {(row["model"], row["source"]): row for row in warehouse.rows(all_rows(ARRIVALS))}
     plans: dict[str, dict[str, Any]] = {}

@@ -32,6 +32,8 @@ from segflow.segments.stored import moment
 from segflow.specs.catalog import Catalog, EventSource, ObjectSpec, TimeColumn
 
 _RANGED = ("gt", "gte", "lt", "lte", "eq")
+_BEGIN, _END = (timestamp_literal(datetime(year, 1, 1)) for year in (1, 9999))
+"""What is no time of the calendar, like infinity, is none."""
 NO_ARRIVED_AT = "no arrived_at"
 _WHY = {
     "message": "they are about messages",
@@ -145,7 +147,9 @@ def _contact(text: bool) -> exp.Expr:
 def arrived_query(one: Arrivals, known: datetime | None = None) -> exp.Select:
     """One row about all rows of a model: `until`, the last arrival; `row_count`, how many have one; `nulls`, how many
     have none; `known`, how many arrived at or before `known` (UTC)."""
-    at = moment(one.at)
+    at = exp.Case(
+        ifs=[exp.If(this=exp.Between(this=moment(one.at), low=_BEGIN.copy(), high=_END.copy()), true=moment(one.at))]
+    )
     seen = exp.LTE(this=at.copy(), expression=timestamp_literal(known)) if known is not None else exp.false()
     parts = {
         "until": exp.Max(this=at.copy()),

@@ -127,7 +127,7 @@ def describe(run: TickRun) -> TickReport:
     report.errors += [f"segment {one.segment} is held: {one.reason}" for one in report.segments if one.status == "held"]
     report.errors += [f"flow {one.flow} is held: {one.reason}" for one in report.flows if one.status == "held"]
     report.errors += [
-        f"{model} was patched from tick to tick and was not right any more: {number:,} rows differed from the facts in "
+        f"facts {model} were patched from tick to tick and not right any more: {number:,} rows differed from those in "
         "full, which are there now. Members and messages of the ticks before may be wrong: does the arrived_at of its "
         "models keep what docs/CATALOG.md asks of it?"
         for model, number in run.differing_facts().items()
