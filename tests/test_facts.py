@@ -232,10 +232,8 @@ def test_a_wrong_table_is_found_told_and_healed(tmp_path: Path) -> None:
     world.run("UPDATE raw.events SET name = 'visit' WHERE contact_id = 'bo'")  # without a new arrival
     reports = [world.tick(FIRST + timedelta(days=day)) for day in (1, 2, 3, 4)]
     assert [len(report.errors) for report in reports] == [0, 0, 1, 0]
-    assert (
-        f"facts {PURCHASES} were patched from tick to tick and not right any more: 1 rows differed"
-        in reports[2].errors[0]
-    )
+    told_so = f"facts {PURCHASES} were patched from tick to tick and not right any more: 1 rows differed"
+    assert told_so in reports[2].errors[0]
     check(world)
     world.close()
 
