@@ -35,6 +35,7 @@ from segflow.warehouse.words import Words
 
 _CONFIG = re.compile(r"\{\{\s*config\((.*?)\)\s*\}\}", re.DOTALL)
 _MATERIALIZED = re.compile(r"materialized='(\w+)'")
+_TOUCHED = re.compile(r"\{\{ segflow_touched\('(.*?)'\) \}\}")
 _REF = re.compile(r"\{\{\s*ref\('(\w+)'\)\s*\}\}")
 
 
@@ -44,6 +45,10 @@ class DirectDbt:
     def __init__(self, directory: Path, warehouse_path: Path, zone: ZoneInfo) -> None:
         self.directory, self.warehouse_path, self.zone = directory, warehouse_path, zone
         self._models: dict[str, tuple[str, str]] | None = None
+        self._plans: Mapping[str, Mapping[str, Any]] = {}
+
+    def shared_code(self) -> str:
+        return ""
 
     def parse(self) -> None:
         self._models = {
@@ -88,7 +93,7 @@ class DirectDbt:
             name = pattern.removeprefix("+")
             chosen |= self._with_parents(name, code) if pattern.startswith("+") else {name} & set(code)
         chosen -= set(exclude or ())
-        tick_id = variables["segflow"]["tick_id"]
+        tick_id, self._plans = variables["segflow"]["tick_id"], variables["segflow"].get("facts", {})
         results: dict[str, ModelResult] = {}
         with self._connect() as connection:
             for name in self._ordered(chosen, code):
@@ -132,8 +137,61 @@ class DirectDbt:
         as_of = datetime.strptime(tick_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         query = Filling(self.relation, as_of, self.zone, tick_id, self.words).query(_CONFIG.sub("", code))
         schema, place = self._files[name][0], own_relation(name) or name
+        if name in self._plans:
+            only = Filling(self.relation, as_of, self.zone, tick_id, self.words).query(
+                _CONFIG.sub("", _TOUCHED.sub(r"\1 in (select contact_id from segflow_touched)", code))
+            )
+            self._build_facts(connection, place, self._plans[name], query, only)
+            return
         what = "TABLE" if kind is not None and kind.group(1).endswith("table") else "VIEW"
         self._make(connection, schema, place, what, query)
+
+    def _build_facts(
+        self, connection: Any, place: str, plan: Mapping[str, Any], whole: exp.Query, only: exp.Query
+    ) -> None:
+        """What `segflow_facts.sql` does, in this order."""
+        connection.execute("BEGIN")
+        try:
+            for statement in [*plan["forget"], *plan.get("arrived", [])]:
+                connection.execute(statement)
+            why, touched, differing = plan["why"], "null", "null"
+            known = f"SELECT 1 FROM information_schema.tables WHERE table_schema = 'segflow' AND table_name = '{place}'"
+            if why is None and not connection.execute(known).fetchall():
+                why = "the table was gone"
+            for check in plan["checks"] if why is None else []:
+                why = why or connection.execute(check).fetchone()[0]
+            if why is None:
+                connection.execute("DROP TABLE IF EXISTS segflow_touched")
+                connection.execute(f"CREATE TEMP TABLE segflow_touched AS {plan['touched']}")
+                ids = plan["touched_ids"].replace(plan["touched_table"], "segflow_touched")
+                connection.execute(f'DELETE FROM segflow."{place}" WHERE contact_id IN ({ids})')
+                connection.execute(f'INSERT INTO segflow."{place}" {self.words.sql(only)}')
+                touched = "(SELECT count(*) FROM segflow_touched)"
+                if plan["verify"]:
+                    differing = str(self._verify(connection, place, plan["columns"], whole))
+            else:
+                self._make(connection, "segflow", place, "TABLE", whole)
+            if "note" in plan:
+                since = plan["since_full"] if why is None and differing == "null" else 0
+                reason = "null" if why is None else f"'{why}'"
+                noted = f"{plan['note']}, {since}, {touched}, {differing}, {reason}"
+                connection.execute(f"INSERT INTO segflow.fact_builds VALUES ({noted})")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+    def _verify(self, connection: Any, place: str, columns: str, whole: exp.Query) -> int:
+        connection.execute("DROP TABLE IF EXISTS whole_facts")
+        connection.execute(f"CREATE TEMP TABLE whole_facts AS {self.words.sql(whole)}")
+        table = f'(SELECT {columns} FROM segflow."{place}")'
+        full = f"(SELECT {columns} FROM whole_facts)"
+        (number,) = connection.execute(
+            f"SELECT count(*) FROM (({table} EXCEPT ALL {full}) UNION ALL ({full} EXCEPT ALL {table})) AS found"
+        ).fetchone()
+        connection.execute(f'DELETE FROM segflow."{place}"')
+        connection.execute(f'INSERT INTO segflow."{place}" SELECT * FROM whole_facts')
+        return int(number)
 
     def _make(self, connection: Any, schema: str, place: str, what: str, query: exp.Query) -> None:
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')

@@ -72,6 +72,7 @@ def report_data(report: TickReport) -> dict[str, Any]:
         "contacts": report.contacts,
         "null_contacts": report.null_contacts,
         "unknown_zones": report.unknown_zones,
+        "facts": report.facts,
         "imports": [vars(one) for one in report.imports],
         "segments": [vars(one) for one in report.segments],
         "flows": [vars(one) for one in report.flows],
@@ -92,6 +93,8 @@ def _export_data(one: Export) -> dict[str, Any]:
 
 def tick_report(report: TickReport, root: Path) -> None:
     """Print what a tick did."""
+    from segflow.models.fact_builds import told as facts_told
+
     if report.already_done:
         out.print(f"Tick {report.tick_id} was done before; nothing to do.")
     verb = "resumed and finished" if report.resumed else "done"
@@ -99,6 +102,8 @@ def tick_report(report: TickReport, root: Path) -> None:
     out.print(Text.assemble((f"Tick {report.tick_id}", "bold"), f" {verb}: {seen}"))
     if report.null_contacts:
         out.print(f"{report.null_contacts:,} rows without a contact id were left out", style="yellow")
+    if facts := facts_told(report.facts):
+        out.print(facts)
     if report.unknown_zones:
         named = ", ".join(list(report.unknown_zones)[:5]) + (", ..." if len(report.unknown_zones) > 5 else "")
         number = sum(report.unknown_zones.values())

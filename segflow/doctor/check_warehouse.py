@@ -14,6 +14,7 @@ from segflow.segments.resting import needed_columns
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.generations import whole_for
 from segflow.warehouse.tables import SCHEMA
 
 
@@ -87,8 +88,11 @@ def generations(examined: ExaminedWorkspace) -> Checked:
         # What they alone need is as the last tick that compared them has left it.
         facts = sorted({column.model for column in needed_columns(compiled, resting).values()})
         sql = [segment_model(name) for name in compiled.sql_segments() if name not in resting]
+        noted = whole_for(opened)
         built = {
-            model: _generations(opened, model) for model in (CONTACTS, *facts, *sql, MASKS) if opened.exists(model)
+            model: {noted[model]} if model in noted else _generations(opened, model)
+            for model in (CONTACTS, *facts, *sql, MASKS)
+            if opened.exists(model)
         }
     newest = max((tick for found in built.values() for tick in found), default=None)
     if newest is None:

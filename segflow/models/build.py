@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from segflow.crashpoints import crash_point
 from segflow.errors import DuplicateContactsError, RunError
+from segflow.models.fact_builds import fact_outcomes, fact_plans
 from segflow.models.user_models import (
     Column,
     UserModels,
@@ -63,6 +64,10 @@ class BuildReport:
     models: dict[str, float] = field(default_factory=dict)
     """Seconds per dbt model."""
     dbt_seconds: float = 0.0
+    facts: dict[str, str] = field(default_factory=dict)
+    """Fact model -> why all of it was computed; empty for one that was patched."""
+    differing: dict[str, int] = field(default_factory=dict)
+    """Fact model -> rows that were not what they are in full, of those that were compared and differed."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,8 @@ class _Build:
         started = time.perf_counter()
         timeout = self.compiled.specs.settings.sql_segments.timeout
         limits = {_sql_model(name): timeout for name in self.compiled.sql_segments()}
-        values = {"segflow": {"tick_id": self.context.tick_id, "bounds": bounds}}
+        plans = fact_plans(self.context, list(patches or ()))
+        values = {"segflow": {"tick_id": self.context.tick_id, "bounds": bounds, "facts": plans}}
         without = [*(exclude or ()), *self.idle]
         results = self.context.models.run(select, values, {**self.patches, **(patches or {})}, without, limits)
         crash_point("build.ran")
@@ -104,6 +110,9 @@ class _Build:
         for name in [name for name in self.report.failed if _status(results, name) == "success"]:
             del self.report.failed[name]
         self.report.models |= {name: result.seconds for name, result in results.items()}
+        why, differing = fact_outcomes(self.context, plans)
+        self.report.facts |= {name: reason for name, reason in why.items() if own_model(name) in results}
+        self.report.differing |= differing
         return results
 
 

@@ -333,6 +333,8 @@ def _event_columns(catalog: Catalog, event: str, needed: list[Value]) -> list[Co
         Column(spec.model, spec.contact, None, f"the contact {of}", (*at, "contact"), is_id=True),
         _time(spec.model, spec.at, f"the time {of}", (*at, "at")),
     ]
+    if spec.arrived_at is not None:
+        columns.append(_time(spec.model, spec.arrived_at, f"the arrival {of}", (*at, "arrived_at")))
     if spec.name is not None:
         columns.append(Column(spec.model, spec.name, None, f"the name {of}", (*at, "name")))
     if spec.payload is not None:
@@ -359,6 +361,8 @@ def _object_columns(catalog: Catalog, name: str, needed: list[Value]) -> list[Co
         columns.append(Column(spec.model, spec.key, None, f"the key of object {hop}", (*loc, "key"), is_id=True))
         if spec.created_at:
             columns.append(_time(spec.model, spec.created_at, f"created_at of object {hop}", (*loc, "created_at")))
+        if spec.arrived_at:
+            columns.append(_time(spec.model, spec.arrived_at, f"arrived_at of object {hop}", (*loc, "arrived_at")))
     for value in needed:
         owner = value.owner or name
         spec, role = catalog.objects[owner], f"field {value.name} of object {owner}"

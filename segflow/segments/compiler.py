@@ -22,6 +22,7 @@ from segflow.errors import SpecError
 from segflow.segments.bounds import Bound, bound_from_key, bounds_json
 from segflow.segments.emit import TABLE, VIEW, bound_keys, indent, model_text, ref_text, template
 from segflow.segments.fact_models import fact_query
+from segflow.segments.fact_patches import touched_form
 from segflow.segments.facts import FactColumn, by_model, collect, hoist
 from segflow.segments.fingerprint import sql_fingerprint, yaml_fingerprint
 from segflow.segments.flow_conditions import flow_conditions
@@ -321,7 +322,7 @@ def fact_files(columns: Mapping[Fact, FactColumn], specs: Specs, words: Words) -
             "",
         ]
         comment += [f"{column.column}: {fact_sentence(column.fact)}" for column in group]
-        text = template(fact_query(group, specs.catalog), words)
+        text = template(fact_query(group, specs.catalog, touched_form(group, specs.catalog)), words)
         files[f"facts/{own_model(model)}.sql"] = model_text(text, materialized=TABLE, relation=model, comment=comment)
     return files
 

@@ -19,7 +19,7 @@ import sqlglot
 from sqlglot import exp
 
 from segflow.segments.bounds import bound_from_key
-from segflow.segments.sql import BOUND, LEDGER, REF, TICK_ID
+from segflow.segments.sql import BOUND, LEDGER, REF, TICK_ID, TOUCHED
 from segflow.warehouse.base import relation as engine_table
 from segflow.warehouse.names import OWN, own_model
 from segflow.warehouse.sqlfile import without_positions
@@ -30,6 +30,7 @@ _REF_TEXT = re.compile(rf"{REF}(\w+)")
 _LEDGER_TEXT = re.compile(rf"{LEDGER}(\w+)")
 _BOUND_TEXT = re.compile(rf"\(?{BOUND}\('([^']*)'\)\)?", re.IGNORECASE)
 _TICK_TEXT = re.compile(rf"{TICK_ID}\(\)", re.IGNORECASE)
+_TOUCHED_MACRO = "segflow_touched"
 _VALUE = f"{MARK}value"
 _VALUE_TEXT = re.compile(rf"{_VALUE}(\d+)_")
 _JINJA = re.compile(r"\{[{%#]")
@@ -66,17 +67,21 @@ def template(query: exp.Expr, words: Words) -> str:
 
 def _value_calls(query: exp.Expr, words: Words) -> tuple[exp.Expr, list[str]]:
     """The query with a name in place of each value that a macro reads, and the calls of the macros, by number."""
-    if not any(words.macro(node) for node in query.find_all(exp.Anonymous)):
+    if not any(_macro(node, words) for node in query.find_all(exp.Anonymous)):
         return query, []
     # Copied first: parts of a tree may share nodes.
     query = query.copy()
-    found = [(node, macro) for node in query.find_all(exp.Anonymous) if (macro := words.macro(node))]
+    found = [(node, macro) for node in query.find_all(exp.Anonymous) if (macro := _macro(node, words))]
     calls: list[str] = []
     for node, macro in found:
         node.replace(exp.Identifier(this=f"{_VALUE}{len(calls)}_", quoted=False))
         arguments = ", ".join(_jinja_text(words.sql(value)) for value in node.expressions)
         calls.append(f"{{{{ {macro}({arguments}) }}}}")
     return query, calls
+
+
+def _macro(node: exp.Anonymous, words: Words) -> str | None:
+    return _TOUCHED_MACRO if node.this == TOUCHED else words.macro(node)
 
 
 def _jinja_text(sql: str) -> str:
@@ -215,6 +220,8 @@ class Filling:
         if "segflow_" in text:
             for call in [node for node in query.find_all(exp.Anonymous) if node.name.lower() in VALUES]:
                 call.replace(VALUES[call.name.lower()](*call.expressions))
+            for call in [node for node in query.find_all(exp.Anonymous) if node.name.lower() == _TOUCHED_MACRO]:
+                call.replace(exp.true())
         return without_positions(query)
 
     def _pieces(self, pieces: str) -> str:

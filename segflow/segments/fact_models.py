@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Literal
 
 from sqlglot import exp
 
@@ -39,6 +40,7 @@ from segflow.segments.sql import (
     select,
     text_literal,
     tick_id_call,
+    touched_call,
     typed,
     union_all,
 )
@@ -55,7 +57,12 @@ _CONTACT = "contact"
 _TAKEN = re.compile(r"(at|contact_id)(_value)*")
 
 
-def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
+Touched = Literal["", "raw", "text"]
+"""Are rows those of touched contacts alone (`sql.touched_call`), and how do contacts' ids compare: as they are kept, or
+as texts?"""
+
+
+def fact_query(columns: Sequence[FactColumn], catalog: Catalog, touched: Touched = "") -> exp.Select:
     """contact_id, one column per fact, tick_id; a row for every contact that has any row at all."""
     source = columns[0].fact.source
     facts = [column.fact for column in columns]
@@ -64,7 +71,7 @@ def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
     if source.kind == "held":
         base: exp.Query = held_rows({name: catalog.contacts.attributes[name] for name in history_attributes(facts)})
     else:
-        base = row_query(facts, catalog)
+        base = row_query(facts, catalog, touched)
     projections = [named(aggregate(column.fact), column.column) for column in columns]
     contact = named(id_text(col("contact_id")), "contact_id")
     query = select([contact, *projections, tick_id_call()], exp.Table(this=ident(ROWS)))
@@ -72,11 +79,12 @@ def fact_query(columns: Sequence[FactColumn], catalog: Catalog) -> exp.Select:
     return cte(query, ROWS, base)
 
 
-def row_query(facts: Iterable[Fact], catalog: Catalog) -> exp.Select:
+def row_query(facts: Iterable[Fact], catalog: Catalog, touched: Touched = "") -> exp.Select:
     """The rows that `facts` of one source look at: contact_id, at, the values that they need, and for sequences when
     the next row of another kind came."""
     facts = list(facts)
-    return source_rows(facts[0].source, [f.where for f in facts], [f.measure for f in facts], _earliest(facts), catalog)
+    wheres, measures = [fact.where for fact in facts], [fact.measure for fact in facts]
+    return source_rows(facts[0].source, wheres, measures, _earliest(facts), catalog, touched)
 
 
 def source_rows(
@@ -85,21 +93,20 @@ def source_rows(
     measures: Sequence[Value | Periods | None],
     lower: exp.Expr | None,
     catalog: Catalog,
+    touched: Touched = "",
 ) -> exp.Select:
     """The rows of `source` from `lower` on, with what `wheres` and `measures` read."""
-    values = {value for where in wheres for value in row_values(where)}
-    values |= {measure for measure in measures if isinstance(measure, Value)}
-    needed = sorted(values - {ROW_AT}, key=row_column)
+    needed = values_needed(wheres, measures)
     if source.kind == "event":
-        base = _event_rows({source.name}, needed, lower, catalog)
+        base = event_rows({source.name}, needed, lower, catalog, touched)
     elif source.kind == "events":
-        base = _all_event_rows(source.name, needed, lower, catalog)
+        base = _all_event_rows(source.name, needed, lower, catalog, touched)
     elif source.kind == "message":
         return message_rows(source.name, {value.name for value in needed}, lower)
     elif source.kind in ("list", "tag"):
         return label_rows(source.kind, catalog)
     else:
-        base = _object_rows(source, needed, lower, catalog)
+        base = object_rows(source, needed, lower, catalog, touched)
     later = {node.next.name: node for where in wheres for node in followed(where)}
     if not later:
         return base
@@ -109,7 +116,7 @@ def source_rows(
         # What follows comes later, so the same lower bound holds for it.
         row_column(node.next): select(
             [col("contact_id"), col("at")],
-            source_rows(node.source, [node.where], [], lower, catalog).subquery("later", copy=False),
+            source_rows(node.source, [node.where], [], lower, catalog, touched).subquery("later", copy=False),
             predicate(node.where, ROW_COLUMNS),
         )
         for node in later.values()
@@ -118,6 +125,13 @@ def source_rows(
         [exp.Star()], base.subquery("earlier", copy=False), predicate(simplify(Or(tuple(plain))), ROW_COLUMNS)
     )
     return with_next(rows, [row_column(value) for value in needed], following)
+
+
+def values_needed(wheres: Iterable[Node], measures: Iterable[Value | Periods | None]) -> list[Value]:
+    """The properties or fields that conditions on rows and measures read, by column."""
+    values = {value for where in wheres for value in row_values(where)}
+    values |= {measure for measure in measures if isinstance(measure, Value)}
+    return sorted(values - {ROW_AT}, key=row_column)
 
 
 def aggregate(fact: Fact) -> exp.Expr:
@@ -237,13 +251,20 @@ def _contact_facts(columns: Sequence[FactColumn]) -> exp.Select:
     return select([col("contact_id", "contacts"), *projections, tick_id_call()], built("contacts", "contacts"))
 
 
-def _all_event_rows(prefix: str, needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
-    """The rows of several events: one scan for those that keep what is needed in the same columns of one model."""
+def same_columns(prefix: str, needed: list[Value], catalog: Catalog) -> list[set[str]]:
+    """Events by prefix, those together that keep what is needed in the same columns of one model."""
     groups: dict[tuple[object, ...], set[str]] = {}
     for name, (source, properties) in catalog.events_named(prefix).items():
         kept = ((properties[value.name].path(value.name), properties[value.name].unix) for value in needed)
         groups.setdefault((catalog.events.index(source), *kept), set()).add(name)
-    parts = [_event_rows(names, needed, lower, catalog) for names in groups.values()]
+    return list(groups.values())
+
+
+def _all_event_rows(
+    prefix: str, needed: list[Value], lower: exp.Expr | None, catalog: Catalog, touched: Touched
+) -> exp.Select:
+    """The rows of several events: one scan for those that are read alike."""
+    parts = [event_rows(names, needed, lower, catalog, touched) for names in same_columns(prefix, needed, catalog)]
     for part in parts:
         # The models may keep ids in different types.
         part.expressions[0].set("this", id_text(part.expressions[0].this))
@@ -253,7 +274,9 @@ def _all_event_rows(prefix: str, needed: list[Value], lower: exp.Expr | None, ca
     return select([col(name) for name in names], union_all(parts).subquery("events", copy=False))
 
 
-def _event_rows(names: set[str], needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
+def event_rows(
+    names: set[str], needed: list[Value], lower: exp.Expr | None, catalog: Catalog, touched: Touched = ""
+) -> exp.Select:
     """The rows of events that are in one model and keep what is needed in the same columns."""
     found = catalog.event(min(names))
     assert found is not None, names
@@ -270,9 +293,15 @@ def _event_rows(names: set[str], needed: list[Value], lower: exp.Expr | None, ca
     conditions.append(exp.LTE(this=at, expression=bound_call(_AS_OF)))
     if lower is not None:
         conditions += _since(source.at, None, at, lower)
+    if touched:
+        conditions.append(_touched(col(source.contact), touched))
     values = [named(_property(source, value.name, properties[value.name]), row_column(value)) for value in needed]
     projections = [named(col(source.contact), "contact_id"), named(at.copy(), "at"), *values]
     return select(projections, ref(source.model, "events"), all_of(conditions))
+
+
+def _touched(contact: exp.Expr, touched: Touched) -> exp.Expr:
+    return touched_call(id_text(contact) if touched == "text" else contact)
 
 
 def _property(source: EventSource, name: str, attribute: Attribute) -> exp.Expr:
@@ -294,7 +323,10 @@ def _since(time: TimeColumn, table: str | None, instant: exp.Expr, lower: exp.Ex
     return [*conditions, exp.GTE(this=instant.copy(), expression=lower)]
 
 
-def _object_rows(source: Source, needed: list[Value], lower: exp.Expr | None, catalog: Catalog) -> exp.Select:
+def object_rows(
+    source: Source, needed: list[Value], lower: exp.Expr | None, catalog: Catalog, touched: Touched = ""
+) -> exp.Select:
+    """The rows of an object, joined with those above it up to the contact."""
     name = source.name
     path = catalog.object_path(name)
     own = path[0][1]
@@ -312,6 +344,8 @@ def _object_rows(source: Source, needed: list[Value], lower: exp.Expr | None, ca
         conditions += _since(own.created_at, name, created, lower)
     elif lower is not None:
         conditions.append(exp.GTE(this=created.copy(), expression=lower))
+    if touched:
+        conditions.append(_touched(contact.copy(), touched))
     projections = [named(contact, "contact_id"), named(created, "at"), *values]
     query = select(projections, ref(own.model, name), all_of(conditions))
     for (child, child_spec), (parent, parent_spec) in pairwise(path):

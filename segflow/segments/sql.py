@@ -47,6 +47,7 @@ REF = f"{MARK}ref_"
 LEDGER = f"{MARK}ledger_"
 BOUND = f"{MARK}bound"
 TICK_ID = f"{MARK}tick_id"
+TOUCHED = f"{MARK}touched"
 
 # Line breaks do not survive Jinja (\r) or the indentation of a query inside another, NUL ends the text for the parser.
 _UNSAFE = re.compile("([\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ue000])")
@@ -92,6 +93,11 @@ def bound_call(key: str) -> exp.Anonymous:
 def tick_id_call() -> exp.Expr:
     """The tick a generated table was built for: its generation."""
     return named(exp.Anonymous(this=TICK_ID, expressions=[]), "tick_id")
+
+
+def touched_call(contact: exp.Expr) -> exp.Expr:
+    """Is it a contact whose facts are computed again? True for all, unless a tick patches the table."""
+    return exp.Anonymous(this=TOUCHED, expressions=[contact])
 
 
 def named(expression: exp.Expr, name: str) -> exp.Alias:

@@ -222,6 +222,9 @@ class EventSource(SpecModel):
     """The column with the contact's id."""
     at: TimeColumn = TimeColumn(column="occurred_at")
     """The column with the time at which it happened."""
+    arrived_at: TimeColumn | None = None
+    """When a row was loaded: a time that no later load goes behind. With it a tick computes facts about these rows only
+    for the contacts whose rows came, or passed the edge of a window, since the tick before."""
     id: ColumnName | None = None
     """The column with an event's id: two rows with the same one are one event, and trigger once. Without it rows are
     told apart by all that the catalog says of them: contact, time and properties."""
@@ -297,6 +300,9 @@ class ObjectSpec(SpecModel):
     """Where contacts belong to the object (a company): the contacts' attribute that holds its key."""
     created_at: TimeColumn | None = None
     """Rows created after `as_of` are invisible."""
+    arrived_at: TimeColumn | None = None
+    """When a row was loaded: a time that no later load goes behind. With it a tick computes facts about these rows only
+    for the contacts whose rows came, or passed the edge of a window, since the tick before."""
     fields: dict[Identifier, Attribute] = Field(default_factory=dict)
     """What is known of an object."""
 

@@ -67,6 +67,14 @@ class SqlSegmentSettings(SpecModel):
     """A query that runs longer is stopped, and its segment is stale."""
 
 
+class FactSettings(SpecModel):
+    """How the facts of segments and flows are computed where the catalog says when rows arrived (`arrived_at`)."""
+
+    verify_every: Annotated[int, Field(ge=1)] = 24
+    """After so many ticks at most a patched fact model is computed in full, and the two are compared. 1: at every tick,
+    which saves nothing."""
+
+
 class TrackingSettings(SpecModel):
     """Off unless said. Both need `public_url` and `link_secret`."""
 
@@ -187,6 +195,8 @@ class Settings(SpecModel):
     """The dbt project that holds your models: yours, untouched, wherever it is."""
     sql_segments: SqlSegmentSettings = Field(default_factory=SqlSegmentSettings)
     """What a `.sql` segment may take."""
+    facts: FactSettings = FactSettings()
+    """How facts are kept up to date from tick to tick."""
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     """Whether, when and how messages go out."""
     senders: dict[Identifier, SenderSettings] = Field(default_factory=dict)

@@ -93,6 +93,9 @@ def _faults(found: BuildReport, rests: dict[str, Rest], zones: ZonesInUse, tick_
     rows += [{"kind": "part", "name": name, "reason": why} for name, why in sorted(found.broken.items())]
     rows += [{"kind": "model", "name": name, "reason": why} for name, why in sorted(found.failed.items())]
     rows += [{"kind": "resting", "name": name, "reason": one.reason} for name, one in sorted(rests.items())]
+    # Why all facts of a model were computed; nothing for one that was patched.
+    rows += [{"kind": "facts", "name": name, "reason": why} for name, why in sorted(found.facts.items())]
+    rows += [{"kind": "differing", "name": name, "reason": str(n)} for name, n in sorted(found.differing.items())]
     # A text that is no zone, and how many contacts have it.
     rows += [{"kind": "zone", "name": name, "reason": str(number)} for name, number in zones.unknown.items()]
     schema = pa.schema([(name, pa.string()) for name in ("tick_id", "kind", "name", "reason")])

@@ -116,6 +116,7 @@ def describe(run: TickRun) -> TickReport:
     report = run.report
     report.contacts, report.null_contacts = run.row.contacts or 0, run.row.null_contacts or 0
     report.unknown_zones = run.unknown_zones()
+    report.facts = run.facts()
     with run.project.warehouse() as warehouse:
         report.imports = import_results(warehouse, run.row.tick_id)
         report.segments = segment_results(warehouse, run.row.tick_id)
@@ -128,5 +129,11 @@ def describe(run: TickRun) -> TickReport:
     report.errors += missing if not faults.segments else []
     report.errors += [f"segment {one.segment} is held: {one.reason}" for one in report.segments if one.status == "held"]
     report.errors += [f"flow {one.flow} is held: {one.reason}" for one in report.flows if one.status == "held"]
+    report.errors += [
+        f"facts {model} were patched from tick to tick and not right any more: {number:,} rows differed from those in "
+        "full, which are there now. Members and messages of the ticks before may be wrong: does the arrived_at of its "
+        "models keep what docs/CATALOG.md asks of it?"
+        for model, number in run.differing_facts().items()
+    ]
     report.errors += report.sent.errors
     return report

@@ -48,6 +48,8 @@ class TickReport:
     null_contacts: int = 0
     unknown_zones: dict[str, int] = field(default_factory=dict)
     """What contacts have for a time zone that is none: text -> how many contacts. They get the project's."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """Fact model -> why all of it was computed; empty for one that was patched."""
     imports: list[ImportResult] = field(default_factory=list)
     segments: list[SegmentResult] = field(default_factory=list)
     flows: list[FlowResult] = field(default_factory=list)

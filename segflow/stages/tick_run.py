@@ -71,6 +71,14 @@ class TickRun:
         """What contacts have for a time zone that is none: text -> how many contacts."""
         return {name: int(number) for name, number in self._build_faults("zone").items()}
 
+    def facts(self) -> dict[str, str]:
+        """Fact model -> why the build of this tick computed all of it; empty for one that it patched."""
+        return self._build_faults("facts")
+
+    def differing_facts(self) -> dict[str, int]:
+        """Fact model -> how many of its rows were not what they are in full, where the build found that out."""
+        return {name: int(number) for name, number in self._build_faults("differing").items()}
+
     def _build_faults(self, kind: str) -> dict[str, str]:
         mine = [
             exp.column(name).eq(exp.Literal.string(v)) for name, v in (("tick_id", self.row.tick_id), ("kind", kind))

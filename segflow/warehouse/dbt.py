@@ -155,6 +155,10 @@ class DbtProject:
         except KeyError:
             raise RunError(f"the dbt project has no model {model}") from None
 
+    def shared_code(self) -> str:
+        """A hash of the macros, variables and settings that the code of models may call or read."""
+        return self._known().shared
+
     @property
     def files(self) -> ProjectFiles:
         return ProjectFiles(

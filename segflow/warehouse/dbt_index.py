@@ -38,6 +38,9 @@ class DbtIndex:
     """Model, seed or snapshot -> its relation as dbt writes it; None: it is ephemeral and has none."""
     code: dict[str, str]
     """Model -> a hash of its code and of the code of what it is built on; blank lines and comments do not count."""
+    shared: str = ""
+    """A hash of what their code may call or read without naming it: the macros that are not segflow's, the project's
+    settings, and the environment as far as it was asked."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,15 @@ def index_of(manifest: Any, files: ProjectFiles) -> DbtIndex:
             for key in order
         },
         code={nodes[key].name: _code_hash(key, nodes, hashes) for key in order},
+        shared=_shared_hash(manifest, files),
     )
+
+
+def _shared_hash(manifest: Any, files: ProjectFiles) -> str:
+    macros = sorted((key, one.macro_sql) for key, one in manifest.macros.items() if not one.name.startswith("segflow_"))
+    settings = _text(files.directory / "dbt_project.yml")
+    found = [macros, settings, sorted((manifest.env_vars or {}).items()), [str(one) for one in files.chosen]]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]
 
 
 def _is_latest(node: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlglot import exp
 
@@ -52,4 +52,13 @@ class Models(Protocol):
         `{"segflow": {"tick_id": ..., "bounds": {key: SQL}}}`. `patches` replaces the code of models for this run only.
         A model of `limits` that takes longer fails. Raises RunError when nothing could be run, not when a model fails.
         """
+        ...
+
+
+@runtime_checkable
+class PatchingModels(Protocol):
+    """Models whose `run` patches fact models and notes what they are whole for, as `models.fact_builds` tells it."""
+
+    def shared_code(self) -> str:
+        """A hash of what the code of models may call or read without naming it: the project's macros and variables."""
         ...

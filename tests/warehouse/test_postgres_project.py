@@ -97,6 +97,39 @@ def test_what_stands_on_generated_tables_stays(shop: Shop) -> None:
     shop.sql("DROP VIEW public.mine, public.theirs")
 
 
+def test_facts_are_patched(postgres: Server, tmp_path: Path) -> None:
+    shop = make(postgres, tmp_path)
+    shop.sql("ALTER TABLE raw.orders ADD arrived_at timestamptz DEFAULT '2026-01-11 00:00+00'")
+    staged = next(shop.root.rglob("stg_orders.sql"))
+    staged.write_text(staged.read_text().replace("payload from", "payload, arrived_at from"))
+    catalog = shop.root / "segment_specs/catalog.yml"
+    told = catalog.read_text().replace("at: ordered_at\n", "at: ordered_at\n    arrived_at: arrived_at\n")
+    catalog.write_text(told.replace("created_at: ordered_at,", "created_at: ordered_at, arrived_at: arrived_at,"))
+    settings = shop.root / "segflow.yml"
+    settings.write_text(settings.read_text() + "facts: {verify_every: 3}\n")
+    models = {"facts__event_purchase": "first build", "facts__object_order": "first build"}
+    assert models.items() <= shop.project.tick(DAY[11]).facts.items()
+    shop.sql("INSERT INTO raw.orders (order_id, customer_id, ordered_at, amount, payload, arrived_at) VALUES"
+             " ('o9', 'cleo', '2026-01-09', 7, '{\"category\": \"Tea\"}', '2026-01-11 12:00+00')")  # fmt: skip
+    report = shop.project.tick(DAY[12])
+    assert not report.errors
+    assert dict.fromkeys(models, "").items() <= report.facts.items()
+    assert shop.sql("SELECT model, touched FROM segflow.fact_builds ORDER BY 1") == [
+        ("facts__event_purchase", 1),
+        ("facts__object_order", 1),
+    ]
+    assert shop.members("tea_lovers") == ["ana", "ben", "cleo"]
+    assert {tick for (tick,) in shop.sql("SELECT tick_id FROM segflow.facts__event_purchase")} == {
+        "20260111T000000Z",
+        "20260112T000000Z",
+    }
+    shop.sql("UPDATE raw.orders SET customer_id = 'dora' WHERE order_id = 'o3'")  # without a new arrival
+    assert not shop.project.tick(DAY[13]).errors
+    report = shop.project.tick(DAY[14])
+    assert [error.split()[1] for error in report.errors] == list(models)
+    assert shop.sql("SELECT count(*) FROM segflow.facts__object_order WHERE contact_id = 'dora'") == [(1,)]
+
+
 def test_other_columns_make_another_table_and_our_views_again(shop: Shop) -> None:
     catalog = shop.root / "segment_specs/catalog.yml"
     catalog.write_text(catalog.read_text().replace("wants: boolean}", "wants: boolean, signed_up_at: timestamp}"))

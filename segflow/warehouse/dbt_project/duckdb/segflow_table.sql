@@ -35,11 +35,25 @@
         {%- do run_query("set TimeZone = 'UTC'") -%}
     {%- endif -%}
 
-    {% call statement('main') -%}
-        create or replace {{ kind }} {{ relation }} as (
-            {{ sql }}
-        )
-    {%- endcall %}
+    {#- No transaction writes two databases: what is kept in another than the notes is always built in full. -#}
+    {%- set noted = kind == 'table' and relation.database == target.database -%}
+    {%- set plan = segflow_facts_plan() if noted else none -%}
+    {%- if noted -%} {%- do segflow_facts_forget(plan) -%} {%- endif -%}
+    {%- set why = segflow_facts_why(plan, existing is not none and existing.type == kind) -%}
+    {%- set outcome = namespace(differing=none) -%}
+    {%- if why is none -%}
+        {%- do segflow_facts_patch(plan, relation, sql) -%}
+        {%- if plan["verify"] -%}
+            {%- set outcome.differing = segflow_facts_verify(plan, relation, sql) -%}
+        {%- endif -%}
+    {%- else -%}
+        {% call statement('main') -%}
+            create or replace {{ kind }} {{ relation }} as (
+                {{ sql }}
+            )
+        {%- endcall %}
+    {%- endif -%}
+    {%- do segflow_facts_note(plan, why, outcome.differing) -%}
 
     {%- if by_hand -%}
         {%- do run_query("set TimeZone = '" ~ zone ~ "'") -%}

@@ -41,6 +41,16 @@
         {%- endif -%}
     {%- endset -%}
 
+    {%- set plan = segflow_facts_plan() if kind == 'table' else none -%}
+    {%- if kind == 'table' -%} {%- do segflow_facts_forget(plan) -%} {%- endif -%}
+    {%- set why = segflow_facts_why(plan, kept) -%}
+    {%- set outcome = namespace(differing=none) -%}
+    {%- if why is none -%}
+        {%- do segflow_facts_patch(plan, relation, sql) -%}
+        {%- if plan["verify"] -%}
+            {%- set outcome.differing = segflow_facts_verify(plan, relation, sql) -%}
+        {%- endif -%}
+    {%- else -%}
     {% call statement('main') -%}
         {%- if kind == 'view' -%}
             {{ drop_old }} create or replace view {{ relation }} as (
@@ -52,6 +62,8 @@
             {{ drop_old }} create table {{ relation }} as select * from pg_temp.segflow_shape
         {%- endif -%}
     {%- endcall %}
+    {%- endif -%}
+    {%- do segflow_facts_note(plan, why, outcome.differing) -%}
 
     {%- call statement('segflow_after') -%}
         drop view pg_temp.segflow_shape;
