@@ -88,6 +88,7 @@ SLOW: dict[str, frozenset[str]] = {
         "warehouse/test_dbt.py": (),
         "warehouse/test_postgres.py": ("test_conditions_mean_what_the_naive_model_says",),
         "warehouse/test_dbt_index.py": (),
+        "warehouse/test_move.py": (),
         "warehouse/test_postgres_commands.py": (),
         "warehouse/test_postgres_project.py": ("test_the_first_tick",),
         "warehouse/test_spark.py": (),
