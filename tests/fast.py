@@ -62,6 +62,7 @@ SLOW: dict[str, frozenset[str]] = {
         "test_guards.py": (),
         "test_guards_past.py": (),
         "start/test_from_dbt.py": (),
+        "start/test_from_server.py": ("test_what_is_refused",),
         "start/test_start.py": ("test_a_template_leaves_out_what_the_data_has_nothing_for",),
         "test_half_made.py": ("test_what_builds_models_says_that_there_is_no_dbt_project",),
         "test_history.py": ("test_an_edit_is_told_from_a_change",),

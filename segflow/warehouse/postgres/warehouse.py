@@ -81,11 +81,16 @@ class PostgresWarehouse(TransactionalWarehouse):
             return plain_message(error)
         return None
 
+    @classmethod
+    def apart(cls, url: str, where: str) -> PostgresWarehouse:
+        """One with a connection of its own, that makes nothing there. Raises InputError when it cannot be had."""
+        apart = cls.__new__(cls)
+        apart._files, apart._url, apart._where, apart._connections = None, url, where, None
+        apart._connection = connect(url, where)
+        return apart
+
     def _beside(self) -> PostgresWarehouse:
-        beside = PostgresWarehouse.__new__(PostgresWarehouse)
-        beside._files, beside._url, beside._where, beside._connections = None, self._url, self._where, None
-        beside._connection = connect(self._url, self._where)
-        return beside
+        return PostgresWarehouse.apart(self._url, self._where)
 
     def _interrupt(self) -> None:
         self._connection.cancel()
