@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from segflow.errors import InputError
+from segflow.flows.advance import enrollments_view
 from segflow.rebuild.carry import carry
 from segflow.rebuild.other_words import OtherWords, other_words
 from segflow.stages.tick_report import TickReport
@@ -55,6 +56,7 @@ class Moving(Scenario):
             target.ensure_tables()
             with target.transaction():
                 carry(source, target, {"segment_versions": OtherWords(texts)})
+            target.create_view("flow_enrollments", enrollments_view())
         old.project.store.close()
         old.close()
         self.world = new
