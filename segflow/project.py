@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from segflow.outbox.send import SendReport
     from segflow.plan.result import Plan
     from segflow.rebuild.delivery_store import RebuiltStore
+    from segflow.rebuild.move import Moved
     from segflow.rebuild.rebuild import Rebuilt
     from segflow.segments.rule_tests import Outcome
     from segflow.specs.exports import Format, Kind
@@ -99,6 +100,12 @@ class Project(Decider):
         from segflow.rebuild.delivery_store import rebuild_store
 
         return rebuild_store(self)
+
+    def move(self, engine: str, target: str | None = None, *, dry_run: bool = False) -> Moved:
+        """Copy all that segflow knows to a warehouse of another engine. See `segflow.rebuild.move`."""
+        from segflow.rebuild.move import move
+
+        return move(self, engine, target, dry_run=dry_run)
 
     def compact(self, older_than: Duration) -> list[Compacted]:
         """Merge the ledger files of old ticks. See `segflow.rebuild.compact`."""

@@ -81,6 +81,7 @@ ARGUMENTS = {
     "api-key add": ["desk"],
     "api-key revoke": ["desk"],
     "contact restore": ["1"],
+    "move": ["--to", "postgres"],
 }
 APART = {"init", "ui", "serve"}
 """Commands that make a project, or go on until they are stopped."""

@@ -22,7 +22,14 @@ def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the new project. It may be there.")],
     data: Annotated[
         str | None,
-        typer.Option("--from", help="Your data: a folder of CSV or Parquet files, one file, or a database file."),
+        typer.Option(
+            "--from",
+            help="Your data: a folder of CSV or Parquet files, one file, a database file, or postgresql://...",
+        ),
+    ] = None,
+    schema: Annotated[
+        list[str] | None,
+        typer.Option("--schema", help="Of a server: the tables of this schema; repeat it for more. Default: all."),
     ] = None,
     dbt: Annotated[
         Path | None,
@@ -79,10 +86,12 @@ def init(
         data = str(typer.prompt(question, err=True))
         if data in ("shop", "saas", "newsletter") and not Path(data).exists():
             data, template = None, data
+    if schema and data is None:
+        raise InputError("--schema is about a server; say which: --from postgresql://USER@HOST/DATABASE")
     place = _dbt_place(dbt, data, profile, target, profiles_dir)
     if timezone is None:
         timezone = typer.prompt("Time zone of dates and weeks", default="UTC", err=True) if asks else "UTC"
-    wanted = Wanted(directory, data, template, name, timezone, contacts, place)
+    wanted = Wanted(directory, data, template, name, timezone, contacts, schema or (), place)
     made = start(wanted, _asked if asks else lambda _: True)
     if made is None:
         show.error("Nothing was written.")

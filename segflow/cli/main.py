@@ -25,6 +25,7 @@ from segflow.cli.imports import import_, imports
 from segflow.cli.init import init
 from segflow.cli.lint import lint
 from segflow.cli.listings import flows, segments
+from segflow.cli.move import move
 from segflow.cli.outbox import outbox_app
 from segflow.cli.plan import plan
 from segflow.cli.preview import preview
@@ -82,6 +83,7 @@ for command in (
     doctor,
     rebuild,
     compact,
+    move,
     lint,
 ):
     app.command()(command)

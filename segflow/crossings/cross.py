@@ -85,16 +85,17 @@ def cross(context: TickContext, faults: Faults, released: Collection[str] = ()) 
     warehouse.append("segment_entries", tick_id, exp.select("*").from_("temp.entries"))
     warehouse.append("segment_exits", tick_id, exp.select("*").from_("temp.exits"))
     renamed = any(one.renamed for one in judged)
+    entered, left, came_or_went = warehouse.sizes(["entries", "exits", "contact_changes"])
     if renamed:
         # Every row of a renamed segment changes.
         warehouse.replace("segment_members", query("members"))
-    elif _any(warehouse, "entries") or _any(warehouse, "exits"):
-        left = exp.select("segment_key", "contact_id").from_("temp.exits")
-        entered = exp.select(*TABLES["segment_members"].columns).from_("temp.entries")
-        warehouse.patch("segment_members", left, entered)
+    elif entered or left:
+        gone = exp.select("segment_key", "contact_id").from_("temp.exits")
+        new = exp.select(*TABLES["segment_members"].columns).from_("temp.entries")
+        warehouse.patch("segment_members", gone, new)
     changed = exp.select("contact_id", "change", literal(as_of).as_("at")).from_("temp.contact_changes")
     warehouse.append("contact_changes", tick_id, changed)
-    if _any(warehouse, "contact_changes"):
+    if came_or_went:
         changed_ids = exp.select("contact_id").from_("temp.contact_changes")
         warehouse.patch("contact_state", changed_ids, query("contact_state", as_of=as_of))
     warehouse.append("segment_sizes", tick_id, query("sizes", as_of=as_of))
@@ -141,10 +142,6 @@ def _answered(one: Judged, old_rule: str, answer: Answer | None) -> Judged:
     # Where some files say one thing and some another, the old rule is needed to tell whose doing a crossing is.
     may = answer.may_trigger and (answer.variants is None or old_rule == "ran")
     return dataclasses.replace(one, old_rule=old_rule, may_trigger=may, answered_by=", ".join(answer.files))
-
-
-def _any(warehouse: Warehouse, staged: str) -> bool:
-    return bool(warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(f"temp.{staged}")))
 
 
 def _contacts(change: str) -> exp.Query:

@@ -145,17 +145,21 @@ def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, 
 def moves(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
     """For every step that somebody stands at and that its flow no longer has: the step to go on at, or null."""
     standing = warehouse.rows(exp.select("flow", "step").distinct().from_(relation("flow_positions")))
-    versions = _versions(warehouse)
+    flows = compiled.specs.flows
+    standing = [one for one in standing if one["flow"] in flows and one["step"] not in _steps(flows[one["flow"]].spec)]
+    versions = _versions(warehouse) if standing else {}
     rows = []
     for place in standing:
-        named = compiled.specs.flows.get(place["flow"])
-        if named is None or any(step.id == place["step"] for step in named.spec.walk()):
-            continue
+        named = flows[place["flow"]]
         # Not the version that the contact enrolled with: the step may have come with a later edit.
         past = (f.FlowSpec.model_validate(json.loads(v["spec"])) for v in reversed(versions[place["flow"]]))
         old = next(spec for spec in past if any(step.id == place["step"] for step in spec.walk()))
         rows.append({**place, "next_step": surviving_step(place["step"], old, named.spec)})
     return pa.Table.from_pylist([{k: row[k] for k in _MOVES.names} for row in rows], schema=_MOVES)
+
+
+def _steps(spec: f.FlowSpec) -> set[str | None]:
+    return {step.id for step in spec.walk()}
 
 
 def last_words(warehouse: Warehouse, flows: Collection[str]) -> dict[tuple[str, str], str]:

@@ -361,9 +361,11 @@ def _keep_views(work: _Build) -> None:
     if stored.get(_ALL) != wanted[_ALL]:
         warehouse.create_view(MEMBERSHIPS, work.context.fill(of_all))
         crash_point("views.created")
-    # A view is bound when it is created: those it refers to come first.
+    # A view is bound when it is created: those it refers to come first, and it may go with one that is made anew.
+    made: set[str] = set()
     for name in (name for level in levels(work.compiled.graph) for name in level if name in wanted):
-        if stored.get(name) != wanted[name]:
+        if stored.get(name) != wanted[name] or made & work.compiled.graph[name]:
+            made.add(name)
             warehouse.create_view(segment_model(name), work.context.fill(work.compiled.views[name]))
             if not _plain(name):
                 warehouse.drop_view(f"{SEGMENT_MODEL}{name}")  # as builds before called it

@@ -104,7 +104,7 @@ class UserModels:
         as_text = exp.cast(col("contact_id"), "VARCHAR").as_("id")
         w.stage("ids_seen", exp.select(as_text).distinct().from_(ids.limit(_IDS_LOOKED_AT).subquery("seen")))
         w.stage("unknown_ids", load_query(_SQL / "unknown_ids.sql"))
-        seen, unknown = self._count("temp.ids_seen"), self._count("temp.unknown_ids")
+        seen, unknown = w.sizes(["ids_seen", "unknown_ids"])
         known = seen - unknown
         if known >= unknown or not self._count(relation(CONTACTS)):
             return None

@@ -185,14 +185,14 @@ def compile_project(specs: Specs, words: Words | None = None) -> Compiled:
         if isinstance(s.spec, SqlSegmentSpec)
     }
     standalone = Standalone(specs, yaml, columns, graph, queries, words)
-    fingerprints = _fingerprints(specs, yaml, graph)
+    marks = fingerprints(specs, yaml, graph)
     segments = {
         name: CompiledSegment(
             id=name,
             kind="yaml" if name in yaml else "sql",
             references=frozenset(graph[name]),
             standalone=standalone.text(name),
-            fingerprint=fingerprints[name],
+            fingerprint=marks[name],
             node=yaml.get(name),
         )
         for name in specs.segments
@@ -298,7 +298,8 @@ class Standalone:
         return self.texts[key]
 
 
-def _fingerprints(specs: Specs, yaml: Mapping[str, Node], graph: Mapping[str, set[str]]) -> dict[str, str]:
+def fingerprints(specs: Specs, yaml: Mapping[str, Node], graph: Mapping[str, set[str]]) -> dict[str, str]:
+    """Segment -> the fingerprint of its rule. `yaml` has the trees of YAML segments, `graph` who refers to whom."""
     zone = specs.settings.zone
     found: dict[str, str] = {}
     for name in (name for level in levels(graph) for name in level):

@@ -118,7 +118,32 @@ def project_engine(root: Path, settings: Settings) -> Engine:
     return chosen.engine(place, root / Path(settings.warehouse.ledgers).expanduser(), settings.warehouse.memory_limit)
 
 
-def _output(root: Path, settings: Settings, warehouse: Path) -> _Output:
+def targets(root: Path, settings: Settings, engine: str) -> list[str]:
+    """The targets of a project's profile that are for an engine. Raises ProfileError when it has no profile."""
+    found = _said_profile(root, settings, said_path(root, settings))
+    adapters = {name: found.render(output.get("type")) for name, output in found.outputs.items()
+                if isinstance(output, Mapping)}  # fmt: skip
+    return [str(name) for name, adapter in adapters.items() if adapter == wing(engine).adapter]
+
+
+def profile_name(root: Path, settings: Settings) -> str:
+    """A project's profile in words: its name and file. Raises ProfileError when it has none."""
+    found = _said_profile(root, settings, said_path(root, settings))
+    return f"profile {found.name} ({found.file})"
+
+
+@dataclass(frozen=True)
+class _SaidProfile:
+    """A profile as profiles.yml has it."""
+
+    file: Path
+    name: str
+    said: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    render: _Renderer
+
+
+def _said_profile(root: Path, settings: Settings, warehouse: Path) -> _SaidProfile:
     dbt = settings.dbt
     project = _path(root, dbt.project)
     said = _project(project)
@@ -144,7 +169,14 @@ def _output(root: Path, settings: Settings, warehouse: Path) -> _Output:
     outputs = profile.get("outputs") if isinstance(profile, Mapping) else None
     if not isinstance(outputs, Mapping):
         raise ProfileError(f"profile {name} in {file} has no outputs")
-    target = dbt.target or os.environ.get("DBT_TARGET") or render(profile.get("target")) or "default"
+    return _SaidProfile(file, str(name), profile, outputs, render)
+
+
+def _output(root: Path, settings: Settings, warehouse: Path) -> _Output:
+    dbt = settings.dbt
+    profile = _said_profile(root, settings, warehouse)
+    file, name, outputs, render = profile.file, profile.name, profile.outputs, profile.render
+    target = dbt.target or os.environ.get("DBT_TARGET") or render(profile.said.get("target")) or "default"
     key = "target" if dbt.target is not None else None
     if target not in outputs:
         raise ProfileError(
@@ -164,7 +196,7 @@ def _output(root: Path, settings: Settings, warehouse: Path) -> _Output:
             "engine",
         )
     render.asked.clear()
-    return _Output(file, str(name), str(target), found.name, output, render, key)
+    return _Output(file, name, str(target), found.name, output, render, key)
 
 
 def dbt_dir(root: Path, settings: Settings) -> Path:

@@ -52,13 +52,32 @@ def collect_with_warnings(root: Path) -> tuple[Specs | None, list[Issue], list[I
     if not any((root / name).exists() for name in _OF_A_PROJECT):
         told = "is no project: there is neither a segflow.yml nor a folder segment_specs in it"
         return None, [Issue(str(root), 0, 0, f"{told}; {_MAKE_ONE}")], []
+    return _collected(_files(Loaded(root)))
+
+
+def issues_on(root: Path, settings: Settings, engine: str) -> list[Issue]:
+    """What is wrong with the files of a project if they are read for another engine, with other settings."""
     loaded = Loaded(root)
     _load_settings(loaded)
+    loaded.settings, loaded.engine = settings, engine
+    return _collected(_specs(loaded))[1]
+
+
+def _files(loaded: Loaded) -> Loaded:
+    _load_settings(loaded)
     find_engine(loaded)
+    return _specs(loaded)
+
+
+def _specs(loaded: Loaded) -> Loaded:
     _load_catalog(loaded)
     _load_segments(loaded)
     _load_flows(loaded)
     check(loaded)
+    return loaded
+
+
+def _collected(loaded: Loaded) -> tuple[Specs | None, list[Issue], list[Issue]]:
     found = {without_secrets(issue, loaded) for issue in loaded.issues}
     of_drafts = {issue for issue in found if issue.file in loaded.drafts}
     issues, warnings = (
@@ -71,7 +90,7 @@ def collect_with_warnings(root: Path) -> tuple[Specs | None, list[Issue], list[I
     broken = {issue.file for issue in of_drafts}
     unfinished = frozenset(PurePath(file).stem for file in broken)
     flows = {name: flow for name, flow in loaded.flows.items() if flow.file not in broken}
-    specs = Specs(root, loaded.settings, loaded.catalog, loaded.segments, flows, unfinished, loaded.engine)
+    specs = Specs(loaded.root, loaded.settings, loaded.catalog, loaded.segments, flows, unfinished, loaded.engine)
     return specs, [], warnings
 
 

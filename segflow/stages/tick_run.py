@@ -61,31 +61,33 @@ class TickRun:
 
     def faults(self) -> Faults:
         """What the build of this tick could not evaluate, and what it left out."""
-        return Faults(self._build_faults("segment"), self._build_faults("part"), self._build_faults("resting"))
+        found = self._build_faults("segment", "part", "resting")
+        return Faults(found["segment"], found["part"], found["resting"])
 
     def failed_models(self) -> dict[str, str]:
         """The dbt models that the build of this tick could not build: model -> reason."""
-        return self._build_faults("model")
+        return self._build_faults("model")["model"]
 
     def unknown_zones(self) -> dict[str, int]:
         """What contacts have for a time zone that is none: text -> how many contacts."""
-        return {name: int(number) for name, number in self._build_faults("zone").items()}
+        return {name: int(number) for name, number in self._build_faults("zone")["zone"].items()}
 
     def facts(self) -> dict[str, str]:
         """Fact model -> why the build of this tick computed all of it; empty for one that it patched."""
-        return self._build_faults("facts")
+        return self._build_faults("facts")["facts"]
 
     def differing_facts(self) -> dict[str, int]:
         """Fact model -> how many of its rows were not what they are in full, where the build found that out."""
-        return {name: int(number) for name, number in self._build_faults("differing").items()}
+        found = self._build_faults("differing")["differing"]
+        return {name: int(number) for name, number in found.items()}
 
-    def _build_faults(self, kind: str) -> dict[str, str]:
-        mine = [
-            exp.column(name).eq(exp.Literal.string(v)) for name, v in (("tick_id", self.row.tick_id), ("kind", kind))
-        ]
+    def _build_faults(self, *kinds: str) -> dict[str, dict[str, str]]:
+        """Kind -> name -> reason."""
+        mine = exp.column("tick_id").eq(exp.Literal.string(self.row.tick_id))
         with self.project.warehouse() as warehouse:
-            rows = warehouse.rows(exp.select("name", "reason").from_(relation("build_faults")).where(*mine))
-        return {row["name"]: row["reason"] for row in rows}
+            asked = exp.select("kind", "name", "reason").from_(relation("build_faults"))
+            rows = warehouse.rows(asked.where(mine, exp.column("kind").isin(*kinds)))
+        return {kind: {row["name"]: row["reason"] for row in rows if row["kind"] == kind} for kind in kinds}
 
     def book(self, kind: Kind, released: set[str], left_out: set[str]) -> None:
         """Use up the decisions about `released` things, less those that this tick left out. Call it in `commit`."""

@@ -15,6 +15,7 @@ from segflow.specs.dbt_profile import WAREHOUSE, Profile, dbt_command, find_prof
 from segflow.specs.settings import DbtSettings, Settings
 from segflow.specs.sql_file import Reference
 from segflow.start.names import identifiers
+from segflow.start.server import tables_of, take_in
 from segflow.start.sources import TABLES_AT_MOST, Data, Source, TheirModel
 from segflow.warehouse.dbt import DbtProject, DbtRun
 from segflow.warehouse.engine import Engine
@@ -62,25 +63,23 @@ def find_models(reader: Reader, place: DbtPlace, keeps: Path) -> Data:
     profile = find_profile(Path.cwd(), settings, said_path(Path.cwd(), settings))
     if profile.place.session_problem is not None:
         raise InputError(f"{profile}: {profile.place.session_problem}")
-    if profile.path is None:
-        raise InputError(
-            f"{profile} is for {wing(profile.engine).title}, and init looks into files only: write the project by "
-            "hand, with dbt: {project: ...} in segflow.yml and a catalog of your models (docs/ENGINES.md)"
-        )
     if profile.left_to_segflow:
         raise InputError(f"{profile} leaves its path to {WAREHOUSE}; name a target that says its file: --target NAME")
     build = dbt_command(Path.cwd(), settings, "build")
-    if not profile.path.is_file():
+    if (missing := wing(profile.engine).missing()) is not None:
+        raise InputError(missing)
+    engine = wing(profile.engine).engine(profile.place, keeps, None)
+    if profile.path is not None and not profile.path.is_file():
         raise InputError(
             f"nothing is built for {profile}: there is no {profile.path}. Build it, and say it again: {build}"
         )
-    if not reader.is_database(profile.path):
+    if profile.path is not None and not reader.is_database(profile.path):
         raise InputError(f"{profile.path}, which {profile} names, is no database that can be read")
-    manifest = _manifest(place, settings, wing(profile.engine).engine(profile.place, keeps, None), keeps)
+    manifest = _manifest(place, settings, engine, keeps)
     nodes = _nodes(manifest)
     if not nodes:
         raise InputError(f"{project} has no models yet; write one with a row for each contact")
-    return _data(reader, place, profile, profile.path, nodes, manifest.metadata.project_name, build)
+    return _data(reader, place, profile, engine, nodes, manifest.metadata.project_name, build)
 
 
 def _manifest(place: DbtPlace, settings: Settings, engine: Engine, keeps: Path) -> Any:
@@ -111,13 +110,22 @@ def _nodes(manifest: Any) -> dict[str, Any]:
 
 
 def _data(
-    reader: Reader, place: DbtPlace, profile: Profile, file: Path, nodes: Mapping[str, Any], project: str, build: str
+    reader: Reader,
+    place: DbtPlace,
+    profile: Profile,
+    engine: Engine,
+    nodes: Mapping[str, Any],
+    project: str,
+    build: str,
 ) -> Data:
-    reader.attach(file, str(next(iter(nodes.values())).database))
-    there = {(schema.lower(), name.lower()): (schema, name) for schema, name in reader.tables()}
+    file = profile.path
+    if file is not None:
+        reader.attach(file, str(next(iter(nodes.values())).database))
+    listed = reader.tables() if file is not None else tables_of(engine)
+    there = {(schema.lower(), name.lower()): (schema, name) for schema, name in listed}
     if any(schema == SCHEMA for schema, _ in there):
         raise InputError(
-            f"{file} has a schema {SCHEMA} already: another project works in it, or did. Take that project, or "
+            f"{engine.where} has a schema {SCHEMA} already: another project works in it, or did. Take that project, or "
             f"name another target of profile {profile.name}"
         )
     read = {parent for node in nodes.values() if _kind(node) == "model" for parent in node.depends_on_nodes}
@@ -126,10 +134,14 @@ def _data(
     sources: list[Source] = []
     left_out: list[str] = []
     missing: list[str] = []
-    for node, name in zip(ranked, names, strict=True):
-        relation = sqlglot.to_table(node.relation_name, dialect=WRITTEN_IN)
-        found = there.get((relation.db.lower(), relation.name.lower()))
-        if found is None:
+    places = [_place(node, there) for node in ranked]
+    unread: dict[tuple[str, str], str] = {}
+    if file is None:
+        unread = take_in(reader, engine, [one for one in places if one is not None][:TABLES_AT_MOST], left_out)
+    for node, name, found in zip(ranked, names, places, strict=True):
+        if found in unread:
+            left_out.append(f"{node.name}: {unread[found]}")
+        elif found is None:
             missing.append(node.name)
         elif len(sources) < TABLES_AT_MOST:
             model = TheirModel(node.name, _ref(node, project), _layer(node, read), _built_on(node, nodes))
@@ -140,7 +152,7 @@ def _data(
                 left_out.append(f"{node.name}: {error}")
     if not sources:
         told = "".join(f"\n  {one}" for one in left_out)
-        raise InputError(f"no model of {place.project} is built in {file}. Build them, and say it again: "
+        raise InputError(f"no model of {place.project} is built in {engine.where}. Build them, and say it again: "
                          f"{build}{told}")  # fmt: skip
     more = len(ranked) - len(missing) - len(left_out) - len(sources)
     if more > 0:
@@ -149,7 +161,13 @@ def _data(
         named = ", ".join(missing[:_NAMED_AT_MOST]) + (", ..." if len(missing) > _NAMED_AT_MOST else "")
         select = " ".join(missing) if len(missing) <= _NAMED_AT_MOST else ""
         left_out.append(f"not built yet: {named}; {build}{f' --select {select}' if select else ''} builds them")
-    return Data(file, sources, left_out, database=file, in_dbt=True)
+    return Data(file or place.project, sources, left_out, database=file, in_dbt=True)
+
+
+def _place(node: Any, there: Mapping[tuple[str, str], tuple[str, str]]) -> tuple[str, str] | None:
+    """(schema, name) of a node's table, if it is built."""
+    relation = sqlglot.to_table(node.relation_name, dialect=WRITTEN_IN)
+    return there.get((relation.db.lower(), relation.name.lower()))
 
 
 def _kind(node: Any) -> str:

@@ -83,13 +83,12 @@ def look_at(warehouse: Warehouse, source: Source) -> Table:
     names = identifiers(source.schema.names)
     stats = _stats(warehouse, source.schema.names)
     # Dates in ISO form look like dates too, and need no format: there are fifty, each tried on all values.
-    dates = stats.items() if source.model is None else ()
+    read = as_it_is if source.model is not None or source.as_typed else reading
+    dates = stats.items() if read is reading else ()
     dated = [name for name, one in dates if one["like_dates"] > one["days"] + one["times"]]
     formats = _formats(warehouse, dated)
     columns = [
-        (reading if source.model is None else as_it_is)(
-            theirs, name, source.schema.field(position).type, stats[theirs], formats.get(theirs, {})
-        )
+        read(theirs, name, source.schema.field(position).type, stats[theirs], formats.get(theirs, {}))
         for position, (theirs, name) in enumerate(zip(source.schema.names, names, strict=True))
     ]
     seen = next(iter(stats.values()))["rows"] if stats else 0

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.errors import InputError
+from segflow.errors import InputError, did_you_mean
 from segflow.start.names import identifiers
-from segflow.warehouse.engines import DEFAULT, wing
+from segflow.start.server import tables_of, take_in
+from segflow.warehouse.engines import DEFAULT, ENGINES, wing
 from segflow.warehouse.reader import CsvForm, Reader
 from segflow.warehouse.tables import SCHEMA
+from segflow.warehouse.wing import TargetError, Wing
 
 _CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _PARQUET = (".parquet", ".pq")
@@ -66,6 +68,20 @@ class Source:
     """(schema, name) of a table of a database file."""
     model: TheirModel | None = None
     """The model of a dbt project whose table it is."""
+    as_typed: bool = False
+    """Are its columns of the types that they have? A text is then no number, whatever it looks like."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A database on a server."""
+
+    engine: str
+    """By its name in segflow.yml."""
+    target: Mapping[str, str]
+    """What a target of dbt's profile says of it, but the password."""
+    asks: bool
+    """Was a password given? It is written nowhere."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +95,24 @@ class Data:
     database: Path | None = None
     in_dbt: bool = False
     """Are they the models of a dbt project?"""
+    server: Server | None = None
     moves_to: Path | None = None
     """Where the files will be when there is a project; None: they stay."""
 
 
-def find_data(reader: Reader, given: str) -> Data:
-    """The tables at a path. Raises InputError when there are none, or it is no place that can be read."""
+def find_data(reader: Reader, given: str, schemas: Sequence[str] = ()) -> Data:
+    """The tables at a path, or of a server; there, those of `schemas` alone, if any are named. Raises InputError when
+    there are none, or it is no place that can be read."""
+    chosen = next((wing(name) for name in ENGINES if given.lower().startswith(wing(name).schemes)), None)
+    if chosen is not None:
+        return _on_server(reader, chosen, given, schemas)
+    if schemas:
+        raise InputError(f"--schema is about a server, and {given} is none")
     if _SERVER.match(given):
         server = given.split("@")[-1].split("?")[0]
         raise InputError(
-            f"{server} is a database server, and init looks into files only. Save its tables as CSV or Parquet files "
-            "in a folder (psql: \\copy customers to 'data/customers.csv' csv header), and give that: --from data. A "
-            "project that works on a server is written by hand (docs/ENGINES.md)"
+            f"{server} is a database server that segflow does not work on. Save its tables as CSV or Parquet files in "
+            "a folder, and give that: --from data"
         )
     if "://" in given:
         raise InputError(f"{given} is not on this machine; download it, and give the file or its folder")
@@ -111,16 +133,60 @@ def find_data(reader: Reader, given: str) -> Data:
 
 def _database(reader: Reader, path: Path) -> Data:
     reader.attach(path)
-    left_out, sources = [], []
     found = reader.tables()
     if any(schema == SCHEMA for schema, _ in found):
         raise InputError(
             f"{path} has a schema {SCHEMA} already: another project works in it, or did. Take that project, or give a "
             f"copy of the file without schema {SCHEMA}"
         )
+    sources, left_out = _placed(reader, found, "main")
+    if not sources:
+        raise InputError(f"{path} has no tables; load your data into it first")
+    return Data(path, sources, left_out, database=path)
+
+
+def _on_server(reader: Reader, chosen: Wing, url: str, schemas: Sequence[str]) -> Data:
+    if (missing := chosen.missing()) is not None:
+        raise InputError(missing)
+    try:
+        target = chosen.target_at(url)
+        place = chosen.place(target, lambda value: value, Path.cwd())
+    except TargetError as error:
+        raise InputError(f"--from {url.partition('://')[0]}://... {error}, like {chosen.schemes[0]}USER@HOST/DATABASE"
+                         ) from None  # fmt: skip
+    engine = chosen.engine(place, Path.cwd(), None)
+    there = tables_of(engine)
+    if any(schema == SCHEMA for schema, _ in there):
+        raise InputError(
+            f"{engine.where} has tables in a schema {SCHEMA} already: another project works there, or did. Take that "
+            f"project, or drop schema {SCHEMA} if nobody needs it"
+        )
+    known = sorted({schema for schema, _ in there})
+    if unknown := [name for name in schemas if name not in known]:
+        near = did_you_mean(unknown[0], known) or f"; there are {', '.join(known)}"
+        raise InputError(f"--schema {unknown[0]}: {engine.where} has no such schema with a table in it{near}")
+    found = [one for one in there if not schemas or one[0] in schemas]
+    if not found:
+        raise InputError(f"{engine.where} has no tables that {target['user']} may read; load your data into it first")
+    notes: list[str] = []
+    unread = take_in(reader, engine, found[:TABLES_AT_MOST], notes)
+    sources, left_out = _placed(reader, found, "public", unread)
+    asks = target.pop("password", None) is not None
+    server = Server(chosen.name, target, asks)
+    return Data(Path.cwd(), [replace(one, as_typed=True) for one in sources], [*left_out, *notes], server=server)
+
+
+def _placed(
+    reader: Reader, found: list[tuple[str, str]], plain: str, unread: Mapping[tuple[str, str], str] | None = None
+) -> tuple[list[Source], list[str]]:
+    """The tables of a database, called by their names alone in the schema `plain`. `unread`: why some are not there."""
+    sources, left_out = [], []
     names = identifiers([name for _, name in found], "table")
     for (schema, table), name in zip(found[:TABLES_AT_MOST], names, strict=False):
-        told = table if schema == "main" else f"{schema}.{table}"
+        told = table if schema == plain else f"{schema}.{table}"
+        if unread and (schema, table) in unread:
+            left_out.append(f"{told}: {unread[schema, table]}")
+            continue
         rows = reader.their_rows(schema, table)
         try:
             sources.append(Source(name, told, rows, reader.schema(rows), place=(schema, table)))
@@ -128,9 +194,7 @@ def _database(reader: Reader, path: Path) -> Data:
             left_out.append(f"{told}: {error}")
     if len(found) > TABLES_AT_MOST:
         left_out.append(f"{len(found) - TABLES_AT_MOST} more tables: only the first {TABLES_AT_MOST} were looked at")
-    if not sources:
-        raise InputError(f"{path} has no tables; load your data into it first")
-    return Data(path, sources, left_out, database=path)
+    return sources, left_out
 
 
 def _files_of(reader: Reader, folder: Path) -> tuple[list[Source], list[str]]:

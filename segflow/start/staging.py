@@ -61,7 +61,7 @@ def staging(reader: Reader, data: Data, proposal: Proposal, root: Path) -> Stagi
         made.models.append(_contacts_model(proposal))
     sources = _sources(reader, data, [table for table, _ in used], root)
     made.files[f"{_STAGING}/sources.yml"] = filled(
-        "dbt/models/staging/sources.yml", sources=sources, files=data.database is None
+        "dbt/models/staging/sources.yml", sources=sources, files=data.database is None and data.server is None
     )
     described = [{"name": one.name, "description": one.told, "key": one.key} for one in made.models]
     made.files[f"{_STAGING}/schema.yml"] = filled("dbt/models/staging/schema.yml", models=described)
@@ -169,7 +169,12 @@ def _contacts_model(proposal: Proposal) -> Model:
     at = time_column(table, {contacts.key})
     columns = []
     for one in contacts.derived or []:
-        last = f"max_by({name(one)}, {name(at.column)})" if at is not None else f"max({name(one)})"
+        last = f"max({name(one)})"
+        if at is not None and table.source.as_typed:
+            # What every server has.
+            last = f"(array_agg({name(one)} order by {name(at.column)} desc) filter (where {name(one)} is not null))[1]"
+        elif at is not None:
+            last = f"max_by({name(one)}, {name(at.column)})"
         columns.append({"sql": last, "name": name(one)})
     told = f"One row for each {contacts.key} of {table.told}, with what is always the same for it."
     below = table.model

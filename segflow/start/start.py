@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -41,6 +41,8 @@ class Wanted:
     name: str | None = None
     time_zone: str = "UTC"
     contacts: str | None = None
+    schemas: Sequence[str] = ()
+    """Of a server, the schemas whose tables count; none: all."""
     dbt: DbtPlace | None = None
     """The dbt project that has the data, in place of `data`."""
 
@@ -86,7 +88,11 @@ def start(wanted: Wanted, agreed: Callable[[Proposal], bool] = lambda _: True) -
         if dbt is not None:
             data = find_models(reads, dbt, Path(folder))
         else:
-            data = _brought(reads, brought, Path(folder), root) if brought else find_data(reads, wanted.data or "")
+            data = (
+                _brought(reads, brought, Path(folder), root)
+                if brought
+                else find_data(reads, wanted.data or "", wanted.schemas)
+            )
         proposal = propose(reads.warehouse, data, wanted.contacts)
         if not agreed(proposal):
             return None
@@ -101,6 +107,7 @@ def start(wanted: Wanted, agreed: Callable[[Proposal], bool] = lambda _: True) -
             # Where it was made, a way from the project to theirs would lead elsewhere.
             (project / "segflow.yml").write_text(settings, encoding="utf-8")
     commands = [f"cd {shlex.quote(str(wanted.root))}"] if root != Path.cwd() else []
+    commands += ["export PGPASSWORD=..."] if data.server is not None and data.server.asks else []
     commands += ["segflow tick", f"segflow preview {specs.shown}", f"segflow explain {specs.shown} {specs.contact}"]
     return Started(
         root=root,
@@ -122,7 +129,8 @@ def _brought(reads: Reader, files: dict[str, str], folder: Path, root: Path) -> 
     return replace(find_data(reads, str(folder)), moves_to=root / "data")
 
 
-_FRAME = ("segflow.yml", "dbt/dbt_project.yml", "dbt/profiles.yml", "dbt/macros/generate_schema_name.sql")
+_PROFILE = "dbt/profiles.yml"
+_FRAME = ("segflow.yml", "dbt/dbt_project.yml", _PROFILE, "dbt/macros/generate_schema_name.sql")
 
 
 def _said(dbt: DbtPlace | None, root: Path | None = None) -> dict[str, str] | None:
@@ -150,12 +158,15 @@ def _frame(wanted: Wanted, root: Path, data: Data, models: Staging, dbt: dict[st
         "name": name,
         "title": title_of(root) if wanted.name is None else name.replace("_", " ").title(),
         "time_zone": wanted.time_zone,
-        "staging": "staging" if "staging" not in schemas else "segflow_staging",
+        "staging": "staging" if "staging" not in schemas and data.server is None else "segflow_staging",
+        "server": data.server,
         "warehouse": database,
         "dbt": dbt,
         "warehouse_default": _from_dbt(database) if database else None,
     }
     found = {file: filled(file, **values) for file in (_FRAME if dbt is None else _FRAME[:1])}
+    if data.server is not None:
+        found[_PROFILE] = filled("dbt/profiles_server.yml", **values)
     return {**found, ".gitignore": filled("gitignore", **values), **models.files}
 
 

@@ -69,7 +69,7 @@ class TryOut:
     def members(self, specs: Specs, segment: str) -> tuple[int, str | None]:
         """How many contacts would be in a segment now, and the first of them. Raises SegflowError when it cannot be
         evaluated."""
-        compiled = compile_project(replace(specs, flows={}))
+        compiled = compile_project(replace(specs, flows={}), self.warehouse.words)
         context = TickContext(compiled, self.warehouse, self._staged, Tick("", self.now))
         query = members_query(context, segment)
         count = exp.Count(this=exp.Star()).as_("members")

@@ -208,6 +208,16 @@ class Warehouse(ABC):
     def exists(self, name: str) -> bool:
         """Is there a table or view `segflow.name`?"""
 
+    def sizes(self, staged: Sequence[str]) -> list[int]:
+        """How many rows each of these temporary tables has, in one question."""
+        each = [exp.select(exp.Count(this=exp.Star())).from_(f"temp.{name}").subquery() for name in staged]
+        row = self.rows(exp.select(*(one.as_(f"n{number}") for number, one in enumerate(each))))[0]
+        return [int(row[f"n{number}"]) for number in range(len(each))]
+
+    def missing(self, names: Collection[str]) -> list[str]:
+        """Those of these tables and views `segflow.name` that are not there, in their order."""
+        return [name for name in names if not self.exists(name)]
+
     @abstractmethod
     def close(self) -> None:
         """Release the connection, so that other processes may write."""

@@ -60,6 +60,11 @@ class Engine(ABC):
         """A new connection; close it soon, it may lock others out. `keep_ledgers`: what `settle` is told outlives the
         warehouse, where the engine is not safe itself. Raises InputError or RunError when it does not open."""
 
+    def look(self) -> Warehouse:
+        """A connection to read what is there. It leaves nothing of segflow's. Raises InputError when it does not
+        open."""
+        return self.open(keep_ledgers=False)
+
     @abstractmethod
     def made_by(self) -> str | None:
         """The engine and version that made the warehouse; None when that cannot be told."""

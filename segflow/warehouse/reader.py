@@ -41,6 +41,10 @@ class Reader(ABC):
         does not open."""
 
     @abstractmethod
+    def keep(self, schema: str, name: str, rows: pa.Table) -> None:
+        """Keep rows that lie elsewhere in memory: `tables` and `their_rows` then have those, and no file's."""
+
+    @abstractmethod
     def tables(self) -> list[tuple[str, str]]:
         """(schema, name) of the tables and views of the attached file, in order."""
 

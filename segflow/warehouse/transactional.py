@@ -83,11 +83,13 @@ class TransactionalWarehouse(Warehouse):
         target = TABLES[table]
         if not target.ledger:
             raise ValueError(f"{table} is state: use replace")
-        self._delete(target, exp.column("tick_id").eq(exp.Literal.string(tick_id)))
+        mine = exp.Literal.string(tick_id)
+        gone = _deletion(target, exp.column("tick_id").eq(mine))
         if isinstance(rows, pa.Table) and not rows.num_rows:
+            self.execute(gone)
             return
         with self._source(rows) as source:
-            self._insert(target, source, {"tick_id": exp.Literal.string(tick_id)})
+            self._execute_all([gone, self._insertion(target, source, {"tick_id": mine})])
 
     def amend(self, table: str, values: Mapping[str, exp.Expr], where: exp.Expr) -> None:
         self.execute(exp.update(relation(TABLES[table].name), dict(values), where=where))
@@ -116,16 +118,15 @@ class TransactionalWarehouse(Warehouse):
         target = TABLES[table]
         if target.ledger:
             raise ValueError(f"{table} is a ledger: use append")
+        gone = _deletion(target, exp.true())
         if not isinstance(rows, exp.Query):
-            self._delete(target, exp.true())
             with self._source(rows) as source:
-                self._insert(target, source, {})
+                self._execute_all([gone, self._insertion(target, source, {})])
             return
         # The query may read the table that it replaces.
         staged = self.stage(f"replace_{table}", rows)
-        self._delete(target, exp.true())
-        self._insert(target, exp.select("*").from_(staged), {})
-        self.execute(exp.Drop(tables=[staged], kind="TABLE"))
+        added = self._insertion(target, exp.select("*").from_(staged), {})
+        self._execute_all([gone, added, exp.Drop(tables=[staged], kind="TABLE")])
 
     def clear(self) -> None:
         """The engine takes back itself what was not committed."""
@@ -153,10 +154,18 @@ class TransactionalWarehouse(Warehouse):
                 # A warehouse of an earlier version: what it did not record stays unknown.
                 self.execute(exp.Alter(this=relation(table.name), kind="TABLE", actions=[_definition(table, column)]))
 
+    def _execute_all(self, statements: Sequence[exp.Expr]) -> None:
+        """Run statements one after the other; an engine that is far away may be sent all of them at once."""
+        for statement in statements:
+            self.execute(statement)
+
     def _delete(self, target: Table, where: exp.Expr) -> None:
-        self.execute(exp.delete(relation(target.name), where=where))
+        self.execute(_deletion(target, where))
 
     def _insert(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> None:
+        self.execute(self._insertion(target, source, constants))
+
+    def _insertion(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> exp.Insert:
         names = self._columns(source) if source.is_star else source.named_selects
         given = [name for name in names if name not in constants]
         unknown = [name for name in given if name not in target.columns]
@@ -166,9 +175,11 @@ class TransactionalWarehouse(Warehouse):
         select = exp.select(*(_cast(name, target.columns[name]) for name in given), *constants.values()).from_(
             source.subquery("source")
         )
-        self.execute(
-            exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns])
-        )
+        return exp.insert(select, relation(target.name), columns=[exp.to_identifier(c, quoted=True) for c in columns])
+
+
+def _deletion(target: Table, where: exp.Expr) -> exp.Delete:
+    return exp.delete(relation(target.name), where=where)
 
 
 def _cast(column: str, kind: str) -> exp.Cast:

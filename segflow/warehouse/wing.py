@@ -47,6 +47,8 @@ class Wing(ABC):
     """The extra of segflow that installs its library and dbt's adapter; None: they are always there."""
     modules: ClassVar[tuple[str, ...]] = ()
     """What that extra installs."""
+    schemes: ClassVar[tuple[str, ...]] = ()
+    """What the URLs of its servers begin with."""
     file_backed: ClassVar[bool]
     """See `Engine`."""
 
@@ -63,6 +65,11 @@ class Wing(ABC):
     def place(self, output: Mapping[str, Any], render: Callable[[Any], Any], project: Path) -> Place:
         """Where a target of a profile leads to. `render` does the Jinja of its values; relative paths are meant from
         `project`. Raises TargetError."""
+
+    def target_at(self, url: str) -> dict[str, str]:
+        """What a target of a profile has to say to lead where a URL of `schemes` does; it may hold a password. Raises
+        TargetError."""
+        raise AssertionError(f"{self.title} is no server")
 
     @abstractmethod
     def engine(self, place: Place, ledgers: Path, memory_limit: str | None) -> Engine:

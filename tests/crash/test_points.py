@@ -32,6 +32,8 @@ ELSEWHERE = [
     "dbt.model",
     "dbt.model_done",
     *REBUILDING,  # test_rebuild
+    "move.before_commit",  # tests/warehouse/test_move.py
+    "move.committed",
     "compact.merged",  # tests/test_rebuild.py
     "compact.removed",
     "rebuild_store.adopted",  # tests/test_lost_store.py

@@ -71,7 +71,11 @@ DATA: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         "",
         "looks like a table",
     ),
-    "a server": ({}, "postgresql://me:secret@db.example.com/shop", "db.example.com/shop is a database server"),
+    "a server": (
+        {},
+        "mysql://me:secret@db.example.com/shop",
+        "db.example.com/shop is a database server that segflow does not",
+    ),
     "a place in the web": ({}, "https://example.com/a.csv", "is not on this machine"),
     "no file of data": ({"a.pdf": "x"}, "a.pdf", "cannot be read: give a folder of CSV or Parquet files"),
     "rows that are longer than the header": (

@@ -79,6 +79,8 @@ DAYS: list[tuple[str, int, str]] = [
     ("stop-sending", 0, ""),
     ("compact", 2, "Postgres keeps its ledgers itself"),
     ("rebuild", 2, "Postgres keeps backups of its own"),
+    ("move --to postgres", 2, "the project is on Postgres already"),
+    ("move --to duckdb --dry-run", 2, "has no target for DuckDB"),
     ("rebuild --delivery-store", 2, "there is nothing to take over"),
     ("doctor --format json", 1, "Postgres 1"),
 ]

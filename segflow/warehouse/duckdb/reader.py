@@ -38,6 +38,7 @@ class DuckDBReader(Reader):
     def __init__(self) -> None:
         self.warehouse = DuckDBWarehouse(Path(":memory:"))
         self._theirs = THEIRS
+        self._kept: dict[tuple[str, str], exp.Table] = {}
         # It would be drawn over what the command says.
         off = exp.column("enable_progress_bar").eq(exp.false())
         self.warehouse.execute(exp.Set(expressions=[exp.SetItem(this=off)]))
@@ -56,7 +57,12 @@ class DuckDBReader(Reader):
                 raise InputError(f"{path} is in use by another program; close it there, and say it again") from None
             raise InputError(f"cannot open {path}: {error}") from None
 
+    def keep(self, schema: str, name: str, rows: pa.Table) -> None:
+        self._kept[schema, name] = self.warehouse.stage(f"kept {schema}.{name}", rows)
+
     def tables(self) -> list[tuple[str, str]]:
+        if self._kept:
+            return sorted(self._kept)
         listed = exp.select("table_schema", "table_name").from_("information_schema.tables")
         listed = listed.where(exp.column("table_catalog").eq(exp.Literal.string(self._theirs)))
         rows = self.warehouse.rows(listed.order_by("table_schema", "table_name"))
@@ -122,7 +128,8 @@ class DuckDBReader(Reader):
         return _files("read_parquet", paths, {})
 
     def their_rows(self, schema: str, name: str) -> exp.Table:
-        return exp.table_(name, db=schema, catalog=self._theirs, quoted=True)
+        kept = self._kept.get((schema, name))
+        return kept.copy() if kept is not None else exp.table_(name, db=schema, catalog=self._theirs, quoted=True)
 
     def schema(self, rows: exp.Table) -> pa.Schema:
         try:

@@ -22,7 +22,7 @@ class Connections:
     def __init__(self, url: str, where: str) -> None:
         """`url`: as libpq takes it; `where`: the database in words, for messages."""
         self.url, self.where = url, where
-        self._spare: list[psycopg.Connection[Any]] = []
+        self._spare: list[tuple[psycopg.Connection[Any], bool]] = []
         self._out = 0
         self._lock = threading.Lock()
 
@@ -32,33 +32,35 @@ class Connections:
             found = self._spare.pop() if self._spare else None
             self._out += 1
         if found is not None:
+            connection, has_temporary = found
             try:
-                found.execute("DISCARD TEMP")
-                return found, False
+                if has_temporary:
+                    connection.execute("DISCARD TEMP")
+                return connection, False
             except psycopg.Error:
-                found.close()  # the server went away meanwhile
+                connection.close()  # the server went away meanwhile
         try:
             return connect(self.url, self.where), True
         except BaseException:
             self._is_back(None)
             raise
 
-    def give_back(self, connection: psycopg.Connection[Any]) -> None:
-        """The end of what `take` began."""
+    def give_back(self, connection: psycopg.Connection[Any], *, has_temporary: bool = True) -> None:
+        """The end of what `take` began. `has_temporary`: may there be temporary tables on it?"""
         idle = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
         if not idle:
             connection.close()
-        self._is_back(connection if idle else None)
+        self._is_back((connection, has_temporary) if idle else None)
 
-    def _is_back(self, connection: psycopg.Connection[Any] | None) -> None:
+    def _is_back(self, connection: tuple[psycopg.Connection[Any], bool] | None) -> None:
         with self._lock:
             self._out -= 1
             if connection is not None:
                 self._spare.append(connection)
-            over: list[psycopg.Connection[Any]] = []
+            over: list[tuple[psycopg.Connection[Any], bool]] = []
             if not self._out:
                 over, self._spare = self._spare, over
-        for one in over:
+        for one, _ in over:
             one.close()
 
 

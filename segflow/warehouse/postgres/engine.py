@@ -66,6 +66,9 @@ class PostgresEngine(Engine):
     def open(self, *, keep_ledgers: bool = True) -> PostgresWarehouse:
         return PostgresWarehouse(self._connections)
 
+    def look(self) -> PostgresWarehouse:
+        return PostgresWarehouse.apart(self._url, self.where)
+
     def made_by(self) -> str | None:
         try:
             with connect(self._url, self.where) as connection:

@@ -41,6 +41,23 @@ def connection(output: Mapping[str, Any], render: Callable[[Any], Any]) -> dict[
     return {name: value for name, value in told.items() if value}
 
 
+def target_at(url: str) -> dict[str, str]:
+    """What dbt-postgres would be told to reach the server of a URL. Raises TargetError."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        said = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
+    except psycopg.ProgrammingError as error:
+        raise TargetError(f"is no address of a database: {' '.join(str(error).split())}") from None
+    known = (*_NEEDED, *_PLAIN, "port", "password", "connect_timeout", "keepalives_idle")
+    unknown = sorted(set(said) - set(known))
+    if unknown:
+        raise TargetError(f"says {', '.join(unknown)}, which a target of dbt-postgres has no word for: leave it out")
+    connection(said, lambda value: value)
+    return {"type": "postgres", "port": "5432", **said}
+
+
 def _folded(role: str) -> str:
     """A role as dbt's `set role ...` reads it: in small letters, unless it is quoted."""
     role = role.strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -17,6 +17,7 @@ from segflow.errors import RunError
 from segflow.warehouse.base import relation
 from segflow.warehouse.postgres.connections import Connections, connect
 from segflow.warehouse.postgres.errors import plain_message, told_trouble, trouble, warehouse_error
+from segflow.warehouse.postgres.literals import literal_rows
 from segflow.warehouse.postgres.results import batch_of, rows_of, schema_of, type_of
 from segflow.warehouse.postgres.words import PostgresWords
 from segflow.warehouse.tables import SCHEMA
@@ -25,6 +26,8 @@ from segflow.warehouse.transactional import TransactionalWarehouse
 _FUNCTIONS = Path(__file__).with_name("functions.sql")
 _TEMPORARY = "pg_temp"
 ARROW_ROWS = "segflow_rows"
+_SOON_GONE = 10_000
+"""So many rows that were copied in may wait until others come in their place."""
 _MARKED = f"{SCHEMA}.finite(numeric)"
 """The function whose comment says which version all of them are of."""
 _MADE = "SELECT obj_description(to_regprocedure(%s), 'pg_proc'), to_regnamespace(%s) IS NOT NULL"
@@ -34,6 +37,8 @@ class PostgresWarehouse(TransactionalWarehouse):
     """The session's zone is UTC and its dates are ISO, which the functions of the words rely on."""
 
     words = PostgresWords()
+    _temporary = False
+    """Has it made temporary tables?"""
     _connections: Connections | None
 
     def __init__(self, connections: Connections) -> None:
@@ -74,18 +79,22 @@ class PostgresWarehouse(TransactionalWarehouse):
         # An error ends the transaction that it comes up in, so it gets one of its own inside of it.
         try:
             with self._connection.transaction():
-                self._connection.execute(b"PREPARE segflow_bind AS " + self._text(sql))
-                self._connection.execute("DEALLOCATE segflow_bind")
+                self._connection.execute(b"PREPARE segflow_bind AS " + self._text(sql) + b"; DEALLOCATE segflow_bind")
         except psycopg.Error as error:
             self._raise_trouble(error)
             return plain_message(error)
         return None
 
+    @classmethod
+    def apart(cls, url: str, where: str) -> PostgresWarehouse:
+        """One with a connection of its own, that makes nothing there. Raises InputError when it cannot be had."""
+        apart = cls.__new__(cls)
+        apart._files, apart._url, apart._where, apart._connections = None, url, where, None
+        apart._connection = connect(url, where)
+        return apart
+
     def _beside(self) -> PostgresWarehouse:
-        beside = PostgresWarehouse.__new__(PostgresWarehouse)
-        beside._files, beside._url, beside._where, beside._connections = None, self._url, self._where, None
-        beside._connection = connect(self._url, self._where)
-        return beside
+        return PostgresWarehouse.apart(self._url, self._where)
 
     def _interrupt(self) -> None:
         self._connection.cancel()
@@ -104,8 +113,14 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
         staged = exp.table_(name, db=_TEMPORARY, quoted=True)
-        with self._source(rows) as source:
-            self._make_anew(staged, source, exp.Properties(expressions=[exp.TemporaryProperty()]))
+        self._temporary = True
+        if not isinstance(rows, exp.Query):
+            rows = literal_rows(rows) or rows
+        if isinstance(rows, exp.Query):
+            self._make_anew(staged, rows, exp.Properties(expressions=[exp.TemporaryProperty()]))
+        else:
+            with self._telling():
+                self._copy_in(rows, name)
         return staged.copy()
 
     def create_view(self, name: str, sql: exp.Query) -> None:
@@ -128,11 +143,16 @@ class PostgresWarehouse(TransactionalWarehouse):
     def exists(self, name: str) -> bool:
         return self._kind(name) is not None
 
+    def missing(self, names: Collection[str]) -> list[str]:
+        asked = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND table_name = ANY(%s)"
+        found = {name for (name,) in self._connection.execute(asked, [SCHEMA, list(names)]).fetchall()}
+        return [name for name in names if name not in found]
+
     def close(self) -> None:
         if self._connections is None:
             self._connection.close()
         else:
-            self._connections.give_back(self._connection)
+            self._connections.give_back(self._connection, has_temporary=self._temporary)
 
     def trouble(self, message: str) -> RunError | None:
         return told_trouble(self._where, message)
@@ -144,10 +164,19 @@ class PostgresWarehouse(TransactionalWarehouse):
     def _make_anew(self, table: exp.Table, rows: exp.Query, properties: exp.Properties | None = None) -> None:
         """Make a table, in place of one of that name: under another first, because the rows may be read from it."""
         making = exp.table_(f"{table.name} ", db=table.db, quoted=True)
-        self.execute(exp.Create(this=making, kind="TABLE", expression=rows, properties=properties))
-        self.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True))
         new_name = exp.AlterRename(this=exp.to_identifier(table.name, quoted=True))
-        self.execute(exp.Alter(this=making.copy(), kind="TABLE", actions=[new_name]))
+        self._execute_all(
+            [
+                exp.Create(this=making, kind="TABLE", expression=rows, properties=properties),
+                exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True),
+                exp.Alter(this=making.copy(), kind="TABLE", actions=[new_name]),
+            ]
+        )
+
+    def _execute_all(self, statements: Sequence[exp.Expr]) -> None:
+        # One way there and back for all of them: what a statement costs is mostly that.
+        with self._telling():
+            self._connection.execute(b";\n".join(map(self._text, statements)))
 
     def _present(self) -> dict[str, int]:
         found = self._connection.execute(
@@ -170,27 +199,35 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     @contextlib.contextmanager
     def _source(self, rows: exp.Query | pa.Table) -> Iterator[exp.Query]:
+        if not isinstance(rows, exp.Query):
+            rows = literal_rows(rows) or rows
         if isinstance(rows, exp.Query):
             yield rows
             return
+        self._temporary = True
         with self._telling():
-            self._copy_in(rows)
+            self._copy_in(rows, ARROW_ROWS)
         try:
             columns = (exp.column(name, quoted=True) for name in rows.schema.names)
             yield exp.select(*columns).from_(exp.table_(ARROW_ROWS, db=_TEMPORARY, quoted=True))
         finally:
-            with contextlib.suppress(psycopg.Error):
-                self._connection.execute(f"DROP TABLE IF EXISTS {_TEMPORARY}.{ARROW_ROWS}")
+            if rows.num_rows > _SOON_GONE:
+                with contextlib.suppress(psycopg.Error):
+                    self._connection.execute(f"DROP TABLE IF EXISTS {_TEMPORARY}.{ARROW_ROWS}")
 
-    def _copy_in(self, rows: pa.Table) -> None:
-        table = names.Identifier(_TEMPORARY, ARROW_ROWS)
+    def _copy_in(self, rows: pa.Table, name: str) -> None:
+        """Make temporary table `name` of rows, in place of one of that name."""
+        table = names.Identifier(_TEMPORARY, name)
         kinds = [names.SQL(type_of(field.type)) for field in rows.schema]
         columns = [names.Identifier(name) for name in rows.schema.names]
         listed = names.SQL(", ").join(
             names.SQL("{} {}").format(column, kind) for column, kind in zip(columns, kinds, strict=True)
         )
-        self._connection.execute(names.SQL("DROP TABLE IF EXISTS {}").format(table))
-        self._connection.execute(names.SQL("CREATE TEMPORARY TABLE {} ({})").format(table, listed))
+        self._connection.execute(
+            names.SQL("DROP TABLE IF EXISTS {} CASCADE; CREATE TEMPORARY TABLE {} ({})").format(table, table, listed)
+        )
+        if not rows.num_rows:
+            return
         copy = names.SQL("COPY {} ({}) FROM STDIN").format(table, names.SQL(", ").join(columns))
         with self._connection.cursor() as cursor, cursor.copy(copy) as writer:
             for batch in rows.to_batches(max_chunksize=10_000):

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from segflow.warehouse.allowed import Allowed
 from segflow.warehouse.engine import Engine
-from segflow.warehouse.postgres.target import connection
+from segflow.warehouse.postgres.target import connection, target_at
 from segflow.warehouse.wing import Place, Wing
 from segflow.warehouse.words import Words
 
@@ -24,10 +24,14 @@ class PostgresWing(Wing):
     dialect = "postgres"
     extra = "postgres"
     modules = ("psycopg", "dbt.adapters.postgres")
+    schemes = ("postgresql://", "postgres://")
     file_backed = False
 
     def place(self, output: Mapping[str, Any], render: Callable[[Any], Any], project: Path) -> Place:
         return Place(connection=connection(output, render))
+
+    def target_at(self, url: str) -> dict[str, str]:
+        return target_at(url)
 
     def engine(self, place: Place, ledgers: Path, memory_limit: str | None) -> Engine:
         from psycopg.conninfo import make_conninfo
