@@ -27,22 +27,19 @@ def check_generation(warehouse: Warehouse, models: Iterable[str], tick_id: str, 
     """
     built, wanted = exp.column("tick_id"), exp.Literal.string(tick_id)
     wrong = built < wanted if or_newer else built.neq(wanted)
-    patched = whole_for(warehouse)
+    patched: dict[str, str] | None = None
     # Most of the price of a question is to ask it, and all of them are asked in every tick.
     for some in _chunks(list(models)):
         if missing := warehouse.missing(some):
             raise StaleGenerationError(
                 f"segflow.{missing[0]} was never built; run `segflow tick`, which builds for tick {tick_id}"
             )
-        each = [
-            _others(model, wrong).subquery(f"m{number}")
-            for number, model in enumerate(some)
-            if not _is_whole(patched.get(model), tick_id, or_newer)
-        ]
-        if not each:
-            continue
+        each = [_others(model, wrong).subquery(f"m{number}") for number, model in enumerate(some)]
         rows = [exp.select("*").from_(one) for one in each]
         found = warehouse.rows(exp.union(*rows, distinct=False) if len(rows) > 1 else rows[0])
+        if found and patched is None:
+            patched = whole_for(warehouse)
+        found = [row for row in found if not _is_whole((patched or {}).get(row["model"]), tick_id, or_newer)]
         if found:
             first = min(found, key=lambda row: some.index(row["model"]))
             raise StaleGenerationError(
