@@ -104,8 +104,14 @@ def warehouse_of(root: Path) -> Path:
     return root / ".segflow" / "warehouse.duckdb"
 
 
-def make(root: Path, raw: Path, segments: dict[str, Segment], flows: Iterable[Flow]) -> None:
-    """Make the folder `root`, over a copy of the raw tables in the DuckDB file `raw`."""
+def knows_arrivals(code: Path) -> bool:
+    """Has the segflow in folder `code` a key for when rows arrived?"""
+    return "arrived_at" in (code / "segflow" / "specs" / "catalog.py").read_text(encoding="utf-8")
+
+
+def make(root: Path, raw: Path, segments: dict[str, Segment], flows: Iterable[Flow], *, arrivals: bool = True) -> None:
+    """Make the folder `root`, over a copy of the raw tables in the DuckDB file `raw`. `arrivals`: the catalog says when
+    rows were loaded."""
     staging = root / "dbt" / "models" / "staging"
     for folder in (staging, root / "dbt" / "macros", root / "segment_specs", root / "flow_specs", root / ".segflow"):
         folder.mkdir(parents=True)
@@ -114,7 +120,7 @@ def make(root: Path, raw: Path, segments: dict[str, Segment], flows: Iterable[Fl
     _write(root / "segflow.yml", _SETTINGS)
     _write(root / "dbt" / "dbt_project.yml", _DBT)
     _write(root / "dbt" / "profiles.yml", _PROFILE)
-    _write(root / "segment_specs" / "catalog.yml", _CATALOG)
+    _write(root / "segment_specs" / "catalog.yml", _with_arrivals(_CATALOG) if arrivals else _CATALOG)
     tables = [{"name": name} for name in _TABLES]
     _write(staging / "sources.yml", {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]})
     for name in _TABLES:
@@ -124,6 +130,12 @@ def make(root: Path, raw: Path, segments: dict[str, Segment], flows: Iterable[Fl
         _write(root / "segment_specs" / f"{segment.name}.yml", {"where": segment.where})
     for flow in flows:
         _write(root / "flow_specs" / f"{flow.name}.yml", flow.spec())
+
+
+def _with_arrivals(catalog: dict[str, Any]) -> dict[str, Any]:
+    loaded = {"arrived_at": "loaded_at"}
+    events = [one | loaded for one in catalog["events"]]
+    return catalog | {"events": events, "objects": {name: one | loaded for name, one in catalog["objects"].items()}}
 
 
 def edit(root: Path, segments: dict[str, Segment], names: Iterable[str]) -> None:

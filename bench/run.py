@@ -73,8 +73,8 @@ def run(plan: Plan, folder: Path, tell: Tell = lambda _: None) -> dict[str, Any]
     with ExitStack() as stack:
         if plan.against is not None:
             builds["against"] = stack.enter_context(worktree(plan.against, folder / "against"))
-        for name in builds:
-            project.make(folder / name, raw, made, started)
+        for name, code in builds.items():
+            project.make(folder / name, raw, made, started, arrivals=project.knows_arrivals(code))
         floor = Floor(_copy(raw, folder / "floor.duckdb"), made, started)
         raw.unlink()
         warehouses = {name: project.warehouse_of(folder / name) for name in builds}
