@@ -206,6 +206,13 @@ def test_a_new_project(tmp_path: Path) -> None:
     assert list((tmp_path / "new/.segflow").iterdir()) == []
 
 
+def test_tables_of_the_users_are_no_sign_of_ticks(tmp_path: Path) -> None:
+    world = World(tmp_path, real=True)
+    world.rows_of("contacts", [{"contact_id": "1001"}])
+    assert (tmp_path / ".segflow/warehouse.duckdb").exists()
+    assert "delivery store" not in wrong(tmp_path)
+
+
 @pytest.mark.parametrize(("damage", "said"), BROKEN.values(), ids=BROKEN.keys())
 def test_what_is_broken_is_named_and_the_rest_is_looked_at(
     root: Path, damage: Callable[[Path], object], said: dict[str, str]

@@ -9,17 +9,18 @@ from segflow.doctor.workspace import ExaminedWorkspace
 from segflow.errors import SegflowError
 from segflow.outbox.breaker import MARK, Rest
 from segflow.outbox.lease import Lease
+from segflow.ticks import ledger as ticks
 
 
 def store(examined: ExaminedWorkspace) -> Checked:
     """Does the delivery store open, and is its file whole?"""
     path = examined.store_path
     if path is not None and not path.exists():
-        if not examined.engine.exists():
+        if not examined.engine.exists() or not _ticked(examined):
             return Checked("delivery store", "none yet; the first tick makes it")
         lost = Finding(
             f"{path} is not there, though there is a warehouse",
-            "what was sent is only known as far as the warehouse knows it; if ticks ran, the next one is refused",
+            "what was sent is only known as far as the warehouse knows it; the next tick is refused",
             "put it back from a backup, or run segflow rebuild --delivery-store",
         )
         return Checked("delivery store", "", [lost])
@@ -39,6 +40,15 @@ def store(examined: ExaminedWorkspace) -> Checked:
         )
         return Checked("delivery store", "", [damaged])
     return Checked("delivery store", f"{examined.store.name}, schema version {version}")
+
+
+def _ticked(examined: ExaminedWorkspace) -> bool:
+    """Has a tick run in the warehouse, as far as one can see? Tables may be the user's."""
+    try:
+        with examined.engine.look() as opened:
+            return opened.exists("ticks") and ticks.last(opened) is not None
+    except SegflowError:  # its own check tells
+        return True
 
 
 def lease(examined: ExaminedWorkspace) -> Checked:

@@ -19,10 +19,6 @@ DAYS = [
 ]
 
 
-DAYS[DAYS.index(("doctor", 0, "Spark "))] = ("doctor", 1, "delivery.db is not there, though there is a warehouse")
-"""As it always says of a delivery store in a file, beside a server that has tables already."""
-
-
 @pytest.fixture(scope="module")
 def root(sail: Sail, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("commands")
