@@ -54,14 +54,19 @@ def move(project: Workspace, engine: str, target: str | None = None, *, dry_run:
     """Copy segflow's tables to `engine`, where `target` of dbt's profile leads (default: the only one for it).
 
     All or nothing; the old warehouse stays as it is, and so do the files of the project. Raises InputError when the
-    project is there already, has had no tick, or was edited since; when there is no such target, or it holds tables of
-    segflow's with rows; RunError when a tick is under way, LeaseHeldError while one runs.
+    project is there already, has had no tick, or was edited since; when nothing moves to or from an engine; when there
+    is no such target, or it holds tables of segflow's with rows; RunError when a tick is under way, LeaseHeldError while one
+    runs.
     """
     if engine not in ENGINES:
-        raise InputError(f"--to {engine}: is none of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}")
+        known = [name for name in ENGINES if wing(name).movable]
+        raise InputError(f"--to {engine}: is none of {', '.join(known)}{did_you_mean(engine, known)}")
     specs = project.specs
     if engine == specs.engine:
         raise InputError(f"the project is on {wing(engine).title} already")
+    if fixed := [wing(name).title for name in (specs.engine, engine) if not wing(name).movable]:
+        others = " and ".join(wing(name).title for name in ENGINES if wing(name).movable)
+        raise InputError(f"a project cannot be moved to or from {fixed[0]} yet, only between {others}")
     settings, named = _settings_there(project, engine, target)
     there = project_engine(project.root, settings)
     if not project.engine.exists():
