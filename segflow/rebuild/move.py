@@ -55,8 +55,8 @@ def move(project: Workspace, engine: str, target: str | None = None, *, dry_run:
 
     All or nothing; the old warehouse stays as it is, and so do the files of the project. Raises InputError when the
     project is there already, has had no tick, or was edited since; when nothing moves to or from an engine; when there
-    is no such target, or it holds tables of segflow's with rows; RunError when a tick is under way, LeaseHeldError while
-    one runs.
+    is no such target, or it holds tables of segflow's with rows; RunError when a tick is under way, LeaseHeldError
+    while one runs.
     """
     if engine not in ENGINES:
         known = [name for name in ENGINES if wing(name).movable]
