@@ -94,14 +94,35 @@ def root(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.hostile(url)
     settings = f"name: shop\ndelivery: {{store: '{made.beside(url)}'}}\ncoupons: {{spring: {{}}}}\n"
     made.make(folder, url, seeds=False, **{"segflow.yml": settings})
+    return written(folder)
+
+
+def test_every_command_is_among_them() -> None:
+    assert {one for one in COMMANDS if not any(f"{said} ".startswith(f"{one} ") for said, _, _ in DAYS)} == set()
+
+
+def written(folder: Path) -> Path:
+    """`folder` with the files that commands read."""
     (folder / "people.csv").write_text("contact_id,city\ndora,Berlin\n")
     (folder / "addresses.csv").write_text("channel,address\nemail,other@example.com\n")
     (folder / "codes.txt").write_text("SPRING1\n")
     return folder
 
 
-def test_every_command_is_among_them() -> None:
-    assert {one for one in COMMANDS if not any(f"{said} ".startswith(f"{one} ") for said, _, _ in DAYS)} == set()
+def run(said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """The exit code of a command in this process, and what it printed."""
+    monkeypatch.setattr(sys, "argv", ["segflow", *said.split()])
+    with pytest.raises(SystemExit) as end:
+        main()
+    printed: Any = capsys.readouterr()
+    return int(end.value.code or 0), printed.out + printed.err
+
+
+def check_exports(root: Path) -> None:
+    """What the commands have exported is whole."""
+    assert (root / "out.csv").read_text(encoding="utf-8").splitlines()[1].startswith('"ben"')
+    assert pq.read_table(root / "out.parquet").to_pylist() == [{"contact_id": "ben", "city": "Köln"}]
+    assert "ana" in (root / "exits.jsonl").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("said", "code", "told"), DAYS, ids=[said for said, _, _ in DAYS])
@@ -109,15 +130,10 @@ def test_a_command(
     root: Path, said: str, code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(root)
-    monkeypatch.setattr(sys, "argv", ["segflow", *said.split()])
-    with pytest.raises(SystemExit) as end:
-        main()
-    printed: Any = capsys.readouterr()
-    assert (end.value.code or 0) == code, printed.out + printed.err
-    assert told in printed.out + printed.err
+    ended, printed = run(said, monkeypatch, capsys)
+    assert ended == code, printed
+    assert told in printed
 
 
 def test_what_was_exported(root: Path) -> None:
-    assert (root / "out.csv").read_text(encoding="utf-8").splitlines()[1].startswith('"ben"')
-    assert pq.read_table(root / "out.parquet").to_pylist() == [{"contact_id": "ben", "city": "Köln"}]
-    assert "ana" in (root / "exits.jsonl").read_text(encoding="utf-8")
+    check_exports(root)
