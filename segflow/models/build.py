@@ -7,13 +7,11 @@ Segments that rest are left out from the start, in the same way (`segments.resti
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import pyarrow as pa
 from sqlglot import exp
 
 from segflow.crashpoints import crash_point
@@ -29,17 +27,17 @@ from segflow.models.user_models import (
     silent_faults,
     told_columns,
 )
-from segflow.segments.compiler import CONTACTS, MEMBERSHIPS, Compiled
-from segflow.segments.emit import TABLE, bound_keys, config_text, template
+from segflow.models.views import keep_views
+from segflow.segments.compiler import CONTACTS, Compiled
+from segflow.segments.emit import TABLE, config_text, template
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model
 from segflow.segments.membership_masks import MASKS
 from segflow.segments.membership_models import contacts_query, segment_model
 from segflow.segments.nodes import facts_of, sources_of
-from segflow.segments.order import closure, levels
+from segflow.segments.order import closure
 from segflow.segments.resting import at_rest, chosen, idle_models, patches_of
 from segflow.segments.sources import source_models, trigger_models
-from segflow.specs.sql_file import SEGMENT_MODEL
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.models import ModelResult
@@ -47,8 +45,6 @@ from segflow.warehouse.names import own_model
 
 _CONTACTS, _MASKS = own_model(CONTACTS), own_model(MASKS)
 """As dbt calls them."""
-_ALL = "(memberships)"
-"""The view of all segments among those of single ones. No segment is called so."""
 
 
 @dataclass
@@ -139,7 +135,7 @@ def build(context: TickContext, resting: Mapping[str, str] | None = None) -> Bui
     _check_imports(work, results)
     work.report.broken |= silent_faults(context, work.report.broken)
     _mark_stale(work)
-    _keep_views(work)
+    keep_views(context, work.report.stale)
     return work.report
 
 
@@ -344,55 +340,6 @@ def _model_fault(work: _Build, results: dict[str, ModelResult], columns: list[Co
     failed = [c.model for c in columns if c.model in results and _status(results, c.model) != "success"]
     fault = _failed_source(results, columns) or (_reason(results, failed[0]) if failed else None)
     return fault or user_models.missing(columns) or user_models.unreadable(columns)
-
-
-def _keep_views(work: _Build) -> None:
-    """Bring `memberships` and the views of YAML segments up to date; only those whose SQL changed are touched."""
-    warehouse = work.warehouse
-    of_all = work.compiled.files[f"{own_model(MEMBERSHIPS)}.sql"].split("\n", 1)[1]
-    stored = {r["segment"]: r["fingerprint"] for r in warehouse.rows(exp.select("*").from_(relation("segment_views")))}
-    wanted = {n: _mark(work, n, text) for n, text in work.compiled.views.items() if n not in work.report.stale}
-    wanted[_ALL] = hashlib.sha256(of_all.encode()).hexdigest()
-    lost = warehouse.lost_views([_view(name) for name in stored])
-    stored = {name: mark for name, mark in stored.items() if _view(name) not in lost}
-    kept = {name: mark for name, mark in stored.items() if name in work.report.stale}
-    if stored == {**kept, **wanted}:
-        return
-    if stored.get(_ALL) != wanted[_ALL]:
-        warehouse.create_view(MEMBERSHIPS, work.context.fill(of_all))
-        crash_point("views.created")
-    # A view is bound when it is created: those it refers to come first, and it may go with one that is made anew.
-    made: set[str] = set()
-    for name in (name for level in levels(work.compiled.graph) for name in level if name in wanted):
-        if stored.get(name) != wanted[name] or made & work.compiled.graph[name]:
-            made.add(name)
-            warehouse.create_view(segment_model(name), work.context.fill(work.compiled.views[name]))
-            if not _plain(name):
-                warehouse.drop_view(f"{SEGMENT_MODEL}{name}")  # as builds before called it
-            crash_point("views.created")
-    for name in set(stored) - set(wanted) - set(kept):
-        warehouse.drop_view(_view(name))
-        crash_point("views.dropped")
-    rows = [{"segment": name, "fingerprint": mark} for name, mark in sorted({**kept, **wanted}.items())]
-    schema = pa.schema([("segment", pa.string()), ("fingerprint", pa.string())])
-    warehouse.replace("segment_views", pa.Table.from_pylist(rows, schema=schema))
-    crash_point("views.recorded")
-
-
-def _mark(work: _Build, segment: str, text: str) -> str:
-    """A view with a bound of its own (`last: {property: day, within_last: ...}`) is another view in every tick."""
-    moment = work.context.as_of.isoformat() if bound_keys(text) else ""
-    model = "" if _plain(segment) else segment_model(segment)
-    return hashlib.sha256(f"{moment}{model}{text}".encode()).hexdigest()
-
-
-def _view(name: str) -> str:
-    return MEMBERSHIPS if name == _ALL else segment_model(name)
-
-
-def _plain(segment: str) -> bool:
-    """Is the view called by the whole id?"""
-    return segment_model(segment) == f"{SEGMENT_MODEL}{segment}"
 
 
 def _status(results: dict[str, ModelResult], model: str) -> str:
