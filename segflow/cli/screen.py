@@ -20,7 +20,7 @@ _COMMAND = re.compile(
     r"(?<![^\s(`'\"])(?:\S*/)?(?:segflow (?=\S)|make \w+|dbt (?=--|build|run|seed|ls|test|parse|deps))"
 )
 _NAMES = """
-    preview plan explain segments flows tasks history overlap trace backtest render export freeze release imports
+    preview plan explain segments flows tasks history move overlap trace backtest render export freeze release imports
     doctor rebuild compact lint init test import validate tick fmt schema ui serve stop-sending send-test compile
     vars outbox list drain retry drop flow retrigger enroll show pause resume remove coupons add sender check
     api-key revoke calls contact deleted restore suppressions
