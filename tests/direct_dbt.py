@@ -195,10 +195,12 @@ class DirectDbt:
 
     def _make(self, connection: Any, schema: str, place: str, what: str, query: exp.Query) -> None:
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-        other = "VIEW" if what == "TABLE" else "TABLE"
-        # Like dbt: what is there under the name goes, whatever it is.
-        with contextlib.suppress(duckdb.CatalogException):
-            connection.execute(f'DROP {other} IF EXISTS "{schema}"."{place}"')
+        # Like dbt: what is there under the name goes, whatever it is. Asked first: an error would end a transaction.
+        known = "SELECT table_type FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2"
+        kinds = {"BASE TABLE": "TABLE", "VIEW": "VIEW"}
+        for (found,) in connection.execute(known, [schema, place]).fetchall():
+            if kinds[found] != what:
+                connection.execute(f'DROP {kinds[found]} "{schema}"."{place}"')
         connection.execute(f'CREATE OR REPLACE {what} "{schema}"."{place}" AS {self.words.sql(query)}')
 
     def _parents(self, name: str, code: Mapping[str, str]) -> list[str]:
