@@ -72,14 +72,17 @@ tour: $(VENV)/dev
 	@$(INSTALL) --editable '.[dev,tour]'
 	@$(BIN)/python -m tests.tour.tour
 
+# Single tests of these take longer than pyproject.toml allows.
+UNHURRIED := -o timeout=0 -o faulthandler_timeout=0
+
 test-postgres: $(VENV)/dev
-	@SEGFLOW_POSTGRES_WHOLE=1 $(BIN)/python -m pytest tests/warehouse tests/test_online_retail.py
+	@SEGFLOW_POSTGRES_WHOLE=1 $(BIN)/python -m pytest $(UNHURRIED) tests/warehouse tests/test_online_retail.py
 
 # On Sail, which the tests start: Spark Connect and Delta without a JVM.
 test-spark: $(VENV)/dev
-	@SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest tests/warehouse/test_engines.py tests/warehouse/test_spark*.py \
+	@SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest $(UNHURRIED) tests/warehouse/test_engines.py tests/warehouse/test_spark*.py \
 		tests/demo/test_on_spark.py
-	@SEGFLOW_SAIL_MODE=local-cluster $(BIN)/python -m pytest tests/warehouse/test_engines.py \
+	@SEGFLOW_SAIL_MODE=local-cluster $(BIN)/python -m pytest $(UNHURRIED) tests/warehouse/test_engines.py \
 		tests/warehouse/test_spark.py -k "spark and not naive"
 
 # A second environment, the same but for one line.

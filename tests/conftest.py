@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from tests.disk import ON_DISK
 from tests.fast import is_slow
@@ -76,6 +77,17 @@ class Scheduling(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return nodeid if file.rpartition("/")[2] in SPREAD else file
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """A test that ended its worker is not run again: the rest of its file goes to another one."""
+        running = (
+            (unit, test) for unit in self.assigned_work[node].values() for test, done in unit.items() if not done
+        )
+        unit, ended = next(running, (None, None))
+        if unit is not None and ended is not None:
+            unit[ended] = True
+        super().remove_node(node)
+        return ended
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Callable[..., Any]) -> Scheduling:

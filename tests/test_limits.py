@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlglot import exp, parse_one
 
+from segflow.durations import Duration
 from segflow.errors import SpecError, TimeLimitError
 from segflow.specs.load import load_specs
+from segflow.warehouse.base import Warehouse
 from tests.world import World
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -90,6 +93,25 @@ def test_preview_has_the_same_limit(tmp_path: Path) -> None:
             world.project.preview(segment, AT)
         assert time.monotonic() - started < 5
     assert world.project.preview("londoners", AT).num_rows == 150
+
+
+def late(warehouse: Warehouse, query: exp.Expr) -> None:
+    with warehouse.time_limit(Duration(0, 1, "1 second")):
+        time.sleep(1.2)
+        warehouse.query(query)
+
+
+def test_time_that_runs_out_between_two_queries_stops_the_next_one(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    endless = parse_one("select count(*) from range(100000) a(n), range(100000) b(n) where a.n * b.n % 7 = -1")
+    with world.project.warehouse() as warehouse:
+        started = time.monotonic()
+        with pytest.raises(TimeLimitError, match="ran longer than 1 second"):
+            late(warehouse, endless)
+        assert time.monotonic() - started < 5
+        assert warehouse.query(parse_one("select 1 as found")).to_pylist() == [{"found": 1}]
+    assert not [thread for thread in threading.enumerate() if "segflow" in thread.name], "nobody watches any more"
+    world.close()
 
 
 def test_an_old_rule_that_runs_away_does_not_hold_up_the_tick(tmp_path: Path) -> None:

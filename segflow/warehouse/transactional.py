@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,6 +19,7 @@ from segflow.errors import TimeLimitError, WarehouseError
 from segflow.warehouse.base import Warehouse, relation, too_long
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import TABLES, Table
+from segflow.warehouse.watchdog import stopped_after
 
 _ROWS_AT_ONCE = 500_000
 
@@ -67,17 +67,13 @@ class TransactionalWarehouse(Warehouse):
 
     @contextlib.contextmanager
     def time_limit(self, limit: Duration) -> Iterator[None]:
-        timer = threading.Timer(limit.seconds, self._interrupt)
-        timer.daemon = True
-        timer.start()
         try:
-            yield
+            with stopped_after(limit.seconds, self._interrupt):
+                yield
         except WarehouseError as error:
             if self._was_interrupted(error.__cause__):
                 raise TimeLimitError(too_long(limit)) from error
             raise
-        finally:
-            timer.cancel()
 
     def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
         target = TABLES[table]

@@ -1,4 +1,4 @@
-"""Time limits for models that dbt runs, where its adapter has none: a thread watches and interrupts the query."""
+"""Time limits for queries, and for models that dbt runs where its adapter has none: a thread watches and interrupts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,32 @@ _POLL = 0.1
 
 Interrupt = Callable[[Hashable, Any], None]
 """Interrupts what runs on a connection of dbt's, which is known by its process and thread."""
+
+
+@contextlib.contextmanager
+def stopped_after(seconds: float, interrupt: Callable[[], object]) -> Iterator[None]:
+    """Interrupt whatever the block asks of the engine once it has taken so many seconds, until the block ends.
+
+    Not once: an interrupt that comes between two statements, or before the engine has begun with one, is lost, and the
+    next one would run for as long as it likes.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        left = seconds
+        while not over.wait(left):
+            with contextlib.suppress(Exception):  # closed in this very moment
+                interrupt()
+            left = _POLL
+
+    thread = threading.Thread(target=watch, name="segflow-time-limit", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        # So that no interrupt meets what comes after the block.
+        thread.join()
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import threading
 import uuid
 from collections.abc import Iterator
 
@@ -23,6 +22,7 @@ from segflow.warehouse.spark.recursion import is_recursive, unrolled
 from segflow.warehouse.spark.rows import none_of, stored
 from segflow.warehouse.spark.words import SparkWords
 from segflow.warehouse.tables import SCHEMA, TABLES
+from segflow.warehouse.watchdog import stopped_after
 
 STAGES = "segflow_stages"
 """The schema of what `stage` keeps. Spark has no temporary tables, and what its temporary views show is another matter
@@ -98,17 +98,13 @@ class SparkWarehouse(RecordedWarehouse):
     @contextlib.contextmanager
     def time_limit(self, limit: Duration) -> Iterator[None]:
         self._interrupted = False
-        timer = threading.Timer(limit.seconds, self._interrupt)
-        timer.daemon = True
-        timer.start()
         try:
-            yield
+            with stopped_after(limit.seconds, self._interrupt):
+                yield
         except WarehouseError as error:
             if self._interrupted:
                 raise TimeLimitError(too_long(limit)) from error
             raise
-        finally:
-            timer.cancel()
 
     def _interrupt(self) -> None:
         self._interrupted = True
