@@ -11,7 +11,9 @@ from pydantic_core import PydanticCustomError
 class SpecModel(BaseModel):
     """Base of everything read from a spec file: unknown keys are errors, values are not coerced."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, strict=True, defer_build=True)
+    """`defer_build`: a validator is made when something is first read by it. Made at once, each model makes those of
+    all that it holds, and conditions and steps hold each other: that took a third of the import."""
 
     short_form: ClassVar[tuple[str, dict[str, Any]] | None] = None
     """What may stand in place of the mapping: in words, and as JSON Schema. A before-validator takes it."""

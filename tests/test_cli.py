@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +50,10 @@ def run(shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         return Result(int(end.value.code or 0), out, err)
 
     return call
+
+
+def test_it_says_which_version_it_is(run: Run) -> None:
+    assert run("--version") == (0, f"segflow {version('segflow')}\n", "")
 
 
 def test_results_before_the_first_tick_say_what_to_do(run: Run) -> None:

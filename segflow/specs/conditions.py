@@ -377,13 +377,6 @@ Condition = Annotated[
     ),
 ]
 
-for _model in (PropertyAll, PropertyAny, PropertyNone, PropertyNot, All, Any_, None_, Not):
-    _model.model_rebuild()
-Following.model_rebuild()
-for _events in (EventCondition, EventPrefixCondition, AnyEventCondition):
-    _events.model_rebuild()
-ObjectCondition.model_rebuild()
-
 CONDITION_MODELS = {
     get_args(option)[1].tag: get_args(option)[0] for option in get_args(get_args(Condition)[0])
 }  # fmt: skip

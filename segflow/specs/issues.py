@@ -354,6 +354,8 @@ def _step(annotation: Any, part: str | int) -> Any:
         return found
     for option in _options(annotation):
         if isinstance(option, type) and issubclass(option, BaseModel):
+            if not option.__pydantic_complete__:
+                option.model_rebuild()  # a model that nothing was read by yet has names for annotations
             for name, field in option.model_fields.items():
                 if part in (field.alias, name):
                     # metadata (discriminators) sits beside the annotation; tags sit inside it and are kept

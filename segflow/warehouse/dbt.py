@@ -259,7 +259,8 @@ class DbtProject:
 
     def _invoke(self, args: list[str], manifest: Any) -> Any:
         # Imported here: it takes two seconds, which `segflow validate` need not wait for.
-        from dbt.cli.main import dbtRunner
+        with _compiled_when_used():
+            from dbt.cli.main import dbtRunner
 
         os.environ |= self._engine.dbt_environment()
         os.environ["SEGFLOW_PROJECT_DIR"] = str(self._how.root)
@@ -322,6 +323,20 @@ def _collector_paused() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
+
+
+@contextlib.contextmanager
+def _compiled_when_used() -> Iterator[None]:
+    """Let dbt's classes that are defined in the block get their code for (de)serializing when it is first called: of
+    the code for all 500 of them, which takes a quarter of the import, a tick needs little."""
+    from mashumaro.config import BaseConfig
+
+    kept = BaseConfig.lazy_compilation
+    BaseConfig.lazy_compilation = True
+    try:
+        yield
+    finally:
+        BaseConfig.lazy_compilation = kept
 
 
 def _callbacks(engine: Engine) -> list[Callable[[Any], None]]:

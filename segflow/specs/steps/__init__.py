@@ -11,7 +11,6 @@ from pydantic import Discriminator, Tag
 
 from segflow.specs.conditions import key_of
 from segflow.specs.steps.base import Step, walk
-from segflow.specs.types import SpecModel
 
 
 def _kinds() -> dict[str, type[Step]]:
@@ -42,10 +41,7 @@ else:
     ]
 
 for _kind in KINDS.values():
-    _module = sys.modules[_kind.__module__]
-    for _model in list(vars(_module).values()):
-        if isinstance(_model, type) and issubclass(_model, SpecModel) and _model.__module__ == _module.__name__:
-            # Those that hold steps wait for the union.
-            _model.model_rebuild(force=True, _types_namespace={**vars(_module), "_StepUnion": AnyStep})
+    # Those that hold steps look for the union there when they are first used.
+    vars(sys.modules[_kind.__module__])["_StepUnion"] = AnyStep
 
 __all__ = ["KINDS", "STEP_KEYS", "AnyStep", "Step", "walk"]
