@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -17,9 +18,11 @@ import pytest
 from sqlglot import exp, parse_one
 
 from segflow.crashpoints import watched
+from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.record_sql import RECORD, ROWS
+from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.engine import SparkEngine
 from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.tables import TABLES
@@ -156,6 +159,23 @@ def test_a_killed_server_is_gone_on_with(
     world.tick(DAYS[1])
     assert world.ledgers() == shown[-1]
     world.project.store.close()
+
+
+def test_a_server_that_stands_still_is_given_up(own_sail: Sail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that a query leaves no processor: it does not even answer that it stops the query."""
+    monkeypatch.setattr(sessions, "_PATIENCE", 2.0)
+    with SparkEngine(*own_sail.new_warehouse()).open() as warehouse:
+        assert own_sail.process is not None
+        own_sail.process.send_signal(signal.SIGSTOP)
+        started = time.monotonic()
+        with pytest.raises(RunError, match="is gone: it did not answer for 2 seconds when it was asked"):
+            stopped(warehouse)
+        assert time.monotonic() - started < 20
+
+
+def stopped(warehouse: SparkWarehouse) -> None:
+    with warehouse.time_limit(Duration(0, 1, "1 second")):
+        warehouse.query(parse_one("select 1 as n"))
 
 
 def test_two_that_commit_at_once(sail: Sail) -> None:

@@ -73,11 +73,14 @@ def test_a_query_that_runs_too_long_is_stopped(shop: Shop) -> None:
     settings = shop.root / "segflow.yml"
     kept = settings.read_text()
     settings.write_text(kept + "sql_segments: {timeout: 10 seconds}\n")
-    crossed = " cross join ".join(f"{{{{ ref('stg_orders') }}}} as t{number}" for number in range(20))
+    # Endless, and yet it lets the server answer meanwhile.
+    endless = shop.root / "dbt/models/staging/stg_endless.sql"
+    endless.write_text("select cast(id as string) as contact_id from range(1000000000000)\n")
     slow = shop.root / "segment_specs/slow.sql"
-    slow.write_text(f"select t0.contact_id from {crossed} group by t0.contact_id having count(*) > 1\n")
+    slow.write_text("select contact_id from {{ ref('stg_endless') }} where contact_id = 'nobody'\n")
     report = shop.project.tick(DAY[16])
     slow.unlink()
+    endless.unlink()
     settings.write_text(kept)
     assert [error for error in report.errors if "slow" in error] == report.errors
     assert "ran longer than 10 seconds" in report.errors[0]

@@ -9,7 +9,10 @@ from pyspark.errors import PySparkException
 
 from segflow.errors import RunError, WarehouseError
 
-_UNREACHABLE = ("UNAVAILABLE", "Connection refused", "failed to connect", "RETRIES_EXCEEDED", "Socket closed")
+_UNREACHABLE = (
+    "UNAVAILABLE", "Connection refused", "failed to connect", "RETRIES_EXCEEDED", "Socket closed", "Channel closed",
+    "NO_ACTIVE_SESSION",
+)  # fmt: skip
 _OUT = re.compile(r"No space left|Disk quota|Permission denied|OutOfMemory|Resources exhausted", re.IGNORECASE)
 RAISED = (PySparkException, grpc.RpcError)
 """What a statement can raise."""

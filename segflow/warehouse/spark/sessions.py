@@ -26,7 +26,11 @@ _SETTINGS = {
 _TRIES = 4
 _CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 1000)]
 """A server that is there again is found at once, not after the pause that an earlier session has come to."""
+_PATIENCE = 60.0
+"""Seconds in which a server must answer that it stops a query."""
 _open: dict[str, Any] = {}
+_silent: set[str] = set()
+"""Servers that did not."""
 _ids: dict[str, str] = {}
 _lock = threading.Lock()
 
@@ -53,6 +57,12 @@ def forget(url: str) -> None:
     with _lock:
         _open.pop(url, None)
         _ids.pop(url, None)
+        _silent.discard(url)
+
+
+def why_gone(url: str) -> str | None:
+    """Why we gave a server up; None when we did not."""
+    return f"it did not answer for {_PATIENCE:g} seconds when it was asked to stop a query" if url in _silent else None
 
 
 def joined(url: str) -> str:
@@ -94,9 +104,29 @@ def mark(url: str) -> None:
 
 def interrupt(url: str, thread: Hashable) -> None:
     """Stop what a marked thread (process and number) asks of the server."""
+    stop(url, _tag(thread))
+
+
+def stop(url: str, tag: str) -> None:
+    """Ask a server to stop what has this tag.
+
+    A query can leave a server no processor to answer with. Such a server is given up after a while: its session is
+    closed, so that whoever waits for the query fails instead of waiting for as long as it runs.
+    """
     found = _open.get(url)
-    if found is not None:
-        found.interruptTag(_tag(thread))
+    if found is None:
+        return
+
+    def ask() -> None:
+        with contextlib.suppress(*RAISED):
+            found.interruptTag(tag)
+
+    asked = threading.Thread(target=ask, name="segflow-interrupt", daemon=True)
+    asked.start()
+    asked.join(_PATIENCE)
+    if asked.is_alive():
+        _silent.add(url)
+        found.client.close()
 
 
 def _tag(thread: Hashable) -> str:

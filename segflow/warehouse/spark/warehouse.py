@@ -108,8 +108,7 @@ class SparkWarehouse(RecordedWarehouse):
 
     def _interrupt(self) -> None:
         self._interrupted = True
-        with contextlib.suppress(*RAISED):
-            self._session.interruptTag(self._tag)
+        sessions.stop(self._url, self._tag)
 
     # Stages, views, tables ------------------------------------------------------------------------------------------
 
@@ -345,8 +344,9 @@ class SparkWarehouse(RecordedWarehouse):
 
     def _raise_trouble(self, error: Exception) -> None:
         if is_gone(error):
+            why = sessions.why_gone(self._url) or plain_message(error)
             sessions.forget(self._url)
-            raise RunError(f"the warehouse on {self._where} is gone: {plain_message(error)}") from error
+            raise RunError(f"the warehouse on {self._where} is gone: {why}") from error
         if (found := self.trouble(str(error))) is not None:
             raise found from error
 
