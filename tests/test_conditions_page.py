@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from sqlglot import exp
 
 from segflow.errors import SpecError
-from segflow.specs.catalog import Attribute, ListSource, TimeColumn
+from segflow.specs.catalog import ListSource
+from segflow.specs.columns import Attribute, TimeColumn
 from segflow.specs.conditions import CONDITION_MODELS, PROPERTY_MODELS
 from segflow.specs.load import load_specs
 from segflow.specs.project import Specs

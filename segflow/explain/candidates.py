@@ -30,7 +30,7 @@ from segflow.segments.nodes import (
 )
 from segflow.segments.sql import col, named
 from segflow.segments.stored import moment
-from segflow.specs.catalog import TimeColumn
+from segflow.specs.columns import TimeColumn
 from segflow.zones import day_start, local_date, offsets, to_local, to_utc
 
 _TICK = timedelta(microseconds=1)

@@ -18,7 +18,7 @@ from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.fact_models import label_rows
 from segflow.segments.membership_models import model_contacts
 from segflow.segments.sql import col, named, select, typed, union_all
-from segflow.specs.catalog import Attribute
+from segflow.specs.columns import Attribute
 from segflow.specs.types import NUMBERS
 from segflow.ticks.context import TickContext
 from segflow.warehouse import words

@@ -10,8 +10,9 @@ from segflow.durations import Duration
 from segflow.segments.nodes import Source, Value
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
-from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.catalog import Catalog
 from segflow.specs.check_conditions import Condition, children
+from segflow.specs.columns import Attribute
 from segflow.specs.segment import NamedSegment, SegmentSpec
 
 CONTACT = Source("contact")

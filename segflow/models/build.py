@@ -16,17 +16,16 @@ from sqlglot import exp
 
 from segflow.crashpoints import crash_point
 from segflow.errors import DuplicateContactsError, RunError
-from segflow.models.fact_builds import fact_outcomes, fact_plans
-from segflow.models.user_models import (
+from segflow.models.catalog_columns import (
     Column,
-    UserModels,
     attribute_column,
     contact_columns,
     fact_columns,
     import_columns,
-    silent_faults,
     told_columns,
 )
+from segflow.models.fact_builds import fact_outcomes, fact_plans
+from segflow.models.user_models import UserModels, silent_faults
 from segflow.models.views import keep_views
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import TABLE, config_text, template

@@ -14,7 +14,8 @@ from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.segments.sql import col, literal, named, ref, select
 from segflow.segments.stored import moment
-from segflow.specs.catalog import Catalog, TimeColumn
+from segflow.specs.catalog import Catalog
+from segflow.specs.columns import TimeColumn
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import python_rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from segflow.specs.catalog import Unix
+from segflow.specs.columns import Unix
 from segflow.specs.types import ValueType
 
 

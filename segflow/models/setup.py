@@ -11,15 +11,15 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from segflow.models.build import read_by_flows
-from segflow.models.user_models import (
+from segflow.models.catalog_columns import (
     Column,
-    UserModels,
     attribute_column,
     catalog_columns,
     contact_columns,
     import_columns,
     parts_of,
 )
+from segflow.models.user_models import UserModels
 from segflow.segments.compiler import Compiled
 from segflow.specs.dbt_profile import dbt_command
 from segflow.specs.project import Specs

@@ -12,7 +12,7 @@ from sqlglot import exp
 from segflow.segments.bounds import AS_OF
 from segflow.segments.sql import all_of, bound_call, col, id_text, named, ref, select, text_literal, typed
 from segflow.segments.stored import moment
-from segflow.specs.catalog import MessageEventSource
+from segflow.specs.message_source import MessageEventSource
 from segflow.ticks.context import TickContext
 from segflow.warehouse.sqlfile import literal, load_query
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from segflow.segments.sql import col
-from segflow.specs.catalog import Unix
+from segflow.specs.columns import Unix
 from segflow.specs.types import ValueType
 from segflow.specs.unix_times import remedy, too_early
 from segflow.warehouse import words

@@ -14,7 +14,7 @@ from sqlglot import exp
 from segflow.segments.bounds import AS_OF
 from segflow.segments.nodes import Fact
 from segflow.segments.sql import bound_call, built, col, ledger, left_join, named, select, typed, union_all
-from segflow.specs.catalog import Attribute
+from segflow.specs.columns import Attribute
 from segflow.specs.types import NUMBERS, ValueType
 
 HISTORY = "attribute_history"

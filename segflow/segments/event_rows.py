@@ -12,7 +12,8 @@ from segflow.segments.fact_models import row_column, source_rows
 from segflow.segments.nodes import TRUE, Node, Source, Value
 from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sql import col, id_text, named, text_literal
-from segflow.specs.catalog import Catalog, EventSource
+from segflow.specs.catalog import Catalog
+from segflow.specs.event_source import EventSource
 from segflow.specs.origins import AT, EVENT
 from segflow.specs.types import ValueType
 from segflow.warehouse import words

@@ -45,7 +45,9 @@ from segflow.segments.sql import (
     union_all,
 )
 from segflow.segments.stored import in_payload, moment, stored
-from segflow.specs.catalog import Attribute, Catalog, EventSource, TimeColumn
+from segflow.specs.catalog import Catalog
+from segflow.specs.columns import Attribute, TimeColumn
+from segflow.specs.event_source import EventSource
 from segflow.warehouse import words
 from segflow.warehouse.names import whole
 

@@ -29,7 +29,9 @@ from segflow.segments.facts import FactColumn
 from segflow.segments.nodes import ROW_AT, Compare, Fact, Node, Periods, Source, Value, bounds_of, followed
 from segflow.segments.sql import col, id_text, named, ref, select, union_all
 from segflow.segments.stored import moment
-from segflow.specs.catalog import Catalog, EventSource, ObjectSpec, TimeColumn
+from segflow.specs.catalog import Catalog, ObjectSpec
+from segflow.specs.columns import TimeColumn
+from segflow.specs.event_source import EventSource
 
 _RANGED = ("gt", "gte", "lt", "lte", "eq")
 _BEGIN, _END = (timestamp_literal(datetime(year, 1, 1)) for year in (1, 9999))

@@ -15,7 +15,9 @@ from sqlglot import exp
 
 from segflow.segments.nodes import Compare, Fact, Followed, Node, Source, Sql, Value, bounds_of, describe
 from segflow.segments.normal import normal
-from segflow.specs.catalog import Attribute, Catalog, EventSource, TimeColumn
+from segflow.specs.catalog import Catalog
+from segflow.specs.columns import Attribute, TimeColumn
+from segflow.specs.event_source import EventSource
 from segflow.specs.sql_allowlist import REF_PREFIX, parse_sql
 from segflow.specs.sql_file import CONTACTS, SEGMENT_MODEL
 from segflow.warehouse.engines import DEFAULT, dialect

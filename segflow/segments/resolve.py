@@ -43,7 +43,8 @@ from segflow.segments.nodes import (
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
 from segflow.specs.calendar import DAYS, Near
-from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.catalog import Catalog
+from segflow.specs.columns import Attribute
 from segflow.specs.origins import (
     CROSSING_TYPES,
     ENROLLMENT_TYPES,

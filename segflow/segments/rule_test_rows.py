@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from segflow.segments.resolve import Resolver
-from segflow.specs.catalog import Catalog, EventSource, Unix
+from segflow.specs.catalog import Catalog
+from segflow.specs.columns import Unix
+from segflow.specs.event_source import EventSource
 from segflow.specs.row_words import Word, contact_words, event_words, label_words, model_columns, object_words
 from segflow.specs.segment_tests import LabelRow, Row, SegmentTest
 from segflow.specs.types import NUMBERS, ValueType, parse_date, parse_instant

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from segflow.specs.catalog import Unix
+from segflow.specs.columns import Unix
 from segflow.specs.types import ValueType
 from segflow.warehouse import words
 from segflow.warehouse.names import own_model

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from segflow.segments.sql import col, ident, typed
-from segflow.specs.catalog import Attribute, Payload, TimeColumn, Unix
+from segflow.specs.columns import Attribute, TimeColumn, Unix
+from segflow.specs.event_source import Payload
 from segflow.specs.types import ValueType
 from segflow.warehouse import words
 

@@ -3,74 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Discriminator,
     Field,
     PlainValidator,
-    StringConstraints,
     Tag,
-    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from segflow.durations import Duration
-from segflow.specs.types import ColumnName, ColumnPath, Identifier, ModelName, SpecModel, ValueType, by_kind
-
-EventText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-"""What the data calls an event: any text."""
-
-
-Unix = Literal["seconds", "milliseconds"]
-"""What a time is a number of, counted from 1970-01-01 00:00 UTC."""
-
-
-class TimeColumn(SpecModel):
-    """The column with a row's time. `at: occurred_at` is short for `at: {column: occurred_at}`."""
-
-    column: ColumnName
-    """The column that holds it."""
-    unix: Unix | None = None
-    """Given where the column holds numbers, counted from 1970-01-01 00:00 UTC: seconds or milliseconds."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: Any) -> Any:
-        return {"column": value} if isinstance(value, str) else value
-
-    @model_serializer
-    def _as_written(self) -> str | dict[str, str]:
-        return self.column if self.unix is None else {"column": self.column, "unix": self.unix}
-
-
-class Attribute(SpecModel):
-    """A typed value of a contact, event or object. `email: text` is short for `email: {type: text}`."""
-
-    type: ValueType
-    """text, number, integer, boolean, date, timestamp or list_of_text."""
-    column: ColumnPath | None = None
-    """The column (or the JSON key) that holds it, or a path like `[address, city]`: the column, and the keys that lead
-    to the value in its JSON or struct; in a payload, keys alone. The attribute's own name when left out."""
-    unix: Unix | None = None
-    """Of a timestamp that the source keeps as a number, counted from 1970-01-01 00:00 UTC: seconds or milliseconds."""
-    description: str | None = None
-    """For people: what it means, in which unit."""
-    written_by: Literal["source", "flows", "both"] = "source"
-    """Contacts only. `source`: the model's column is the truth. `flows`: there is no column, `update_contact` steps
-    write it. `both`: a value that a flow wrote hides the column's."""
-
-    def path(self, name: str) -> tuple[str, ...]:
-        """Where attribute `name` is kept: the column or key, and the keys inside of it, if any."""
-        if isinstance(self.column, list):
-            return tuple(self.column)
-        return (self.column or name,)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: Any) -> Any:
-        return {"type": value} if isinstance(value, str) else value
+from segflow.specs.columns import Attribute, TimeColumn
+from segflow.specs.event_source import EventPrefix, EventSource
+from segflow.specs.message_source import MessageEventSource
+from segflow.specs.types import ColumnName, Identifier, ModelName, SpecModel, by_kind
 
 
 class ConsentSpec(SpecModel):
@@ -164,124 +111,6 @@ class Topic(SpecModel):
     """A sentence below it there."""
 
 
-class Payload(SpecModel):
-    """One column that holds all properties of an event, as JSON text or as a struct."""
-
-    column: ColumnName
-    """The column that holds them."""
-    format: Literal["json", "struct"]
-    """json: JSON, as text or as a JSON type. struct: a DuckDB struct or map."""
-
-
-class EventType(SpecModel):
-    """`order_completed: {is: Order Completed, properties: {amount: number}}`: an event that the data calls otherwise
-    than conditions do. Where the two are the same, the properties alone will do."""
-
-    is_: EventText | None = Field(default=None, alias="is")
-    """What the column with the event's name holds; the name that conditions use when left out."""
-    properties: dict[Identifier, Attribute] = Field(default_factory=dict)
-    """What is known of such an event."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_beside(cls, value: Any) -> Any:
-        beside = [key for key in value if key not in ("is", "properties")] if isinstance(value, dict) else []
-        if beside:
-            message = "{given} stands beside is: or properties:, where properties go under properties:, like {like}"
-            like = f"properties: {{{beside[0]}: {value[beside[0]]}}}"
-            raise PydanticCustomError("event_type", message, {"given": str(beside[0]), "like": like})
-        return value
-
-
-def _event_shape(value: Any) -> str:
-    """Is it an EventType, or are these the properties? A property may be called `is` or `properties`, too."""
-    if isinstance(value, EventType):
-        return "<type>"
-    if isinstance(value, dict):
-        said, inside = value.get("is"), value.get("properties")
-        if said is not None and not isinstance(said, dict) and said not in get_args(ValueType):
-            return "<type>"
-        if isinstance(inside, dict) and inside.get("type") not in get_args(ValueType):
-            return "<type>"
-    return "<properties>"
-
-
-class EventPrefix(SpecModel):
-    """`cart: {is: cart.}`: the events whose names in the data begin so."""
-
-    is_: EventText = Field(alias="is")
-    """What names in the data begin with."""
-
-
-class EventSource(SpecModel):
-    """A dbt model with one row per event: either one `event`, or several kinds told apart by column `name`."""
-
-    model: ModelName
-    """The dbt model with one row per event."""
-    contact: ColumnName = "contact_id"
-    """The column with the contact's id."""
-    at: TimeColumn = TimeColumn(column="occurred_at")
-    """The column with the time at which it happened."""
-    arrived_at: TimeColumn | None = None
-    """When a row was loaded: a time that no later load goes behind. With it a tick computes facts about these rows only
-    for the contacts whose rows came, or passed the edge of a window, since the tick before."""
-    id: ColumnName | None = None
-    """The column with an event's id: two rows with the same one are one event, and trigger once. Without it rows are
-    told apart by all that the catalog says of them: contact, time and properties."""
-    late_by: Duration = Duration.parse("3 days")
-    """So long after its time a row may come and still trigger flows: each tick looks back so far for those it has not
-    seen."""
-    event: Identifier | None = None
-    """The name of the event, where all rows are one event."""
-    properties: dict[Identifier, Attribute] = Field(default_factory=dict)
-    """With `event`: what is known of it."""
-    name: ColumnName | None = None
-    """The column with the event's name, where rows are of several kinds."""
-    types: dict[
-        Identifier,
-        Annotated[
-            Annotated[dict[Identifier, Attribute], Tag("<properties>")] | Annotated[EventType, Tag("<type>")],
-            Discriminator(_event_shape),
-        ],
-    ] = Field(default_factory=dict)
-    """The events by the names that conditions use: their properties, or `{is: Order Completed, properties: ...}` where
-    the column holds another text."""
-    payload: Payload | None = None
-    """Left out: each property is a column of its own."""
-
-    @model_validator(mode="after")
-    def _one_shape(self) -> EventSource:
-        if (self.event is None) == (self.name is None):
-            raise PydanticCustomError(
-                "event_source",
-                "give either event: (all rows are this one event) or name: (the column that holds the event's name)",
-            )
-        if self.event is not None and self.types:
-            raise PydanticCustomError("event_source", "types: goes with name:; with event: write properties:")
-        if self.name is not None and self.properties:
-            raise PydanticCustomError("event_source", "properties: goes with event:; with name: write types:")
-        if self.name is not None and not self.types:
-            raise PydanticCustomError("event_source", "name: needs types:, the events of this model by name")
-        return self
-
-    def kinds(self) -> dict[str, dict[str, Attribute]]:
-        """The events of this source: name -> properties."""
-        if self.event is not None:
-            return {self.event: self.properties}
-        return {name: kind.properties if isinstance(kind, EventType) else kind for name, kind in self.types.items()}
-
-    def text(self, event: str) -> str:
-        """What the data calls one of these events."""
-        kind = self.types.get(event)
-        return (kind.is_ if isinstance(kind, EventType) else None) or event
-
-    def place(self, event: str) -> tuple[str, ...]:
-        """Where the properties of an event stand in the file, below the source."""
-        if self.event is not None:
-            return ("properties",)
-        return ("types", event, "properties") if isinstance(self.types[event], EventType) else ("types", event)
-
-
 class ObjectSpec(SpecModel):
     """A related table. `belongs_to` names `contact` or another object; `via` is the foreign key column.
 
@@ -373,85 +202,6 @@ class ImportSource(SpecModel):
     """true or false for all batches, or the column that says it; where that is missing, it says no."""
     batch: ColumnName | None = None
     """The column with the batch's id, kept with the marks in `import_marks`."""
-
-
-_Texts = Annotated[
-    Annotated[EventText, Tag("<text>")] | Annotated[list[EventText], Tag("<list>")],
-    Discriminator(
-        by_kind,
-        custom_error_type="kinds",
-        custom_error_message="what the data calls it must be a text, or a list of texts",
-    ),
-]
-
-
-class ToldKinds(SpecModel):
-    """What the data calls each kind of message event."""
-
-    delivered: _Texts | None = None
-    """The provider of the mailbox or the phone has it."""
-    opened: _Texts | None = None
-    """It was looked at."""
-    clicked: _Texts | None = None
-    """A link in it was followed."""
-    bounced: _Texts | None = None
-    """It could not be delivered."""
-    replied: _Texts | None = None
-    """It was answered."""
-    complained: _Texts | None = None
-    """It was called spam."""
-    unsubscribed: _Texts | None = None
-    """Its reader wants no more."""
-    failed: _Texts | None = None
-    """The provider gave up."""
-    subscribed: _Texts | None = None
-    """Its reader wants messages again."""
-
-    def texts(self) -> dict[str, list[str]]:
-        """Kind -> its texts, of those that were given; of none at all each has its own name."""
-        given = {kind: [text] if isinstance(text, str) else text for kind, text in self if text is not None}
-        return given or {kind: [kind] for kind in type(self).model_fields}
-
-
-class MessageEventSource(SpecModel):
-    """A dbt model with a row for everything that was told of a message: that it was delivered, opened, ... In place of
-    calls of the providers to segflow serve, where your pipeline loads what they tell."""
-
-    model: ModelName
-    """The dbt model."""
-    message_id: ColumnName | None = None
-    """The column with segflow's id of the message, as senders give it to providers that hand it back."""
-    provider_id: ColumnName | None = None
-    """The column with the provider's id of it, for rows without `message_id`. One that a provider gives to several
-    messages says nothing."""
-    kind: ColumnName = "kind"
-    """The column that says what happened."""
-    kinds: ToldKinds = ToldKinds()
-    """What the column `kind` holds for each kind, like `opened: Open` or `bounced: [HardBounce, Blocked]`; rows with
-    another text are passed over. Left out: it holds these very words."""
-    at: TimeColumn = TimeColumn(column="occurred_at")
-    """The column with the time at which it happened."""
-    id: ColumnName | None = None
-    """The column with the id of what was told. Without it two rows about one message, of one kind and time, are one."""
-    hard: ColumnName | None = None
-    """The boolean column that says of a bounce that the address is dead; only then must it not be messaged again. Left
-    out: all bounces are such."""
-    url: ColumnName | None = None
-    """The column that says of a click where the link leads."""
-    late_by: Duration = Duration.parse("7 days")
-    """So long after its time a row may come and is still taken: each tick looks back so far. The first one takes all
-    that are there."""
-
-    @model_validator(mode="after")
-    def _of_which_message(self) -> MessageEventSource:
-        if self.message_id is None and self.provider_id is None:
-            message = "give message_id: or provider_id:, the column that says which message a row is about"
-            raise PydanticCustomError("message_events", message)
-        return self
-
-    def words(self) -> dict[str, str]:
-        """What the data says -> kind."""
-        return {text: kind for kind, texts in self.kinds.texts().items() for text in texts}
 
 
 class Catalog(SpecModel):

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from segflow.durations import Duration
 from segflow.messages import CONTACT_CHANNELS
-from segflow.specs.catalog import Attribute, Catalog, ChannelSpec, EventSource, Topic
+from segflow.specs.catalog import Catalog, ChannelSpec, Topic
 from segflow.specs.check_conditions import check_label
+from segflow.specs.columns import Attribute
 from segflow.specs.dbt_files import model_names
+from segflow.specs.event_source import EventSource
 from segflow.specs.loaded import Loaded, Reporter
 
 FILE = "segment_specs/catalog.yml"

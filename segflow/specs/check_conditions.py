@@ -10,11 +10,12 @@ from segflow.durations import Duration
 from segflow.errors import did_you_mean
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
-from segflow.specs.catalog import Attribute, Catalog, LabelSource
+from segflow.specs.catalog import Catalog, LabelSource
 from segflow.specs.check_messages import check_message
 from segflow.specs.check_origins import check_origin, triggering_events
 from segflow.specs.check_values import check_bounds, check_span, check_test
 from segflow.specs.check_windows import Moments, check_since, check_window
+from segflow.specs.columns import Attribute
 from segflow.specs.event_names import no_event, no_prefix
 from segflow.specs.flow import NamedFlow
 from segflow.specs.loaded import Reporter

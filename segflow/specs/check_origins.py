@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segflow.errors import did_you_mean
-from segflow.specs.catalog import Attribute, Catalog
+from segflow.specs.catalog import Catalog
 from segflow.specs.check_values import check_test
+from segflow.specs.columns import Attribute
 from segflow.specs.flow import FlowSpec, NamedFlow
 from segflow.specs.loaded import Reporter
 from segflow.specs.operators import Test

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from segflow.durations import Duration
 from segflow.errors import did_you_mean
 from segflow.specs.calendar import DAYS, Near
-from segflow.specs.catalog import Attribute
+from segflow.specs.columns import Attribute
 from segflow.specs.issues import kind_of, shorten
 from segflow.specs.operators import TEXT_OPERATORS, Anniversary, NumberTest, OtherAttribute, Test
 from segflow.specs.spec_file import Loc

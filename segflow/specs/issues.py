@@ -10,7 +10,7 @@ from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from segflow.errors import Issue, did_you_mean
-from segflow.specs.catalog import Attribute, TimeColumn
+from segflow.specs.columns import Attribute, TimeColumn
 from segflow.specs.conditions import CONDITION_KEYS, PROPERTY_MODELS
 from segflow.specs.event_names import as_type, proposal
 from segflow.specs.operators import NumberTest

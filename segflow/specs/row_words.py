@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from segflow.specs.catalog import Attribute, Catalog, LabelSource, ListSource, TimeColumn, Unix
+from segflow.specs.catalog import Catalog, LabelSource, ListSource
+from segflow.specs.columns import Attribute, TimeColumn, Unix
 from segflow.specs.types import ValueType
 
 

@@ -20,8 +20,10 @@ from pydantic import BaseModel
 from segflow.files import write_whole
 from segflow.specs import (
     catalog,
+    columns,
     conditions,
     coupons,
+    event_source,
     exports,
     flow,
     flow_entry,
@@ -29,6 +31,7 @@ from segflow.specs import (
     guards,
     limits,
     lint_rules,
+    message_source,
     operators,
     origins,
     segment,
@@ -66,8 +69,8 @@ _SHORT_FORMS: dict[str, dict[str, Any]] = {
 }
 """What the models' before-validators accept in place of a mapping."""
 _MODULES = (
-    catalog, conditions, operators, flow, flow_entry, flow_tests, exports, guards, limits, lint_rules, origins, segment,
-    segment_tests, coupons, serve, settings,
+    catalog, columns, event_source, message_source, conditions, operators, flow, flow_entry, flow_tests, exports,
+    guards, limits, lint_rules, origins, segment, segment_tests, coupons, serve, settings,
     *{sys.modules[model.__module__]: None for kind in KINDS.values() for model in kind.__mro__},
     *{sys.modules[model.__module__]: None for model in TRIGGER_MODELS.values()},
 )  # fmt: skip

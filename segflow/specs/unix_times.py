@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from segflow.specs.catalog import Unix
+from segflow.specs.columns import Unix
 from segflow.specs.types import ValueType
 
 _FINER = Decimal(10) ** 14

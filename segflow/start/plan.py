@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from segflow.specs.catalog import Unix
+from segflow.specs.columns import Unix
 from segflow.specs.types import ValueType
 from segflow.start.profile import Table
 from segflow.start.readings import Column

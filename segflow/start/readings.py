@@ -9,7 +9,7 @@ import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 
-from segflow.specs.catalog import Unix
+from segflow.specs.columns import Unix
 from segflow.specs.types import ValueType
 from segflow.specs.unix_times import unit_of
 from segflow.start.names import is_id_name, words

@@ -22,7 +22,8 @@ from zoneinfo import ZoneInfo
 from segflow.durations import Duration
 from segflow.specs import conditions as c
 from segflow.specs import operators as o
-from segflow.specs.catalog import Attribute, Catalog, ListSource
+from segflow.specs.catalog import Catalog, ListSource
+from segflow.specs.columns import Attribute
 
 Row = dict[str, Any]
 
