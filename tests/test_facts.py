@@ -15,9 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from segflow.doctor.examine import examine
 from segflow.errors import StaleGenerationError
 from segflow.models.fact_builds import told
+from segflow.models.fact_verdicts import FactVerdict, verdicts
 from segflow.warehouse.generations import check_generation
+from segflow.warehouse.tick import Tick
 from tests.facts_world import EVENTS, OBJECTS, FactsWorld
 from tests.world import CATALOG, World
 
@@ -238,6 +241,40 @@ def test_a_wrong_table_is_found_told_and_healed(tmp_path: Path) -> None:
     world.close()
 
 
+def asked(world: FactsWorld) -> list[FactVerdict]:
+    last = world.project.last_tick()
+    assert last is not None
+    with world.project.warehouse() as warehouse:
+        return verdicts(world.project.context(warehouse, Tick(last.tick_id, last.as_of)))
+
+
+def test_what_was_patched_is_compared_when_somebody_asks(tmp_path: Path) -> None:
+    world = FactsWorld(tmp_path)
+    world.segment("s", bought(within_last="3 days"))
+    world.segment("t", {"where": {"object": "item", "count": {"gte": 1}}})
+    world.add("orders", contact_id="ana", order_id="1", ordered_at="2026-01-13", arrived_at="2026-01-14")
+    world.add("items", order_id="1", item_id="i", category="tea", arrived_at="2026-01-14")
+    for who in ("ana", "bo"):
+        buy(world, who, "2026-01-13 12:00", "2026-01-14 00:00")
+    world.tick(FIRST)
+    world.tick(FIRST + timedelta(days=1))
+    fine = [FactVerdict(PURCHASES), FactVerdict(ITEMS)]
+    assert asked(world) == fine
+    buy(world, "cy", "2026-01-14 12:00", "2026-01-16")  # since the tick, and of a time that the tick has seen
+    assert asked(world) == fine
+    world.run("UPDATE raw.events SET name = 'visit' WHERE contact_id = 'bo'")  # without a new arrival
+    assert asked(world) == [FactVerdict(PURCHASES, 1), FactVerdict(ITEMS)]
+    world.run(f"UPDATE segflow.{ITEMS} SET contact_id = 'di'")
+    assert asked(world) == [FactVerdict(PURCHASES, 1), FactVerdict(ITEMS, 2)]
+    world.run("DELETE FROM raw.items")
+    world.segment("s", bought(within_last="4 days"))
+    assert asked(world) == [
+        FactVerdict(PURCHASES, why_not="edited"),
+        FactVerdict(ITEMS, why_not="rows are gone or changed"),
+    ]
+    world.close()
+
+
 def test_a_model_that_fails_keeps_its_table_and_its_note(tmp_path: Path) -> None:
     world = FactsWorld(tmp_path)
     world.segment("s", bought(within_last="3 days"))
@@ -344,7 +381,9 @@ def test_with_dbt(tmp_path: Path) -> None:
     world.run("ALTER TABLE raw.events RENAME COLUMN name TO called")
     assert "segment s is stale" in world.tick(FIRST + timedelta(days=2)).errors[0]
     world.run("ALTER TABLE raw.events RENAME COLUMN called TO name")
+    assert verified(world) == ("fine", [])
     world.run("UPDATE raw.items SET order_id = '9'")  # without a new arrival
+    assert verified(world) == ("found", [f"1 rows of {ITEMS} are not what they are in full"])
     report = world.tick(FIRST + timedelta(days=3))
     assert report.facts == {PURCHASES: "", ITEMS: ""}
     assert f"facts {ITEMS} were patched" in report.errors[0]
@@ -352,4 +391,17 @@ def test_with_dbt(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / ".segflow/warehouse.duckdb")) as connection:
         left = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'segflow_%'").fetchone()
     assert left == (0,)
+    buy(world, "cy", "2026-01-16 12:00", "2026-01-18")
+    assert world.tick(FIRST + timedelta(days=4)).facts == {PURCHASES: "", ITEMS: ""}
+    world.run(f"DELETE FROM segflow.{PURCHASES}")
+    assert verified(world, repair=True) == ("mended", [f"1 rows of {PURCHASES} are not what they are in full"])
+    assert world.tick(FIRST + timedelta(days=5)).facts == {PURCHASES: "first build", ITEMS: ""}
+    check(world)
     world.close()
+
+
+def verified(world: FactsWorld, *, repair: bool = False) -> tuple[str, list[str]]:
+    """What `segflow doctor --verify` says of facts."""
+    world.close()
+    [found] = [one for one in examine(world.root, repair, verify=True) if one.check == "facts"]
+    return found.state, [finding.what for finding in found.findings]

@@ -14,13 +14,16 @@ def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="Mend what is safe. Sends nothing, drops no message.")
     ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compute patched facts in full, too, and compare. Takes its time.")
+    ] = False,
 ) -> None:
     """Look for what is wrong: lease, messages, stores, half-done ticks, leftovers, disk. Exit code 1: something."""
     from segflow.cli import show
     from segflow.doctor.examine import examine
 
     options = options_of(context)
-    found = examine(options.root, repair)
+    found = examine(options.root, repair, verify)
     rows: list[dict[str, Any]] = []
     for checked in found:
         one: dict[str, Any] = {"check": checked.check, "state": checked.state}

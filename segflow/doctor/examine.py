@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from segflow.doctor import (
+    check_facts,
     check_files,
     check_ledgers,
     check_setup,
@@ -41,6 +42,9 @@ CHECKS: dict[str, Callable[[ExaminedWorkspace], Checked]] = {
     "disk": check_files.disk,
 }
 
+LONG: dict[str, Callable[[ExaminedWorkspace], Checked]] = {"facts": check_facts.facts}
+"""Those that are asked for, because they take as long as a tick."""
+
 NEEDS = {
     "specs": "settings",
     "dbt project": "specs",
@@ -54,12 +58,14 @@ NEEDS = {
     "generations": "warehouse",
     "ledgers": "warehouse",
     "time zones": "warehouse",
+    "facts": "warehouse",
 }
 """Check -> the check before it without which it has nothing to look at."""
 
 
-def examine(root: Path, repair: bool = False) -> list[Checked]:
-    """Look at everything, and with `repair` mend what is safe: never sends, never drops a message.
+def examine(root: Path, repair: bool = False, verify: bool = False) -> list[Checked]:
+    """Look at everything, and with `repair` mend what is safe: never sends, never drops a message. `verify`: compute
+    patched facts in full, too, and compare.
 
     Repairs hold the tick's lease; while a tick runs nothing is mended, and that is a finding, too. Raises nothing that
     a broken project can cause.
@@ -67,7 +73,7 @@ def examine(root: Path, repair: bool = False) -> list[Checked]:
     examined = ExaminedWorkspace(root)
     try:
         found: list[Checked] = []
-        for name, check in CHECKS.items():
+        for name, check in {**CHECKS, **(LONG if verify else {})}.items():
             blocked = {checked.check for checked in found if any(finding.blocks for finding in checked.findings)}
             found.append(_run(name, check, examined) if NEEDS.get(name) not in blocked else _blocked(name))
         if repair:

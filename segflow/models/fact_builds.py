@@ -59,14 +59,15 @@ def fact_plans(context: TickContext, mended: Sequence[str] = ()) -> dict[str, di
     plans: dict[str, dict[str, Any]] = {}
     for model, columns in by_model(compiled.columns).items():
         name = own_model(model)
-        plan: dict[str, Any] = {"forget": [_forget(context, table, model) for table in (BUILDS, ARRIVALS)], "why": None}
+        gone = [warehouse.words.sql(forget(table, model)) for table in (BUILDS, ARRIVALS)]
+        plan: dict[str, Any] = {"forget": gone, "why": None}
         plans[name] = plan
         plan["why"] = BROKEN if name in mended else why_whole(columns, compiled.specs.catalog)
         if plan["why"] is not None:
             continue
         loaded = arrivals(columns, compiled.specs.catalog)
         try:
-            mark = _fingerprint(context, compiled.files[f"facts/{name}.sql"], loaded, context.models.shared_code())
+            mark = fingerprint(context, compiled.files[f"facts/{name}.sql"], loaded)
         except RunError:
             # dbt says what is wrong with them, if anything is.
             plan["why"] = NO_RELATION
@@ -113,7 +114,9 @@ def _patch(
     shown = [exp.column("contact_id"), *(exp.column(column.column, quoted=True) for column in columns)]
     query = touched_query(columns, compiled.specs.catalog, moved, until)
     return {
-        "checks": [words.sql(context.fill(_check(one, until[one.key], known[one.key]["row_count"]))) for one in loaded],
+        "checks": [
+            words.sql(context.fill(check_of(one, until[one.key], known[one.key]["row_count"]))) for one in loaded
+        ],
         "touched": words.sql(context.fill(query)),
         "touched_table": touched.name,
         "touched_ids": words.sql(ids),
@@ -124,7 +127,7 @@ def _patch(
     }
 
 
-def _check(one: Arrivals, until: datetime, count: int) -> exp.Select:
+def check_of(one: Arrivals, until: datetime, count: int) -> exp.Select:
     """Why the rows that the table was made of are no longer all there, as they were; null when they are."""
     now = arrived_query(one, until).subquery("now")
     known, wanted = exp.column("known"), exp.Literal.number(count)
@@ -135,9 +138,9 @@ def _check(one: Arrivals, until: datetime, count: int) -> exp.Select:
     return exp.select(case.as_("why")).from_(now)
 
 
-def _forget(context: TickContext, table: str, model: str) -> str:
-    gone = exp.delete(relation(table), where=exp.column("model").eq(exp.Literal.string(model)))
-    return context.warehouse.words.sql(gone)
+def forget(table: str, model: str) -> exp.Delete:
+    """Take the notes about a model away."""
+    return exp.delete(relation(table), where=exp.column("model").eq(exp.Literal.string(model)))
 
 
 def _note_arrivals(context: TickContext, model: str, one: Arrivals) -> str:
@@ -148,9 +151,11 @@ def _note_arrivals(context: TickContext, model: str, one: Arrivals) -> str:
     return context.warehouse.words.sql(exp.insert(rows, relation(ARRIVALS), columns=names))
 
 
-def _fingerprint(context: TickContext, text: str, loaded: Sequence[Arrivals], shared: str) -> str:
-    """A hash of all that the facts of a model are computed by, other than the rows and the time."""
+def fingerprint(context: TickContext, text: str, loaded: Sequence[Arrivals]) -> str:
+    """A hash of all that the facts of a model (`text`: its code) are computed by, other than the rows and the time.
+    Raises RunError when dbt cannot read the models."""
     words, models = context.warehouse.words, context.models
+    shared = models.shared_code() if isinstance(models, PatchingModels) else ""
     sources = [[one.key, one.at.unix, models.code(one.model), words.sql(context.relation(one.model))] for one in loaded]
     said = [_FORM, text, sources, shared, _macros(words), str(context.compiled.zone), tzdata()]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]

@@ -1,0 +1,108 @@
+"""Are patched facts what they are in full? Asked beside ticks, of the rows that the last patch has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlglot import exp
+
+from segflow.errors import RunError
+from segflow.models.fact_builds import ARRIVALS, BUILDS, EDITED, check_of, fingerprint, forget
+from segflow.segments.bounds import timestamp_literal
+from segflow.segments.fact_models import fact_query
+from segflow.segments.fact_patches import Arrivals, arrivals, arrived_query, why_whole
+from segflow.segments.facts import FactColumn, by_model
+from segflow.segments.sql import select, union_all
+from segflow.segments.stored import moment
+from segflow.ticks.context import TickContext
+from segflow.warehouse.base import Warehouse, all_rows, relation
+from segflow.warehouse.names import own_model
+from segflow.warehouse.tick import Tick
+
+
+@dataclass(frozen=True)
+class FactVerdict:
+    """What became of the comparison of one fact model."""
+
+    model: str
+    differing: int = 0
+    """Rows that are not what they are in full, and rows of either that the other one does not have."""
+    why_not: str | None = None
+    """Why it could not be compared."""
+
+
+def verdicts(context: TickContext) -> list[FactVerdict]:
+    """Compute every fact model that ticks may patch in full, of the rows that it was last built of and as of that tick,
+    and compare. Writes nothing but temporary tables. Raises WarehouseError."""
+    compiled, warehouse = context.compiled, context.warehouse
+    noted = {row["model"]: row for row in warehouse.rows(all_rows(BUILDS))}
+    arrived = {(row["model"], row["source"]): row for row in warehouse.rows(all_rows(ARRIVALS))}
+    found: list[FactVerdict] = []
+    for model, columns in sorted(by_model(compiled.columns).items()):
+        if model in noted and why_whole(columns, compiled.specs.catalog) is None:
+            known = {source: row for (of, source), row in arrived.items() if of == model}
+            found.append(_verdict(context, model, columns, noted[model], known))
+    return found
+
+
+def taken_for_new(warehouse: Warehouse, model: str) -> None:
+    """Let the next tick compute a fact model in full."""
+    for table in (BUILDS, ARRIVALS):
+        warehouse.execute(forget(table, model))
+
+
+def _verdict(
+    context: TickContext,
+    model: str,
+    columns: Sequence[FactColumn],
+    noted: Mapping[str, Any],
+    known: Mapping[str, Mapping[str, Any]],
+) -> FactVerdict:
+    compiled, warehouse = context.compiled, context.warehouse
+    context = TickContext(compiled, warehouse, context.models, Tick(noted["tick_id"], _utc(noted["as_of"])))
+    loaded = arrivals(columns, compiled.specs.catalog)
+    if any(one.key not in known or known[one.key]["until"] is None for one in loaded):
+        return FactVerdict(model, why_not=EDITED)
+    try:
+        if fingerprint(context, compiled.files[f"facts/{own_model(model)}.sql"], loaded) != noted["fingerprint"]:
+            return FactVerdict(model, why_not=EDITED)
+        seen: dict[str, exp.Table] = {}
+        for one in loaded:
+            until = _utc(known[one.key]["until"])
+            why = warehouse.scalar(context.fill(check_of(one, until, known[one.key]["row_count"])))
+            if why is not None:
+                return FactVerdict(model, why_not=str(why))
+            if warehouse.scalar(
+                select([exp.column("until")], context.fill(arrived_query(one)).subquery("now"))
+            ) != until.replace(tzinfo=None):
+                seen[one.model] = _seen(context, one, until)
+        full = context.fill(
+            fact_query(columns, compiled.specs.catalog), lambda name: seen.get(name) or context.relation(name)
+        )
+    except RunError as error:
+        return FactVerdict(model, why_not=str(error))
+    return FactVerdict(model, _differing(warehouse, relation(model), full, columns))
+
+
+def _seen(context: TickContext, one: Arrivals, until: datetime) -> exp.Table:
+    """The rows of a model that had arrived by `until`."""
+    before = exp.LTE(this=moment(one.at), expression=timestamp_literal(until))
+    rows = exp.select("*").from_(context.relation(one.model)).where(before)
+    return context.warehouse.stage(f"seen of {one.model}", context.fill(rows))
+
+
+def _differing(warehouse: Warehouse, table: exp.Table, full: exp.Query, columns: Sequence[FactColumn]) -> int:
+    shown = [exp.column("contact_id"), *(exp.column(column.column, quoted=True) for column in columns)]
+    whole = warehouse.stage("whole facts", full)
+    there, wanted = (exp.select(*(one.copy() for one in shown)).from_(rows) for rows in (table, whole))
+    lost = exp.except_(there, wanted, distinct=False).subquery("lost")
+    gained = exp.except_(wanted.copy(), there.copy(), distinct=False).subquery("gained")
+    apart = union_all([exp.select("*").from_(lost), exp.select("*").from_(gained)])
+    return int(warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(apart.subquery("apart"))) or 0)
+
+
+def _utc(naive: datetime) -> datetime:
+    return naive.replace(tzinfo=UTC) if naive.tzinfo is None else naive
