@@ -19,6 +19,7 @@ import yaml
 
 from segflow.errors import RunError, SpecError
 from segflow.stages.tick_report import TickReport
+from tests.test_rebuild import stopped_at
 from tests.world import CATALOG, World
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -331,11 +332,48 @@ def test_rows_that_only_flows_read_hold_those_flows(healthy: World, tmp_path: Pa
     world.run("update raw.contacts set city = 'London' where contact_id = '008'")
     report = world.tick(NEXT)
     assert [error[:40] for error in report.errors] == []  # nobody stands at the branch yet
+    world.run("insert into raw.reviews values ('008', '2026-03-02 12:00', 'many', true)")
     report = world.tick(NEXT + timedelta(days=1))
     assert [error for error in report.errors if not re.search("since_enrollment is held: .*'many'", error)] == []
     assert {one.flow for one in report.flows if one.status == "held"} == {OWN}
-    world.run("update raw.reviews set stars = '1'")
+    # What came before the enrollments is not looked at.
+    world.run("update raw.reviews set stars = '1' where done > '2026-03-01'")
     assert world.tick(NEXT + timedelta(days=2)).errors == []
+    left = world.rows(f"SELECT contact_id, reason FROM segflow.flow_enrollment_ends WHERE flow = '{OWN}' ORDER BY 1")
+    assert left == [{"contact_id": "008", "reason": "exit"}, {"contact_id": "030", "reason": "completed"}]
+    world.close()
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "reviewed": {"event": "review", "where": {"property": "public", "is": True}, "since": "enrollment"},
+    "either": {"any": [{"event": "visit", "since": "enrollment"}, {"event": "review", "since": "enrollment"}]},
+    "visited": {"event": "visit", "since": "enrollment"},
+}
+
+
+def test_conditions_that_cannot_be_asked_any_more_hold_their_flows_alone(healthy: World, tmp_path: Path) -> None:
+    """The build was done when a table went, and nobody stands at the branches. They are asked together."""
+    world = World.copy_of(healthy, tmp_path)
+    for name, condition in ASKED.items():
+        branch = {"if": condition, "then": [{"id": "stop", "exit": True}]}
+        steps = [{"id": "pause", "wait": "1 day"}, {"id": "asked", "branch": branch}]
+        world.flow(name, {"status": "active", "trigger": {"enters": "londoners"}, "steps": steps})
+    world.run(ZOE)
+    with stopped_at("cross.committed"):
+        world.tick(NEXT)
+    world.run("alter table raw.reviews rename to reviews_gone")
+    report = world.tick(NEXT)
+    reasons = {one.flow: one.reason for one in report.flows if one.status == "held"}
+    assert set(reasons) == {OWN, "reviewed", "either"}
+    assert [reason for reason in reasons.values() if not re.search("reviews does not exist", reason or "")] == []
+    taken = {row["flow"] for row in world.rows("SELECT DISTINCT flow FROM segflow.flow_enrollment_starts")}
+    assert {"visited", "greet_londoners"} <= taken
+    assert taken.isdisjoint(reasons)
+    # Who was not taken in then is so now.
+    world.run("alter table raw.reviews_gone rename to reviews")
+    assert world.tick(NEXT + timedelta(hours=1)).errors == []
+    taken = {row["flow"] for row in world.rows("SELECT DISTINCT flow FROM segflow.flow_enrollment_starts")}
+    assert set(reasons) <= taken
     world.close()
 
 

@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from segflow.errors import RunError
 from segflow.flows import prepare, triggers
+from segflow.flows.conditions import own_facts
 from segflow.flows.deletions import Deletions, unknown_addresses
 from segflow.flows.effects import Claimer, Effects
 from segflow.flows.entry import Entry
@@ -29,7 +30,7 @@ from segflow.flows.work import ANSWERS, SQL, all_of, together, union_all
 from segflow.segments.compiler import CONTACTS
 from segflow.segments.fact_models import row_query
 from segflow.segments.membership_models import contact_columns
-from segflow.segments.nodes import Sql, facts_of
+from segflow.segments.nodes import Sql
 from segflow.segments.predicate import predicate
 from segflow.segments.resting import needed_columns
 from segflow.segments.sql import built, col
@@ -171,21 +172,26 @@ class _Advance(Entry, Inside, Deletions):
     def _unanswerable(self, flows: list[dict[str, Any]]) -> dict[str, str]:
         """The active flows whose conditions cannot be asked, with the reason: they look at rows of the user's models
         themselves, and the build did not try these."""
-        w = self.warehouse
-        w.stage("subjects", self._query("no_subjects"))
-        w.stage("origins", self._query("no_origins"))
-        found = {}
+        asked: dict[str, list[str]] = {}
         for flow in (row["flow"] for row in flows if row["status"] == "active"):
-            keys = [f"{flow}/{place}" for place in self.compiled.conditions[flow]]
-            if not any(fact.per_enrollment for key in keys for fact in facts_of(self.conditions.nodes[key])):
-                continue
-            try:
-                fault = w.bind(self.conditions.satisfied(keys))
-            except RunError as error:
-                fault = str(error)
-            if fault:
-                found[flow] = fault
-        return found
+            for place, node in self.compiled.conditions[flow].items():
+                if any(own_facts(node)):
+                    asked.setdefault(flow, []).append(f"{flow}/{place}")
+        if not asked:
+            return {}
+        self.warehouse.stage("subjects", self._query("no_subjects"))
+        self.warehouse.stage("origins", self._query("no_origins"))
+        # Most of the price of a question is to ask it, and hardly ever is one of them wrong.
+        if self._fault([key for keys in asked.values() for key in keys]) is None:
+            return {}
+        return {flow: fault for flow, keys in asked.items() if (fault := self._fault(keys)) is not None}
+
+    def _fault(self, keys: Sequence[str]) -> str | None:
+        """Why conditions cannot be asked, when they are asked together."""
+        try:
+            return self.warehouse.bind(self.conditions.satisfied(keys))
+        except RunError as error:
+            return str(error)
 
     def unreadable(self) -> dict[str, str]:
         """flow -> why its conditions fail on the values that are there."""
@@ -197,7 +203,7 @@ class _Advance(Entry, Inside, Deletions):
                 tried = self.warehouse.attempt(self.context.fill(asked.where(predicate(node, contact_columns({})))))
                 if isinstance(tried, str):
                     found[flow] = f"{self.compiled.specs.flows[flow].file}: {tried}"
-            own = [fact for node in named.values() for fact in facts_of(node) if fact.per_enrollment]
+            own = [fact for node in named.values() for fact in own_facts(node)]
             for model in sorted({fact.model for fact in own}):
                 tried = self._tried(row_query([fact for fact in own if fact.model == model], catalog))
                 if tried is not None:

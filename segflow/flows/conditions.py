@@ -6,15 +6,16 @@ tick, and facts of the enrollment itself (events since it began), which are comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlglot import exp
 
 from segflow.segments.fact_models import ROWS, aggregate, row_query
 from segflow.segments.facts import FactColumn, column_name
 from segflow.segments.membership_models import CONTACTS, join_facts
-from segflow.segments.nodes import Anchor, Compare, Crossed, Fact, Member, Node, Value, anchors, facts_of
+from segflow.segments.nodes import ROW_AT, Anchor, And, Compare, Crossed, Fact, Member, Node, Value, anchors, facts_of
 from segflow.segments.predicate import Columns, predicate
 from segflow.segments.sql import built, col, ident, named
 from segflow.segments.stored import in_json
@@ -22,6 +23,7 @@ from segflow.specs.catalog import Catalog
 from segflow.specs.origins import AT
 from segflow.warehouse.base import relation
 from segflow.warehouse.names import whole
+from segflow.warehouse.sqlfile import literal
 
 SUBJECTS = "subjects"
 LOOKS = "looks"
@@ -30,6 +32,8 @@ looks back further than the others."""
 ORIGINS = "origins"
 """How the subjects came in: subject_id, trigger_data (JSON, of an event that did it), kind, segment, cause and
 entry_number of the crossing that did it."""
+Firsts = Mapping[str, Mapping[str, datetime | None]]
+"""Condition -> the earliest moments of its subjects: `enrolled_at`, and `looked_at` where it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,19 @@ class Conditions:
     keys: Mapping[str, str] = field(default_factory=dict)
     """Segment -> its key, where that is not its name: another one may have borne the name before."""
 
-    def satisfied(self, keys: list[str]) -> exp.Query:
+    def asked(self, keys: Sequence[str]) -> exp.Select:
+        """(condition, enrolled_at and perhaps looked_at) of each condition that `temp.subjects` has, with the earliest
+        moments of its subjects. `keys` are the conditions that may be there."""
+        query = exp.select(col("condition", SUBJECTS), _first("enrolled_at", SUBJECTS))
+        query = query.from_(exp.alias_(exp.table_(SUBJECTS, db="temp"), SUBJECTS, table=True))
+        if asks_of_last_tick(self.nodes[key] for key in keys):
+            query = _join_looks(query).select(_first("looked_at", LOOKS))
+        return query.group_by(col("condition", SUBJECTS))
+
+    def satisfied(self, keys: Sequence[str], firsts: Firsts | None = None) -> exp.Query:
         """(subject_id, condition) for the rows of `temp.subjects` (subject_id, contact_id, enrolled_at, visit,
-        condition) whose condition, one of `keys`, holds."""
+        condition) whose condition, one of `keys`, holds. With `firsts`, what `asked` found about them, rows that are
+        too old for all of them are not read."""
         nodes = [self.nodes[key] for key in keys]
         query = (
             exp.select(col("subject_id", SUBJECTS), col("condition", SUBJECTS))
@@ -62,7 +76,7 @@ class Conditions:
         query = self._join_members(query, nodes)
         if self.asks_origins(keys):
             query = query.join(_origins(), on=_same_subject(ORIGINS), join_type="left")
-        query, own = self._join_own_facts(query, nodes)
+        query, own = self._join_own_facts(query, keys, firsts or {})
         columns = Columns(
             value=_value,
             fact=lambda fact: own.get(fact) or col(self.columns[fact].column, self.columns[fact].model),
@@ -108,15 +122,23 @@ class Conditions:
             query = query.join(rows.subquery(alias), on=on, join_type="left")
         return query
 
-    def _join_own_facts(self, query: exp.Select, nodes: list[Node]) -> tuple[exp.Select, dict[Fact, exp.Expr]]:
+    def _join_own_facts(
+        self, query: exp.Select, keys: Sequence[str], firsts: Firsts
+    ) -> tuple[exp.Select, dict[Fact, exp.Expr]]:
         """Join the facts that have one value per enrollment: its contact's rows, looked at from when it began."""
+        askers: dict[Fact, list[str]] = {}
+        for key in keys:
+            for fact in own_facts(self.nodes[key]):
+                askers.setdefault(fact, []).append(key)
         grouped: dict[str, list[Fact]] = {}
-        for fact in sorted({f for n in nodes for f in facts_of(n) if f.per_enrollment}, key=column_name):
+        for fact in sorted(askers, key=column_name):
             grouped.setdefault(fact.model, []).append(fact)
         own: dict[Fact, exp.Expr] = {}
         for model, facts in sorted(grouped.items()):
             alias = whole(f"own_{model}")
-            base = row_query(facts, self.catalog)
+            # As a literal it reaches the scan: a shop's events of years, for those who came in the last weeks.
+            first = _earliest((fact, firsts.get(key, {})) for fact in facts for key in askers[fact])
+            base = row_query(facts, self.catalog, lower=literal(first) if first is not None else None)
             asked = sorted({anchor for fact in facts for anchor in anchors(fact.where)}, key=lambda one: one.column)
             once = self._enrolled(asked)
             same = exp.EQ(
@@ -161,6 +183,40 @@ class Conditions:
             # Of several triggers some are no events: these happened when they were seen.
             return exp.Coalesce(this=happened, expressions=[col("enrolled_at", SUBJECTS)])
         return col({"enrollment": "enrolled_at", "id": "subject_id", "visit": "visit"}[anchor.of], SUBJECTS)
+
+
+def own_facts(node: Node) -> Iterator[Fact]:
+    """The facts that a condition has per enrollment, repeats included. No model holds them."""
+    return (fact for fact in facts_of(node) if fact.per_enrollment)
+
+
+def _earliest(asked: Iterable[tuple[Fact, Mapping[str, datetime | None]]]) -> datetime | None:
+    """The moment before which no row counts for any of the facts, each with the `Firsts` of a condition that has it;
+    None where that is not known of all of them."""
+    found: list[datetime] = []
+    for fact, first in asked:
+        moment = next(
+            (at for anchor in _begins(fact) if (at := first.get(_FIRST.get(anchor.of, ""))) is not None), None
+        )
+        if moment is None:
+            return None
+        found.append(moment)
+    return min(found, default=None)
+
+
+_FIRST = {"enrollment": "enrolled_at", "step": "enrolled_at", "last_tick": "looked_at"}
+"""Kind of anchor -> which of `Firsts` is not later: no step is taken before the enrollment."""
+
+
+def _begins(fact: Fact) -> Iterator[Anchor]:
+    """The moments of the enrollment after which rows count for a fact."""
+    for item in fact.where.items if isinstance(fact.where, And) else (fact.where,):
+        if isinstance(item, Compare) and item.operator in ("gt", "gte") and item.subject == ROW_AT:
+            yield from (operand for operand in item.operands if isinstance(operand, Anchor))
+
+
+def _first(column: str, table: str) -> exp.Expr:
+    return named(exp.Min(this=col(column, table)), column)
 
 
 def _origins() -> exp.Expr:
@@ -215,7 +271,7 @@ def _crossed(node: Crossed) -> exp.Expr:
 def asks_of_last_tick(nodes: Iterable[Node]) -> bool:
     """Must `temp.looks` be there?"""
     nodes = list(nodes)
-    own = (fact for node in nodes for fact in facts_of(node) if fact.per_enrollment)
+    own = (fact for node in nodes for fact in own_facts(node))
     return _crossed_since_last_tick(nodes) or any(anchor.of == "last_tick" for f in own for anchor in anchors(f.where))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -59,13 +59,13 @@ def stage_steps(compiled: Compiled, warehouse: Warehouse) -> None:
         rows, ways = rows_of(flow, found.spec)
         skips = {step.id: step.skip_after for step in found.spec.walk()}
         for row in rows:
-            values = asdict(row)
+            values = dict(vars(row))
             if row.channel is not None and row.sender is None:
                 values["sender"] = compiled.specs.settings.default_senders.of(row.channel)
                 # A task without a sender is a row, and no message.
                 values["channel"] = None if values["sender"] is None else row.channel
             steps.append({**values, **_skip(skips.get(row.step), compiled.zone)})
-        arms += [asdict(one) for one in ways]
+        arms += [vars(one) for one in ways]
     warehouse.stage("steps", pa.Table.from_pylist(steps, schema=STEPS))
     warehouse.stage("arms", pa.Table.from_pylist(arms, schema=ARMS))
 

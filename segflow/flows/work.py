@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
@@ -83,15 +84,17 @@ class Work:
     def _satisfied(self, subjects: exp.Query, keys: list[str], came_by: str = "enrolled_by") -> None:
         """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold. `came_by`: the
         query that knows what triggered them."""
+        w = self.warehouse
+        firsts: dict[str, dict[str, Any]] = {}
         if keys:
-            self.warehouse.stage("subjects", subjects)
-        # The facts of all conditions are joined: not worth it for nobody.
-        someone = keys and self._count("temp.subjects")
-        if someone and self.conditions.asks_origins(keys):
-            self.warehouse.stage("came_by", self._query(came_by))
-            self.warehouse.stage("origins", origins_query())
-        answers = self.conditions.satisfied(keys) if someone else pa.Table.from_pylist([], schema=ANSWERS)
-        self.warehouse.stage("answers", answers)
+            w.stage("subjects", subjects)
+            firsts = {row["condition"]: row for row in w.rows(self.conditions.asked(keys))}
+            # What a condition reads is joined, so those that nobody is asked are left out.
+            keys = [key for key in keys if key in firsts]
+        if keys and self.conditions.asks_origins(keys):
+            w.stage("came_by", self._query(came_by))
+            w.stage("origins", origins_query())
+        w.stage("answers", self.conditions.satisfied(keys, firsts) if keys else ANSWERS.empty_table())
 
 
 def all_of(staged: str, more: exp.Query) -> exp.Query:

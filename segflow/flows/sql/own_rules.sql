@@ -34,6 +34,12 @@ told_before as (
     select enrollment_id from temp.started
 ),
 
+-- Only of those who waited it is asked whether they still match.
+members as (
+    select segment_key, contact_id from segflow.segment_members
+    where (segment_key, contact_id) in (select segment_key, contact_id from temp.candidates where waited)
+),
+
 holds as (
     select
         answers.subject_id,
@@ -73,7 +79,7 @@ known as (
     left join ends on ends.flow = candidates.flow and ends.contact_id = candidates.contact_id
     left join temp.positions as positions
         on positions.flow = candidates.flow and positions.contact_id = candidates.contact_id
-    left join segflow.segment_members as members
+    left join members
         on members.segment_key = candidates.segment_key and members.contact_id = candidates.contact_id
     left join holds on holds.subject_id = candidates.subject_id
     left join told_before on told_before.enrollment_id = candidates.enrollment_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import duckdb
@@ -138,16 +138,23 @@ class DuckDBWarehouse(TransactionalWarehouse):
     def exists(self, name: str) -> bool:
         return self._kind(name) is not None
 
+    def missing(self, names: Collection[str]) -> list[str]:
+        found = self._kinds(names)
+        return [name for name in names if name not in found]
+
     def close(self) -> None:
         self._connection.close()
 
     def _kind(self, name: str) -> str | None:
-        tables = exp.select("table_type").from_("information_schema.tables")
-        tables = tables.where(exp.column("table_schema").eq(exp.Literal.string(SCHEMA)))
-        tables = tables.where(exp.column("table_name").eq(exp.Literal.string(name)))
+        return self._kinds([name]).get(name)
+
+    def _kinds(self, names: Collection[str]) -> dict[str, str]:
+        """Those of these tables and views that are there -> what they are."""
+        tables = exp.select("table_name", "table_type").from_("information_schema.tables")
+        ours = exp.column("table_schema").eq(exp.Literal.string(SCHEMA))
+        tables = tables.where(ours, exp.column("table_name").isin(*names))
         with self._telling():
-            found = self._relation(tables).fetchall()
-        return found[0][0] if found else None
+            return dict(self._relation(tables).fetchall()) if names else {}
 
     def _relation(self, sql: exp.Expr) -> duckdb.DuckDBPyRelation:
         """A query that is bound and not run yet. DuckDB 2 wants every result of `execute` fetched before."""
