@@ -330,8 +330,12 @@ def test_rows_that_only_flows_read_hold_those_flows(healthy: World, tmp_path: Pa
     (world.root / "dbt/models/staging/stg_reviews.sql").write_text(casting)
     world.run(ZOE + "alter table raw.reviews alter stars type varchar; update raw.reviews set stars = 'many'")
     world.run("update raw.contacts set city = 'London' where contact_id = '008'")
+    # Nobody stands at the branch of the other flow yet, so that its rows are not read for those who stand at this one.
+    visited = {"if": {"event": "visit", "since": "enrollment"}, "then": [{"id": "stop", "exit": True}]}
+    steps = [{"id": "visited", "branch": visited}]
+    world.flow("at_once", {"status": "active", "trigger": {"enters": "londoners"}, "steps": steps})
     report = world.tick(NEXT)
-    assert [error[:40] for error in report.errors] == []  # nobody stands at the branch yet
+    assert [error[:40] for error in report.errors] == []
     world.run("insert into raw.reviews values ('008', '2026-03-02 12:00', 'many', true)")
     report = world.tick(NEXT + timedelta(days=1))
     assert [error for error in report.errors if not re.search("since_enrollment is held: .*'many'", error)] == []
