@@ -85,8 +85,7 @@ def row_query(
     facts: Iterable[Fact], catalog: Catalog, touched: Touched = "", lower: exp.Expr | None = None
 ) -> exp.Select:
     """The rows that `facts` of one source look at: contact_id, at, the values that they need, and for sequences when
-    the next row of another kind came. `lower`: a moment before which none of them counts, where more is known of it
-    than the facts say."""
+    the next row of another kind came. `lower`: no row before it counts, where more is known than the facts say."""
     facts = list(facts)
     wheres, measures = [fact.where for fact in facts], [fact.measure for fact in facts]
     return source_rows(facts[0].source, wheres, measures, lower or _earliest(facts), catalog, touched)
