@@ -23,7 +23,7 @@ class Rehearsal(PostgresWarehouse):
     def __init__(self, warehouse: PostgresWarehouse) -> None:
         self._files = None
         self._connections = None
-        self._url, self._where, self._connection = warehouse._url, warehouse._where, warehouse._connection
+        self._url, self._where, self._talk = warehouse._url, warehouse._where, warehouse._talk
 
     def query(self, sql: exp.Expr) -> pa.Table:
         with self.transaction():
@@ -46,5 +46,5 @@ class Rehearsal(PostgresWarehouse):
 
 def rehearse(warehouse: PostgresWarehouse, play: Callable[[Rehearsal], Found]) -> Found:
     """What `play` finds in a transaction that is rolled back. Raises what it raises."""
-    with warehouse._connection.transaction(force_rollback=True):
+    with warehouse._talk.connection.transaction(force_rollback=True):
         return play(Rehearsal(warehouse))
