@@ -50,8 +50,9 @@ class TickRun:
         with self.project.warehouse() as warehouse, warehouse.transaction():
             yield self.context(warehouse)
             self.project.store.leases.check(self.lease)
+            # Also without ledgers: a warehouse may have held back what it was told, and that comes before the lease.
+            rows = warehouse.settle(self.row.tick_id, ledgers_of(stage) if stage != self.row.stage else [])
             if stage != self.row.stage:
-                rows = warehouse.settle(self.row.tick_id, ledgers_of(stage))
                 self.row = self.row.with_(stage=stage).counted(rows)
             ticks.save(warehouse, self.row)
             self.project.store.leases.check(self.lease)

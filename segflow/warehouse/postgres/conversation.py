@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-_BEGIN, _COMMIT = b"BEGIN", b"COMMIT"
+_BEGIN, _COMMIT, _DISCARD = b"BEGIN", b"COMMIT", b"DISCARD TEMP"
 Piece = tuple[list[tuple[Any, ...]], Sequence[psycopg.Column]]
 """Rows, and what their columns are."""
 _AT_MOST = 64
@@ -26,10 +26,14 @@ _AT_MOST = 64
 class Conversation:
     """One connection, which nobody else uses. Not for two threads, but for `psycopg.Connection.cancel`."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self.connection = connection
+    def __init__(self, connection: psycopg.Connection[Any], *, has_temporary: bool = False) -> None:
+        """`has_temporary`: there may be temporary tables of who had the connection before. They go with the first
+        message."""
+        self.connection, self.has_temporary = connection, has_temporary
         self._held: list[bytes] = []
         self._cursors = 0
+        self._discards = False
+        """Was it said in the open transaction that they go?"""
         self._inside = False
         """In a transaction that `transaction` began, if only in words that are held back yet?"""
 
@@ -43,8 +47,7 @@ class Conversation:
     def flush(self) -> None:
         """Have all that was held back done, in one message. Raises psycopg.Error."""
         if self._held and self._held != [_BEGIN]:
-            held, self._held = self._held, []
-            self.connection.execute(b";\n".join(held))
+            self._begin_now()
 
     @contextlib.contextmanager
     def ask(self, *questions: bytes, binary: bool = False) -> Iterator[list[psycopg.Cursor[Any]]]:
@@ -52,12 +55,12 @@ class Conversation:
         back. Raises psycopg.Error."""
         with contextlib.ExitStack() as cursors:
             made = [cursors.enter_context(self.connection.cursor(binary=binary)) for _ in questions]
-            held, self._held = self._held, []
-            if held or len(questions) > 1:
-                said = [(self.connection.cursor(), statement) for statement in held]
-                self._together([*said, *zip(made, questions, strict=True)])
-            else:
-                made[0].execute(questions[0])
+            with self._message() as held:
+                if held or len(questions) > 1:
+                    said = [(self.connection.cursor(), statement) for statement in held]
+                    self._together([*said, *zip(made, questions, strict=True)])
+                else:
+                    made[0].execute(questions[0])
             yield made
 
     def value(self, question: bytes) -> list[tuple[Any, ...]]:
@@ -109,9 +112,28 @@ class Conversation:
 
     def _begin_now(self) -> None:
         """Savepoints, and what cannot go with other statements, need a transaction that has begun."""
+        with self._message() as held:
+            if held:
+                self.connection.execute(b";\n".join(held))
+
+    @contextlib.contextmanager
+    def _message(self) -> Iterator[list[bytes]]:
+        """What was held back, to be said in the block."""
         held, self._held = self._held, []
-        if held:
-            self.connection.execute(b";\n".join(held))
+        if self.has_temporary and not self._discards:
+            self._discards = True
+            held.insert(1 if held[:1] == [_BEGIN] else 0, _DISCARD)
+        try:
+            yield held
+        except BaseException:
+            self._discards = False
+            raise
+        if not self._inside:
+            self._keep_discarded()
+
+    def _keep_discarded(self) -> None:
+        if self._discards:
+            self.has_temporary = self._discards = False
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[psycopg.Connection[Any]]:
@@ -122,17 +144,18 @@ class Conversation:
     def _commit(self) -> None:
         if self._held == [_BEGIN]:
             return  # nothing was said
-        held, self._held = [*self._held, _COMMIT], []
-        done = self.connection.execute(b";\n".join(held))
+        with self._message() as held:
+            done = self.connection.execute(b";\n".join([*held, _COMMIT]))
         while done.nextset():
             pass
         if done.statusmessage == "ROLLBACK":
             # A statement failed, and whoever asked went on: the server has kept nothing, and says so in passing.
             raise psycopg.errors.InFailedSqlTransaction("a statement of the transaction failed, so it was taken back")
+        self._keep_discarded()
 
     def _take_back(self) -> None:
         """End the transaction; the error that led here is the one to tell, whatever goes wrong now."""
-        self._held = []
+        self._held, self._discards = [], False
         try:
             self.connection.rollback()
         except psycopg.Error:

@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from segflow.durations import Duration
 from segflow.errors import RunError
-from segflow.warehouse.base import relation
+from segflow.warehouse.base import python_rows, relation
 from segflow.warehouse.postgres.connections import Connections, connect
 from segflow.warehouse.postgres.conversation import Conversation
 from segflow.warehouse.postgres.errors import plain_message, told_trouble, trouble, warehouse_error
@@ -39,6 +39,19 @@ _COLUMNS: Final = (
     "SELECT table_name, count(*) FROM information_schema.columns WHERE table_schema = {} GROUP BY table_name"
 )
 _VIEWS: Final = "SELECT viewname FROM pg_views WHERE schemaname = {}"
+_VIEW_ANEW: Final = """DO $segflow$ BEGIN
+    IF obj_description(to_regclass({text}), 'pg_class') IS DISTINCT FROM {mark} THEN
+        IF (SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass({text})) THEN
+            DROP VIEW {place} CASCADE;
+        ELSE
+            DROP TABLE IF EXISTS {place} CASCADE;
+        END IF;
+        EXECUTE {said};
+        COMMENT ON VIEW {place} IS {mark};
+    END IF;
+END $segflow$"""
+"""A view that is the same stays, with what others have built on it. One with other columns does not replace one, and no
+view a table."""
 _MADE = "SELECT obj_description(to_regprocedure(%s), 'pg_proc'), to_regnamespace(%s) IS NOT NULL"
 
 
@@ -46,16 +59,16 @@ class PostgresWarehouse(TransactionalWarehouse):
     """The session's zone is UTC and its dates are ISO, which the functions of the words rely on."""
 
     words = PostgresWords()
-    _temporary = False
-    """Has it made temporary tables?"""
     _connections: Connections | None
+    _made: set[str] | None
+    """The temporary tables that it has made; None when that is not known, because a transaction was taken back."""
 
     def __init__(self, connections: Connections) -> None:
         """`connections`: where this one comes from, and goes back to. Raises InputError when it cannot be had."""
         super().__init__(None)
         self._connections, self._url, self._where = connections, connections.url, connections.where
-        connection, is_new = connections.take()
-        self._talk = Conversation(connection)
+        connection, is_new, has_temporary = connections.take()
+        self._talk, self._made = Conversation(connection, has_temporary=has_temporary), set[str]()
         try:
             if is_new:
                 self._ensure_functions()
@@ -65,9 +78,7 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     def query(self, sql: exp.Expr) -> pa.Table:
         with self._telling(), self._talk.ask(self._text(sql), binary=True) as (answer,):
-            if answer.description is None:
-                return pa.table({})
-            return pa.Table.from_batches([batch_of(schema_of(answer.description), answer.fetchall())])
+            return _table(answer)
 
     def batches(self, sql: exp.Expr, size: int) -> Iterator[pa.RecordBatch]:
         # A cursor of the server's lives in a transaction: rows of a large result never stand all in memory here.
@@ -97,8 +108,9 @@ class PostgresWarehouse(TransactionalWarehouse):
     def apart(cls, url: str, where: str) -> PostgresWarehouse:
         """One with a connection of its own, that makes nothing there. Raises InputError when it cannot be had."""
         apart = cls.__new__(cls)
-        apart._files, apart._url, apart._where, apart._connections = None, url, where, None
-        apart._talk = Conversation(connect(url, where))
+        TransactionalWarehouse.__init__(apart, None)
+        apart._url, apart._where, apart._connections = url, where, None
+        apart._talk, apart._made = Conversation(connect(url, where)), set()
         return apart
 
     def _beside(self) -> PostgresWarehouse:
@@ -112,8 +124,13 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        with self._telling(), self._talk.transaction():
-            yield
+        with self._telling():
+            try:
+                with self._talk.transaction():
+                    yield
+            except BaseException:
+                self._staged, self._made = {}, None  # what there was before is there again
+                raise
 
     @contextlib.contextmanager
     def time_limit(self, limit: Duration) -> Iterator[None]:
@@ -127,7 +144,7 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
         staged = exp.table_(name, db=_TEMPORARY, quoted=True)
-        self._temporary = True
+        self._remember(name, rows)
         if not isinstance(rows, exp.Query):
             rows = literal_rows(rows) or rows
         if isinstance(rows, exp.Query):
@@ -138,11 +155,14 @@ class PostgresWarehouse(TransactionalWarehouse):
         return staged.copy()
 
     def create_view(self, name: str, sql: exp.Query) -> None:
-        # A view with other columns does not replace one, nor a table.
-        if (kind := self._kind(name)) is not None:
-            old = "TABLE" if kind == "BASE TABLE" else "VIEW"
-            self.execute(exp.Drop(tables=[relation(name)], kind=old, exists=True, cascade=True))
-        self.execute(exp.Create(this=relation(name), kind="VIEW", expression=sql))
+        said = self._text(exp.Create(this=relation(name), kind="VIEW", expression=sql)).decode()
+        mark = f"segflow view {hashlib.sha256(said.encode()).hexdigest()[:16]}"
+        place = names.Identifier(SCHEMA, name)
+        made = names.SQL(_VIEW_ANEW).format(
+            place=place, text=names.Literal(place.as_string(None)), said=names.Literal(said), mark=names.Literal(mark)
+        )
+        with self._telling():
+            self._talk.tell(made.as_bytes(self._talk.connection))
 
     def create_table(self, name: str, sql: exp.Query) -> None:
         self._make_anew(relation(name), sql)
@@ -165,7 +185,18 @@ class PostgresWarehouse(TransactionalWarehouse):
         if self._connections is None:
             self._talk.connection.close()
         else:
-            self._connections.give_back(self._talk.connection, has_temporary=self._temporary)
+            has_temporary = self._talk.has_temporary or self._made is None or bool(self._made)
+            self._connections.give_back(self._talk.connection, has_temporary=has_temporary)
+
+    def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
+        if not ledgers:  # a question takes along what was held back, and here is none
+            with self._telling():
+                self._talk.flush()
+        return super().settle(tick_id, ledgers)
+
+    def answers(self, *queries: exp.Expr) -> list[list[dict[str, Any]]]:
+        with self._telling(), self._talk.ask(*map(self._text, queries), binary=True) as cursors:
+            return [python_rows(_table(cursor)) for cursor in cursors]
 
     def trouble(self, message: str) -> RunError | None:
         return told_trouble(self._where, message)
@@ -176,6 +207,9 @@ class PostgresWarehouse(TransactionalWarehouse):
 
     def _make_anew(self, table: exp.Table, rows: exp.Query, properties: exp.Properties | None = None) -> None:
         """Make a table, in place of one of that name: under another first, because the rows may be read from it."""
+        if properties is not None and self._is_first(table.name):
+            self._execute_all([exp.Create(this=table, kind="TABLE", expression=rows, properties=properties)])
+            return
         making = exp.table_(f"{table.name} ", db=table.db, quoted=True)
         new_name = exp.AlterRename(this=exp.to_identifier(table.name, quoted=True))
         self._execute_all(
@@ -211,7 +245,6 @@ class PostgresWarehouse(TransactionalWarehouse):
         if isinstance(rows, exp.Query):
             yield rows
             return
-        self._temporary = True
         with self._telling():
             self._copy_in(rows, ARROW_ROWS)
         try:
@@ -222,6 +255,13 @@ class PostgresWarehouse(TransactionalWarehouse):
                 with contextlib.suppress(psycopg.Error):
                     self._talk.tell(f"DROP TABLE IF EXISTS {_TEMPORARY}.{ARROW_ROWS}".encode())
 
+    def _is_first(self, name: str) -> bool:
+        """Is there surely no temporary table of that name yet? Asked when one is made."""
+        if self._made is None or name in self._made:
+            return False
+        self._made.add(name)
+        return True
+
     def _copy_in(self, rows: pa.Table, name: str) -> None:
         """Make temporary table `name` of rows, in place of one of that name."""
         table = names.Identifier(_TEMPORARY, name)
@@ -230,10 +270,9 @@ class PostgresWarehouse(TransactionalWarehouse):
         listed = names.SQL(", ").join(
             names.SQL("{} {}").format(column, kind) for column, kind in zip(columns, kinds, strict=True)
         )
-        made = (
-            names.SQL("DROP TABLE IF EXISTS {} CASCADE").format(table),
-            names.SQL("CREATE TEMPORARY TABLE {} ({})").format(table, listed),
-        )
+        made = [names.SQL("CREATE TEMPORARY TABLE {} ({})").format(table, listed)]
+        if not self._is_first(name):
+            made.insert(0, names.SQL("DROP TABLE IF EXISTS {} CASCADE").format(table))
         self._talk.tell(*(statement.as_bytes(None) for statement in made))
         if not rows.num_rows:
             return
@@ -279,3 +318,9 @@ class PostgresWarehouse(TransactionalWarehouse):
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
                 connection.execute(text.encode())
                 connection.execute(f"COMMENT ON FUNCTION {_MARKED} IS 'segflow words {version}'")
+
+
+def _table(answer: psycopg.Cursor[Any]) -> pa.Table:
+    if answer.description is None:
+        return pa.table({})
+    return pa.Table.from_batches([batch_of(schema_of(answer.description), answer.fetchall())])
