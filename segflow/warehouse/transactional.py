@@ -166,7 +166,8 @@ class TransactionalWarehouse(Warehouse):
         while isinstance(first, exp.SetOperation):
             first = first.left
         if not first.is_star:
-            return list(first.named_selects)
+            # What has no name in the query has the engine's.
+            return list(first.named_selects) if all(first.named_selects) else None
         tables = [*first.find_all(exp.From, exp.Join, exp.With)]
         if len(first.selects) == 1 and isinstance(first.selects[0], exp.Star) and len(tables) == 1:
             table = tables[0].this

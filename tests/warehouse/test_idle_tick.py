@@ -1,4 +1,4 @@
-"""A tick in which nothing happens: how many statements it takes, or how many messages to a server: each is a way there and back."""
+"""A tick in which nothing happens: how many statements it takes, or messages to a server, each a way there and back."""
 
 from __future__ import annotations
 
