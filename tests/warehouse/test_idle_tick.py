@@ -89,11 +89,11 @@ def seen(world: World, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> list[st
 
 def test_on_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = seen(World(tmp_path), watch_duckdb, monkeypatch)
-    assert 0 < len(found) <= 180, (len(found), found)
+    assert 0 < len(found) <= 169, (len(found), found)
 
 
 def test_on_postgres(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = postgres.new_database()
     found = seen(PostgresWorld(tmp_path, url), watch_postgres, monkeypatch)
     postgres.drop_database(url)
-    assert 0 < len(found) <= 220, (len(found), sorted(found))
+    assert 0 < len(found) <= 71, (len(found), sorted(found))

@@ -320,6 +320,26 @@ def test_a_view_that_is_the_same_stays(engine: PostgresEngine) -> None:
         warehouse.drop_view("shown")
 
 
+def test_in_a_rehearsal_a_statement_that_fails_takes_only_itself_back(engine: PostgresEngine) -> None:
+    broken = sql("SELECT 1 / (count(*) - 1) AS n FROM segflow.import_marks")
+    works: dict[str, Callable[[Warehouse], object]] = {
+        'relation "nowhere" does not exist': lambda w: w.create_view("shown", sql("SELECT n FROM nowhere")),
+        "division by zero": lambda w: w.create_table("shown", broken),
+        "by zero": lambda w: w.stage("shown", broken),
+        "zero": lambda w: w.append("consent_changes", "t1", sql("SELECT CAST(1 / 0 AS text) AS contact_id")),
+    }
+
+    def play(warehouse: Warehouse) -> list[dict[str, Any]]:
+        mark(warehouse, "ana")
+        for told, work in works.items():
+            with pytest.raises(WarehouseError, match=told):
+                work(warehouse)
+        warehouse.stage("shown", exp.select("contact_id").from_("segflow.import_marks"))
+        return warehouse.answers(exp.select("*").from_("temp.shown"), MARKS)[0]
+
+    assert (engine.rehearse(play), marks(engine)) == ([{"contact_id": "ana"}], [])
+
+
 def test_a_cancel_from_another_thread_ends_the_question(engine: PostgresEngine) -> None:
     with engine.open() as warehouse:
         timer = threading.Timer(0.5, warehouse._interrupt)  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ _BEGIN, _COMMIT, _DISCARD = b"BEGIN", b"COMMIT", b"DISCARD TEMP"
 Piece = tuple[list[tuple[Any, ...]], Sequence[psycopg.Column]]
 """Rows, and what their columns are."""
 _AT_MOST = 64
-"""So many statements are held back: what they make waits in the server's memory until the last of them is done."""
+"""So many statements are held back: an error should not be told long after what it is about."""
 
 
 class Conversation:

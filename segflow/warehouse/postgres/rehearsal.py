@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -36,6 +36,14 @@ class Rehearsal(PostgresWarehouse):
     def execute(self, sql: exp.Expr) -> None:
         with self.transaction():
             super().execute(sql)
+
+    def create_view(self, name: str, sql: exp.Query) -> None:
+        with self.transaction():
+            super().create_view(name, sql)
+
+    def _execute_all(self, statements: Sequence[exp.Expr]) -> None:
+        with self.transaction():
+            super()._execute_all(statements)
 
     def attempt(self, sql: exp.Expr, limit: Duration | None = None) -> pa.Table | str:
         try:
