@@ -311,6 +311,9 @@ def test_a_view_that_is_the_same_stays(engine: PostgresEngine) -> None:
         warehouse.create_view("shown", sql("SELECT 'it''s' AS text"))
         assert not warehouse.exists("on_it")
         assert warehouse.rows(sql("SELECT * FROM segflow.shown")) == [{"text": "it's"}]
+        odd = r"$$ $segflow$ ' \' E'\n' ; -- % {} é"
+        warehouse.create_view("shown", exp.select(exp.Literal.string(odd).as_("text")))
+        assert warehouse.rows(sql("SELECT * FROM segflow.shown")) == [{"text": odd}]
         warehouse.drop_view("shown")
         warehouse.create_table("shown", sql("SELECT 1 AS n"))
         warehouse.create_view("shown", sql("SELECT 2 AS n"))

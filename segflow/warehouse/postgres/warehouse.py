@@ -39,7 +39,7 @@ _COLUMNS: Final = (
     "SELECT table_name, count(*) FROM information_schema.columns WHERE table_schema = {} GROUP BY table_name"
 )
 _VIEWS: Final = "SELECT viewname FROM pg_views WHERE schemaname = {}"
-_VIEW_ANEW: Final = """DO $segflow$ BEGIN
+_VIEW_ANEW: Final = """BEGIN
     IF obj_description(to_regclass({text}), 'pg_class') IS DISTINCT FROM {mark} THEN
         IF (SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass({text})) THEN
             DROP VIEW {place} CASCADE;
@@ -49,7 +49,7 @@ _VIEW_ANEW: Final = """DO $segflow$ BEGIN
         EXECUTE {said};
         COMMENT ON VIEW {place} IS {mark};
     END IF;
-END $segflow$"""
+END"""
 """A view that is the same stays, with what others have built on it. One with other columns does not replace one, and no
 view a table."""
 _MADE = "SELECT obj_description(to_regprocedure(%s), 'pg_proc'), to_regnamespace(%s) IS NOT NULL"
@@ -162,7 +162,9 @@ class PostgresWarehouse(TransactionalWarehouse):
             place=place, text=names.Literal(place.as_string(None)), said=names.Literal(said), mark=names.Literal(mark)
         )
         with self._telling():
-            self._talk.tell(made.as_bytes(self._talk.connection))
+            # A literal again, because what a query compares with may hold any mark of an end, like $$.
+            body = names.Literal(made.as_string(self._talk.connection))
+            self._talk.tell(names.SQL("DO {}").format(body).as_bytes(self._talk.connection))
 
     def create_table(self, name: str, sql: exp.Query) -> None:
         self._make_anew(relation(name), sql)
