@@ -73,7 +73,7 @@ class PostgresProject(DirectProject):
 
     url: str
 
-    @property
+    @cached_property
     def engine(self) -> PostgresEngine:
         return PostgresEngine(self.url)
 

@@ -23,8 +23,11 @@ def mark(context: TickContext) -> None:
     warehouse, tick_id = context.warehouse, context.tick_id
     query = load_query(_SQL / "import_marks.sql", tick_id=tick_id)
     source = context.compiled.specs.catalog.imports
-    before = warehouse.scalar(load_query(_SQL / "tick_before.sql", tick_id=tick_id))
-    if source is not None and source.trigger_flows is not True and before is not None:
+    if source is None or source.trigger_flows is True:
+        before = None
+    else:
+        before = warehouse.scalar(load_query(_SQL / "tick_before.sql", tick_id=tick_id))
+    if source is not None and before is not None:
         at = moment(source.imported_at)
         said_yes = typed(col(str(source.trigger_flows)), "boolean") if source.trigger_flows else exp.false()
         conditions: list[exp.Expr] = [

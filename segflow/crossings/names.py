@@ -42,10 +42,14 @@ def segment_keys(compiled: Compiled, warehouse: Warehouse, state: Mapping[str, M
 
 def current_names(warehouse: Warehouse, tick_id: str) -> dict[str, str]:
     """Segment -> its key, of the segments that a tick has looked at."""
+    return {row["segment"]: row["segment_key"] for row in warehouse.rows(names_query(tick_id))}
+
+
+def names_query(tick_id: str) -> exp.Query:
+    """(segment, segment_key) of the segments that a tick has looked at."""
     mine = exp.column("tick_id").eq(exp.Literal.string(tick_id))
     is_there = exp.column("status").neq(exp.Literal.string("deleted"))
-    query = exp.select("segment", "segment_key").from_(relation("segment_sizes")).where(mine, is_there)
-    return {row["segment"]: row["segment_key"] for row in warehouse.rows(query)}
+    return exp.select("segment", "segment_key").from_(relation("segment_sizes")).where(mine, is_there)
 
 
 def show_last_names(warehouse: Warehouse) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,7 @@ from segflow.crossings.names import segment_keys
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import as_written_now
 from segflow.ticks.context import Faults, TickContext
-from segflow.warehouse.base import Warehouse, relation
-from segflow.warehouse.sqlfile import literal
+from segflow.warehouse.base import Warehouse, all_rows, relation
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,13 @@ def judge(context: TickContext, faults: Faults, held: dict[str, str] | None = No
     left = {"resting": faults.resting, "stale": faults.segments, "held": held or {}}
     unread = {**faults.resting, **faults.segments}
     defined = definitions(compiled, context.models, [name for name in compiled.segments if name not in unread])
-    state = {row["segment"]: row for row in warehouse.rows(exp.select("*").from_(relation("segment_state")))}
-    latest = _latest(warehouse)
+    states, versions, told = warehouse.answers(all_rows("segment_state"), _versions_query(), _on_change_query())
+    state = {row["segment"]: row for row in states}
+    latest = {(v["segment_key"], v["segment_version"]): _definition(v) for v in versions}
     keys = segment_keys(compiled, warehouse, state)
     by_key = {row["segment_key"]: row for row in state.values()}
-    on_change = _on_change(warehouse)
+    # segment_key -> what its file said when its members followed it last
+    on_change = {row["segment_key"]: row["on_change"] for row in told}
     late = _last_evaluated(warehouse, [row["segment_key"] for row in state.values() if row["status"] != "ok"])
     found = []
     for segment in compiled.segments.values():
@@ -223,24 +224,19 @@ def _standing(context: TickContext, judged: list[Judged]) -> Standing:
     return Standing.of(context, keys, [one.segment for one in judged if one.status == "resting"])
 
 
-def _latest(warehouse: Warehouse) -> dict[tuple[str, int], Definition]:
-    rows = warehouse.rows(
-        exp.select("segment_key", "segment_version", "fingerprint", "contacts", "models").from_(
-            relation("segment_versions")
-        )
-    )
-    return {
-        (row["segment_key"], row["segment_version"]): Definition(row["fingerprint"], row["contacts"], row["models"])
-        for row in rows
-    }
+def _versions_query() -> exp.Query:
+    columns = ("segment_key", "segment_version", "fingerprint", "contacts", "models")
+    return exp.select(*columns).from_(relation("segment_versions"))
 
 
-def _on_change(warehouse: Warehouse) -> dict[str, str]:
-    """segment_key -> what its file said when its members followed it last."""
+def _definition(version: Mapping[str, Any]) -> Definition:
+    return Definition(version["fingerprint"], version["contacts"], version["models"])
+
+
+def _on_change_query() -> exp.Query:
     sizes = relation("segment_sizes")
-    last = warehouse.scalar(exp.select(exp.Max(this=exp.column("tick_id"))).from_(sizes))
-    told = exp.select("segment_key", "on_change").from_(sizes).where(exp.column("tick_id").eq(literal(last)))
-    return {row["segment_key"]: row["on_change"] for row in warehouse.rows(told)}
+    last = exp.select(exp.Max(this=exp.column("tick_id"))).from_(sizes.copy()).subquery()
+    return exp.select("segment_key", "on_change").from_(sizes).where(exp.column("tick_id").eq(last))
 
 
 def _last_evaluated(warehouse: Warehouse, keys: list[str]) -> dict[str, str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from sqlglot import exp
 
-from segflow.crossings.names import current_names
+from segflow.crossings.names import names_query
 from segflow.history.members import Wanted
 from segflow.segments.bounds import Unit, unit_start, week_unit
 from segflow.specs.exports import ExportPlan, Kind, Period
@@ -64,8 +65,11 @@ class Due:
 def due(specs: Specs, warehouse: Warehouse, tick_id: str) -> list[Due]:
     """The files of this tick: of each export whose period has none yet."""
     plans = specs.exports()
-    keys = current_names(warehouse, tick_id)
-    reached, left = _reached(warehouse, tick_id), left_as_they_were(warehouse, tick_id)
+    named, exported, not_compared = warehouse.answers(names_query(tick_id), _reached(tick_id), _left(tick_id))
+    keys = {row["segment"]: row["segment_key"] for row in named}
+    # (segment_key, kind) -> the last tick before this one that exported it
+    reached: dict[tuple[str, Kind], str] = {(row["segment_key"], row["kind"]): row["tick_id"] for row in exported}
+    left = _reasons(not_compared)
     zone, week = specs.settings.zone, week_unit(specs.settings.week_starts)
     as_of = ticks.as_of_of(tick_id)
     found = []
@@ -101,24 +105,29 @@ def ledger_rows(exports: Sequence[Export], root: Path) -> pa.Table:
 
 def left_as_they_were(warehouse: Warehouse, tick_id: str) -> dict[str, str]:
     """The segments that a tick could not evaluate or did not believe -> why."""
-    rows = warehouse.rows(
+    return _reasons(warehouse.rows(_left(tick_id)))
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {row["segment"]: f"{row['status']}: {row['reason'] or 'no reason given'}" for row in rows}
+
+
+def _left(tick_id: str) -> exp.Query:
+    return (
         exp.select("segment", "status", "reason")
         .from_(relation("segment_sizes"))
         .where(exp.column("tick_id").eq(exp.Literal.string(tick_id)))
         .where(exp.column("status").isin("stale", "held"))
     )
-    return {row["segment"]: f"{row['status']}: {row['reason'] or 'no reason given'}" for row in rows}
 
 
-def _reached(warehouse: Warehouse, tick_id: str) -> dict[tuple[str, Kind], str]:
-    """(segment_key, kind) -> the last tick before this one that exported it."""
-    rows = warehouse.rows(
+def _reached(tick_id: str) -> exp.Query:
+    return (
         exp.select("segment_key", "kind", exp.Max(this=exp.column("tick_id")).as_("tick_id"))
         .from_(relation(LEDGER))
         .where(exp.column("tick_id") < exp.Literal.string(tick_id))
         .group_by("segment_key", "kind")
     )
-    return {(row["segment_key"], row["kind"]): row["tick_id"] for row in rows}
 
 
 def period(as_of: datetime, every: Period, zone: ZoneInfo, week: Unit = "week") -> datetime:

@@ -14,7 +14,6 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlglot import exp
 
@@ -23,6 +22,7 @@ from segflow.exports.rows import reads_contacts
 from segflow.warehouse.base import Warehouse, relation
 
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS)
+_CROSSINGS = ("segment_entries", "segment_exits")
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,13 @@ def unchanged(warehouse: Warehouse, files: Sequence[Due], attributes: Sequence[s
     }
     if not asked:
         return {}
-    moved = _last_moves(warehouse, min(str(one.wanted.since) for one in asked.values()))
+    after = min(str(one.wanted.since) for one in asked.values())
+    written, *moves = warehouse.answers(_written(asked), *(_last_moves(ledger, after) for ledger in _CROSSINGS))
+    moved: dict[str, str] = {}
+    for row in (row for rows in moves for row in rows):
+        moved[row["segment_key"]] = max(moved.get(row["segment_key"], ""), row["tick_id"])
     found = {}
-    for row in _written(warehouse, asked):
+    for row in written:
         one = asked[row["segment_key"]]
         if row["tick_id"] != one.wanted.since or moved.get(row["segment_key"], "") > row["tick_id"]:
             continue
@@ -80,9 +84,9 @@ def _is_whole(path: Path, size: int | None) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size == size
 
 
-def _written(warehouse: Warehouse, asked: Mapping[str, Due]) -> list[dict[str, Any]]:
+def _written(asked: Mapping[str, Due]) -> exp.Query:
     ticks = sorted({str(one.wanted.since) for one in asked.values()})
-    return warehouse.rows(
+    return (
         exp.select("segment_key", "tick_id", "path", "row_count", "shape", "bytes")
         .from_(relation(LEDGER))
         .where(exp.column("kind").eq(exp.Literal.string("members")))
@@ -91,16 +95,11 @@ def _written(warehouse: Warehouse, asked: Mapping[str, Due]) -> list[dict[str, A
     )
 
 
-def _last_moves(warehouse: Warehouse, after: str) -> dict[str, str]:
-    """segment_key -> the last tick later than `after` in which anybody entered or exited."""
-    found: dict[str, str] = {}
-    for ledger in ("segment_entries", "segment_exits"):
-        rows = warehouse.rows(
-            exp.select("segment_key", exp.Max(this=exp.column("tick_id")).as_("tick_id"))
-            .from_(relation(ledger))
-            .where(exp.column("tick_id") > exp.Literal.string(after))
-            .group_by("segment_key")
-        )
-        for row in rows:
-            found[row["segment_key"]] = max(found.get(row["segment_key"], ""), row["tick_id"])
-    return found
+def _last_moves(ledger: str, after: str) -> exp.Query:
+    """(segment_key, tick_id): the last tick later than `after` in which anybody entered or exited."""
+    return (
+        exp.select("segment_key", exp.Max(this=exp.column("tick_id")).as_("tick_id"))
+        .from_(relation(ledger))
+        .where(exp.column("tick_id") > exp.Literal.string(after))
+        .group_by("segment_key")
+    )

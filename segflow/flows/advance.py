@@ -101,13 +101,13 @@ class _Advance(Entry, Inside, Deletions):
 
     def run(self, faults: Faults, store: FromStore, unreadable: Mapping[str, str]) -> set[str]:
         w = self.warehouse
-        flows = prepare.flows_now(self.context, faults, self.before, store.paused)
+        self.past = prepare.known(w, self.before)
+        flows = prepare.flows_now(self.context, faults, self.past, store.paused)
         # What flows that are gone have left behind must go too.
-        left = ("flow_positions", "flow_waiting")
-        if not flows and not any(self._count(relation(table)) for table in left):
+        if not flows and not self.past.standing and not self.past.waiting:
             return set()
         check_generation(w, self._models_read(faults), self.tick_id)
-        w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, w, flows))
+        w.append("flow_versions", self.tick_id, prepare.new_versions(self.compiled, self.past, flows))
         self._prepare_inside(flows)
         taking = [row["flow"] for row in flows if row["status"] in ("active", "paused")]
         active = [row["flow"] for row in flows if row["status"] == "active"]
@@ -127,7 +127,7 @@ class _Advance(Entry, Inside, Deletions):
         w.stage("calls", self._query("calls_waiting"))
         self.offering = stage_offers(self.context, flows, self.keys, store.offers)
         self._decide(flows)
-        while over := held_flows(self.compiled, w, flows, store.released):
+        while self.moved and (over := held_flows(self.compiled, w, flows, store.released)):
             # Who does not get into a flow that is held may get into another of its group, which may be too many then.
             prepare.hold(flows, over)
             self._decide(flows)
@@ -162,7 +162,7 @@ class _Advance(Entry, Inside, Deletions):
     def _survive_edits(self) -> None:
         """Contacts keep their place by step id; those whose step is gone go on at the next one, or end."""
         w = self.warehouse
-        moved = prepare.moves(self.compiled, w)
+        moved = prepare.moves(self.compiled, self.past)
         if not moved.num_rows:
             return
         w.stage("moves", moved)
@@ -222,7 +222,7 @@ class _Advance(Entry, Inside, Deletions):
         w = self.warehouse
         asked = self._arm_conditions(flows)
         self.effects.begin()
-        w.stage("reordered", prepare.reordered(self.compiled, w))
+        w.stage("reordered", prepare.reordered(self.compiled, self.past))
         w.stage("passed", self._query("passed"))
         varying = stage_times(self.context, flows)
         zone = self.compiled.specs.settings.time_zone
@@ -322,7 +322,7 @@ class _Advance(Entry, Inside, Deletions):
             w.append("flow_calls", self.tick_id, self._query("flow_calls"))
         if self.changed or self.moved:
             self._record_places()
-        if self._count("temp.waiting") or self._count(relation("flow_waiting")):
+        if self.past.waiting or self.waits:
             w.append("flow_waits", self.tick_id, self._query("waits"))
             w.replace("flow_waiting", exp.select("*").from_("temp.waiting"))
         cursors = [

@@ -11,6 +11,7 @@ from typing import Any
 from sqlglot import exp
 
 from segflow.flows import entry_tables
+from segflow.flows.prepare import Known
 from segflow.flows.triggers import Tick, Triggers
 from segflow.flows.work import Work, all_of
 from segflow.warehouse.base import relation
@@ -20,6 +21,7 @@ class Entry(Work):
     """Stages `started` (new positions), `dropped` (journal rows), `withheld` and `waiting`."""
 
     triggers: Triggers
+    past: Known
 
     def _enroll(self, flows: list[dict[str, Any]], active: list[str]) -> bool:
         """Take in who may come in; says whether anybody did."""
@@ -28,7 +30,8 @@ class Entry(Work):
         compares = entry_tables.compares(self.compiled)
         if compares:
             w.stage("withheld", self._query("nothing_withheld"))
-        if self._count("temp.waiting"):
+        self.waits = self.past.waiting
+        if self.waits:
             w.stage("dropped", all_of("dropped", self._query("shut_out")))
             w.stage("waiting", self._query("waiting_of_flows"))
         asked = entry_tables.conditions(self.compiled, active)
@@ -52,25 +55,28 @@ class Entry(Work):
             if self._count(enrolled):
                 self._take_in(enrolled)
             w.stage("dropped", all_of("dropped", self._query("dropped")))
-            if self._waits():
+            self.waits = self.waits or self._told_to_wait()
+            if self.waits:
                 w.stage("waiting", self._query("waiting", with_waiting=tick.present))
-        if not self._count("temp.started"):
+        if not self.took_in:
             return False
         if len(pending) > 1:
             w.stage("ended", all_of("ended", self._query("pushed_out", from_tick=pending[0].tick_id)))
             self._keep_only_active()
         return True
 
-    def _waits(self) -> bool:
-        """Is anybody waiting for a re-entry rule, before or after this round?"""
+    def _told_to_wait(self) -> bool:
+        """Must anybody wait for a re-entry rule after this round?"""
         told = exp.select(exp.Count(this=exp.Star())).from_("temp.decisions").where("decision = 'wait'")
-        return bool(self._count("temp.waiting") or self.warehouse.scalar(told))
+        return bool(self.warehouse.scalar(told))
 
     def _pending_ticks(self, flows: list[dict[str, Any]]) -> list[Tick]:
         """The ticks whose crossings some flow has not consumed yet, in order; the present one is the last."""
         oldest = min((str(row["consumed_to"]) for row in flows if row["status"] in ("active", "paused")), default=None)
         if oldest is None:
             return []
+        if oldest == self.before:
+            return [Tick(self.tick_id, self.as_of, True)]  # nobody has to catch up
         pending = (
             exp.select("tick_id", "as_of")
             .from_(relation("ticks"))

@@ -8,13 +8,15 @@ from sqlglot import exp
 
 from segflow.flows import inside_tables
 from segflow.flows.conditions import asks_of_last_tick
+from segflow.flows.prepare import Known
 from segflow.flows.work import Work, all_of, union_all
 from segflow.segments.flow_conditions import GOAL, RESTART, RESTS
-from segflow.warehouse.base import relation
 
 
 class Inside(Work):
     """All conditions about enrollments are asked in one query; goals also about who has left or was withheld."""
+
+    past: Known
 
     def _prepare_inside(self, flows: list[dict[str, Any]]) -> None:
         """Stage what stays the same however often this tick is decided."""
@@ -81,7 +83,7 @@ class Inside(Work):
         w = self.warehouse
         if self.has_goals:
             w.append("flow_conversions", self.tick_id, exp.select("*").from_("temp.converted"))
-        if self.has_rests or self._count(relation("flow_restart_state")):
+        if self.has_rests or self.past.restarts:
             if not self.has_rests:
                 # The last flow that had such a condition is gone, or says something else.
                 w.stage("resting", self._query("nothing_resting"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -45,10 +46,44 @@ _VERSIONS = pa.schema(
 _MOVES = pa.schema([("flow", pa.string()), ("step", pa.string()), ("next_step", pa.string())])
 
 
+@dataclass(frozen=True)
+class Known:
+    """What ticks before this one have left behind of flows."""
+
+    last_tick: str
+    """The id of the tick before."""
+    versions: Mapping[str, Sequence[Mapping[str, Any]]]
+    """Flow -> its rows of `flow_versions`, the oldest first."""
+    cursors: Sequence[Mapping[str, Any]]
+    """The rows of `flow_cursors` of the tick before, and of no earlier one: a flow that was away since does not catch
+    up the ticks it has missed."""
+    standing: Sequence[Mapping[str, Any]]
+    """(flow, step, flow_version): where somebody stands, and with which version the first of them enrolled."""
+    waiting: bool
+    """Does anybody wait to be let in again?"""
+    restarts: bool
+    """Is anything kept in `flow_restart_state`?"""
+
+
+def known(warehouse: Warehouse, last_tick: str) -> Known:
+    """What there is before tick `last_tick` is followed by another, "" for the first."""
+    cursors = exp.select("flow", "status", "consumed_to").from_(relation("flow_cursors"))
+    standing = exp.select("flow", "step", exp.Min(this=exp.column("flow_version")).as_("flow_version"))
+    anybody = exp.select(exp.Count(this=exp.Star()).as_("n"))
+    versions, last, places, waiting, restarts = warehouse.answers(
+        _versions_query(),
+        cursors.where(exp.column("tick_id").eq(exp.Literal.string(last_tick))),
+        standing.from_(relation("flow_positions")).group_by("flow", "step"),
+        anybody.from_(relation("flow_waiting")),
+        anybody.from_(relation("flow_restart_state")),
+    )
+    return Known(last_tick, _by_flow(versions), last, places, waiting[0]["n"] > 0, restarts[0]["n"] > 0)
+
+
 def flows_now(
-    context: TickContext, faults: Faults, last_tick: str, paused: Mapping[str, str] | None = None
+    context: TickContext, faults: Faults, past: Known, paused: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """One row per flow of the project. `last_tick` is the id of the tick before: a new flow starts from there.
+    """One row per flow of the project. A new flow starts from the tick before.
 
     A flow is `held` when a segment that it needs is stale or held, or a fact could not be evaluated: it stands still,
     takes in no one and keeps its cursor, so that nothing is lost and nothing is decided on old data. `faults.segments`
@@ -57,14 +92,9 @@ def flows_now(
     One that drains (archived, and those inside go on) moves like an active one, and nobody is offered to it.
     """
     paused = paused or {}
-    compiled, warehouse = context.compiled, context.warehouse
-    versions = _versions(warehouse)
-    # Those of the tick before only: a flow that was away since does not catch up the ticks it has missed.
-    last = exp.select("flow", "status", "consumed_to").from_(relation("flow_cursors"))
-    last = last.where(exp.column("tick_id").eq(exp.Literal.string(last_tick)))
-    known_before = warehouse.rows(last)
-    cursors = {row["flow"]: row["consumed_to"] for row in known_before}
-    stood_still = _stood_still(warehouse, known_before, versions)
+    compiled, versions, last_tick = context.compiled, past.versions, past.last_tick
+    cursors = {row["flow"]: row["consumed_to"] for row in past.cursors}
+    stood_still = _stood_still(context.warehouse, past.cursors, versions)
     usual = compiled.specs.settings.delivery.max_lateness
     rows = []
     for flow, named in compiled.specs.flows.items():
@@ -126,9 +156,9 @@ def _stood_still(warehouse: Warehouse, before: Sequence[Mapping[str, Any]], vers
     return found
 
 
-def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, Any]]) -> pa.Table:
+def new_versions(compiled: Compiled, past: Known, rows: list[dict[str, Any]]) -> pa.Table:
     """The rows of `flow_versions` that this tick adds."""
-    known = {(row["flow"], row["flow_version"]) for found in _versions(warehouse).values() for row in found}
+    known = {(row["flow"], row["flow_version"]) for found in past.versions.values() for row in found}
     added = [
         {
             "flow": row["flow"],
@@ -142,18 +172,17 @@ def new_versions(compiled: Compiled, warehouse: Warehouse, rows: list[dict[str, 
     return pa.Table.from_pylist(added, schema=_VERSIONS)
 
 
-def moves(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
+def moves(compiled: Compiled, past: Known) -> pa.Table:
     """For every step that somebody stands at and that its flow no longer has: the step to go on at, or null."""
-    standing = warehouse.rows(exp.select("flow", "step").distinct().from_(relation("flow_positions")))
     flows = compiled.specs.flows
-    standing = [one for one in standing if one["flow"] in flows and one["step"] not in _steps(flows[one["flow"]].spec)]
-    versions = _versions(warehouse) if standing else {}
+    standing = [one for one in past.standing if one["flow"] in flows]
+    standing = [one for one in standing if one["step"] not in _steps(flows[one["flow"]].spec)]
     rows = []
     for place in standing:
         named = flows[place["flow"]]
         # Not the version that the contact enrolled with: the step may have come with a later edit.
-        past = (f.FlowSpec.model_validate(json.loads(v["spec"])) for v in reversed(versions[place["flow"]]))
-        old = next(spec for spec in past if any(step.id == place["step"] for step in spec.walk()))
+        earlier = (f.FlowSpec.model_validate(json.loads(v["spec"])) for v in reversed(past.versions[place["flow"]]))
+        old = next(spec for spec in earlier if any(step.id == place["step"] for step in spec.walk()))
         rows.append({**place, "next_step": surviving_step(place["step"], old, named.spec)})
     return pa.Table.from_pylist([{k: row[k] for k in _MOVES.names} for row in rows], schema=_MOVES)
 
@@ -162,30 +191,27 @@ def _steps(spec: f.FlowSpec) -> set[str | None]:
     return {step.id for step in spec.walk()}
 
 
-def last_words(warehouse: Warehouse, flows: Collection[str]) -> dict[tuple[str, str], str]:
+def last_words(past: Known, flows: Collection[str]) -> dict[tuple[str, str], str]:
     """(flow, step) -> what the step did in the last version of its flow, in words."""
     found: dict[tuple[str, str], str] = {}
-    for flow, versions in _versions(warehouse).items():
+    for flow, versions in past.versions.items():
         if flow in flows:
             spec = f.FlowSpec.model_validate(json.loads(versions[-1]["spec"]))
             found |= {(flow, step.id): step.words() for step in spec.walk()}
     return found
 
 
-def reordered(compiled: Compiled, warehouse: Warehouse) -> pa.Table:
+def reordered(compiled: Compiled, past: Known) -> pa.Table:
     """The flows whose edits put a step behind one that came after it, as far as contacts enrolled before are inside."""
-    oldest = warehouse.rows(
-        exp.select("flow", exp.Min(this=exp.column("flow_version")).as_("flow_version"))
-        .from_(relation("flow_positions"))
-        .group_by("flow")
-    )
-    versions = _versions(warehouse)
+    oldest: dict[str, int] = {}
+    for row in past.standing:
+        oldest[row["flow"]] = min(row["flow_version"], oldest.get(row["flow"], row["flow_version"]))
     rows = []
-    for row in oldest:
-        named = compiled.specs.flows.get(row["flow"])
-        since = [v for v in versions[row["flow"]] if v["flow_version"] >= row["flow_version"]]
+    for flow, version in oldest.items():
+        named = compiled.specs.flows.get(flow)
+        since = [v for v in past.versions[flow] if v["flow_version"] >= version]
         if named is not None and any(_moved(json.loads(v["spec"]), named.spec) for v in since):
-            rows.append({"flow": row["flow"]})
+            rows.append({"flow": flow})
     return pa.Table.from_pylist(rows, schema=pa.schema([("flow", pa.string())]))
 
 
@@ -207,9 +233,13 @@ def _dump(spec: f.FlowSpec) -> str:
     return json.dumps(spec.model_dump(mode="json", by_alias=True, exclude_unset=True), sort_keys=True)
 
 
-def _versions(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in warehouse.rows(exp.select("*").from_(relation("flow_versions")).order_by("flow", "flow_version")):
+def _versions_query() -> exp.Query:
+    return exp.select("*").from_(relation("flow_versions")).order_by("flow", "flow_version")
+
+
+def _by_flow(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
         found.setdefault(row["flow"], []).append(row)
     return found
 

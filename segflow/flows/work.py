@@ -51,6 +51,7 @@ class Work:
         self.changed, self.ended = False, 0
         self._before: exp.Query = before
         self.placed_before = [_STARTED]
+        self.took_in = False
         self._tell_positions()
 
     def _keep_only_active(self) -> None:
@@ -69,7 +70,7 @@ class Work:
     def _take_in(self, enrolled: exp.Table) -> None:
         """Those in `enrolled` stand before their first step."""
         self.warehouse.stage("started", all_of("started", exp.select("*").from_(enrolled)))
-        self.changed = True
+        self.changed = self.took_in = True
         self._tell_positions()
 
     def _tell_positions(self) -> None:

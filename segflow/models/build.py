@@ -303,7 +303,8 @@ def _spread(work: _Build) -> None:
 
 def _check_contacts(work: _Build) -> None:
     contacts, warehouse = relation(CONTACTS), work.warehouse
-    repeated = warehouse.rows(
+    spec = work.compiled.specs.catalog.contacts
+    twice = (
         exp.select("contact_id", exp.Count(this=exp.Star()).as_("times"))
         .from_(contacts)
         .group_by("contact_id")
@@ -311,17 +312,20 @@ def _check_contacts(work: _Build) -> None:
         .order_by("contact_id")
         .limit(5)
     )
-    spec = work.compiled.specs.catalog.contacts
+    count = exp.Count(this=exp.Star()).as_("contacts")
+    no_key = exp.Is(this=exp.column(spec.key, quoted=True), expression=exp.null())
+    repeated, all_of_them, nulls = warehouse.answers(
+        twice,
+        exp.select(count).from_(contacts),
+        exp.select(count.copy()).from_(work.context.relation(spec.model)).where(no_key),
+    )
     if repeated:
         named = ", ".join(f"{row['contact_id']} ({row['times']} times)" for row in repeated)
         raise DuplicateContactsError(
             f"model {spec.model} holds contact ids more than once: {named}. Nobody crosses a border on ambiguous "
             f"data: make column {spec.key} of {spec.model} unique, then run the tick again."
         )
-    work.report.contacts = warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(contacts))
-    nulls = exp.select(exp.Count(this=exp.Star())).from_(work.context.relation(spec.model))
-    key = exp.column(spec.key, quoted=True)
-    work.report.null_contacts = warehouse.scalar(nulls.where(exp.Is(this=key, expression=exp.null())))
+    work.report.contacts, work.report.null_contacts = all_of_them[0]["contacts"], nulls[0]["contacts"]
 
 
 def _check_imports(work: _Build, results: dict[str, ModelResult]) -> None:

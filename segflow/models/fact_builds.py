@@ -54,8 +54,9 @@ def fact_plans(context: TickContext, mended: Sequence[str] = ()) -> dict[str, di
     # A warehouse of a build before has no notes before its next tick.
     if not isinstance(context.models, PatchingModels) or not warehouse.exists(ARRIVALS):
         return {}
-    noted = {row["model"]: row for row in warehouse.rows(all_rows(BUILDS))}
-    arrived = {(row["model"], row["source"]): row for row in warehouse.rows(all_rows(ARRIVALS))}
+    builds, arrivals_noted = warehouse.answers(all_rows(BUILDS), all_rows(ARRIVALS))
+    noted = {row["model"]: row for row in builds}
+    arrived = {(row["model"], row["source"]): row for row in arrivals_noted}
     plans: dict[str, dict[str, Any]] = {}
     for model, columns in by_model(compiled.columns).items():
         name = own_model(model)

@@ -26,17 +26,24 @@ def keep_views(context: TickContext, stale: Collection[str]) -> None:
     """Bring `memberships` and the views of YAML segments up to date. Only those whose SQL changed are touched; those of
     `stale` segments stay."""
     warehouse, compiled = context.warehouse, context.compiled
-    of_all = compiled.files[f"{own_model(MEMBERSHIPS)}.sql"].split("\n", 1)[1]
     stored = {r["segment"]: r["fingerprint"] for r in warehouse.rows(exp.select("*").from_(relation("segment_views")))}
     wanted = {n: _mark(context, n, text) for n, text in compiled.views.items() if n not in stale}
-    wanted[_ALL] = hashlib.sha256(of_all.encode()).hexdigest()
+    wanted[_ALL] = hashlib.sha256(_of_all(context).encode()).hexdigest()
     lost = warehouse.lost_views([_view(name) for name in stored])
     stored = {name: mark for name, mark in stored.items() if _view(name) not in lost}
     kept = {name: mark for name, mark in stored.items() if name in stale}
     if stored == {**kept, **wanted}:
         return
+    with warehouse.transaction():
+        _make(context, stored, wanted, kept)
+    crash_point("views.recorded")
+
+
+def _make(context: TickContext, stored: dict[str, str], wanted: dict[str, str], kept: dict[str, str]) -> None:
+    """Make the views that are `wanted` and not `stored` as they are, and record them: view -> its mark."""
+    warehouse, compiled = context.warehouse, context.compiled
     if stored.get(_ALL) != wanted[_ALL]:
-        warehouse.create_view(MEMBERSHIPS, context.fill(of_all))
+        warehouse.create_view(MEMBERSHIPS, context.fill(_of_all(context)))
         crash_point("views.created")
     # A view is bound when it is created: those it refers to come first, and it may go with one that is made anew.
     made: set[str] = set()
@@ -53,7 +60,10 @@ def keep_views(context: TickContext, stale: Collection[str]) -> None:
     rows = [{"segment": name, "fingerprint": mark} for name, mark in sorted({**kept, **wanted}.items())]
     schema = pa.schema([("segment", pa.string()), ("fingerprint", pa.string())])
     warehouse.replace("segment_views", pa.Table.from_pylist(rows, schema=schema))
-    crash_point("views.recorded")
+
+
+def _of_all(context: TickContext) -> str:
+    return context.compiled.files[f"{own_model(MEMBERSHIPS)}.sql"].split("\n", 1)[1]
 
 
 def _mark(context: TickContext, segment: str, text: str) -> str:

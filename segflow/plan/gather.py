@@ -52,18 +52,18 @@ class Before:
         cls, compiled: Compiled, warehouse: Warehouse, last: ticks.TickRow | None, renamed: Sequence[Rename]
     ) -> Before:
         warehouse.stage("stood_before", load_query(_SQL / "stood_before.sql"))
-        versions = exp.select("flow").distinct().from_(relation("flow_versions"))
+        past = prepare.known(warehouse, last.tick_id if last else "")
         standing = {(r["flow"], r["step"]): r["contacts"] for r in warehouse.rows(load_query(_SQL / "standing.sql"))}
         return cls(
             last,
             _live_segments(warehouse),
             _statuses(warehouse, last, "status"),
             _statuses(warehouse, last, "file"),
-            {row["flow"] for row in warehouse.rows(versions)},
+            set(past.versions),
             standing,
-            {(m["flow"], m["step"]): m["next_step"] for m in prepare.moves(compiled, warehouse).to_pylist()},
+            {(m["flow"], m["step"]): m["next_step"] for m in prepare.moves(compiled, past).to_pylist()},
             {one.new: one.old for one in renamed if one.new in compiled.specs.flows},
-            prepare.last_words(warehouse, {flow for flow, _ in standing}),
+            prepare.last_words(past, {flow for flow, _ in standing}),
         )
 
 

@@ -115,14 +115,14 @@ def describe(run: TickRun) -> TickReport:
     """Fill the report of a tick from the warehouse, as far as the tick has come."""
     report = run.report
     report.contacts, report.null_contacts = run.row.contacts or 0, run.row.null_contacts or 0
-    report.unknown_zones = run.unknown_zones()
-    report.facts = run.facts()
+    told = run.told_by_build()
+    report.unknown_zones, report.facts = told.unknown_zones, told.facts
     with run.project.warehouse() as warehouse:
         report.imports = import_results(warehouse, run.row.tick_id)
         report.segments = segment_results(warehouse, run.row.tick_id)
         report.flows = flow_results(warehouse, run.row.tick_id)
     report.warnings = report.answers.warnings() + low_pools(run.project.specs, run.project.store)
-    faults = run.faults()
+    faults = told.faults
     missing = [f"part {name} cannot be evaluated: {reason}" for name, reason in faults.parts.items()]
     report.errors = [f"segment {name} is stale: {reason}" for name, reason in faults.segments.items()]
     # A part that no segment needs still leaves its flows held.
@@ -133,7 +133,7 @@ def describe(run: TickRun) -> TickReport:
         f"facts {model} were patched from tick to tick and not right any more: {number:,} rows differed from those in "
         "full, which are there now. Members and messages of the ticks before may be wrong: does the arrived_at of its "
         "models keep what docs/CATALOG.md asks of it?"
-        for model, number in run.differing_facts().items()
+        for model, number in told.differing_facts.items()
     ]
     report.errors += report.sent.errors
     return report

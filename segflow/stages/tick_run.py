@@ -21,6 +21,19 @@ from segflow.warehouse.tick import Tick
 from segflow.workspace import Workspace
 
 
+@dataclass(frozen=True)
+class ToldByBuild:
+    """What the build of a tick has found out, for who reads of it."""
+
+    faults: Faults
+    unknown_zones: dict[str, int]
+    """What contacts have for a time zone that is none: text -> how many contacts."""
+    facts: dict[str, str]
+    """Fact model -> why all of it was computed; empty for one that was patched."""
+    differing_facts: dict[str, int]
+    """Fact model -> how many of its rows were not what they are in full, where the build found that out."""
+
+
 @dataclass
 class TickRun:
     """The project, the tick's row in `ticks`, the lease, and the report that the stages fill."""
@@ -50,8 +63,9 @@ class TickRun:
         with self.project.warehouse() as warehouse, warehouse.transaction():
             yield self.context(warehouse)
             self.project.store.leases.check(self.lease)
+            # Also without ledgers: a warehouse may have held back what it was told, and that comes before the lease.
+            rows = warehouse.settle(self.row.tick_id, ledgers_of(stage) if stage != self.row.stage else [])
             if stage != self.row.stage:
-                rows = warehouse.settle(self.row.tick_id, ledgers_of(stage))
                 self.row = self.row.with_(stage=stage).counted(rows)
             ticks.save(warehouse, self.row)
             self.project.store.leases.check(self.lease)
@@ -68,18 +82,11 @@ class TickRun:
         """The dbt models that the build of this tick could not build: model -> reason."""
         return self._build_faults("model")["model"]
 
-    def unknown_zones(self) -> dict[str, int]:
-        """What contacts have for a time zone that is none: text -> how many contacts."""
-        return {name: int(number) for name, number in self._build_faults("zone")["zone"].items()}
-
-    def facts(self) -> dict[str, str]:
-        """Fact model -> why the build of this tick computed all of it; empty for one that it patched."""
-        return self._build_faults("facts")["facts"]
-
-    def differing_facts(self) -> dict[str, int]:
-        """Fact model -> how many of its rows were not what they are in full, where the build found that out."""
-        found = self._build_faults("differing")["differing"]
-        return {name: int(number) for name, number in found.items()}
+    def told_by_build(self) -> ToldByBuild:
+        """All that the build of this tick had to say, in one question."""
+        found = self._build_faults("segment", "part", "resting", "zone", "facts", "differing")
+        zones, differing = ({n: int(number) for n, number in found[kind].items()} for kind in ("zone", "differing"))
+        return ToldByBuild(Faults(found["segment"], found["part"], found["resting"]), zones, found["facts"], differing)
 
     def _build_faults(self, *kinds: str) -> dict[str, dict[str, str]]:
         """Kind -> name -> reason."""

@@ -92,11 +92,11 @@ def check_whole(warehouse: Warehouse, engine: Engine) -> None:
     An older file that was put back beside the log of a newer one opens without a word, and holds the end of the history
     but not its middle. Raises DamagedWarehouseError.
     """
-    strange = warehouse.rows(load_query(_SQL / "broken_history.sql"))
+    strange, totals = warehouse.answers(load_query(_SQL / "broken_history.sql"), load_query(_SQL / "ledger_totals.sql"))
     alone = [row["tick_id"] for row in strange if row["alone"]]
     if not alone and strange:
         return
-    told = {row["ledger"]: int(row["rows_told"]) for row in warehouse.rows(load_query(_SQL / "ledger_totals.sql"))}
+    told = {row["ledger"]: int(row["rows_told"]) for row in totals}
     ledgers = [name for name, table in TABLES.items() if table.stage is not None]
     found = warehouse.counts([*ledgers, "segment_members", "flow_positions"])
     wrong = [f"{name} has {found[name]:,} rows instead of {told.get(name, 0):,}" for name in ledgers

@@ -226,6 +226,10 @@ class Warehouse(ABC):
         """The rows of a small result, as dictionaries. See `python_rows`."""
         return python_rows(self.query(sql))
 
+    def answers(self, *queries: exp.Expr) -> list[list[dict[str, Any]]]:
+        """The rows of each of several small results. A server gets the questions in one message."""
+        return [self.rows(query) for query in queries]
+
     def scalar(self, sql: exp.Expr) -> Any:
         """The first column of the first row, or None when there is no row."""
         table = self.query(sql)

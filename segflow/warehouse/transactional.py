@@ -22,6 +22,8 @@ from segflow.warehouse.tables import TABLES, Table
 from segflow.warehouse.watchdog import stopped_after
 
 _ROWS_AT_ONCE = 500_000
+_TEMPORARY = ("temp", "pg_temp")
+"""Schemas of what is staged."""
 
 
 class TransactionalWarehouse(Warehouse):
@@ -32,6 +34,7 @@ class TransactionalWarehouse(Warehouse):
     def __init__(self, ledgers: Path | None) -> None:
         """`ledgers`: the folder that keeps them as Parquet files; None keeps none."""
         self._files = LedgerFiles(ledgers) if ledgers is not None else None
+        self._staged: dict[str, list[str] | None] = {}
 
     @abstractmethod
     def _source(self, rows: exp.Query | pa.Table) -> AbstractContextManager[exp.Query]:
@@ -115,6 +118,9 @@ class TransactionalWarehouse(Warehouse):
         if target.ledger:
             raise ValueError(f"{table} is a ledger: use append")
         gone = _deletion(target, exp.true())
+        if isinstance(rows, pa.Table) and not rows.num_rows:
+            self.execute(gone)
+            return
         if not isinstance(rows, exp.Query):
             with self._source(rows) as source:
                 self._execute_all([gone, self._insertion(target, source, {})])
@@ -150,6 +156,25 @@ class TransactionalWarehouse(Warehouse):
                 # A warehouse of an earlier version: what it did not record stays unknown.
                 self.execute(exp.Alter(this=relation(table.name), kind="TABLE", actions=[_definition(table, column)]))
 
+    def _remember(self, name: str, rows: exp.Query | pa.Table) -> None:
+        """Keep the columns of temporary table `name`, so that nobody has to ask for them."""
+        self._staged[name] = self._known_columns(rows) if isinstance(rows, exp.Query) else list(rows.schema.names)
+
+    def _known_columns(self, source: exp.Query) -> list[str] | None:
+        """The names of a query's columns as far as it says them itself, or the tables that were staged; else None."""
+        first = source
+        while isinstance(first, exp.SetOperation):
+            first = first.left
+        if not first.is_star:
+            # What has no name in the query has the engine's.
+            return list(first.named_selects) if all(first.named_selects) else None
+        tables = [*first.find_all(exp.From, exp.Join, exp.With)]
+        if len(first.selects) == 1 and isinstance(first.selects[0], exp.Star) and len(tables) == 1:
+            table = tables[0].this
+            if isinstance(table, exp.Table) and table.db in _TEMPORARY and not first.selects[0].args.get("except_"):
+                return self._staged.get(table.name)
+        return None
+
     def _execute_all(self, statements: Sequence[exp.Expr]) -> None:
         """Run statements one after the other; an engine that is far away may be sent all of them at once."""
         for statement in statements:
@@ -162,7 +187,7 @@ class TransactionalWarehouse(Warehouse):
         self.execute(self._insertion(target, source, constants))
 
     def _insertion(self, target: Table, source: exp.Query, constants: dict[str, exp.Expr]) -> exp.Insert:
-        names = self._columns(source) if source.is_star else source.named_selects
+        names = self._known_columns(source) or self._columns(source)
         given = [name for name in names if name not in constants]
         unknown = [name for name in given if name not in target.columns]
         if unknown:

@@ -17,6 +17,7 @@ from sqlglot import exp
 from segflow.durations import Duration
 from segflow.errors import TimeLimitError, WarehouseError
 from segflow.warehouse.duckdb.warehouse import ARROW_ROWS, DuckDBWarehouse
+from segflow.warehouse.transactional import TransactionalWarehouse
 
 Found = TypeVar("Found")
 
@@ -29,7 +30,8 @@ class Rehearsal(DuckDBWarehouse):
     """The warehouse inside such a transaction. Whoever opens and closes it goes on with the same one."""
 
     def __init__(self, warehouse: DuckDBWarehouse, failed: dict[str, Exception]) -> None:
-        self._path, self._files, self._connection = warehouse._path, None, warehouse._connection
+        TransactionalWarehouse.__init__(self, None)
+        self._path, self._connection = warehouse._path, warehouse._connection
         self._failed = failed
 
     def query(self, sql: exp.Expr) -> pa.Table:

@@ -68,7 +68,8 @@ class DuckDBWarehouse(TransactionalWarehouse):
 
     def _beside(self) -> DuckDBWarehouse:
         beside = DuckDBWarehouse.__new__(DuckDBWarehouse)
-        beside._path, beside._files, beside._connection = self._path, None, self._connection.cursor()
+        TransactionalWarehouse.__init__(beside, None)
+        beside._path, beside._connection = self._path, self._connection.cursor()
         beside._connection.execute("SET TimeZone = 'UTC'")
         return beside
 
@@ -87,6 +88,7 @@ class DuckDBWarehouse(TransactionalWarehouse):
             # An error of the disk has ended the transaction already; that error is the one to tell.
             with contextlib.suppress(duckdb.Error):
                 self._connection.rollback()
+            self._staged.clear()  # what there was before is there again
             raise
         try:
             self._connection.commit()
@@ -96,6 +98,7 @@ class DuckDBWarehouse(TransactionalWarehouse):
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
         staged = exp.table_(name, db="temp", quoted=True)
+        self._remember(name, rows)
         temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
         with self._source(rows) as source:
             self.execute(exp.Create(this=staged, kind="TABLE", replace=True, expression=source, properties=temporary))

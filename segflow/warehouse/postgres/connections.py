@@ -26,21 +26,15 @@ class Connections:
         self._out = 0
         self._lock = threading.Lock()
 
-    def take(self) -> tuple[psycopg.Connection[Any], bool]:
-        """A connection without temporary tables, and whether it is a new one. Raises InputError."""
+    def take(self) -> tuple[psycopg.Connection[Any], bool, bool]:
+        """A connection, whether it is a new one, and whether there may be temporary tables on it. Raises InputError."""
         with self._lock:
             found = self._spare.pop() if self._spare else None
             self._out += 1
         if found is not None:
-            connection, has_temporary = found
-            try:
-                if has_temporary:
-                    connection.execute("DISCARD TEMP")
-                return connection, False
-            except psycopg.Error:
-                connection.close()  # the server went away meanwhile
+            return found[0], False, found[1]
         try:
-            return connect(self.url, self.where), True
+            return connect(self.url, self.where), True, False
         except BaseException:
             self._is_back(None)
             raise
