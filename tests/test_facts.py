@@ -266,6 +266,11 @@ def test_what_was_patched_is_compared_when_somebody_asks(tmp_path: Path) -> None
     assert asked(world) == [FactVerdict(PURCHASES, 1), FactVerdict(ITEMS)]
     world.run(f"UPDATE segflow.{ITEMS} SET contact_id = 'di'")
     assert asked(world) == [FactVerdict(PURCHASES, 1), FactVerdict(ITEMS, 2)]
+    world.run("ALTER TABLE raw.orders RENAME COLUMN arrived_at TO loaded_at")
+    [compared, broken] = asked(world)
+    assert compared == FactVerdict(PURCHASES, 1)
+    assert "arrived_at" in str(broken.why_not)
+    world.run("ALTER TABLE raw.orders RENAME COLUMN loaded_at TO arrived_at")
     world.run("DELETE FROM raw.items")
     world.segment("s", bought(within_last="4 days"))
     assert asked(world) == [

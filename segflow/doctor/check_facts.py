@@ -36,7 +36,10 @@ def facts(examined: ExaminedWorkspace) -> Checked:
     ]
     findings += [
         Finding(
-            f"{one.model} cannot be compared: {one.why_not}", "the next tick computes it in full", "nothing", note=True
+            f"{one.model} cannot be compared: {one.why_not}",
+            "the next tick computes it in full, or says why it cannot",
+            "nothing",
+            note=True,
         )
         for one in found
         if one.why_not is not None

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlglot import exp
 
-from segflow.errors import RunError
+from segflow.errors import RunError, WarehouseError
 from segflow.models.fact_builds import ARRIVALS, BUILDS, EDITED, check_of, fingerprint, forget
 from segflow.segments.bounds import timestamp_literal
 from segflow.segments.fact_models import fact_query
-from segflow.segments.fact_patches import Arrivals, arrivals, arrived_query, why_whole
+from segflow.segments.fact_patches import arrivals, arrived_query, why_whole
 from segflow.segments.facts import FactColumn, by_model
 from segflow.segments.sql import select, union_all
 from segflow.segments.stored import moment
@@ -36,7 +36,7 @@ class FactVerdict:
 
 def verdicts(context: TickContext) -> list[FactVerdict]:
     """Compute every fact model that ticks may patch in full, of the rows that it was last built of and as of that tick,
-    and compare. Writes nothing but temporary tables. Raises WarehouseError."""
+    and compare. Writes nothing but temporary tables."""
     compiled, warehouse = context.compiled, context.warehouse
     noted = {row["model"]: row for row in warehouse.rows(all_rows(BUILDS))}
     arrived = {(row["model"], row["source"]): row for row in warehouse.rows(all_rows(ARRIVALS))}
@@ -69,29 +69,30 @@ def _verdict(
     try:
         if fingerprint(context, compiled.files[f"facts/{own_model(model)}.sql"], loaded) != noted["fingerprint"]:
             return FactVerdict(model, why_not=EDITED)
-        seen: dict[str, exp.Table] = {}
+        later: dict[str, list[exp.Expr]] = {}
         for one in loaded:
             until = _utc(known[one.key]["until"])
             why = warehouse.scalar(context.fill(check_of(one, until, known[one.key]["row_count"])))
             if why is not None:
                 return FactVerdict(model, why_not=str(why))
-            if warehouse.scalar(
-                select([exp.column("until")], context.fill(arrived_query(one)).subquery("now"))
-            ) != until.replace(tzinfo=None):
-                seen[one.model] = _seen(context, one, until)
+            now = context.fill(arrived_query(one)).subquery("now")
+            if warehouse.scalar(select([exp.column("until")], now)) != until.replace(tzinfo=None):
+                before = exp.LTE(this=moment(one.at), expression=timestamp_literal(until))
+                later.setdefault(one.model, []).append(before)
+        seen = {name: _seen(context, name, conditions) for name, conditions in later.items()}
         full = context.fill(
             fact_query(columns, compiled.specs.catalog), lambda name: seen.get(name) or context.relation(name)
         )
-    except RunError as error:
-        return FactVerdict(model, why_not=str(error))
-    return FactVerdict(model, _differing(warehouse, relation(model), full, columns))
+        return FactVerdict(model, _differing(warehouse, relation(model), full, columns))
+    except (RunError, WarehouseError) as error:
+        # Of this model alone: the others are compared.
+        return FactVerdict(model, why_not=" ".join(str(error).split()))
 
 
-def _seen(context: TickContext, one: Arrivals, until: datetime) -> exp.Table:
-    """The rows of a model that had arrived by `until`."""
-    before = exp.LTE(this=moment(one.at), expression=timestamp_literal(until))
-    rows = exp.select("*").from_(context.relation(one.model)).where(before)
-    return context.warehouse.stage(f"seen of {one.model}", context.fill(rows))
+def _seen(context: TickContext, model: str, conditions: Sequence[exp.Expr]) -> exp.Table:
+    """The rows of a model of the user's that satisfy the conditions."""
+    rows = exp.select("*").from_(context.relation(model)).where(*conditions)
+    return context.warehouse.stage(f"seen of {model}", context.fill(rows))
 
 
 def _differing(warehouse: Warehouse, table: exp.Table, full: exp.Query, columns: Sequence[FactColumn]) -> int:

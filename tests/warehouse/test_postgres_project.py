@@ -19,6 +19,7 @@ from dagster import DagsterInstance
 
 from segflow.crashpoints import watched
 from segflow.dagster.build import build_definitions
+from segflow.doctor.examine import examine
 from segflow.errors import InputError, RunError
 from segflow.project import Project
 from segflow.serve.api import PREFIX
@@ -123,11 +124,22 @@ def test_facts_are_patched(postgres: Server, tmp_path: Path) -> None:
         "20260111T000000Z",
         "20260112T000000Z",
     }
+    shop.sql("INSERT INTO raw.orders (order_id, customer_id, ordered_at, amount, payload, arrived_at) VALUES"
+             " ('o8', 'cleo', '2026-01-09', 7, '{\"category\": \"Tea\"}', '2026-01-12 12:00+00')")  # fmt: skip
+    assert verified(shop) == ("fine", [])
+    shop.sql("DELETE FROM raw.orders WHERE order_id = 'o8'")
     shop.sql("UPDATE raw.orders SET customer_id = 'dora' WHERE order_id = 'o3'")  # without a new arrival
+    assert verified(shop) == ("found", [f"2 rows of {model} are not what they are in full" for model in models])
     assert not shop.project.tick(DAY[13]).errors
     report = shop.project.tick(DAY[14])
     assert [error.split()[1] for error in report.errors] == list(models)
     assert shop.sql("SELECT count(*) FROM segflow.facts__object_order WHERE contact_id = 'dora'") == [(1,)]
+
+
+def verified(shop: Shop) -> tuple[str, list[str]]:
+    """What `segflow doctor --verify` says of facts."""
+    [found] = [one for one in examine(shop.root, verify=True) if one.check == "facts"]
+    return found.state, [finding.what for finding in found.findings]
 
 
 def test_other_columns_make_another_table_and_our_views_again(shop: Shop) -> None:
