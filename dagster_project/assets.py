@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: Dagster reads the config classes from the annotations themselves.
 
 from datetime import UTC, datetime
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
@@ -16,6 +17,7 @@ from pydantic import Field
 
 from segflow.dagster.check_results import key_of, unique_ids
 from segflow.dagster.history import catch_up, unseen
+from segflow.dagster.kept_warehouse import KEY
 from segflow.dagster.keys import POOL, VERDICT, stage_key
 from segflow.dagster.reports import Results, errors_of, results
 from segflow.dagster.specs import Graph
@@ -23,6 +25,8 @@ from segflow.dagster.steps import Worker
 from segflow.errors import DuplicateContactsError, InputError, RunError
 from segflow.project import Project
 from segflow.stages.order import STAGES
+
+_AT_WORK: Any = {"can_subset": True, "pool": POOL, "required_resource_keys": {KEY}}
 
 
 class IngestConfig(Config):
@@ -64,7 +68,10 @@ def _whole(made: AssetsDefinition, specs: list[AssetSpec]) -> AssetsDefinition:
 
 def _stage(name: str, project: Project, graph: Graph) -> AssetsDefinition:
     @multi_asset(
-        name=name, specs=_waiting(name, graph), check_specs=graph.checks.get(name, []), can_subset=True, pool=POOL
+        name=name,
+        specs=_waiting(name, graph),
+        check_specs=graph.checks.get(name, []),
+        **_AT_WORK,
     )
     def stage(context: AssetExecutionContext) -> Results:
         try:
@@ -79,7 +86,7 @@ def _stage(name: str, project: Project, graph: Graph) -> AssetsDefinition:
 
 
 def _ingest(project: Project, graph: Graph) -> AssetsDefinition:
-    @multi_asset(name="ingest", specs=_waiting("ingest", graph), can_subset=True, pool=POOL)
+    @multi_asset(name="ingest", specs=_waiting("ingest", graph), **_AT_WORK)
     def ingest(context: AssetExecutionContext, config: IngestConfig) -> Results:
         _catch_up(project, context, graph)
         step = Worker(project, context).stage("ingest", _instant(config.as_of) if config.as_of else None)
@@ -102,7 +109,10 @@ def _catch_up(project: Project, context: AssetExecutionContext, graph: Graph) ->
 
 def _send(project: Project, graph: Graph) -> AssetsDefinition:
     @multi_asset(
-        name="send", specs=_waiting("send", graph), check_specs=graph.checks["send"], can_subset=True, pool=POOL
+        name="send",
+        specs=_waiting("send", graph),
+        check_specs=graph.checks["send"],
+        **_AT_WORK,
     )
     def send(context: AssetExecutionContext, config: SendConfig) -> Results:
         yield from results(context, "send", Worker(project, context).stage("send", send=config.send))
@@ -111,7 +121,7 @@ def _send(project: Project, graph: Graph) -> AssetsDefinition:
 
 
 def _verdict(project: Project, graph: Graph) -> AssetsDefinition:
-    @multi_asset(name=VERDICT, specs=_waiting(VERDICT, graph), can_subset=True, pool=POOL)
+    @multi_asset(name=VERDICT, specs=_waiting(VERDICT, graph), **_AT_WORK)
     def verdict(context: AssetExecutionContext) -> Results:
         step = Worker(project, context).verdict()
         errors = errors_of(context, step)

@@ -16,6 +16,7 @@ from segflow.dagster.assets import stage_assets
 from segflow.dagster.by_hand import by_hand
 from segflow.dagster.checks import catalog_checks, dbt_test_checks
 from segflow.dagster.dbt_graph import DbtGraph, Translation, load_graph
+from segflow.dagster.kept_warehouse import KEY, kept_warehouse
 from segflow.dagster.ledgers import with_ledgers
 from segflow.dagster.resources import SegflowResource
 from segflow.dagster.schedules import history_sensor, jobs, tick_schedule
@@ -61,7 +62,7 @@ def build_definitions(project: Project, beside: Beside | None = None) -> Definit
         jobs=[*all_jobs, *decided],
         sensors=[history_sensor(project, graph), *sensors(project, all_jobs[0], {one.name: one for one in decided})],
         schedules=[tick_schedule(project, all_jobs[0])],
-        resources={"segflow": SegflowResource(project_dir=str(project.root.resolve()))},
+        resources={"segflow": SegflowResource(project_dir=str(project.root.resolve())), KEY: kept_warehouse},
         # Also for "Materialize all": the dbt tests and the stages must not open the warehouse at the same time. Where
         # others have assets, theirs is the choice: our jobs bring their own.
         executor=in_process_executor if beside is None else None,

@@ -19,6 +19,7 @@ from functools import cached_property
 
 from dagster import AssetCheckExecutionContext, AssetExecutionContext
 
+from segflow.dagster.kept_warehouse import KEY, KeptWarehouse
 from segflow.dagster.keys import TICK_TAG, VERDICT
 from segflow.dagster.run_tags import first_try
 from segflow.dagster.specs import STEPS
@@ -132,13 +133,30 @@ class Worker:
             try:
                 # Whoever has the file without the lease has it for moments: a tick is not lost for that.
                 self.project.patience = PATIENCE
-                # Opening the file costs 50 ms; while one connection is open, further ones cost nothing.
-                with self.project.warehouse():
+                with self._warehouse(keep):
                     yield lease
             except BaseException:
                 # No later step of this run will follow. Kept, the lease would refuse the retry for two minutes.
                 store.leases.release(lease)
                 raise
+
+    @contextmanager
+    def _warehouse(self, keep: bool) -> Iterator[None]:
+        """Open while the block runs, and with `keep` until the next step of this process."""
+        kept = getattr(self.context.resources, KEY, None)
+        if not isinstance(kept, KeptWarehouse):
+            with self.project.warehouse():
+                yield
+            return
+        kept.hold(self.project)
+        try:
+            yield
+        except BaseException:
+            keep = False
+            raise
+        finally:
+            if not keep:
+                kept.close(self.project)
 
     def _outwait_the_killed(self) -> None:
         """A run that died between two steps left its lease to a process that will not come. Its retry waits for the end
