@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
-from dagster import DagsterEventType, DagsterRun
+from dagster import DagsterEventType, DagsterRun, Field
 from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
+from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster_shared.serdes import deserialize_value
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult, ExecuteExternalJobArgs
+from dagster._serdes import ConfigurableClassData
+from dagster_shared.serdes import deserialize_value, serialize_value
 
+from segflow.dagster.spare import Spare
 from segflow.outbox.processes import process_identity
 
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -27,15 +34,87 @@ _YOUNG = 10.0
 _SETTLED, _LONGEST = 20.0, 300.0
 """A run is not judged while its code server is gone, and for so many seconds after: Dagster gives up a retry for good
 that it cannot start at once. No tick could run meanwhile. Who is silent for the longest does not come back."""
+PROCESS_TAG = "segflow/process"
+"""The process of a run that the daemon has started: pid and identity."""
+_AFTER_COLD = 30.0
+"""Seconds after the start of a run without a process that waited, until one is started that will."""
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
-    """Starts runs through the code server, as Dagster does by default."""
+    """Starts runs through the code server, as Dagster does by default; with `warm`, in a process that waits for one.
 
-    def __init__(self, *words: Any, **named: Any) -> None:
-        super().__init__(*words, **named)
+    The process is a child of the daemon then, and not of the code server: both must be on one machine, of one
+    environment, and see the same variables. A run whose code is of another Python goes through its code server.
+    """
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None, *, warm: bool = False) -> None:
+        super().__init__(inst_data)
+        self._spare = Spare() if warm else None
         # run -> when its code server was seen to be gone: the first and the last time
         self._server_gone: dict[str, tuple[float, float]] = {}
+
+    @classmethod
+    def config_type(cls) -> Any:
+        return {"warm": Field(bool, is_required=False, default_value=False)}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> WatchedRunLauncher:
+        return cls(inst_data, warm=config_value["warm"])
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        if self._spare is None:
+            super().launch_run(context)
+        elif not self._launch_warm(context, self._spare):
+            super().launch_run(context)
+            # Its imports would slow down those of the run.
+            later = Timer(_AFTER_COLD, self._spare.start)
+            later.daemon = True
+            later.start()
+
+    def _launch_warm(self, context: LaunchRunContext, spare: Spare) -> bool:
+        """Hand a run over to the process that waits; False: none does, or it must not have this one."""
+        run, workspace = context.dagster_run, context.workspace
+        if run.remote_job_origin is None or run.job_code_origin is None or workspace is None:
+            return False
+        name = run.remote_job_origin.repository_origin.code_location_origin.location_name
+        location = workspace.get_code_location(name)
+        code = run.job_code_origin.repository_origin
+        if not isinstance(location, GrpcServerCodeLocation) or code.container_image is not None:
+            return False
+        client = location.client
+        if not (client.socket or client.host in _HERE) or Path(code.executable_path) != Path(sys.executable):
+            return False
+        where = {"host": client.host, "port": client.port, "socket": client.socket}
+        told = json.dumps({key: value for key, value in where.items() if value})
+        self._instance.add_run_tags(run.run_id, {GRPC_INFO_TAG: told})
+        asked = ExecuteExternalJobArgs(
+            job_origin=run.remote_job_origin, run_id=run.run_id, instance_ref=self._instance.get_ref()
+        )
+        pid = spare.take(serialize_value(run.job_code_origin), serialize_value(asked))
+        if pid is None:
+            return False
+        self._instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{pid} {process_identity(pid)}"})
+        self._run_ids.add(run.run_id)
+        return True
+
+    def terminate(self, run_id: str) -> bool:
+        run = self._instance.get_run_by_id(run_id) if self.has_instance else None
+        pid, _, identity = run.tags.get(PROCESS_TAG, "").partition(" ") if run is not None else ("", "", "")
+        if run is None or run.is_finished or not pid:
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
+        self._instance.report_run_canceling(run)
+        if process_identity(int(pid)) != identity:
+            self._instance.report_engine_event("Its process is not on this machine, or gone.", run, cls=type(self))
+            return False
+        os.kill(int(pid), signal.SIGINT)
+        return True
+
+    def dispose(self) -> None:
+        if self._spare is not None:
+            self._spare.end()
+        super().dispose()
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -83,12 +162,15 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return deserialize_value(answer, CanCancelExecutionResult).can_cancel
 
     def _process_is_there(self, run: DagsterRun) -> bool | None:
+        pid, _, identity = run.tags.get(PROCESS_TAG, "").partition(" ")
+        if pid:
+            return process_identity(int(pid)) == identity
         found = list(self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT))
         for record in reversed(found):
-            pid = _pid(record.dagster_event)
-            if pid is not None:
+            number = _pid(record.dagster_event)
+            if number is not None:
                 # A number is given again: whoever has it must not be younger than what the run wrote with it.
-                began = _began(pid)
+                began = _began(number)
                 return began is not None and began <= record.timestamp + 1
         return None
 

@@ -18,6 +18,7 @@ SLOW: dict[str, frozenset[str]] = {
         "dagster/test_online_retail.py": (),
         "dagster/test_read_only.py": (),
         "dagster/test_retries.py": ("test_which_runs_are_retried",),
+        "dagster/test_spare.py": ("test_what_ships_is_warm_and_the_default_is_not",),
         "dagster/test_tick_job.py": ("test_two_ticks_show_their_numbers_and_the_second_one_sends",),
         "dbt_macros": (),
         "demo/test_on_postgres.py": (),

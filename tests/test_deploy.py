@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dagster import DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorType
 from dagster._core.workspace.config_schema import process_workspace_config
 
 from tests.dagster.conftest import DAY, PEOPLE, START
+from tests.dagster.homes import instance_of
 from tests.test_wheel import built
 from tests.world import COLUMNS, World, ledgers_of
 
@@ -56,7 +56,7 @@ def test_the_workspace_and_the_home_are_what_dagster_reads(tmp_path: Path) -> No
     code = (DEPLOY / "systemd/segflow-code.service").read_text(encoding="utf-8")
     assert f"--host {server['host']} --port {server['port']}" in code
     shutil.copy(ROOT / "dagster_project/dagster.yaml", tmp_path)
-    with DagsterInstance.from_config(str(tmp_path)) as instance:
+    with instance_of(tmp_path) as instance:
         assert instance.run_monitoring_enabled
         assert instance.run_monitoring_poll_interval_seconds == 30
         assert instance.get_concurrency_config().pool_config.default_pool_limit == 1

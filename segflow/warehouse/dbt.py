@@ -258,10 +258,7 @@ class DbtProject:
                 nodes[name].raw_code = code
 
     def _invoke(self, args: list[str], manifest: Any) -> Any:
-        # Imported here: it takes two seconds, which `segflow validate` need not wait for.
-        with _compiled_when_used():
-            from dbt.cli.main import dbtRunner
-
+        runner = import_dbt()
         os.environ |= self._engine.dbt_environment()
         os.environ["SEGFLOW_PROJECT_DIR"] = str(self._how.root)
         os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -274,7 +271,7 @@ class DbtProject:
         flags += ["--no-send-anonymous-usage-stats", "--log-path", str(self._how.log_path)]
         logging.getLogger("dbt").setLevel(logging.CRITICAL)
         try:
-            result = dbtRunner(manifest=manifest, callbacks=_callbacks(self._engine)).invoke(args + flags)
+            result = runner(manifest=manifest, callbacks=_callbacks(self._engine)).invoke(args + flags)
         finally:
             self._engine.dbt_release()
         if isinstance(result.exception, (KeyboardInterrupt, InputError)):
@@ -323,6 +320,14 @@ def _collector_paused() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
+
+
+def import_dbt() -> Any:
+    """dbt's runner. Not imported before: it takes two seconds, which `segflow validate` need not wait for."""
+    with _compiled_when_used():
+        from dbt.cli.main import dbtRunner
+
+    return dbtRunner
 
 
 @contextlib.contextmanager

@@ -25,6 +25,8 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG
 from dagster._core.test_utils import freeze_time
 
 from segflow.dagster.__main__ import prepare_home
+from segflow.dagster.launcher import PROCESS_TAG
+from tests.dagster.homes import instance_of
 from tests.senders.servers import free_port
 from tests.world import World
 
@@ -90,8 +92,11 @@ class Life:
             return any(one.dagster_event.step_key == "build" for one in steps if one.dagster_event is not None)
 
         self.wait(f"tick {number} at work", at_work, 240 + 90 * number)
-        server = self.code.process
+        server, told = self.code.process, self.runs()[number].tags.get(PROCESS_TAG)
+        # A run that the daemon has started itself is no child of the code server.
+        warm = [psutil.Process(int(told.split()[0]))] if told is not None else []
         victims = [*psutil.Process(server.pid).children(recursive=True), server]
+        victims += [victim for one in warm for victim in (*one.children(recursive=True), one)]
         for victim in victims:
             try:
                 os.kill(victim.pid, signal.SIGKILL)
@@ -160,7 +165,7 @@ def schedule_on(world: World, job: str, since: datetime) -> Iterator[Life]:
         _turn_on(workspace, environment, since)
         daemon = Kept(["dagster._daemon", "run", "-w", str(workspace)], whole, home / "daemon.log")
         try:
-            with DagsterInstance.from_config(str(home)) as instance:
+            with instance_of(home) as instance:
                 yield Life(world.root, instance, code)
         finally:
             daemon.end()

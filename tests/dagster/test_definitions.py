@@ -23,6 +23,7 @@ from segflow.dagster.__main__ import prepare_home, workspace
 from segflow.dagster.build import build_definitions
 from segflow.dagster.dbt_graph import load_graph
 from segflow.project import Project
+from tests.dagster.homes import instance_of
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("demo_assets.txt")
@@ -182,7 +183,7 @@ def test_a_stranger_reads_the_graph(definitions: Definitions) -> None:
 def test_the_home_of_the_ui_has_our_settings_and_keeps_edits(tmp_path: Path) -> None:
     home = prepare_home(tmp_path)
     assert home == tmp_path / ".segflow" / "dagster_home"
-    with DagsterInstance.from_config(str(home)) as instance:
+    with instance_of(home) as instance:
         assert instance.run_monitoring_enabled
         limits = instance.get_concurrency_config().pool_config
         assert (str(limits.pool_granularity.value), limits.default_pool_limit) == ("run", 1)

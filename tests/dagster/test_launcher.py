@@ -19,6 +19,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from segflow.dagster import launcher
 from segflow.dagster.__main__ import prepare_home
 from segflow.dagster.launcher import WatchedRunLauncher
+from tests.dagster.homes import instance_of
 
 HERE, SOCKET, ELSEWHERE = {"host": "127.0.0.1", "port": 1}, {"host": "localhost", "socket": "/none"}, {
     "host": "203.0.113.1", "port": 1}  # fmt: skip
@@ -58,7 +59,7 @@ def test_a_run_is_judged_by_its_process(
     monkeypatch.setattr(launcher, "_YOUNG", -1)
     if server is ELSEWHERE:
         monkeypatch.setattr(WatchedRunLauncher, "_server_has", lambda self, run: None)
-    with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
+    with instance_of(prepare_home(tmp_path)) as instance:
         assert isinstance(instance.run_launcher, WatchedRunLauncher)
         found = instance.run_launcher.check_run_worker_health(started(instance, server, pid))
     assert found.status == status
@@ -69,7 +70,7 @@ def test_a_code_server_that_does_not_come_back_is_not_waited_for(
 ) -> None:
     """Until then the run counts as alive: Dagster gives up a retry that finds no code server."""
     monkeypatch.setattr(launcher, "_YOUNG", -1)
-    with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
+    with instance_of(prepare_home(tmp_path)) as instance:
         run = started(instance, HERE, gone())
         assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING
         monkeypatch.setattr(launcher, "_LONGEST", 0.5)
@@ -79,7 +80,7 @@ def test_a_code_server_that_does_not_come_back_is_not_waited_for(
 
 def test_a_number_that_was_given_again_is_not_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "_YOUNG", -1)
-    with DagsterInstance.from_config(str(prepare_home(tmp_path))) as instance:
+    with instance_of(prepare_home(tmp_path)) as instance:
         run = started(instance, SOCKET, os.getpid())
         monkeypatch.setattr(launcher, "_began", lambda pid: time.time() + 60)
         assert instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.NOT_FOUND

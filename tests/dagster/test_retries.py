@@ -14,7 +14,6 @@ import pytest
 import yaml
 from dagster import (
     AssetKey,
-    DagsterInstance,
     DagsterRun,
     ReexecutionOptions,
     build_sensor_context,
@@ -37,6 +36,7 @@ from dagster._utils.tags import TagConcurrencyLimitsCounter
 from segflow.dagster.__main__ import prepare_home
 from segflow.dagster.run_tags import first_try, will_be_retried
 from tests.dagster.conftest import CHRIS, DAY, PEOPLE, START, Station, failures, metadata
+from tests.dagster.homes import instance_of
 from tests.dagster.jobs import tick
 from tests.world import World
 
@@ -54,7 +54,7 @@ def shipped(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Station]:
     home = prepare_home(world.root)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     monkeypatch.setenv("SEGFLOW_PROJECT_DIR", str(world.root))
-    with DagsterInstance.from_config(str(home)) as instance:
+    with instance_of(home) as instance:
         yield Station(world, instance)
 
 
