@@ -25,7 +25,11 @@ def main() -> None:
     parser.add_argument("--against", metavar="REV", help="a commit to measure on the same data")
     parser.add_argument("--no-others", action="store_true", help="without pandas, one by one and dbt snapshot")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found")
-    parser.add_argument("--folder", type=Path, help="where warehouses are made and kept; default: a temporary folder")
+    parser.add_argument(
+        "--folder",
+        type=lambda name: Path(name).absolute(),
+        help="where warehouses are made and kept; default: a temporary folder",
+    )
     given = parser.parse_args()
     found: list[dict[str, Any]] = []
     for contacts in given.contacts:

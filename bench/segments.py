@@ -87,9 +87,11 @@ def _of_cities(k: int, category: str, days: int, n: int) -> Segment:
 
 
 def _spent(k: int, category: str, days: int, n: int) -> Segment:
-    where = {"event": "purchase", "within_last": f"{days} days", "sum": {"property": "amount", "gte": 60 * n}}
-    return Segment("", where, f"f{k} >= {60 * n}",
-                   lambda p: sum(e["amount"] for e in p.did("purchase", days)) >= 60 * n,
+    # Between two cents: a sum of doubles that is 60 is 59.99999999999999 in another order, and no engine keeps one.
+    least = 60 * n - 0.005
+    where = {"event": "purchase", "within_last": f"{days} days", "sum": {"property": "amount", "gte": least}}
+    return Segment("", where, f"f{k} >= {least}",
+                   lambda p: sum(e["amount"] for e in p.did("purchase", days)) >= least,
                    {f"f{k}": ("purchase", f"sum(amount) filter ({_within(days)})")})  # fmt: skip
 
 

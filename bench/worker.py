@@ -22,10 +22,20 @@ class Clock:
     def mark(self, following: str) -> None:
         """The stage under way ends here, and `following` begins."""
         wall, cpu = time.perf_counter(), time.process_time()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        spent = {"wall": wall - self._wall, "cpu": cpu - self._cpu, "peak_mb": peak}
+        spent = {"wall": wall - self._wall, "cpu": cpu - self._cpu, "peak_mb": peak_mb()}
         self.stages[self._name] = {name: round(value, 3) for name, value in spent.items()}
         self._name, self._wall, self._cpu = following, wall, cpu
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had. On Linux `ru_maxrss` begins with the peak of the process that started
+    this one, which has run the floor."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        told = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
+        if "VmHWM" in told:
+            return int(told["VmHWM"].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def tick(root: Path, as_of: datetime) -> dict[str, Any]:

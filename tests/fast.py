@@ -50,7 +50,7 @@ SLOW: dict[str, frozenset[str]] = {
         "senders/test_guide.py": (),
         "serve/test_told_by_a_model.py": ("test_rows_become_message_events_once",),
         "serve/test_under_load.py": (),
-        "test_bench.py": (),
+        "test_bench.py": ("test_the_peak_of_a_tick_is_its_own",),
         "test_cli.py": (),
         "test_deletions.py": ("test_deleting_again_after_a_restore",),
         "test_direct_dbt.py": (),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from bench.report import ratios, table
 from bench.run import STEPS, Plan, run
@@ -19,3 +23,12 @@ def test_within_the_budget(tmp_path: Path) -> None:
     told = ratios(found)
     assert {name: value for name, value in told.items() if value > budget.get(name, float("inf"))} == {}, table(found)
     assert budget.keys() <= told.keys()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read there")
+def test_the_peak_of_a_tick_is_its_own() -> None:
+    """Not that of the process that started it, in which the floor has run."""
+    large = bytearray(b"x") * (300 * 2**20)
+    ask = "import worker; print(worker.peak_mb())"
+    done = subprocess.run([sys.executable, "-c", ask], cwd=BUDGET.parent, capture_output=True, text=True, check=True)
+    assert 1 < float(done.stdout) < 200 < len(large) / 2**20

@@ -73,7 +73,7 @@ def fact_plans(context: TickContext, mended: Sequence[str] = ()) -> dict[str, di
             # dbt says what is wrong with them, if anything is.
             plan["why"] = NO_RELATION
             continue
-        plan["arrived"] = [_note_arrivals(context, model, one) for one in loaded]
+        plan["arrived"] = [_note_arrivals(context, model, one, arrived_query(one)) for one in loaded]
         note = [exp.Literal.string(text) for text in (model, context.tick_id)]
         values = [*note, timestamp_literal(context.as_of), exp.Literal.string(mark)]
         plan["note"] = ", ".join(warehouse.words.sql(value) for value in values)
@@ -114,9 +114,12 @@ def _patch(
     since_full = before["since_full"] + 1
     shown = [exp.column("contact_id"), *(exp.column(column.column, quoted=True) for column in columns)]
     query = touched_query(columns, compiled.specs.catalog, moved, until)
+    counted = {one.key: exp.to_identifier(f"segflow_counted_{number}_{digest}") for number, one in enumerate(loaded)}
     return {
+        # All rows are read once, for the note and for the check. The one row of each count goes with the connection.
+        "arrived": [_count(context, model, one, until[one.key], counted[one.key]) for one in loaded],
         "checks": [
-            words.sql(context.fill(check_of(one, until[one.key], known[one.key]["row_count"]))) for one in loaded
+            words.sql(_judged(exp.Table(this=counted[one.key].copy()), known[one.key]["row_count"])) for one in loaded
         ],
         "touched": words.sql(context.fill(query)),
         "touched_table": touched.name,
@@ -130,7 +133,11 @@ def _patch(
 
 def check_of(one: Arrivals, until: datetime, count: int) -> exp.Select:
     """Why the rows that the table was made of are no longer all there, as they were; null when they are."""
-    now = arrived_query(one, until).subquery("now")
+    return _judged(arrived_query(one, until).subquery("now"), count)
+
+
+def _judged(now: exp.Expr, count: int) -> exp.Select:
+    """`check_of`, of one row of `arrived_query` in `now`."""
     known, wanted = exp.column("known"), exp.Literal.number(count)
     case = exp.Case()
     case = case.when(exp.column("nulls") > 0, exp.Literal.string(NULLS))
@@ -144,10 +151,17 @@ def forget(table: str, model: str) -> exp.Delete:
     return exp.delete(relation(table), where=exp.column("model").eq(exp.Literal.string(model)))
 
 
-def _note_arrivals(context: TickContext, model: str, one: Arrivals) -> str:
+def _count(context: TickContext, model: str, one: Arrivals, until: datetime, counted: exp.Identifier) -> str:
+    """Count the rows of a source into the temporary table `counted`, and note it."""
+    words = context.warehouse.words
+    table, query = words.sql(exp.Table(this=counted.copy())), words.sql(context.fill(arrived_query(one, until)))
+    made = f"drop table if exists {table}; create temporary table {table} as {query}"
+    return f"{made}; {_note_arrivals(context, model, one, exp.select('*').from_(exp.Table(this=counted.copy())))}"
+
+
+def _note_arrivals(context: TickContext, model: str, one: Arrivals, counted: exp.Select) -> str:
     given = [exp.Literal.string(model).as_("model"), exp.Literal.string(one.key).as_("source")]
-    counted = context.fill(arrived_query(one)).subquery("counted")
-    rows = exp.select(*given, "until", "row_count", "nulls").from_(counted)
+    rows = exp.select(*given, "until", "row_count", "nulls").from_(context.fill(counted).subquery("counted"))
     names = ("model", "source", "until", "row_count", "nulls")
     return context.warehouse.words.sql(exp.insert(rows, relation(ARRIVALS), columns=names))
 
