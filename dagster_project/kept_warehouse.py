@@ -7,10 +7,13 @@ ones cost nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from dagster import InitResourceContext, resource
 
+from segflow.errors import RunError
+from segflow.outbox.lease import Lease
 from segflow.project import Project
 from segflow.warehouse.base import Warehouse
 
@@ -23,23 +26,28 @@ class KeptWarehouse:
 
     def __init__(self) -> None:
         # A run may materialize assets of several projects.
-        self._held: dict[Path, Warehouse] = {}
+        self._held: dict[Path, tuple[Project, Warehouse, Lease | None]] = {}
 
-    def hold(self, project: Project) -> None:
-        """Open a project's warehouse, unless it is. Raises WarehouseBusyError."""
-        if project.root not in self._held:
-            self._held[project.root] = project.warehouse()
+    def hold(self, project: Project, lease: Lease | None = None) -> None:
+        """Open a project's warehouse, unless it is. `lease`: given back when the process ends with it, because nobody
+        goes on with its run. Raises WarehouseBusyError."""
+        warehouse = self._held[project.root][1] if project.root in self._held else project.warehouse()
+        self._held[project.root] = project, warehouse, lease
 
     def close(self, project: Project) -> None:
-        """Close it, if it is open."""
-        held = self._held.pop(project.root, None)
-        if held is not None:
-            held.close()
+        """Close it, if it is open. The lease is the caller's."""
+        if project.root in self._held:
+            self._held.pop(project.root)[1].close()
 
-    def close_all(self) -> None:
-        """Close every one that is open."""
+    def end(self) -> None:
+        """Close every one that is open, and give its lease back: its run was canceled, or failed, between two stages,
+        and the next tick would be refused until the lease runs out."""
         while self._held:
-            self._held.popitem()[1].close()
+            _, (project, warehouse, lease) = self._held.popitem()
+            warehouse.close()
+            if lease is not None:
+                with suppress(RunError):
+                    project.store.leases.release(lease)
 
 
 @resource(description="Holds the warehouse for the steps of a tick; nothing to configure.")
@@ -49,4 +57,4 @@ def kept_warehouse(_: InitResourceContext) -> Iterator[KeptWarehouse]:
     try:
         yield kept
     finally:
-        kept.close_all()
+        kept.end()

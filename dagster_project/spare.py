@@ -110,11 +110,18 @@ def main() -> None:
 
 
 def _run(told: dict[str, str]) -> None:
+    from dagster import DagsterInstance
     from dagster._core.origin import JobPythonOrigin
     from dagster._grpc.impl import start_run_in_subprocess
+    from dagster._grpc.types import ExecuteExternalJobArgs
     from dagster._utils.hosted_user_process import recon_job_from_origin
     from dagster_shared.serdes import deserialize_value
 
+    asked = deserialize_value(told["run"], ExecuteExternalJobArgs)
+    # A code server has read `.env` when it started, and its runs have it from there.
+    if asked.instance_ref is not None:
+        with DagsterInstance.from_ref(asked.instance_ref) as instance:
+            instance.inject_env_vars(asked.job_origin.location_name)
     job = recon_job_from_origin(deserialize_value(told["job_origin"], JobPythonOrigin))
     # What it answers to a code server, nobody reads here; the event is how a code server would end it.
     start_run_in_subprocess(told["run"], job, queue.SimpleQueue(), multiprocessing.Event())  # type: ignore[no-untyped-call]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from dagster import AssetCheckExecutionContext, AssetExecutionContext
+from dagster import AssetCheckExecutionContext, AssetExecutionContext, in_process_executor
 
 from segflow.dagster.kept_warehouse import KEY, KeptWarehouse
 from segflow.dagster.keys import TICK_TAG, VERDICT
@@ -133,7 +133,7 @@ class Worker:
             try:
                 # Whoever has the file without the lease has it for moments: a tick is not lost for that.
                 self.project.patience = PATIENCE
-                with self._warehouse(keep):
+                with self._warehouse(lease, keep):
                     yield lease
             except BaseException:
                 # No later step of this run will follow. Kept, the lease would refuse the retry for two minutes.
@@ -141,14 +141,15 @@ class Worker:
                 raise
 
     @contextmanager
-    def _warehouse(self, keep: bool) -> Iterator[None]:
+    def _warehouse(self, lease: Lease, keep: bool) -> Iterator[None]:
         """Open while the block runs, and with `keep` until the next step of this process."""
         kept = getattr(self.context.resources, KEY, None)
         if not isinstance(kept, KeptWarehouse):
             with self.project.warehouse():
                 yield
             return
-        kept.hold(self.project)
+        alone = self.context.job_def.executor_def.name == in_process_executor.name
+        kept.hold(self.project, lease if alone else None)
         try:
             yield
         except BaseException:

@@ -5,8 +5,9 @@ they do the same work and what else the machine does counts for both. The code l
 side is left out.
 
 Wall seconds are what people wait, and on a busy machine they say more of the machine than of us. So the seconds of the
-processor are counted as well, of every process: `run` are those that the run started, `servers` the code server, the
-daemon and the webserver, less what they use while nothing happens. Linux only.
+processor are counted as well, of every process: `run` are those that were started meanwhile (the process that will wait
+for the next run among them), `servers` all that was there before: code server, daemon, webserver and the process that
+does the run, less what they use while nothing happens. Linux only.
 """
 
 from __future__ import annotations

@@ -30,12 +30,13 @@ RUN = "query($run: ID!) {runOrError(runId: $run) {... on Run {status creationTim
 
 
 @contextmanager
-def served(project: Path, *words: str) -> Iterator[str]:
-    """`segflow ui` on a project, with more words of its command line; its address, once it answers."""
+def served(project: Path, *words: str, cwd: Path = ROOT) -> Iterator[str]:
+    """`segflow ui` on a project, with more words of its command line; its address, once it answers. `cwd`: the folder
+    that it is started in."""
     port = free_port()
     command = [sys.executable, "-m", "segflow", "--project-dir", str(project), "ui", "--port", str(port), *words]
     with (project / "ui.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=cwd, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(1200):
