@@ -83,7 +83,7 @@ test-spark: $(VENV)/dev
 	@SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest $(UNHURRIED) tests/warehouse/test_engines.py tests/warehouse/test_spark*.py \
 		tests/demo/test_on_spark.py
 	@SEGFLOW_SAIL_MODE=local-cluster $(BIN)/python -m pytest $(UNHURRIED) tests/warehouse/test_engines.py \
-		tests/warehouse/test_spark.py -k "spark and not naive"
+		tests/warehouse/test_spark.py -k spark
 
 # A second environment, the same but for one line.
 DUCKDB2 := 2.0.0
