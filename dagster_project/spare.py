@@ -14,7 +14,6 @@ import queue
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 
@@ -66,9 +65,7 @@ class Spare:
 _USED = (
     "dagster._core.execution.api", "dagster._grpc.impl", "jsonschema", "pandas", "phonenumbers", "pyarrow.parquet",
     "segflow.dagster.build", "segflow.lint.without_data", "segflow.senders.webhook", "segflow.senders.mailbox",
-    "segflow.warehouse.duckdb.engine",
 )  # fmt: skip
-_ENGINES = ("dbt.adapters.duckdb", "dbt.adapters.postgres", "dbt.adapters.spark")
 
 
 def _import_all() -> None:
@@ -78,14 +75,13 @@ def _import_all() -> None:
 
     for name in _USED:
         import_module(name)
-    for name in _ENGINES:
-        with suppress(ImportError):
-            import_module(name)
 
     from segflow.specs.schema import build_models
     from segflow.warehouse.dbt import import_dbt
+    from segflow.warehouse.engines import import_engines
 
     import_dbt()
+    import_engines()
     build_models()
     # The storages of an instance and what they import.
     with DagsterInstance.get() as instance:

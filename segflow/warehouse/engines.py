@@ -47,6 +47,15 @@ def wing_of_adapter(adapter: str) -> Wing | None:
     return next((wing(name) for name in ENGINES if wing(name).adapter == adapter), None)
 
 
+def import_engines() -> None:
+    """Import what the engines that are installed work with, dbt's adapters among it. They are imported when they are
+    needed, which a process that waits for work need not leave to it."""
+    for made in map(wing, ENGINES):
+        if made.missing() is None:
+            import_module(f"{type(made).__module__.rpartition('.')[0]}.engine")
+            import_module(f"dbt.adapters.{made.adapter}")
+
+
 def titles() -> list[str]:
     """What people call the engines that there are."""
     return [wing(name).title for name in ENGINES]
