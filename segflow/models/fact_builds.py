@@ -42,6 +42,7 @@ _FORM = 1
 """Of what is noted and of how touched contacts are found. Tables of another form are not patched."""
 FIRST, EDITED, BROKEN, BACK = "first build", "edited", "a part of it cannot be evaluated", "as_of went back"
 NO_RELATION = "their rows are in no relation"
+NO_DELETES = "the engine patches none"
 NULLS, GONE, DISORDER = "rows without arrived_at", "rows are gone or changed", "rows came out of order"
 
 
@@ -64,6 +65,8 @@ def fact_plans(context: TickContext, mended: Sequence[str] = ()) -> dict[str, di
         plan: dict[str, Any] = {"forget": gone, "why": None}
         plans[name] = plan
         plan["why"] = BROKEN if name in mended else why_whole(columns, compiled.specs.catalog)
+        if plan["why"] is None and not warehouse.row_deletes:
+            plan["why"] = NO_DELETES
         if plan["why"] is not None:
             continue
         loaded = arrivals(columns, compiled.specs.catalog)

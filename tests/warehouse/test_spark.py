@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.segments import test_property
 from tests.spark_world import SparkWorld
 from tests.test_scenarios import PLANNED
 from tests.warehouse.test_postgres import _with_json
+from tests.world import CATALOG
 
 ALL = scenarios()
 WHOLE = "SEGFLOW_SPARK_WHOLE" in os.environ
@@ -31,6 +33,16 @@ def test_conditions_mean_what_the_naive_model_says(sail: Sail, monkeypatch: pyte
     with SparkEngine(*sail.new_warehouse()).open() as warehouse:
         warehouse.ensure_tables()
         test_property.check(warehouse, seed, CONDITIONS)
+
+
+def test_facts_are_computed_in_full_and_the_tick_says_why(sail: Sail, tmp_path: Path) -> None:
+    catalog = {"events": [{**CATALOG["events"][0], "arrived_at": "at"}]}
+    world = SparkWorld(tmp_path / "world", sail.new_warehouse(), catalog=catalog)
+    world.segment("buyers", {"where": {"event": "purchase"}})
+    for day in (1, 2):
+        report = world.tick(datetime(2026, 3, day, tzinfo=UTC))
+        assert report.facts == {"facts__event_purchase": "the engine patches none"}
+    world.project.store.close()
 
 
 @pytest.mark.parametrize("name", CHOSEN)
