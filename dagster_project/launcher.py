@@ -35,7 +35,8 @@ _SETTLED, _LONGEST = 20.0, 300.0
 """A run is not judged while its code server is gone, and for so many seconds after: Dagster gives up a retry for good
 that it cannot start at once. No tick could run meanwhile. Who is silent for the longest does not come back."""
 PROCESS_TAG = "segflow/process"
-"""The process of a run that the daemon has started: pid and identity."""
+"""The process of a run that the daemon has started: run, pid and identity. The run, because a retry and whoever runs it
+again get the tags of the run before."""
 _AFTER_COLD = 30.0
 """Seconds after the start of a run without a process that waited, until one is started that will."""
 
@@ -95,20 +96,21 @@ class WatchedRunLauncher(DefaultRunLauncher):
         pid = spare.take(serialize_value(run.job_code_origin), serialize_value(asked))
         if pid is None:
             return False
-        self._instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{pid} {process_identity(pid)}"})
+        self._instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{run.run_id} {pid} {process_identity(pid)}"})
         self._run_ids.add(run.run_id)
         return True
 
     def terminate(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id) if self.has_instance else None
-        pid, _, identity = run.tags.get(PROCESS_TAG, "").partition(" ") if run is not None else ("", "", "")
-        if run is None or run.is_finished or not pid:
+        own = warm_process(run) if run is not None else None
+        if run is None or run.is_finished or own is None:
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         self._instance.report_run_canceling(run)
-        if process_identity(int(pid)) != identity:
+        pid, identity = own
+        if process_identity(pid) != identity:
             self._instance.report_engine_event("Its process is not on this machine, or gone.", run, cls=type(self))
             return False
-        os.kill(int(pid), signal.SIGINT)
+        os.kill(pid, signal.SIGINT)
         return True
 
     def dispose(self) -> None:
@@ -162,9 +164,9 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return deserialize_value(answer, CanCancelExecutionResult).can_cancel
 
     def _process_is_there(self, run: DagsterRun) -> bool | None:
-        pid, _, identity = run.tags.get(PROCESS_TAG, "").partition(" ")
-        if pid:
-            return process_identity(int(pid)) == identity
+        own = warm_process(run)
+        if own is not None:
+            return process_identity(own[0]) == own[1]
         found = list(self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT))
         for record in reversed(found):
             number = _pid(record.dagster_event)
@@ -173,6 +175,13 @@ class WatchedRunLauncher(DefaultRunLauncher):
                 began = _began(number)
                 return began is not None and began <= record.timestamp + 1
         return None
+
+
+def warm_process(run: DagsterRun) -> tuple[int, str] | None:
+    """(pid, identity) of the process that was handed a run; None: its code server has started one."""
+    whose, _, told = run.tags.get(PROCESS_TAG, "").partition(" ")
+    pid, _, identity = told.partition(" ")
+    return (int(pid), identity) if whose == run.run_id else None
 
 
 def _pid(event: Any) -> int | None:

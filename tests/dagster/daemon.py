@@ -25,7 +25,7 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG
 from dagster._core.test_utils import freeze_time
 
 from segflow.dagster.__main__ import prepare_home
-from segflow.dagster.launcher import PROCESS_TAG
+from segflow.dagster.launcher import warm_process
 from tests.dagster.homes import instance_of
 from tests.senders.servers import free_port
 from tests.world import World
@@ -92,9 +92,9 @@ class Life:
             return any(one.dagster_event.step_key == "build" for one in steps if one.dagster_event is not None)
 
         self.wait(f"tick {number} at work", at_work, 240 + 90 * number)
-        server, told = self.code.process, self.runs()[number].tags.get(PROCESS_TAG)
+        server, told = self.code.process, warm_process(self.runs()[number])
         # A run that the daemon has started itself is no child of the code server.
-        warm = [psutil.Process(int(told.split()[0]))] if told is not None else []
+        warm = [psutil.Process(told[0])] if told is not None else []
         victims = [*psutil.Process(server.pid).children(recursive=True), server]
         victims += [victim for one in warm for victim in (*one.children(recursive=True), one)]
         for victim in victims:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import yaml
 from dagster import DagsterRun, DagsterRunStatus
 
 from segflow.dagster.__main__ import prepare_home
-from segflow.dagster.launcher import PROCESS_TAG, WatchedRunLauncher
+from segflow.dagster.launcher import PROCESS_TAG, WatchedRunLauncher, warm_process
 from segflow.dagster.spare import MODULE, Spare
 from segflow.outbox.processes import process_identity
 from tests.dagster.conftest import DAY, START
@@ -94,8 +95,9 @@ def test_a_run_is_stopped_by_its_process_alone(tmp_path: Path, whose: str) -> No
     identity = process_identity(sleeper.pid) if whose == "its own" else "boot/1"
     with instance_of(prepare_home(tmp_path)) as instance:
         run = DagsterRun(
-            job_name="tick", status=DagsterRunStatus.STARTED, tags={PROCESS_TAG: f"{sleeper.pid} {identity}"}
-        )
+            job_name="tick", run_id="a", status=DagsterRunStatus.STARTED,
+            tags={PROCESS_TAG: f"a {sleeper.pid} {identity}"},
+        )  # fmt: skip
         instance.add_run(run)
         time.sleep(0.3)  # until Python has its handler for the signal
         assert instance.run_launcher.terminate(run.run_id) is (whose == "its own")
@@ -108,6 +110,19 @@ def test_a_run_is_stopped_by_its_process_alone(tmp_path: Path, whose: str) -> No
         assert sleeper.poll() is None
         sleeper.kill()
         sleeper.wait()
+
+
+def test_the_process_of_the_run_before_is_not_that_of_its_retry(tmp_path: Path) -> None:
+    """Whoever runs a run again copies its tags."""
+    identity = process_identity(os.getpid())
+    tags = {PROCESS_TAG: f"first {os.getpid()} {identity}"}
+    assert warm_process(DagsterRun(job_name="tick", run_id="first", tags=tags)) == (os.getpid(), identity)
+    retry = DagsterRun(job_name="tick", run_id="second", status=DagsterRunStatus.STARTED, tags=tags)
+    assert warm_process(retry) is None
+    with instance_of(prepare_home(tmp_path)) as instance:
+        instance.add_run(retry)
+        # Dagster's own way, which finds no code server: this process is let alone.
+        assert instance.run_launcher.terminate("second") is False
 
 
 def test_what_ships_is_warm_and_the_default_is_not(tmp_path: Path) -> None:
@@ -149,7 +164,7 @@ def test_the_second_tick_of_a_ui_is_warm_reads_the_files_as_they_are_and_can_be_
         }])  # fmt: skip
         status, tags = ticked(url, 1)
         assert status == "SUCCESS"
-        assert tags[PROCESS_TAG].startswith(f"{waiting.pid} ")
+        assert tags[PROCESS_TAG].split(" ")[1] == str(waiting.pid)
         [other] = until("the next one", lambda: [one for one in spares() if one.pid != waiting.pid])
 
         # Stopped by a person, it is canceled, and the tick is resumed by the next one.
