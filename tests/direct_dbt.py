@@ -93,7 +93,7 @@ class DirectDbt:
             name = pattern.removeprefix("+")
             chosen |= self._with_parents(name, code) if pattern.startswith("+") else {name} & set(code)
         chosen -= set(exclude or ())
-        tick_id, self._plans = variables["segflow"]["tick_id"], variables["segflow"].get("facts", {})
+        tick_id, self._plans = variables["segflow"]["tick_id"], variables["segflow"].get("builds", {})
         results: dict[str, ModelResult] = {}
         with self._connect() as connection:
             for name in self._ordered(chosen, code):
@@ -141,45 +141,75 @@ class DirectDbt:
             only = Filling(self.relation, as_of, self.zone, tick_id, self.words).query(
                 _CONFIG.sub("", _TOUCHED.sub(r"\1 in (select contact_id from segflow_touched)", code))
             )
-            self._build_facts(connection, place, self._plans[name], query, only)
+            self._build_noted(connection, place, self._plans[name], query, only)
             return
         what = "TABLE" if kind is not None and kind.group(1).endswith("table") else "VIEW"
         self._make(connection, schema, place, what, query)
 
-    def _build_facts(
+    def _build_noted(
         self, connection: Any, place: str, plan: Mapping[str, Any], whole: exp.Query, only: exp.Query
     ) -> None:
-        """What `segflow_facts.sql` does, in this order."""
+        """What `segflow_builds.sql` does, in this order."""
         connection.execute("BEGIN")
         try:
             for statement in [*plan["forget"], *plan.get("arrived", [])]:
                 connection.execute(statement)
             why, touched, differing = plan["why"], "null", "null"
             known = f"SELECT 1 FROM information_schema.tables WHERE table_schema = 'segflow' AND table_name = '{place}'"
-            if why is None and not connection.execute(known).fetchall():
+            there = bool(connection.execute(known).fetchall())
+            if why is None and not there:
                 why = "the table was gone"
             for check in plan["checks"] if why is None else []:
                 why = why or connection.execute(check).fetchone()[0]
-            if why is None:
-                connection.execute("DROP TABLE IF EXISTS segflow_touched")
-                connection.execute(f"CREATE TEMP TABLE segflow_touched AS {plan['touched']}")
-                ids = plan["touched_ids"].replace(plan["touched_table"], "segflow_touched")
-                connection.execute(f'DELETE FROM segflow."{place}" WHERE contact_id IN ({ids})')
-                connection.execute(f'INSERT INTO segflow."{place}" {self.words.sql(only)}')
-                touched = "(SELECT count(*) FROM segflow_touched)"
-                if plan["verify"]:
+            kept = there and (why is None or plan.get("compared", False))
+            if kept:
+                self._patch(connection, place, plan, only if why is None else whole, why)
+                if why is None:
+                    touched = "(SELECT count(*) FROM segflow_touched)"
+                if why is None and plan["verify"]:
                     differing = str(self._verify(connection, place, plan["columns"], whole))
+                    if differing != "0" and plan["touch_all"]:
+                        connection.execute(plan["touch_all"])
             else:
                 self._make(connection, "segflow", place, "TABLE", whole)
+                if plan.get("touch_all"):
+                    connection.execute(plan["touch_all"])
+            for statement in plan.get("done", []):
+                connection.execute(statement)
             if "note" in plan:
                 since = plan["since_full"] if why is None and differing == "null" else 0
                 reason = "null" if why is None else f"'{why}'"
                 noted = f"{plan['note']}, {since}, {touched}, {differing}, {reason}"
-                connection.execute(f"INSERT INTO segflow.fact_builds VALUES ({noted})")
+                connection.execute(f"INSERT INTO segflow.model_builds VALUES ({noted})")
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+
+    def _patch(self, connection: Any, place: str, plan: Mapping[str, Any], query: exp.Query, why: str | None) -> None:
+        there = f'segflow."{place}"'
+        if why is None:
+            connection.execute("DROP TABLE IF EXISTS segflow_touched")
+            connection.execute(f"CREATE TEMP TABLE segflow_touched AS {plan['touched']}")
+            ids = plan["touched_ids"].replace(plan["touched_table"], "segflow_touched")
+            there = f"(SELECT * FROM {there} WHERE contact_id IN ({ids}))"
+        fresh, changed, columns = plan["fresh_table"], plan["changed_table"], plan["columns"]
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {fresh} AS {self.words.sql(query)}")
+        both = f"SELECT {columns}, 1 AS n FROM {fresh} UNION ALL SELECT {columns}, -1 AS n FROM {there} AS t"
+        differ = f"SELECT contact_id FROM ({both}) AS both_of_them GROUP BY {columns} HAVING sum(n) <> 0"
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {changed} AS SELECT DISTINCT contact_id FROM ({differ}) AS d")
+        few = f'(SELECT count(*) FROM segflow."{place}") + 2 * {plan["few"]}'
+        most = f"SELECT (SELECT count(*) FROM {changed}) * 2 > {few}"
+        among = f"WHERE contact_id IN (SELECT contact_id FROM {changed})"
+        touch = plan["touch"]
+        if why is not None and connection.execute(most).fetchone()[0]:
+            among, touch = "", plan["touch_all"]
+        connection.execute(f'DELETE FROM segflow."{place}" {among}')
+        connection.execute(f'INSERT INTO segflow."{place}" SELECT * FROM {fresh} {among}')
+        if touch:
+            connection.execute(touch)
+        connection.execute(f"DROP TABLE {fresh}")
+        connection.execute(f"DROP TABLE {changed}")
 
     def _verify(self, connection: Any, place: str, columns: str, whole: exp.Query) -> int:
         connection.execute("DROP TABLE IF EXISTS whole_facts")

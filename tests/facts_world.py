@@ -8,6 +8,8 @@ from typing import Any
 
 from segflow.segments.fact_models import fact_query
 from segflow.segments.facts import by_model
+from segflow.segments.membership_masks import MASKS
+from segflow.warehouse.base import all_rows
 from segflow.warehouse.tick import Tick
 from tests.world import CATALOG, World
 
@@ -58,8 +60,26 @@ class FactsWorld(World):
 
     def builds(self) -> dict[str, tuple[str | None, int | None]]:
         """Fact model -> why it was computed in full in the last tick (None: patched), and how many were touched."""
-        found = self.rows("SELECT model, reason, touched FROM segflow.fact_builds")
+        return {model: found for model, found in self._noted().items() if model.startswith("facts__")}
+
+    def memberships(self) -> tuple[str | None, int | None]:
+        """Why the memberships were made of all contacts in the last tick (None: patched), and how many were touched."""
+        return self._noted()[MASKS]
+
+    def _noted(self) -> dict[str, tuple[str | None, int | None]]:
+        found = self.rows("SELECT model, reason, touched FROM segflow.model_builds")
         return {row["model"]: (row["reason"], row["touched"]) for row in found}
+
+    def members_in_full(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """The masks as they are, and as they would be if all were made now; both without ticks."""
+        last = self.project.last_tick()
+        assert last is not None
+        with self.project.warehouse() as warehouse:
+            context = self.project.context(warehouse, Tick(last.tick_id, last.as_of))
+            text = self.project.compiled.file_of(MASKS).split("\n", 1)[1]
+            full, there = warehouse.rows(context.fill(text)), warehouse.rows(all_rows(MASKS))
+        found = [sorted(tuple(v for k, v in row.items() if k != "tick_id") for row in rows) for rows in (there, full)]
+        return found[0], found[1]
 
     def facts(self, model: str) -> list[tuple[Any, ...]]:
         """The facts of a model, without the ticks that computed them."""

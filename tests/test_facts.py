@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from segflow.doctor.examine import examine
 from segflow.errors import StaleGenerationError
-from segflow.models.fact_builds import told
+from segflow.models.build_plans import told
 from segflow.models.fact_verdicts import FactVerdict, verdicts
+from segflow.segments.facts import by_model
 from segflow.warehouse.generations import check_generation
 from segflow.warehouse.tick import Tick
 from tests.facts_world import EVENTS, OBJECTS, FactsWorld
@@ -26,6 +27,7 @@ from tests.world import CATALOG, World
 
 EXAMPLES = int(os.environ.get("SEGFLOW_FACTS_EXAMPLES", "3"))
 FIRST = datetime(2026, 1, 14, tzinfo=UTC)  # a Wednesday
+MEMBERS = "memberships"
 PURCHASES, ORDERS, ITEMS = "facts__event_purchase", "facts__object_order", "facts__object_item"
 MODELS = (PURCHASES, ORDERS, ITEMS, "facts__sequence_visit")
 
@@ -40,8 +42,10 @@ def buy(world: FactsWorld, who: str, at: str, arrived: str, name: str = "purchas
 
 def check(world: FactsWorld) -> None:
     """The tables are what they would be in full."""
-    for model in set(MODELS) & set(world.builds()):
+    for model in set(MODELS) & set(world.builds()) & set(by_model(world.project.compiled.columns)):
         assert world.facts(model) == world.facts_in_full(model), model
+    there, in_full = world.members_in_full()
+    assert there == in_full
 
 
 # A window, an event that its edge passes (or not), the time between two ticks, and whether the contact is touched.
@@ -122,7 +126,7 @@ def _dropped(world: FactsWorld) -> None:
 
 
 def _forgotten(world: FactsWorld) -> None:
-    world.run("DELETE FROM segflow.fact_builds")
+    world.run("DELETE FROM segflow.model_builds")
 
 
 CHANGES: dict[str, tuple[Callable[[FactsWorld], None], str | None]] = {
@@ -180,7 +184,8 @@ def test_what_is_always_computed_in_full(tmp_path: Path, why: str) -> None:
     world.segment("s", {"where": FULL[why]})
     world.tick(FIRST)
     assert list(world.tick(FIRST + timedelta(days=1)).facts.values()) == [why]
-    assert not world.builds()
+    assert [reason for reason, _ in world.builds().values()] == [why]
+    assert world.memberships() == (None, 0)
     world.close()
 
 
@@ -220,7 +225,7 @@ def test_a_patched_table_is_whole_for_its_tick_alone(tmp_path: Path) -> None:
         check_generation(warehouse, [PURCHASES], "20260114T000000Z", or_newer=True)
         with pytest.raises(StaleGenerationError, match="was built for tick 20260114T000000Z, not for 20260120T000000Z"):
             check_generation(warehouse, [PURCHASES], "20260120T000000Z")
-    world.run("DELETE FROM segflow.fact_builds")
+    world.run("DELETE FROM segflow.model_builds")
     with world.project.warehouse() as warehouse, pytest.raises(StaleGenerationError):
         check_generation(warehouse, [PURCHASES], second)
     world.close()
@@ -258,16 +263,16 @@ def test_what_was_patched_is_compared_when_somebody_asks(tmp_path: Path) -> None
         buy(world, who, "2026-01-13 12:00", "2026-01-14 00:00")
     world.tick(FIRST)
     world.tick(FIRST + timedelta(days=1))
-    fine = [FactVerdict(PURCHASES), FactVerdict(ITEMS)]
+    fine = [FactVerdict(PURCHASES), FactVerdict(ITEMS), FactVerdict(MEMBERS)]
     assert asked(world) == fine
     buy(world, "cy", "2026-01-14 12:00", "2026-01-16")  # since the tick, and of a time that the tick has seen
     assert asked(world) == fine
     world.run("UPDATE raw.events SET name = 'visit' WHERE contact_id = 'bo'")  # without a new arrival
-    assert asked(world) == [FactVerdict(PURCHASES, 1), FactVerdict(ITEMS)]
+    assert asked(world) == [FactVerdict(PURCHASES, 1), FactVerdict(ITEMS), FactVerdict(MEMBERS)]
     world.run(f"UPDATE segflow.{ITEMS} SET contact_id = 'di'")
-    assert asked(world) == [FactVerdict(PURCHASES, 1), FactVerdict(ITEMS, 2)]
+    assert asked(world) == [FactVerdict(PURCHASES, 1), FactVerdict(ITEMS, 2), FactVerdict(MEMBERS, 4)]
     world.run("ALTER TABLE raw.orders RENAME COLUMN arrived_at TO loaded_at")
-    [compared, broken] = asked(world)
+    [compared, broken, _] = asked(world)
     assert compared == FactVerdict(PURCHASES, 1)
     assert "arrived_at" in str(broken.why_not)
     world.run("ALTER TABLE raw.orders RENAME COLUMN loaded_at TO arrived_at")
@@ -276,6 +281,7 @@ def test_what_was_patched_is_compared_when_somebody_asks(tmp_path: Path) -> None
     assert asked(world) == [
         FactVerdict(PURCHASES, why_not="edited"),
         FactVerdict(ITEMS, why_not="rows are gone or changed"),
+        FactVerdict(MEMBERS, why_not="edited"),
     ]
     world.close()
 
@@ -306,6 +312,7 @@ def test_in_words() -> None:
     assert found == "3 of 4 fact models in full: no arrived_at (2), edited (1)"
 
 
+CONTACTS = "{{ ref('contacts') }}"
 RULES: list[dict[str, Any]] = [
     bought(),
     bought(within_last="2 days"),
@@ -315,8 +322,22 @@ RULES: list[dict[str, Any]] = [
     {"where": {"event": "visit", "followed_by": {"event": "purchase", "within": "1 day"}, "count": {"gte": 1}}},
     {"where": {"object": "item", "where": {"field": "category", "is": "tea"}, "count": {"gte": 1}}},
     {"where": {"object": "order", "within_last": "3 days", "count": {"gte": 1}}},
+    {"where": {"all": [{"attribute": "city", "is": "x"}, {"event": "visit", "count": {"gte": 1}}]}},
     {"where": {"event": "booking", "where": {"property": "starts_at", "within_next": "2 days"}, "count": {"gte": 1}}},
 ]
+
+
+def people(world: FactsWorld, random: Random) -> None:
+    """Some contacts change, come or go."""
+    who = random.choice(["ana", "bo", "cy", "di"])
+    what = random.random()
+    if what < 0.3:
+        world.run(f"UPDATE raw.contacts SET city = '{random.choice('xyz')}' WHERE contact_id = '{who}'")
+    elif what < 0.4:
+        world.run(f"DELETE FROM raw.contacts WHERE contact_id = '{who}'")
+    elif what < 0.6:
+        world.run(f"DELETE FROM raw.contacts WHERE contact_id = '{who}'")
+        world.run(f"INSERT INTO raw.contacts (contact_id, city) VALUES ('{who}', '{random.choice('xy')}')")
 
 
 def live(world: FactsWorld, seed: int, *, full: bool) -> None:
@@ -337,17 +358,20 @@ def live(world: FactsWorld, seed: int, *, full: bool) -> None:
             else:
                 values = f'{{"amount": {random.choice([1, 3])}, "starts_at": "{starts}"}}'
                 buy(world, who, f"{when:%F %T}", stamp, kind, values)
+        people(world, random)
         change = random.random()
         if number == 0 or change < 0.15:
             for name in "abc":
                 world.segment(name, random.choice(RULES))
+            world.segment("asked", f"select contact_id from {CONTACTS} where city = '{random.choice('xy')}'")
+            world.segment("of_many", {"where": {"any": [{"segment": "a"}, {"segment": "asked"}]}})
         elif change < 0.25:
             world.run(f"DELETE FROM raw.events WHERE contact_id = '{random.choice(['ana', 'bo'])}'")
         broken = number > 1 and change > 0.85
         if broken:
             world.run("ALTER TABLE raw.events RENAME COLUMN arrived_at TO arrived")
         if full:
-            world.run("DELETE FROM segflow.fact_builds") if number else None
+            world.run("DELETE FROM segflow.model_builds") if number else None
         world.tick(at)
         check(world) if not broken else None
         if broken:
@@ -399,7 +423,8 @@ def test_with_dbt(tmp_path: Path) -> None:
     buy(world, "cy", "2026-01-16 12:00", "2026-01-18")
     assert world.tick(FIRST + timedelta(days=4)).facts == {PURCHASES: "", ITEMS: ""}
     world.run(f"DELETE FROM segflow.{PURCHASES}")
-    assert verified(world, repair=True) == ("mended", [f"1 rows of {PURCHASES} are not what they are in full"])
+    wrong = [f"{rows} rows of {what} are not what they are in full" for rows, what in ((1, PURCHASES), (2, MEMBERS))]
+    assert verified(world, repair=True) == ("mended", wrong)
     assert world.tick(FIRST + timedelta(days=5)).facts == {PURCHASES: "first build", ITEMS: ""}
     check(world)
     world.close()

@@ -73,6 +73,7 @@ def report_data(report: TickReport) -> dict[str, Any]:
         "null_contacts": report.null_contacts,
         "unknown_zones": report.unknown_zones,
         "facts": report.facts,
+        "memberships": report.memberships,
         "imports": [vars(one) for one in report.imports],
         "segments": [vars(one) for one in report.segments],
         "flows": [vars(one) for one in report.flows],
@@ -93,7 +94,7 @@ def _export_data(one: Export) -> dict[str, Any]:
 
 def tick_report(report: TickReport, root: Path) -> None:
     """Print what a tick did."""
-    from segflow.models.fact_builds import told as facts_told
+    from segflow.models.build_plans import told as facts_told
 
     if report.already_done:
         out.print(f"Tick {report.tick_id} was done before; nothing to do.")
@@ -102,7 +103,7 @@ def tick_report(report: TickReport, root: Path) -> None:
     out.print(Text.assemble((f"Tick {report.tick_id}", "bold"), f" {verb}: {seen}"))
     if report.null_contacts:
         out.print(f"{report.null_contacts:,} rows without a contact id were left out", style="yellow")
-    if facts := facts_told(report.facts):
+    if facts := facts_told(report.facts, report.memberships):
         out.print(facts)
     if report.unknown_zones:
         named = ", ".join(list(report.unknown_zones)[:5]) + (", ..." if len(report.unknown_zones) > 5 else "")

@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from segflow.crashpoints import crash_point
 from segflow.errors import DuplicateContactsError, RunError
+from segflow.models.build_plans import build_outcomes, build_plans
 from segflow.models.catalog_columns import (
     Column,
     attribute_column,
@@ -24,7 +25,6 @@ from segflow.models.catalog_columns import (
     import_columns,
     told_columns,
 )
-from segflow.models.fact_builds import fact_outcomes, fact_plans
 from segflow.models.user_models import UserModels, silent_faults
 from segflow.models.views import keep_views
 from segflow.segments.compiler import CONTACTS, Compiled
@@ -61,8 +61,10 @@ class BuildReport:
     dbt_seconds: float = 0.0
     facts: dict[str, str] = field(default_factory=dict)
     """Fact model -> why all of it was computed; empty for one that was patched."""
+    memberships: str | None = None
+    """Why the memberships were made of all contacts; empty when they were patched; None when nobody noted it."""
     differing: dict[str, int] = field(default_factory=dict)
-    """Fact model -> rows that were not what they are in full, of those that were compared and differed."""
+    """Model -> rows that were not what they are in full, of those that were compared and differed."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ class _Build:
         started = time.perf_counter()
         timeout = self.compiled.specs.settings.sql_segments.timeout
         limits = {_sql_model(name): timeout for name in self.compiled.sql_segments()}
-        plans = fact_plans(self.context, list(patches or ()))
-        values = {"segflow": {"tick_id": self.context.tick_id, "bounds": bounds, "facts": plans}}
+        plans = build_plans(self.context, list(patches or ()))
+        values = {"segflow": {"tick_id": self.context.tick_id, "bounds": bounds, "builds": plans}}
         without = [*(exclude or ()), *self.idle]
         results = self.context.models.run(select, values, {**self.patches, **(patches or {})}, without, limits)
         crash_point("build.ran")
@@ -105,9 +107,11 @@ class _Build:
         for name in [name for name in self.report.failed if _status(results, name) == "success"]:
             del self.report.failed[name]
         self.report.models |= {name: result.seconds for name, result in results.items()}
-        why, differing = fact_outcomes(self.context, plans)
-        self.report.facts |= {name: reason for name, reason in why.items() if own_model(name) in results}
-        self.report.differing |= differing
+        found = build_outcomes(self.context, plans)
+        self.report.facts |= {name: reason for name, reason in found.facts.items() if own_model(name) in results}
+        if _MASKS in results:
+            self.report.memberships = found.memberships
+        self.report.differing |= found.differing
         return results
 
 

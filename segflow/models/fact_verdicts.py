@@ -10,16 +10,17 @@ from typing import Any
 from sqlglot import exp
 
 from segflow.errors import RunError, WarehouseError
-from segflow.models.fact_builds import ARRIVALS, BUILDS, EDITED, check_of, fingerprint, forget
+from segflow.models.build_plans import ARRIVALS, BUILDS, EDITED, TOUCHED, check_of, fingerprint, forget
 from segflow.segments.bounds import timestamp_literal
+from segflow.segments.compiler import MEMBERSHIPS
 from segflow.segments.fact_models import fact_query
 from segflow.segments.fact_patches import arrivals, arrived_query, why_whole
 from segflow.segments.facts import FactColumn, by_model
+from segflow.segments.membership_masks import MASKS, mask, words_of
 from segflow.segments.sql import select, union_all
 from segflow.segments.stored import moment
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, all_rows, relation
-from segflow.warehouse.names import own_model
 from segflow.warehouse.tick import Tick
 
 
@@ -45,13 +46,31 @@ def verdicts(context: TickContext) -> list[FactVerdict]:
         if model in noted and why_whole(columns, compiled.specs.catalog) is None:
             known = {source: row for (of, source), row in arrived.items() if of == model}
             found.append(_verdict(context, model, columns, noted[model], known))
+    if MASKS in noted and context.warehouse.row_deletes:
+        found.append(_of_memberships(context, noted[MASKS]))
     return found
 
 
+def _of_memberships(context: TickContext, noted: Mapping[str, Any]) -> FactVerdict:
+    """Are the memberships those of the contacts, facts and `.sql` segments that are there?"""
+    compiled, warehouse = context.compiled, context.warehouse
+    text = compiled.file_of(MASKS)
+    touched = warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(relation(TOUCHED)))
+    if touched or fingerprint(context, text, []) != noted["fingerprint"]:
+        # A build has died before it came to them, or the rules are others by now.
+        return FactVerdict(MEMBERSHIPS, why_not=EDITED if not touched else "the last build did not come to an end")
+    try:
+        full = context.fill(text.split("\n", 1)[1])
+        names = [mask(word) for word in range(words_of(compiled.places))]
+        return FactVerdict(MEMBERSHIPS, _differing(warehouse, relation(MASKS), full, names))
+    except (RunError, WarehouseError) as error:
+        return FactVerdict(MEMBERSHIPS, why_not=" ".join(str(error).split()))
+
+
 def taken_for_new(warehouse: Warehouse, model: str) -> None:
-    """Let the next tick compute a fact model in full."""
+    """Let the next tick compute a fact model, or the memberships, in full."""
     for table in (BUILDS, ARRIVALS):
-        warehouse.execute(forget(table, model))
+        warehouse.execute(forget(table, MASKS if model == MEMBERSHIPS else model))
 
 
 def _verdict(
@@ -67,7 +86,7 @@ def _verdict(
     if any(one.key not in known or known[one.key]["until"] is None for one in loaded):
         return FactVerdict(model, why_not=EDITED)
     try:
-        if fingerprint(context, compiled.files[f"facts/{own_model(model)}.sql"], loaded) != noted["fingerprint"]:
+        if fingerprint(context, compiled.file_of(model), loaded) != noted["fingerprint"]:
             return FactVerdict(model, why_not=EDITED)
         later: dict[str, list[exp.Expr]] = {}
         for one in loaded:
@@ -83,7 +102,7 @@ def _verdict(
         full = context.fill(
             fact_query(columns, compiled.specs.catalog), lambda name: seen.get(name) or context.relation(name)
         )
-        return FactVerdict(model, _differing(warehouse, relation(model), full, columns))
+        return FactVerdict(model, _differing(warehouse, relation(model), full, [one.column for one in columns]))
     except (RunError, WarehouseError) as error:
         # Of this model alone: the others are compared.
         return FactVerdict(model, why_not=" ".join(str(error).split()))
@@ -95,8 +114,8 @@ def _seen(context: TickContext, model: str, conditions: Sequence[exp.Expr]) -> e
     return context.warehouse.stage(f"seen of {model}", context.fill(rows))
 
 
-def _differing(warehouse: Warehouse, table: exp.Table, full: exp.Query, columns: Sequence[FactColumn]) -> int:
-    shown = [exp.column("contact_id"), *(exp.column(column.column, quoted=True) for column in columns)]
+def _differing(warehouse: Warehouse, table: exp.Table, full: exp.Query, columns: Sequence[str]) -> int:
+    shown = [exp.column("contact_id"), *(exp.column(column, quoted=True) for column in columns)]
     whole = warehouse.stage("whole facts", full)
     there, wanted = (exp.select(*(one.copy() for one in shown)).from_(rows) for rows in (table, whole))
     lost = exp.except_(there, wanted, distinct=False).subquery("lost")

@@ -13,7 +13,7 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.ledgers import LedgerFiles
 from segflow.warehouse.tables import TABLES, arrow_schema
 
-MADE_WITH_MODELS = ("segment_views", "build_faults", "time_zones", "fact_builds", "fact_arrivals")
+MADE_WITH_MODELS = ("segment_views", "build_faults", "time_zones", "model_builds", "fact_arrivals", "touched_contacts")
 """The states that are about the models that are built: the next tick makes them with those."""
 CARRIED = tuple(name for name in TABLES if name not in MADE_WITH_MODELS)
 _ROWS_AT_ONCE = 100_000

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import PurePath
 from zoneinfo import ZoneInfo
 
 from segflow.errors import SpecError
@@ -112,6 +113,10 @@ class Compiled:
     def places(self) -> Places:
         """The bit of each YAML segment, resting ones included, in the masks of `memberships`."""
         return places_of([one.id for one in self.segments.values() if one.kind == "yaml"])
+
+    def file_of(self, relation: str) -> str:
+        """The code of the generated table of this name. Raises KeyError when the project has none."""
+        return {PurePath(path).stem: text for path, text in self.files.items()}[own_model(relation)]
 
     def fact_models(self) -> list[str]:
         return sorted(by_model(self.columns))

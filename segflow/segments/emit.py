@@ -52,6 +52,16 @@ _FILL_VALUE = re.compile(rf"\{{\{{\s*(segflow_\w+)\(((?:{_PIECE.pattern}|\s*[~,]
 _FILL_BRACES = re.compile(r"\{\{ '(\{[{%#])' \}\}")
 
 
+def is_for_all(text: str) -> bool:
+    """Has the code of a model no place for touched contacts, so that it is always computed for all?"""
+    return f"{_TOUCHED_MACRO}(" not in text
+
+
+def reads_members(text: str) -> bool:
+    """Does the code of a model look at the engine's table of present members?"""
+    return any(table == "segment_members" for table in _FILL_SOURCE.findall(text))
+
+
 def template(query: exp.Expr, words: Words) -> str:
     """The query as text, with Jinja for what a tick supplies. A brace that a value of the spec holds is escaped."""
     query, calls = _value_calls(query, words)

@@ -33,6 +33,7 @@ from segflow.segments.sql import (
     ref,
     select,
     tick_id_call,
+    touched_call,
     typed,
     union_all,
 )
@@ -188,6 +189,7 @@ def masks_query(
         ],
         built(CONTACTS, CONTACTS),
     )
+    first.where(touched_call(col("contact_id", CONTACTS)), copy=False)
     join_facts(first, nodes.values(), columns)
     for segment in sorted({member for node in nodes.values() for member in _members(node)} - set(nodes)):
         left_join(first, _members_of(segment, resting or {}), _same_contact(segment_model(segment)))

@@ -13,6 +13,7 @@ from segflow.crossings.segment_guards import contacts_lost
 from segflow.errors import ContactsLostError, InputError
 from segflow.models.build import BuildReport, build
 from segflow.models.time_zones import ZonesInUse, write_time_zones, zones_in_use
+from segflow.segments.compiler import MEMBERSHIPS
 from segflow.specs.guards import guard_of
 from segflow.stages.renames import rename_edited
 from segflow.stages.tick_run import TickRun
@@ -95,6 +96,8 @@ def _faults(found: BuildReport, rests: dict[str, Rest], zones: ZonesInUse, tick_
     rows += [{"kind": "resting", "name": name, "reason": one.reason} for name, one in sorted(rests.items())]
     # Why all facts of a model were computed; nothing for one that was patched.
     rows += [{"kind": "facts", "name": name, "reason": why} for name, why in sorted(found.facts.items())]
+    if found.memberships is not None:
+        rows.append({"kind": "memberships", "name": MEMBERSHIPS, "reason": found.memberships})
     rows += [{"kind": "differing", "name": name, "reason": str(n)} for name, n in sorted(found.differing.items())]
     # A text that is no zone, and how many contacts have it.
     rows += [{"kind": "zone", "name": name, "reason": str(number)} for name, number in zones.unknown.items()]

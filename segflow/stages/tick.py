@@ -13,6 +13,7 @@ from segflow.flows.advance import enrollments_view
 from segflow.flows.advance import results as flow_results
 from segflow.imports.take_in import results as import_results
 from segflow.outbox.lease import Lease
+from segflow.segments.membership_masks import MASKS
 from segflow.stages import first_tick
 from segflow.stages.low_pools import low_pools
 from segflow.stages.order import Stage
@@ -116,7 +117,7 @@ def describe(run: TickRun) -> TickReport:
     report = run.report
     report.contacts, report.null_contacts = run.row.contacts or 0, run.row.null_contacts or 0
     told = run.told_by_build()
-    report.unknown_zones, report.facts = told.unknown_zones, told.facts
+    report.unknown_zones, report.facts, report.memberships = told.unknown_zones, told.facts, told.memberships
     with run.project.warehouse() as warehouse:
         report.imports = import_results(warehouse, run.row.tick_id)
         report.segments = segment_results(warehouse, run.row.tick_id)
@@ -129,11 +130,16 @@ def describe(run: TickRun) -> TickReport:
     report.errors += missing if not faults.segments else []
     report.errors += [f"segment {one.segment} is held: {one.reason}" for one in report.segments if one.status == "held"]
     report.errors += [f"flow {one.flow} is held: {one.reason}" for one in report.flows if one.status == "held"]
-    report.errors += [
-        f"facts {model} were patched from tick to tick and not right any more: {number:,} rows differed from those in "
-        "full, which are there now. Members and messages of the ticks before may be wrong: does the arrived_at of its "
-        "models keep what docs/CATALOG.md asks of it?"
-        for model, number in told.differing_facts.items()
-    ]
+    report.errors += [_differs(model, number) for model, number in told.differing.items()]
     report.errors += report.sent.errors
     return report
+
+
+def _differs(model: str, number: int) -> str:
+    found = f"{number:,} rows differed from those in full, which are there now. Members and messages of the ticks"
+    if model == MASKS:
+        return f"memberships were patched from tick to tick and not right any more: {found} before may be wrong"
+    return (
+        f"facts {model} were patched from tick to tick and not right any more: {found} before may be wrong: does the "
+        "arrived_at of its models keep what docs/CATALOG.md asks of it?"
+    )

@@ -50,6 +50,8 @@ class TickReport:
     """What contacts have for a time zone that is none: text -> how many contacts. They get the project's."""
     facts: dict[str, str] = field(default_factory=dict)
     """Fact model -> why all of it was computed; empty for one that was patched."""
+    memberships: str | None = None
+    """Why the memberships were made of all contacts; empty when they were patched; None when it is not known."""
     imports: list[ImportResult] = field(default_factory=list)
     segments: list[SegmentResult] = field(default_factory=list)
     flows: list[FlowResult] = field(default_factory=list)

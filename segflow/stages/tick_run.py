@@ -11,6 +11,7 @@ from sqlglot import exp
 from segflow.crashpoints import crash_point
 from segflow.outbox.decisions import Kind
 from segflow.outbox.lease import Lease
+from segflow.segments.compiler import MEMBERSHIPS
 from segflow.stages.tick_report import TickReport
 from segflow.ticks import ledger as ticks
 from segflow.ticks import record
@@ -30,8 +31,10 @@ class ToldByBuild:
     """What contacts have for a time zone that is none: text -> how many contacts."""
     facts: dict[str, str]
     """Fact model -> why all of it was computed; empty for one that was patched."""
-    differing_facts: dict[str, int]
-    """Fact model -> how many of its rows were not what they are in full, where the build found that out."""
+    memberships: str | None
+    """Why the memberships were made of all contacts; empty when they were patched; None when nobody noted it."""
+    differing: dict[str, int]
+    """Model -> how many of its rows were not what they are in full, where the build found that out."""
 
 
 @dataclass
@@ -84,9 +87,10 @@ class TickRun:
 
     def told_by_build(self) -> ToldByBuild:
         """All that the build of this tick had to say, in one question."""
-        found = self._build_faults("segment", "part", "resting", "zone", "facts", "differing")
+        found = self._build_faults("segment", "part", "resting", "zone", "facts", "memberships", "differing")
         zones, differing = ({n: int(number) for n, number in found[kind].items()} for kind in ("zone", "differing"))
-        return ToldByBuild(Faults(found["segment"], found["part"], found["resting"]), zones, found["facts"], differing)
+        faults = Faults(found["segment"], found["part"], found["resting"])
+        return ToldByBuild(faults, zones, found["facts"], found["memberships"].get(MEMBERSHIPS), differing)
 
     def _build_faults(self, *kinds: str) -> dict[str, dict[str, str]]:
         """Kind -> name -> reason."""

@@ -3,7 +3,7 @@
 A build that was killed leaves tables of mixed age. Read together they would say things that were never true.
 
 Most tables are made anew for each tick, and all of their rows say which. A fact model that was patched holds rows of
-several ticks: those that nothing has changed since. That it is whole for a tick says its row of `fact_builds`, which
+several ticks: those that nothing has changed since. That it is whole for a tick says its row of `model_builds`, which
 whoever builds the table takes away before and writes afterwards, in one transaction with the table's rows.
 """
 
@@ -50,9 +50,9 @@ def check_generation(warehouse: Warehouse, models: Iterable[str], tick_id: str, 
 
 def whole_for(warehouse: Warehouse) -> dict[str, str]:
     """Fact model -> the tick that it is known to be whole for, of those whose builds are noted."""
-    if not warehouse.exists("fact_builds"):
+    if not warehouse.exists("model_builds"):
         return {}
-    noted = exp.select("model", "tick_id").from_(relation("fact_builds"))
+    noted = exp.select("model", "tick_id").from_(relation("model_builds"))
     return {row["model"]: row["tick_id"] for row in warehouse.rows(noted)}
 
 

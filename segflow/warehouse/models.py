@@ -57,7 +57,7 @@ class Models(Protocol):
 
 @runtime_checkable
 class PatchingModels(Protocol):
-    """Models whose `run` patches fact models and notes what they are whole for, as `models.fact_builds` tells it."""
+    """Models whose `run` patches fact models and notes what they are whole for, as `models.build_plans` tells it."""
 
     def shared_code(self) -> str:
         """A hash of what the code of models may call or read without naming it: the project's macros and variables."""

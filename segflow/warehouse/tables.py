@@ -87,7 +87,7 @@ TABLES: dict[str, Table] = {
         ),
         _table("build_faults", "tick_id VARCHAR, kind VARCHAR, name VARCHAR, reason VARCHAR", ledger=False),
         _table(
-            "fact_builds",
+            "model_builds",
             "model VARCHAR, tick_id VARCHAR, as_of TIMESTAMP, fingerprint VARCHAR, since_full BIGINT, touched BIGINT, "
             "differing BIGINT, reason VARCHAR",
             ledger=False,
@@ -97,6 +97,7 @@ TABLES: dict[str, Table] = {
             "model VARCHAR, source VARCHAR, until TIMESTAMP, row_count BIGINT, nulls BIGINT",
             ledger=False,
         ),
+        _table("touched_contacts", "model VARCHAR, contact_id VARCHAR", ledger=False),
         _table("contact_state", "contact_id VARCHAR, gone_at TIMESTAMP", ledger=False),
         _table(
             "contact_changes",

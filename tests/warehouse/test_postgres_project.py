@@ -115,7 +115,7 @@ def test_facts_are_patched(postgres: Server, tmp_path: Path) -> None:
     report = shop.project.tick(DAY[12])
     assert not report.errors
     assert dict.fromkeys(models, "").items() <= report.facts.items()
-    assert shop.sql("SELECT model, touched FROM segflow.fact_builds ORDER BY 1") == [
+    assert shop.sql("SELECT model, touched FROM segflow.model_builds ORDER BY 1") == [
         ("facts__event_purchase", 1),
         ("facts__object_order", 1),
     ]

@@ -37,14 +37,16 @@
 
     {#- No transaction writes two databases: what is kept in another than the notes is always built in full. -#}
     {%- set noted = kind == 'table' and relation.database == target.database -%}
-    {%- set plan = segflow_facts_plan() if noted else none -%}
-    {%- if noted -%} {%- do segflow_facts_forget(plan) -%} {%- endif -%}
-    {%- set why = segflow_facts_why(plan, existing is not none and existing.type == kind) -%}
+    {%- set plan = segflow_plan() if noted else none -%}
+    {%- if noted -%} {%- do segflow_forget(plan) -%} {%- endif -%}
+    {%- set there = existing is not none and existing.type == kind -%}
+    {%- set why = segflow_why(plan, there) -%}
+    {%- set kept = segflow_keeps(plan, there, why) -%}
     {%- set outcome = namespace(differing=none) -%}
-    {%- if why is none -%}
-        {%- do segflow_facts_patch(plan, relation, sql) -%}
-        {%- if plan["verify"] -%}
-            {%- set outcome.differing = segflow_facts_verify(plan, relation, sql) -%}
+    {%- if kept -%}
+        {%- do segflow_patch(plan, relation, sql, why) -%}
+        {%- if why is none and plan["verify"] -%}
+            {%- set outcome.differing = segflow_verify(plan, relation, sql) -%}
         {%- endif -%}
     {%- else -%}
         {% call statement('main') -%}
@@ -53,7 +55,7 @@
             )
         {%- endcall %}
     {%- endif -%}
-    {%- do segflow_facts_note(plan, why, outcome.differing) -%}
+    {%- do segflow_note(plan, why, outcome.differing, kept) -%}
 
     {%- if by_hand -%}
         {%- do run_query("set TimeZone = '" ~ zone ~ "'") -%}

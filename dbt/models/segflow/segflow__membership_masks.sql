@@ -113,6 +113,8 @@ WITH depth_0 AS (
         ON facts__object_order_item.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__facts__tags') }} AS facts__tags
         ON facts__tags.contact_id = contacts.contact_id
+    WHERE
+        {{ segflow_touched('contacts.contact_id') }}
 ), depth_1 AS (
     SELECT
         *,

@@ -41,14 +41,15 @@
         {%- endif -%}
     {%- endset -%}
 
-    {%- set plan = segflow_facts_plan() if kind == 'table' else none -%}
-    {%- if kind == 'table' -%} {%- do segflow_facts_forget(plan) -%} {%- endif -%}
-    {%- set why = segflow_facts_why(plan, kept) -%}
+    {%- set plan = segflow_plan() if kind == 'table' else none -%}
+    {%- if kind == 'table' -%} {%- do segflow_forget(plan) -%} {%- endif -%}
+    {%- set why = segflow_why(plan, kept) -%}
+    {%- set patched = segflow_keeps(plan, kept, why) -%}
     {%- set outcome = namespace(differing=none) -%}
-    {%- if why is none -%}
-        {%- do segflow_facts_patch(plan, relation, sql) -%}
-        {%- if plan["verify"] -%}
-            {%- set outcome.differing = segflow_facts_verify(plan, relation, sql) -%}
+    {%- if patched -%}
+        {%- do segflow_patch(plan, relation, sql, why) -%}
+        {%- if why is none and plan["verify"] -%}
+            {%- set outcome.differing = segflow_verify(plan, relation, sql) -%}
         {%- endif -%}
     {%- else -%}
     {% call statement('main') -%}
@@ -63,7 +64,7 @@
         {%- endif -%}
     {%- endcall %}
     {%- endif -%}
-    {%- do segflow_facts_note(plan, why, outcome.differing) -%}
+    {%- do segflow_note(plan, why, outcome.differing, patched) -%}
 
     {%- call statement('segflow_after') -%}
         drop view pg_temp.segflow_shape;

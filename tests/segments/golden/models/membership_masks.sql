@@ -284,6 +284,8 @@ WITH depth_0 AS (
         ON facts__tags.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__segment__from_sql') }} AS segment__from_sql
         ON segment__from_sql.contact_id = contacts.contact_id
+    WHERE
+        {{ segflow_touched('contacts.contact_id') }}
 ), depth_1 AS (
     SELECT
         *,

@@ -18,6 +18,8 @@ WITH depth_0 AS (
         ON facts__object_invoice.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__facts__object_line') }} AS facts__object_line
         ON facts__object_line.contact_id = contacts.contact_id
+    WHERE
+        {{ segflow_touched('contacts.contact_id') }}
 )
 SELECT
     contact_id,

@@ -1,0 +1,380 @@
+"""What a tick tells dbt about each generated table: all of it is computed, and why, or what something has touched.
+
+Decided here is what can be known before dbt runs: whether the model is another one than that whose table is there. The
+rest (rows that are gone, rows that came out of order) is asked when the model is built, after the user's models were:
+the macros of `segflow_builds.sql` do it, with the queries of this module. What they did is read from `model_builds`.
+
+Facts are patched by the rows that arrived and the bounds that moved. Contacts, `.sql` segments and the facts of which
+this is not known are computed in full and compared with what is there. Either way it is known whose rows are others
+than before, and the memberships, which look at nothing else, are made anew for these contacts alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlglot import exp
+
+from segflow.errors import RunError
+from segflow.segments.bounds import timestamp_literal
+from segflow.segments.compiler import CONTACTS, Compiled
+from segflow.segments.emit import bound_keys, is_for_all, reads_members, value_macros
+from segflow.segments.fact_patches import (
+    Arrivals,
+    Moved,
+    arrivals,
+    arrived_query,
+    touched_query,
+    why_whole,
+)
+from segflow.segments.facts import FactColumn, by_model
+from segflow.segments.membership_masks import MASKS, mask, words_of
+from segflow.segments.membership_models import segment_model
+from segflow.segments.sql import id_text
+from segflow.ticks.context import TickContext
+from segflow.warehouse.base import all_rows, relation
+from segflow.warehouse.models import PatchingModels
+from segflow.warehouse.names import own_model, own_relation
+from segflow.warehouse.words import Words
+from segflow.zones import version as tzdata
+
+BUILDS, ARRIVALS, TOUCHED = "model_builds", "fact_arrivals", "touched_contacts"
+_FORM = 2
+"""Of what is noted and of how touched contacts are found. Tables of another form are not patched."""
+FIRST, EDITED, BROKEN, BACK = "first build", "edited", "a part of it cannot be evaluated", "as_of went back"
+NO_RELATION = "their rows are in no relation"
+NO_DELETES = "the engine patches none"
+NULLS, GONE, DISORDER = "rows without arrived_at", "rows are gone or changed", "rows came out of order"
+ALWAYS = "always computed in full"
+NO_SEGMENTS, OF_THE_CLOCK = "no segment", "they move with time"
+RESTING, NOT_NOTED = "members of segments that rest are read", "a part of it is not noted"
+ALL_OF_A_PART, MOST = "all of a part of it may have changed", "most contacts changed"
+FEW = 1_000
+"""So many contacts, and half of all: for more than that a table is written in full, which is cheaper then."""
+_COMPARED_COLUMNS = 20
+"""A wider table that is computed in full is written in full: to count all of its rows would take the memory of two."""
+
+
+def build_plans(context: TickContext, mended: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """dbt model -> what the macros are told, of contacts, fact models, `.sql` segments that others refer to, and
+    memberships; empty where `context.models` cannot patch.
+
+    `mended`: the models that are built with other code than the compiled one, because a part cannot be evaluated.
+    """
+    compiled, warehouse = context.compiled, context.warehouse
+    # A warehouse of a build before has no notes before its next tick.
+    if not isinstance(context.models, PatchingModels) or not warehouse.exists(TOUCHED):
+        return {}
+    builds, arrivals_noted = warehouse.answers(all_rows(BUILDS), all_rows(ARRIVALS))
+    noted = {row["model"]: row for row in builds}
+    arrived = {(row["model"], row["source"]): row for row in arrivals_noted}
+    plans: dict[str, dict[str, Any]] = {}
+    for model, columns in by_model(compiled.columns).items():
+        why = BROKEN if own_model(model) in mended else why_whole(columns, compiled.specs.catalog)
+        if why is None and not warehouse.row_deletes:
+            why = NO_DELETES
+        if why is None:
+            loaded = arrivals(columns, compiled.specs.catalog)
+            known = {one.key: arrived.get((model, one.key)) for one in loaded}
+            plan = _patched_facts(context, model, columns, noted.get(model), loaded, known)
+        else:
+            plan = _in_full(context, model, [column.column for column in columns], noted.get(model), why)
+        plans[own_model(model)] = plan
+    parts = {CONTACTS: list(compiled.specs.catalog.contacts.attributes)}
+    parts |= {segment_model(name): [] for name in _referred(compiled)}
+    for model, names in parts.items():
+        why = BROKEN if own_model(model) in mended else ALWAYS
+        plans[own_model(model)] = _in_full(context, model, names, noted.get(model), why)
+    read = [*by_model(compiled.columns), *parts]
+    plans[own_model(MASKS)] = _masks(context, noted.get(MASKS), read, broken=own_model(MASKS) in mended)
+    return plans
+
+
+def _referred(compiled: Compiled) -> list[str]:
+    """The `.sql` segments whose tables the memberships are made of."""
+    return [name for name in compiled.sql_segments() if any(name in compiled.graph[one] for one in compiled.places)]
+
+
+def _patched_facts(
+    context: TickContext,
+    model: str,
+    columns: Sequence[FactColumn],
+    before: Mapping[str, Any] | None,
+    loaded: Sequence[Arrivals],
+    known: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What the macros are told about facts that later ticks may patch."""
+    plan = _plan(context, model)
+    try:
+        mark = fingerprint(context, context.compiled.file_of(model), loaded)
+    except RunError:
+        # dbt says what is wrong with them, if anything is.
+        return {**plan, "why": NO_RELATION}
+    plan["arrived"] = [_note_arrivals(context, model, one, arrived_query(one)) for one in loaded]
+    plan |= _noting(context, model, mark) | _writing(context, model, [column.column for column in columns])
+    plan["why"] = _why(context, before, known, mark)
+    plan["compared"] = _is_compared(before, mark, columns)
+    if plan["why"] is None:
+        assert before is not None
+        plan |= _patch(context, model, columns, before, loaded, known)
+    return plan
+
+
+def _in_full(
+    context: TickContext, model: str, columns: Sequence[str], before: Mapping[str, Any] | None, why: str
+) -> dict[str, Any]:
+    """What the macros are told about a table that is computed in full at every tick: whether it is compared with the
+    one that is there."""
+    plan = {**_plan(context, model), "why": why}
+    if not context.warehouse.row_deletes:
+        return plan
+    plan |= _writing(context, model, columns)
+    if why != BROKEN:
+        mark = fingerprint(context, context.compiled.file_of(model), [])
+        plan |= _noting(context, model, mark)
+        plan["compared"] = _is_compared(before, mark, columns)
+    return plan
+
+
+def _is_compared(before: Mapping[str, Any] | None, mark: str, columns: Sequence[object]) -> bool:
+    return before is not None and before["fingerprint"] == mark and len(columns) <= _COMPARED_COLUMNS
+
+
+def _masks(
+    context: TickContext, before: Mapping[str, Any] | None, parts: Sequence[str], *, broken: bool
+) -> dict[str, Any]:
+    """What the macros are told about the memberships. `parts`: the relations that they are made of."""
+    compiled, words = context.compiled, context.warehouse.words
+    text = compiled.file_of(MASKS)
+    # Whatever becomes of them: who was touched until now is in them afterwards.
+    plan: dict[str, Any] = {**_plan(context, MASKS), "done": [words.sql(exp.delete(relation(TOUCHED)))]}
+    mark = fingerprint(context, text, [])
+    if broken or not context.warehouse.row_deletes:
+        return {**plan, "why": BROKEN if broken else NO_DELETES}
+    plan |= _noting(context, MASKS, mark)
+    if is_for_all(text):
+        plan["why"] = NO_SEGMENTS
+    elif bound_keys(text):
+        # No condition is compiled in this way; one that was would be wrong for whom nothing has touched.
+        plan["why"] = OF_THE_CLOCK
+    elif compiled.resting and reads_members(text):
+        plan["why"] = RESTING
+    elif before is None or before["fingerprint"] != mark:
+        plan["why"] = FIRST if before is None else EDITED
+    if plan["why"] is not None:
+        return plan
+    assert before is not None
+    names = [mask(word) for word in range(words_of(compiled.places))]
+    touched = exp.select("contact_id").distinct().from_(relation(TOUCHED))
+    plan |= _writing(context, MASKS, names) | _touched(context, MASKS, before, touched, exp.column("contact_id"))
+    plan |= {"checks": [words.sql(_patchable(context, parts))], "touch": "", "touch_all": ""}
+    return plan
+
+
+def _patchable(context: TickContext, parts: Sequence[str]) -> exp.Select:
+    """Why the memberships cannot be patched, now that all that they are made of is built; null when they can."""
+
+    def counted(query: exp.Select) -> exp.Expr:
+        return exp.Subquery(this=query)
+
+    number, found = exp.Count(this=exp.Star()), exp.Count(this=exp.Distinct(expressions=[exp.column("contact_id")]))
+    mine = exp.column("model").isin(*map(exp.Literal.string, sorted(parts)))
+    now = exp.column("tick_id").eq(exp.Literal.string(context.tick_id))
+    built_now = counted(exp.select(number).from_(relation(BUILDS)).where(mine, now))
+    for_all = exp.select(number.copy()).from_(relation(TOUCHED)).where(exp.column("contact_id").is_(exp.null()))
+    all_of_them = counted(exp.select(number.copy()).from_(relation(CONTACTS)))
+    case = exp.Case()
+    case = case.when(built_now < len(parts), exp.Literal.string(NOT_NOTED))
+    case = case.when(counted(for_all) > 0, exp.Literal.string(ALL_OF_A_PART))
+    touched = counted(exp.select(found).from_(relation(TOUCHED)))
+    return exp.select(case.when(touched * 2 > all_of_them + 2 * FEW, exp.Literal.string(MOST)).as_("why"))
+
+
+def _plan(context: TickContext, model: str) -> dict[str, Any]:
+    gone = [context.warehouse.words.sql(forget(table, model)) for table in (BUILDS, ARRIVALS)]
+    return {"forget": gone, "why": None}
+
+
+def _noting(context: TickContext, model: str, mark: str) -> dict[str, Any]:
+    note = [exp.Literal.string(text) for text in (model, context.tick_id)]
+    values = [*note, timestamp_literal(context.as_of), exp.Literal.string(mark)]
+    return {"note": ", ".join(context.warehouse.words.sql(value) for value in values), "since_full": 0}
+
+
+def _writing(context: TickContext, model: str, columns: Sequence[str]) -> dict[str, Any]:
+    """How what was computed is compared and written, and who is said to have been touched. `columns`: those of the
+    table, less the contact's and the tick's."""
+    words, digest = context.warehouse.words, _digest(model)
+    changed = exp.to_identifier(f"segflow_changed_{digest}")
+    given = exp.Literal.string(model).as_("model")
+    who = exp.select(given, "contact_id").from_(exp.Table(this=changed))
+    everybody = exp.select(given.copy(), exp.cast(exp.null(), "VARCHAR").as_("contact_id"))
+    shown = [exp.column("contact_id"), *(exp.column(name, quoted=True) for name in columns)]
+    return {
+        "columns": ", ".join(words.sql(column) for column in shown),
+        "fresh_table": f"segflow_fresh_{digest}",
+        "changed_table": changed.name,
+        "few": FEW,
+        "touch": words.sql(exp.insert(who, relation(TOUCHED), columns=("model", "contact_id"))),
+        "touch_all": words.sql(exp.insert(everybody, relation(TOUCHED), columns=("model", "contact_id"))),
+    }
+
+
+def _touched(
+    context: TickContext, model: str, before: Mapping[str, Any], query: exp.Query, contact: exp.Expr
+) -> dict[str, Any]:
+    """Whom a patch is about: `query` has their ids, and `contact` says one as tables have it."""
+    words, digest = context.warehouse.words, _digest(model)
+    touched = exp.to_identifier(f"segflow_touched_{digest}")
+    since_full = before["since_full"] + 1
+    return {
+        "touched": words.sql(context.fill(query)),
+        "touched_table": touched.name,
+        "touched_ids": words.sql(exp.select(contact).from_(exp.Table(this=touched))),
+        "whole_table": f"segflow_whole_{digest}",
+        "since_full": since_full,
+        "verify": since_full >= context.compiled.specs.settings.facts.verify_every,
+    }
+
+
+def _digest(model: str) -> str:
+    return hashlib.sha256(model.encode()).hexdigest()[:12]
+
+
+def _why(context: TickContext, before: Mapping[str, Any] | None, known: Mapping[str, Any], mark: str) -> str | None:
+    """Why the table that is there, if any, cannot be patched."""
+    if before is None or any(row is None or row["until"] is None for row in known.values()):
+        return FIRST
+    if before["fingerprint"] != mark:
+        return EDITED
+    if _utc(before["as_of"]) > context.as_of:
+        return BACK
+    return NULLS if any(row["nulls"] for row in known.values()) else None
+
+
+def _patch(
+    context: TickContext,
+    model: str,
+    columns: Sequence[FactColumn],
+    before: Mapping[str, Any],
+    loaded: Sequence[Arrivals],
+    known: Mapping[str, Any],
+) -> dict[str, Any]:
+    words, compiled, digest = context.warehouse.words, context.compiled, _digest(model)
+    until = {key: _utc(row["until"]) for key, row in known.items()}
+    moved = Moved(_utc(before["as_of"]), context.as_of, compiled.zone)
+    query = touched_query(columns, compiled.specs.catalog, moved, until)
+    counted = {one.key: exp.to_identifier(f"segflow_counted_{number}_{digest}") for number, one in enumerate(loaded)}
+    return {
+        # All rows are read once, for the note and for the check. The one row of each count goes with the connection.
+        "arrived": [_count(context, model, one, until[one.key], counted[one.key]) for one in loaded],
+        "checks": [
+            words.sql(_judged(exp.Table(this=counted[one.key].copy()), known[one.key]["row_count"])) for one in loaded
+        ],
+        **_touched(context, model, before, query, id_text(exp.column("contact_id"))),
+    }
+
+
+def check_of(one: Arrivals, until: datetime, count: int) -> exp.Select:
+    """Why the rows that the table was made of are no longer all there, as they were; null when they are."""
+    return _judged(arrived_query(one, until).subquery("now"), count)
+
+
+def _judged(now: exp.Expr, count: int) -> exp.Select:
+    """`check_of`, of one row of `arrived_query` in `now`."""
+    known, wanted = exp.column("known"), exp.Literal.number(count)
+    case = exp.Case()
+    case = case.when(exp.column("nulls") > 0, exp.Literal.string(NULLS))
+    case = case.when(known.copy() < wanted, exp.Literal.string(GONE))
+    case = case.when(known.copy() > wanted, exp.Literal.string(DISORDER))
+    return exp.select(case.as_("why")).from_(now)
+
+
+def forget(table: str, model: str) -> exp.Delete:
+    """Take the notes about a model away."""
+    return exp.delete(relation(table), where=exp.column("model").eq(exp.Literal.string(model)))
+
+
+def _count(context: TickContext, model: str, one: Arrivals, until: datetime, counted: exp.Identifier) -> str:
+    """Count the rows of a source into the temporary table `counted`, and note it."""
+    words = context.warehouse.words
+    table, query = words.sql(exp.Table(this=counted.copy())), words.sql(context.fill(arrived_query(one, until)))
+    made = f"drop table if exists {table}; create temporary table {table} as {query}"
+    return f"{made}; {_note_arrivals(context, model, one, exp.select('*').from_(exp.Table(this=counted.copy())))}"
+
+
+def _note_arrivals(context: TickContext, model: str, one: Arrivals, counted: exp.Select) -> str:
+    given = [exp.Literal.string(model).as_("model"), exp.Literal.string(one.key).as_("source")]
+    rows = exp.select(*given, "until", "row_count", "nulls").from_(context.fill(counted).subquery("counted"))
+    names = ("model", "source", "until", "row_count", "nulls")
+    return context.warehouse.words.sql(exp.insert(rows, relation(ARRIVALS), columns=names))
+
+
+def fingerprint(context: TickContext, text: str, loaded: Sequence[Arrivals]) -> str:
+    """A hash of all that the facts of a model (`text`: its code) are computed by, other than the rows and the time.
+    Raises RunError when dbt cannot read the models."""
+    words, models = context.warehouse.words, context.models
+    shared = models.shared_code() if isinstance(models, PatchingModels) else ""
+    sources = [[one.key, one.at.unix, models.code(one.model), words.sql(context.relation(one.model))] for one in loaded]
+    said = [_FORM, text, sources, shared, _macros(words), str(context.compiled.zone), tzdata()]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=4)
+def _macros(words: Words) -> str:
+    return hashlib.sha256(value_macros(words).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class BuildOutcomes:
+    """What became of the tables of a tick that could be patched, as `model_builds` says it."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    """Fact model -> why it was computed in full; empty for a patched one."""
+    memberships: str | None = None
+    """Why the memberships were made of all contacts; empty when they were patched; None when nobody noted it."""
+    differing: dict[str, int] = field(default_factory=dict)
+    """Model -> how many of its rows were not what they are in full, of those that were compared and differed."""
+
+
+def build_outcomes(context: TickContext, plans: Mapping[str, dict[str, Any]]) -> BuildOutcomes:
+    """What became of the tables that `plans` are about, in this tick."""
+    if not plans:
+        return BuildOutcomes()
+    why = {own_relation(model): plan["why"] for model, plan in plans.items() if plan["why"] is not None}
+    mine = exp.column("tick_id").eq(exp.Literal.string(context.tick_id))
+    rows = context.warehouse.rows(all_rows(BUILDS).where(mine))
+    why |= {row["model"]: row["reason"] or "" for row in rows}
+    facts = {model: reason for model, reason in why.items() if model in by_model(context.compiled.columns)}
+    differing = {row["model"]: row["differing"] for row in rows if row["differing"]}
+    return BuildOutcomes(facts, why.get(MASKS), differing)
+
+
+def told(why: Mapping[str, str], memberships: str | None = None) -> str | None:
+    """The outcomes in a line: "17 of 40 fact models in full: no arrived_at (12), edited (5)", and whether
+    `memberships` were (None: not known); None when no fact model was patched and none could have been, because the
+    catalog says nowhere when rows arrived."""
+    whole = {model: reason for model, reason in why.items() if reason}
+    if not why or (len(whole) == len(why) and not set(whole.values()) & _OF_DATA):
+        return None
+    also = {None: "", "": "; memberships patched"}.get(memberships, f"; memberships in full: {memberships}")
+    if not whole:
+        return f"{len(why)} fact models patched{also}"
+    counted = Counter(whole.values()).most_common()
+    reasons = ", ".join(f"{reason} ({number})" for reason, number in sorted(counted, key=lambda one: (-one[1], one[0])))
+    return f"{len(whole)} of {len(why)} fact models in full: {reasons}{also}"
+
+
+_OF_DATA = {FIRST, EDITED, BACK, NULLS, GONE, DISORDER, "the table was gone"}
+"""Reasons of models that can be patched."""
+
+
+def _utc(naive: datetime) -> datetime:
+    return naive.replace(tzinfo=UTC) if naive.tzinfo is None else naive
