@@ -187,9 +187,8 @@ def masks_query(
             *_flags(levels[0], nodes, found),
             *(named(expression, name) for name, expression in sorted(carried.items())),
         ],
-        built(CONTACTS, CONTACTS),
+        _touched_contacts().subquery(CONTACTS, copy=False),
     )
-    first.where(touched_call(col("contact_id", CONTACTS)), copy=False)
     join_facts(first, nodes.values(), columns)
     for segment in sorted({member for node in nodes.values() for member in _members(node)} - set(nodes)):
         left_join(first, _members_of(segment, resting or {}), _same_contact(segment_model(segment)))
@@ -202,6 +201,12 @@ def masks_query(
     for depth, projections in enumerate(deeper, 1):
         cte(query, f"depth_{depth}", select(projections, exp.Table(this=ident(f"depth_{depth - 1}"))))
     return query
+
+
+def _touched_contacts() -> exp.Select:
+    """The contacts whose masks are made anew. A subquery, because engines try a filter that is beside the joins after
+    them: a patch of a tenth of the contacts then takes twice as long."""
+    return select([exp.Star()], built(CONTACTS, "present"), touched_call(col("contact_id", "present")))
 
 
 def _members_of(segment: str, resting: Mapping[str, str]) -> exp.Expr:

@@ -54,25 +54,24 @@
     {{ return(there and plan is not none and (why is none or plan.get("compared", false))) }}
 {%- endmacro -%}
 
-{#- Write what is other than before in `relation`: of touched contacts, or where `why` is given, of all. -#}
+{#- Write what is other than before in `relation`: of touched contacts, or where `why` is given, of all. Statements go
+    together, because each call of dbt's costs milliseconds. -#}
 {%- macro segflow_patch(plan, relation, sql, why) -%}
     {%- set fresh, changed, columns = plan["fresh_table"], plan["changed_table"], plan["columns"] -%}
+    {%- set touched = plan.get("touched_table") -%}
     {%- set seen = namespace(sql=sql, there="") -%}
     {%- if why is none -%}
-        {%- set touched = plan["touched_table"] -%}
-        {%- call statement('segflow_touched') -%}
-            drop table if exists {{ touched }}; create temporary table {{ touched }} as {{ plan["touched"] }}
-        {%- endcall -%}
         {%- set seen.sql = modules.re.sub(
             '/\\* touched: (.*?) \\*/ true', '\\1 in (select contact_id from ' ~ touched ~ ')', sql, flags=modules.re.DOTALL
         ) -%}
         {%- set seen.there = " where contact_id in (" ~ plan["touched_ids"] ~ ")" -%}
     {%- endif -%}
     {#- Rows are counted, not looked up: of two alike one may be new. -#}
-    {%- call statement('segflow_fresh') -%}
-        drop table if exists {{ fresh }}; create temporary table {{ fresh }} as {{ seen.sql }}
-    {%- endcall -%}
     {%- call statement('segflow_changed') -%}
+        {% if why is none -%}
+            drop table if exists {{ touched }}; create temporary table {{ touched }} as {{ plan["touched"] }};
+        {%- endif %}
+        drop table if exists {{ fresh }}; create temporary table {{ fresh }} as {{ seen.sql }};
         drop table if exists {{ changed }}; create temporary table {{ changed }} as
             select distinct contact_id from (
                 select contact_id from (
@@ -86,20 +85,14 @@
         "select (select count(*) from " ~ changed ~ ") * 2"
         ~ " > (select count(*) from " ~ relation ~ ") + 2 * " ~ plan["few"]
     ).rows[0][0] -%}
-    {%- if most -%}
-        {%- call statement('main') -%}
-            delete from {{ relation }}; insert into {{ relation }} select * from {{ fresh }}
-        {%- endcall -%}
-        {%- do segflow_touch(plan["touch_all"]) -%}
-    {%- else -%}
-        {%- call statement('main') -%}
-            delete from {{ relation }} where contact_id in (select contact_id from {{ changed }});
-            insert into {{ relation }}
-                select * from {{ fresh }} where contact_id in (select contact_id from {{ changed }})
-        {%- endcall -%}
-        {%- do segflow_touch(plan["touch"]) -%}
-    {%- endif -%}
-    {%- call statement('segflow_done') -%} drop table {{ fresh }}; drop table {{ changed }} {%- endcall -%}
+    {%- set touch = plan["touch_all" if most else "touch"] -%}
+    {%- set those = "" if most else " where contact_id in (select contact_id from " ~ changed ~ ")" -%}
+    {%- call statement('main') -%}
+        delete from {{ relation }}{{ those }};
+        insert into {{ relation }} select * from {{ fresh }}{{ those }};
+        {% if touch -%} {{ touch }}; {%- endif %}
+        drop table {{ fresh }}; drop table {{ changed }}
+    {%- endcall -%}
 {%- endmacro -%}
 
 {#- Say whom the memberships have to be made anew for. -#}
@@ -134,27 +127,22 @@
     `kept`: as of `segflow_keeps`. -#}
 {%- macro segflow_note(plan, why, differing, kept) -%}
     {%- if plan is not none -%}
-        {%- if not kept -%} {%- do segflow_touch(plan.get("touch_all")) -%} {%- endif -%}
-        {%- for done in plan.get("done", []) -%}
-            {%- call statement('segflow_done') -%} {{ done }} {%- endcall -%}
-        {%- endfor -%}
+        {%- set told = [] if kept or not plan.get("touch_all") else [plan["touch_all"]] -%}
+        {%- set told = told + plan.get("done", []) -%}
         {%- if "note" in plan -%}
-            {%- set touched = "null" -%}
-            {%- if why is none -%}
-                {%- set touched = "(select count(*) from " ~ plan["touched_table"] ~ ")" -%}
-            {%- endif -%}
+            {%- set touched = "null" if why is not none else "(select count(*) from " ~ plan["touched_table"] ~ ")" -%}
             {%- set since = plan["since_full"] if why is none and differing is none else 0 -%}
-            {%- call statement('segflow_note') -%}
+            {%- set noted -%}
                 insert into segflow.model_builds
                     (model, tick_id, as_of, fingerprint, since_full, touched, differing, reason)
                 values (
                     {{ plan["note"] }}, {{ since }}, {{ touched }}, {{ "null" if differing is none else differing }},
                     {{ "null" if why is none else dbt.string_literal(dbt.escape_single_quotes(why)) }}
                 )
-            {%- endcall -%}
+            {%- endset -%}
+            {%- set told = told + [noted] -%}
         {%- endif -%}
-        {%- if why is none -%}
-            {%- call statement('segflow_done') -%} drop table {{ plan["touched_table"] }} {%- endcall -%}
-        {%- endif -%}
+        {%- if why is none -%} {%- set told = told + ["drop table " ~ plan["touched_table"]] -%} {%- endif -%}
+        {%- if told -%} {%- call statement('segflow_note') -%} {{ told | join("; ") }} {%- endcall -%} {%- endif -%}
     {%- endif -%}
 {%- endmacro -%}

@@ -88,7 +88,13 @@ WITH depth_0 AS (
         facts__lists.name_is_tasting_evenings_662202 AS "facts__lists.name_is_tasting_evenings_662202",
         facts__lists.name_is_win_back_sent_65cfd1 AS "facts__lists.name_is_win_back_sent_65cfd1",
         facts__tags.name_is_had_refund_df60ac AS "facts__tags.name_is_had_refund_df60ac"
-    FROM {{ ref('segflow__contacts') }} AS contacts
+    FROM (
+        SELECT
+            *
+        FROM {{ ref('segflow__contacts') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS contacts
     LEFT JOIN {{ ref('segflow__facts__contact') }} AS facts__contact
         ON facts__contact.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__facts__event_cart_add') }} AS facts__event_cart_add
@@ -113,8 +119,6 @@ WITH depth_0 AS (
         ON facts__object_order_item.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__facts__tags') }} AS facts__tags
         ON facts__tags.contact_id = contacts.contact_id
-    WHERE
-        {{ segflow_touched('contacts.contact_id') }}
 ), depth_1 AS (
     SELECT
         *,

@@ -247,7 +247,13 @@ WITH depth_0 AS (
         facts__lists.name_is_set_at_from_2026_03_29_00_00_00_00_0_8658dc AS "facts__lists.name_is_set_at_from_2026_03_29_00_00_24a75e335b89",
         facts__tags.name_is_it_s_complicated_812c0a AS "facts__tags.name_is_it_s_complicated_812c0a",
         facts__tags.name_is_set_1ec925 AS "facts__tags.name_is_set_1ec925"
-    FROM {{ ref('segflow__contacts') }} AS contacts
+    FROM (
+        SELECT
+            *
+        FROM {{ ref('segflow__contacts') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS contacts
     LEFT JOIN {{ ref('segflow__facts__contact') }} AS facts__contact
         ON facts__contact.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__facts__event_call') }} AS facts__event_call
@@ -284,8 +290,6 @@ WITH depth_0 AS (
         ON facts__tags.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__segment__from_sql') }} AS segment__from_sql
         ON segment__from_sql.contact_id = contacts.contact_id
-    WHERE
-        {{ segflow_touched('contacts.contact_id') }}
 ), depth_1 AS (
     SELECT
         *,

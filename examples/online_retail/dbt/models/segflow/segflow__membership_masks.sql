@@ -11,15 +11,19 @@ WITH depth_0 AS (
         AND coalesce(facts__object_line.count_quantity_from_100_in_90_days_6e4f35, 0) >= 1
         AND coalesce(facts__object_invoice.count_total_from_500_in_90_days_5594a3, 0) >= 2 AS in_export_wholesalers,
         coalesce(facts__event_purchase.count_description_contains_tea_in_90_days_f23587, 0) >= 1 AS in_tea_buyers_90d
-    FROM {{ ref('segflow__contacts') }} AS contacts
+    FROM (
+        SELECT
+            *
+        FROM {{ ref('segflow__contacts') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS contacts
     LEFT JOIN {{ ref('segflow__facts__event_purchase') }} AS facts__event_purchase
         ON facts__event_purchase.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__facts__object_invoice') }} AS facts__object_invoice
         ON facts__object_invoice.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__facts__object_line') }} AS facts__object_line
         ON facts__object_line.contact_id = contacts.contact_id
-    WHERE
-        {{ segflow_touched('contacts.contact_id') }}
 )
 SELECT
     contact_id,
