@@ -94,7 +94,7 @@ def test_what_stands_on_generated_tables_stays(shop: Shop) -> None:
     assert shop.sql("SELECT has_table_privilege('reader', 'segflow.contacts', 'SELECT')") == [(True,)]
     assert len(shop.sql("SELECT * FROM public.mine")) == 4
     assert shop.sql("SELECT * FROM public.theirs") == [("ana",), ("ben",)]
-    assert shop.sql("SELECT DISTINCT tick_id FROM segflow.facts__event_purchase") == [("20260112T000000Z",)]
+    assert shop.sql("SELECT DISTINCT tick_id FROM segflow.model_builds") == [("20260112T000000Z",)]
     shop.sql("DROP VIEW public.mine, public.theirs")
 
 
@@ -115,9 +115,11 @@ def test_facts_are_patched(postgres: Server, tmp_path: Path) -> None:
     report = shop.project.tick(DAY[12])
     assert not report.errors
     assert dict.fromkeys(models, "").items() <= report.facts.items()
-    assert shop.sql("SELECT model, touched FROM segflow.model_builds ORDER BY 1") == [
+    assert report.memberships == ""
+    assert shop.sql("SELECT model, touched FROM segflow.model_builds WHERE reason IS NULL ORDER BY 1") == [
         ("facts__event_purchase", 1),
         ("facts__object_order", 1),
+        ("membership_masks", 1),
     ]
     assert shop.members("tea_lovers") == ["ana", "ben", "cleo"]
     assert {tick for (tick,) in shop.sql("SELECT tick_id FROM segflow.facts__event_purchase")} == {
