@@ -71,8 +71,8 @@ class FactSettings(SpecModel):
     """How the facts of segments and flows are computed where the catalog says when rows arrived (`arrived_at`)."""
 
     verify_every: Annotated[int, Field(ge=1)] = 24
-    """After so many ticks at most patched facts and memberships are computed in full, and the two are compared. 1: at every tick,
-    which saves nothing."""
+    """After so many ticks at most patched facts and memberships are computed in full, and the two are compared. 1: at
+    every tick, which saves nothing."""
 
 
 class TrackingSettings(SpecModel):
