@@ -99,11 +99,12 @@ class RecordedWarehouse(Warehouse):
             found = self._found(table)
             if found is None:
                 continue
+            # Columns go on to be called by the name that the statement has for the table.
+            alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
             if isinstance(found, exp.Query):
-                alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
                 found = exp.Subquery(this=found, alias=alias.copy())
-            elif table.args.get("alias"):
-                found.set("alias", table.args["alias"].copy())
+            elif table.args.get("alias") or isinstance(table.parent, exp.From | exp.Join):
+                found.set("alias", alias.copy())
             for join in table.args.get("joins") or ():
                 found.append("joins", join)
             if table is sql:
