@@ -100,6 +100,13 @@ def test_columns_go_by_the_name_of_their_table(warehouse: Warehouse) -> None:
     assert warehouse.rows(parse_one(asked)) == [{"tick_id": "t1", "y": 2, "import_id": "a"}]
 
 
+def test_a_text_is_put_together_of_anything(asked: Warehouse) -> None:
+    """What is missing counts as nothing."""
+    query = parse_one("select concat('line ', n, missing, ' of ', day) as told from rows", dialect="duckdb")
+    rows = parse_one("select 12 as n, cast(null as integer) as missing, cast('2026-01-31' as date) as day")
+    assert asked.scalar(query.with_("rows", rows)) == "line 12 of 2026-01-31"  # type: ignore[attr-defined]
+
+
 def test_a_patch_is_a_replace(engine: Engine, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.ensure_tables()
     assert type(warehouse).row_deletes is engine.row_deletes
