@@ -15,7 +15,7 @@ help:
 	@echo "make test-slow   the rest: kills, long lives, real dbt and Dagster, every page; half an hour"
 	@echo "make test-all   both"
 	@echo "make test-postgres   every scenario and more random conditions on Postgres, a quarter of an hour"
-	@echo "make test-spark   every scenario, random conditions and kills at every write on Spark (on Sail), hours"
+	@echo "make test-spark   every scenario, random conditions, real data and kills at every write on Spark (on Sail), hours"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
 	@echo "make bench  what a tick costs beside hand-written SQL with the same answers; ten minutes"
@@ -81,9 +81,11 @@ test-postgres: $(VENV)/dev
 # On Sail, which the tests start: Spark Connect and Delta without a JVM.
 test-spark: $(VENV)/dev
 	@SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest $(UNHURRIED) tests/warehouse/test_engines.py tests/warehouse/test_spark*.py \
-		tests/demo/test_on_spark.py
+		tests/demo/test_on_spark.py tests/test_online_retail.py
 	@SEGFLOW_SAIL_MODE=local-cluster $(BIN)/python -m pytest $(UNHURRIED) tests/warehouse/test_engines.py \
 		tests/warehouse/test_spark.py -k spark
+	@SEGFLOW_SAIL_MODE=local-cluster SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest $(UNHURRIED) \
+		tests/warehouse/test_spark_kills.py -k "not every_point"
 
 # A second environment, the same but for one line.
 DUCKDB2 := 2.0.0

@@ -14,7 +14,7 @@ _PARTS = ("segflow.yml", "segment_specs", "flow_specs", "dbt")
 _GENERATED = shutil.ignore_patterns("segflow", "target", "logs", ".user.yml", "profiles.yml")
 
 
-def copy_project(repository: Path, root: Path, others: Path) -> None:
+def copy_project(repository: Path, root: Path, others: Path | None = None) -> None:
     """Bring the repository's project to `root`, with the files of `others` in place of those that say something in the
     embedded engine's own words."""
     root.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,8 @@ def copy_project(repository: Path, root: Path, others: Path) -> None:
             shutil.copytree(source, root / part, ignore=_GENERATED, dirs_exist_ok=True)
         else:
             shutil.copy(source, root / part)
-    shutil.copytree(others, root, dirs_exist_ok=True)
+    if others is not None:
+        shutil.copytree(others, root, dirs_exist_ok=True)
 
 
 def build_shop(warehouse: Warehouse) -> ShopSummary:

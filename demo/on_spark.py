@@ -36,15 +36,16 @@ def project(repository: Path, folder: Path | None = None) -> Iterator[Path]:
     data.mkdir(parents=True)
     server = Sail(data, free_port())
     server.start()
+    # Whoever names the session finds what its catalog knows.
+    url = f"sc://127.0.0.1:{server.port}/;session_id={uuid.uuid4()}"
     try:
-        # Whoever names the session finds what its catalog knows.
-        url = f"sc://127.0.0.1:{server.port}/;session_id={uuid.uuid4()}"
         sessions.session(url).conf.set("spark.sql.warehouse.dir", str(data / "tables"))
         output = {"type": "spark", "method": "session", "host": url, "schema": "main", "threads": 1}
         profile = {"segflow": {"target": "spark", "outputs": {"spark": output}}}
         (root / "dbt/profiles.yml").write_text(yaml.safe_dump(profile), encoding="utf-8")
         yield root
     finally:
+        sessions.leave(url)
         server.kill()
 
 

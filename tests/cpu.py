@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -43,6 +44,13 @@ def below(root: int) -> dict[int, _Seen]:
             yield from walk(child)
 
     return {pid: found[pid] for pid in walk(root) if pid in found}
+
+
+def used() -> tuple[float, float]:
+    """Seconds that this process has used, and those of the processes that it started, directly or not."""
+    here, own = resource.getrusage(resource.RUSAGE_SELF), os.getpid()
+    others = sum(seen.own + seen.reaped for pid, seen in below(own).items() if pid != own)
+    return here.ru_utime + here.ru_stime, others
 
 
 @dataclass

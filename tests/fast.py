@@ -97,7 +97,11 @@ SLOW: dict[str, frozenset[str]] = {
         "warehouse/test_postgres_commands.py": (),
         "warehouse/test_postgres_project.py": ("test_the_first_tick",),
         "warehouse/test_spark_commands.py": (),
-        "warehouse/test_spark_project.py": ("test_a_target_that_is_none", "test_a_server_that_cannot_be_reached"),
+        "warehouse/test_spark_project.py": (
+            "test_a_target_that_is_none",
+            "test_a_server_that_cannot_be_reached",
+            "test_a_session_that_is_left_asks_its_server_no_more",
+        ),
         "warehouse/test_spark_kills.py": (
             "test_a_server_that_stands_still_is_given_up",
             "test_two_that_commit_at_once",

@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlglot import exp
 
 import demo.sail
+from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.spark.words import SparkWords
 from tests.senders.servers import free_port
@@ -48,7 +49,11 @@ class Sail(demo.sail.Sail):
     def new_warehouse(self) -> tuple[str, str]:
         """The URL of an empty warehouse, a session of its own, and the folder of its tables."""
         location = self.folder / f"warehouse{next(self.made)}"
-        return f"sc://127.0.0.1:{self.port}/;session_id={uuid.uuid4()}", str(location)
+        return f"{self.address};session_id={uuid.uuid4()}", str(location)
+
+    @property
+    def address(self) -> str:
+        return f"sc://127.0.0.1:{self.port}/"
 
 
 @contextmanager
@@ -60,6 +65,8 @@ def sail(**settings: str) -> Iterator[Sail]:
     try:
         found.start()
         yield found
+        for url in [url for url in sessions._open if url.startswith(found.address)]:
+            sessions.leave(url)
     finally:
         found.kill()
         shutil.rmtree(folder, ignore_errors=True)

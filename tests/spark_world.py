@@ -127,7 +127,12 @@ class SparkWorld(World):
             [{name: _naive(row.get(name)) for name in columns} for row in rows], pa.schema(list(columns.items()))
         )
         with SparkEngine(*self.place).open() as warehouse:
+            was = columns_of(warehouse, "raw", table)
             put(warehouse, "raw", table, given)
+            if was not in (None, list(columns)):
+                # A view has the columns that it was made with: whoever changes a table's makes it anew.
+                view = f"`staging`.`stg_{table}`"
+                warehouse._asked(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM `raw`.`{table}`")
 
     def run(self, sql: str) -> None:
         with SparkEngine(*self.place).open() as warehouse:
@@ -161,6 +166,13 @@ class SparkWorld(World):
 
     def stay_open(self) -> SparkWorld:
         return self
+
+
+def columns_of(warehouse: SparkWarehouse, schema: str, table: str) -> list[str] | None:
+    """The names of a table's columns; None when there is no such table."""
+    if table not in warehouse._listed(schema):
+        return None
+    return warehouse._asked(f"SELECT * FROM `{schema}`.`{table}` LIMIT 0").column_names
 
 
 def put(warehouse: SparkWarehouse, schema: str, table: str, rows: pa.Table) -> None:

@@ -22,7 +22,10 @@ from segflow.project import Project
 from segflow.stages.order import STAGES
 from segflow.stages.tick_report import TickReport
 from segflow.warehouse.base import relation
+from tests.cpu import used
 from tests.postgres import server
+from tests.sail import sail
+from tests.spark_project import new_server_url
 
 REPO = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ONLINE_RETAIL_PARQUET", REPO.parent / "shared/data/online_retail.parquet")).resolve()
@@ -61,6 +64,22 @@ def test_every_crossing_and_size_on_postgres(
         project.store.close()
 
 
+@pytest.mark.skipif("SEGFLOW_SPARK_WHOLE" not in os.environ, reason="minutes: make test-spark")
+def test_every_crossing_and_size_on_spark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = _copy(tmp_path / "project")
+    shutil.copytree(root / "spark", root, dirs_exist_ok=True)
+    with sail() as server:
+        # Sail's catalog is that of a session: who loads the rows names the one that the ticks are in.
+        url = new_server_url(server)
+        monkeypatch.setenv("SPARK_REMOTE", url)
+        rows = subprocess.run([sys.executable, root / "load.py", DATA], check=True, capture_output=True, text=True)
+        assert rows.stdout == "541,909 rows\n"
+        project = _check_ticks(root, "spark", capsys)
+        project.store.close()
+
+
 def _copy(root: Path) -> Path:
     ignored = shutil.ignore_patterns(".segflow", "exports", "target", "logs", "*.parquet")
     return shutil.copytree(REPO / "examples/online_retail", root, ignore=ignored)
@@ -69,9 +88,12 @@ def _copy(root: Path) -> Path:
 def _check_ticks(root: Path, engine: str, capsys: pytest.CaptureFixture[str]) -> Project:
     project = Project(root)
     assert project.specs.engine == engine
-    reports = [project.tick(FIRST + timedelta(days=day), send=True) for day in range(TICKS)]
+    reports = [project.tick(FIRST, send=True)]
+    before = used()
+    reports += [project.tick(FIRST + timedelta(days=day), send=True) for day in range(1, TICKS)]
+    own, server = ((now - then) / (TICKS - 1) for now, then in zip(used(), before, strict=True))
     with capsys.disabled():
-        print(f"\nonline_retail on {engine}: {_costs(reports[1:])}")
+        print(f"\nonline_retail on {engine}: {_costs(reports[1:])}; CPU {own:.2f} s, and {server:.2f} s of a server")
     assert [error for report in reports for error in report.errors] == []
     for segment in SEGMENTS:
         _check_crossings(project, segment)

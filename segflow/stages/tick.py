@@ -98,6 +98,8 @@ def finish(run: TickRun) -> TickReport:
     if run.row.status != "done":
         # A tick that died before it was done does it again.
         with run.project.warehouse() as warehouse:
+            run.project.store.leases.check(run.lease)
+            warehouse.tidy()
             warnings = remove_old(run.project.specs, warehouse, run.row.tick_id)
         run.row = run.row.with_(status="done", finished_at=datetime.now(UTC))
         with run.project.warehouse() as warehouse, warehouse.transaction():

@@ -205,6 +205,11 @@ class Warehouse(ABC):
         itself. Nobody else may be writing."""
 
     @abstractmethod
+    def tidy(self) -> None:
+        """Bring together what many ticks wrote, where an engine keeps the rows of each by themselves. Nobody reads
+        other rows because of it. Nobody else may be writing."""
+
+    @abstractmethod
     def exists(self, name: str) -> bool:
         """Is there a table or view `segflow.name`?"""
 

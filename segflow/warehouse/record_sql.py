@@ -107,6 +107,11 @@ def begun(write: str) -> exp.Expr:
     return exp.Like(this=exp.column(WRITE, quoted=True), expression=exp.Literal.string(f"{write}%"))
 
 
+def alone() -> exp.Expr:
+    """Does a write consist of the rows of one tick, or of a state? Its id is shorter than one that `part_of` made."""
+    return exp.Length(this=exp.column(WRITE, quoted=True)).eq(exp.Literal.number(len(new_write())))
+
+
 def write_of(moment: datetime) -> str:
     """The beginning of the ids of a moment's writes: they sort as the moments do."""
     return moment.strftime("%Y%m%dT%H%M%S")

@@ -29,6 +29,7 @@ from segflow.warehouse.record_sql import (
     RECORD_COLUMNS,
     WRITE,
     Names,
+    alone,
     begun,
     is_text,
     named,
@@ -49,8 +50,8 @@ _KEPT = timedelta(hours=1)
 """How long rows that no longer count stay: who began to read them may read on."""
 _SWEPT_AT = 60
 """So many writes must have gone before their rows are removed: each relation costs a statement."""
-
-
+_TOGETHER_AT = 50
+"""So many ticks of a ledger have files of their own, which each reader opens, before they are brought together."""
 _TRIED_FOR = timedelta(days=1)
 """So long rows of a transaction that is tried are left alone: it may be at work in another process."""
 
@@ -98,11 +99,12 @@ class RecordedWarehouse(Warehouse):
             found = self._found(table)
             if found is None:
                 continue
+            # Columns go on to be called by the name that the statement has for the table.
+            alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
             if isinstance(found, exp.Query):
-                alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
                 found = exp.Subquery(this=found, alias=alias.copy())
-            elif table.args.get("alias"):
-                found.set("alias", table.args["alias"].copy())
+            elif table.args.get("alias") or isinstance(table.parent, exp.From | exp.Join):
+                found.set("alias", alias.copy())
             for join in table.args.get("joins") or ():
                 found.append("joins", join)
             if table is sql:
@@ -354,6 +356,22 @@ class RecordedWarehouse(Warehouse):
             unnamed = exp.column(WRITE, quoted=True).isin(*map(exp.Literal.string, writes))
             self._run(exp.delete(written(name), where=unnamed))
             crash_point("rows.cleared")
+
+    def tidy(self, *, least: int = _TOGETHER_AT) -> None:
+        """Write the rows of a ledger's ticks once more, as one write, when `least` of them have one of their own."""
+        ledgers = (exp.Literal.string(table.name) for table in TABLES.values() if table.ledger)
+        name, tick_id = exp.column("relation", quoted=True), exp.column("tick_id", quoted=True)
+        each = exp.select(name).from_(written(RECORD)).where(name.isin(*ledgers), alone()).group_by(name)
+        many = self._ask(each.having(exp.Count(this=exp.Star()) >= exp.Literal.number(least))).column(0).to_pylist()
+        if not many:
+            return
+        with self._writing() as names:
+            for table in sorted(many):
+                parts = [part for _, part in self._recorded(exp.and_(is_text("relation", table), alone()))]
+                rows = exp.select(*(exp.column(column, quoted=True) for column in TABLES[table].columns))
+                rows = rows.from_(relation(table)).where(tick_id.isin(*map(exp.Literal.string, sorted(parts))))
+                write = self._write(TABLES[table], rows, {})
+                self._say(names, table, {part: part_of(write, part) for part in parts})
 
     def sweep(self, *, least: int = _SWEPT_AT, kept: timedelta = _KEPT) -> int:
         """Remove rows that have not counted for `kept`, when there are `least` such writes; returns how many."""

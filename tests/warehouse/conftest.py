@@ -11,6 +11,9 @@ from tests.postgres import Server, server
 from tests.sail import Sail
 from tests.sail import sail as sail_server
 
+MODE = os.environ.get("SEGFLOW_SAIL_MODE", "local")
+"""`local-cluster`: Sail plans for workers, which read and write by themselves and send each other rows."""
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
@@ -20,14 +23,12 @@ def postgres() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def sail() -> Iterator[Sail]:
-    """SEGFLOW_SAIL_MODE=local-cluster: with workers of its own instead of threads."""
-    mode = os.environ.get("SEGFLOW_SAIL_MODE", "local")
-    with sail_server(SAIL_MODE=mode) as found:
+    with sail_server(SAIL_MODE=MODE) as found:
         yield found
 
 
 @pytest.fixture
 def own_sail() -> Iterator[Sail]:
-    """A server that a test may kill."""
-    with sail_server() as found:
+    """A server that a test may kill: its workers with it, which are threads of the same process in either mode."""
+    with sail_server(SAIL_MODE=MODE) as found:
         yield found

@@ -85,6 +85,28 @@ def test_temporary_tables(engine: Engine, warehouse: Warehouse) -> None:
         assert other.bind(exp.select("x").from_(staged)) is not None
 
 
+def test_columns_go_by_the_name_of_their_table(warehouse: Warehouse) -> None:
+    """Whatever the engine calls it: where several tables have a column of that name, there is no other way."""
+    warehouse.ensure_tables()
+    warehouse.stage("mine", parse_one("select 't1' as tick_id"))  # type: ignore[arg-type]
+    warehouse.stage("other", parse_one("select 't1' as tick_id, 2 as y"))  # type: ignore[arg-type]
+    warehouse.append("imports", "t1", parse_one("select 'a' as import_id"))  # type: ignore[arg-type]
+    asked = """
+        select mine.tick_id, other.y, imports.import_id
+        from temp.mine
+        inner join temp.other on mine.tick_id = other.tick_id
+        inner join segflow.imports on imports.tick_id = mine.tick_id
+    """
+    assert warehouse.rows(parse_one(asked)) == [{"tick_id": "t1", "y": 2, "import_id": "a"}]
+
+
+def test_a_text_is_put_together_of_anything(asked: Warehouse) -> None:
+    """What is missing counts as nothing."""
+    query = parse_one("select concat('line ', n, missing, ' of ', day) as told from rows", dialect="duckdb")
+    rows = parse_one("select 12 as n, cast(null as integer) as missing, cast('2026-01-31' as date) as day")
+    assert asked.scalar(query.with_("rows", rows)) == "line 12 of 2026-01-31"  # type: ignore[attr-defined]
+
+
 def test_a_patch_is_a_replace(engine: Engine, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.ensure_tables()
     assert type(warehouse).row_deletes is engine.row_deletes

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from sqlglot import exp
 
+from segflow.crashpoints import watched
+from segflow.warehouse.base import relation
+from segflow.warehouse.record_sql import ROWS
 from segflow.warehouse.spark.engine import SparkEngine
+from segflow.warehouse.spark.warehouse import SparkWarehouse
 from tests.planned import Planned
 from tests.sail import Sail
 from tests.scenarios.runner import Scenario, scenarios
@@ -43,6 +51,62 @@ def test_facts_are_computed_in_full_and_the_tick_says_why(sail: Sail, tmp_path: 
         report = world.tick(datetime(2026, 3, day, tzinfo=UTC))
         assert report.facts == {"facts__event_purchase": "the engine patches none"}
     world.project.store.close()
+
+
+def test_ledgers_of_many_ticks_are_brought_together(sail: Sail) -> None:
+    """Each tick's rows go on to be its own: they can be counted, amended, written anew."""
+    url, location = sail.new_warehouse()
+    ticks = [f"t{number}" for number in range(6)]
+
+    def rows(warehouse: SparkWarehouse, table: str) -> list[str]:
+        return sorted(map(repr, warehouse.rows(exp.select("*").from_(relation(table)))))
+
+    with SparkEngine(url, location).open() as warehouse:
+        warehouse.ensure_tables()
+        for tick in ticks:
+            two = pa.table({"import_id": [f"{tick} a", f"{tick} b"]})
+            warehouse.append("imports", tick, two if tick != "t3" else two.slice(0, 0))
+        warehouse.append("contact_updates", "t1", pa.table({"contact_id": ["ana"]}))
+        before = {table: rows(warehouse, table) for table in ("imports", "contact_updates")}
+        files = files_of(location, "imports")
+        warehouse.tidy(least=6)
+        assert files_of(location, "imports") == files == 5
+        with watched(dying_at("rows.unnamed")), pytest.raises(KeyError):
+            warehouse.tidy(least=5)
+        assert rows(warehouse, "imports") == before["imports"]
+        warehouse.clear()
+        warehouse.tidy(least=5)
+        warehouse.sweep(least=1, kept=timedelta(hours=-1))
+        together = files_of(location, "imports")
+        assert together < files
+        assert {table: rows(warehouse, table) for table in before} == before
+        warehouse.tidy(least=1)
+        assert files_of(location, "imports") == together, "those that are together stay as they are"
+        with warehouse.transaction():
+            warehouse.append("imports", "t2", pa.table({"import_id": ["c"]}))
+            warehouse.amend("imports", {"import_id": exp.Literal.string("d")}, exp.column("import_id").eq("t4 a"))
+            assert [warehouse.settle(tick, ["imports"])["imports"] for tick in ticks] == [2, 2, 1, 0, 2, 2]
+        warehouse.sweep(least=1, kept=timedelta(hours=-1))
+        found = sorted(row["import_id"] for row in warehouse.rows(exp.select("import_id").from_(relation("imports"))))
+        assert found == ["c", "d", "t0 a", "t0 b", "t1 a", "t1 b", "t4 b", "t5 a", "t5 b"]
+
+
+def files_of(location: str, table: str) -> int:
+    """How many files a table has, by the log that Delta keeps of it."""
+    found: set[str] = set()
+    for log in sorted(Path(location, ROWS, table, "_delta_log").glob("*.json")):
+        for action in map(json.loads, log.read_text().splitlines()):
+            found |= {action["add"]["path"]} if "add" in action else set()
+            found -= {action["remove"]["path"]} if "remove" in action else set()
+    return len(found)
+
+
+def dying_at(point: str) -> Callable[[str], None]:
+    def reached(name: str) -> None:
+        if name == point:
+            raise KeyError(point)
+
+    return reached
 
 
 @pytest.mark.parametrize("name", CHOSEN)

@@ -10,6 +10,7 @@ import pytest
 
 from segflow.errors import InputError
 from segflow.project import Project
+from segflow.warehouse.spark import sessions
 from tests import spark_project as made
 from tests.sail import Sail
 
@@ -120,3 +121,13 @@ def test_a_server_that_cannot_be_reached(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot open the warehouse on 127\.0\.0\.1:1: ") as error:
         Project(tmp_path).tick(DAY[11])
     assert "s3cret" not in str(error.value)
+
+
+def test_a_session_that_is_left_asks_its_server_no_more(sail: Sail) -> None:
+    """The library would, when the process ends, and wait for a server that has ended before it."""
+    url = made.new_server_url(sail)
+    found = sessions.session(url)
+    sessions.leave(url)
+    assert found.client.is_closed
+    assert sessions.session(url) is not found
+    sessions.leave("sc://never.opened:1/")

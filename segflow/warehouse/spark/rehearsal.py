@@ -99,6 +99,9 @@ class Rehearsal(SparkWarehouse):
     def clear(self) -> None:
         """It begins with what counts."""
 
+    def tidy(self, *, least: int = 0) -> None:
+        """What it writes goes with it."""
+
     def _write(
         self, target: Table, source: exp.Query, constants: Mapping[str, exp.Expr], write: str | None = None
     ) -> str:

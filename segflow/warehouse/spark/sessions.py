@@ -60,6 +60,16 @@ def forget(url: str) -> None:
         _silent.discard(url)
 
 
+def leave(url: str) -> None:
+    """Close the process's session of a server that is about to end. Otherwise the library asks the server once more
+    when the process ends, waits for it in vain, and says so."""
+    with _lock:
+        found = _open.get(url)
+    if found is not None:
+        found.client.close()
+    forget(url)
+
+
 def why_gone(url: str) -> str | None:
     """Why we gave a server up; None when we did not."""
     return f"it did not answer for {_PATIENCE:g} seconds when it was asked to stop a query" if url in _silent else None

@@ -298,11 +298,19 @@ def _pairs(table: exp.Expr) -> None:
     select.append("laterals", exp.Lateral(this=exp.Explode(this=pairs), view=True, alias=alias))
 
 
+def _of_texts(node: exp.Expr) -> None:
+    """A missing part counts as an empty text, and in ANSI mode a part that is a number would make one of that text."""
+    if node.args.get("coalesce"):
+        parts = [one if one.is_string else values.cast(one, "TEXT") for one in node.expressions]
+        node.set("expressions", parts)
+
+
 _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr | None]] = {
     exp.DataType: _type_name,
     exp.Create: _in_delta,
     exp.Drop: _alone,
     exp.Table: _pairs,
     exp.TryCast: _may_fail,
+    exp.Concat: _of_texts,
 }
 """What sqlglot would print as something else, or as what Spark does not have."""
