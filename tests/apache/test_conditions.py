@@ -12,7 +12,7 @@ from tests.apache.server import ApacheSpark
 from tests.segments import test_property
 from tests.warehouse.test_postgres import _with_json
 
-SEEDS, CONDITIONS = range(3), 20
+SEEDS, CONDITIONS = range(2), 8
 
 
 @pytest.fixture(scope="module")
