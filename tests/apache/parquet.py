@@ -6,20 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Found
-from segflow.warehouse.models import Models
 from segflow.warehouse.spark.engine import SparkEngine
 from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.spark.words import SparkWords
-from tests.spark_world import SparkDbt, SparkProject, drop
+from tests.spark_world import SparkDbt, drop
 
 
 class ParquetWords(SparkWords):
@@ -102,22 +98,3 @@ class ParquetDbt(SparkDbt):
             exp.Create(this=exp.table_(place, db=schema, quoted=True), kind=what, expression=query)
         )
         connection._asked(text)
-
-
-class ParquetProject(SparkProject):
-    """A project on such a server."""
-
-    @property
-    def engine(self) -> ParquetEngine:
-        return ParquetEngine(self.place[0])
-
-    @cached_property
-    def models(self) -> Models:
-        return ParquetDbt(self.specs.dbt_dir, self.place, ZoneInfo(self.specs.settings.time_zone))
-
-
-def project(root: Path, url: str) -> ParquetProject:
-    """The project of a folder, on the server at `url`."""
-    found = ParquetProject(root)
-    found.place = (url, "")
-    return found
