@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # minute more; Python does that for the modules that are used when they are first used.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help bench docs findings daemon tour demo test test-slow test-all crash test-postgres test-spark test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
+.PHONY: help bench docs findings daemon tour demo test test-slow test-all crash test-postgres test-spark test-spark-apache test-duckdb-2 test-duckdb-2-fast ui lint types check format clean
 
 help:
 	@echo "make demo   build the demo shop, run 14 daily ticks, show what happened (ENGINE=postgres, ENGINE=spark: on a server)"
@@ -15,7 +15,12 @@ help:
 	@echo "make test-slow   the rest: kills, long lives, real dbt and Dagster, every page; half an hour"
 	@echo "make test-all   both"
 	@echo "make test-postgres   every scenario and more random conditions on Postgres, a quarter of an hour"
+<<<<<<< HEAD
 	@echo "make test-spark   every scenario, random conditions, real data and kills at every write on Spark (on Sail), hours"
+=======
+	@echo "make test-spark   every scenario, random conditions and kills at every write on Spark (on Sail), hours"
+	@echo "make test-spark-apache   what queries mean, the demo and random conditions on Apache Spark itself; needs Java 17, half a gigabyte and half an hour"
+>>>>>>> 0c6f35cdbe6094f3c68c6061599dcb1133191812
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
 	@echo "make bench  what a tick costs beside hand-written SQL with the same answers; ten minutes"
@@ -87,6 +92,23 @@ test-spark: $(VENV)/dev
 	@SEGFLOW_SAIL_MODE=local-cluster SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest $(UNHURRIED) \
 		tests/warehouse/test_spark_kills.py -k "not every_point"
 
+# Apache Spark itself, of the version whose client is pinned, in an environment of its own: pyspark and pyspark-client are
+# one package by two names. Its jars and its start script are all that is used of it. Tables are in Parquet: no package
+# index has a jar of Delta's.
+VENV_SPARK := .venv-spark
+
+$(VENV_SPARK)/server: constraints.txt
+	@java -version 2> /dev/null || { echo "Apache Spark needs Java 17 or newer, and there is no java"; exit 1; }
+	@echo "Installing Apache Spark into $(VENV_SPARK) (some minutes, once)"
+	@test -x $(VENV_SPARK)/bin/python || $(PYTHON) -m venv $(VENV_SPARK)
+	@$(VENV_SPARK)/bin/python -m pip install --quiet --no-deps --no-compile --disable-pip-version-check \
+		"pyspark==$$(sed -n 's/^pyspark-client==//p' constraints.txt)"
+	@touch $@
+
+test-spark-apache: $(VENV)/dev $(VENV_SPARK)/server
+	@SEGFLOW_APACHE_SPARK="$$(echo $(CURDIR)/$(VENV_SPARK)/lib/python*/site-packages/pyspark)" \
+		$(BIN)/python -m pytest -n 0 $(UNHURRIED) tests/apache
+
 # A second environment, the same but for one line.
 DUCKDB2 := 2.0.0
 VENV2 := .venv-duckdb2
@@ -141,4 +163,4 @@ format: $(VENV)/dev
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV2) .segflow exports site dbt/target dbt/logs examples/*/.segflow examples/*/exports examples/*/dbt/target
+	rm -rf $(VENV) $(VENV2) $(VENV_SPARK) .segflow exports site dbt/target dbt/logs examples/*/.segflow examples/*/exports examples/*/dbt/target

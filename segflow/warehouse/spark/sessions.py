@@ -183,11 +183,14 @@ def _connect(url: str) -> Any:
     with warnings.catch_warnings(), _with_a_file():
         # pandas 3, of which segflow uses nothing here.
         warnings.simplefilter("ignore", FutureWarning)
+        from pyspark.logger import PySparkLogger
         from pyspark.sql.connect.client.core import DefaultChannelBuilder
         from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession
 
         found = SparkSession.builder.channelBuilder(DefaultChannelBuilder(url, _CHANNEL)).create()
+    # The library would print each error that a statement raises, with the server's stack.
+    PySparkLogger.getLogger("SQLQueryContextLogger").disabled = True
     # By default a dead server is waited for for ten minutes.
     found.client.set_retry_policies([DefaultPolicy(max_retries=_TRIES, initial_backoff=50, max_backoff=1000)])
     for name, value in _SETTINGS.items():

@@ -90,7 +90,7 @@ class SparkWarehouse(RecordedWarehouse):
                 return str(error)
 
     def _beside(self) -> SparkWarehouse:
-        beside = SparkWarehouse(self._url, self._location)
+        beside = type(self)(self._url, self._location)
         beside._staged = dict(self._staged)
         beside.close = lambda: None  # type: ignore[method-assign]
         return beside

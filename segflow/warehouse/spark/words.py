@@ -23,6 +23,7 @@ _TYPES = {
 }
 """What segflow calls a type (in DuckDB's words), and Spark another way."""
 _WIDE = (exp.DataType.Type.INT128, exp.DataType.Type.UINT128, exp.DataType.Type.UBIGINT)
+_READ = {exp.DataType.Type.BIGINT: values.whole, exp.DataType.Type.DOUBLE: values.double}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ITEM = exp.Identifier(this="item", quoted=False)
 
@@ -62,7 +63,8 @@ class SparkWords(Words):
         return tree
 
     def try_cast(self, value: exp.Expr, kind: exp.DataType) -> exp.Expr:
-        return exp.TryCast(this=value, to=kind)
+        read = _READ.get(kind.this)
+        return read(value) if read is not None else exp.TryCast(this=value, to=kind)
 
     def number(self, value: exp.Expr) -> exp.Expr:
         return values.number(value)
@@ -150,7 +152,7 @@ class SparkWords(Words):
     def json_part(self, document: exp.Expr, *keys: exp.Literal) -> exp.Expr:
         *above, last = keys
         text = self.json_text(document, *keys)
-        return values.json_part(text, values.json_number(_at(values.json_of(document), above), last))
+        return values.json_part(text, _is_number(_at(values.json_of(document), above), last))
 
     def numeral(self, text: exp.Expr, part: exp.Expr) -> exp.Expr:
         return values.numeral(text, part)
@@ -159,7 +161,7 @@ class SparkWords(Words):
         found: exp.Expr = exp.Array(expressions=[values.json_of(document), exp.null()])
         item = exp.column("item")
         for key in keys:
-            found = _each(values.opened(found, last=False), values.value_at(item, key, _at(item, [key])))
+            found = _each(values.opened(found, last=False), values.value_at(_at(item, [key]), _is_number(item, key)))
         return exp.Coalesce(this=_present(values.opened(found, last=True)), expressions=[_texts([])])
 
     def json_line(self, *fields: exp.Expr) -> exp.Expr:
@@ -244,6 +246,11 @@ def _at(document: exp.Expr, keys: Sequence[exp.Expr]) -> exp.Expr:
         found = _call("from_json", document, exp.Literal.string("map<string,string>"))
         document = _call("try_element_at", found, key.copy())
     return document
+
+
+def _is_number(document: exp.Expr, key: exp.Expr) -> exp.Expr:
+    """Is the value of a key of an object, a text, a number?"""
+    return values.json_number(_at(values.marked(document), [exp.Literal.string(f"{values.MARK}{key.name}")]))
 
 
 def _each(values: exp.Expr, item: exp.Expr) -> exp.Expr:

@@ -14,6 +14,13 @@ from sqlglot import exp
 
 _FOLDER = Path(__file__).parent
 _IT = exp.column("it")
+MARK = "s"
+"""Which no number begins with."""
+_TIME = exp.Literal.string(
+    r"^\s*[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]*)?)?"
+    r"(Z| UTC|[+-][0-9]{2}(:?[0-9]{2})?)?)?\s*$"
+)
+"""What a text that is a day, or a time, looks like."""
 _DOUBLE = exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False)
 
 
@@ -21,6 +28,16 @@ def number(value: exp.Expr) -> exp.Expr:
     """`value` as DECIMAL(38, 12)."""
     text = _trimmed(value)
     return form("number", value=value, text=text, double=exp.TryCast(this=text.copy(), to=_DOUBLE, safe=True))
+
+
+def whole(value: exp.Expr) -> exp.Expr:
+    """`value` as BIGINT; a fraction is cut off."""
+    return form("whole", value=value, text=_trimmed(value))
+
+
+def double(value: exp.Expr) -> exp.Expr:
+    """`value` as DOUBLE."""
+    return form("double", value=value, text=_trimmed(value))
 
 
 def boolean(value: exp.Expr) -> exp.Expr:
@@ -45,12 +62,12 @@ def average(value: exp.Expr) -> exp.Expr:
 
 def utc_time(value: exp.Expr) -> exp.Expr:
     """`value` as TIMESTAMP_NTZ."""
-    return form("utc_time", value=value)
+    return form("utc_time", value=value, form=_TIME)
 
 
 def time_of_text(value: exp.Expr) -> exp.Expr:
     """The instant that a text names as TIMESTAMP_NTZ."""
-    return form("time_of_text", text=value)
+    return form("time_of_text", text=value, form=_TIME)
 
 
 def unix_time(value: exp.Expr, microseconds: int) -> exp.Expr:
@@ -70,9 +87,14 @@ def json_of(value: exp.Expr) -> exp.Expr:
     return value.copy() if isinstance(value, exp.Literal) else form("json_of", value=value)
 
 
-def json_number(document: exp.Expr, key: exp.Expr) -> exp.Expr:
-    """Is the value of `key` in `document`, a text, a number?"""
-    return form("json_number", document=document, key=key)
+def marked(document: exp.Expr) -> exp.Expr:
+    """`document`, a text, in which every text begins with MARK."""
+    return form("marked", document=document)
+
+
+def json_number(mark: exp.Expr) -> exp.Expr:
+    """Is a value a number, by its text in a marked document?"""
+    return form("json_number", mark=mark)
 
 
 def json_part(text: exp.Expr, is_number: exp.Expr) -> exp.Expr:
@@ -87,7 +109,7 @@ def numeral(text: exp.Expr, part: exp.Expr) -> exp.Expr:
 
 def elements(value: exp.Expr) -> exp.Expr:
     """The texts of a JSON array."""
-    return form("elements", value=value, brief=form("brief_in_list", text=_IT))
+    return form("elements", value=value, marked=marked(value), brief=form("brief_in_list", text=_IT))
 
 
 def opened(values: exp.Expr, *, last: bool) -> exp.Expr:
@@ -112,9 +134,9 @@ def _length_less(text: exp.Expr, left: int) -> exp.Expr:
     return exp.Sub(this=exp.Length(this=text.copy()), expression=exp.Literal.number(left))
 
 
-def value_at(document: exp.Expr, key: exp.Expr, text: exp.Expr) -> exp.Expr:
-    """`text`, which is that of `key` in `document`, a number as `text()` writes it."""
-    return form("value_at", document=document, key=key, text=text, brief=form("brief_in_list", text=text))
+def value_at(text: exp.Expr, is_number: exp.Expr) -> exp.Expr:
+    """`text`, a number as `text()` writes it."""
+    return form("value_at", text=text, is_number=is_number, brief=form("brief_in_list", text=text))
 
 
 def _brief(text: exp.Expr) -> exp.Expr:

@@ -1,6 +1,6 @@
 -- The instant that a text names. The session's zone, UTC, is that of a text without an offset.
 CASE
-    WHEN :text RLIKE r'^\s*[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}' THEN CAST(
+    WHEN :text RLIKE :form THEN CAST(
         TRY_CAST(
             regexp_replace(
                 regexp_replace(:text, r'^\s+|\s+$', ''), r'(:.*[+-][0-9]{2})([0-9]{2})$', '$1:$2'
