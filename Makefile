@@ -15,12 +15,8 @@ help:
 	@echo "make test-slow   the rest: kills, long lives, real dbt and Dagster, every page; half an hour"
 	@echo "make test-all   both"
 	@echo "make test-postgres   every scenario and more random conditions on Postgres, a quarter of an hour"
-<<<<<<< HEAD
 	@echo "make test-spark   every scenario, random conditions, real data and kills at every write on Spark (on Sail), hours"
-=======
-	@echo "make test-spark   every scenario, random conditions and kills at every write on Spark (on Sail), hours"
-	@echo "make test-spark-apache   what queries mean, the demo and random conditions on Apache Spark itself; needs Java 17, half a gigabyte and half an hour"
->>>>>>> 0c6f35cdbe6094f3c68c6061599dcb1133191812
+	@echo "make test-spark-apache   what queries mean, the demo and random conditions on Apache Spark itself; needs Java 17, half a gigabyte, an hour"
 	@echo "make test-duckdb-2   the same on DuckDB 2 (test-duckdb-2-fast: the engine's tests, two minutes)"
 	@echo "make crash  kill ticks at every crash point and at random moments, compare the ends"
 	@echo "make bench  what a tick costs beside hand-written SQL with the same answers; ten minutes"
