@@ -162,11 +162,12 @@ class DirectDbt:
             for check in plan["checks"] if why is None else []:
                 why = why or connection.execute(check).fetchone()[0]
             kept = there and (why is None or plan.get("compared", False))
-            if kept:
-                self._patch(connection, place, plan, only if why is None else whole, why)
-                if why is None:
-                    touched = "(SELECT count(*) FROM segflow_touched)"
-                if why is None and plan["verify"]:
+            if kept and why is not None:
+                self._compare(connection, place, plan, whole)
+            elif kept:
+                self._patch(connection, place, plan, only)
+                touched = "(SELECT count(*) FROM segflow_touched)"
+                if plan["verify"]:
                     differing = str(self._verify(connection, place, plan["columns"], whole))
                     if differing != "0" and plan["touch_all"]:
                         connection.execute(plan["touch_all"])
@@ -186,28 +187,30 @@ class DirectDbt:
             connection.execute("ROLLBACK")
             raise
 
-    def _patch(self, connection: Any, place: str, plan: Mapping[str, Any], query: exp.Query, why: str | None) -> None:
-        there = f'segflow."{place}"'
-        if why is None:
-            connection.execute("DROP TABLE IF EXISTS segflow_touched")
-            connection.execute(f"CREATE TEMP TABLE segflow_touched AS {plan['touched']}")
-            ids = plan["touched_ids"].replace(plan["touched_table"], "segflow_touched")
-            there = f"(SELECT * FROM {there} WHERE contact_id IN ({ids}))"
+    def _patch(self, connection: Any, place: str, plan: Mapping[str, Any], only: exp.Query) -> None:
+        connection.execute("DROP TABLE IF EXISTS segflow_touched")
+        connection.execute(f"CREATE TEMP TABLE segflow_touched AS {plan['touched']}")
+        ids = plan["touched_ids"].replace(plan["touched_table"], "segflow_touched")
+        connection.execute(f'DELETE FROM segflow."{place}" WHERE contact_id IN ({ids})')
+        connection.execute(f'INSERT INTO segflow."{place}" {self.words.sql(only)}')
+        if plan["touch"]:
+            connection.execute(plan["touch"].replace(plan["touched_table"], "segflow_touched"))
+
+    def _compare(self, connection: Any, place: str, plan: Mapping[str, Any], whole: exp.Query) -> None:
         fresh, changed, columns = plan["fresh_table"], plan["changed_table"], plan["columns"]
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {fresh} AS {self.words.sql(query)}")
-        both = f"SELECT {columns}, 1 AS n FROM {fresh} UNION ALL SELECT {columns}, -1 AS n FROM {there} AS t"
+        for table in (fresh, changed):
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+        connection.execute(f"CREATE TEMP TABLE {fresh} AS {self.words.sql(whole)}")
+        there = f'SELECT {columns}, -1 AS n FROM segflow."{place}"'
+        both = f"SELECT {columns}, 1 AS n FROM {fresh} UNION ALL {there}"
         differ = f"SELECT contact_id FROM ({both}) AS both_of_them GROUP BY {columns} HAVING sum(n) <> 0"
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {changed} AS SELECT DISTINCT contact_id FROM ({differ}) AS d")
+        connection.execute(f"CREATE TEMP TABLE {changed} AS SELECT DISTINCT contact_id FROM ({differ}) AS d")
         few = f'(SELECT count(*) FROM segflow."{place}") + 2 * {plan["few"]}'
-        most = f"SELECT (SELECT count(*) FROM {changed}) * 2 > {few}"
-        among = f"WHERE contact_id IN (SELECT contact_id FROM {changed})"
-        touch = plan["touch"]
-        if why is not None and connection.execute(most).fetchone()[0]:
-            among, touch = "", plan["touch_all"]
+        most = connection.execute(f"SELECT (SELECT count(*) FROM {changed}) * 2 > {few}").fetchone()[0]
+        among = "" if most else f"WHERE contact_id IN (SELECT contact_id FROM {changed})"
         connection.execute(f'DELETE FROM segflow."{place}" {among}')
         connection.execute(f'INSERT INTO segflow."{place}" SELECT * FROM {fresh} {among}')
-        if touch:
-            connection.execute(touch)
+        connection.execute(plan["touch_all" if most else "touch"])
         connection.execute(f"DROP TABLE {fresh}")
         connection.execute(f"DROP TABLE {changed}")
 

@@ -65,7 +65,7 @@ class SparkDbt(DirectDbt):
             connection._asked(f"CREATE VIEW `{schema}`.`{place}` {text}")
         self.made[schema, place] = f"CREATE {what} `{schema}`.`{place}` {text}"
 
-    def _build_facts(
+    def _build_noted(
         self, connection: SparkWarehouse, place: str, plan: Mapping[str, Any], whole: exp.Query, only: exp.Query
     ) -> None:
         """As the materialization for Spark does, which patches nothing and notes nothing: all of it, at each tick."""

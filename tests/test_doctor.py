@@ -103,6 +103,7 @@ def stop_in_the_middle(root: Path) -> None:
 
 def build_in_part(root: Path) -> None:
     run(root, "UPDATE segflow.membership_masks SET tick_id = '20260303T000000Z'")
+    run(root, "UPDATE segflow.model_builds SET tick_id = '20260303T000000Z' WHERE model = 'membership_masks'")
 
 
 def edit(root: Path, path: str, text: str) -> None:

@@ -95,7 +95,7 @@ def _renews(world: FactsWorld) -> None:
 TOUCHING: dict[str, tuple[Callable[[FactsWorld], None], int]] = {
     "nothing": (lambda world: None, 0),
     "a late purchase": (_late, 1),
-    "a row that changes no fact": (_no_other_fact, 0),
+    "a row that changes no fact": (_no_other_fact, 1),
     "an object": (_item, 1),
     "an attribute, by which she is also in a .sql segment": (_attribute, 1),
     "an attribute that no rule looks at": (_unused_attribute, 1),

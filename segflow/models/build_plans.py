@@ -214,30 +214,38 @@ def _writing(context: TickContext, model: str, columns: Sequence[str]) -> dict[s
     words, digest = context.warehouse.words, _digest(model)
     changed = exp.to_identifier(f"segflow_changed_{digest}")
     given = exp.Literal.string(model).as_("model")
-    who = exp.select(given, "contact_id").from_(exp.Table(this=changed))
-    everybody = exp.select(given.copy(), exp.cast(exp.null(), "VARCHAR").as_("contact_id"))
+    everybody = exp.select(given, exp.cast(exp.null(), "VARCHAR").as_("contact_id"))
     shown = [exp.column("contact_id"), *(exp.column(name, quoted=True) for name in columns)]
     return {
         "columns": ", ".join(words.sql(column) for column in shown),
         "fresh_table": f"segflow_fresh_{digest}",
         "changed_table": changed.name,
         "few": FEW,
-        "touch": words.sql(exp.insert(who, relation(TOUCHED), columns=("model", "contact_id"))),
+        "touch": _touch(words, model, changed, exp.column("contact_id")),
         "touch_all": words.sql(exp.insert(everybody, relation(TOUCHED), columns=("model", "contact_id"))),
     }
+
+
+def _touch(words: Words, model: str, table: exp.Identifier, contact: exp.Expr) -> str:
+    """The statement that says that whoever is in a table, by `contact`, was touched."""
+    given = exp.Literal.string(model).as_("model")
+    who = exp.select(given, contact.copy().as_("contact_id")).from_(exp.Table(this=table.copy()))
+    return words.sql(exp.insert(who, relation(TOUCHED), columns=("model", "contact_id")))
 
 
 def _touched(
     context: TickContext, model: str, before: Mapping[str, Any], query: exp.Query, contact: exp.Expr
 ) -> dict[str, Any]:
-    """Whom a patch is about: `query` has their ids, and `contact` says one as tables have it."""
+    """Whom a patch is about: `query` has their ids, and `contact` says one as tables have it. Nearly all whom something
+    has touched have other facts then, so their rows are not compared."""
     words, digest = context.warehouse.words, _digest(model)
     touched = exp.to_identifier(f"segflow_touched_{digest}")
     since_full = before["since_full"] + 1
     return {
         "touched": words.sql(context.fill(query)),
         "touched_table": touched.name,
-        "touched_ids": words.sql(exp.select(contact).from_(exp.Table(this=touched))),
+        "touched_ids": words.sql(exp.select(contact.copy()).from_(exp.Table(this=touched))),
+        "touch": _touch(words, model, touched, contact),
         "whole_table": f"segflow_whole_{digest}",
         "since_full": since_full,
         "verify": since_full >= context.compiled.specs.settings.facts.verify_every,

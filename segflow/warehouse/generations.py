@@ -2,9 +2,9 @@
 
 A build that was killed leaves tables of mixed age. Read together they would say things that were never true.
 
-Most tables are made anew for each tick, and all of their rows say which. A fact model that was patched holds rows of
-several ticks: those that nothing has changed since. That it is whole for a tick says its row of `model_builds`, which
-whoever builds the table takes away before and writes afterwards, in one transaction with the table's rows.
+All rows of a table that is made anew say which. One that is patched holds rows of several ticks: those that nothing has
+changed since. That it is whole for a tick says its row of `model_builds`, which whoever builds the table takes away
+before and writes afterwards, in one transaction with the table's rows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sqlglot import exp
 from segflow.errors import StaleGenerationError
 from segflow.warehouse.base import Warehouse, relation
 
+_BUILDS = "model_builds"
 _AT_ONCE = 40
 """Models that one statement is about."""
 
@@ -26,20 +27,18 @@ def check_generation(warehouse: Warehouse, models: Iterable[str], tick_id: str, 
     `or_newer`: a later tick's are as good. For who shows attributes as they are now, beside members of `tick_id`.
     """
     built, wanted = exp.column("tick_id"), exp.Literal.string(tick_id)
-    wrong = built < wanted if or_newer else built.neq(wanted)
-    patched: dict[str, str] | None = None
+    wrong, whole = (built < wanted, built >= wanted) if or_newer else (built.neq(wanted), built.eq(wanted))
     # Most of the price of a question is to ask it, and all of them are asked in every tick.
     for some in _chunks(list(models)):
-        if missing := warehouse.missing(some):
+        missing = warehouse.missing([*some, _BUILDS])
+        if gone := [model for model in missing if model != _BUILDS]:
             raise StaleGenerationError(
-                f"segflow.{missing[0]} was never built; run `segflow tick`, which builds for tick {tick_id}"
+                f"segflow.{gone[0]} was never built; run `segflow tick`, which builds for tick {tick_id}"
             )
-        each = [_others(model, wrong).subquery(f"m{number}") for number, model in enumerate(some)]
+        noted = whole if warehouse.row_deletes and _BUILDS not in missing else None
+        each = [_others(model, wrong, noted).subquery(f"m{number}") for number, model in enumerate(some)]
         rows = [exp.select("*").from_(one) for one in each]
         found = warehouse.rows(exp.union(*rows, distinct=False) if len(rows) > 1 else rows[0])
-        if found and patched is None:
-            patched = whole_for(warehouse)
-        found = [row for row in found if not _is_whole((patched or {}).get(row["model"]), tick_id, or_newer)]
         if found:
             first = min(found, key=lambda row: some.index(row["model"]))
             raise StaleGenerationError(
@@ -49,20 +48,23 @@ def check_generation(warehouse: Warehouse, models: Iterable[str], tick_id: str, 
 
 
 def whole_for(warehouse: Warehouse) -> dict[str, str]:
-    """Fact model -> the tick that it is known to be whole for, of those whose builds are noted."""
-    if not warehouse.exists("model_builds"):
+    """Model -> the tick that its table is known to be whole for, of those whose builds are noted."""
+    if not warehouse.exists(_BUILDS):
         return {}
-    noted = exp.select("model", "tick_id").from_(relation("model_builds"))
+    noted = exp.select("model", "tick_id").from_(relation(_BUILDS))
     return {row["model"]: row["tick_id"] for row in warehouse.rows(noted)}
 
 
-def _is_whole(generation: str | None, tick_id: str, or_newer: bool) -> bool:
-    return generation is not None and (generation == tick_id or (or_newer and generation > tick_id))
-
-
-def _others(model: str, wrong: exp.Expr) -> exp.Select:
-    """One row of a model that is not as it is wanted, if there is any."""
-    return exp.select(exp.Literal.string(model).as_("model"), "tick_id").from_(relation(model)).where(wrong).limit(1)
+def _others(model: str, wrong: exp.Expr, noted: exp.Expr | None) -> exp.Select:
+    """One row of a model that is not as it is wanted, if there is any. `noted`: as of which notes that does not matter;
+    None where nothing is noted."""
+    name = exp.Literal.string(model)
+    found = exp.select(name.as_("model"), "tick_id").from_(relation(model)).where(wrong)
+    if noted is not None:
+        mine = exp.column("model").eq(name.copy())
+        whole = exp.select(exp.Literal.number(1)).from_(relation(_BUILDS)).where(mine, noted)
+        found = found.where(exp.Not(this=exp.Exists(this=whole)))
+    return found.limit(1)
 
 
 def _chunks(models: list[str]) -> Iterator[list[str]]:

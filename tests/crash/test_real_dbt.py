@@ -41,7 +41,8 @@ def test_what_a_killed_dbt_leaves_behind(tick: Bench) -> None:
         with duckdb.connect(str(root / ".segflow/warehouse.duckdb")) as warehouse:
             for name in _LEFT:
                 warehouse.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT 1 AS contact_id")
-            built = warehouse.execute("SELECT DISTINCT tick_id FROM segflow.contacts").fetchall()
+            noted = "SELECT tick_id FROM segflow.model_builds WHERE model = 'contacts'"
+            built = warehouse.execute(noted).fetchall()
             assert built == [("20260303T000000Z",)]
             warehouse.execute("UPDATE segflow.membership_masks SET tick_id = '20260302T000000Z'")
 

@@ -43,11 +43,13 @@
     {%- set why = segflow_why(plan, there) -%}
     {%- set kept = segflow_keeps(plan, there, why) -%}
     {%- set outcome = namespace(differing=none) -%}
-    {%- if kept -%}
-        {%- do segflow_patch(plan, relation, sql, why) -%}
-        {%- if why is none and plan["verify"] -%}
+    {%- if kept and why is none -%}
+        {%- do segflow_patch(plan, relation, sql) -%}
+        {%- if plan["verify"] -%}
             {%- set outcome.differing = segflow_verify(plan, relation, sql) -%}
         {%- endif -%}
+    {%- elif kept -%}
+        {%- do segflow_compare(plan, relation, sql) -%}
     {%- else -%}
         {% call statement('main') -%}
             create or replace {{ kind }} {{ relation }} as (

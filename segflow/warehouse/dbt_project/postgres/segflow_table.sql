@@ -46,11 +46,13 @@
     {%- set why = segflow_why(plan, kept) -%}
     {%- set patched = segflow_keeps(plan, kept, why) -%}
     {%- set outcome = namespace(differing=none) -%}
-    {%- if patched -%}
-        {%- do segflow_patch(plan, relation, sql, why) -%}
-        {%- if why is none and plan["verify"] -%}
+    {%- if patched and why is none -%}
+        {%- do segflow_patch(plan, relation, sql) -%}
+        {%- if plan["verify"] -%}
             {%- set outcome.differing = segflow_verify(plan, relation, sql) -%}
         {%- endif -%}
+    {%- elif patched -%}
+        {%- do segflow_compare(plan, relation, sql) -%}
     {%- else -%}
     {% call statement('main') -%}
         {%- if kind == 'view' -%}

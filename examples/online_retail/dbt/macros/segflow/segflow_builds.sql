@@ -54,43 +54,45 @@
     {{ return(there and plan is not none and (why is none or plan.get("compared", false))) }}
 {%- endmacro -%}
 
-{#- Write what is other than before in `relation`: of touched contacts, or where `why` is given, of all. Statements go
-    together, because each call of dbt's costs milliseconds. -#}
-{%- macro segflow_patch(plan, relation, sql, why) -%}
+{#- Compute the rows of touched contacts again, in `relation`. Statements go together, because each call of dbt's costs
+    milliseconds. -#}
+{%- macro segflow_patch(plan, relation, sql) -%}
+    {%- set touched = plan["touched_table"] -%}
+    {%- set only = modules.re.sub(
+        '/\\* touched: (.*?) \\*/ true', '\\1 in (select contact_id from ' ~ touched ~ ')', sql, flags=modules.re.DOTALL
+    ) -%}
+    {%- call statement('main') -%}
+        drop table if exists {{ touched }}; create temporary table {{ touched }} as {{ plan["touched"] }};
+        delete from {{ relation }} where contact_id in ({{ plan["touched_ids"] }});
+        insert into {{ relation }} {{ only }}
+        {%- if plan["touch"] -%} ; {{ plan["touch"] }} {%- endif -%}
+    {%- endcall -%}
+{%- endmacro -%}
+
+{#- Compute all rows, and write those in `relation` that are other than before. Rows are counted, not looked up: of two
+    alike one may be new. -#}
+{%- macro segflow_compare(plan, relation, sql) -%}
     {%- set fresh, changed, columns = plan["fresh_table"], plan["changed_table"], plan["columns"] -%}
-    {%- set touched = plan.get("touched_table") -%}
-    {%- set seen = namespace(sql=sql, there="") -%}
-    {%- if why is none -%}
-        {%- set seen.sql = modules.re.sub(
-            '/\\* touched: (.*?) \\*/ true', '\\1 in (select contact_id from ' ~ touched ~ ')', sql, flags=modules.re.DOTALL
-        ) -%}
-        {%- set seen.there = " where contact_id in (" ~ plan["touched_ids"] ~ ")" -%}
-    {%- endif -%}
-    {#- Rows are counted, not looked up: of two alike one may be new. -#}
     {%- call statement('segflow_changed') -%}
-        {% if why is none -%}
-            drop table if exists {{ touched }}; create temporary table {{ touched }} as {{ plan["touched"] }};
-        {%- endif %}
-        drop table if exists {{ fresh }}; create temporary table {{ fresh }} as {{ seen.sql }};
+        drop table if exists {{ fresh }}; create temporary table {{ fresh }} as {{ sql }};
         drop table if exists {{ changed }}; create temporary table {{ changed }} as
             select distinct contact_id from (
                 select contact_id from (
                     select {{ columns }}, 1 as segflow_sign from {{ fresh }}
                     union all
-                    select {{ columns }}, -1 as segflow_sign from {{ relation }}{{ seen.there }}
+                    select {{ columns }}, -1 as segflow_sign from {{ relation }}
                 ) as segflow_both group by {{ columns }} having sum(segflow_sign) <> 0
             ) as segflow_changed
     {%- endcall -%}
-    {%- set most = why is not none and run_query(
+    {%- set most = run_query(
         "select (select count(*) from " ~ changed ~ ") * 2"
         ~ " > (select count(*) from " ~ relation ~ ") + 2 * " ~ plan["few"]
     ).rows[0][0] -%}
-    {%- set touch = plan["touch_all" if most else "touch"] -%}
     {%- set those = "" if most else " where contact_id in (select contact_id from " ~ changed ~ ")" -%}
     {%- call statement('main') -%}
         delete from {{ relation }}{{ those }};
         insert into {{ relation }} select * from {{ fresh }}{{ those }};
-        {% if touch -%} {{ touch }}; {%- endif %}
+        {{ plan["touch_all" if most else "touch"] }};
         drop table {{ fresh }}; drop table {{ changed }}
     {%- endcall -%}
 {%- endmacro -%}
