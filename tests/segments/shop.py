@@ -19,6 +19,7 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.dbt import DbtProject
 from segflow.warehouse.duckdb.engine import DuckDBEngine
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
+from segflow.warehouse.generations import whole_for
 from segflow.warehouse.tick import Tick
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "small_shop"
@@ -103,7 +104,9 @@ class Shop:
             }
 
     def generation(self, model: str) -> set[str]:
-        """The ticks that a table says it was built for."""
+        """The ticks that a table was built for: as it is noted, or else as its rows say."""
         with self.open() as warehouse:
+            if model in (noted := whole_for(warehouse)):
+                return {noted[model]}
             rows = warehouse.rows(exp.select("tick_id").distinct().from_(relation(model)))
         return {row["tick_id"] for row in rows}
