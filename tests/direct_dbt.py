@@ -210,7 +210,7 @@ class DirectDbt:
         among = "" if most else f"WHERE contact_id IN (SELECT contact_id FROM {changed})"
         connection.execute(f'DELETE FROM segflow."{place}" {among}')
         connection.execute(f'INSERT INTO segflow."{place}" SELECT * FROM {fresh} {among}')
-        connection.execute(plan["touch_all" if most else "touch"])
+        connection.execute(plan["touch_all" if most else "touch_changed"])
         connection.execute(f"DROP TABLE {fresh}")
         connection.execute(f"DROP TABLE {changed}")
 

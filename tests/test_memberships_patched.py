@@ -264,6 +264,11 @@ def test_with_dbt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         report = world.tick(FIRST + timedelta(hours=number))
         assert (report.memberships, report.errors, world.memberships()[1]) == ("", [], 1), change
         check(world)
+    world.run("DELETE FROM raw.events WHERE contact_id = 'bo'")
+    report = world.tick(FIRST + timedelta(hours=7))
+    assert (report.facts["facts__event_purchase"], report.memberships) == ("rows are gone or changed", "")
+    assert world.memberships() == (None, 1)
+    check(world)
     monkeypatch.setattr(build_plans, "FEW", 0)
     _most(world)
     assert world.tick(FIRST + timedelta(hours=8)).memberships == "all of a part of it may have changed"

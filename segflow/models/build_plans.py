@@ -221,7 +221,7 @@ def _writing(context: TickContext, model: str, columns: Sequence[str]) -> dict[s
         "fresh_table": f"segflow_fresh_{digest}",
         "changed_table": changed.name,
         "few": FEW,
-        "touch": _touch(words, model, changed, exp.column("contact_id")),
+        "touch_changed": _touch(words, model, changed, exp.column("contact_id")),
         "touch_all": words.sql(exp.insert(everybody, relation(TOUCHED), columns=("model", "contact_id"))),
     }
 

@@ -92,7 +92,7 @@
     {%- call statement('main') -%}
         delete from {{ relation }}{{ those }};
         insert into {{ relation }} select * from {{ fresh }}{{ those }};
-        {{ plan["touch_all" if most else "touch"] }};
+        {{ plan["touch_all" if most else "touch_changed"] }};
         drop table {{ fresh }}; drop table {{ changed }}
     {%- endcall -%}
 {%- endmacro -%}
