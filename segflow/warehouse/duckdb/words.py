@@ -12,6 +12,10 @@ from segflow.warehouse.words import Words
 
 _UTC = exp.Literal.string("UTC")
 _OFFSET = exp.Literal.string(r":.*([zZ]|[+-]\d\d(:?\d\d){0,2})\s*$")
+# A time of day, blanks, and what is not UTC. RE2 knows no look-ahead.
+_TOO_MUCH = exp.Literal.string(
+    "(?i):[0-9.]+[[:space:]]+([^u[:space:]]|u([^t]|$)|ut([^c]|$)|utc[[:space:]]*[^[:space:]])"
+)
 _FLAGS = re.compile(r"\A\(\?[a-zA-Z]+\)")
 _ANCHOR = re.compile(r"[$^]|\\[Az]")
 _ARRAY = exp.Literal.string("ARRAY")
@@ -49,18 +53,21 @@ class DuckDBWords(Words):
         return values.average(numbers)
 
     def utc_time(self, value: exp.Expr) -> exp.Expr:
-        return self._by_type(value, _at_utc(value), "TIMESTAMP")
+        text = exp.cast(exp.Paren(this=value.copy()), "TEXT")
+        return self._by_type(value, _at_utc(value), "TIMESTAMP", exp.Case(ifs=[_plain_time(text)]))
 
     def utc_day(self, value: exp.Expr) -> exp.Expr:
         return self._by_type(value, exp.Cast(this=_at_utc(value), to=_type("DATE")), "DATE")
 
-    def _by_type(self, value: exp.Expr, zoned: exp.Expr, plain: str) -> exp.Expr:
+    def _by_type(self, value: exp.Expr, zoned: exp.Expr, plain: str, text: exp.Expr | None = None) -> exp.Expr:
         # The type of a column is known when the query is bound: the form that it does not need costs nothing, and
         # keeps no filter from the scan. On one line, because each time of a model is written so.
         other = exp.TryCast(this=value.copy(), to=_type(plain))
         if isinstance(value, exp.Null):
             return other
         ifs = [exp.If(this=exp.Literal.string("TIMESTAMP WITH TIME ZONE"), true=zoned)]
+        if text is not None:
+            ifs.append(exp.If(this=exp.Literal.string("VARCHAR"), true=text))
         case = exp.Case(this=exp.func("typeof", value.copy()), ifs=ifs, default=other)
         return exp.Var(this=case.sql(dialect=self.dialect))
 
@@ -78,8 +85,7 @@ class DuckDBWords(Words):
         # A cast to a timestamp without zone ignores the offset that a text names, one to a timestamp with zone takes
         # the session's where it names none.
         zoned = exp.RegexpLike(this=text, expression=_OFFSET.copy())
-        plain = exp.TryCast(this=text.copy(), to=_type("TIMESTAMP"))
-        return exp.Case(ifs=[exp.If(this=zoned, true=_at_utc(text))], default=plain)
+        return exp.Case(ifs=[exp.If(this=zoned, true=_at_utc(text)), _plain_time(text)])
 
     def later(self, time: exp.Expr, seconds: exp.Expr) -> exp.Expr:
         # On one line, however long: the changes of a zone would fill the pages of a generated model.
@@ -233,6 +239,12 @@ def _list_of(name: str) -> exp.DataType:
 def _type(name: str) -> exp.DataType:
     # By hand: asking sqlglot to parse the name of a type is what took longest in a compilation.
     return exp.DataType(this=exp.DataType.Type[name], nested=False)
+
+
+def _plain_time(text: exp.Expr) -> exp.If:
+    # DuckDB 2 takes one word behind a time for the name of a zone and passes it over: '01:30:00 PM' would be 01:30.
+    named = exp.RegexpLike(this=text.copy(), expression=_TOO_MUCH.copy())
+    return exp.If(this=exp.Not(this=named), true=exp.TryCast(this=text.copy(), to=_type("TIMESTAMP")))
 
 
 def _at_utc(value: exp.Expr) -> exp.Expr:

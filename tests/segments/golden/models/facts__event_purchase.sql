@@ -42,7 +42,13 @@ WITH rows_seen AS (
             THEN TRY_CAST((
                 TRY_CAST(properties AS JSON) ->> '/the "moment"'
             ) AS TIMESTAMPTZ) AT TIME ZONE 'UTC'
-            ELSE TRY_CAST((
+            WHEN NOT regexp_matches(
+                (
+                    TRY_CAST(properties AS JSON) ->> '/the "moment"'
+                ),
+                '(?i):[0-9.]+[[:space:]]+([^u[:space:]]|u([^t]|$)|ut([^c]|$)|utc[[:space:]]*[^[:space:]])'
+            )
+            THEN TRY_CAST((
                 TRY_CAST(properties AS JSON) ->> '/the "moment"'
             ) AS TIMESTAMP)
         END AS moment

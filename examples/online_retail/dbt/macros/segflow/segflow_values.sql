@@ -246,7 +246,7 @@ CAST((
 
 {#- The instant that a value of any type stands for, in UTC and without zone, whatever the session's zone is: of a column with a zone that instant, of a day its midnight, all else as it is. A text may name an offset only where it is read by `time_of_text`. Null for what is no time. A filter on a column of times still reaches the scan. -#}
 {%- macro segflow_utc_time(value) -%}
-CASE TYPEOF({{ value }}) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST({{ value }} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST({{ value }} AS TIMESTAMP) END
+CASE TYPEOF({{ value }}) WHEN 'TIMESTAMP WITH TIME ZONE' THEN TRY_CAST({{ value }} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' WHEN 'VARCHAR' THEN CASE WHEN NOT REGEXP_MATCHES(CAST(({{ value }}) AS TEXT), '(?i):[0-9.]+[[:space:]]+([^u[:space:]]|u([^t]|$)|ut([^c]|$)|utc[[:space:]]*[^[:space:]])') THEN TRY_CAST(CAST(({{ value }}) AS TEXT) AS TIMESTAMP) END ELSE TRY_CAST({{ value }} AS TIMESTAMP) END
 {%- endmacro -%}
 
 {#- The day that a value of any type stands for, an instant with a zone in UTC. Null for what is none. -#}
