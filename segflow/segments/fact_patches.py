@@ -8,9 +8,10 @@ them: so these contacts, and no others, are looked at again. What cannot be told
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlglot import exp
@@ -68,15 +69,33 @@ class Moved:
 
     def passed(self, value: exp.Expr, bounds: Iterable[Bound]) -> exp.Expr | None:
         """Does `value` lie where one of the bounds has moved? None when none of them did."""
-        ranges: dict[tuple[str, str], exp.Expr] = {}
-        for bound in bounds:
-            ends = sorted([bound.value(self.since, self.zone), bound.value(self.until, self.zone)])
-            if ends[0] == ends[1]:
-                continue
-            low, high = (timestamp_literal(e) if isinstance(e, datetime) else date_literal(e) for e in ends)  # type: ignore[arg-type]
-            within = exp.Between(this=value.copy(), low=low, high=high)
-            ranges[str(ends[0]), str(ends[1])] = within
-        return exp.Paren(this=exp.or_(*ranges.values(), copy=False)) if ranges else None
+        ends = [[bound.value(self.since, self.zone), bound.value(self.until, self.zone)] for bound in bounds]
+        times = _joined(sorted(e) for e in ends if isinstance(e[0], datetime))
+        days = _joined(sorted(e) for e in ends if not isinstance(e[0], datetime))
+        kinds: list[tuple[Any, Callable[[Any], exp.Expr]]] = [(times, timestamp_literal), (days, date_literal)]
+        within = [_within(value, ranges, literal) for ranges, literal in kinds if ranges]
+        return exp.Paren(this=exp.or_(*within, copy=False)) if within else None
+
+
+def _joined(ranges: Iterable[Sequence[Any]]) -> list[tuple[Any, Any]]:
+    """Ranges, both ends of which are within, as few as they can be; those from somewhere to there are left out."""
+    found: list[tuple[Any, Any]] = []
+    for low, high in sorted((low, high) for low, high in ranges if low != high):
+        if found and low <= found[-1][1]:
+            found[-1] = found[-1][0], max(high, found[-1][1])
+        else:
+            found.append((low, high))
+    return found
+
+
+def _within(value: exp.Expr, ranges: Sequence[tuple[Any, Any]], literal: Callable[[Any], exp.Expr]) -> exp.Expr:
+    """Does `value` lie in one of the ranges, which are in order?"""
+    each = [exp.Between(this=value.copy(), low=literal(low), high=literal(high)) for low, high in ranges]
+    if len(each) == 1:
+        return each[0]
+    # An alternative keeps no block of rows from being read; what all of them have in common does.
+    all_of_them = exp.Between(this=value.copy(), low=literal(ranges[0][0]), high=literal(ranges[-1][1]))
+    return exp.Paren(this=exp.and_(all_of_them, exp.Paren(this=exp.or_(*each, copy=False)), copy=False))
 
 
 def why_whole(columns: Sequence[FactColumn], catalog: Catalog) -> str | None:
