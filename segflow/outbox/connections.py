@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, event, exc
 
 from segflow.errors import InputError
 from segflow.files import reason
+from segflow.warehouse.session_settings import said_later, tell
 
 BUSY_SECONDS = 30
 """So long a writer waits for another one."""
@@ -24,6 +27,12 @@ _STALLED_SECONDS = 60
 def make_engine(location: str | Path) -> Engine:
     """An engine for a path (SQLite) or a URL. Raises InputError when it cannot be one; nothing is opened yet."""
     url = _url(location)
+    later: dict[str, str] = {}
+    if url.get_backend_name() == POSTGRES and "options" in url.query:
+        options = url.query["options"]
+        found = said_later(options if isinstance(options, str) else " ".join(options))
+        if found is not None:
+            url, later = url.difference_update_query(["options"]), found
     try:
         engine = sqlalchemy.create_engine(url, **_options(url))
     except ImportError as error:
@@ -33,7 +42,7 @@ def make_engine(location: str | Path) -> Engine:
     except exc.ArgumentError as error:
         raise InputError(f"cannot open the delivery store: {error}") from error
     if url.get_backend_name() == POSTGRES:
-        event.listen(engine, "connect", _configure_postgres)
+        event.listen(engine, "connect", partial(_configure_postgres, later))
     else:
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -74,8 +83,10 @@ def _options(url: URL) -> dict[str, Any]:
     return {"pool_pre_ping": True, "isolation_level": "READ COMMITTED", "connect_args": given}
 
 
-def _configure_postgres(connection: Any, _: Any) -> None:
+def _configure_postgres(later: Mapping[str, str], connection: Any, _: Any) -> None:
     with connection.cursor() as cursor:
+        if later:
+            tell(cursor, later)
         cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
         # The driver reads times in this style alone, and a role or a database may have another.
         cursor.execute("SET DateStyle = 'ISO'")

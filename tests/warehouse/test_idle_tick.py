@@ -96,4 +96,4 @@ def test_on_postgres(postgres: Server, tmp_path: Path, monkeypatch: pytest.Monke
     url = postgres.new_database()
     found = seen(PostgresWorld(tmp_path, url), watch_postgres, monkeypatch)
     postgres.drop_database(url)
-    assert 0 < len(found) <= 71, (len(found), sorted(found))
+    assert 0 < len(found) <= 74, (len(found), sorted(found))

@@ -10,9 +10,18 @@ from psycopg.pq import TransactionStatus
 
 from segflow.errors import InputError
 from segflow.warehouse.postgres.results import JsonText
+from segflow.warehouse.session_settings import said_later, tell
 
 OLDEST = 170_000
 """Postgres 17 has a collation, pg_c_utf8, that knows letters whatever the database's locale is."""
+
+
+_SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO,YMD",
+    "IntervalStyle": "postgres",
+    "client_min_messages": "warning",
+}
 
 
 class Connections:
@@ -60,23 +69,43 @@ class Connections:
 
 def connect(url: str, where: str) -> psycopg.Connection[Any]:
     """A connection in UTC. Raises InputError when the server cannot be reached or refuses."""
-    settings = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c client_min_messages=warning"
-    options = psycopg.conninfo.conninfo_to_dict(url).get("options")
-    told = psycopg.conninfo.make_conninfo(
-        url, options=f"{options or ''} {settings}".strip(), client_encoding="UTF8", application_name="segflow"
-    )
+    given: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(url)
+    options = str(given.pop("options", None) or "")
+    later = said_later(options)
+    if later is None:
+        given["options"] = options
+    told = psycopg.conninfo.make_conninfo(**{**given, "client_encoding": "UTF8", "application_name": "segflow"})
+    connection = None
     try:
         # Prepared statements would outlive the temporary tables that they are about.
         connection = psycopg.connect(told, autocommit=True, prepare_threshold=None)
-    except psycopg.OperationalError as error:
+        process = tell(connection, {**(later or {}), **_SETTINGS})
+        problem = _unfit(connection.info)
+        if problem is None and process != connection.info.backend_pid:
+            problem = _pooled(process, told)
+    except psycopg.Error as error:
+        if connection is not None:
+            connection.close()
         raise InputError(f"cannot open the warehouse {where}: {' '.join(str(error).split())}") from error
-    problem = _unfit(connection.info)
     if problem is not None:
         connection.close()
         raise InputError(f"cannot work in the warehouse {where}: {problem}")
     for kind in ("json", "jsonb"):
         connection.adapters.register_loader(kind, JsonText)
     return connection
+
+
+def _pooled(process: int, told: str) -> str | None:
+    """Why the pooler in between is none to work through; None when it gives each connection a session of its own.
+    `process`: that of the server that answers a connection which is open; `told`: how it was reached."""
+    with psycopg.connect(told, autocommit=True, prepare_threshold=None) as other:
+        if tell(other, {}) != process:
+            return None
+    return (
+        "a pooler gives the session of one connection to the next one, and with it the temporary tables and the time "
+        "zone that a tick keeps there: let it give each connection a session (pool_mode = session in PgBouncer), or go "
+        "past it"
+    )
 
 
 def _unfit(server: psycopg.ConnectionInfo) -> str | None:
