@@ -250,7 +250,7 @@ def test_wrong_memberships_are_found_told_and_healed(tmp_path: Path) -> None:
 
 def test_in_words() -> None:
     assert told({"a": "", "b": ""}, "") == "2 fact models patched; memberships patched"
-    assert told({"a": ""}, "edited") == "1 fact models patched; memberships in full: edited"
+    assert told({"a": ""}, "edited") == "1 fact model patched; memberships in full: edited"
     assert told({"a": "", "b": "edited"}, None) == "1 of 2 fact models in full: edited (1)"
     assert told({"a": "no arrived_at"}, "") is None
 

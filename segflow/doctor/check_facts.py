@@ -44,7 +44,8 @@ def facts(examined: ExaminedWorkspace) -> Checked:
         for one in found
         if one.why_not is not None
     ]
-    return Checked("facts", f"{len(compared)} models are what they are in full", findings)
+    right = "1 model is what it is" if len(compared) == 1 else f"{len(compared)} models are what they are"
+    return Checked("facts", f"{right} in full", findings)
 
 
 def _take_for_new(examined: ExaminedWorkspace, model: str, lease: Lease) -> str:

@@ -374,7 +374,7 @@ def told(why: Mapping[str, str], memberships: str | None = None) -> str | None:
         return None
     also = {None: "", "": "; memberships patched"}.get(memberships, f"; memberships in full: {memberships}")
     if not whole:
-        return f"{len(why)} fact models patched{also}"
+        return f"{len(why)} fact model{'' if len(why) == 1 else 's'} patched{also}"
     counted = Counter(whole.values()).most_common()
     reasons = ", ".join(f"{reason} ({number})" for reason, number in sorted(counted, key=lambda one: (-one[1], one[0])))
     return f"{len(whole)} of {len(why)} fact models in full: {reasons}{also}"
