@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def move(
     context: typer.Context,
     to: Annotated[
-        str, typer.Option("--to", help="The engine, as engine: in segflow.yml names it: duckdb, postgres or spark.")
+        str, typer.Option("--to", help="The engine, as engine: in segflow.yml names it, like postgres or spark.")
     ],
     target: Annotated[
         str | None,

@@ -164,3 +164,15 @@ def test_rows_that_are_too_many_for_a_message(opened: Callable[[str], Warehouse]
     )
     assert isinstance(target, SparkWarehouse)
     assert [name for name in target._listed("segflow_stages") if name.startswith("brought")] == []
+
+
+def test_rows_of_many_ticks_get_another_name_at_once(opened: Callable[[str], Warehouse]) -> None:
+    """As when a segment is renamed; a statement that is as deep as there are ticks ends a server."""
+    target = opened("spark")
+    ticks = [f"t{number}" for number in range(600)]
+    target.restore("imports", [pa.table({"tick_id": ticks, "import_id": ["old", "other"] * 300})])
+    with target.transaction():
+        target.amend("imports", {"import_id": exp.Literal.string("new")}, exp.column("import_id").eq("old"))
+        assert target.counts(["imports"]) == {"imports": 600}
+    names = exp.select("import_id").from_(relation("imports")).where(exp.column("tick_id").isin("t0", "t1", "t598"))
+    assert sorted(row["import_id"] for row in target.rows(names)) == ["new", "new", "other"]
