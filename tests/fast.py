@@ -96,7 +96,10 @@ SLOW: dict[str, frozenset[str]] = {
         "warehouse/test_move.py": (),
         "warehouse/test_postgres_commands.py": (),
         "warehouse/test_postgres_project.py": ("test_the_first_tick",),
+        "warehouse/test_spark_carry.py": ("test_rows_come_over_as_they_are",),
         "warehouse/test_spark_commands.py": (),
+        "warehouse/test_spark_move.py": (),
+        "warehouse/test_spark_move_scenarios.py": (),
         "warehouse/test_spark_project.py": (
             "test_a_target_that_is_none",
             "test_a_server_that_cannot_be_reached",

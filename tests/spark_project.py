@@ -89,17 +89,18 @@ def _write(root: Path, profiles: str, files: dict[str, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def load(warehouse: Warehouse, engine: str) -> None:
-    """The raw tables, with the rows of SEEDS."""
+def load(warehouse: Warehouse, engine: str, **seeds: str) -> None:
+    """The raw tables, with the rows of SEEDS or these."""
     warehouse.execute(exp.Create(this=exp.Table(this=exp.to_identifier("raw")), kind="SCHEMA", exists=True))
     for name, kinds in TYPES.items():
-        read = csv.DictReader(io.StringIO(SEEDS[name]))
+        read = csv.DictReader(io.StringIO(seeds.get(name, SEEDS[name])))
         rows = pa.Table.from_pylist([{key: value or None for key, value in row.items()} for row in read])
         staged = warehouse.stage(name, rows)
         columns = [
             exp.alias_(exp.cast(exp.column(column), _KINDS[engine].get(kind, kind), dialect=engine), column)
             for column, kind in kinds.items()
         ]
+        warehouse.execute(exp.Drop(tables=[exp.table_(name, db="raw")], kind="TABLE", exists=True))
         made = exp.Create(this=exp.table_(name, db="raw"), kind="TABLE", expression=exp.select(*columns).from_(staged))
         warehouse.execute(made)
 

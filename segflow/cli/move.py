@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def move(
     context: typer.Context,
-    to: Annotated[str, typer.Option("--to", help="The engine, as engine: in segflow.yml names it, like postgres.")],
+    to: Annotated[
+        str, typer.Option("--to", help="The engine, as engine: in segflow.yml names it, like postgres or spark.")
+    ],
     target: Annotated[
         str | None,
         typer.Option("--target", help="The target of dbt's profile that leads there. Default: the only one for it."),

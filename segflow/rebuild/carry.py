@@ -34,8 +34,11 @@ def carry(source: Warehouse, target: Warehouse, changes: Mapping[str, Change]) -
             target.restore(name, pieces)
         except (WarehouseError, RunError) as error:
             raise RunError(f"{name} cannot be moved: {error}. Nothing was changed") from error
-        for piece in _pieces(target, name):
-            got.take(piece)
+        try:
+            for piece in _pieces(target, name):
+                got.take(piece)
+        except WarehouseError as error:
+            raise RunError(f"{name} cannot be read back: {error}. Nothing was changed") from error
         if (put.rows, put.sum) != (got.rows, got.sum):
             raise RunError(
                 f"{name} is not the same there: {put.rows:,} rows were put in, {got.rows:,} came back, and they "

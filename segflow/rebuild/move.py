@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segflow.crashpoints import crash_point
-from segflow.errors import InputError, did_you_mean
+from segflow.errors import InputError, RunError, did_you_mean
 from segflow.flows.advance import enrollments_view
 from segflow.outbox.lease import Lease, held_lease
 from segflow.rebuild.carry import CARRIED, carry, write_files
@@ -24,7 +24,6 @@ from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine
 from segflow.warehouse.engines import ENGINES, wing
 from segflow.warehouse.ledgers import LedgerFiles
-from segflow.warehouse.tables import TABLES
 from segflow.workspace import Workspace
 
 
@@ -54,19 +53,14 @@ def move(project: Workspace, engine: str, target: str | None = None, *, dry_run:
     """Copy segflow's tables to `engine`, where `target` of dbt's profile leads (default: the only one for it).
 
     All or nothing; the old warehouse stays as it is, and so do the files of the project. Raises InputError when the
-    project is there already, has had no tick, or was edited since; when nothing moves to or from an engine; when there
-    is no such target, or it holds tables of segflow's with rows; RunError when a tick is under way, LeaseHeldError
-    while one runs.
+    project is there already, has had no tick, or was edited since; when there is no such target, or it holds tables of
+    segflow's with rows; RunError when a tick is under way, LeaseHeldError while one runs.
     """
     if engine not in ENGINES:
-        known = [name for name in ENGINES if wing(name).movable]
-        raise InputError(f"--to {engine}: is none of {', '.join(known)}{did_you_mean(engine, known)}")
+        raise InputError(f"--to {engine}: is none of {', '.join(ENGINES)}{did_you_mean(engine, ENGINES)}")
     specs = project.specs
     if engine == specs.engine:
         raise InputError(f"the project is on {wing(engine).title} already")
-    if fixed := [wing(name).title for name in (specs.engine, engine) if not wing(name).movable]:
-        others = " and ".join(wing(name).title for name in ENGINES if wing(name).movable)
-        raise InputError(f"a project cannot be moved to or from {fixed[0]} yet, only between {others}")
     settings, named = _settings_there(project, engine, target)
     there = project_engine(project.root, settings)
     if not project.engine.exists():
@@ -142,15 +136,31 @@ def _check_empty(there: Engine, files: LedgerFiles | None) -> None:
         )
     if not there.exists():
         return
-    with there.open() as target:
-        present = [name for name in TABLES if target.exists(name)]
+    with there.look() as target:
+        present = target.kept()
         held = [name for name, rows in target.counts(present).items() if rows] if present else []
         last = ticks.last(target) if "ticks" in held else None
     if held:
         until = f"up to tick {last.tick_id}" if last is not None else f"in {', '.join(held)}"
         raise InputError(
             f"{there.where} has rows of segflow's already, {until}: a move goes to a place that has none. If they are "
-            "not needed, drop schema segflow there, and move again"
+            f"not needed, drop {_schemas(there)} there, and move again"
+        )
+
+
+def _schemas(there: Engine) -> str:
+    *most, last = there.schemas
+    return f"schemas {', '.join(most)} and {last}" if most else f"schema {last}"
+
+
+def _check_committed(target: Warehouse, there: Engine, rows: dict[str, int]) -> None:
+    """What was read back was the transaction's own: now it must be what everybody is shown."""
+    shown = target.counts(list(rows))
+    wrong = [f"{name} has {shown[name]:,} rows instead of {rows[name]:,}" for name in rows if shown[name] != rows[name]]
+    if wrong:
+        raise RunError(
+            f"{there.where} does not show what was put in ({'; '.join(wrong)}). The project is where it was: drop "
+            f"{_schemas(there)} there, and move again"
         )
 
 
@@ -164,12 +174,15 @@ def _carry(
 ) -> dict[str, int]:
     with there.open(keep_ledgers=False) as target:
         target.ensure_tables()
+        # Of a move that was killed, where the engine does not take that back itself.
+        target.clear()
         with target.transaction():
             rows = carry(warehouse, target, {"segment_versions": changed})
             record.check_whole(target, there)
             project.store.leases.check(lease)
             crash_point("move.before_commit")
         crash_point("move.committed")
+        _check_committed(target, there, rows)
         target.create_view("flow_enrollments", enrollments_view())
         if files is not None:
             # Not before: files of a move that failed would belong to no warehouse. What is missing, doctor writes.

@@ -213,6 +213,10 @@ class Warehouse(ABC):
     def exists(self, name: str) -> bool:
         """Is there a table or view `segflow.name`?"""
 
+    def kept(self) -> list[str]:
+        """The tables of the engine's own that are there."""
+        return [name for name in TABLES if self.exists(name)]
+
     def sizes(self, staged: Sequence[str]) -> list[int]:
         """How many rows each of these temporary tables has, in one question."""
         each = [exp.select(exp.Count(this=exp.Star())).from_(f"temp.{name}").subquery() for name in staged]

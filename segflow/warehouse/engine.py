@@ -13,6 +13,7 @@ from typing import ClassVar, TypeVar
 
 from segflow.durations import Duration
 from segflow.warehouse.base import Warehouse
+from segflow.warehouse.tables import SCHEMA
 from segflow.warehouse.words import Words
 
 Found = TypeVar("Found")
@@ -40,6 +41,9 @@ class Engine(ABC):
     late_views: ClassVar[bool]
     """Do views find what they read by name, each time they are read? Then a view need not be built again when a table
     below it was replaced."""
+
+    schemas: ClassVar[tuple[str, ...]] = (SCHEMA,)
+    """Those that hold what is segflow's own."""
 
     @property
     @abstractmethod

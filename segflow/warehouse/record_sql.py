@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 from sqlglot import exp
 
@@ -34,26 +35,37 @@ def rows_of(table: Table, mine: Mapping[str, str] | None = None) -> exp.Select:
     if mine:
         parts = [exp.Literal.string(part) for part in mine]
         others = recorded.where(exp.not_(exp.column("part", quoted=True).isin(*parts)))
-        own = [exp.Literal.string(write) for write in sorted(set(mine.values()))]
+        own = sorted(set(mine.values()))
         if not table.ledger:
-            return _select(table).where(exp.column(WRITE, quoted=True).isin(*own))
-        counting = exp.union(others, *(exp.select(exp.alias_(one, WRITE, quoted=True)) for one in own), distinct=False)
+            return _select(table).where(exp.column(WRITE, quoted=True).isin(*map(exp.Literal.string, own)))
+        # No union of a query for each: there are thousands when a whole history is written at once.
+        counting = exp.union(others, listed([(write,) for write in own], [WRITE]), distinct=False)
     counts = exp.In(this=exp.column(WRITE, quoted=True), query=exp.Subquery(this=counting))
     return _select(table).where(counts)
+
+
+def rows_of_write(table: Table, write: str) -> exp.Select:
+    """The rows of a write, of whichever tick."""
+    return _select(table).where(begun(write))
 
 
 def _select(table: Table) -> exp.Select:
     return exp.select(*(exp.column(name, quoted=True) for name in table.columns)).from_(written(table.name))
 
 
-def named(names: Names, before: str) -> exp.Merge:
-    """The statement that lets writes count. It fails unless `before` is the last transaction (empty: there was none),
-    and when another changes the record at the same time."""
-    rows = [exp.Tuple(expressions=[exp.Literal.string(text) for text in (*key, write)]) for key, write in names.items()]
-    columns = [exp.to_identifier(name, quoted=True) for name in RECORD_COLUMNS]
-    values = exp.Values(
-        expressions=rows, alias=exp.TableAlias(this=exp.to_identifier("told"), columns=[c.copy() for c in columns])
+def listed(rows: Iterable[Sequence[str]], columns: Iterable[str]) -> exp.Select:
+    """A query whose rows are these texts."""
+    alias = exp.TableAlias(
+        this=exp.to_identifier("listed"), columns=[exp.to_identifier(name, quoted=True) for name in columns]
     )
+    each = [exp.Tuple(expressions=[exp.Literal.string(text) for text in row]) for row in rows]
+    chosen = [exp.column(column.name, quoted=True) for column in alias.columns]
+    return exp.select(*chosen).from_(exp.Values(expressions=each, alias=alias))
+
+
+def named(names: exp.Query, before: str) -> exp.Merge:
+    """The statement that lets writes count: `names` has the columns of the record. It fails unless `before` is the last
+    transaction (empty: there was none), and when another changes the record at the same time."""
     chosen: list[exp.Expr] = [exp.column(name, quoted=True) for name in RECORD_COLUMNS]
     last = (
         exp.select(exp.Max(this=exp.column(WRITE, quoted=True))).from_(written(RECORD)).where(is_text("relation", ""))
@@ -62,7 +74,7 @@ def named(names: Names, before: str) -> exp.Merge:
     failed = exp.Anonymous(this="raise_error", expressions=[exp.Literal.string(BETWEEN)])
     is_last = exp.If(this=found.eq(exp.Literal.string(before)), true=chosen[0])
     chosen[0] = exp.alias_(exp.Case(ifs=[is_last], default=failed), "relation", quoted=True)
-    told = exp.select(*chosen).from_(values)
+    told = exp.select(*chosen).from_(names.subquery("names"))
     same = exp.and_(
         *(
             exp.column(name, "record", quoted=True).eq(exp.column(name, "told", quoted=True))
@@ -82,6 +94,44 @@ def named(names: Names, before: str) -> exp.Merge:
         on=same,
         whens=exp.Whens(expressions=[exp.When(matched=True, then=update), exp.When(matched=False, then=insert)]),
     )
+
+
+def counted(tables: Sequence[str]) -> exp.Select:
+    """How many rows of each table count, in one look into the record: for each it would be a join."""
+    each = [
+        exp.select(exp.Literal.string(name).as_("relation"), exp.column(WRITE, quoted=True)).from_(written(name))
+        for name in tables
+    ]
+    rows = exp.union(*each, distinct=False) if len(each) > 1 else each[0]
+    same = exp.and_(
+        *(exp.column(n, "rows", quoted=True).eq(exp.column(n, "record", quoted=True)) for n in ("relation", WRITE))
+    )
+    name = exp.column("relation", "rows", quoted=True)
+    found = exp.select(name.as_("name"), exp.Count(this=exp.Star()).as_("n")).from_(rows.subquery("rows"))
+    return found.join(exp.alias_(written(RECORD), "record", table=True), on=same).group_by(name.copy())
+
+
+def unnamed(tables: Iterable[str]) -> exp.Query:
+    """The writes (`relation`, `write_id`) of each table that the record does not know."""
+    known = exp.select(exp.column(WRITE, quoted=True)).from_(written(RECORD))
+    each = [
+        exp.select(exp.Literal.string(name).as_("relation"), exp.column(WRITE, quoted=True).as_("write_id"))
+        .distinct()
+        .from_(written(name))
+        .where(exp.not_(exp.In(this=exp.column(WRITE, quoted=True), query=exp.Subquery(this=known.copy()))))
+        for name in tables
+    ]
+    return exp.union(*each, distinct=False)
+
+
+def cast_to(value: exp.Expr, kind: str) -> exp.Cast:
+    """A value in the type of a column of the engine's tables."""
+    return exp.Cast(this=value, to=_data_type(kind).copy())
+
+
+@cache
+def _data_type(kind: str) -> exp.DataType:
+    return exp.DataType.build(kind)
 
 
 def is_text(column: str, text: str) -> exp.Expr:

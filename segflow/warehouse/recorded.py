@@ -15,7 +15,6 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from functools import cache
 
 import pyarrow as pa
 from sqlglot import exp
@@ -23,6 +22,7 @@ from sqlglot import exp
 from segflow.crashpoints import crash_point
 from segflow.errors import RunError, WarehouseError
 from segflow.warehouse.base import Warehouse, relation
+from segflow.warehouse.portions import portions
 from segflow.warehouse.record_sql import (
     BETWEEN,
     RECORD,
@@ -31,12 +31,17 @@ from segflow.warehouse.record_sql import (
     Names,
     alone,
     begun,
+    cast_to,
+    counted,
     is_text,
+    listed,
     named,
     new_write,
     part_of,
     rows_of,
+    rows_of_write,
     tried,
+    unnamed,
     write_of,
     written,
 )
@@ -52,6 +57,8 @@ _SWEPT_AT = 60
 """So many writes must have gone before their rows are removed: each relation costs a statement."""
 _TOGETHER_AT = 50
 """So many ticks of a ledger have files of their own, which each reader opens, before they are brought together."""
+_LISTED = 1_000
+"""So many names a statement says itself. When a whole history is written at once they are many more."""
 _TRIED_FOR = timedelta(days=1)
 """So long rows of a transaction that is tried are left alone: it may be at work in another process."""
 
@@ -67,6 +74,8 @@ class RecordedWarehouse(Warehouse):
         """What the transaction at work has written; None outside of one."""
         self._replaced: list[tuple[str, str]] = []
         """Relation and write of what it has written and then something else in its place."""
+        self._whole: dict[str, str] = {}
+        """Table -> the write that is all of it: for a whole history the names of its parts are too many to be said."""
 
     @abstractmethod
     def _ask(self, sql: exp.Expr) -> pa.Table:
@@ -115,7 +124,9 @@ class RecordedWarehouse(Warehouse):
     def _found(self, table: exp.Table) -> exp.Expr | None:
         """What stands for a table; None: it is itself."""
         if table.db == SCHEMA and table.name in TABLES:
-            return rows_of(TABLES[table.name], self._mine(table.name))
+            target = TABLES[table.name]
+            whole = self._whole.get(table.name)
+            return rows_of(target, self._mine(table.name)) if whole is None else rows_of_write(target, whole)
         return None
 
     def _mine(self, table: str) -> dict[str, str]:
@@ -129,12 +140,12 @@ class RecordedWarehouse(Warehouse):
         if self._names is not None:
             raise RuntimeError("a transaction is open")
         before = self._last_transaction()
-        self._names, self._replaced = {}, []
+        self._names, self._replaced, self._whole = {}, [], {}
         try:
             yield
             names = self._names
         finally:
-            self._names = None
+            self._names, self._whole = None, {}
         if names:
             self._commit(names, before)
 
@@ -154,6 +165,7 @@ class RecordedWarehouse(Warehouse):
         old = {names[key] for key, write in told.items() if names.get(key, write) not in (_NOTHING, write)}
         self._replaced += [(table, write) for write in sorted(old)]
         names.update(told)
+        self._whole.pop(table, None)
 
     def append(self, table: str, tick_id: str, rows: exp.Query | pa.Table) -> None:
         target = TABLES[table]
@@ -184,12 +196,14 @@ class RecordedWarehouse(Warehouse):
         with self._writing() as names:
             write, parts = self._new_write(), set[str]()
             for piece in pieces:
-                with self._source(piece) as source:
-                    self._write(target, source, {}, write)
+                for portion in portions(piece):
+                    with self._source(portion) as source:
+                        self._write(target, source, {}, write)
                 rows += piece.num_rows
                 parts |= set(piece["tick_id"].unique().to_pylist()) if target.ledger else {""}
             self._say(names, table, dict.fromkeys(self._parts(table), _NOTHING))
             self._say(names, table, {part: part_of(write, part) for part in parts})
+            self._whole[table] = write
         return rows
 
     def amend(self, table: str, values: Mapping[str, exp.Expr], where: exp.Expr) -> None:
@@ -235,21 +249,7 @@ class RecordedWarehouse(Warehouse):
     def counts(self, tables: Sequence[str]) -> dict[str, int]:
         if self._names:
             return super().counts(tables)
-        # One look into the record for all of them: for each it would be a join.
-        each = [
-            exp.select(exp.Literal.string(name).as_("relation"), exp.column(WRITE, quoted=True)).from_(written(name))
-            for name in tables
-        ]
-        rows = exp.union(*each, distinct=False) if len(each) > 1 else each[0]
-        same = exp.and_(
-            *(exp.column(n, "rows", quoted=True).eq(exp.column(n, "record", quoted=True)) for n in ("relation", WRITE))
-        )
-        counted = exp.select(
-            exp.column("relation", "rows", quoted=True).as_("name"), exp.Count(this=exp.Star()).as_("n")
-        )
-        counted = counted.from_(rows.subquery("rows")).join(exp.alias_(written(RECORD), "record", table=True), on=same)
-        counted = counted.group_by(exp.column("relation", "rows", quoted=True))
-        found = {row["name"]: int(row["n"]) for row in self._ask(counted).to_pylist()}
+        found = {row["name"]: int(row["n"]) for row in self._ask(counted(tables)).to_pylist()}
         return {name: found.get(name, 0) for name in tables}
 
     def _delete(self, target: Table, where: exp.Expr) -> None:
@@ -282,7 +282,7 @@ class RecordedWarehouse(Warehouse):
             exp.alias_(
                 constants[name].copy()
                 if name in constants
-                else _cast(exp.column(name, quoted=True) if name in given else exp.null(), kind),
+                else cast_to(exp.column(name, quoted=True) if name in given else exp.null(), kind),
                 name,
                 quoted=True,
             )
@@ -317,12 +317,11 @@ class RecordedWarehouse(Warehouse):
 
     def _commit(self, names: Names, before: str) -> None:
         """Let these writes count. Raises RunError when another transaction was committed since this one began."""
-        old = self._recorded(
-            exp.and_(
-                exp.column("relation", quoted=True).isin(*map(exp.Literal.string, sorted({name for name, _ in names}))),
-                exp.column("part", quoted=True).isin(*map(exp.Literal.string, sorted({part for _, part in names}))),
-            )
-        )
+        relations, parts = (sorted({key[place] for key in names}) for place in (0, 1))
+        asked: exp.Expr = exp.column("relation", quoted=True).isin(*map(exp.Literal.string, relations))
+        if len(parts) <= _LISTED:
+            asked = exp.and_(asked, exp.column("part", quoted=True).isin(*map(exp.Literal.string, parts)))
+        old = self._recorded(asked)
         mine = new_write()
         told = {key: write for key, write in names.items() if write != _NOTHING or key in old}
         told |= {
@@ -333,28 +332,32 @@ class RecordedWarehouse(Warehouse):
         told |= {(f"{_GONE}{name}", write): write for name, write in self._replaced}
         crash_point("rows.unnamed")
         try:
-            self._run(named(told | {("", ""): mine}, before))
+            with self._names_of(told | {("", ""): mine}) as source:
+                self._run(named(source, before))
         except WarehouseError as error:
             raise RunError(f"{BETWEEN}; nothing was committed ({error})") from error
         crash_point("rows.named")
 
+    @contextlib.contextmanager
+    def _names_of(self, names: Names) -> Iterator[exp.Query]:
+        """A query of the rows that the record is to have, good for the block."""
+        rows = [(*key, write) for key, write in names.items()]
+        if len(rows) <= _LISTED:
+            yield listed(rows, RECORD_COLUMNS)
+            return
+        columns = zip(RECORD_COLUMNS, zip(*rows, strict=True), strict=True)
+        with self._source(pa.table({name: pa.array(texts, pa.string()) for name, texts in columns})) as source:
+            yield source
+
     def clear(self) -> None:
-        named_already = exp.select(exp.column(WRITE, quoted=True)).from_(written(RECORD))
-        each = [
-            exp.select(exp.Literal.string(name).as_("relation"), exp.column(WRITE, quoted=True).as_("write_id"))
-            .distinct()
-            .from_(written(name))
-            .where(exp.not_(exp.In(this=exp.column(WRITE, quoted=True), query=exp.Subquery(this=named_already.copy()))))
-            for name in TABLES
-        ]
         until = tried(write_of(datetime.now(UTC) - _TRIED_FOR))
         left: dict[str, list[str]] = {}
-        for row in self._ask(exp.union(*each, distinct=False)).to_pylist():
+        for row in self._ask(unnamed(TABLES)).to_pylist():
             if not row["write_id"].startswith(tried("")) or row["write_id"] < until:
                 left.setdefault(row["relation"], []).append(row["write_id"])
         for name, writes in sorted(left.items()):
-            unnamed = exp.column(WRITE, quoted=True).isin(*map(exp.Literal.string, writes))
-            self._run(exp.delete(written(name), where=unnamed))
+            dead = exp.column(WRITE, quoted=True).isin(*map(exp.Literal.string, writes))
+            self._run(exp.delete(written(name), where=dead))
             crash_point("rows.cleared")
 
     def tidy(self, *, least: int = _TOGETHER_AT) -> None:
@@ -392,12 +395,3 @@ class RecordedWarehouse(Warehouse):
         stale = exp.Like(this=exp.column("relation", quoted=True), expression=exp.Literal.string(f"{_GONE}%"))
         self._run(exp.delete(written(RECORD), where=exp.and_(stale, exp.column(WRITE, quoted=True).isin(*writes))))
         return len(gone)
-
-
-def _cast(value: exp.Expr, kind: str) -> exp.Cast:
-    return exp.Cast(this=value, to=_data_type(kind).copy())
-
-
-@cache
-def _data_type(kind: str) -> exp.DataType:
-    return exp.DataType.build(kind)

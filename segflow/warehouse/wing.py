@@ -51,8 +51,6 @@ class Wing(ABC):
     """What the URLs of its servers begin with."""
     file_backed: ClassVar[bool]
     """See `Engine`."""
-    movable: ClassVar[bool] = True
-    """Can a project move there, and from there?"""
 
     def missing(self) -> str | None:
         """What has to be installed, in a sentence; None when all of it is there."""

@@ -32,7 +32,7 @@ ELSEWHERE = [
     "dbt.model",
     "dbt.model_done",
     *REBUILDING,  # test_rebuild
-    "move.before_commit",  # tests/warehouse/test_move.py
+    "move.before_commit",  # tests/warehouse/test_move.py, test_spark_move.py
     "move.committed",
     "compact.merged",  # tests/test_rebuild.py
     "compact.removed",

@@ -344,7 +344,7 @@ def _full_of_zeros(shop: Shop) -> str:
 
 
 REFUSALS: dict[str, tuple[Callable[[Shop], str], str]] = {
-    "no engine": (_unknown, "--to postgre: is none of duckdb, postgres (did you mean postgres?)"),
+    "no engine": (_unknown, "--to postgre: is none of duckdb, postgres, spark (did you mean postgres?)"),
     "the engine that it has": (_there, "the project is on DuckDB already"),
     "no target": (
         _no_target,

@@ -10,11 +10,12 @@ from segflow.durations import Duration
 from segflow.errors import InputError, WarehouseError
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine, Found
+from segflow.warehouse.record_sql import ROWS
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, plain_message
 from segflow.warehouse.spark.rehearsal import rehearse
 from segflow.warehouse.spark.target import REMOTE
-from segflow.warehouse.spark.warehouse import SparkWarehouse
+from segflow.warehouse.spark.warehouse import STAGES, SparkWarehouse
 from segflow.warehouse.spark.words import SparkWords
 from segflow.warehouse.tables import SCHEMA
 from segflow.warehouse.watchdog import time_limits
@@ -31,6 +32,7 @@ class SparkEngine(Engine):
     laterals = False
     file_backed = False
     late_views = True
+    schemas = (SCHEMA, ROWS, STAGES)
 
     def __init__(self, url: str, location: str | None = None) -> None:
         """`url`: `sc://HOST:PORT/;PARAMETER=VALUE`. `location`: see `SparkWarehouse`."""
@@ -50,6 +52,10 @@ class SparkEngine(Engine):
 
     def open(self, *, keep_ledgers: bool = True) -> SparkWarehouse:
         return SparkWarehouse(self._url, self._location)
+
+    def look(self) -> SparkWarehouse:
+        # A catalog that does not keep tables has to be told of them first.
+        return SparkWarehouse(self._url, self._location, look_only=self._location is None)
 
     def made_by(self) -> str | None:
         try:

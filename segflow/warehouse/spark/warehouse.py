@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 from sqlglot import exp
@@ -14,6 +14,7 @@ from segflow.crashpoints import crash_point
 from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation, too_long
+from segflow.warehouse.portions import portions
 from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, written
 from segflow.warehouse.recorded import RecordedWarehouse
 from segflow.warehouse.spark import sessions
@@ -157,6 +158,10 @@ class SparkWarehouse(RecordedWarehouse):
     def exists(self, name: str) -> bool:
         return self._kind(name) is not None
 
+    def kept(self) -> list[str]:
+        present = self._listed(ROWS)
+        return [name for name in TABLES if name in present and RECORD in present]
+
     def _kind(self, name: str) -> str | None:
         if name not in self._listed(SCHEMA):
             return None
@@ -214,6 +219,11 @@ class SparkWarehouse(RecordedWarehouse):
         if not rows.num_rows:
             yield none_of(rows.schema)
             return
+        first, *others = portions(rows)
+        if others:
+            with self._brought(first, others) as source:
+                yield source
+            return
         name = f"{self._tag.replace('-', '_')}_{next(self._number)}"
         with self._telling(name):
             self._session.createDataFrame(stored(rows)).createOrReplaceTempView(name)
@@ -223,6 +233,21 @@ class SparkWarehouse(RecordedWarehouse):
         finally:
             with contextlib.suppress(*RAISED):
                 self._session.catalog.dropTempView(name)
+
+    @contextlib.contextmanager
+    def _brought(self, first: pa.Table, others: Sequence[pa.Table]) -> Iterator[exp.Query]:
+        """A query of rows that are too many for one message: they are put together in a table."""
+        together = exp.table_(f"brought__{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
+        try:
+            with self._source(first) as source:
+                self._create(together, source)
+            for portion in others:
+                with self._source(portion) as source:
+                    self._run(exp.insert(source, together.copy()))
+            yield exp.select(*(exp.column(column, quoted=True) for column in first.schema.names)).from_(together.copy())
+        finally:
+            with contextlib.suppress(WarehouseError, RunError):
+                self._drop(together, "TABLE")
 
     def _columns(self, source: exp.Query) -> list[str]:
         with self._telling(text := self.words.sql(self.resolved(source))):
@@ -248,7 +273,7 @@ class SparkWarehouse(RecordedWarehouse):
         for one with tables: to look into each may take long."""
         found = self._asked("SHOW SCHEMAS")
         schemas = set(found[found.column_names[0]].to_pylist())
-        if schemas - {SCHEMA, ROWS, STAGES, _DEFAULT} or self._listed(SCHEMA) or self._listed(_DEFAULT):
+        if schemas - {SCHEMA, ROWS, STAGES, _DEFAULT} or any(map(self._listed, (SCHEMA, ROWS, _DEFAULT))):
             return True
         if self._location is None:
             return False

@@ -25,8 +25,6 @@ class SparkWing(Wing):
     extra = "spark"
     modules = ("pyspark", "dbt.adapters.spark")
     file_backed = False
-    # Rows are carried in one transaction and read back in it; without any, neither has been built.
-    movable = False
 
     def place(self, output: Mapping[str, Any], render: Callable[[Any], Any], project: Path) -> Place:
         return Place(connection=connection(output, render))
