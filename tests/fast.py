@@ -76,6 +76,7 @@ SLOW: dict[str, frozenset[str]] = {
         "test_messages.py": (),
         "test_online_retail.py": (),
         "test_plan.py": ("test_a_plan_writes_nothing", "test_a_failed_statement_is_not_run_again"),
+        "test_properties_builds.py": (),
         "test_properties_causes.py": (),
         "test_properties_flows.py": (),
         "test_properties_survival.py": (),

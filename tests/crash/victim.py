@@ -1,8 +1,9 @@
 """Processes to be killed: each line on stdin is an order, carried out by a child that is forked for it.
 
 Forked, because to start Python and import everything would take longer than the tick. An order is JSON: `act`,
-`root`, `at` (of a tick), `real` (dbt itself), `crash` (a crash point), `after` (seconds until it is killed), `trace`
-and `error` (files). The answer is the child's exit code and the seconds it lived.
+`root`, `at` (of a tick), `real` (dbt itself), `crash` (a crash point), `after` (seconds until it is killed),
+`statement` (the number of the statement of dbt's before which it dies), and files: `trace`, `statements`, `error`.
+The answer is the child's exit code and the seconds it lived.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from segflow.outbox.lease import held_lease
 from segflow.outbox.message_events import MessageEvent
 from segflow.outbox.store import DeliveryStore
 from segflow.project import Project
+from tests.crash import statements
 from tests.direct_dbt import DirectProject
-from tests.world import COLUMNS
 
 Order = dict[str, Any]
 _FILE = pa.Table.from_pylist([{"contact_id": "c1", "stage": "met"}])
@@ -76,7 +77,8 @@ def rebuild(order: Order) -> None:
     with duckdb.connect(str(Path(order["root"]) / ".segflow/warehouse.duckdb")) as warehouse:
         warehouse.execute(f"ATTACH '{order['raw']}' AS source (READ_ONLY)")
         warehouse.execute("CREATE SCHEMA IF NOT EXISTS raw")
-        for table in COLUMNS:
+        there = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'source' AND schema_name = 'raw'"
+        for (table,) in warehouse.execute(there).fetchall():
             warehouse.execute(f"CREATE OR REPLACE TABLE raw.{table} AS FROM source.raw.{table}")
 
 
@@ -85,6 +87,8 @@ ACTS: dict[str, Callable[[Order], None]] = {"tick": tick, "decide": decide, "reb
 
 def _carry_out(order: Order) -> int:
     crashpoints.arm({"SEGFLOW_CRASH": order.get("crash") or "", "SEGFLOW_CRASH_TRACE": order["trace"]})
+    if "statements" in order:
+        statements.arm(order.get("statement"), Path(order["statements"]))
     try:
         ACTS[order["act"]](order)
     except SegflowError as error:

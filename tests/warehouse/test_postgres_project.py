@@ -28,6 +28,7 @@ from tests import postgres_project as made
 from tests.postgres import Server
 from tests.serve.running import running
 
+REPO = Path(__file__).parents[2]
 DAY = {day: datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 32)}
 
 
@@ -301,6 +302,28 @@ def test_a_killed_tick_is_resumed(twice: Twice, place: str) -> None:
         command, cwd=shop.root, env={**os.environ, "SEGFLOW_CRASH": place}, capture_output=True, text=True, check=False
     )
     assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
+    assert shop.project.tick(DAY[13], send=True).resumed
+    assert made.ledgers(shop.url) == twice.wanted
+
+
+_DIES_INSIDE = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from segflow.project import Project
+from tests.crash.statements import die_before
+die_before(sys.argv[2], int(sys.argv[3]))
+Project(Path(sys.argv[1])).tick(datetime(2026, 1, 13, tzinfo=UTC), send=True)
+"""
+
+
+def test_killed_inside_models(twice: Twice) -> None:
+    """One tick, killed inside the build of one table after the other: the note is away, the rows are other ones."""
+    shop = twice.copy()
+    for words, turn in (("segflow_fresh_", 1), ("insert into segflow.model_builds", 2), ("segflow_touched_", 1)):
+        command = [sys.executable, "-c", _DIES_INSIDE, shop.root, words, str(turn)]
+        killed = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, (words, killed.stdout + killed.stderr)
     assert shop.project.tick(DAY[13], send=True).resumed
     assert made.ledgers(shop.url) == twice.wanted
 
