@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 from sqlglot import exp
@@ -14,7 +16,7 @@ from segflow.crashpoints import crash_point
 from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation, too_long
-from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, written
+from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, write_of, written
 from segflow.warehouse.recorded import RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
@@ -27,6 +29,8 @@ from segflow.warehouse.watchdog import stopped_after
 STAGES = "segflow_stages"
 """The schema of what `stage` keeps. Spark has no temporary tables, and what its temporary views show is another matter
 on every engine that speaks its protocol: so each is a table with a name of its own."""
+_STAGED_FOR = timedelta(days=1)
+"""So long a stage is left alone: whoever made it may be at work."""
 _DEFAULT = "default"
 """The schema that is always there."""
 _TEMPORARY = "temp"
@@ -45,6 +49,8 @@ class SparkWarehouse(RecordedWarehouse):
         self._url, self._location, self._where = url, location, sessions.place(url)
         self._session = sessions.session(url)
         self._staged: dict[str, exp.Table] = {}
+        self._failed: list[exp.Table] = []
+        """What could not be staged. An engine may have begun with the table nevertheless."""
         self._number = itertools.count(1)
         self._tag = f"segflow-{uuid.uuid4().hex}"
         self._interrupted = False
@@ -119,9 +125,13 @@ class SparkWarehouse(RecordedWarehouse):
         return super()._found(table)
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
-        staged = exp.table_(f"{name.replace(' ', '_')}__{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
+        made_at = write_of(datetime.now(UTC))
+        staged = exp.table_(f"{name.replace(' ', '_')}__{made_at}_{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
         with self._source(rows) as source:
-            self._create(staged, self.resolved(self._without_recursion(source)))
+            query = self.resolved(self._without_recursion(source))
+            self._failed.append(staged)
+            self._create(staged, query)
+            self._failed.remove(staged)
         before = self._staged.pop(name, None)
         self._staged[name] = staged
         if before is not None:
@@ -199,10 +209,19 @@ class SparkWarehouse(RecordedWarehouse):
         self._run(exp.Drop(tables=[table.copy()], kind=kind, exists=True))
 
     def close(self) -> None:
-        staged, self._staged = self._staged, {}
-        for table in staged.values():
+        tables = [*self._staged.values(), *self._failed]
+        self._staged, self._failed = {}, []
+        for table in tables:
             with contextlib.suppress(WarehouseError, RunError):
                 self._drop(table, "TABLE")
+
+    def _sweep_stages(self, kept: timedelta = _STAGED_FOR) -> None:
+        """Remove stages of processes that died: a catalog that is no session's keeps them for good."""
+        until = write_of(datetime.now(UTC) - kept)
+        for name in sorted(self._listed(STAGES)):
+            # A catalog may have made its letters small.
+            if name.rpartition("__")[2].upper() < until:
+                self._drop(exp.table_(name, db=STAGES, quoted=True), "TABLE")
 
     # Rows that come from here ---------------------------------------------------------------------------------------
 
@@ -271,6 +290,7 @@ class SparkWarehouse(RecordedWarehouse):
         self._look_for_tables()
         self._make_tables()
         self.sweep()
+        self._sweep_stages()
 
     def _make_schemas(self) -> None:
         for schema in (SCHEMA, ROWS, STAGES):
@@ -336,6 +356,10 @@ class SparkWarehouse(RecordedWarehouse):
             raise warehouse_error(error, unbound=not self._binds(text)) from error
 
     def _binds(self, text: str) -> bool:
+        """Is a statement that failed a query over what is there? Of any other this is not asked: the library runs one
+        as soon as it is told, so a write that was stopped would begin anew, with nobody to stop it."""
+        if _QUERY.match(text) is None:
+            return True
         try:
             _ = self._session.sql(text).schema
         except RAISED:
@@ -359,5 +383,6 @@ def _may_be_untyped(rows: exp.Expr) -> bool:
     return any(not isinstance(null.parent, _TYPED) for null in rows.find_all(exp.Null))
 
 
+_QUERY = re.compile(r"[\s(]*(?:SELECT|WITH)\b", re.IGNORECASE)
 _OWN = (SCHEMA, ROWS, STAGES)
 _TYPED = (exp.Is, exp.Cast)
