@@ -17,7 +17,7 @@ from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation, too_long
 from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, write_of, written
-from segflow.warehouse.recorded import RecordedWarehouse
+from segflow.warehouse.recorded import TOGETHER_AT, RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
 from segflow.warehouse.spark.recursion import is_recursive, unrolled
@@ -289,6 +289,10 @@ class SparkWarehouse(RecordedWarehouse):
     def ensure_tables(self) -> None:
         self._look_for_tables()
         self._make_tables()
+
+    def tidy(self, *, least: int = TOGETHER_AT) -> None:
+        # Not where tables are looked for: who merely looks would come between a tick and the record that it commits by.
+        super().tidy(least=least)
         self.sweep()
         self._sweep_stages()
 
