@@ -179,6 +179,19 @@ def stopped(warehouse: SparkWarehouse) -> None:
         warehouse.query(parse_one("select 1 as n"))
 
 
+def test_a_server_that_is_gone_is_not_waited_for_again_and_again(own_sail: Sail) -> None:
+    """Who waits for a statement in vain closes what he had, which is on the server, too."""
+    with SparkEngine(*own_sail.new_warehouse()).open() as warehouse:
+        for number in range(30):
+            warehouse.stage(f"stage {number}", parse_one("select 1 as x"))
+        own_sail.kill()
+        with pytest.raises(RunError, match="is gone"):
+            warehouse.query(parse_one("select 1 as x"))
+        started = time.monotonic()
+        warehouse.close()
+        assert time.monotonic() - started < 15
+
+
 def test_two_that_commit_at_once(sail: Sail) -> None:
     """The second one has read what the first one changed: it fails, and nothing of it is seen."""
     place = sail.new_warehouse()

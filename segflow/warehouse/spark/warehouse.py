@@ -211,9 +211,11 @@ class SparkWarehouse(RecordedWarehouse):
     def close(self) -> None:
         tables = [*self._staged.values(), *self._failed]
         self._staged, self._failed = {}, []
-        for table in tables:
-            with contextlib.suppress(WarehouseError, RunError):
-                self._drop(table, "TABLE")
+        # A server that is gone would be waited for once for each of them.
+        with contextlib.suppress(RunError):
+            for table in tables:
+                with contextlib.suppress(WarehouseError):
+                    self._drop(table, "TABLE")
 
     def _sweep_stages(self, kept: timedelta = _STAGED_FOR) -> None:
         """Remove stages of processes that died: a catalog that is no session's keeps them for good."""
