@@ -109,9 +109,9 @@ def test_a_write_that_is_stopped_leaves_nothing(sail: Sail, writes: str) -> None
     def late(warehouse: SparkWarehouse) -> None:
         with warehouse.time_limit(Duration(0, 1, "1 second")):
             if writes == "append":
-                warehouse.append("imports", "t1", long)  # type: ignore[arg-type]
+                warehouse.append("imports", "t1", long)
             else:
-                warehouse.stage("long", long)  # type: ignore[arg-type]
+                warehouse.stage("long", long)
 
     with SparkEngine(*sail.new_warehouse()).open() as warehouse:
         warehouse.ensure_tables()
@@ -126,12 +126,12 @@ def test_stages_of_who_died_are_removed(sail: Sail) -> None:
     url, location = sail.new_warehouse()
     died, at_work = SparkWarehouse(url, location), SparkWarehouse(url, location)
     rows = parse_one("select 1 as x")
-    died.stage("left", rows)  # type: ignore[arg-type]
+    died.stage("left", rows)
     died._sweep_stages()
     assert len(died._listed(STAGES)) == 1, "it may be at work"
     died._sweep_stages(kept=timedelta(hours=-1))
     assert died._listed(STAGES) == set()
-    mine = at_work.stage("mine", rows)  # type: ignore[arg-type]
+    mine = at_work.stage("mine", rows)
     at_work.ensure_tables()
     assert at_work.scalar(exp.select("x").from_(mine)) == 1
     at_work.close()
