@@ -53,9 +53,9 @@ _GONE = "gone "
 """Before the name of a relation: a write of it that no longer counts, and whose rows may go."""
 _KEPT = timedelta(hours=1)
 """How long rows that no longer count stay: who began to read them may read on."""
-_SWEPT_AT = 60
+SWEPT_AT = 60
 """So many writes must have gone before their rows are removed: each relation costs a statement."""
-_TOGETHER_AT = 50
+TOGETHER_AT = 50
 """So many ticks of a ledger have files of their own, which each reader opens, before they are brought together."""
 _LISTED = 1_000
 """So many names a statement says itself. When a whole history is written at once they are many more."""
@@ -360,7 +360,7 @@ class RecordedWarehouse(Warehouse):
             self._run(exp.delete(written(name), where=dead))
             crash_point("rows.cleared")
 
-    def tidy(self, *, least: int = _TOGETHER_AT) -> None:
+    def tidy(self, *, least: int = TOGETHER_AT) -> None:
         """Write the rows of a ledger's ticks once more, as one write, when `least` of them have one of their own."""
         ledgers = (exp.Literal.string(table.name) for table in TABLES.values() if table.ledger)
         name, tick_id = exp.column("relation", quoted=True), exp.column("tick_id", quoted=True)
@@ -376,7 +376,7 @@ class RecordedWarehouse(Warehouse):
                 write = self._write(TABLES[table], rows, {})
                 self._say(names, table, {part: part_of(write, part) for part in parts})
 
-    def sweep(self, *, least: int = _SWEPT_AT, kept: timedelta = _KEPT) -> int:
+    def sweep(self, *, least: int = SWEPT_AT, kept: timedelta = _KEPT) -> int:
         """Remove rows that have not counted for `kept`, when there are `least` such writes; returns how many."""
         until = write_of(datetime.now(UTC) - kept)
         gone = self._recorded(

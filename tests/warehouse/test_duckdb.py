@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
-from segflow.errors import InputError, RunError
+from segflow.errors import InputError, RunError, WarehouseError
 from segflow.warehouse.base import relation
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.warehouse.sqlfile import load_query
@@ -103,3 +103,15 @@ def test_parameters_of_statements_become_literals(tmp_path: Path) -> None:
     assert duckdb.sql(query.sql("duckdb")).fetchall() == [(1, datetime(2026, 1, 2, 3), "O'Brien", True, None, 3)]
     with pytest.raises(KeyError, match="name"):
         load_query(path, at=datetime(2026, 1, 2), flag=True, none=None, n=3)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["strptime(told, '%Y')", "regexp_matches('a', told || '(')", "timezone(told, timestamp '2026-01-01')"],
+    ids=["no time", "no pattern", "no zone"],
+)
+def test_what_a_value_says_is_not_what_the_disk_says(warehouse: DuckDBWarehouse, asked: str) -> None:
+    """Otherwise a tick would fail for one row, and tell of a disk that is well."""
+    query = parse_one(f"select {asked} as x from (select 'Permission denied' as told) as t", dialect="duckdb")
+    with pytest.raises(WarehouseError, match="Permission denied"):
+        warehouse.query(query)

@@ -190,11 +190,20 @@ def test_late_views(engine: Engine, warehouse: Warehouse) -> None:
     assert warehouse.scalar(parse_one("select x from segflow.above")) == 2
 
 
+def no_number(text: str) -> str:
+    return f"select cast(x as integer) from (select '{text}' as x) as t"
+
+
 @pytest.mark.parametrize(
     ("statement", "unbound"),
     [
         pytest.param("select nothing from (select 1 as x) as t", True, id="a column that is not there"),
-        pytest.param("select cast(x as integer) from (select 'a' as x) as t", False, id="a value that does not fit"),
+        pytest.param(no_number("a"), False, id="a value that does not fit"),
+        pytest.param(no_number("UNAVAILABLE"), False, id="a value that reads as if the server were gone"),
+        pytest.param(no_number("Permission denied"), False, id="one like the disk's word"),
+        pytest.param(no_number("permission denied"), False, id="one like the server's word"),
+        pytest.param(no_number("corrupt checksum"), False, id="one like that of a damaged file"),
+        pytest.param(no_number("Permission denied").replace("integer", "date"), False, id="one that is no day"),
     ],
 )
 def test_what_a_statement_raises(warehouse: Warehouse, statement: str, unbound: bool) -> None:
@@ -202,6 +211,7 @@ def test_what_a_statement_raises(warehouse: Warehouse, statement: str, unbound: 
         warehouse.query(parse_one(statement))
     assert raised.value.unbound is unbound
     assert "\n" not in str(raised.value)
+    assert warehouse.trouble(f"Runtime Error in model one\n  {raised.value}") is None, "told by dbt"
     assert (warehouse.bind(parse_one(statement)) is not None) is unbound
 
 

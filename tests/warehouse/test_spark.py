@@ -11,13 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from segflow.crashpoints import watched
+from segflow.durations import Duration
+from segflow.errors import TimeLimitError
 from segflow.warehouse.base import relation
 from segflow.warehouse.record_sql import ROWS
 from segflow.warehouse.spark.engine import SparkEngine
-from segflow.warehouse.spark.warehouse import SparkWarehouse
+from segflow.warehouse.spark.warehouse import STAGES, SparkWarehouse
 from tests.planned import Planned
 from tests.sail import Sail
 from tests.scenarios.runner import Scenario, scenarios
@@ -33,6 +35,14 @@ WHOLE = "SEGFLOW_SPARK_WHOLE" in os.environ
 part: a tick takes its time on Sail."""
 CHOSEN = list(ALL) if WHOLE else ["guards/a_segment_may_set_its_own_numbers"]
 SEEDS, CONDITIONS = (range(10), 65) if WHOLE else (range(1), 4)
+
+LONG = """
+    select cast(a.n as varchar) as import_id
+    from range(40000) as a(n)
+    cross join range(40000) as b(n)
+    where a.n * b.n = 39999 * 39999
+"""
+"""One row, after some seconds."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -89,6 +99,42 @@ def test_ledgers_of_many_ticks_are_brought_together(sail: Sail) -> None:
         warehouse.sweep(least=1, kept=timedelta(hours=-1))
         found = sorted(row["import_id"] for row in warehouse.rows(exp.select("import_id").from_(relation("imports"))))
         assert found == ["c", "d", "t0 a", "t0 b", "t1 a", "t1 b", "t4 b", "t5 a", "t5 b"]
+
+
+@pytest.mark.parametrize("writes", ["append", "stage"])
+def test_a_write_that_is_stopped_leaves_nothing(sail: Sail, writes: str) -> None:
+    """Above all, it is not begun again to find out why it failed: what is asked for that is run as a query is."""
+    long = parse_one(LONG)
+
+    def late(warehouse: SparkWarehouse) -> None:
+        with warehouse.time_limit(Duration(0, 1, "1 second")):
+            if writes == "append":
+                warehouse.append("imports", "t1", long)
+            else:
+                warehouse.stage("long", long)
+
+    with SparkEngine(*sail.new_warehouse()).open() as warehouse:
+        warehouse.ensure_tables()
+        with pytest.raises(TimeLimitError):
+            late(warehouse)
+        warehouse.close()
+        assert warehouse._asked(f"SELECT * FROM {ROWS}.imports").num_rows == 0
+        assert warehouse._listed(STAGES) == set()
+
+
+def test_stages_of_who_died_are_removed(sail: Sail) -> None:
+    url, location = sail.new_warehouse()
+    died, at_work = SparkWarehouse(url, location), SparkWarehouse(url, location)
+    rows = parse_one("select 1 as x")
+    died.stage("left", rows)
+    died._sweep_stages()
+    assert len(died._listed(STAGES)) == 1, "it may be at work"
+    died._sweep_stages(kept=timedelta(hours=-1))
+    assert died._listed(STAGES) == set()
+    mine = at_work.stage("mine", rows)
+    at_work.ensure_tables()
+    assert at_work.scalar(exp.select("x").from_(mine)) == 1
+    at_work.close()
 
 
 def files_of(location: str, table: str) -> int:

@@ -22,6 +22,7 @@ from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.record_sql import RECORD, ROWS
+from segflow.warehouse.recorded import SWEPT_AT
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.engine import SparkEngine
 from segflow.warehouse.spark.warehouse import SparkWarehouse
@@ -178,6 +179,19 @@ def stopped(warehouse: SparkWarehouse) -> None:
         warehouse.query(parse_one("select 1 as n"))
 
 
+def test_a_server_that_is_gone_is_not_waited_for_again_and_again(own_sail: Sail) -> None:
+    """Who waits for a statement in vain closes what he had, which is on the server, too."""
+    with SparkEngine(*own_sail.new_warehouse()).open() as warehouse:
+        for number in range(30):
+            warehouse.stage(f"stage {number}", parse_one("select 1 as x"))
+        own_sail.kill()
+        with pytest.raises(RunError, match="is gone"):
+            warehouse.query(parse_one("select 1 as x"))
+        started = time.monotonic()
+        warehouse.close()
+        assert time.monotonic() - started < 15
+
+
 def test_two_that_commit_at_once(sail: Sail) -> None:
     """The second one has read what the first one changed: it fails, and nothing of it is seen."""
     place = sail.new_warehouse()
@@ -225,6 +239,21 @@ def test_what_was_never_committed_is_cleared(sail: Sail) -> None:
         SparkEngine(*place).rehearse(play)
         assert unnamed(warehouse) == set()
         assert warehouse.count("imports") == 1
+
+
+def test_who_looks_removes_nothing(sail: Sail) -> None:
+    """Between a tick and the record that it commits by, that would fail the tick. A tick's end does it."""
+    place = sail.new_warehouse()
+    gone = f"SELECT * FROM {ROWS}.{RECORD} WHERE relation = 'gone imports'"
+    with SparkEngine(*place).open() as warehouse:
+        warehouse.ensure_tables()
+        long_ago = f"SELECT 'gone imports', CAST(id AS STRING), CONCAT('20200101T000000-', id) FROM range({SWEPT_AT})"
+        warehouse._asked(f"INSERT INTO {ROWS}.{RECORD} {long_ago}")
+        with SparkEngine(*other_session(place)).open() as other:
+            other.ensure_tables()
+        assert warehouse._asked(gone).num_rows == SWEPT_AT
+        warehouse.tidy()
+        assert warehouse._asked(gone).num_rows == 0
 
 
 def test_what_was_written_twice_in_a_transaction_goes_with_the_rest(sail: Sail) -> None:

@@ -17,6 +17,9 @@ _DAMAGE = re.compile(
     r"[Cc]orrupt|checksum|Could not read enough bytes|not a valid DuckDB database|replaying WAL|[Dd]eserializ"
 )
 
+_ABOUT_A_VALUE = re.compile(r"(?:^|\n)\s*(?:Conversion|Invalid Input|Not implemented) Error: ")
+"""It tells of a text that is no number, no time, no pattern or no zone. Any word may stand in that."""
+
 
 def made_by(path: Path) -> str | None:
     """The DuckDB version that made a file, like `1.5.6`; None when it is no DuckDB file or cannot be read."""
@@ -61,6 +64,8 @@ def cannot_open(path: Path, error: duckdb.Error) -> SegflowError:
 def machine_trouble(path: Path, text: str) -> RunError | None:
     """The error for a message that tells of the disk, of rights or of a damaged file and of nothing in a query; None
     for all others."""
+    if _ABOUT_A_VALUE.search(text):
+        return None
     if is_damage(path, text):
         return _damaged(path, text)
     why = same_reason(text)

@@ -43,6 +43,8 @@ _TOLD = re.compile(
     r"read-only transaction|could not (?:connect|receive data|send data)|crash of another server process"
 )
 """The same in the words of dbt's adapter, which leaves out the codes."""
+_VALUE = re.compile(r'"[^"]*"')
+"""A value or a name that such a message tells of. It may be "permission denied" that is no number."""
 
 
 def plain_message(error: BaseException) -> str:
@@ -70,7 +72,7 @@ def trouble(where: str, error: psycopg.Error) -> RunError | None:
 
 def told_trouble(where: str, message: str) -> RunError | None:
     """The same for a message of dbt."""
-    return _unusable(where, plain_text(message)) if _TOLD.search(message) else None
+    return _unusable(where, plain_text(message)) if _TOLD.search(_VALUE.sub("", message)) else None
 
 
 def _unusable(where: str, message: str) -> RunError:

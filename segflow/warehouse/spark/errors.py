@@ -14,6 +14,9 @@ _UNREACHABLE = (
     "NO_ACTIVE_SESSION",
 )  # fmt: skip
 _OUT = re.compile(r"No space left|Disk quota|Permission denied|OutOfMemory|Resources exhausted", re.IGNORECASE)
+_VALUE = re.compile(r"(?<!\w)(['`]).*?\1", re.DOTALL)
+"""A value or a name that a message tells of. Any word may stand in it: a product is UNAVAILABLE, "Permission denied" is
+in a note, and neither is about the server."""
 RAISED = (PySparkException, grpc.RpcError)
 """What a statement can raise."""
 
@@ -35,11 +38,12 @@ def is_gone(error: BaseException) -> bool:
     """Does an error say that the server cannot be reached?"""
     if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:
         return True
-    return any(word in str(error) for word in _UNREACHABLE)
+    told = _VALUE.sub("", str(error))
+    return any(word in told for word in _UNREACHABLE)
 
 
 def trouble(where: str, message: str) -> RunError | None:
     """The error for a message that tells of the disk or of rights and of nothing in a query; None for all others."""
-    if _OUT.search(message):
+    if _OUT.search(_VALUE.sub("", message)):
         return RunError(f"the warehouse {where} cannot be used: {plain_message(message)}")
     return None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import uuid
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 from sqlglot import exp
@@ -15,8 +17,8 @@ from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation, too_long
 from segflow.warehouse.portions import portions
-from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, written
-from segflow.warehouse.recorded import RecordedWarehouse
+from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, write_of, written
+from segflow.warehouse.recorded import TOGETHER_AT, RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
 from segflow.warehouse.spark.recursion import is_recursive, unrolled
@@ -28,6 +30,8 @@ from segflow.warehouse.watchdog import stopped_after
 STAGES = "segflow_stages"
 """The schema of what `stage` keeps. Spark has no temporary tables, and what its temporary views show is another matter
 on every engine that speaks its protocol: so each is a table with a name of its own."""
+_STAGED_FOR = timedelta(days=1)
+"""So long a stage is left alone: whoever made it may be at work."""
 _DEFAULT = "default"
 """The schema that is always there."""
 _TEMPORARY = "temp"
@@ -46,6 +50,8 @@ class SparkWarehouse(RecordedWarehouse):
         self._url, self._location, self._where = url, location, sessions.place(url)
         self._session = sessions.session(url)
         self._staged: dict[str, exp.Table] = {}
+        self._failed: list[exp.Table] = []
+        """What could not be staged. An engine may have begun with the table nevertheless."""
         self._number = itertools.count(1)
         self._tag = f"segflow-{uuid.uuid4().hex}"
         self._interrupted = False
@@ -120,9 +126,13 @@ class SparkWarehouse(RecordedWarehouse):
         return super()._found(table)
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
-        staged = exp.table_(f"{name.replace(' ', '_')}__{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
+        made_at = write_of(datetime.now(UTC))
+        staged = exp.table_(f"{name.replace(' ', '_')}__{made_at}_{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
         with self._source(rows) as source:
-            self._create(staged, self.resolved(self._without_recursion(source)))
+            query = self.resolved(self._without_recursion(source))
+            self._failed.append(staged)
+            self._create(staged, query)
+            self._failed.remove(staged)
         before = self._staged.pop(name, None)
         self._staged[name] = staged
         if before is not None:
@@ -204,10 +214,21 @@ class SparkWarehouse(RecordedWarehouse):
         self._run(exp.Drop(tables=[table.copy()], kind=kind, exists=True))
 
     def close(self) -> None:
-        staged, self._staged = self._staged, {}
-        for table in staged.values():
-            with contextlib.suppress(WarehouseError, RunError):
-                self._drop(table, "TABLE")
+        tables = [*self._staged.values(), *self._failed]
+        self._staged, self._failed = {}, []
+        # A server that is gone would be waited for once for each of them.
+        with contextlib.suppress(RunError):
+            for table in tables:
+                with contextlib.suppress(WarehouseError):
+                    self._drop(table, "TABLE")
+
+    def _sweep_stages(self, kept: timedelta = _STAGED_FOR) -> None:
+        """Remove stages of processes that died: a catalog that is no session's keeps them for good."""
+        until = write_of(datetime.now(UTC) - kept)
+        for name in sorted(self._listed(STAGES)):
+            # A catalog may have made its letters small.
+            if name.rpartition("__")[2].upper() < until:
+                self._drop(exp.table_(name, db=STAGES, quoted=True), "TABLE")
 
     # Rows that come from here ---------------------------------------------------------------------------------------
 
@@ -295,7 +316,12 @@ class SparkWarehouse(RecordedWarehouse):
     def ensure_tables(self) -> None:
         self._look_for_tables()
         self._make_tables()
+
+    def tidy(self, *, least: int = TOGETHER_AT) -> None:
+        # Not where tables are looked for: who merely looks would come between a tick and the record that it commits by.
+        super().tidy(least=least)
         self.sweep()
+        self._sweep_stages()
 
     def _make_schemas(self) -> None:
         for schema in (SCHEMA, ROWS, STAGES):
@@ -361,6 +387,10 @@ class SparkWarehouse(RecordedWarehouse):
             raise warehouse_error(error, unbound=not self._binds(text)) from error
 
     def _binds(self, text: str) -> bool:
+        """Is a statement that failed a query over what is there? Of any other this is not asked: the library runs one
+        as soon as it is told, so a write that was stopped would begin anew, with nobody to stop it."""
+        if _QUERY.match(text) is None:
+            return True
         try:
             _ = self._session.sql(text).schema
         except RAISED:
@@ -384,5 +414,6 @@ def _may_be_untyped(rows: exp.Expr) -> bool:
     return any(not isinstance(null.parent, _TYPED) for null in rows.find_all(exp.Null))
 
 
+_QUERY = re.compile(r"[\s(]*(?:SELECT|WITH)\b", re.IGNORECASE)
 _OWN = (SCHEMA, ROWS, STAGES)
 _TYPED = (exp.Is, exp.Cast)
