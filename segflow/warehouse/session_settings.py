@@ -29,9 +29,10 @@ def said_later(options: str) -> dict[str, str] | None:
 
 
 def tell(cursor: Any, settings: Mapping[str, str]) -> int:
-    """Tell a session in one message. `cursor`: psycopg's cursor or connection. Returns the number of the server's
+    """Tell a session in one message. `cursor`: of any driver of Postgres. Returns the number of the server's
     process, which a pooler in between does not show."""
     each = "".join("set_config(%s, %s, false), " for _ in settings)
     query = f"SELECT {each}pg_backend_pid()"
-    *_, process = cursor.execute(query, [text for pair in settings.items() for text in pair]).fetchone()
+    cursor.execute(query, [text for pair in settings.items() for text in pair])
+    *_, process = cursor.fetchone()
     return int(process)

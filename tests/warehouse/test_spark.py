@@ -19,7 +19,8 @@ from segflow.errors import TimeLimitError
 from segflow.warehouse.base import relation
 from segflow.warehouse.record_sql import ROWS
 from segflow.warehouse.spark.engine import SparkEngine
-from segflow.warehouse.spark.warehouse import STAGES, SparkWarehouse
+from segflow.warehouse.spark.stages import STAGES, is_left_over, new_table
+from segflow.warehouse.spark.warehouse import SparkWarehouse
 from tests.planned import Planned
 from tests.sail import Sail
 from tests.scenarios.runner import Scenario, scenarios
@@ -163,3 +164,17 @@ def test_scenario(sail: Sail, tmp_path: Path, name: str) -> None:
     scenario = (Planned if name in PLANNED else Scenario)(ALL[name], tmp_path, world=world)
     scenario.run()
     scenario.world.project.store.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        pytest.param(new_table("brought").name, False, id="of now"),
+        pytest.param("some_rows__20200101T000000_0123456789ab", True, id="of long ago"),
+        pytest.param("some_rows__20200101t000000_0123456789ab", True, id="in small letters"),
+        pytest.param("brought__0123456789ab", False, id="of another form"),
+        pytest.param("20200101", False, id="somebody else's"),
+    ],
+)
+def test_which_stages_are_left_over(name: str, left: bool) -> None:
+    assert is_left_over(name) is left

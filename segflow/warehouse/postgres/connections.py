@@ -79,7 +79,8 @@ def connect(url: str, where: str) -> psycopg.Connection[Any]:
     try:
         # Prepared statements would outlive the temporary tables that they are about.
         connection = psycopg.connect(told, autocommit=True, prepare_threshold=None)
-        process = tell(connection, {**(later or {}), **_SETTINGS})
+        with connection.cursor() as cursor:
+            process = tell(cursor, {**(later or {}), **_SETTINGS})
         problem = _unfit(connection.info)
         if problem is None and process != connection.info.backend_pid:
             problem = _pooled(process, told)
@@ -98,8 +99,8 @@ def connect(url: str, where: str) -> psycopg.Connection[Any]:
 def _pooled(process: int, told: str) -> str | None:
     """Why the pooler in between is none to work through; None when it gives each connection a session of its own.
     `process`: that of the server that answers a connection which is open; `told`: how it was reached."""
-    with psycopg.connect(told, autocommit=True, prepare_threshold=None) as other:
-        if tell(other, {}) != process:
+    with psycopg.connect(told, autocommit=True, prepare_threshold=None) as other, other.cursor() as cursor:
+        if tell(cursor, {}) != process:
             return None
     return (
         "a pooler gives the session of one connection to the next one, and with it the temporary tables and the time "

@@ -14,8 +14,9 @@ from segflow.warehouse.record_sql import ROWS
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, plain_message
 from segflow.warehouse.spark.rehearsal import rehearse
+from segflow.warehouse.spark.stages import STAGES
 from segflow.warehouse.spark.target import REMOTE
-from segflow.warehouse.spark.warehouse import STAGES, SparkWarehouse
+from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.spark.words import SparkWords
 from segflow.warehouse.tables import SCHEMA
 from segflow.warehouse.watchdog import time_limits

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import re
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pyarrow as pa
 from sqlglot import exp
@@ -17,21 +16,18 @@ from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation, too_long
 from segflow.warehouse.portions import portions
-from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, write_of, written
+from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, written
 from segflow.warehouse.recorded import TOGETHER_AT, RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
 from segflow.warehouse.spark.recursion import is_recursive, unrolled
 from segflow.warehouse.spark.rows import none_of, stored
+from segflow.warehouse.spark.stages import LEFT_ALONE_FOR, STAGES, is_left_over, new_table, table_named
+from segflow.warehouse.spark.statements import is_query, may_be_untyped
 from segflow.warehouse.spark.words import SparkWords
 from segflow.warehouse.tables import SCHEMA, TABLES
 from segflow.warehouse.watchdog import stopped_after
 
-STAGES = "segflow_stages"
-"""The schema of what `stage` keeps. Spark has no temporary tables, and what its temporary views show is another matter
-on every engine that speaks its protocol: so each is a table with a name of its own."""
-_STAGED_FOR = timedelta(days=1)
-"""So long a stage is left alone: whoever made it may be at work."""
 _DEFAULT = "default"
 """The schema that is always there."""
 _TEMPORARY = "temp"
@@ -126,8 +122,7 @@ class SparkWarehouse(RecordedWarehouse):
         return super()._found(table)
 
     def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
-        made_at = write_of(datetime.now(UTC))
-        staged = exp.table_(f"{name.replace(' ', '_')}__{made_at}_{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
+        staged = new_table(name)
         with self._source(rows) as source:
             query = self.resolved(self._without_recursion(source))
             self._failed.append(staged)
@@ -191,7 +186,7 @@ class SparkWarehouse(RecordedWarehouse):
 
     def _typed(self, rows: exp.Expr) -> exp.Expr:
         """A query whose columns all have a type that can be stored."""
-        if not _may_be_untyped(rows):
+        if not may_be_untyped(rows):
             return rows
         with self._telling(text := self.words.sql(rows)):
             schema = self._session.sql(text).schema
@@ -222,13 +217,11 @@ class SparkWarehouse(RecordedWarehouse):
                 with contextlib.suppress(WarehouseError):
                     self._drop(table, "TABLE")
 
-    def _sweep_stages(self, kept: timedelta = _STAGED_FOR) -> None:
+    def _sweep_stages(self, kept: timedelta = LEFT_ALONE_FOR) -> None:
         """Remove stages of processes that died: a catalog that is no session's keeps them for good."""
-        until = write_of(datetime.now(UTC) - kept)
         for name in sorted(self._listed(STAGES)):
-            # A catalog may have made its letters small.
-            if name.rpartition("__")[2].upper() < until:
-                self._drop(exp.table_(name, db=STAGES, quoted=True), "TABLE")
+            if is_left_over(name, kept):
+                self._drop(table_named(name), "TABLE")
 
     # Rows that come from here ---------------------------------------------------------------------------------------
 
@@ -258,7 +251,7 @@ class SparkWarehouse(RecordedWarehouse):
     @contextlib.contextmanager
     def _brought(self, first: pa.Table, others: Sequence[pa.Table]) -> Iterator[exp.Query]:
         """A query of rows that are too many for one message: they are put together in a table."""
-        together = exp.table_(f"brought__{uuid.uuid4().hex[:12]}", db=STAGES, quoted=True)
+        together = new_table("brought")
         try:
             with self._source(first) as source:
                 self._create(together, source)
@@ -389,7 +382,7 @@ class SparkWarehouse(RecordedWarehouse):
     def _binds(self, text: str) -> bool:
         """Is a statement that failed a query over what is there? Of any other this is not asked: the library runs one
         as soon as it is told, so a write that was stopped would begin anew, with nobody to stop it."""
-        if _QUERY.match(text) is None:
+        if not is_query(text):
             return True
         try:
             _ = self._session.sql(text).schema
@@ -404,16 +397,3 @@ class SparkWarehouse(RecordedWarehouse):
             raise RunError(f"the warehouse on {self._where} is gone: {why}") from error
         if (found := self.trouble(str(error))) is not None:
             raise found from error
-
-
-def _may_be_untyped(rows: exp.Expr) -> bool:
-    """Can a column of a query be of no type? One that is nothing but NULL is, here or in what somebody else made. To
-    ask for the types takes as long as to plan the query."""
-    if any(table.db and table.db not in _OWN for table in rows.find_all(exp.Table)):
-        return True
-    return any(not isinstance(null.parent, _TYPED) for null in rows.find_all(exp.Null))
-
-
-_QUERY = re.compile(r"[\s(]*(?:SELECT|WITH)\b", re.IGNORECASE)
-_OWN = (SCHEMA, ROWS, STAGES)
-_TYPED = (exp.Is, exp.Cast)
