@@ -73,12 +73,14 @@ def test_a_pooler_that_lends_a_session_to_several_is_refused(postgres: Server) -
             engine.open()
 
 
-def test_the_delivery_store_has_its_schema(postgres: Server) -> None:
+@pytest.mark.parametrize("driver", ["postgresql", "postgresql+psycopg2"])
+def test_the_delivery_store_has_its_schema(postgres: Server, driver: str) -> None:
     url = postgres.new_database()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA delivery")
     with pooler(_server(url), "session") as found:
-        store = DeliveryStore(_through(found, url, "-csearch_path=delivery"))
+        there = _through(found, url, "-csearch_path=delivery")
+        store = DeliveryStore(there.replace("postgresql", driver, 1))
         store.close()
     with psycopg.connect(url) as connection:
         schemas = connection.execute("SELECT DISTINCT schemaname FROM pg_tables WHERE tablename = 'messages'")
