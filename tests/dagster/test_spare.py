@@ -31,12 +31,14 @@ STOP = "mutation($run: String!) {terminateRun(runId: $run) {__typename}}"
 
 def spares() -> list[psutil.Process]:
     """Processes below this one that wait for a run, or do one."""
-    found = []
+    found = {}
     for one in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # a zombie is one of these
             if MODULE in " ".join(one.cmdline()):
-                found.append(one)
-    return found
+                found[one] = one.ppid()
+    # One of them that starts a program (croniter asks `file` about Python) is there twice until the program begins.
+    numbers = {one.pid for one in found}
+    return [one for one, parent in found.items() if parent not in numbers]
 
 
 def until(what: str, found: Any, seconds: float = 120) -> Any:
