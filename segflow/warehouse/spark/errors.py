@@ -13,6 +13,7 @@ _UNREACHABLE = (
     "UNAVAILABLE", "Connection refused", "failed to connect", "RETRIES_EXCEEDED", "Socket closed", "Channel closed",
     "NO_ACTIVE_SESSION",
 )  # fmt: skip
+_LOST = ("Exception deserializing response", "task context not found for operation")
 _OUT = re.compile(r"No space left|Disk quota|Permission denied|OutOfMemory|Resources exhausted", re.IGNORECASE)
 _VALUE = re.compile(r"(?<!\w)(['`]).*?\1", re.DOTALL)
 """A value or a name that a message tells of. Any word may stand in it: a product is UNAVAILABLE, "Permission denied" is
@@ -40,6 +41,12 @@ def is_gone(error: BaseException) -> bool:
         return True
     told = _VALUE.sub("", str(error))
     return any(word in told for word in _UNREACHABLE)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Did the server answer, and the answer got lost? What was asked for may have happened."""
+    told = _VALUE.sub("", str(error))
+    return any(word in told for word in _LOST)
 
 
 def trouble(where: str, message: str) -> RunError | None:

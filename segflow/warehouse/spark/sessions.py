@@ -9,13 +9,16 @@ import sys
 import threading
 import uuid
 import warnings
-from collections.abc import Hashable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from segflow.errors import InputError
-from segflow.warehouse.spark.errors import RAISED, plain_message
+from segflow.warehouse.spark.errors import RAISED, is_lost, plain_message
+from segflow.warehouse.spark.statements import is_query
+
+Found = TypeVar("Found")
 
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -143,12 +146,27 @@ def _tag(thread: Hashable) -> str:
     return f"segflow-thread-{thread}".replace(",", "")
 
 
+def again(ask: Callable[..., Found], *given: Any) -> Found:
+    """What `ask` returns, which may be asked twice: an answer can get lost between the server and the library."""
+    try:
+        return ask(*given)
+    except RAISED as error:
+        if not is_lost(error):
+            raise
+        return ask(*given)
+
+
 def rows(found: Any, text: str) -> pa.Table:
-    """The rows of a query, in one round trip: a DataFrame of the session's takes three."""
+    """The rows of a query, in one round trip: a DataFrame of the session's takes three. Of a statement that is none it
+    is what the server says of it."""
     from pyspark.sql.pandas.types import to_arrow_schema
 
     client = found.client
-    table, schema, *_ = client.to_table(_plan(client, text), {})
+
+    def ask() -> Any:
+        return client.to_table(_plan(client, text), {})
+
+    table, schema, *_ = again(ask) if is_query(text) else ask()
     return table if schema is None else table.cast(to_arrow_schema(schema, timezone="UTC"))
 
 
