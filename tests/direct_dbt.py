@@ -46,6 +46,7 @@ class DirectDbt:
         self.directory, self.warehouse_path, self.zone = directory, warehouse_path, zone
         self._models: dict[str, tuple[str, str]] | None = None
         self._plans: Mapping[str, Mapping[str, Any]] = {}
+        self._tick_id = ""
 
     def shared_code(self) -> str:
         return ""
@@ -94,6 +95,7 @@ class DirectDbt:
             chosen |= self._with_parents(name, code) if pattern.startswith("+") else {name} & set(code)
         chosen -= set(exclude or ())
         tick_id, self._plans = variables["segflow"]["tick_id"], variables["segflow"].get("builds", {})
+        self._tick_id = tick_id
         results: dict[str, ModelResult] = {}
         with self._connect() as connection:
             for name in self._ordered(chosen, code):

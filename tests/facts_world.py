@@ -33,8 +33,8 @@ OBJECTS: dict[str, Any] = {
         "fields": {"category": "text"},
     },
 }
-_TIMES = {"at", "ordered_at", "arrived_at"}
-_RAW = {
+TIMES = {"at", "ordered_at", "arrived_at"}
+RAW = {
     "events": ["contact_id", "name", "at", "id", "properties", "arrived_at"],
     "orders": ["order_id", "contact_id", "ordered_at", "total", "due", "arrived_at"],
     "items": ["item_id", "order_id", "category", "arrived_at"],
@@ -46,16 +46,20 @@ class FactsWorld(World):
 
     def __init__(self, root: Path, *, real: bool = False, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(root, real=real, settings=settings, catalog={"events": [EVENTS], "objects": OBJECTS})
-        for table, columns in _RAW.items():
+        for table, columns in RAW.items():
             root.joinpath(f"dbt/models/staging/stg_{table}.sql").write_text(f"select * from raw.{table}\n")
-            kinds = ", ".join(f'"{name}" {"TIMESTAMP" if name in _TIMES else "VARCHAR"}' for name in columns)
-            self.run(f"CREATE OR REPLACE TABLE raw.{table} ({kinds})")
+            self.empty(table, {name: "TIMESTAMP" if name in TIMES else "VARCHAR" for name in columns})
         self.rows_of("contacts", [{"contact_id": name, "city": "x"} for name in ("ana", "bo", "cy", "di")])
+
+    def empty(self, table: str, columns: Mapping[str, str]) -> None:
+        """Make a raw table without rows."""
+        nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
+        self.run(f"CREATE OR REPLACE TABLE raw.{table} AS SELECT {nothing} WHERE 1 = 0")
 
     def add(self, table: str, **values: Any) -> None:
         """Add a row to a raw table; text stays text, times are naive UTC."""
         names = ", ".join(f'"{name}"' for name in values)
-        shown = ", ".join(_literal(value) for value in values.values())
+        shown = ", ".join(literal(value) for value in values.values())
         self.run(f"INSERT INTO raw.{table} ({names}) VALUES ({shown})")
 
     def builds(self) -> dict[str, tuple[str | None, int | None]]:
@@ -83,8 +87,8 @@ class FactsWorld(World):
 
     def facts(self, model: str) -> list[tuple[Any, ...]]:
         """The facts of a model, without the ticks that computed them."""
-        rows = self.rows(f'SELECT * EXCLUDE (tick_id) FROM segflow."{model}" ORDER BY contact_id')
-        return [tuple(row.values()) for row in rows]
+        rows = self.rows(f'SELECT * FROM segflow."{model}" ORDER BY contact_id')
+        return [tuple(value for name, value in row.items() if name != "tick_id") for row in rows]
 
     def facts_in_full(self, model: str) -> list[tuple[Any, ...]]:
         """What the facts would be if all were computed now, at the last tick's `as_of`."""
@@ -99,7 +103,7 @@ class FactsWorld(World):
         return sorted(found, key=lambda row: row[0])
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     if value is None:
         return "NULL"
     return str(value) if isinstance(value, int | float) else f"'{value}'"

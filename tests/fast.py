@@ -114,6 +114,7 @@ SLOW: dict[str, frozenset[str]] = {
         "warehouse/test_spark_commands.py": (),
         "warehouse/test_spark_move.py": (),
         "warehouse/test_spark_move_scenarios.py": (),
+        "warehouse/test_spark_patches.py": (),
         "warehouse/test_spark_project.py": (
             "test_a_target_that_is_none",
             "test_a_server_that_cannot_be_reached",

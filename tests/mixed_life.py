@@ -234,7 +234,7 @@ class MixedWorld(FactsWorld):
     def __init__(self, root: Path, zone: str = "Europe/Berlin", *, real: bool = False, every: int = 24) -> None:
         senders = {"senders": {"people": {"type": "notify", "people": {"manager": "json://example.com"}}}}
         settings = {"time_zone": zone, **senders, "default_senders": {"notify": "people"}}
-        super().__init__(root, real=real, settings={**settings, "facts": {"verify_every": every}})
+        super().__init__(root, real=real, settings={**settings, "facts": {"patch": True, "verify_every": every}})
         attributes = {
             **CATALOG["contacts"]["attributes"],
             "points": {"type": "number", "written_by": "flows"},

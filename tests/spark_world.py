@@ -68,8 +68,26 @@ class SparkDbt(DirectDbt):
     def _build_noted(
         self, connection: SparkWarehouse, place: str, plan: Mapping[str, Any], whole: exp.Query, only: exp.Query
     ) -> None:
-        """As the materialization for Spark does, which patches nothing and notes nothing: all of it, at each tick."""
-        self._make(connection, "segflow", place, "TABLE", whole)
+        """What the materialization for Spark does, in this order."""
+        if "counted_table" not in plan:
+            self._make(connection, "segflow", place, "TABLE", whole)
+            return
+        self._make_as(connection, plan["counted_table"], plan["counts"])
+        why = plan["why"] or connection._asked(f"SELECT max(why) FROM {plan['counted_table']}")[0][0].as_py()
+        if why or place not in connection._listed("segflow"):
+            self._make(connection, "segflow", place, "TABLE", whole)
+            return
+        self._make_as(connection, plan["touched_table"], plan["touched"])
+        rows = self.words.sql(only).replace("segflow_touched", plan["touched_table"])
+        shown = ", ".join(plan["columns"])
+        kept = f"SELECT {shown} FROM `segflow`.`{place}` WHERE contact_id NOT IN ({plan['touched_ids']})"
+        both = f"SELECT *, '{self._tick_id}' AS tick_id FROM ({kept} UNION ALL SELECT {shown} FROM ({rows}))"
+        self._make_as(connection, plan["patched_table"], both)
+        patched = exp.select("*").from_(exp.to_table(plan["patched_table"], dialect="spark"))
+        self._make(connection, "segflow", place, "TABLE", whole if plan["verify"] else patched)
+
+    def _make_as(self, connection: SparkWarehouse, table: str, query: str) -> None:
+        connection._asked(f"CREATE TABLE {table} USING delta AS {query}")
 
     def make_again(self) -> None:
         """Let a catalog that has lost all know the models again: Sail's is gone with the server, Spark's stays."""

@@ -246,6 +246,27 @@ def test_a_wrong_table_is_found_told_and_healed(tmp_path: Path) -> None:
     world.close()
 
 
+def test_patches_that_are_off(tmp_path: Path) -> None:
+    """All facts are computed then, and compared: memberships are patched nevertheless."""
+    world = FactsWorld(tmp_path, settings={"facts": {"patch": False}})
+    world.segment("s", bought())
+    buy(world, "ana", "2026-01-13 12:00", "2026-01-14 00:00")
+    world.tick(FIRST)
+    buy(world, "bo", "2026-01-14 12:00", "2026-01-14 12:00")
+    report = world.tick(FIRST + timedelta(days=1))
+    assert (report.facts, report.memberships) == ({PURCHASES: "facts.patch is off"}, "")
+    assert world.memberships() == (None, 1)
+    check(world)
+    assert [found.model for found in asked(world)] == [MEMBERS]
+    settings = tmp_path / "segflow.yml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("patch: false", "patch: true"), encoding="utf-8")
+    world.project.reload()
+    for day, why in ((2, "first build"), (3, "")):
+        assert world.tick(FIRST + timedelta(days=day)).facts == {PURCHASES: why}
+        check(world)
+    world.close()
+
+
 def asked(world: FactsWorld) -> list[FactVerdict]:
     last = world.project.last_tick()
     assert last is not None

@@ -6,7 +6,7 @@ from functools import partial
 
 from segflow.doctor.findings import Checked, Finding, SkipCheck
 from segflow.doctor.workspace import ExaminedWorkspace
-from segflow.models.build_plans import ARRIVALS
+from segflow.models.build_notes import ARRIVALS
 from segflow.models.fact_verdicts import taken_for_new, verdicts
 from segflow.outbox.lease import Lease
 from segflow.ticks import ledger as ticks

@@ -25,6 +25,7 @@ from segflow.models.catalog_columns import (
     import_columns,
     told_columns,
 )
+from segflow.models.fact_copies import FactCopies
 from segflow.models.user_models import UserModels, silent_faults
 from segflow.models.views import keep_views
 from segflow.segments.compiler import CONTACTS, Compiled
@@ -95,6 +96,7 @@ class _Build:
         plans = build_plans(self.context, list(patches or ()))
         values = {"segflow": {"tick_id": self.context.tick_id, "bounds": bounds, "builds": plans}}
         without = [*(exclude or ()), *self.idle]
+        copies = FactCopies.begin(self.context, plans)
         results = self.context.models.run(select, values, {**self.patches, **(patches or {})}, without, limits)
         crash_point("build.ran")
         for result in (result for result in results.values() if result.status == "error"):
@@ -102,6 +104,7 @@ class _Build:
             trouble = self.warehouse.trouble(result.message)
             if trouble is not None:
                 raise RunError(f"model {result.model} cannot be built: {trouble}") from trouble
+        copies.end(results)
         self.report.dbt_seconds += time.perf_counter() - started
         self.report.failed |= {name: result.message for name, result in results.items() if result.status == "error"}
         for name in [name for name in self.report.failed if _status(results, name) == "success"]:

@@ -11,29 +11,41 @@ than before, and the memberships, which look at nothing else, are made anew for 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
 from typing import Any
 
 from sqlglot import exp
 
 from segflow.errors import RunError
+from segflow.models.build_notes import (
+    ARRIVALS,
+    BACK,
+    BUILDS,
+    DISORDER,
+    EDITED,
+    FIRST,
+    GONE,
+    GONE_TABLE,
+    NO_RELATION,
+    NULLS,
+    TOUCHED,
+    digest,
+    fingerprint,
+    forget,
+    judged,
+    patches_facts,
+    touched_since,
+    utc,
+    why_not_patched,
+)
+from segflow.models.fact_copies import copied_facts
 from segflow.segments.bounds import timestamp_literal
 from segflow.segments.compiler import CONTACTS, Compiled
-from segflow.segments.emit import bound_keys, is_for_all, reads_members, value_macros
-from segflow.segments.fact_patches import (
-    Arrivals,
-    Moved,
-    arrivals,
-    arrived_query,
-    touched_query,
-    why_whole,
-)
+from segflow.segments.emit import bound_keys, is_for_all, reads_members
+from segflow.segments.fact_patches import Arrivals, arrivals, arrived_query, why_whole
 from segflow.segments.facts import FactColumn, by_model
 from segflow.segments.membership_masks import MASKS, mask, words_of
 from segflow.segments.membership_models import segment_model
@@ -43,15 +55,9 @@ from segflow.warehouse.base import all_rows, relation
 from segflow.warehouse.models import PatchingModels
 from segflow.warehouse.names import own_model, own_relation
 from segflow.warehouse.words import Words
-from segflow.zones import version as tzdata
 
-BUILDS, ARRIVALS, TOUCHED = "model_builds", "fact_arrivals", "touched_contacts"
-_FORM = 2
-"""Of what is noted and of how touched contacts are found. Tables of another form are not patched."""
-FIRST, EDITED, BROKEN, BACK = "first build", "edited", "a part of it cannot be evaluated", "as_of went back"
-NO_RELATION = "their rows are in no relation"
-NO_DELETES = "the engine patches none"
-NULLS, GONE, DISORDER = "rows without arrived_at", "rows are gone or changed", "rows came out of order"
+BROKEN = "a part of it cannot be evaluated"
+NO_DELETES, SWITCHED_OFF = "the engine patches none", "facts.patch is off"
 ALWAYS = "always computed in full"
 NO_SEGMENTS, OF_THE_CLOCK = "no segment", "they move with time"
 RESTING, NOT_NOTED = "members of segments that rest are read", "a part of it is not noted"
@@ -76,14 +82,16 @@ def build_plans(context: TickContext, mended: Sequence[str] = ()) -> dict[str, d
     noted = {row["model"]: row for row in builds}
     arrived = {(row["model"], row["source"]): row for row in arrivals_noted}
     plans: dict[str, dict[str, Any]] = {}
+    patches = patches_facts(context)
     for model, columns in by_model(compiled.columns).items():
         why = BROKEN if own_model(model) in mended else why_whole(columns, compiled.specs.catalog)
-        if why is None and not warehouse.row_deletes:
-            why = NO_DELETES
+        if why is None and not patches:
+            why = SWITCHED_OFF
         if why is None:
             loaded = arrivals(columns, compiled.specs.catalog)
             known = {one.key: arrived.get((model, one.key)) for one in loaded}
-            plan = _patched_facts(context, model, columns, noted.get(model), loaded, known)
+            patched = _patched_facts if warehouse.row_deletes else copied_facts
+            plan = patched(context, model, columns, noted.get(model), loaded, known)
         else:
             plan = _in_full(context, model, [column.column for column in columns], noted.get(model), why)
         plans[own_model(model)] = plan
@@ -119,7 +127,7 @@ def _patched_facts(
         return {**plan, "why": NO_RELATION}
     plan["arrived"] = [_note_arrivals(context, model, one, arrived_query(one)) for one in loaded]
     plan |= _noting(context, model, mark) | _writing(context, model, [column.column for column in columns])
-    plan["why"] = _why(context, before, known, mark)
+    plan["why"] = why_not_patched(context, before, known, mark)
     plan["compared"] = _is_compared(before, mark, columns)
     if plan["why"] is None:
         assert before is not None
@@ -211,14 +219,14 @@ def _noting(context: TickContext, model: str, mark: str) -> dict[str, Any]:
 def _writing(context: TickContext, model: str, columns: Sequence[str]) -> dict[str, Any]:
     """How what was computed is compared and written, and who is said to have been touched. `columns`: those of the
     table, less the contact's and the tick's."""
-    words, digest = context.warehouse.words, _digest(model)
-    changed = exp.to_identifier(f"segflow_changed_{digest}")
+    words, short = context.warehouse.words, digest(model)
+    changed = exp.to_identifier(f"segflow_changed_{short}")
     given = exp.Literal.string(model).as_("model")
     everybody = exp.select(given, exp.cast(exp.null(), "VARCHAR").as_("contact_id"))
     shown = [exp.column("contact_id"), *(exp.column(name, quoted=True) for name in columns)]
     return {
         "columns": ", ".join(words.sql(column) for column in shown),
-        "fresh_table": f"segflow_fresh_{digest}",
+        "fresh_table": f"segflow_fresh_{short}",
         "changed_table": changed.name,
         "few": FEW,
         "touch_changed": _touch(words, model, changed, exp.column("contact_id")),
@@ -238,33 +246,18 @@ def _touched(
 ) -> dict[str, Any]:
     """Whom a patch is about: `query` has their ids, and `contact` says one as tables have it. Nearly all whom something
     has touched have other facts then, so their rows are not compared."""
-    words, digest = context.warehouse.words, _digest(model)
-    touched = exp.to_identifier(f"segflow_touched_{digest}")
+    words, short = context.warehouse.words, digest(model)
+    touched = exp.to_identifier(f"segflow_touched_{short}")
     since_full = before["since_full"] + 1
     return {
         "touched": words.sql(context.fill(query)),
         "touched_table": touched.name,
         "touched_ids": words.sql(exp.select(contact.copy()).from_(exp.Table(this=touched))),
         "touch": _touch(words, model, touched, contact),
-        "whole_table": f"segflow_whole_{digest}",
+        "whole_table": f"segflow_whole_{short}",
         "since_full": since_full,
         "verify": since_full >= context.compiled.specs.settings.facts.verify_every,
     }
-
-
-def _digest(model: str) -> str:
-    return hashlib.sha256(model.encode()).hexdigest()[:12]
-
-
-def _why(context: TickContext, before: Mapping[str, Any] | None, known: Mapping[str, Any], mark: str) -> str | None:
-    """Why the table that is there, if any, cannot be patched."""
-    if before is None or any(row is None or row["until"] is None for row in known.values()):
-        return FIRST
-    if before["fingerprint"] != mark:
-        return EDITED
-    if _utc(before["as_of"]) > context.as_of:
-        return BACK
-    return NULLS if any(row["nulls"] for row in known.values()) else None
 
 
 def _patch(
@@ -275,39 +268,21 @@ def _patch(
     loaded: Sequence[Arrivals],
     known: Mapping[str, Any],
 ) -> dict[str, Any]:
-    words, compiled, digest = context.warehouse.words, context.compiled, _digest(model)
-    until = {key: _utc(row["until"]) for key, row in known.items()}
-    moved = Moved(_utc(before["as_of"]), context.as_of, compiled.zone)
-    query = touched_query(columns, compiled.specs.catalog, moved, until)
-    counted = {one.key: exp.to_identifier(f"segflow_counted_{number}_{digest}") for number, one in enumerate(loaded)}
+    words, short = context.warehouse.words, digest(model)
+    until = {key: utc(row["until"]) for key, row in known.items()}
+    query = touched_since(context, columns, before, until)
+    counted = {one.key: exp.to_identifier(f"segflow_counted_{number}_{short}") for number, one in enumerate(loaded)}
     return {
         # All rows are read once, for the note and for the check. The one row of each count goes with the connection.
         "arrived": [_count(context, model, one, until[one.key], counted[one.key]) for one in loaded],
-        "checks": [
-            words.sql(_judged(exp.Table(this=counted[one.key].copy()), known[one.key]["row_count"])) for one in loaded
-        ],
+        "checks": [words.sql(_judged(counted[one.key], known[one.key]["row_count"])) for one in loaded],
         **_touched(context, model, before, query, id_text(exp.column("contact_id"))),
     }
 
 
-def check_of(one: Arrivals, until: datetime, count: int) -> exp.Select:
-    """Why the rows that the table was made of are no longer all there, as they were; null when they are."""
-    return _judged(arrived_query(one, until).subquery("now"), count)
-
-
-def _judged(now: exp.Expr, count: int) -> exp.Select:
-    """`check_of`, of one row of `arrived_query` in `now`."""
-    known, wanted = exp.column("known"), exp.Literal.number(count)
-    case = exp.Case()
-    case = case.when(exp.column("nulls") > 0, exp.Literal.string(NULLS))
-    case = case.when(known.copy() < wanted, exp.Literal.string(GONE))
-    case = case.when(known.copy() > wanted, exp.Literal.string(DISORDER))
-    return exp.select(case.as_("why")).from_(now)
-
-
-def forget(table: str, model: str) -> exp.Delete:
-    """Take the notes about a model away."""
-    return exp.delete(relation(table), where=exp.column("model").eq(exp.Literal.string(model)))
+def _judged(table: exp.Identifier, count: int) -> exp.Select:
+    """`judged`, asked of the one row of a table."""
+    return exp.select(judged(count).as_("why")).from_(exp.Table(this=table.copy()))
 
 
 def _count(context: TickContext, model: str, one: Arrivals, until: datetime, counted: exp.Identifier) -> str:
@@ -323,21 +298,6 @@ def _note_arrivals(context: TickContext, model: str, one: Arrivals, counted: exp
     rows = exp.select(*given, "until", "row_count", "nulls").from_(context.fill(counted).subquery("counted"))
     names = ("model", "source", "until", "row_count", "nulls")
     return context.warehouse.words.sql(exp.insert(rows, relation(ARRIVALS), columns=names))
-
-
-def fingerprint(context: TickContext, text: str, loaded: Sequence[Arrivals]) -> str:
-    """A hash of all that the facts of a model (`text`: its code) are computed by, other than the rows and the time.
-    Raises RunError when dbt cannot read the models."""
-    words, models = context.warehouse.words, context.models
-    shared = models.shared_code() if isinstance(models, PatchingModels) else ""
-    sources = [[one.key, one.at.unix, models.code(one.model), words.sql(context.relation(one.model))] for one in loaded]
-    said = [_FORM, text, sources, shared, _macros(words), str(context.compiled.zone), tzdata()]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
-
-
-@lru_cache(maxsize=4)
-def _macros(words: Words) -> str:
-    return hashlib.sha256(value_macros(words).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -380,9 +340,5 @@ def told(why: Mapping[str, str], memberships: str | None = None) -> str | None:
     return f"{len(whole)} of {len(why)} fact models in full: {reasons}{also}"
 
 
-_OF_DATA = {FIRST, EDITED, BACK, NULLS, GONE, DISORDER, "the table was gone"}
+_OF_DATA = {FIRST, EDITED, BACK, NULLS, GONE, DISORDER, GONE_TABLE}
 """Reasons of models that can be patched."""
-
-
-def _utc(naive: datetime) -> datetime:
-    return naive.replace(tzinfo=UTC) if naive.tzinfo is None else naive

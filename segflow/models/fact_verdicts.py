@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlglot import exp
 
 from segflow.errors import RunError, WarehouseError
-from segflow.models.build_plans import ARRIVALS, BUILDS, EDITED, TOUCHED, check_of, fingerprint, forget
+from segflow.models.apart import rows_apart
+from segflow.models.build_notes import (
+    ARRIVALS,
+    BUILDS,
+    EDITED,
+    TOUCHED,
+    check_of,
+    fingerprint,
+    forget,
+    patches_facts,
+    utc,
+)
 from segflow.segments.bounds import timestamp_literal
 from segflow.segments.compiler import MEMBERSHIPS
 from segflow.segments.fact_models import fact_query
 from segflow.segments.fact_patches import arrivals, arrived_query, why_whole
 from segflow.segments.facts import FactColumn, by_model
 from segflow.segments.membership_masks import MASKS, mask, words_of
-from segflow.segments.sql import select, union_all
+from segflow.segments.sql import select
 from segflow.segments.stored import moment
 from segflow.ticks.context import TickContext
 from segflow.warehouse.base import Warehouse, all_rows, relation
@@ -42,7 +52,8 @@ def verdicts(context: TickContext) -> list[FactVerdict]:
     noted = {row["model"]: row for row in warehouse.rows(all_rows(BUILDS))}
     arrived = {(row["model"], row["source"]): row for row in warehouse.rows(all_rows(ARRIVALS))}
     found: list[FactVerdict] = []
-    for model, columns in sorted(by_model(compiled.columns).items()):
+    patched = by_model(compiled.columns) if patches_facts(context) else {}
+    for model, columns in sorted(patched.items()):
         if model in noted and why_whole(columns, compiled.specs.catalog) is None:
             known = {source: row for (of, source), row in arrived.items() if of == model}
             found.append(_verdict(context, model, columns, noted[model], known))
@@ -62,7 +73,8 @@ def _of_memberships(context: TickContext, noted: Mapping[str, Any]) -> FactVerdi
     try:
         full = context.fill(text.split("\n", 1)[1])
         names = [mask(word) for word in range(words_of(compiled.places))]
-        return FactVerdict(MEMBERSHIPS, _differing(warehouse, relation(MASKS), full, names))
+        whole = warehouse.stage("whole memberships", full)
+        return FactVerdict(MEMBERSHIPS, rows_apart(warehouse, relation(MASKS), whole, names))
     except (RunError, WarehouseError) as error:
         return FactVerdict(MEMBERSHIPS, why_not=" ".join(str(error).split()))
 
@@ -81,7 +93,7 @@ def _verdict(
     known: Mapping[str, Mapping[str, Any]],
 ) -> FactVerdict:
     compiled, warehouse = context.compiled, context.warehouse
-    context = TickContext(compiled, warehouse, context.models, Tick(noted["tick_id"], _utc(noted["as_of"])))
+    context = TickContext(compiled, warehouse, context.models, Tick(noted["tick_id"], utc(noted["as_of"])))
     loaded = arrivals(columns, compiled.specs.catalog)
     if any(one.key not in known or known[one.key]["until"] is None for one in loaded):
         return FactVerdict(model, why_not=EDITED)
@@ -90,7 +102,7 @@ def _verdict(
             return FactVerdict(model, why_not=EDITED)
         later: dict[str, list[exp.Expr]] = {}
         for one in loaded:
-            until = _utc(known[one.key]["until"])
+            until = utc(known[one.key]["until"])
             why = warehouse.scalar(context.fill(check_of(one, until, known[one.key]["row_count"])))
             if why is not None:
                 return FactVerdict(model, why_not=str(why))
@@ -102,7 +114,9 @@ def _verdict(
         full = context.fill(
             fact_query(columns, compiled.specs.catalog), lambda name: seen.get(name) or context.relation(name)
         )
-        return FactVerdict(model, _differing(warehouse, relation(model), full, [one.column for one in columns]))
+        whole = warehouse.stage("whole facts", full)
+        names = [one.column for one in columns]
+        return FactVerdict(model, rows_apart(warehouse, relation(model), whole, names))
     except (RunError, WarehouseError) as error:
         # Of this model alone: the others are compared.
         return FactVerdict(model, why_not=" ".join(str(error).split()))
@@ -112,17 +126,3 @@ def _seen(context: TickContext, model: str, conditions: Sequence[exp.Expr]) -> e
     """The rows of a model of the user's that satisfy the conditions."""
     rows = exp.select("*").from_(context.relation(model)).where(*conditions)
     return context.warehouse.stage(f"seen of {model}", context.fill(rows))
-
-
-def _differing(warehouse: Warehouse, table: exp.Table, full: exp.Query, columns: Sequence[str]) -> int:
-    shown = [exp.column("contact_id"), *(exp.column(column, quoted=True) for column in columns)]
-    whole = warehouse.stage("whole facts", full)
-    there, wanted = (exp.select(*(one.copy() for one in shown)).from_(rows) for rows in (table, whole))
-    lost = exp.except_(there, wanted, distinct=False).subquery("lost")
-    gained = exp.except_(wanted.copy(), there.copy(), distinct=False).subquery("gained")
-    apart = union_all([exp.select("*").from_(lost), exp.select("*").from_(gained)])
-    return int(warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(apart.subquery("apart"))) or 0)
-
-
-def _utc(naive: datetime) -> datetime:
-    return naive.replace(tzinfo=UTC) if naive.tzinfo is None else naive

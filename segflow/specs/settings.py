@@ -70,6 +70,9 @@ class SqlSegmentSettings(SpecModel):
 class FactSettings(SpecModel):
     """How the facts of segments and flows are computed where the catalog says when rows arrived (`arrived_at`)."""
 
+    patch: bool | None = None
+    """Are facts computed for the contacts alone whose rows came, or passed the edge of a window? Otherwise for all of
+    them. Default: true on DuckDB and Postgres; false on Spark, where it took longer."""
     verify_every: Annotated[int, Field(ge=1)] = 24
     """After so many ticks at most patched facts and memberships are computed in full, and the two are compared. 1: at
     every tick, which saves nothing."""

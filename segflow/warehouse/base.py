@@ -49,6 +49,7 @@ class Warehouse(ABC):
     """How the engine says SQL; `query` and `execute` render expressions with it."""
     row_deletes: bool = False
     laterals: bool = True
+    patches_facts: bool = True
     """See `Engine`, as for `row_deletes`."""
 
     @abstractmethod
@@ -177,6 +178,15 @@ class Warehouse(ABC):
         A name is for a view or for a table, and what a view reads has other names than itself. An engine without
         temporary views keeps the rows."""
         return self.stage(name, rows)
+
+    def lend(self, name: str) -> exp.Table:
+        """A new name for a table that a model of dbt's makes beside its own, where an engine has no temporary tables:
+        `close` drops it. The table has that name for everybody."""
+        raise NotImplementedError("models make temporary tables")
+
+    def lent(self) -> dict[str, exp.Table]:
+        """Those of the tables of `lend`, by what they were called then, that were made; of one name the last."""
+        return {}
 
     @abstractmethod
     def create_view(self, name: str, sql: exp.Query) -> None:

@@ -31,7 +31,9 @@ class Engine(ABC):
     temporary_tables: ClassVar[bool]
     """Do tables of a connection vanish with it? Without it what `stage` leaves has to be dropped."""
     row_deletes: ClassVar[bool]
-    """Can single rows be deleted? Without it `patch` writes the whole table anew."""
+    """Can single rows be deleted? Without it `patch` writes the whole table anew, and so do facts that are patched."""
+    patches_facts: ClassVar[bool]
+    """Do later ticks patch facts, unless `facts.patch` says otherwise? Not where that takes longer than all of them."""
     laterals: ClassVar[bool]
     """Can a query that is asked for each row of another use that row at any depth? Without it `explain` asks for each
     moment by itself."""

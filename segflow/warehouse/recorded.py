@@ -67,6 +67,7 @@ class RecordedWarehouse(Warehouse):
     """Ledgers and states by the record. An engine adds how it runs statements."""
 
     row_deletes = False
+    patches_facts = False
     laterals = False
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from sqlglot import exp, parse_one
 
 from segflow.crashpoints import watched
 from segflow.durations import Duration
-from segflow.errors import TimeLimitError
+from segflow.errors import TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation
 from segflow.warehouse.record_sql import ROWS
 from segflow.warehouse.spark.engine import SparkEngine
@@ -60,7 +60,7 @@ def test_facts_are_computed_in_full_and_the_tick_says_why(sail: Sail, tmp_path: 
     world.segment("buyers", {"where": {"event": "purchase"}})
     for day in (1, 2):
         report = world.tick(datetime(2026, 3, day, tzinfo=UTC))
-        assert report.facts == {"facts__event_purchase": "the engine patches none"}
+        assert report.facts == {"facts__event_purchase": "facts.patch is off"}
     world.project.store.close()
 
 
@@ -121,6 +121,34 @@ def test_a_write_that_is_stopped_leaves_nothing(sail: Sail, writes: str) -> None
         warehouse.close()
         assert warehouse._asked(f"SELECT * FROM {ROWS}.imports").num_rows == 0
         assert warehouse._listed(STAGES) == set()
+
+
+@pytest.mark.parametrize("asks", ["a query", "rows from here", "a write"])
+def test_an_answer_that_gets_lost(sail: Sail, asks: str) -> None:
+    """It is asked for again where that does no harm. Of a write nobody knows whether it has happened."""
+    with SparkEngine(*sail.new_warehouse()).open() as warehouse:
+        warehouse.ensure_tables()
+        call = warehouse._session.client._stub.ExecutePlan
+        reads, lost = call._response_deserializer, iter([True])
+
+        def once(message: bytes) -> Any:
+            if next(lost, False):
+                raise ValueError("no message")
+            return reads(message)
+
+        call._response_deserializer = once
+        try:
+            if asks == "a query":
+                assert warehouse.scalar(parse_one("select 1 as x")) == 1
+            elif asks == "rows from here":
+                warehouse.append("imports", "t1", pa.table({"import_id": ["a"]}))
+                assert warehouse.counts(["imports"]) == {"imports": 1}
+            else:
+                with pytest.raises(WarehouseError, match="deserializing"):
+                    warehouse.stage("rows", parse_one("select 1 as x"))
+        finally:
+            call._response_deserializer = reads
+        assert not next(lost, False)
 
 
 def test_stages_of_who_died_are_removed(sail: Sail) -> None:

@@ -30,6 +30,7 @@ class DuckDBEngine(Engine):
     transactions = True
     temporary_tables = True
     row_deletes = True
+    patches_facts = True
     laterals = True
     file_backed = True
     late_views = True

@@ -39,6 +39,7 @@ class PostgresEngine(Engine):
     transactions = True
     temporary_tables = True
     row_deletes = True
+    patches_facts = True
     laterals = True
     file_backed = False
     late_views = False

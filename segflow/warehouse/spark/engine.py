@@ -30,6 +30,7 @@ class SparkEngine(Engine):
     transactions = True
     temporary_tables = False
     row_deletes = False
+    patches_facts = False
     laterals = False
     file_backed = False
     late_views = True

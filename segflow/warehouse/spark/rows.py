@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 from sqlglot import exp
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
 
 Type = exp.DataType.Type
 _TYPES = (
@@ -42,3 +47,21 @@ def type_of(kind: pa.DataType) -> exp.DataType:
         if is_it(kind):
             return exp.DataType(this=found, nested=False)
     return exp.DataType(this=Type.TEXT, nested=False)
+
+
+def typed(rows: exp.Expr, schema: StructType) -> exp.Expr:
+    """A query, of whose columns `schema` has the types, with a type for each that can be stored."""
+    if not any(field.dataType.typeName() == "void" for field in schema):
+        return rows
+    columns = [
+        exp.alias_(
+            exp.Cast(this=column, to=exp.DataType(this=exp.DataType.Type.TEXT))
+            if field.dataType.typeName() == "void"
+            else column,
+            field.name,
+            quoted=True,
+        )
+        for field in schema
+        for column in [exp.column(field.name, quoted=True)]
+    ]
+    return exp.select(*columns).from_(rows.subquery("rows"))  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ from segflow.warehouse.recorded import TOGETHER_AT, RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
 from segflow.warehouse.spark.recursion import is_recursive, unrolled
-from segflow.warehouse.spark.rows import none_of, stored
+from segflow.warehouse.spark.rows import none_of, stored, typed
 from segflow.warehouse.spark.stages import LEFT_ALONE_FOR, STAGES, is_left_over, new_table, table_named
 from segflow.warehouse.spark.statements import is_query, may_be_untyped
 from segflow.warehouse.spark.words import SparkWords
@@ -46,6 +46,7 @@ class SparkWarehouse(RecordedWarehouse):
         self._url, self._location, self._where = url, location, sessions.place(url)
         self._session = sessions.session(url)
         self._staged: dict[str, exp.Table] = {}
+        self._lent: dict[str, exp.Table] = {}
         self._failed: list[exp.Table] = []
         """What could not be staged. An engine may have begun with the table nevertheless."""
         self._number = itertools.count(1)
@@ -141,6 +142,17 @@ class SparkWarehouse(RecordedWarehouse):
 
         return unrolled(query, keep) if is_recursive(query) else query
 
+    def lend(self, name: str) -> exp.Table:
+        if name in self._lent:
+            self._failed.append(self._lent[name])
+        self._lent[name] = new_table(name)
+        return self._lent[name].copy()
+
+    def lent(self) -> dict[str, exp.Table]:
+        # A catalog may have made the letters small.
+        there = {name.lower() for name in self._listed(STAGES)} if self._lent else set()
+        return {name: table.copy() for name, table in self._lent.items() if table.name.lower() in there}
+
     def create_view(self, name: str, sql: exp.Query) -> None:
         if self._kind(name) == "TABLE":
             self._drop(relation(name), "TABLE")
@@ -190,29 +202,16 @@ class SparkWarehouse(RecordedWarehouse):
             return rows
         with self._telling(text := self.words.sql(rows)):
             schema = self._session.sql(text).schema
-        if not any(field.dataType.typeName() == "void" for field in schema):
-            return rows
-        columns = [
-            exp.alias_(
-                exp.Cast(this=column, to=exp.DataType(this=exp.DataType.Type.TEXT))
-                if field.dataType.typeName() == "void"
-                else column,
-                field.name,
-                quoted=True,
-            )
-            for field in schema
-            for column in [exp.column(field.name, quoted=True)]
-        ]
-        return exp.select(*columns).from_(rows.subquery("rows"))  # type: ignore[attr-defined]
+        return typed(rows, schema)
 
     def _drop(self, table: exp.Table, kind: str) -> None:
         self._run(exp.Drop(tables=[table.copy()], kind=kind, exists=True))
 
     def close(self) -> None:
-        tables = [*self._staged.values(), *self._failed]
-        self._staged, self._failed = {}, []
         # A server that is gone would be waited for once for each of them.
         with contextlib.suppress(RunError):
+            tables = [*self._staged.values(), *self._failed, *self.lent().values()]
+            self._staged, self._failed, self._lent = {}, [], {}
             for table in tables:
                 with contextlib.suppress(WarehouseError):
                     self._drop(table, "TABLE")
@@ -240,7 +239,7 @@ class SparkWarehouse(RecordedWarehouse):
             return
         name = f"{self._tag.replace('-', '_')}_{next(self._number)}"
         with self._telling(name):
-            self._session.createDataFrame(stored(rows)).createOrReplaceTempView(name)
+            sessions.again(self._session.createDataFrame(stored(rows)).createOrReplaceTempView, name)
         try:
             columns = (exp.column(column, quoted=True) for column in rows.schema.names)
             yield exp.select(*columns).from_(exp.table_(name, quoted=True))

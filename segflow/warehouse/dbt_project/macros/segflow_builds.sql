@@ -54,13 +54,18 @@
     {{ return(there and plan is not none and (why is none or plan.get("compared", false))) }}
 {%- endmacro -%}
 
+{#- The query of a model for the contacts of a table alone. -#}
+{%- macro segflow_only(sql, touched) -%}
+    {{ return(modules.re.sub(
+        '/\\* touched: (.*?) \\*/ true', '\\1 in (select contact_id from ' ~ touched ~ ')', sql, flags=modules.re.DOTALL
+    )) }}
+{%- endmacro -%}
+
 {#- Compute the rows of touched contacts again, in `relation`. Statements go together, because each call of dbt's costs
     milliseconds. -#}
 {%- macro segflow_patch(plan, relation, sql) -%}
     {%- set touched = plan["touched_table"] -%}
-    {%- set only = modules.re.sub(
-        '/\\* touched: (.*?) \\*/ true', '\\1 in (select contact_id from ' ~ touched ~ ')', sql, flags=modules.re.DOTALL
-    ) -%}
+    {%- set only = segflow_only(sql, touched) -%}
     {%- call statement('main') -%}
         drop table if exists {{ touched }}; create temporary table {{ touched }} as {{ plan["touched"] }};
         delete from {{ relation }} where contact_id in ({{ plan["touched_ids"] }});

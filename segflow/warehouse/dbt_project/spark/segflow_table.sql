@@ -2,7 +2,9 @@
 
     How generated models are built: each is a table in Delta, whatever format the project's own models have. A table that
     is replaced in place may keep old columns and cast what comes new to their types without a word; so the old one goes
-    first. -#}
+    first. Where the tick says whose facts may be others than before, a table is made of its own rows and of theirs. No
+    statement is in a transaction with another: the tick takes the notes of what tables are whole for away before it runs
+    dbt, and writes them afterwards, with what each model leaves beside its table. -#}
 {% materialization segflow_table, adapter='spark' %}
     {{ return(segflow_build('table')) }}
 {% endmaterialization %}
@@ -21,11 +23,16 @@
 
     {{ run_hooks(pre_hooks) }}
 
-    {%- do segflow_drop(relation) -%}
-    {% call statement('main') -%}
-        create {{ kind }} {{ relation }} {% if kind == 'table' %}using delta {% endif %}as
-            {{ sql }}
-    {%- endcall %}
+    {%- set plan = segflow_plan() if kind == 'table' else none -%}
+    {%- do segflow_by_hand() -%}
+    {%- if segflow_is_patched(plan, relation) -%}
+        {%- do segflow_beside(plan["touched_table"], plan["touched"]) -%}
+        {%- do segflow_beside(plan["patched_table"], segflow_patched(plan, relation, sql)) -%}
+        {#- To look whether patches are right, all of it is computed and counts. -#}
+        {%- do segflow_make(kind, relation, sql if plan["verify"] else "select * from " ~ plan["patched_table"]) -%}
+    {%- else -%}
+        {%- do segflow_make(kind, relation, sql) -%}
+    {%- endif -%}
     {%- if kind == 'table' and var("segflow", {}) -%}
         {%- do segflow_publish(relation) -%}
     {%- endif -%}
@@ -33,6 +40,57 @@
 
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [relation]}) }}
+{%- endmacro -%}
+
+{#- Make all of a table or view. -#}
+{%- macro segflow_make(kind, relation, sql) -%}
+    {%- do segflow_drop(relation) -%}
+    {% call statement('main') -%}
+        create {{ kind }} {{ relation }} {% if kind == 'table' %}using delta {% endif %}as
+            {{ sql }}
+    {%- endcall %}
+{%- endmacro -%}
+
+{#- Whoever runs dbt by hand builds with the code of now, of rows that no tick has counted: no table is patched after
+    it. -#}
+{%- macro segflow_by_hand() -%}
+    {%- if not var("segflow", {}) -%}
+        {%- set record = adapter.get_relation(database=none, schema="segflow_rows", identifier="record") -%}
+        {%- if record is not none -%}
+            {%- do run_query("delete from " ~ record ~ " where relation = 'model_builds'") -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- Is the table patched? Which rows have arrived is counted before any of them is looked at: a row that comes in between
+    is new to the next tick, too. -#}
+{%- macro segflow_is_patched(plan, relation) -%}
+    {%- if plan is none or "counted_table" not in plan -%} {{ return(false) }} {%- endif -%}
+    {%- do segflow_beside(plan["counted_table"], plan["counts"]) -%}
+    {%- set there = load_cached_relation(relation) -%}
+    {%- if plan["why"] is not none or there is none or there.is_view -%} {{ return(false) }} {%- endif -%}
+    {%- set why = run_query("select max(why) from " ~ plan["counted_table"]).rows[0][0] -%}
+    {{ return(why is none) }}
+{%- endmacro -%}
+
+{#- Make a table that the tick reads. -#}
+{%- macro segflow_beside(table, sql) -%}
+    {%- call statement('segflow_beside') -%} create table {{ table }} using delta as {{ sql }} {%- endcall -%}
+{%- endmacro -%}
+
+{#- The rows of the table that nothing has touched, and those of touched contacts, which are computed again. -#}
+{%- macro segflow_patched(plan, relation, sql) -%}
+    {%- set columns = plan["columns"] | join(", ") -%}
+    select {{ columns }}, {{ segflow_tick_id() }} as tick_id from (
+        select {{ columns }} from (
+            select present.* from {{ relation }} as present
+            left anti join ({{ plan["touched_ids"] }}) as touched on present.contact_id = touched.contact_id
+        ) as others
+        union all
+        select {{ columns }} from (
+            {{ segflow_only(sql, plan["touched_table"]) }}
+        ) as fresh
+    ) as patched
 {%- endmacro -%}
 
 {#- Drop what stands in the place of a relation, table or view. -#}
