@@ -24,7 +24,7 @@
     {{ run_hooks(pre_hooks) }}
 
     {%- set plan = segflow_plan() if kind == 'table' else none -%}
-    {%- do segflow_by_hand() -%}
+    {%- if kind == 'table' -%} {%- do segflow_by_hand() -%} {%- endif -%}
     {%- if segflow_is_patched(plan, relation) -%}
         {%- do segflow_beside(plan["touched_table"], plan["touched"]) -%}
         {%- do segflow_beside(plan["patched_table"], segflow_patched(plan, relation, sql)) -%}
@@ -56,8 +56,9 @@
 {%- macro segflow_by_hand() -%}
     {%- if not var("segflow", {}) -%}
         {%- set record = adapter.get_relation(database=none, schema="segflow_rows", identifier="record") -%}
-        {%- if record is not none -%}
-            {%- do run_query("delete from " ~ record ~ " where relation = 'model_builds'") -%}
+        {%- set notes = " from " ~ record ~ " where relation = 'model_builds' and write_id <> ''" -%}
+        {%- if record is not none and run_query("select count(*)" ~ notes).rows[0][0] | int -%}
+            {%- do run_query("delete" ~ notes) -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro -%}
