@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -449,6 +452,38 @@ def test_with_dbt(tmp_path: Path) -> None:
     assert world.tick(FIRST + timedelta(days=5)).facts == {PURCHASES: "first build", ITEMS: ""}
     check(world)
     world.close()
+
+
+BY_HAND = {
+    "in schema segflow": ([], "duckdb", False),
+    "where a view leads to": (["dbt/macros/generate_schema_name.sql"], "duckdb", False),
+    "in a developer's schema": (["dbt/macros/generate_schema_name.sql"], "dev", True),
+}
+"""What a build by hand is told: files of the project that are not there, the target, whether notes stay."""
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_notes_after_dbt_by_hand(tmp_path: Path, name: str) -> None:
+    missing, target, stay = BY_HAND[name]
+    world = FactsWorld(tmp_path, real=True)
+    for file in missing:
+        (tmp_path / file).unlink()
+    profiles = tmp_path / "dbt/profiles.yml"
+    told = yaml.safe_load(profiles.read_text(encoding="utf-8"))
+    outputs = told["segflow"]["outputs"]
+    outputs["dev"] = {**outputs["duckdb"], "schema": "dev"}
+    profiles.write_text(yaml.safe_dump(told), encoding="utf-8")
+    world.segment("s", bought())
+    buy(world, "ana", "2026-01-13 12:00", "2026-01-14 00:00")
+    world.tick(FIRST)
+    world.close()
+    noted = world.builds()
+    assert noted
+    command = [Path(sys.executable).with_name("dbt"), "run", "--quiet", "--profiles-dir", ".", "--target", target]
+    environment = {**os.environ, "SEGFLOW_WAREHOUSE": str(tmp_path / ".segflow/warehouse.duckdb")}
+    done = subprocess.run(command, cwd=tmp_path / "dbt", env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert world.builds() == (noted if stay else {})
 
 
 def verified(world: FactsWorld, *, repair: bool = False) -> tuple[str, list[str]]:

@@ -186,6 +186,7 @@ def test_dbt_by_hand_builds_what_the_last_tick_saw(shop: Shop) -> None:
     done = subprocess.run(command, cwd=shop.root / "dbt", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert shop.sql("SELECT * FROM segflow.facts__event_purchase ORDER BY contact_id") == before
+    assert shop.sql("SELECT count(*) FROM segflow.model_builds") == [(0,)]
 
 
 def test_dagster_runs_a_tick(shop: Shop) -> None:
@@ -365,3 +366,27 @@ def test_a_server_that_goes_away_is_no_segments_fault(
     assert report.resumed
     assert not report.errors
     assert made.ledgers(shop.url) == twice.wanted
+
+
+def test_a_target_of_somebody_elses_in_the_same_database(postgres: Server, tmp_path: Path) -> None:
+    """Whoever builds the models elsewhere, with no rights on segflow's tables but to read them, takes no notes away."""
+    shop = make(postgres, tmp_path)
+    for day in (11, 12):
+        assert not shop.project.tick(DAY[day]).errors
+    noted = shop.sql("SELECT model, tick_id FROM segflow.model_builds ORDER BY 1")
+    assert noted
+    shop.sql("DROP ROLE IF EXISTS developer")
+    for grant in (
+        "CREATE ROLE developer LOGIN",
+        "CREATE SCHEMA dev AUTHORIZATION developer",
+        "CREATE SCHEMA dev_segflow AUTHORIZATION developer",
+        *(f"GRANT USAGE ON SCHEMA {schema} TO developer" for schema in ("raw", "segflow")),
+        *(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO developer" for schema in ("raw", "segflow")),
+    ):
+        shop.sql(grant)
+    (tmp_path / "dbt/profiles.yml").write_text(made.profile(shop.url, user="developer", schema="dev"))
+    command = [Path(sys.executable).with_name("dbt"), "build", "--quiet", "--profiles-dir", "."]
+    done = subprocess.run(command, cwd=tmp_path / "dbt", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert shop.sql("SELECT count(*) FROM dev_segflow.contacts") == [(4,)]
+    assert shop.sql("SELECT model, tick_id FROM segflow.model_builds ORDER BY 1") == noted

@@ -19,21 +19,28 @@
 
 {#- Take the note away, and note which rows have arrived before any of them is looked at: a row that comes in between is
     new to the next tick, too. -#}
-{%- macro segflow_forget(plan) -%}
+{%- macro segflow_forget(plan, relation) -%}
     {%- if plan is not none -%}
         {%- call statement('segflow_forget') -%} {{ plan["forget"] | join("; ") }} {%- endcall -%}
         {%- for arrived in plan.get("arrived", []) -%}
             {%- call statement('segflow_arrived') -%} {{ arrived }} {%- endcall -%}
         {%- endfor -%}
     {%- elif not var("segflow", {}) -%}
-        {#- By hand: with the code of now, and rows that no tick has counted. -#}
+        {#- By hand: with the code of now, and rows that no tick has counted. The same model elsewhere (in a developer's
+            target) is none of the tick's. -#}
         {%- set notes = adapter.get_relation(database=target.database, schema="segflow", identifier="model_builds") -%}
-        {%- if notes is not none -%}
+        {%- if notes is not none and segflow_is_public(relation) -%}
             {%- call statement('segflow_forget') -%}
                 delete from {{ notes }} where model = {{ dbt.string_literal(model.name.replace('segflow__', '', 1)) }}
             {%- endcall -%}
         {%- endif -%}
     {%- endif -%}
+{%- endmacro -%}
+
+{#- Is a generated table that which everybody finds as segflow.NAME? -#}
+{%- macro segflow_is_public(relation) -%}
+    {%- set name = model.name | replace('segflow__', '', 1) -%}
+    {{ return((relation.schema == 'segflow' and relation.identifier == name) or segflow_leads_to(name, relation)) }}
 {%- endmacro -%}
 
 {#- Why all of the model is computed; none when it is patched. `there`: is the table there, with the same columns? -#}

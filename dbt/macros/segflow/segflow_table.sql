@@ -38,7 +38,7 @@
     {#- No transaction writes two databases: what is kept in another than the notes is always built in full. -#}
     {%- set noted = kind == 'table' and relation.database == target.database -%}
     {%- set plan = segflow_plan() if noted else none -%}
-    {%- if noted -%} {%- do segflow_forget(plan) -%} {%- endif -%}
+    {%- if noted -%} {%- do segflow_forget(plan, relation) -%} {%- endif -%}
     {%- set there = existing is not none and existing.type == kind -%}
     {%- set why = segflow_why(plan, there) -%}
     {%- set kept = segflow_keeps(plan, there, why) -%}
@@ -86,4 +86,14 @@
         {%- set here = relation.include(database=relation.database != target.database) -%}
         {%- do run_query("create or replace view " ~ public ~ " as select * from " ~ here) -%}
     {%- endif -%}
+{%- endmacro -%}
+
+{#- Does the view segflow.NAME read a relation? -#}
+{%- macro segflow_leads_to(name, relation) -%}
+    {%- set read = dbt.string_literal(dbt.escape_single_quotes(" " ~ relation.schema ~ "." ~ relation.identifier)) -%}
+    {{ return(run_query(
+        "select count(*) > 0 from duckdb_views() where database_name = current_database() and schema_name = 'segflow'"
+        ~ " and view_name = " ~ dbt.string_literal(dbt.escape_single_quotes(name))
+        ~ " and contains(replace(sql, '\"', ''), " ~ read ~ ")"
+    ).rows[0][0]) }}
 {%- endmacro -%}

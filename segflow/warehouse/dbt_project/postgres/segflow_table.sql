@@ -42,7 +42,7 @@
     {%- endset -%}
 
     {%- set plan = segflow_plan() if kind == 'table' else none -%}
-    {%- if kind == 'table' -%} {%- do segflow_forget(plan) -%} {%- endif -%}
+    {%- if kind == 'table' -%} {%- do segflow_forget(plan, relation) -%} {%- endif -%}
     {%- set why = segflow_why(plan, kept) -%}
     {%- set patched = segflow_keeps(plan, kept, why) -%}
     {%- set outcome = namespace(differing=none) -%}
@@ -119,4 +119,17 @@
         {%- endif -%}
         {%- do run_query("create or replace view " ~ public ~ " as select * from " ~ relation.include(database=false)) -%}
     {%- endif -%}
+{%- endmacro -%}
+
+{#- Does the view segflow.NAME read a relation? -#}
+{%- macro segflow_leads_to(name, relation) -%}
+    {%- set public = api.Relation.create(schema='segflow', identifier=name) -%}
+    {%- set places = [] -%}
+    {%- for one in (public, relation.include(database=false)) -%}
+        {%- do places.append("to_regclass('" ~ (one | string).replace("'", "''") ~ "')") -%}
+    {%- endfor -%}
+    {{ return(run_query(
+        "select count(*) > 0 from pg_depend inner join pg_rewrite on pg_rewrite.oid = pg_depend.objid"
+        ~ " where pg_rewrite.ev_class = " ~ places[0] ~ " and pg_depend.refobjid = " ~ places[1]
+    ).rows[0][0]) }}
 {%- endmacro -%}

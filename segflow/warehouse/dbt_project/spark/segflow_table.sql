@@ -24,7 +24,9 @@
     {{ run_hooks(pre_hooks) }}
 
     {%- set plan = segflow_plan() if kind == 'table' else none -%}
-    {%- if kind == 'table' -%} {%- do segflow_by_hand() -%} {%- endif -%}
+    {%- if kind == 'table' and not var("segflow", {}) and segflow_is_public(relation) -%}
+        {%- do segflow_by_hand() -%}
+    {%- endif -%}
     {%- if segflow_is_patched(plan, relation) -%}
         {%- do segflow_beside(plan["touched_table"], plan["touched"]) -%}
         {%- do segflow_beside(plan["patched_table"], segflow_patched(plan, relation, sql)) -%}
@@ -54,13 +56,18 @@
 {#- Whoever runs dbt by hand builds with the code of now, of rows that no tick has counted: no table is patched after
     it. -#}
 {%- macro segflow_by_hand() -%}
-    {%- if not var("segflow", {}) -%}
-        {%- set record = adapter.get_relation(database=none, schema="segflow_rows", identifier="record") -%}
-        {%- set notes = " from " ~ record ~ " where relation = 'model_builds' and write_id <> ''" -%}
-        {%- if record is not none and run_query("select count(*)" ~ notes).rows[0][0] | int -%}
-            {%- do run_query("delete" ~ notes) -%}
-        {%- endif -%}
+    {%- set record = adapter.get_relation(database=none, schema="segflow_rows", identifier="record") -%}
+    {%- set notes = " from " ~ record ~ " where relation = 'model_builds' and write_id <> ''" -%}
+    {%- if record is not none and run_query("select count(*)" ~ notes).rows[0][0] | int -%}
+        {%- do run_query("delete" ~ notes) -%}
     {%- endif -%}
+{%- endmacro -%}
+
+{#- Does the view segflow.NAME read a relation? Where there is such a view it is taken for one that does: not every
+    server says what it reads. -#}
+{%- macro segflow_leads_to(name, relation) -%}
+    {%- set public = adapter.get_relation(database=none, schema='segflow', identifier=name) -%}
+    {{ return(public is not none and public.is_view) }}
 {%- endmacro -%}
 
 {#- Is the table patched? Which rows have arrived is counted before any of them is looked at: a row that comes in between
