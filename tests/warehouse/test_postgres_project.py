@@ -181,11 +181,13 @@ def test_a_segment_whose_query_fails_is_stale_and_says_why(shop: Shop) -> None:
 
 def test_dbt_by_hand_builds_what_the_last_tick_saw(shop: Shop) -> None:
     shop.project.tick(DAY[17])
-    before = shop.sql("SELECT * FROM segflow.facts__event_purchase ORDER BY contact_id")
+    asked = "SELECT to_jsonb(facts) - 'tick_id' FROM segflow.facts__event_purchase AS facts ORDER BY contact_id"
+    before = shop.sql(asked)
     command = [Path(sys.executable).with_name("dbt"), "build", "--quiet", "--profiles-dir", "."]
     done = subprocess.run(command, cwd=shop.root / "dbt", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert shop.sql("SELECT * FROM segflow.facts__event_purchase ORDER BY contact_id") == before
+    assert shop.sql(asked) == before
+    assert shop.sql("SELECT DISTINCT tick_id FROM segflow.facts__event_purchase") == [("20260117T000000Z",)]
     assert shop.sql("SELECT count(*) FROM segflow.model_builds") == [(0,)]
 
 

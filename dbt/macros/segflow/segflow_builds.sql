@@ -28,7 +28,7 @@
     {%- elif not var("segflow", {}) -%}
         {#- By hand: with the code of now, and rows that no tick has counted. The same model elsewhere (in a developer's
             target) is none of the tick's. -#}
-        {%- set notes = adapter.get_relation(database=target.database, schema="segflow", identifier="model_builds") -%}
+        {%- set notes = segflow_own("model_builds") -%}
         {%- if notes is not none and segflow_is_public(relation) -%}
             {%- call statement('segflow_forget') -%}
                 delete from {{ notes }} where model = {{ dbt.string_literal(model.name.replace('segflow__', '', 1)) }}

@@ -97,3 +97,13 @@
         ~ " and contains(replace(sql, '\"', ''), " ~ read ~ ")"
     ).rows[0][0]) }}
 {%- endmacro -%}
+
+{#- A table of segflow's own, if it is there. -#}
+{%- macro segflow_own(name) -%}
+    {%- set found = run_query(
+        "select count(*) from information_schema.tables where table_schema = 'segflow' and table_name = '" ~ name ~ "'"
+        ~ " and table_catalog = '" ~ target.database.replace("'", "''") ~ "'"
+    ).rows[0][0] -%}
+    {%- set own = api.Relation.create(database=target.database, schema='segflow', identifier=name) -%}
+    {{ return(own if found else none) }}
+{%- endmacro -%}

@@ -133,3 +133,13 @@
         ~ " where pg_rewrite.ev_class = " ~ places[0] ~ " and pg_depend.refobjid = " ~ places[1]
     ).rows[0][0]) }}
 {%- endmacro -%}
+
+{#- A table of segflow's own, if it is there and may be read. dbt is not asked: it takes a schema for known as soon as a
+    view in it reads one of the project's tables, and says that there is nothing else in it. -#}
+{%- macro segflow_own(name) -%}
+    {%- set found = run_query(
+        "select count(*) from information_schema.tables where table_schema = 'segflow' and table_name = '" ~ name ~ "'"
+    ).rows[0][0] -%}
+    {%- set own = api.Relation.create(database=target.database, schema='segflow', identifier=name) -%}
+    {{ return(own if found else none) }}
+{%- endmacro -%}

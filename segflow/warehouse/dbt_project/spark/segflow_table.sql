@@ -122,3 +122,8 @@
         {%- do run_query("create or replace view " ~ public ~ " as select * from " ~ relation) -%}
     {%- endif -%}
 {%- endmacro -%}
+
+{#- A table of segflow's own, if it is there. -#}
+{%- macro segflow_own(name) -%}
+    {{ return(adapter.get_relation(database=target.database, schema='segflow', identifier=name)) }}
+{%- endmacro -%}

@@ -51,7 +51,7 @@
 
 {#- tick_id and bounds of the last tick that was built; none before. -#}
 {%- macro segflow_last_tick() -%}
-    {%- set ticks = adapter.get_relation(database=target.database, schema="segflow", identifier="ticks") -%}
+    {%- set ticks = segflow_own("ticks") -%}
     {%- if ticks is none -%}
         {{ return(none) }}
     {%- endif -%}
