@@ -454,36 +454,53 @@ def test_with_dbt(tmp_path: Path) -> None:
     world.close()
 
 
-BY_HAND = {
-    "in schema segflow": ([], "duckdb", False),
-    "where a view leads to": (["dbt/macros/generate_schema_name.sql"], "duckdb", False),
-    "in a developer's schema": (["dbt/macros/generate_schema_name.sql"], "dev", True),
+BY_HAND: dict[str, tuple[bool, str, str | None, bool]] = {
+    "in schema segflow": (True, "duckdb", None, False),
+    "where a view leads to": (False, "duckdb", None, False),
+    "in a developer's schema": (False, "dev", None, True),
+    "of another moment": (True, "duckdb", "2026-01-10", False),
+    "in a developer's schema, of another moment": (False, "dev", "2026-01-10", True),
 }
-"""What a build by hand is told: files of the project that are not there, the target, whether notes stay."""
+"""Do generated models stand in schema segflow; what a build by hand is told: target and moment; whether notes stay."""
 
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_notes_after_dbt_by_hand(tmp_path: Path, name: str) -> None:
-    missing, target, stay = BY_HAND[name]
+def test_dbt_by_hand(tmp_path: Path, name: str) -> None:
+    """No table that was built by hand is taken for the tick's: neither by who reads it, nor by the next tick."""
+    own_schema, target, moment, stay = BY_HAND[name]
     world = FactsWorld(tmp_path, real=True)
-    for file in missing:
-        (tmp_path / file).unlink()
+    if not own_schema:
+        (tmp_path / "dbt/macros/generate_schema_name.sql").unlink()
     profiles = tmp_path / "dbt/profiles.yml"
     told = yaml.safe_load(profiles.read_text(encoding="utf-8"))
     outputs = told["segflow"]["outputs"]
     outputs["dev"] = {**outputs["duckdb"], "schema": "dev"}
     profiles.write_text(yaml.safe_dump(told), encoding="utf-8")
-    world.segment("s", bought())
+    world.segment("s", bought(within_last="30 days"))
     buy(world, "ana", "2026-01-13 12:00", "2026-01-14 00:00")
+    buy(world, "bo", "2025-12-12 12:00", "2026-01-14 00:00")
     world.tick(FIRST)
     world.close()
-    noted = world.builds()
+    noted, there = world.builds(), world.rows(f"SELECT * FROM segflow.{PURCHASES} ORDER BY ALL")
     assert noted
-    command = [Path(sys.executable).with_name("dbt"), "run", "--quiet", "--profiles-dir", ".", "--target", target]
+    command = [str(Path(sys.executable).with_name("dbt")), "run", "--quiet", "--profiles-dir", ".", "--target", target]
+    if moment is not None:
+        asked = [sys.executable, "-m", "segflow", "--project-dir", str(tmp_path), "vars", "--as-of", moment]
+        command += ["--vars", subprocess.run(asked, capture_output=True, text=True, check=True).stdout]
     environment = {**os.environ, "SEGFLOW_WAREHOUSE": str(tmp_path / ".segflow/warehouse.duckdb")}
     done = subprocess.run(command, cwd=tmp_path / "dbt", env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert world.builds() == (noted if stay else {})
+    now = world.rows(f"SELECT * FROM segflow.{PURCHASES} ORDER BY ALL")
+    assert (now == there) is (stay or moment is None)
+    with world.project.warehouse() as warehouse:
+        if now == there:
+            check_generation(warehouse, [PURCHASES], "20260114T000000Z")
+        else:
+            with pytest.raises(StaleGenerationError):
+                check_generation(warehouse, [PURCHASES], "20260114T000000Z")
+    assert world.tick(FIRST + timedelta(hours=1)).facts == {PURCHASES: "" if stay else "first build"}
+    check(world)
 
 
 def verified(world: FactsWorld, *, repair: bool = False) -> tuple[str, list[str]]:

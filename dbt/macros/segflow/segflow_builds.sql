@@ -12,6 +12,11 @@
 /* touched: {{ contact }} */ true
 {%- endmacro -%}
 
+{#- Is it a tick that runs dbt? People do it, too, with the vars of a moment (`segflow vars`) or with none. -#}
+{%- macro segflow_is_tick() -%}
+    {{ return("builds" in var("segflow", {})) }}
+{%- endmacro -%}
+
 {#- What the tick says about the model that is built; none where people run dbt by hand. -#}
 {%- macro segflow_plan() -%}
     {{ return(var("segflow", {}).get("builds", {}).get(model.name)) }}
@@ -25,9 +30,9 @@
         {%- for arrived in plan.get("arrived", []) -%}
             {%- call statement('segflow_arrived') -%} {{ arrived }} {%- endcall -%}
         {%- endfor -%}
-    {%- elif not var("segflow", {}) -%}
-        {#- By hand: with the code of now, and rows that no tick has counted. The same model elsewhere (in a developer's
-            target) is none of the tick's. -#}
+    {%- elif not segflow_is_tick() -%}
+        {#- By hand: with the code of now, rows that no tick has counted, and maybe another moment. The same model elsewhere
+            (in a developer's target) is none of the tick's. -#}
         {%- set notes = segflow_own("model_builds") -%}
         {%- if notes is not none and segflow_is_public(relation) -%}
             {%- call statement('segflow_forget') -%}

@@ -18,7 +18,7 @@
         {%- call noop_statement('main', 'NO TICK') %}{% endcall -%}
         {{ return({'relations': []}) }}
     {%- endif -%}
-    {%- set by_hand = not var("segflow", {}) -%}
+    {%- set by_hand = not segflow_is_tick() -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}

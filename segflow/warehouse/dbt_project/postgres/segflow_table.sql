@@ -75,7 +75,7 @@
     {%- endcall -%}
     {%- if kind == 'table' -%}
         {%- if not kept -%} {%- do create_indexes(relation) -%} {%- endif -%}
-        {%- if given -%} {%- do segflow_publish(relation) -%} {%- endif -%}
+        {%- if segflow_is_tick() -%} {%- do segflow_publish(relation) -%} {%- endif -%}
     {%- endif -%}
     {%- do apply_grants(relation, config.get('grants'), should_revoke=kept) -%}
     {%- do persist_docs(relation, model) -%}

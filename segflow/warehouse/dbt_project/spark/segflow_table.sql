@@ -24,7 +24,7 @@
     {{ run_hooks(pre_hooks) }}
 
     {%- set plan = segflow_plan() if kind == 'table' else none -%}
-    {%- if kind == 'table' and not var("segflow", {}) and segflow_is_public(relation) -%}
+    {%- if kind == 'table' and not segflow_is_tick() and segflow_is_public(relation) -%}
         {%- do segflow_by_hand() -%}
     {%- endif -%}
     {%- if segflow_is_patched(plan, relation) -%}
@@ -35,7 +35,7 @@
     {%- else -%}
         {%- do segflow_make(kind, relation, sql) -%}
     {%- endif -%}
-    {%- if kind == 'table' and var("segflow", {}) -%}
+    {%- if kind == 'table' and segflow_is_tick() -%}
         {%- do segflow_publish(relation) -%}
     {%- endif -%}
     {%- do apply_grants(relation, config.get('grants'), should_revoke=false) -%}
