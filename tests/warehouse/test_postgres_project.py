@@ -376,6 +376,7 @@ def test_a_target_of_somebody_elses_in_the_same_database(postgres: Server, tmp_p
     for day in (11, 12):
         assert not shop.project.tick(DAY[day]).errors
     noted = shop.sql("SELECT model, tick_id FROM segflow.model_builds ORDER BY 1")
+    there = shop.sql("SELECT * FROM segflow.contacts ORDER BY contact_id")
     assert noted
     shop.sql("DROP ROLE IF EXISTS developer")
     for grant in (
@@ -386,9 +387,13 @@ def test_a_target_of_somebody_elses_in_the_same_database(postgres: Server, tmp_p
         *(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO developer" for schema in ("raw", "segflow")),
     ):
         shop.sql(grant)
+    asked = [sys.executable, "-m", "segflow", "--project-dir", str(tmp_path), "vars", "--as-of", "2026-01-10"]
+    moment = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
     (tmp_path / "dbt/profiles.yml").write_text(made.profile(shop.url, user="developer", schema="dev"))
-    command = [Path(sys.executable).with_name("dbt"), "build", "--quiet", "--profiles-dir", "."]
-    done = subprocess.run(command, cwd=tmp_path / "dbt", capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert shop.sql("SELECT count(*) FROM dev_segflow.contacts") == [(4,)]
+    command = [str(Path(sys.executable).with_name("dbt")), "build", "--quiet", "--profiles-dir", "."]
+    for told, tick in (([], "20260112T000000Z"), (["--vars", moment], "manual_20260110T000000Z")):
+        done = subprocess.run([*command, *told], cwd=tmp_path / "dbt", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert shop.sql("SELECT tick_id, count(*) FROM dev_segflow.contacts GROUP BY 1") == [(tick, 4)]
     assert shop.sql("SELECT model, tick_id FROM segflow.model_builds ORDER BY 1") == noted
+    assert shop.sql("SELECT * FROM segflow.contacts ORDER BY contact_id") == there
