@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
 import pyarrow as pa
@@ -55,7 +55,11 @@ class Rehearsal(SparkWarehouse):
 
     def drop_view(self, name: str) -> None:
         if self._kind(name) == "VIEW":
-            self._made[name], self._kinds[name] = None, None
+            self._stands_in(name, None, None)
+
+    def missing(self, names: Collection[str]) -> list[str]:
+        missing = set(super().missing(names)) - self._kinds.keys()
+        return [name for name in names if name in missing or (name in self._kinds and self._kinds[name] is None)]
 
     def _kind(self, name: str) -> str | None:
         return self._kinds[name] if name in self._kinds else super()._kind(name)
@@ -86,8 +90,9 @@ class Rehearsal(SparkWarehouse):
         return super()._found(table)
 
     def _stand_in(self, name: str, sql: exp.Query, kind: str) -> None:
-        self.stage(f"made_{name}", sql)
-        made = self._staged.pop(f"made_{name}")
+        self._stands_in(name, self._in_a_table(f"made_{name}", sql), kind)
+
+    def _stands_in(self, name: str, made: exp.Table | None, kind: str | None) -> None:
         before = self._made.get(name)
         self._made[name], self._kinds[name] = made, kind
         if before is not None:

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 Type = exp.DataType.Type
 _TYPES = (
     (pa.types.is_boolean, Type.BOOLEAN),
+    (pa.types.is_int8, Type.TINYINT),
+    (pa.types.is_int16, Type.SMALLINT),
+    (pa.types.is_int32, Type.INT),
     (pa.types.is_integer, Type.BIGINT),
+    (pa.types.is_float32, Type.FLOAT),
     (pa.types.is_floating, Type.DOUBLE),
     (pa.types.is_date, Type.DATE),
     (pa.types.is_binary, Type.BINARY),

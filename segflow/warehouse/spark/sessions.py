@@ -170,6 +170,13 @@ def rows(found: Any, text: str) -> pa.Table:
     return table if schema is None else table.cast(to_arrow_schema(schema, timezone="UTC"))
 
 
+def columns(found: Any, text: str) -> pa.Schema:
+    """The columns of a query, which is not run."""
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    return to_arrow_schema(found.sql(text).schema, timezone="UTC")
+
+
 def pieces(found: Any, text: str) -> Iterator[pa.Table]:
     """The same, as it comes in."""
     client = found.client

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import uuid
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 from sqlglot import exp
@@ -15,42 +12,28 @@ from segflow.crashpoints import crash_point
 from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation, too_long
-from segflow.warehouse.portions import portions
 from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, written
-from segflow.warehouse.recorded import TOGETHER_AT, RecordedWarehouse
+from segflow.warehouse.recorded import TOGETHER_AT
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
-from segflow.warehouse.spark.recursion import is_recursive, unrolled
-from segflow.warehouse.spark.rows import none_of, stored, typed
-from segflow.warehouse.spark.stages import LEFT_ALONE_FOR, STAGES, is_left_over, new_table, table_named
-from segflow.warehouse.spark.statements import is_query, may_be_untyped
-from segflow.warehouse.spark.words import SparkWords
+from segflow.warehouse.spark.stages import STAGES
+from segflow.warehouse.spark.staging import StagingWarehouse
+from segflow.warehouse.spark.statements import is_query
 from segflow.warehouse.tables import SCHEMA, TABLES
 from segflow.warehouse.watchdog import stopped_after
 
 _DEFAULT = "default"
 """The schema that is always there."""
-_TEMPORARY = "temp"
-"""How queries call that schema."""
 
 
-class SparkWarehouse(RecordedWarehouse):
+class SparkWarehouse(StagingWarehouse):
     """A connection, on the session that the process has with the server."""
-
-    words = SparkWords()
 
     def __init__(self, url: str, location: str | None, *, look_only: bool = False) -> None:
         """`location`: the folder, as the server sees it, of tables that a catalog does not keep for good; None: it
         does. `look_only`: make nothing. Raises InputError when the server cannot be reached."""
-        super().__init__()
+        super().__init__(sessions.session(url))
         self._url, self._location, self._where = url, location, sessions.place(url)
-        self._session = sessions.session(url)
-        self._staged: dict[str, exp.Table] = {}
-        self._lent: dict[str, exp.Table] = {}
-        self._failed: list[exp.Table] = []
-        """What could not be staged. An engine may have begun with the table nevertheless."""
-        self._number = itertools.count(1)
-        self._tag = f"segflow-{uuid.uuid4().hex}"
         self._interrupted = False
         if not look_only:
             self._know_tables()
@@ -116,43 +99,6 @@ class SparkWarehouse(RecordedWarehouse):
 
     # Stages, views, tables ------------------------------------------------------------------------------------------
 
-    def _found(self, table: exp.Table) -> exp.Expr | None:
-        if table.db == _TEMPORARY:
-            staged = self._staged.get(table.name)
-            return staged.copy() if staged is not None else None
-        return super()._found(table)
-
-    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
-        staged = new_table(name)
-        with self._source(rows) as source:
-            query = self.resolved(self._without_recursion(source))
-            self._failed.append(staged)
-            self._create(staged, query)
-            self._failed.remove(staged)
-        before = self._staged.pop(name, None)
-        self._staged[name] = staged
-        if before is not None:
-            self._drop(before, "TABLE")
-        return exp.table_(name, db=_TEMPORARY, quoted=True)
-
-    def _without_recursion(self, query: exp.Query) -> exp.Query:
-        def keep(name: str, rows: exp.Query) -> tuple[exp.Table, int]:
-            kept = self.stage(name, rows)
-            return kept, int(self.scalar(exp.select(exp.Count(this=exp.Star())).from_(kept.copy())))
-
-        return unrolled(query, keep) if is_recursive(query) else query
-
-    def lend(self, name: str) -> exp.Table:
-        if name in self._lent:
-            self._failed.append(self._lent[name])
-        self._lent[name] = new_table(name)
-        return self._lent[name].copy()
-
-    def lent(self) -> dict[str, exp.Table]:
-        # A catalog may have made the letters small.
-        there = {name.lower() for name in self._listed(STAGES)} if self._lent else set()
-        return {name: table.copy() for name, table in self._lent.items() if table.name.lower() in there}
-
     def create_view(self, name: str, sql: exp.Query) -> None:
         if self._kind(name) == "TABLE":
             self._drop(relation(name), "TABLE")
@@ -173,7 +119,11 @@ class SparkWarehouse(RecordedWarehouse):
             self._drop(relation(name), "VIEW")
 
     def exists(self, name: str) -> bool:
-        return self._kind(name) is not None
+        return not self.missing([name])
+
+    def missing(self, names: Collection[str]) -> list[str]:
+        there = self._listed(SCHEMA)
+        return [name for name in names if name not in there]
 
     def kept(self) -> list[str]:
         present = self._listed(ROWS)
@@ -191,76 +141,10 @@ class SparkWarehouse(RecordedWarehouse):
             found = self._asked(f"SHOW {what} IN `{schema}`")
         except WarehouseError:
             return set()
-        return set(found[column if column in found.column_names else "tableName"].to_pylist())
-
-    def _create(self, table: exp.Table, rows: exp.Expr) -> None:
-        self._run(exp.Create(this=table.copy(), kind="TABLE", expression=self._typed(rows)))
-
-    def _typed(self, rows: exp.Expr) -> exp.Expr:
-        """A query whose columns all have a type that can be stored."""
-        if not may_be_untyped(rows):
-            return rows
-        with self._telling(text := self.words.sql(rows)):
-            schema = self._session.sql(text).schema
-        return typed(rows, schema)
-
-    def _drop(self, table: exp.Table, kind: str) -> None:
-        self._run(exp.Drop(tables=[table.copy()], kind=kind, exists=True))
-
-    def close(self) -> None:
-        # A server that is gone would be waited for once for each of them.
-        with contextlib.suppress(RunError):
-            tables = [*self._staged.values(), *self._failed, *self.lent().values()]
-            self._staged, self._failed, self._lent = {}, [], {}
-            for table in tables:
-                with contextlib.suppress(WarehouseError):
-                    self._drop(table, "TABLE")
-
-    def _sweep_stages(self, kept: timedelta = LEFT_ALONE_FOR) -> None:
-        """Remove stages of processes that died: a catalog that is no session's keeps them for good."""
-        for name in sorted(self._listed(STAGES)):
-            if is_left_over(name, kept):
-                self._drop(table_named(name), "TABLE")
-
-    # Rows that come from here ---------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _source(self, rows: exp.Query | pa.Table) -> Iterator[exp.Query]:
-        if isinstance(rows, exp.Query):
-            yield rows
-            return
-        if not rows.num_rows:
-            yield none_of(rows.schema)
-            return
-        first, *others = portions(rows)
-        if others:
-            with self._brought(first, others) as source:
-                yield source
-            return
-        name = f"{self._tag.replace('-', '_')}_{next(self._number)}"
-        with self._telling(name):
-            sessions.again(self._session.createDataFrame(stored(rows)).createOrReplaceTempView, name)
-        try:
-            columns = (exp.column(column, quoted=True) for column in rows.schema.names)
-            yield exp.select(*columns).from_(exp.table_(name, quoted=True))
-        finally:
-            with contextlib.suppress(*RAISED):
-                self._session.catalog.dropTempView(name)
-
-    @contextlib.contextmanager
-    def _brought(self, first: pa.Table, others: Sequence[pa.Table]) -> Iterator[exp.Query]:
-        """A query of rows that are too many for one message: they are put together in a table."""
-        together = new_table("brought")
-        try:
-            with self._source(first) as source:
-                self._create(together, source)
-            for portion in others:
-                with self._source(portion) as source:
-                    self._run(exp.insert(source, together.copy()))
-            yield exp.select(*(exp.column(column, quoted=True) for column in first.schema.names)).from_(together.copy())
-        finally:
-            with contextlib.suppress(WarehouseError, RunError):
-                self._drop(together, "TABLE")
+        names = found[column if column in found.column_names else "tableName"].to_pylist()
+        # Views of the session's are said to be in each schema.
+        passing = found["isTemporary"].to_pylist() if "isTemporary" in found.column_names else [False] * len(names)
+        return {name for name, is_passing in zip(names, passing, strict=True) if not is_passing}
 
     def _columns(self, source: exp.Query) -> list[str]:
         with self._telling(text := self.words.sql(self.resolved(source))):

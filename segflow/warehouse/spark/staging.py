@@ -1,0 +1,215 @@
+"""What a connection keeps for a while, and rows that come from here."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import uuid
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segflow.errors import RunError, WarehouseError
+from segflow.warehouse.portions import portions
+from segflow.warehouse.recorded import RecordedWarehouse
+from segflow.warehouse.spark import sessions
+from segflow.warehouse.spark.errors import RAISED
+from segflow.warehouse.spark.recursion import is_recursive, unrolled
+from segflow.warehouse.spark.rows import none_of, stored, typed
+from segflow.warehouse.spark.stages import LEFT_ALONE_FOR, STAGES, is_left_over, new_table, table_named
+from segflow.warehouse.spark.statements import is_of_none, may_be_untyped, table_read_whole
+from segflow.warehouse.spark.words import SparkWords
+
+_TEMPORARY = "temp"
+"""How queries call the schema of what is staged."""
+_FEW, _FEW_BYTES = 1_000, 100_000
+"""So many rows go along with each query that reads them, where an engine does it like this."""
+
+
+class StagingWarehouse(RecordedWarehouse):
+    """Temporary tables, as far as Spark has any."""
+
+    words = SparkWords()
+
+    def __init__(self, session: Any) -> None:
+        super().__init__()
+        self._session = session
+        self._staged: dict[str, exp.Expr] = {}
+        """Name -> what stands for it: a table of `segflow_stages`, a temporary view of rows that came from here, or a
+        query of no rows. None of them changes."""
+        self._views: set[str] = set()
+        self._lent: dict[str, exp.Table] = {}
+        self._failed: list[exp.Table] = []
+        """What could not be staged. An engine may have begun with the table nevertheless."""
+        self._number = itertools.count(1)
+        self._tag = f"segflow-{uuid.uuid4().hex}"
+
+    @abstractmethod
+    def _telling(self, text: str) -> AbstractContextManager[None]:
+        """Raise the library's errors as ours."""
+
+    @abstractmethod
+    def _listed(self, schema: str, what: str = "TABLES") -> set[str]:
+        """The tables and views of a schema, or its views alone; none when there is no such schema."""
+
+    def _found(self, table: exp.Table) -> exp.Expr | None:
+        if table.db == _TEMPORARY:
+            staged = self._staged.get(table.name)
+            return staged.copy() if staged is not None else None
+        return super()._found(table)
+
+    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
+        before = self._staged.get(name)
+        # A table costs a write and a removal, and each reader opens it: most are for few rows, or for none.
+        ways = (self._there_already, self._none, partial(self._few, name), partial(self._in_a_table, name))
+        self._staged[name] = next(found for way in ways if (found := way(rows)) is not None)
+        if before is not None:
+            self._let_go(before)
+        return exp.table_(name, db=_TEMPORARY, quoted=True)
+
+    def _there_already(self, rows: exp.Query | pa.Table) -> exp.Expr | None:
+        """What stands for another name, when all of that is asked for."""
+        read = table_read_whole(rows) if isinstance(rows, exp.Query) else None
+        found = self._staged.get(read.name) if read is not None and read.db == _TEMPORARY else None
+        # A view goes when its name is for other rows.
+        return None if found is None or _is_view(found) else found
+
+    def _none(self, rows: exp.Query | pa.Table) -> exp.Query | None:
+        """A query of no rows, when there are none."""
+        if isinstance(rows, pa.Table):
+            return None if rows.num_rows else none_of(rows.schema)
+        if not is_of_none(rows):
+            return None
+        with self._telling(text := self.words.sql(self.resolved(rows))):
+            return none_of(sessions.columns(self._session, text))
+
+    def _few(self, name: str, rows: exp.Query | pa.Table) -> exp.Table | None:
+        """A view of rows that came from here, when it may hold them."""
+        if isinstance(rows, exp.Query) or rows.num_rows > _FEW or rows.nbytes > _FEW_BYTES:
+            return None
+        view = exp.table_(f"{self._tag.replace('-', '_')}_{name.replace(' ', '_')}", quoted=True)
+        self._show(rows, view.name)
+        self._views.add(view.name)
+        return view
+
+    def _in_a_table(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
+        """A table of the rows."""
+        made = new_table(name)
+        with self._source(rows) as source:
+            query = self.resolved(self._without_recursion(source))
+            self._failed.append(made)
+            self._create(made, query)
+            self._failed.remove(made)
+        return made
+
+    def _let_go(self, before: exp.Expr) -> None:
+        """Remove what stood for a name, unless it stands for another one, too."""
+        if isinstance(before, exp.Table) and not _is_view(before) and before not in self._staged.values():
+            self._drop(before, "TABLE")
+
+    def _without_recursion(self, query: exp.Query) -> exp.Query:
+        def keep(name: str, rows: exp.Query) -> tuple[exp.Table, int]:
+            kept = self.stage(name, rows)
+            return kept, int(self.scalar(exp.select(exp.Count(this=exp.Star())).from_(kept.copy())))
+
+        return unrolled(query, keep) if is_recursive(query) else query
+
+    def lend(self, name: str) -> exp.Table:
+        if name in self._lent:
+            self._failed.append(self._lent[name])
+        self._lent[name] = new_table(name)
+        return self._lent[name].copy()
+
+    def lent(self) -> dict[str, exp.Table]:
+        # A catalog may have made the letters small.
+        there = {name.lower() for name in self._listed(STAGES)} if self._lent else set()
+        return {name: table.copy() for name, table in self._lent.items() if table.name.lower() in there}
+
+    def _create(self, table: exp.Table, rows: exp.Expr) -> None:
+        self._run(exp.Create(this=table.copy(), kind="TABLE", expression=self._typed(rows)))
+
+    def _typed(self, rows: exp.Expr) -> exp.Expr:
+        """A query whose columns all have a type that can be stored."""
+        if not may_be_untyped(rows):
+            return rows
+        with self._telling(text := self.words.sql(rows)):
+            schema = self._session.sql(text).schema
+        return typed(rows, schema)
+
+    def _drop(self, table: exp.Table, kind: str) -> None:
+        self._run(exp.Drop(tables=[table.copy()], kind=kind, exists=True))
+
+    def close(self) -> None:
+        # A server that is gone would be waited for once for each of them.
+        with contextlib.suppress(RunError):
+            staged = {one for one in self._staged.values() if isinstance(one, exp.Table) and not _is_view(one)}
+            tables, views = [*staged, *self._failed, *self.lent().values()], self._views
+            self._staged, self._views, self._failed, self._lent = {}, set(), [], {}
+            for table in tables:
+                with contextlib.suppress(WarehouseError):
+                    self._drop(table, "TABLE")
+            for view in sorted(views):
+                self._hide(view)
+
+    def _sweep_stages(self, kept: timedelta = LEFT_ALONE_FOR) -> None:
+        """Remove stages of processes that died: a catalog that is no session's keeps them for good."""
+        for name in sorted(self._listed(STAGES)):
+            if is_left_over(name, kept):
+                self._drop(table_named(name), "TABLE")
+
+    # Rows that come from here ---------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _source(self, rows: exp.Query | pa.Table) -> Iterator[exp.Query]:
+        if isinstance(rows, exp.Query):
+            yield rows
+            return
+        if not rows.num_rows:
+            yield none_of(rows.schema)
+            return
+        first, *others = portions(rows)
+        if others:
+            with self._brought(first, others) as source:
+                yield source
+            return
+        name = f"{self._tag.replace('-', '_')}_{next(self._number)}"
+        self._show(rows, name)
+        try:
+            columns = (exp.column(column, quoted=True) for column in rows.schema.names)
+            yield exp.select(*columns).from_(exp.table_(name, quoted=True))
+        finally:
+            self._hide(name)
+
+    def _show(self, rows: pa.Table, name: str) -> None:
+        """Make a temporary view of rows, which go to the server with it."""
+        with self._telling(name):
+            sessions.again(self._session.createDataFrame(stored(rows)).createOrReplaceTempView, name)
+
+    def _hide(self, name: str) -> None:
+        with contextlib.suppress(*RAISED):
+            self._session.catalog.dropTempView(name)
+
+    @contextlib.contextmanager
+    def _brought(self, first: pa.Table, others: Sequence[pa.Table]) -> Iterator[exp.Query]:
+        """A query of rows that are too many for one message: they are put together in a table."""
+        together = new_table("brought")
+        try:
+            with self._source(first) as source:
+                self._create(together, source)
+            for portion in others:
+                with self._source(portion) as source:
+                    self._run(exp.insert(source, together.copy()))
+            yield exp.select(*(exp.column(column, quoted=True) for column in first.schema.names)).from_(together.copy())
+        finally:
+            with contextlib.suppress(WarehouseError, RunError):
+                self._drop(together, "TABLE")
+
+
+def _is_view(staged: exp.Expr) -> bool:
+    return isinstance(staged, exp.Table) and not staged.db
