@@ -109,13 +109,16 @@ def knows_arrivals(code: Path) -> bool:
     return "arrived_at" in (code / "segflow" / "specs" / "catalog.py").read_text(encoding="utf-8")
 
 
-def make(root: Path, raw: Path, segments: dict[str, Segment], flows: Iterable[Flow], *, arrivals: bool = True) -> None:
-    """Make the folder `root`, over a copy of the raw tables in the DuckDB file `raw`. `arrivals`: the catalog says when
-    rows were loaded."""
+def make(
+    root: Path, raw: Path | None, segments: dict[str, Segment], flows: Iterable[Flow], *, arrivals: bool = True
+) -> None:
+    """Make the folder `root`, over a copy of the raw tables in the DuckDB file `raw`; None: they come later.
+    `arrivals`: the catalog says when rows were loaded."""
     staging = root / "dbt" / "models" / "staging"
     for folder in (staging, root / "dbt" / "macros", root / "segment_specs", root / "flow_specs", root / ".segflow"):
         folder.mkdir(parents=True)
-    shutil.copy(raw, warehouse_of(root))
+    if raw is not None:
+        shutil.copy(raw, warehouse_of(root))
     shutil.copy(_MACROS, root / "dbt" / "macros")
     _write(root / "segflow.yml", _SETTINGS)
     _write(root / "dbt" / "dbt_project.yml", _DBT)

@@ -51,6 +51,7 @@ def tick(root: Path, as_of: datetime) -> dict[str, Any]:
         "cpu": round(time.process_time(), 3),
         "peak_mb": clock.stages["export"]["peak_mb"],
         "contacts": report.contacts,
+        "members": {one.segment: one.members for one in report.segments},
         "entered": sum(entered for entered, _ in moved),
         "exited": sum(exited for _, exited in moved),
         "planned": sum(one.planned for one in report.flows),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.engines import TICKS, exponents, measure
 from bench.report import ratios, table
 from bench.run import STEPS, Plan, run
 
@@ -32,3 +33,18 @@ def test_the_peak_of_a_tick_is_its_own() -> None:
     ask = "import worker; print(worker.peak_mb())"
     done = subprocess.run([sys.executable, "-c", ask], cwd=BUDGET.parent, capture_output=True, text=True, check=True)
     assert 1 < float(done.stdout) < 200 < len(large) / 2**20
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="what servers use is read there")
+def test_engines_give_the_same_answers_at_a_cost_of_their_own(tmp_path: Path) -> None:
+    """`measure` itself raises when members, crossings or planned messages differ."""
+    found = measure(("duckdb", "postgres", "spark"), 2_000, 20, tmp_path, TICKS[:2])
+    assert list(found) == ["first", "steady"]
+    for costs in found.values():
+        assert {engine for engine, cost in costs.items() if cost.server > 0} == {"postgres", "spark"}
+        assert min(cost.own for cost in costs.values()) > 0
+        for cost in costs.values():
+            assert cost.wall == pytest.approx(sum(cost.stages.values()))
+    answers = found["steady"]["spark"].answers
+    assert answers["contacts"] > 2_000 > answers["entered"] > 0 < answers["planned"]
+    assert set(exponents([1_000, 2_000], [found, found])["postgres"].values()) == {0.0}
