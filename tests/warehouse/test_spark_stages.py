@@ -118,6 +118,22 @@ def test_a_query_of_no_rows_is_not_run(warehouse: SparkWarehouse) -> None:
     assert rows(warehouse, warehouse.stage("both", both)) == [(1, "a")]
 
 
+def test_a_query_of_no_rows_keeps_its_types(warehouse: SparkWarehouse) -> None:
+    one = "named_struct('a', 1) as s, array(named_struct('b', 'x')) as l, array('x') as texts, cast(1 as tinyint) as n"
+    warehouse._asked(f"create table `{STAGES}`.`one` using delta as select {one}")
+    read = exp.select("*").from_(exp.table_("one", db=STAGES))
+    rest = warehouse.stage("none", read.copy().where(exp.false()))
+    assert tables(warehouse) == 2, "a struct has no name of its own"
+    flat = exp.select("texts", "n").from_(exp.table_("one", db=STAGES))
+    both = exp.union(flat, exp.select("texts", "n").from_(warehouse.stage("flat", flat.copy().where(exp.false()))))
+    assert tables(warehouse) == 2
+    whole = exp.union(read, exp.select("*").from_(rest))
+    for one_query, other in ((both, flat), (whole, read)):
+        kinds = ([str(field.type) for field in warehouse.query(query).schema] for query in (one_query, other))
+        # An empty list may be of nothing else than nulls.
+        assert len({str(found).replace(" not null", "") for found in kinds}) == 1
+
+
 def test_nothing_is_left_behind(sail: Sail) -> None:
     warehouse = SparkWarehouse(*sail.new_warehouse())
     first = warehouse.stage("first", query("select 1 as n"))

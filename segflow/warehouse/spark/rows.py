@@ -38,6 +38,17 @@ def none_of(schema: pa.Schema) -> exp.Select:
     return exp.select(*columns).where(exp.false())
 
 
+def has_types(schema: pa.Schema) -> bool:
+    """Is the type that `type_of` finds for each column its own? Of a struct or a map it is not."""
+    return not any(_is_nested(field.type) for field in schema)
+
+
+def _is_nested(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _is_nested(kind.value_type)
+    return bool(pa.types.is_nested(kind))
+
+
 def type_of(kind: pa.DataType) -> exp.DataType:
     """Spark's type for one of Arrow's; text for any other."""
     if pa.types.is_timestamp(kind):

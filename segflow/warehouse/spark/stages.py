@@ -11,9 +11,9 @@ from sqlglot import exp
 from segflow.warehouse.record_sql import write_of
 
 STAGES = "segflow_stages"
-"""The schema of what `stage` keeps. Spark has no temporary tables, and what a temporary view of a query shows is another
-matter on every engine that speaks its protocol: so each is a table with a name of its own. A view of rows that went
-along with it shows these on all of them."""
+"""The schema of what `stage` keeps. Spark has no temporary tables, and what a temporary view of a query shows is
+another matter on every engine that speaks its protocol: so each is a table with a name of its own. A view of rows that
+went along with it shows these on all of them."""
 LEFT_ALONE_FOR = timedelta(days=1)
 """So long a table is left alone: whoever made it may be at work."""
 # A catalog may have made the letters small.

@@ -21,7 +21,7 @@ from segflow.warehouse.recorded import RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED
 from segflow.warehouse.spark.recursion import is_recursive, unrolled
-from segflow.warehouse.spark.rows import none_of, stored, typed
+from segflow.warehouse.spark.rows import has_types, none_of, stored, typed
 from segflow.warehouse.spark.stages import LEFT_ALONE_FOR, STAGES, is_left_over, new_table, table_named
 from segflow.warehouse.spark.statements import is_of_none, may_be_untyped, table_read_whole
 from segflow.warehouse.spark.words import SparkWords
@@ -87,7 +87,8 @@ class StagingWarehouse(RecordedWarehouse):
         if not is_of_none(rows):
             return None
         with self._telling(text := self.words.sql(self.resolved(rows))):
-            return none_of(sessions.columns(self._session, text))
+            schema = sessions.columns(self._session, text)
+        return none_of(schema) if has_types(schema) else None
 
     def _few(self, name: str, rows: exp.Query | pa.Table) -> exp.Table | None:
         """A view of rows that came from here, when it may hold them."""
