@@ -239,7 +239,7 @@ class _Advance(Entry, Inside, Deletions):
                 # After a hop everybody stands somewhere since now.
                 found = self._query("found_later" if hop else "found")
                 w.stage("stands", _of(self._query("stands", is_first=not hop), found))
-            if hop and not self._count("temp.stands"):
+            if hop == 1 and not self._count("temp.stands"):
                 hops.append(w.stage(f"due_{hop}", exp.select("*").from_(hops[-1]).where(exp.false())))
                 break
             if varying:
