@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from sqlglot import exp, parse_one
 
@@ -179,11 +180,12 @@ def stopped(warehouse: SparkWarehouse) -> None:
         warehouse.query(parse_one("select 1 as n"))
 
 
-def test_a_server_that_is_gone_is_not_waited_for_again_and_again(own_sail: Sail) -> None:
+@pytest.mark.parametrize("rows", [parse_one("select 1 as x"), pa.table({"x": [1]})], ids=["tables", "views"])
+def test_a_server_that_is_gone_is_not_waited_for_again_and_again(own_sail: Sail, rows: exp.Query | pa.Table) -> None:
     """Who waits for a statement in vain closes what he had, which is on the server, too."""
     with SparkEngine(*own_sail.new_warehouse()).open() as warehouse:
         for number in range(30):
-            warehouse.stage(f"stage {number}", parse_one("select 1 as x"))
+            warehouse.stage(f"stage {number}", rows)
         own_sail.kill()
         with pytest.raises(RunError, match="is gone"):
             warehouse.query(parse_one("select 1 as x"))

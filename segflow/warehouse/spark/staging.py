@@ -156,7 +156,8 @@ class StagingWarehouse(RecordedWarehouse):
                 with contextlib.suppress(WarehouseError):
                     self._drop(table, "TABLE")
             for view in sorted(views):
-                self._hide(view)
+                with contextlib.suppress(WarehouseError), self._telling(view):
+                    self._session.catalog.dropTempView(view)
 
     def _sweep_stages(self, kept: timedelta = LEFT_ALONE_FOR) -> None:
         """Remove stages of processes that died: a catalog that is no session's keeps them for good."""
