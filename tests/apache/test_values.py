@@ -262,7 +262,10 @@ def test_live_temp_views(warehouse: ParquetWarehouse) -> None:
 def test_rows_that_come_from_here_leave_no_view(warehouse: ParquetWarehouse) -> None:
     import pyarrow as pa
 
+    warehouse.stage("many", pa.table({"x": range(2_000)}))
     warehouse.stage("mine", pa.table({"x": [1, 2]}))
+    assert warehouse.scalar(exp.select(exp.Sum(this=exp.column("x"))).from_("temp.mine")) == 3
+    warehouse.close()
     assert [row["viewName"] for row in warehouse._asked("SHOW VIEWS").to_pylist() if row["isTemporary"]] == []
 
 

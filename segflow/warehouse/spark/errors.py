@@ -18,6 +18,8 @@ _OUT = re.compile(r"No space left|Disk quota|Permission denied|OutOfMemory|Resou
 _VALUE = re.compile(r"(?<!\w)(['`]).*?\1", re.DOTALL)
 """A value or a name that a message tells of. Any word may stand in it: a product is UNAVAILABLE, "Permission denied" is
 in a note, and neither is about the server."""
+_SHOWN = re.compile(r"\n\s*== (?:SQL|DataFrame)\b.*?(?=\n\s*JVM stacktrace:|\Z)", re.DOTALL)
+"""The piece of the statement that a message of Spark's ends with. It is cut where it gets long, also within a text."""
 RAISED = (PySparkException, grpc.RpcError)
 """What a statement can raise."""
 
@@ -39,18 +41,23 @@ def is_gone(error: BaseException) -> bool:
     """Does an error say that the server cannot be reached?"""
     if isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAVAILABLE:
         return True
-    told = _VALUE.sub("", str(error))
+    told = _without_values(str(error))
     return any(word in told for word in _UNREACHABLE)
 
 
 def is_lost(error: BaseException) -> bool:
     """Did the server answer, and the answer got lost? What was asked for may have happened."""
-    told = _VALUE.sub("", str(error))
+    told = _without_values(str(error))
     return any(word in told for word in _LOST)
 
 
 def trouble(where: str, message: str) -> RunError | None:
     """The error for a message that tells of the disk or of rights and of nothing in a query; None for all others."""
-    if _OUT.search(_VALUE.sub("", message)):
+    if _OUT.search(_without_values(message)):
         return RunError(f"the warehouse {where} cannot be used: {plain_message(message)}")
     return None
+
+
+def _without_values(message: str) -> str:
+    """What a message says in the server's own words."""
+    return _VALUE.sub("", _SHOWN.sub("", message))
