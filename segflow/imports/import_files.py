@@ -106,7 +106,7 @@ def _csv(path: Path) -> Given:
         texts = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
         rows = csv.read_csv(io.BytesIO(raw), read, parse, texts)
     except (pa.ArrowException, ValueError) as error:
-        why = "it is not written in UTF-8; save it as CSV UTF-8" if "UTF8" in str(error) else _words(error)
+        why = "it is not written in UTF-8; save it as CSV UTF-8" if "invalid UTF8" in str(error) else _words(error)
         raise InputError(f"cannot read {path}: {why}") from error
     before = 1 if told else 0
     lines = pc.add(_lines(rows, wrong), before)

@@ -12,6 +12,7 @@ from sqlglot import exp, parse_one
 
 from segflow.errors import InputError, RunError, WarehouseError
 from segflow.warehouse.base import relation
+from segflow.warehouse.duckdb.errors import machine_trouble
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.warehouse.sqlfile import load_query
 from segflow.warehouse.tables import TABLES
@@ -115,3 +116,24 @@ def test_what_a_value_says_is_not_what_the_disk_says(warehouse: DuckDBWarehouse,
     query = parse_one(f"select {asked} as x from (select 'Permission denied' as told) as t", dialect="duckdb")
     with pytest.raises(WarehouseError, match="Permission denied"):
         warehouse.query(query)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select nothing, 'corrupt checksum' from (select 1 as x)",
+        "select nothing, 'No space left on device' from (select 1 as x)",
+        "select * from nowhere where x = 'Permission denied'",
+        "select nofn('database has been invalidated')",
+        "selec 'not a valid DuckDB database'",
+        "select date '2026-01-01' + 1.5, 'Could not read enough bytes'",
+        "select checksum from (select 1 as x)",
+    ],
+)
+def test_a_statement_that_is_shown_says_nothing_of_the_file(tmp_path: Path, statement: str) -> None:
+    """DuckDB shows the line of what it cannot bind, as dbt hands it on."""
+    with duckdb.connect() as connection, pytest.raises(duckdb.Error) as raised:
+        connection.execute(statement)
+    assert machine_trouble(tmp_path / "warehouse.duckdb", str(raised.value)) is None
+    told = "Runtime Error in model one (models/one.sql)\n  " + str(raised.value).replace("\n", "\n  ")
+    assert machine_trouble(tmp_path / "warehouse.duckdb", told) is None

@@ -194,6 +194,10 @@ def no_number(text: str) -> str:
     return f"select cast(x as integer) from (select '{text}' as x) as t"
 
 
+def no_column(text: str) -> str:
+    return f"select nothing, '{text}' as y from (select 1 as x) as t"
+
+
 @pytest.mark.parametrize(
     ("statement", "unbound"),
     [
@@ -204,14 +208,27 @@ def no_number(text: str) -> str:
         pytest.param(no_number("permission denied"), False, id="one like the server's word"),
         pytest.param(no_number("corrupt checksum"), False, id="one like that of a damaged file"),
         pytest.param(no_number("Permission denied").replace("integer", "date"), False, id="one that is no day"),
+        pytest.param(no_number('a "permission denied" b'), False, id="one with quotes"),
+        pytest.param(no_number("INTERRUPT"), False, id="one like DuckDB's for a query that was stopped"),
+        pytest.param(no_number("operation not found"), False, id="one like Sail's"),
+        pytest.param(no_number("canceling statement due to statement timeout"), False, id="one like Postgres'"),
+        pytest.param(no_column("corrupt checksum"), True, id="no column, beside a word of a damaged file"),
+        pytest.param(no_column("No space left on device"), True, id="no column, beside the disk's word"),
+        pytest.param(no_column("permission denied"), True, id="no column, beside the server's word"),
+        pytest.param(no_column("permission denied " * 20), True, id="no column, beside many words"),
+        pytest.param("select checksum from (select 1 as x) as t", True, id="no column of such a name"),
+        pytest.param("select interrupt from (select 1 as x) as t", True, id="nor of such a one"),
     ],
 )
-def test_what_a_statement_raises(warehouse: Warehouse, statement: str, unbound: bool) -> None:
+def test_what_a_statement_raises(engine: Engine, warehouse: Warehouse, statement: str, unbound: bool) -> None:
     with pytest.raises(WarehouseError) as raised:
         warehouse.query(parse_one(statement))
     assert raised.value.unbound is unbound
     assert "\n" not in str(raised.value)
-    assert warehouse.trouble(f"Runtime Error in model one\n  {raised.value}") is None, "told by dbt"
+    for told in (str(raised.value), str(raised.value.__cause__)):
+        message = "Runtime Error in model one (models/one.sql)\n  " + told.replace("\n", "\n  ")
+        assert warehouse.trouble(message) is None, "told by dbt"
+        assert not engine.was_stopped(message)
     assert (warehouse.bind(parse_one(statement)) is not None) is unbound
 
 

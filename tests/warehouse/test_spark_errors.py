@@ -19,7 +19,7 @@ STACK = (
 )
 
 
-@pytest.mark.parametrize("value", ["Permission denied", "No space left", "it is UNAVAILABLE", "Connection refused"])
+@pytest.mark.parametrize("value", ["Permission denied", "No space left", "it's UNAVAILABLE", "Connection refused"])
 @pytest.mark.parametrize("stack", ["", STACK], ids=["alone", "with a stack"])
 @pytest.mark.parametrize("before", ["", "Runtime Error in model one\n  "], ids=["asked", "told by dbt"])
 def test_a_value_says_nothing_of_the_server(value: str, stack: str, before: str) -> None:

@@ -12,7 +12,7 @@ from segflow.crashpoints import crash_point
 from segflow.durations import Duration
 from segflow.files import sync
 from segflow.warehouse.base import Warehouse
-from segflow.warehouse.duckdb.errors import made_by, plain_message
+from segflow.warehouse.duckdb.errors import STOPPED, made_by, plain_message
 from segflow.warehouse.duckdb.rehearsal import rehearse
 from segflow.warehouse.duckdb.sessions import use_utc
 from segflow.warehouse.duckdb.verify import damage
@@ -98,7 +98,7 @@ class DuckDBEngine(Engine):
         return time_limits({model: limit.seconds for model, limit in limits.items()}, "duckdb", interrupt)
 
     def was_stopped(self, message: str) -> bool:
-        return "INTERRUPT" in message
+        return STOPPED.search(message) is not None
 
     def plain(self, message: str) -> str:
         return plain_message(message)

@@ -17,8 +17,13 @@ _DAMAGE = re.compile(
     r"[Cc]orrupt|checksum|Could not read enough bytes|not a valid DuckDB database|replaying WAL|[Dd]eserializ"
 )
 
-_ABOUT_A_VALUE = re.compile(r"(?:^|\n)\s*(?:Conversion|Invalid Input|Not implemented) Error: ")
-"""It tells of a text that is no number, no time, no pattern or no zone. Any word may stand in that."""
+STOPPED = re.compile(r"(?:^|\n)\s*INTERRUPT Error: ")
+"""It was asked to stop."""
+_ABOUT_A_QUERY = re.compile(
+    r"(?:^|\n)\s*(?:Binder|Catalog|Parser|Conversion|Invalid Input|Not implemented|Out of Range) Error: "
+)
+"""It tells of a name that is not there, or of a text that is no number, no time, no pattern or no zone, and shows a
+piece of the statement. Any word may stand in these."""
 
 
 def made_by(path: Path) -> str | None:
@@ -48,7 +53,7 @@ def cannot_open(path: Path, error: duckdb.Error) -> SegflowError:
     text = str(error)
     if is_damage(path, text):
         return _damaged(path, text)
-    if "Could not set lock" in text or "being used by another process" in text:
+    if is_busy(text):
         process = found[0] if (found := re.search(r"\(PID \d+\)", text)) else ""
         return WarehouseBusyError(
             f"the warehouse {path} is in use by another process{f' {process}' if process else ''}, a tick perhaps; try "
@@ -61,10 +66,15 @@ def cannot_open(path: Path, error: duckdb.Error) -> SegflowError:
     return InputError(f"cannot open the warehouse {path}: {text}")
 
 
+def is_busy(text: str) -> bool:
+    """Does a message say that another process has a file open?"""
+    return "Could not set lock" in text or "being used by another process" in text
+
+
 def machine_trouble(path: Path, text: str) -> RunError | None:
     """The error for a message that tells of the disk, of rights or of a damaged file and of nothing in a query; None
     for all others."""
-    if _ABOUT_A_VALUE.search(text):
+    if _ABOUT_A_QUERY.search(text):
         return None
     if is_damage(path, text):
         return _damaged(path, text)

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from segflow.errors import InputError, WarehouseError
 from segflow.files import reason
-from segflow.warehouse.duckdb.errors import made_by
+from segflow.warehouse.duckdb.errors import is_busy, made_by
 from segflow.warehouse.duckdb.warehouse import DuckDBWarehouse
 from segflow.warehouse.reader import CsvForm, Reader
 from segflow.warehouse.tables import SCHEMA
@@ -53,7 +53,7 @@ class DuckDBReader(Reader):
         try:
             self.warehouse.execute(exp.Attach(this=attached, expressions=[option]))
         except WarehouseError as error:
-            if "lock" in str(error) or "used by another" in str(error):
+            if is_busy(str(error)):
                 raise InputError(f"{path} is in use by another program; close it there, and say it again") from None
             raise InputError(f"cannot open {path}: {error}") from None
 

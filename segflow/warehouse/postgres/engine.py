@@ -14,7 +14,7 @@ from segflow.errors import InputError
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine, Found
 from segflow.warehouse.postgres.connections import Connections, connect
-from segflow.warehouse.postgres.errors import plain_text
+from segflow.warehouse.postgres.errors import STOPPED, plain_text
 from segflow.warehouse.postgres.rehearsal import rehearse
 from segflow.warehouse.postgres.warehouse import PostgresWarehouse
 from segflow.warehouse.postgres.words import PostgresWords
@@ -119,7 +119,7 @@ class PostgresEngine(Engine):
         return nullcontext()
 
     def was_stopped(self, message: str) -> bool:
-        return "canceling statement due to statement timeout" in message
+        return STOPPED.search(message) is not None
 
     def plain(self, message: str) -> str:
         return plain_text(message)

@@ -35,6 +35,7 @@ _TROUBLE = (
 )
 
 
+STOPPED = re.compile(r"(?:^|\n)\s*canceling statement due to statement timeout")
 _SQL_BELOW = re.compile(r"\n\s*(?:LINE \d+:|CONTEXT:|QUERY:)")
 _TOLD = re.compile(
     r"No space left|could not (?:extend|write|read|open|fsync) (?:to )?(?:file|block)|out of memory|permission denied|"
@@ -43,7 +44,7 @@ _TOLD = re.compile(
     r"read-only transaction|could not (?:connect|receive data|send data)|crash of another server process"
 )
 """The same in the words of dbt's adapter, which leaves out the codes."""
-_VALUE = re.compile(r'"[^"]*"')
+_VALUE = re.compile(r'(?<=invalid input syntax for type )[^"]*".*"|"[^"]*"', re.DOTALL)
 """A value or a name that such a message tells of. It may be "permission denied" that is no number."""
 
 
@@ -72,7 +73,8 @@ def trouble(where: str, error: psycopg.Error) -> RunError | None:
 
 def told_trouble(where: str, message: str) -> RunError | None:
     """The same for a message of dbt."""
-    return _unusable(where, plain_text(message)) if _TOLD.search(_VALUE.sub("", message)) else None
+    told = plain_text(message)
+    return _unusable(where, told) if _TOLD.search(_VALUE.sub("", told)) else None
 
 
 def _unusable(where: str, message: str) -> RunError:

@@ -12,7 +12,7 @@ from segflow.warehouse.base import Warehouse
 from segflow.warehouse.engine import Engine, Found
 from segflow.warehouse.record_sql import ROWS
 from segflow.warehouse.spark import sessions
-from segflow.warehouse.spark.errors import RAISED, plain_message
+from segflow.warehouse.spark.errors import RAISED, is_stopped, plain_message
 from segflow.warehouse.spark.rehearsal import rehearse
 from segflow.warehouse.spark.stages import STAGES
 from segflow.warehouse.spark.target import REMOTE
@@ -93,8 +93,7 @@ class SparkEngine(Engine):
         return time_limits({model: limit.seconds for model, limit in limits.items()}, "spark", interrupt)
 
     def was_stopped(self, message: str) -> bool:
-        # In Spark's words, and in Sail's.
-        return "OPERATION_CANCELED" in message or "operation not found" in message
+        return is_stopped(message)
 
     def plain(self, message: str) -> str:
         return plain_message(message)

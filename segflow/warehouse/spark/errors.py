@@ -14,8 +14,10 @@ _UNREACHABLE = (
     "NO_ACTIVE_SESSION",
 )  # fmt: skip
 _LOST = ("Exception deserializing response", "task context not found for operation")
+_STOPPED = ("OPERATION_CANCELED", "operation not found")
+"""In Spark's words, and in Sail's."""
 _OUT = re.compile(r"No space left|Disk quota|Permission denied|OutOfMemory|Resources exhausted", re.IGNORECASE)
-_VALUE = re.compile(r"(?<!\w)(['`]).*?\1", re.DOTALL)
+_VALUE = re.compile(r"(?<!\w)(['`]).*?\1(?!\w)", re.DOTALL)
 """A value or a name that a message tells of. Any word may stand in it: a product is UNAVAILABLE, "Permission denied" is
 in a note, and neither is about the server."""
 _SHOWN = re.compile(r"\n\s*== (?:SQL|DataFrame)\b.*?(?=\n\s*JVM stacktrace:|\Z)", re.DOTALL)
@@ -49,6 +51,12 @@ def is_lost(error: BaseException) -> bool:
     """Did the server answer, and the answer got lost? What was asked for may have happened."""
     told = _without_values(str(error))
     return any(word in told for word in _LOST)
+
+
+def is_stopped(message: str) -> bool:
+    """Does a message say that the server was asked to stop?"""
+    told = _without_values(message)
+    return any(word in told for word in _STOPPED)
 
 
 def trouble(where: str, message: str) -> RunError | None:
