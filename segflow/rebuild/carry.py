@@ -50,7 +50,7 @@ def carry(source: Warehouse, target: Warehouse, changes: Mapping[str, Change]) -
 
 def write_files(warehouse: Warehouse, files: LedgerFiles) -> None:
     """Write the ledger files of a warehouse that came from elsewhere: what it is rebuilt from when it is lost."""
-    for name in ("ticks", *(table.name for table in TABLES.values() if table.stage is not None)):
+    for name in (table.name for table in TABLES.values() if table.ledger):
         ticks = warehouse.query(exp.select("tick_id").distinct().from_(relation(name)))
         for tick in ticks["tick_id"].to_pylist():
             mine = exp.column("tick_id").eq(exp.Literal.string(tick))

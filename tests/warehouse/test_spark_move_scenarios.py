@@ -19,7 +19,10 @@ from tests.world import World
 
 WHOLE = "SEGFLOW_SPARK_WHOLE" in os.environ
 TO, BACK, FROM_SERVER, TO_SERVER = "duckdb to spark", "spark to duckdb", "postgres to spark", "spark to postgres"
-CHOSEN = [(TO, "edits/who_leaves_by_data_stays_in_the_flow_without_exit_when"), (BACK, "crossings/data_moves_contacts")]
+CHOSEN = [
+    (TO, "edits/who_leaves_by_data_stays_in_the_flow_without_exit_when"),
+    (BACK, "delivery_limits/a_held_message_keeps_to_the_window_of_its_step"),
+]
 if WHOLE:
     every = list(ALL)
     CHOSEN = [(TO, name) for name in every] + [(BACK, name) for name in every[::6]]
