@@ -37,6 +37,7 @@ from demo import sail, server
 from segflow.warehouse.spark import sessions
 from tests.cpu import below
 
+ENGINES = ("duckdb", "postgres", "spark")
 TABLES = ("contacts", "events", "orders", "items")
 TICKS = tuple(step for step in STEPS if step.name in ("first", "steady", "steady again", "clock only"))
 _POSTGRES_TYPES = {"VARCHAR": "text", "TIMESTAMP": "timestamp", "DOUBLE": "double precision", "INTEGER": "integer",
@@ -180,7 +181,7 @@ def place(engine: str, root: Path) -> Iterator[Place]:
             sessions.leave(url)
             started.kill()
     else:
-        raise ValueError(f"no engine {engine}; there are duckdb, postgres and spark")
+        raise ValueError(f"no engine {engine}; there are {', '.join(ENGINES)}")
 
 
 def measure(
@@ -188,7 +189,7 @@ def measure(
 ) -> dict[str, dict[str, Cost]]:
     """Tick -> engine -> what it costs. Raises UnequalError when an engine has other answers than the first one."""
     shop, made = Shop(contacts), segments(number)
-    raw, started = folder / "shop.duckdb", flows(20, segments(number))
+    raw, started = folder / "shop.duckdb", flows(20, made)
     shop.create(raw)
     found: dict[str, dict[str, Cost]] = {step.name: {} for step in steps}
     with contextlib.ExitStack() as stack:
@@ -267,11 +268,13 @@ def _tell(text: str) -> None:
 def main() -> None:
     """Measure each size and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("engines", nargs="*", default=("duckdb", "postgres", "spark"),
+    parser.add_argument("engines", nargs="*", default=ENGINES,
                         help="the first one is what others are held against")  # fmt: skip
     parser.add_argument("--contacts", type=int, nargs="+", default=[100_000], help="sizes, one run each")
     parser.add_argument("--segments", type=int, default=100)
     given = parser.parse_args()
+    if unknown := sorted({*given.engines} - {*ENGINES}):
+        parser.error(f"no engine {unknown[0]}; there are {', '.join(ENGINES)}")
     runs = []
     for contacts in given.contacts:
         with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as folder:
