@@ -36,7 +36,7 @@ from segflow.project import Project
 from segflow.specs.dbt_profile import warehouse_path
 from segflow.stages.order import STAGES
 from segflow.warehouse.engines import DEFAULT
-from segflow.warehouse.recorded import RecordedWarehouse
+from segflow.warehouse.tidied import TidyWarehouse
 from tests.cpu import used
 
 ENGINES = (DEFAULT, "postgres", "spark")
@@ -88,8 +88,8 @@ def made(root: Path) -> Project:
 def work(engine: str, folder: Path, pipe: Connection) -> None:
     """What an engine's process does: a tick for each time that comes, whose cost it answers; None ends it."""
     # Ticks that are hours apart find that rows of the last one no longer count, and remove them.
-    assert RecordedWarehouse.sweep.__kwdefaults__ is not None
-    RecordedWarehouse.sweep.__kwdefaults__["kept"] = timedelta(0)
+    assert TidyWarehouse.sweep.__kwdefaults__ is not None
+    TidyWarehouse.sweep.__kwdefaults__["kept"] = timedelta(0)
     with demo(engine, folder) as root:
         project = made(root)
         before = used()

@@ -234,6 +234,7 @@ class _Advance(Entry, Inside, Deletions):
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         arrived = "arrived"
         hops: list[exp.Table] = []
+        number: int | None = None
         for hop in range(longest + 2):
             if hop < 2:
                 # After a hop everybody stands somewhere since now.
@@ -243,22 +244,23 @@ class _Advance(Entry, Inside, Deletions):
                 hops.append(w.stage(f"due_{hop}", exp.select("*").from_(hops[-1]).where(exp.false())))
                 break
             if varying:
-                w.stage("over_now", _of(self._query("over_now", zone=zone), self._query(arrived)))
+                w.stage("over_now", _of(self._query("over_now", zone=zone), self._query(arrived)), about=number)
             if chooses:
                 judged = _of(self._query("judged", today=today), self._query(arrived))
-                w.stage("moving", _of(self._query("moving"), judged))
-                self._satisfied(self._query("arm_subjects"), asked)
-                w.stage("chosen", self._query("chosen"))
+                w.stage("moving", _of(self._query("moving"), judged), about=number)
+                self._satisfied(self._query("arm_subjects"), asked, about=number)
+                w.stage("chosen", self._query("chosen"), about=number)
             judged = _of(self._query("judged", today=today), self._query(arrived))
             due = _of(self._query("due", hop=hop), judged)
             if chooses:
                 due = union_all(due, self._query("due_by_choice", hop=hop))
-            hops.append(w.stage(f"due_{hop}", due))
+            hops.append(w.stage(f"due_{hop}", due, about=number))
             w.view("due", exp.select("*").from_(hops[-1]))
             if self.effects.take(f"due_{hop}"):
                 # Where an engine keeps the rows of a view, it has the old ones.
                 w.view("due", exp.select("*").from_(hops[-1]))
-            if not self._count(hops[-1]):
+            number = self._count(hops[-1])
+            if not number:
                 break
             arrived = "moved"
         else:

@@ -49,9 +49,10 @@ class Conditions:
     """Segment -> its key, where that is not its name: another one may have borne the name before."""
 
     def asked(self, keys: Sequence[str]) -> exp.Select:
-        """(condition, enrolled_at and perhaps looked_at) of each condition that `temp.subjects` has, with the earliest
-        moments of its subjects. `keys` are the conditions that may be there."""
-        query = exp.select(col("condition", SUBJECTS), _first("enrolled_at", SUBJECTS))
+        """(condition, subjects, enrolled_at and perhaps looked_at) of each condition that `temp.subjects` has, with how
+        many they are and their earliest moments. `keys` are the conditions that may be there."""
+        number = exp.Count(this=exp.Star()).as_(SUBJECTS)
+        query = exp.select(col("condition", SUBJECTS), number, _first("enrolled_at", SUBJECTS))
         query = query.from_(exp.alias_(exp.table_(SUBJECTS, db="temp"), SUBJECTS, table=True))
         if asks_of_last_tick(self.nodes[key] for key in keys):
             query = _join_looks(query).select(_first("looked_at", LOOKS))

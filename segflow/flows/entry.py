@@ -39,19 +39,21 @@ class Entry(Work):
         self.triggers.stage()
         for tick in pending:
             w.stage("candidates", self.triggers.candidates(tick))
-            if not self._count("temp.candidates"):
+            number = self._count("temp.candidates")
+            if not number:
                 continue
             w.stage("candidate_conditions", asked)
             w.stage("entry_rules", entry_tables.rules(self.compiled, tick.as_of))
-            self._satisfied(self._query("candidate_subjects"), asked.column("condition").to_pylist(), "offered_by")
-            w.stage("verdicts", self._query("own_rules"))
+            subjects, conditions = self._query("candidate_subjects"), asked.column("condition").to_pylist()
+            self._satisfied(subjects, conditions, "offered_by", number)
+            w.stage("verdicts", self._query("own_rules"), about=number)
             if not compares:
-                w.stage("decisions", self._query("decisions"))
+                w.stage("decisions", self._query("decisions"), about=number)
             else:
                 w.stage("rivals", entry_tables.rivals(self.compiled, tick.as_of))
-                w.stage("decisions", self._query("among_flows"))
+                w.stage("decisions", self._query("among_flows"), about=number)
                 w.stage("withheld", all_of("withheld", self._query("withheld")))
-            enrolled = w.stage("enrolled", self._query("enrolled"))
+            enrolled = w.stage("enrolled", self._query("enrolled"), about=number)
             if self._count(enrolled):
                 self._take_in(enrolled)
             w.stage("dropped", all_of("dropped", self._query("dropped")))

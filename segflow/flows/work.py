@@ -82,20 +82,23 @@ class Work:
     def _count(self, table: exp.Table | str) -> int:
         return int(self.warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(table)))
 
-    def _satisfied(self, subjects: exp.Query, keys: list[str], came_by: str = "enrolled_by") -> None:
+    def _satisfied(
+        self, subjects: exp.Query, keys: list[str], came_by: str = "enrolled_by", about: int | None = None
+    ) -> None:
         """Answer conditions: `temp.answers` gets the (subject_id, condition) of `subjects` that hold. `came_by`: the
-        query that knows what triggered them."""
+        query that knows what triggered them; `about`: see `Warehouse.stage`."""
         w = self.warehouse
         firsts: dict[str, dict[str, Any]] = {}
         if keys:
-            w.stage("subjects", subjects)
+            w.stage("subjects", subjects, about=about)
             firsts = {row["condition"]: row for row in w.rows(self.conditions.asked(keys))}
             # What a condition reads is joined, so those that nobody is asked are left out.
             keys = [key for key in keys if key in firsts]
         if keys and self.conditions.asks_origins(keys):
             w.stage("came_by", self._query(came_by))
             w.stage("origins", origins_query())
-        w.stage("answers", self.conditions.satisfied(keys, firsts) if keys else ANSWERS.empty_table())
+        number = sum(row["subjects"] for row in firsts.values())
+        w.stage("answers", self.conditions.satisfied(keys, firsts) if keys else ANSWERS.empty_table(), about=number)
 
 
 def all_of(staged: str, more: exp.Query) -> exp.Query:

@@ -170,8 +170,9 @@ class Warehouse(ABC):
         return None
 
     @abstractmethod
-    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
-        """Keep `rows` as a temporary table of this connection under `name` (replacing it) and return it."""
+    def stage(self, name: str, rows: exp.Query | pa.Table, *, about: int | None = None) -> exp.Table:
+        """Keep `rows` as a temporary table of this connection under `name` (replacing it) and return it. `about`: how
+        many they may be, where that is known. An engine without temporary tables may bring few rows here."""
 
     def view(self, name: str, rows: exp.Query) -> exp.Table:
         """Give `rows` a name, like `stage`, where they need not be kept: who reads it gets what the query says then.

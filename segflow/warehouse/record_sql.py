@@ -17,6 +17,8 @@ RECORD = "record"
 WRITE = "write_id"
 RECORD_COLUMNS = {"relation": "VARCHAR", "part": "VARCHAR", WRITE: "VARCHAR"}
 """`part` is the tick of a ledger, and empty for a state. The row without a relation names the last transaction."""
+GONE = "gone "
+"""Before the name of a relation: a write of it that no longer counts, and whose rows may go."""
 BETWEEN = "another process has written to the warehouse in the meantime"
 
 Names = dict[tuple[str, str], str]

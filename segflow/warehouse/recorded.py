@@ -14,7 +14,6 @@ import contextlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 from sqlglot import exp
@@ -25,11 +24,11 @@ from segflow.warehouse.base import Warehouse, relation
 from segflow.warehouse.portions import portions
 from segflow.warehouse.record_sql import (
     BETWEEN,
+    GONE,
     RECORD,
     RECORD_COLUMNS,
     WRITE,
     Names,
-    alone,
     begun,
     cast_to,
     counted,
@@ -40,27 +39,14 @@ from segflow.warehouse.record_sql import (
     part_of,
     rows_of,
     rows_of_write,
-    tried,
-    unnamed,
-    write_of,
     written,
 )
 from segflow.warehouse.tables import SCHEMA, TABLES, Table
 
 _NOTHING = ""
 """The write of a part that has no rows (any more)."""
-_GONE = "gone "
-"""Before the name of a relation: a write of it that no longer counts, and whose rows may go."""
-_KEPT = timedelta(hours=1)
-"""How long rows that no longer count stay: who began to read them may read on."""
-SWEPT_AT = 60
-"""So many writes must have gone before their rows are removed: each relation costs a statement."""
-TOGETHER_AT = 50
-"""So many ticks of a ledger have files of their own, which each reader opens, before they are brought together."""
 _LISTED = 1_000
 """So many names a statement says itself. When a whole history is written at once they are many more."""
-_TRIED_FOR = timedelta(days=1)
-"""So long rows of a transaction that is tried are left alone: it may be at work in another process."""
 
 
 class RecordedWarehouse(Warehouse):
@@ -77,6 +63,8 @@ class RecordedWarehouse(Warehouse):
         """Relation and write of what it has written and then something else in its place."""
         self._whole: dict[str, str] = {}
         """Table -> the write that is all of it: for a whole history the names of its parts are too many to be said."""
+        self._known: dict[str, Names] = {}
+        """Part -> what the record says of it, while a transaction is at work: at its end it fails if this is old."""
 
     @abstractmethod
     def _ask(self, sql: exp.Expr) -> pa.Table:
@@ -127,8 +115,15 @@ class RecordedWarehouse(Warehouse):
         if table.db == SCHEMA and table.name in TABLES:
             target = TABLES[table.name]
             whole = self._whole.get(table.name)
-            return rows_of(target, self._mine(table.name)) if whole is None else rows_of_write(target, whole)
+            return rows_of(target, self._counting(target)) if whole is None else rows_of_write(target, whole)
         return None
+
+    def _counting(self, target: Table) -> dict[str, str]:
+        """Part -> the write that counts, of those that need not be looked up while rows are read."""
+        mine = self._mine(target.name)
+        if mine or target.ledger or "" not in self._known:
+            return mine
+        return {"": self._known[""].get((target.name, ""), _NOTHING)}
 
     def _mine(self, table: str) -> dict[str, str]:
         """Part -> what this transaction has written of a table."""
@@ -140,15 +135,16 @@ class RecordedWarehouse(Warehouse):
     def transaction(self) -> Iterator[None]:
         if self._names is not None:
             raise RuntimeError("a transaction is open")
-        before = self._last_transaction()
+        self._known = {"": self._of_part("")}
         self._names, self._replaced, self._whole = {}, [], {}
         try:
             yield
             names = self._names
+            known = self._known
         finally:
-            self._names, self._whole = None, {}
+            self._names, self._whole, self._known = None, {}, {}
         if names:
-            self._commit(names, before)
+            self._commit(names, known)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Names]:
@@ -232,7 +228,10 @@ class RecordedWarehouse(Warehouse):
             self._say(names, table, {part: part_of(write, part) for part in parts})
 
     def settle(self, tick_id: str, ledgers: Sequence[str]) -> dict[str, int]:
-        names = {name: write for (name, _), write in self._named(tick_id).items()}
+        recorded = self._of_part(tick_id)
+        if self._names is not None:
+            self._known[tick_id] = recorded
+        names = {name: write for (name, _), write in recorded.items()}
         names |= {name: mine[tick_id] for name in ledgers if tick_id in (mine := self._mine(name))}
         found = dict.fromkeys(ledgers, 0)
         counts = [
@@ -303,12 +302,9 @@ class RecordedWarehouse(Warehouse):
         found = self._ask(exp.select(*columns).from_(written(RECORD)).where(where))
         return {(row["relation"], row["part"]): row[WRITE] for row in found.to_pylist()}
 
-    def _last_transaction(self) -> str:
-        return self._recorded(is_text("relation", "")).get(("", ""), "")
-
-    def _named(self, tick_id: str) -> Names:
-        """The writes that count of all ledgers for a tick."""
-        return self._recorded(is_text("part", tick_id))
+    def _of_part(self, part: str) -> Names:
+        """The writes that count of all ledgers for a tick; for none, those of the states and the last transaction."""
+        return self._recorded(is_text("part", part))
 
     def _parts(self, table: str) -> list[str]:
         """The parts of a table that have rows, or had some."""
@@ -316,28 +312,35 @@ class RecordedWarehouse(Warehouse):
             part for _, part in (*self._recorded(is_text("relation", table)), *((table, p) for p in self._mine(table)))
         ]
 
-    def _commit(self, names: Names, before: str) -> None:
-        """Let these writes count. Raises RunError when another transaction was committed since this one began."""
-        relations, parts = (sorted({key[place] for key in names}) for place in (0, 1))
-        asked: exp.Expr = exp.column("relation", quoted=True).isin(*map(exp.Literal.string, relations))
-        if len(parts) <= _LISTED:
-            asked = exp.and_(asked, exp.column("part", quoted=True).isin(*map(exp.Literal.string, parts)))
-        old = self._recorded(asked)
+    def _commit(self, names: Names, known: Mapping[str, Names]) -> None:
+        """Let these writes count; `known`: as of `_known`. Raises RunError when another transaction was committed since
+        this one began."""
+        old = self._before(names, known)
         mine = new_write()
         told = {key: write for key, write in names.items() if write != _NOTHING or key in old}
         told |= {
-            (f"{_GONE}{name}", write): write
+            (f"{GONE}{name}", write): write
             for (name, part), write in old.items()
             if (name, part) in names and write != _NOTHING
         }
-        told |= {(f"{_GONE}{name}", write): write for name, write in self._replaced}
+        told |= {(f"{GONE}{name}", write): write for name, write in self._replaced}
         crash_point("rows.unnamed")
         try:
             with self._names_of(told | {("", ""): mine}) as source:
-                self._run(named(source, before))
+                self._run(named(source, known[""].get(("", ""), "")))
         except WarehouseError as error:
             raise RunError(f"{BETWEEN}; nothing was committed ({error})") from error
         crash_point("rows.named")
+
+    def _before(self, names: Names, known: Mapping[str, Names]) -> Names:
+        """What the record says of the same relations and parts."""
+        relations, parts = (sorted({key[place] for key in names}) for place in (0, 1))
+        if known.keys() >= set(parts):
+            return {key: write for part in parts for key, write in known[part].items() if key in names}
+        asked: exp.Expr = exp.column("relation", quoted=True).isin(*map(exp.Literal.string, relations))
+        if len(parts) <= _LISTED:
+            asked = exp.and_(asked, exp.column("part", quoted=True).isin(*map(exp.Literal.string, parts)))
+        return self._recorded(asked)
 
     @contextlib.contextmanager
     def _names_of(self, names: Names) -> Iterator[exp.Query]:
@@ -349,50 +352,3 @@ class RecordedWarehouse(Warehouse):
         columns = zip(RECORD_COLUMNS, zip(*rows, strict=True), strict=True)
         with self._source(pa.table({name: pa.array(texts, pa.string()) for name, texts in columns})) as source:
             yield source
-
-    def clear(self) -> None:
-        until = tried(write_of(datetime.now(UTC) - _TRIED_FOR))
-        left: dict[str, list[str]] = {}
-        for row in self._ask(unnamed(TABLES)).to_pylist():
-            if not row["write_id"].startswith(tried("")) or row["write_id"] < until:
-                left.setdefault(row["relation"], []).append(row["write_id"])
-        for name, writes in sorted(left.items()):
-            dead = exp.column(WRITE, quoted=True).isin(*map(exp.Literal.string, writes))
-            self._run(exp.delete(written(name), where=dead))
-            crash_point("rows.cleared")
-
-    def tidy(self, *, least: int = TOGETHER_AT) -> None:
-        """Write the rows of a ledger's ticks once more, as one write, when `least` of them have one of their own."""
-        ledgers = (exp.Literal.string(table.name) for table in TABLES.values() if table.ledger)
-        name, tick_id = exp.column("relation", quoted=True), exp.column("tick_id", quoted=True)
-        each = exp.select(name).from_(written(RECORD)).where(name.isin(*ledgers), alone()).group_by(name)
-        many = self._ask(each.having(exp.Count(this=exp.Star()) >= exp.Literal.number(least))).column(0).to_pylist()
-        if not many:
-            return
-        with self._writing() as names:
-            for table in sorted(many):
-                parts = [part for _, part in self._recorded(exp.and_(is_text("relation", table), alone()))]
-                rows = exp.select(*(exp.column(column, quoted=True) for column in TABLES[table].columns))
-                rows = rows.from_(relation(table)).where(tick_id.isin(*map(exp.Literal.string, sorted(parts))))
-                write = self._write(TABLES[table], rows, {})
-                self._say(names, table, {part: part_of(write, part) for part in parts})
-
-    def sweep(self, *, least: int = SWEPT_AT, kept: timedelta = _KEPT) -> int:
-        """Remove rows that have not counted for `kept`, when there are `least` such writes; returns how many."""
-        until = write_of(datetime.now(UTC) - kept)
-        gone = self._recorded(
-            exp.and_(
-                exp.Like(this=exp.column("relation", quoted=True), expression=exp.Literal.string(f"{_GONE}%")),
-                exp.column(WRITE, quoted=True) < exp.Literal.string(until),
-            )
-        )
-        if len(gone) < least:
-            return 0
-        for name in sorted({name for name, _ in gone}):
-            writes = [exp.Literal.string(write) for (one, _), write in gone.items() if one == name]
-            self._run(exp.delete(written(name.removeprefix(_GONE)), where=exp.column(WRITE, quoted=True).isin(*writes)))
-            crash_point("rows.swept")
-        writes = [exp.Literal.string(write) for write in gone.values()]
-        stale = exp.Like(this=exp.column("relation", quoted=True), expression=exp.Literal.string(f"{_GONE}%"))
-        self._run(exp.delete(written(RECORD), where=exp.and_(stale, exp.column(WRITE, quoted=True).isin(*writes))))
-        return len(gone)

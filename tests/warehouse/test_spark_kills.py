@@ -23,11 +23,11 @@ from segflow.durations import Duration
 from segflow.errors import RunError
 from segflow.warehouse.base import Warehouse
 from segflow.warehouse.record_sql import RECORD, ROWS
-from segflow.warehouse.recorded import SWEPT_AT
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.engine import SparkEngine
 from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.tables import TABLES
+from segflow.warehouse.tidied import SWEPT_AT
 from tests.sail import Sail
 from tests.spark_world import Place, SparkWorld
 

@@ -108,6 +108,53 @@ def test_another_name_for_few_rows_keeps_them(warehouse: SparkWarehouse) -> None
     assert rows(warehouse, same) == [(1,)]
 
 
+def test_a_view_goes_with_the_last_name_for_it(warehouse: SparkWarehouse) -> None:
+    first = warehouse.stage("first", pa.table({"n": [1]}))
+    view = warehouse._staged["first"].name
+    warehouse.view("same", exp.select("*").from_(first))
+    assert tables(warehouse) == 0, "a second name for a view is no table"
+    warehouse.stage("first", pa.table({"n": [2]}))
+    assert warehouse._session.catalog.tableExists(view)
+    warehouse.view("same", exp.select("*").from_(first))
+    assert not warehouse._session.catalog.tableExists(view)
+    assert rows(warehouse, first) == [(2,)]
+
+
+@pytest.mark.parametrize("number", [2, 0], ids=["few", "none"])
+@pytest.mark.parametrize("nested", [False, True], ids=["plain", "nested"])
+def test_rows_that_are_brought_here_are_the_same_as_in_a_table(
+    warehouse: SparkWarehouse, number: int, nested: bool
+) -> None:
+    warehouse._staged["given"] = warehouse._in_a_table("given", SOME)
+    more = ["cast(1 as tinyint) as tiny", "date'2026-01-31' - interval 1 day as before", "cast(1.5 as float) as f"]
+    if nested:
+        more += ["named_struct('a', 1, 'b', text) as s", "array(named_struct('b', text)) as l"]
+    where = "text is not null" if nested else "true"
+    told = query(f"select *, {', '.join(more)} from temp.given where {where} limit {number}")
+    kept, staged = warehouse.stage("kept", told), warehouse.stage("mine", told, about=1_000)
+    assert tables(warehouse) == (3 if nested and not number else 2)
+    found, as_kept = (warehouse.query(exp.select("*").from_(one.copy())) for one in (staged, kept))
+    kinds = [
+        str([(field.name, field.type) for field in one.schema]).replace(" not null", "") for one in (found, as_kept)
+    ]
+    assert kinds[0] == kinds[1]
+    assert found.to_pylist() == as_kept.to_pylist()
+
+
+def test_more_rows_than_were_told_are_a_table(warehouse: SparkWarehouse) -> None:
+    staged = warehouse.stage("many", query("select explode(sequence(1, 1001)) as n"), about=3)
+    assert tables(warehouse) == 1
+    assert len(rows(warehouse, staged)) == 1_001
+    warehouse.stage("many", query("select explode(sequence(1, 3)) as n"), about=1_001)
+    assert tables(warehouse) == 1
+
+
+def test_rounds_of_few_rows_make_no_tables(warehouse: SparkWarehouse) -> None:
+    told = query("with recursive r as (select 1 as n union all select n + 1 from r where n < 4) select n from r")
+    assert rows(warehouse, warehouse.stage("rounds", told, about=4)) == [(1,), (2,), (3,), (4,)]
+    assert tables(warehouse) == 0
+
+
 def test_a_query_of_no_rows_is_not_run(warehouse: SparkWarehouse) -> None:
     read = warehouse.stage("read", query("select 1 as n, 'a' as text"))
     none = warehouse.stage("none", query("select n, text, null as nothing from temp.read where false"))
@@ -139,7 +186,7 @@ def test_nothing_is_left_behind(sail: Sail) -> None:
     first = warehouse.stage("first", query("select 1 as n"))
     warehouse.view("same", exp.select("*").from_(first))
     warehouse.stage("few", pa.table({"n": [1]}))
-    view = f"{warehouse._tag.replace('-', '_')}_few"
+    view = warehouse._staged["few"].name
     assert warehouse._session.catalog.tableExists(view)
     warehouse.close()
     assert tables(warehouse) == 0

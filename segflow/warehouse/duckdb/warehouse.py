@@ -96,7 +96,7 @@ class DuckDBWarehouse(TransactionalWarehouse):
             self._raise_trouble(error)
             raise warehouse_error(error) from error
 
-    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
+    def stage(self, name: str, rows: exp.Query | pa.Table, *, about: int | None = None) -> exp.Table:
         staged = exp.table_(name, db="temp", quoted=True)
         self._remember(name, rows)
         temporary = exp.Properties(expressions=[exp.TemporaryProperty()])

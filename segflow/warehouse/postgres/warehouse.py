@@ -142,7 +142,7 @@ class PostgresWarehouse(TransactionalWarehouse):
             with self._telling():
                 self._talk.flush()
 
-    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
+    def stage(self, name: str, rows: exp.Query | pa.Table, *, about: int | None = None) -> exp.Table:
         staged = exp.table_(name, db=_TEMPORARY, quoted=True)
         self._remember(name, rows)
         if not isinstance(rows, exp.Query):

@@ -17,7 +17,6 @@ from sqlglot import exp
 
 from segflow.errors import RunError, WarehouseError
 from segflow.warehouse.portions import portions
-from segflow.warehouse.recorded import RecordedWarehouse
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED
 from segflow.warehouse.spark.recursion import is_recursive, unrolled
@@ -25,6 +24,7 @@ from segflow.warehouse.spark.rows import has_types, none_of, stored, typed
 from segflow.warehouse.spark.stages import LEFT_ALONE_FOR, STAGES, is_left_over, new_table, table_named
 from segflow.warehouse.spark.statements import is_of_none, may_be_untyped, table_read_whole
 from segflow.warehouse.spark.words import SparkWords
+from segflow.warehouse.tidied import TidyWarehouse
 
 _TEMPORARY = "temp"
 """How queries call the schema of what is staged."""
@@ -32,7 +32,7 @@ _FEW, _FEW_BYTES = 1_000, 100_000
 """So many rows go along with each query that reads them, where an engine does it like this."""
 
 
-class StagingWarehouse(RecordedWarehouse):
+class StagingWarehouse(TidyWarehouse):
     """Temporary tables, as far as Spark has any."""
 
     words = SparkWords()
@@ -42,8 +42,7 @@ class StagingWarehouse(RecordedWarehouse):
         self._session = session
         self._staged: dict[str, exp.Expr] = {}
         """Name -> what stands for it: a table of `segflow_stages`, a temporary view of rows that came from here, or a
-        query of no rows. None of them changes."""
-        self._views: set[str] = set()
+        query of no rows. A view changes when its name is staged again, if it stands for no other one."""
         self._lent: dict[str, exp.Table] = {}
         self._failed: list[exp.Table] = []
         """What could not be staged. An engine may have begun with the table nevertheless."""
@@ -64,21 +63,26 @@ class StagingWarehouse(RecordedWarehouse):
             return staged.copy() if staged is not None else None
         return super()._found(table)
 
-    def stage(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
+    def stage(self, name: str, rows: exp.Query | pa.Table, *, about: int | None = None) -> exp.Table:
         before = self._staged.get(name)
+        if isinstance(rows, exp.Query) and about is not None and about <= _FEW:
+            rows = self._fetched(rows, about)
         # A table costs a write and a removal, and each reader opens it: most are for few rows, or for none.
         ways = (self._there_already, self._none, partial(self._few, name), partial(self._in_a_table, name))
         self._staged[name] = next(found for way in ways if (found := way(rows)) is not None)
-        if before is not None:
+        if before is not None and before not in self._staged.values():
             self._let_go(before)
         return exp.table_(name, db=_TEMPORARY, quoted=True)
+
+    def _fetched(self, rows: exp.Query, about: int) -> exp.Query | pa.Table:
+        """The rows of a query, unless there are none and their types would get lost."""
+        found = self._ask(self.resolved(self._without_recursion(rows, about)))
+        return found if found.num_rows or has_types(found.schema) else rows
 
     def _there_already(self, rows: exp.Query | pa.Table) -> exp.Expr | None:
         """What stands for another name, when all of that is asked for."""
         read = table_read_whole(rows) if isinstance(rows, exp.Query) else None
-        found = self._staged.get(read.name) if read is not None and read.db == _TEMPORARY else None
-        # A view goes when its name is for other rows.
-        return None if found is None or _is_view(found) else found
+        return self._staged.get(read.name) if read is not None and read.db == _TEMPORARY else None
 
     def _none(self, rows: exp.Query | pa.Table) -> exp.Query | None:
         """A query of no rows, when there are none."""
@@ -94,9 +98,10 @@ class StagingWarehouse(RecordedWarehouse):
         """A view of rows that came from here, when it may hold them."""
         if isinstance(rows, exp.Query) or rows.num_rows > _FEW or rows.nbytes > _FEW_BYTES:
             return None
-        view = exp.table_(f"{self._tag.replace('-', '_')}_{name.replace(' ', '_')}", quoted=True)
+        view = self._staged.get(name)
+        if not isinstance(view, exp.Table) or not _is_view(view) or list(self._staged.values()).count(view) > 1:
+            view = exp.table_(f"{self._new_view()}_{name.replace(' ', '_')}", quoted=True)
         self._show(rows, view.name)
-        self._views.add(view.name)
         return view
 
     def _in_a_table(self, name: str, rows: exp.Query | pa.Table) -> exp.Table:
@@ -109,14 +114,19 @@ class StagingWarehouse(RecordedWarehouse):
             self._failed.remove(made)
         return made
 
-    def _let_go(self, before: exp.Expr) -> None:
-        """Remove what stood for a name, unless it stands for another one, too."""
-        if isinstance(before, exp.Table) and not _is_view(before) and before not in self._staged.values():
-            self._drop(before, "TABLE")
+    def _let_go(self, staged: exp.Expr) -> None:
+        """Remove what stood for a name and does no longer."""
+        if not isinstance(staged, exp.Table):
+            return
+        if not _is_view(staged):
+            self._drop(staged, "TABLE")
+            return
+        with self._telling(staged.name):
+            self._session.catalog.dropTempView(staged.name)
 
-    def _without_recursion(self, query: exp.Query) -> exp.Query:
+    def _without_recursion(self, query: exp.Query, about: int | None = None) -> exp.Query:
         def keep(name: str, rows: exp.Query) -> tuple[exp.Table, int]:
-            kept = self.stage(name, rows)
+            kept = self.stage(name, rows, about=about)
             return kept, int(self.scalar(exp.select(exp.Count(this=exp.Star())).from_(kept.copy())))
 
         return unrolled(query, keep) if is_recursive(query) else query
@@ -149,15 +159,11 @@ class StagingWarehouse(RecordedWarehouse):
     def close(self) -> None:
         # A server that is gone would be waited for once for each of them.
         with contextlib.suppress(RunError):
-            staged = {one for one in self._staged.values() if isinstance(one, exp.Table) and not _is_view(one)}
-            tables, views = [*staged, *self._failed, *self.lent().values()], self._views
-            self._staged, self._views, self._failed, self._lent = {}, set(), [], {}
-            for table in tables:
+            kept = {*self._staged.values(), *self._failed, *self.lent().values()}
+            self._staged, self._failed, self._lent = {}, [], {}
+            for one in kept:
                 with contextlib.suppress(WarehouseError):
-                    self._drop(table, "TABLE")
-            for view in sorted(views):
-                with contextlib.suppress(WarehouseError), self._telling(view):
-                    self._session.catalog.dropTempView(view)
+                    self._let_go(one)
 
     def _sweep_stages(self, kept: timedelta = LEFT_ALONE_FOR) -> None:
         """Remove stages of processes that died: a catalog that is no session's keeps them for good."""
@@ -180,13 +186,16 @@ class StagingWarehouse(RecordedWarehouse):
             with self._brought(first, others) as source:
                 yield source
             return
-        name = f"{self._tag.replace('-', '_')}_{next(self._number)}"
+        name = self._new_view()
         self._show(rows, name)
         try:
             columns = (exp.column(column, quoted=True) for column in rows.schema.names)
             yield exp.select(*columns).from_(exp.table_(name, quoted=True))
         finally:
             self._hide(name)
+
+    def _new_view(self) -> str:
+        return f"{self._tag.replace('-', '_')}_{next(self._number)}"
 
     def _show(self, rows: pa.Table, name: str) -> None:
         """Make a temporary view of rows, which go to the server with it."""

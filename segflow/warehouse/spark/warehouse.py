@@ -13,13 +13,13 @@ from segflow.durations import Duration
 from segflow.errors import RunError, TimeLimitError, WarehouseError
 from segflow.warehouse.base import relation, too_long
 from segflow.warehouse.record_sql import RECORD, RECORD_COLUMNS, ROWS, WRITE, rows_of, written
-from segflow.warehouse.recorded import TOGETHER_AT
 from segflow.warehouse.spark import sessions
 from segflow.warehouse.spark.errors import RAISED, is_gone, plain_message, trouble, warehouse_error
 from segflow.warehouse.spark.stages import STAGES
 from segflow.warehouse.spark.staging import StagingWarehouse
 from segflow.warehouse.spark.statements import is_query
 from segflow.warehouse.tables import SCHEMA, TABLES
+from segflow.warehouse.tidied import TOGETHER_AT
 from segflow.warehouse.watchdog import stopped_after
 
 _DEFAULT = "default"
