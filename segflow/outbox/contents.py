@@ -164,7 +164,7 @@ def _email(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> Ema
     if html is not None and body["inline_css"]:
         html = _inlined(html, common)
     if text is None and html is not None:
-        text = text_of(html)
+        text = text_of(html if body["inline_css"] else _as_seen(html))
     return Email(
         **common,
         to=address,
@@ -175,6 +175,14 @@ def _email(common: dict[str, Any], address: str, body: Mapping[str, Any]) -> Ema
         reply_to=body.get("reply_to"),
         attachments=body["attachments"],
     )
+
+
+def _as_seen(html: str) -> str:
+    """HTML whose elements say themselves whether they are shown, as far as that can be told."""
+    try:
+        return inlined(html)
+    except ValueError:
+        return html
 
 
 def _inlined(html: str, common: Mapping[str, Any]) -> str:

@@ -16,6 +16,11 @@ _DOCTYPE = re.compile(r"\A\s*<!doctype[^>]*>", re.IGNORECASE)
 _OPEN_CONDITION = re.compile(r"<!\[(?:if\s[^\]>]*|endif)\]>", re.IGNORECASE)
 """`<![if !mso]>`, which is no comment: a browser makes one of it, and Outlook would not know it again."""
 _KEPT = re.compile(r"<!--segflow-condition-(\d+)-->")
+_MAY_HIDE = re.compile(r"(?:display|visibility)\s*:|\shidden[\s=>/]", re.IGNORECASE)
+_SHOWN = re.compile(
+    r"(?:^|;)\s*(?P<name>display|visibility)\s*:\s*(?P<value>[a-z-]+)\s*(?P<important>!\s*important)?\s*(?=;|$)",
+    re.IGNORECASE,
+)
 _BLANKS = re.compile(r"[ \t\xa0]+$", re.MULTILINE)
 _GAPS = re.compile(r"\n{3,}")
 
@@ -55,11 +60,45 @@ def _nth(conditions: list[str], found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=32)
 def text_of(html: str) -> str:
-    """The HTML as a reader without HTML sees it: links as `words <address>`, lists and tables in lines, no pictures."""
+    """The HTML as a reader without HTML sees it: links as `words <address>`, lists and tables in lines, no pictures.
+
+    What `style` or `hidden` attributes keep from being seen is left out; rules of `<style>` must have been `inlined`.
+    """
     from inscriptis import get_text
 
-    text = get_text(html, _reading())
+    text = get_text(_without_hidden(html) if _MAY_HIDE.search(html) else html, _reading())
     return _GAPS.sub("\n\n", _BLANKS.sub("", text)).strip("\n") + "\n"
+
+
+def _without_hidden(html: str) -> str:
+    """The HTML without the elements that are not shown. The library that makes texts takes the first `display` that
+    says none for the one that counts, and none with an `!important` for no such thing
+    (findings/inscriptis-shows-what-important-hides.sh): of two halves, for small screens and for large ones, both would
+    be in the text."""
+    from lxml.etree import ParserError
+    from lxml.html import document_fromstring, tostring
+
+    try:
+        tree = document_fromstring(html)
+    except (ParserError, ValueError):
+        return html
+    for element in list(tree.iter("*")):
+        shown = _counting(element.get("style", ""))
+        display = shown.get("display", "none" if element.get("hidden") is not None else "")
+        if display == "none" or shown.get("visibility") in ("hidden", "collapse"):
+            if element.getparent() is not None:
+                element.drop_tree()
+        elif display:
+            element.set("style", f"{_SHOWN.sub('', element.get('style', ''))};display:{display}")
+    done: str = tostring(tree, encoding="unicode")
+    return done
+
+
+def _counting(style: str) -> dict[str, str]:
+    """Property -> the value that counts, of those that hide: the last one, or the last that is important."""
+    found = list(_SHOWN.finditer(style))
+    ranked = sorted(found, key=lambda one: one["important"] is not None)
+    return {one["name"].lower(): one["value"].lower() for one in ranked}
 
 
 @cache

@@ -89,6 +89,19 @@ TEXTS = {
     "hidden": ("<style>p {}</style><script>x</script><title>t</title><p>seen<!-- not --></p>", "seen\n"),
     "rules for Outlook": ("<!--[if mso]><p>no</p><![endif]--><div>yes</div>", "yes\n"),
     "gaps": ("<p>a</p><br><br><br><p>b&nbsp;</p>", "a\n\nb\n"),
+    "not shown": ('<p style="display:none">a</p>b<p style="DISPLAY : None">c</p>', "b\n"),
+    "not shown, important": ('<div style="color:red;display: none !important;">a <b>c</b></div>b', "b\n"),
+    "important before the last": ('<p style="display:none!important;display:block">a</p>b', "b\n"),
+    "shown in the end": ('<p style="display:none;display:block">a</p>b', "a\n\nb\n"),
+    "shown, important": ('<p style="display:block ! important;display:none">a</p>b', "a\n\nb\n"),
+    "invisible": ('<p style="visibility:hidden">a</p>b<p style="visibility:visible">c</p>', "b\n\nc\n"),
+    "hidden by attribute": ('<p hidden>a</p>b<p hidden="" style="display:block">c</p>', "b\n\nc\n"),
+    "text behind what is not shown": ('<p>a<span style="display:none">b</span> c</p>', "a c\n"),
+    "inside of what is not shown": ('<div style="display:none"><p style="display:block">a</p></div>b', "b\n"),
+    "nothing shown": ('<p style="display:none">a</p>', "\n"),
+    "all of it not shown": ('<body style="display:none">a</body>', "\n"),
+    "a property that ends so": ('<p style="mso-display:none;x-visibility:hidden">a</p>', "a\n"),
+    "words about it": ("<p>display: none</p>", "display: none\n"),
     "nothing": ("", "\n"),
 }  # fmt: skip
 
@@ -96,6 +109,19 @@ TEXTS = {
 @pytest.mark.parametrize(("html", "text"), TEXTS.values(), ids=TEXTS)
 def test_a_text_is_made(html: str, text: str) -> None:
     assert text_of(html) == text
+
+
+SCREENS = """<style>.small { display: none !important } @media (max-width: 600px) {
+.small { display: block !important } .large { display: none !important } }</style>
+<div class="small">Tea for {{ contact.contact_id }}, on a phone</div><div class="large">Tea for {{ contact.contact_id }}</div>"""
+
+
+@pytest.mark.parametrize("inline_css", [True, False], ids=["inlined", "as it is"])
+def test_a_text_has_what_is_shown_on_a_large_screen(tmp_path: Path, inline_css: bool) -> None:
+    message = email(tmp_path, {"subject": "x", "html": SCREENS}, Renderer(tmp_path, inline_css=inline_css))
+    assert message.text == "Tea for c1\n"
+    assert message.html is not None
+    assert "on a phone" in message.html
 
 
 def test_a_text_that_is_there_is_kept(tmp_path: Path) -> None:
