@@ -144,9 +144,9 @@ class _Advance(Entry, Inside, Deletions):
 
         self._stand_as_before()
         w.stage("answers", pa.Table.from_pylist([], schema=ANSWERS))
-        w.stage("ended", self._query("pushed_out", from_tick=self.tick_id))
+        w.stage("ended", self._query("pushed_out", from_tick=self.tick_id), about=self.number)
         if self.removing:
-            w.stage("ended", all_of("ended", self._query("removed_by_hand")))
+            w.stage("ended", all_of("ended", self._query("removed_by_hand")), about=self.number)
         self._keep_only_active()
         self._survive_edits()
         self._look_inside(flows)
@@ -166,7 +166,7 @@ class _Advance(Entry, Inside, Deletions):
         if not moved.num_rows:
             return
         w.stage("moves", moved)
-        w.stage("ended", all_of("ended", self._query("step_removed")))
+        w.stage("ended", all_of("ended", self._query("step_removed")), about=self.number)
         self._stand(self._query("positions_after_edit"))
 
     def _unanswerable(self, flows: list[dict[str, Any]]) -> dict[str, str]:
@@ -223,7 +223,7 @@ class _Advance(Entry, Inside, Deletions):
         asked = self._arm_conditions(flows)
         self.effects.begin()
         w.stage("reordered", prepare.reordered(self.compiled, self.past))
-        w.stage("passed", self._query("passed"))
+        w.stage("passed", self._query("passed"), about=self.number)
         varying = stage_times(self.context, flows)
         zone = self.compiled.specs.settings.time_zone
         today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
@@ -234,12 +234,12 @@ class _Advance(Entry, Inside, Deletions):
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         arrived = "arrived"
         hops: list[exp.Table] = []
-        number: int | None = None
+        number = self.number
         for hop in range(longest + 2):
             if hop < 2:
                 # After a hop everybody stands somewhere since now.
                 found = self._query("found_later" if hop else "found")
-                w.stage("stands", _of(self._query("stands", is_first=not hop), found))
+                w.stage("stands", _of(self._query("stands", is_first=not hop), found), about=self.number)
             if hop == 1 and not self._count("temp.stands"):
                 hops.append(w.stage(f"due_{hop}", exp.select("*").from_(hops[-1]).where(exp.false())))
                 break
@@ -282,16 +282,16 @@ class _Advance(Entry, Inside, Deletions):
         """Name what the hops did: `taken` are the steps, `placed` who stands where since this tick, and `remaining` who
         has not ended. The last of `hops` has no rows."""
         w = self.warehouse
-        w.view("taken", together([exp.select("*").from_(hop) for hop in hops]))
+        w.view("taken", together([exp.select("*").from_(hop) for hop in hops]), about=self.number)
         self._delete()
-        w.view("remaining", self._query("remaining"))
+        w.view("remaining", self._query("remaining"), about=self.number)
         self.moved = len(hops) > 1
         placed = [_reading(self._query("placed"), due=one, later=next_one) for one, next_one in pairwise(hops)]
         if self.changed:
             before = self._query("placed_before")
             placed += [_reading(before.copy(), placed_before=one, due=hops[0]) for one in self.placed_before]
         if placed:
-            w.view("placed", self._less_deleted(together(placed)))
+            w.view("placed", self._less_deleted(together(placed)), about=self.number)
 
     def _record_places(self) -> None:
         """Write where everybody stands. Of most positions only the place changes, or nothing."""

@@ -47,10 +47,10 @@ class Deletions(Work):
         if not self.deletes:
             return
         w = self.warehouse
-        w.stage("deleting", self._query("deleting"))
+        w.stage("deleting", self._query("deleting"), about=self.number)
         self.deleting = self._count("temp.deleting") > 0
         if self.deleting:
-            w.stage("ended", all_of("ended", self._query("ended_by_deletion")))
+            w.stage("ended", all_of("ended", self._query("ended_by_deletion")), about=self.number)
             self._tell_positions()
             w.stage("waiting", self._query("waiting_without_deleted"))
 

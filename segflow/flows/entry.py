@@ -52,18 +52,20 @@ class Entry(Work):
             else:
                 w.stage("rivals", entry_tables.rivals(self.compiled, tick.as_of))
                 w.stage("decisions", self._query("among_flows"), about=number)
-                w.stage("withheld", all_of("withheld", self._query("withheld")))
+                w.stage("withheld", all_of("withheld", self._query("withheld")), about=number)
             enrolled = w.stage("enrolled", self._query("enrolled"), about=number)
-            if self._count(enrolled):
-                self._take_in(enrolled)
-            w.stage("dropped", all_of("dropped", self._query("dropped")))
+            if taken_in := self._count(enrolled):
+                self._take_in(enrolled, taken_in)
+            w.stage("dropped", all_of("dropped", self._query("dropped")), about=number)
             self.waits = self.waits or self._told_to_wait()
             if self.waits:
                 w.stage("waiting", self._query("waiting", with_waiting=tick.present))
         if not self.took_in:
             return False
         if len(pending) > 1:
-            w.stage("ended", all_of("ended", self._query("pushed_out", from_tick=pending[0].tick_id)))
+            w.stage(
+                "ended", all_of("ended", self._query("pushed_out", from_tick=pending[0].tick_id)), about=self.number
+            )
             self._keep_only_active()
         return True
 

@@ -47,9 +47,9 @@ class Inside(Work):
                 w.stage(found, self._query(f"nothing_{found}"))
         kinds = self._ask_inside(only_new=False)
         if "goal" in kinds:
-            w.stage("converted", self._query("converted"))
+            w.stage("converted", self._query("converted"), about=self.number)
         if "restart" in kinds:
-            w.stage("restarted", self._query("restarted"))
+            w.stage("restarted", self._query("restarted"), about=self.number)
             if self._count("temp.restarted"):
                 self._stand(self._query("positions_after_restart"))
 
@@ -66,12 +66,12 @@ class Inside(Work):
         subjects = self._query("inside_subjects", only_new=only_new)
         if self.has_goals and not only_new:
             subjects = union_all(subjects, self._query("watched"))
-        self._satisfied(subjects, [row["condition"] for row in asked], "inside_by")
+        self._satisfied(subjects, [row["condition"] for row in asked], "inside_by", self.number)
         kinds = {row["kind"] for row in asked}
         if "rests" in kinds:
-            w.stage("resting", all_of("resting", self._query("resting")))
+            w.stage("resting", all_of("resting", self._query("resting")), about=self.number)
         if kinds & {"exit", "goal"}:
-            w.stage("ended", all_of("ended", self._query("ended_by_condition")))
+            w.stage("ended", all_of("ended", self._query("ended_by_condition")), about=self.number)
             self._keep_only_active()
         return kinds
 

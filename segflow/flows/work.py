@@ -46,6 +46,8 @@ class Work:
         w = self.warehouse
         # A warehouse of an earlier version has the later columns elsewhere, and rows are put below each other.
         before = exp.select(*_POSITION).from_(relation("flow_positions"))
+        self.number = self._count(relation("flow_positions")) if w.brings_few else None
+        """About how many stand somewhere, where it is worth to know."""
         w.stage("started", before.copy().where(exp.false()))
         w.stage("ended", self._query("nothing_ended"))
         self.changed, self.ended = False, 0
@@ -62,22 +64,23 @@ class Work:
 
     def _stand(self, positions: exp.Query) -> None:
         """Where everybody stands from here on, before anybody is started."""
-        stood = self.warehouse.stage("stood", positions)
+        stood = self.warehouse.stage("stood", positions, about=self.number)
         self._before, self.changed = exp.select("*").from_(stood), True
         self.placed_before = [_STARTED, stood]
         self._tell_positions()
 
-    def _take_in(self, enrolled: exp.Table) -> None:
+    def _take_in(self, enrolled: exp.Table, number: int) -> None:
         """Those in `enrolled` stand before their first step."""
-        self.warehouse.stage("started", all_of("started", exp.select("*").from_(enrolled)))
+        self.number = self.number + number if self.number is not None else None
+        self.warehouse.stage("started", all_of("started", exp.select("*").from_(enrolled)), about=self.number)
         self.changed = self.took_in = True
         self._tell_positions()
 
     def _tell_positions(self) -> None:
         """`temp.positions` is no table: positions are many, and most ticks change few of them."""
         w = self.warehouse
-        w.view("standing", union_all(self._before, exp.select("*").from_("temp.started")))
-        w.view("positions", self._query("positions"))
+        w.view("standing", union_all(self._before, exp.select("*").from_("temp.started")), about=self.number)
+        w.view("positions", self._query("positions"), about=self.number)
 
     def _count(self, table: exp.Table | str) -> int:
         return int(self.warehouse.scalar(exp.select(exp.Count(this=exp.Star())).from_(table)))

@@ -49,6 +49,8 @@ class Warehouse(ABC):
     """How the engine says SQL; `query` and `execute` render expressions with it."""
     row_deletes: bool = False
     laterals: bool = True
+    brings_few: bool = False
+    """Does `stage` bring few rows here? Then it is worth a question how many there are."""
     patches_facts: bool = True
     """See `Engine`, as for `row_deletes`."""
 
@@ -174,11 +176,11 @@ class Warehouse(ABC):
         """Keep `rows` as a temporary table of this connection under `name` (replacing it) and return it. `about`: how
         many they may be, where that is known. An engine without temporary tables may bring few rows here."""
 
-    def view(self, name: str, rows: exp.Query) -> exp.Table:
+    def view(self, name: str, rows: exp.Query, *, about: int | None = None) -> exp.Table:
         """Give `rows` a name, like `stage`, where they need not be kept: who reads it gets what the query says then.
         A name is for a view or for a table, and what a view reads has other names than itself. An engine without
         temporary views keeps the rows."""
-        return self.stage(name, rows)
+        return self.stage(name, rows, about=about)
 
     def lend(self, name: str) -> exp.Table:
         """A new name for a table that a model of dbt's makes beside its own, where an engine has no temporary tables:

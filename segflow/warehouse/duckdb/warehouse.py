@@ -104,7 +104,7 @@ class DuckDBWarehouse(TransactionalWarehouse):
             self.execute(exp.Create(this=staged, kind="TABLE", replace=True, expression=source, properties=temporary))
         return staged.copy()
 
-    def view(self, name: str, rows: exp.Query) -> exp.Table:
+    def view(self, name: str, rows: exp.Query, *, about: int | None = None) -> exp.Table:
         temporary = exp.Properties(expressions=[exp.TemporaryProperty()])
         # Unlike a table, a view is not found to be temporary by its full name.
         named = exp.table_(name, quoted=True)

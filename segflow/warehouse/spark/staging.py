@@ -36,6 +36,7 @@ class StagingWarehouse(TidyWarehouse):
     """Temporary tables, as far as Spark has any."""
 
     words = SparkWords()
+    brings_few = True
 
     def __init__(self, session: Any) -> None:
         super().__init__()
