@@ -169,6 +169,10 @@ def test_a_server_that_stands_still_is_given_up(own_sail: Sail, monkeypatch: pyt
     with SparkEngine(*own_sail.new_warehouse()).open() as warehouse:
         assert own_sail.process is not None
         own_sail.process.send_signal(signal.SIGSTOP)
+        # It may answer until all of its threads have stopped.
+        tasks = Path(f"/proc/{own_sail.process.pid}/task")
+        while any(") T " not in (task / "stat").read_text() for task in tasks.glob("*")):
+            time.sleep(0.01)
         started = time.monotonic()
         with pytest.raises(RunError, match="is gone: it did not answer for 2 seconds when it was asked"):
             stopped(warehouse)
