@@ -16,6 +16,8 @@ _DOCTYPE = re.compile(r"\A\s*<!doctype[^>]*>", re.IGNORECASE)
 _OPEN_CONDITION = re.compile(r"<!\[(?:if\s[^\]>]*|endif)\]>", re.IGNORECASE)
 """`<![if !mso]>`, which is no comment: a browser makes one of it, and Outlook would not know it again."""
 _KEPT = re.compile(r"<!--segflow-condition-(\d+)-->")
+_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>", re.IGNORECASE)
+"""Of XHTML: a parser of texts refuses one that names an encoding."""
 _MAY_HIDE = re.compile(r"(?:display|visibility)\s*:|\shidden[\s=>/]", re.IGNORECASE)
 _SHOWN = re.compile(
     r"(?:^|;)\s*(?P<name>display|visibility)\s*:\s*(?P<value>[a-z-]+)\s*(?P<important>!\s*important)?\s*(?=;|$)",
@@ -79,8 +81,8 @@ def _without_hidden(html: str) -> str:
     from lxml.html import document_fromstring, tostring
 
     try:
-        tree = document_fromstring(html)
-    except (ParserError, ValueError):
+        tree = document_fromstring(_DECLARATION.sub("", html))
+    except ParserError:  # nothing but comments
         return html
     for element in list(tree.iter("*")):
         shown = _counting(element.get("style", ""))

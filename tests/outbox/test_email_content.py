@@ -101,6 +101,8 @@ TEXTS = {
     "nothing shown": ('<p style="display:none">a</p>', "\n"),
     "all of it not shown": ('<body style="display:none">a</body>', "\n"),
     "a property that ends so": ('<p style="mso-display:none;x-visibility:hidden">a</p>', "a\n"),
+    "XHTML": ('<?xml version="1.0" encoding="utf-8"?><p style="display:none !important">a</p>b', "b\n"),
+    "comments alone": ("<!-- display: none -->", "\n"),
     "words about it": ("<p>display: none</p>", "display: none\n"),
     "nothing": ("", "\n"),
 }  # fmt: skip
