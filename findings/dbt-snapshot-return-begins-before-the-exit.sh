@@ -3,8 +3,8 @@
 #
 # Seen with: dbt-core 1.11.16, dbt-duckdb 1.11.1, duckdb 1.5.6
 # One would expect: that the rows of a key in a snapshot follow each other, dbt_valid_to of one and dbt_valid_from of the
-#   next; that dbt_scd_id, "a unique key generated for each row", is unique; and that `hard_deletes: new_record`, which is
-#   there for "a continuous history", has a row for the time away.
+#   next; that dbt_scd_id, the key of a row, is unique; and that `hard_deletes: new_record`, which writes a row for what is
+#   deleted, has that row for the time away.
 # What happens, with strategy timestamp, when a row that was deleted is back with the updated_at of before (a filter let go
 #   of it, a sync brought it back): the new row begins at updated_at, before the exit, so that two rows are valid at once,
 #   with the same dbt_scd_id. With new_record the deletion is closed at updated_at: it ends before it begins, and no
@@ -12,7 +12,7 @@
 # What hurts a user: exits and returns counted by a snapshot; a join by `at between valid_from and valid_to` doubles rows.
 # What segflow does about it: its own crossings carry the tick's time, whatever the row says; docs/YOUR_DBT_PROJECT.md
 #   says what to do with a snapshot as a model.
-# Source: dbt's page on snapshots says what the columns are; none found that tells this.
+# Source: none found.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -8,8 +8,8 @@
 #   all have 12345678901234567 says that it begins and ends at ...568. Whoever asks for ...567 passes the file over,
 #   without a word; and an engine that takes a column for constant where both bounds are equal (DataFusion: Sail, and
 #   deltalake's own queries when they filter by it) reads no file for it and returns ...568. Only decimals that fit an INT64
-#   and have no fraction are exact: DECIMAL(18, 0) is, DECIMAL(38, 0), as which Oracle and Snowflake hand ids out, is
-#   not. Sail does the same with tables that it wrote, whole numbers aside.
+#   and have no fraction are exact: DECIMAL(18, 0) is, DECIMAL(38, 0), which is Snowflake's NUMBER, is not.
+#   Sail does the same with tables that it wrote, whole numbers aside.
 # What hurts a user: ids in DECIMAL(38, 0) that a loader on deltalake (dlt among them) brought to Delta. A contact that
 #   came alone in its file has the id of another one, who gets its messages.
 # What segflow does about it: nothing can be done in a query. docs/ENGINES.md says to load such ids as text.

@@ -2,15 +2,16 @@
 # date_diff('month', ..) counts the firsts of a month that lie between; as Spark SQL it counts whole months.
 #
 # Seen with: sqlglot 30.30.0, duckdb 1.5.6, Sail (pysail 0.7.2 with pyspark-client 4.1.1).
+#   Apache Spark 4.2.0 gives the same five answers.
 # One would expect: that sqlglot, which cuts both sides to the month first when it writes Trino or Postgres, does so for
-#   Spark and Databricks, whose DATEDIFF with a unit counts whole units like Trino's.
+#   Spark, too, whose DATEDIFF with a unit counts whole units like Trino's.
 # What happens: the three arguments are passed on. From 31 January to 1 February is a month on DuckDB, and none on Spark;
 #   quarters, years and hours differ likewise, and days only of timestamps. Nothing is reported, at any level.
 # What hurts a user: "ordered in each of the last three months" and cohorts ("months since the first order") shift by one
 #   for most contacts, by the day of the month on which they came.
 # What segflow does about it: it asks no engine for a distance in months: windows are bounds, computed in Python. A
 #   .sql segment is in its engine's own SQL, so nothing is translated; who takes one to another engine is told here.
-# Source: none found for Spark; Spark's documentation of TIMESTAMPDIFF does not say how it rounds.
+# Source: none found.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 { "${PYTHON:-python3}" -m venv venv && venv/bin/pip install --quiet --quiet sqlglot==30.30.0 duckdb==1.5.6 \

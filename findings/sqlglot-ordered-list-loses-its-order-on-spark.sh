@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # array_agg(x ORDER BY y) becomes COLLECT_LIST(x) in Spark SQL: the order is left out, and so are the nulls.
 #
-# Seen with: sqlglot 30.30.0, duckdb 1.5.6, Sail (pysail 0.7.2 with pyspark-client 4.1.1).
+# Seen with: sqlglot 30.30.0, duckdb 1.5.6, Sail (pysail 0.7.2 with pyspark-client 4.1.1); the same on Apache Spark 4.2.0.
 # One would expect: that an order that a dialect has no place for is built in another way (sort_array over pairs), or is
 #   refused where unsupported_level is RAISE, as BigQuery's is for a smaller matter (NULLS LAST).
 # What happens: nothing is said at any level, and the list comes in the order of the rows: "the last plan" or "the first

@@ -5,12 +5,12 @@
 # One would expect: that a datetime with an offset is the moment that it is, as in json, requests, httpx and boto, or is
 #   refused when it is not in UTC.
 # What happens: `send_at` and the filters by date (`date_sent_after`) are written as the clock shows them, followed by Z.
-#   The offset is dropped, without a word; the same goes for each client of Twilio's API that takes a datetime.
+#   The offset is dropped, without a word (`iso8601_datetime` in twilio/base/serialize.py).
 # What hurts a user: a message for the morning comes in the night, or after the window in which it may be sent. By the
 #   filter, what was sent in the last hours is missed when answers are reconciled.
 # What segflow does about it: it posts by requests and lets Twilio schedule nothing: a message is handed over when it is
 #   due. Whoever writes a sender of their own with the library gives it `moment.astimezone(UTC)`.
-# Source: Twilio's documentation of SendAt says ISO 8601, and that of the library nothing; none found.
+# Source: none found.
 set -euo pipefail
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT; cd "$T"
 { "${PYTHON:-python3}" -m venv venv && venv/bin/pip install --quiet --quiet twilio==9.13.0 tzdata==2026.6; } || exit 2

@@ -217,6 +217,39 @@ def test_two_that_commit_at_once(sail: Sail) -> None:
         assert other.count("imports") == 1
 
 
+def test_states_stay_as_they_were_when_a_transaction_began(sail: Sail) -> None:
+    """Their writes are looked up then; who writes after a look at what is old fails."""
+    place = sail.new_warehouse()
+    with SparkEngine(*place).open() as one, SparkEngine(*other_session(place)).open() as other:
+        one.ensure_tables()
+        other.ensure_tables()
+
+        def keep(by: Any, segment: str) -> None:
+            by.replace("segment_views", parse_one(f"select '{segment}' as segment, 'f' as fingerprint"))
+
+        def kept(by: Any) -> list[str]:
+            return [row["segment"] for row in by.rows(parse_one("select segment from segflow.segment_views"))]
+
+        with one.transaction():
+            assert kept(one) == [], "a state that nobody has written has no rows"
+        keep(one, "first")
+
+        def look_at_what_is_old() -> None:
+            with one.transaction():
+                keep(other, "second")
+                assert (kept(one), kept(other)) == (["first"], ["second"])
+                one.append("imports", "t1", parse_one("select 'a' as import_id"))
+
+        with pytest.raises(RunError, match="another process has written"):
+            look_at_what_is_old()
+        assert kept(one) == ["second"]
+        with one.transaction():
+            assert kept(one) == ["second"]
+            keep(one, "third")
+            assert kept(one) == ["third"]
+        assert kept(other) == ["third"]
+
+
 def test_what_was_never_committed_is_cleared(sail: Sail) -> None:
     """Of a transaction that died, and not of a plan that is at work beside it, unless that died long ago."""
     place = sail.new_warehouse()
