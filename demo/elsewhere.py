@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 from sqlglot import exp
@@ -38,3 +39,10 @@ def build_shop(warehouse: Warehouse) -> ShopSummary:
         warehouse.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True, cascade=True))
         warehouse.execute(exp.Create(this=table, kind="TABLE", expression=exp.select("*").from_(staged)))
     return made
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from demo.elsewhere import copy_project
+from demo.elsewhere import copy_project, free_port
 from demo.sail import Sail
-from demo.server import free_port
 from segflow.warehouse.spark import sessions
 
 FOLDER = ".segflow/demo-spark"

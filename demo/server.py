@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from demo.elsewhere import free_port
 from segflow.errors import RunError
 
 NOBODY = 65534
@@ -111,10 +111,3 @@ def _binaries(folder: Path, user: dict[str, Any]) -> Path:
                 shutil.copytree(libraries, folder / libraries.name)
         return copied / "pginstall18" / "bin"
     return binaries
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
