@@ -33,7 +33,7 @@ from bench.flows import flows
 from bench.run import ROOT, STEPS, Step, work
 from bench.segments import segments
 from bench.shop import Shop, moment
-from demo import sail, server
+from demo import elsewhere, sail, server
 from segflow.warehouse.spark import sessions
 from tests.cpu import below
 
@@ -171,7 +171,7 @@ def place(engine: str, root: Path) -> Iterator[Place]:
     elif engine == "spark":
         data = root / ".segflow" / "server"
         data.mkdir(parents=True)
-        started = sail.Sail(data, server.free_port())
+        started = sail.Sail(data, elsewhere.free_port())
         started.start()
         url = f"sc://127.0.0.1:{started.port}/;session_id={uuid.uuid4()}"
         try:
