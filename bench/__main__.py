@@ -31,6 +31,8 @@ def main() -> None:
         help="where warehouses are made and kept; default: a temporary folder",
     )
     given = parser.parse_args()
+    if given.folder is not None:
+        given.folder.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, Any]] = []
     for contacts in given.contacts:
         for number in given.segments:

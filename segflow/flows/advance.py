@@ -228,9 +228,10 @@ class _Advance(Entry, Inside, Deletions):
         zone = self.compiled.specs.settings.time_zone
         today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
         active = [row["flow"] for row in flows if row["status"] == "active"]
-        chooses = any(step.decides for flow in active for step in self.compiled.specs.flows[flow].spec.walk())
-        if not varying:
-            w.stage("over_now", _OVER_NOW.empty_table())
+        specs = {flow: self.compiled.specs.flows[flow].spec for flow in active}
+        walked = [(flow, step.within(spec.window)) for flow, spec in specs.items() for step in spec.walk()]
+        deciding = {(flow, step.id) for flow, step in walked if step.decides}
+        asks_times, chooses = bool(varying), bool(deciding)
         longest = max((sum(1 for _ in named.spec.walk()) for named in self.compiled.specs.flows.values()), default=0)
         arrived = "arrived"
         hops: list[exp.Table] = []
@@ -243,8 +244,8 @@ class _Advance(Entry, Inside, Deletions):
             if hop == 1 and not self._count("temp.stands"):
                 hops.append(w.stage(f"due_{hop}", exp.select("*").from_(hops[-1]).where(exp.false())))
                 break
-            if varying:
-                w.stage("over_now", _of(self._query("over_now", zone=zone), self._query(arrived)), about=number)
+            over_now = _of(self._query("over_now", zone=zone), self._query(arrived)) if asks_times else None
+            w.stage("over_now", _OVER_NOW.empty_table() if over_now is None else over_now, about=number)
             if chooses:
                 judged = _of(self._query("judged", today=today), self._query(arrived))
                 w.stage("moving", _of(self._query("moving"), judged), about=number)
@@ -256,12 +257,16 @@ class _Advance(Entry, Inside, Deletions):
                 due = union_all(due, self._query("due_by_choice", hop=hop))
             hops.append(w.stage(f"due_{hop}", due, about=number))
             w.view("due", exp.select("*").from_(hops[-1]))
-            if self.effects.take(f"due_{hop}"):
-                # Where an engine keeps the rows of a view, it has the old ones.
-                w.view("due", exp.select("*").from_(hops[-1]))
-            number = self._count(hops[-1])
+            taken = w.rows(self._query("came_to"))
+            number = sum(row["enrollments"] for row in taken)
             if not number:
                 break
+            if self.effects.take(f"due_{hop}", {(row["flow"], row["step"]) for row in taken}):
+                # Where an engine keeps the rows of a view, it has the old ones.
+                w.view("due", exp.select("*").from_(hops[-1]))
+            # What none of the steps asks that they came to, is asked of nobody.
+            reached = {(row["flow"], row["next_step"]) for row in taken}
+            asks_times, chooses = not reached.isdisjoint(varying), not reached.isdisjoint(deciding)
             arrived = "moved"
         else:
             raise RunError("a flow moved further than it has steps; this is a bug of segflow")

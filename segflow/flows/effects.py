@@ -6,7 +6,7 @@ Python, in each hop, as its failure may change the way on: a code of a pool, a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -112,15 +112,13 @@ class Effects:
         """Forget what was done: moving begins (again)."""
         self._filled, self._claims = [], []
 
-    def take(self, staged: str) -> bool:
-        """Do what the steps of `due` ask for each contact. Returns whether `staged`, the table behind it, was made anew
-        to say what came of it."""
-        if not self._pools and not self._fills:
-            return False
+    def take(self, staged: str, steps: Set[tuple[str, str]]) -> bool:
+        """Do what the steps of `due`, `steps` by (flow, step), ask for each contact. Returns whether `staged`, the
+        table behind it, was made anew to say what came of it."""
         outcomes: dict[str, dict[str, Any]] = {}
-        if self._pools:
+        if any((row["flow"], row["step"]) in steps for row in self._pools):
             self._claim_codes(outcomes)
-        if self._fills:
+        if not steps.isdisjoint(self._fills):
             self._fill_texts(outcomes)
         if not outcomes:
             return False

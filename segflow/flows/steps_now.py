@@ -90,12 +90,12 @@ class _Timed:
     late_before: datetime | None
 
 
-def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> bool:
+def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
     """Stage `times` (see TIMES), `zone_of` (the zones of contacts) and `moments`, as far as the active ones of `flows`
     (rows of `prepare.flows_now`) need them. Reads `temp.positions`.
 
     The one time of a step that asks only since when somebody stands there goes to `plain_times`, which have a row for
-    each step at most. Returns whether there are others.
+    each step at most. Returns the steps that have others, as (flow, step).
     """
     compiled, warehouse = context.compiled, context.warehouse
     active = {row["flow"]: row["late_before"] for row in flows if row["status"] == "active"}
@@ -111,7 +111,7 @@ def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> boo
         warehouse.stage(staged, pa.Table.from_pylist(chosen, schema=TIMES))
     _stage_zone_of(context, timed)
     _stage_moments(context, _moments(compiled, active, timed))
-    return not all(plain)
+    return {(row["flow"], row["step"]) for row, is_plain in zip(rows, plain, strict=True) if not is_plain}
 
 
 def _timed(compiled: Compiled, active: Mapping[str, datetime | None]) -> Iterator[_Timed]:
