@@ -95,29 +95,101 @@ WITH depth_0 AS (
         WHERE
             {{ segflow_touched('present.contact_id') }}
     ) AS contacts
-    LEFT JOIN {{ ref('segflow__facts__contact') }} AS facts__contact
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__contact') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__contact
         ON facts__contact.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_cart_add') }} AS facts__event_cart_add
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_cart_add') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_cart_add
         ON facts__event_cart_add.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_email_click') }} AS facts__event_email_click
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_email_click') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_email_click
         ON facts__event_email_click.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_page_view') }} AS facts__event_page_view
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_page_view') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_page_view
         ON facts__event_page_view.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_product_view') }} AS facts__event_product_view
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_product_view') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_product_view
         ON facts__event_product_view.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_purchase') }} AS facts__event_purchase
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_purchase') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_purchase
         ON facts__event_purchase.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_review') }} AS facts__event_review
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_review') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_review
         ON facts__event_review.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_search') }} AS facts__event_search
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_search') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_search
         ON facts__event_search.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__lists') }} AS facts__lists
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__lists') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__lists
         ON facts__lists.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__object_order') }} AS facts__object_order
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__object_order') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__object_order
         ON facts__object_order.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__object_order_item') }} AS facts__object_order_item
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__object_order_item') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__object_order_item
         ON facts__object_order_item.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__tags') }} AS facts__tags
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__tags') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__tags
         ON facts__tags.contact_id = contacts.contact_id
 ), depth_1 AS (
     SELECT

@@ -254,39 +254,141 @@ WITH depth_0 AS (
         WHERE
             {{ segflow_touched('present.contact_id') }}
     ) AS contacts
-    LEFT JOIN {{ ref('segflow__facts__contact') }} AS facts__contact
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__contact') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__contact
         ON facts__contact.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_call') }} AS facts__event_call
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_call') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_call
         ON facts__event_call.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_purchase') }} AS facts__event_purchase
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_purchase') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_purchase
         ON facts__event_purchase.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__event_review') }} AS facts__event_review
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_review') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_review
         ON facts__event_review.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__events') }} AS facts__events
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__events') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__events
         ON facts__events.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__events_pur') }} AS facts__events_pur
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__events_pur') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__events_pur
         ON facts__events_pur.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__held') }} AS facts__held
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__held') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__held
         ON facts__held.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__lists') }} AS facts__lists
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__lists') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__lists
         ON facts__lists.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__message_clicked') }} AS facts__message_clicked
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__message_clicked') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__message_clicked
         ON facts__message_clicked.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__message_opened') }} AS facts__message_opened
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__message_opened') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__message_opened
         ON facts__message_opened.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__message_sent') }} AS facts__message_sent
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__message_sent') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__message_sent
         ON facts__message_sent.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__object_item') }} AS facts__object_item
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__object_item') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__object_item
         ON facts__object_item.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__object_order') }} AS facts__object_order
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__object_order') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__object_order
         ON facts__object_order.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__object_plan') }} AS facts__object_plan
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__object_plan') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__object_plan
         ON facts__object_plan.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__sequence_call') }} AS facts__sequence_call
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__sequence_call') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__sequence_call
         ON facts__sequence_call.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__sequence_purchase') }} AS facts__sequence_purchase
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__sequence_purchase') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__sequence_purchase
         ON facts__sequence_purchase.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__tags') }} AS facts__tags
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__tags') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__tags
         ON facts__tags.contact_id = contacts.contact_id
     LEFT JOIN {{ ref('segflow__segment__from_sql') }} AS segment__from_sql
         ON segment__from_sql.contact_id = contacts.contact_id

@@ -18,11 +18,29 @@ WITH depth_0 AS (
         WHERE
             {{ segflow_touched('present.contact_id') }}
     ) AS contacts
-    LEFT JOIN {{ ref('segflow__facts__event_purchase') }} AS facts__event_purchase
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__event_purchase') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__event_purchase
         ON facts__event_purchase.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__object_invoice') }} AS facts__object_invoice
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__object_invoice') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__object_invoice
         ON facts__object_invoice.contact_id = contacts.contact_id
-    LEFT JOIN {{ ref('segflow__facts__object_line') }} AS facts__object_line
+    LEFT JOIN (
+        SELECT
+            *
+        FROM {{ ref('segflow__facts__object_line') }} AS present
+        WHERE
+            {{ segflow_touched('present.contact_id') }}
+    ) AS facts__object_line
         ON facts__object_line.contact_id = contacts.contact_id
 )
 SELECT
