@@ -7,7 +7,7 @@ costs several times as much as the database does.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Executable,
+    Table,
     Text,
     any_,
     bindparam,
@@ -25,9 +26,14 @@ from sqlalchemy import (
     null,
     select,
 )
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
+
+from segflow.outbox.schema_types import Instant, Words, words
 
 POSTGRES = "postgresql"
+
+
+_Read = Callable[[Any], Any]
 
 
 class Driver:
@@ -39,19 +45,40 @@ class Driver:
         self._dialect = dialect if self.postgres else sqlite.dialect(paramstyle="named")
         self._texts: dict[Any, tuple[str, dict[str, Any]]] = {}
         """The text of a statement, and the values that are its own."""
+        self._inserts: dict[tuple[str, ...], tuple[str, Mapping[str, _Read]]] = {}
+        """Table and columns -> the text of its INSERT, and what makes a value of each column."""
 
     def run(self, connection: Connection, statement: Executable, values: Mapping[str, Any]) -> Any:
         """The driver's cursor after a statement. `values` of all its parameters, in the driver's form. Raises the
         driver's own errors."""
         found = self._texts.get(statement)
         if found is None:
-            made: Any = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
-            fixed = {name: bind.value for name, bind in made.binds.items() if not bind.required}
-            found = self._texts[statement] = str(made), fixed
+            found = self._texts[statement] = self._compiled(statement)
         text, fixed = found
         cursor = connection.connection.cursor()
         cursor.execute(text, {**fixed, **values} if fixed else values)
         return cursor
+
+    def insert_new(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Insert the rows whose key is not there; all have the columns of the first, with values as SQLAlchemy takes
+        them. Returns how many were new. Raises the driver's own errors."""
+        columns = tuple(rows[0])
+        if (known := (table.name, *columns)) not in self._inserts:
+            into = postgresql.insert(table) if self.postgres else sqlite.insert(table)
+            values = {name: bindparam(name, type_=table.c[name].type) for name in columns}
+            text, _ = self._compiled(into.values(values).on_conflict_do_nothing())
+            kinds = {name: table.c[name].type for name in columns}
+            reads: dict[str, _Read] = {name: words for name, kind in kinds.items() if isinstance(kind, Words)}
+            reads |= {name: self.instant for name, kind in kinds.items() if isinstance(kind, Instant)}
+            self._inserts[known] = text, reads
+        text, made_by = self._inserts[known]
+        cursor = connection.connection.cursor()
+        cursor.executemany(text, [{**row, **{name: read(row[name]) for name, read in made_by.items()}} for row in rows])
+        return int(cursor.rowcount)
+
+    def _compiled(self, statement: Executable) -> tuple[str, dict[str, Any]]:
+        made: Any = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
+        return str(made), {name: bind.value for name, bind in made.binds.items() if not bind.required}
 
     def among(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
         """Is the column one of the texts `ids`? The text of the statement is the same for any number of them."""

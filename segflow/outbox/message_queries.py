@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from segflow.outbox.database import Database
 from segflow.outbox.dead_letters import DEAD, Chosen, DeadLetters
@@ -24,6 +25,17 @@ class MessageQueries:
         asked = select(attempts.c.message_id).where(attempts.c.message_id.in_(message_ids)).distinct()
         with self._database.read() as connection:
             return set(connection.scalars(asked))
+
+    def lacking(self, message_ids: Collection[str]) -> set[str]:
+        """Those that the store does not have."""
+        driver = self._database.driver
+        with self._database.read() as connection:
+            known = driver.run(connection, self._here, {"ids": driver.ids(message_ids)})
+            return set(message_ids) - {row[0] for row in known}
+
+    @functools.cached_property
+    def _here(self) -> Select[str]:
+        return select(messages.c.message_id).where(self._database.driver.among(messages.c.message_id))
 
     def coming(self, sender: str, now: datetime, limit: int) -> list[tuple[str, str]]:
         """(contact_id, enrollment_id) of the next messages of `sender` that are due, in the order of claims."""

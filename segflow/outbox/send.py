@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import pyarrow as pa
 from sqlglot import exp
 
 from segflow.messages import CHANNELS
@@ -146,7 +147,8 @@ def take_over(warehouse: Warehouse, store: DeliveryStore, tick: Tick, lease: Lea
     rows = exp.select("*").from_(relation("outbox"))
     done_to = store.mark(INSERTED_TO)
     if done_to is not None:
-        rows = rows.where(exp.column("tick_id") >= exp.Literal.string(done_to))
+        later = exp.column("tick_id") > exp.Literal.string(done_to)
+        rows = rows.where(exp.or_(later, exp.column("message_id").isin(query=_lacking(warehouse, store, done_to))))
     for batch in warehouse.batches(rows.order_by("planned_at", "message_id"), _ROWS_AT_ONCE):
         report.inserted += store.insert_new(lease, batch.to_pylist())
     for sender, skipped in withdraw(warehouse, store, tick, lease, done_to).items():
@@ -154,3 +156,14 @@ def take_over(warehouse: Warehouse, store: DeliveryStore, tick: Tick, lease: Lea
         report.withdrawn += skipped
     if done_to is None or done_to < tick.tick_id:
         store.set_mark(INSERTED_TO, tick.tick_id, lease)
+
+
+def _lacking(warehouse: Warehouse, store: DeliveryStore, tick_id: str) -> exp.Query:
+    """The messages of the last tick that was taken over which the store does not have: a warehouse that was put back to
+    before that tick runs it again, under its name, and may plan others."""
+    planned = exp.select("message_id").from_(relation("outbox")).where(exp.column("tick_id").eq(tick_id))
+    found: set[str] = set()
+    for batch in warehouse.batches(planned, _ROWS_AT_ONCE):
+        found |= store.lacking(batch.column("message_id").to_pylist())
+    staged = warehouse.stage("lacking", pa.table({"message_id": pa.array(sorted(found), pa.string())}))
+    return exp.select("message_id").from_(staged)

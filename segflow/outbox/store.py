@@ -103,7 +103,7 @@ class DeliveryStore(Claims, MessageQueries, SentMessages, AddressTurns, Suppress
         values = planned_values(rows)
         with self._database.write("insert") as connection:
             self.leases.check_in(connection, lease)
-            return connection.execute(self._database.insert_or_ignore(messages), values).rowcount
+            return self._database.driver.insert_new(connection, messages, values)
 
     def release(self, message_ids: Iterable[str] | None = None, reason: str = "released by hand") -> int:
         """Plan messages of unknown outcome again (all of them without ids): a person decided that they did not arrive.

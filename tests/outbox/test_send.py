@@ -438,6 +438,18 @@ def test_outcomes_missing_in_the_warehouse_are_caught_up(world: World) -> None:
     assert world.deliveries() == complete
 
 
+def test_a_tick_that_is_run_again_in_an_older_warehouse_sends_what_it_plans_beyond_the_first_time(world: World) -> None:
+    """As when the warehouse was put back to before the tick, and the delivery store was not."""
+    world.contacts([contact(number) for number in range(1, 4)])
+    world.plan([planned(1), planned(2)])
+    world.send()
+    world.warehouse.append("outbox", "t1", pa.table({"message_id": pa.array([], pa.string())}))
+    world.plan([planned(2), planned(3)])
+    assert world.send().inserted == 1
+    assert [row[0] for row in outcomes(world)] == ["m00001", "m00002", "m00003"]
+    assert world.send(tick=later(days=1)).inserted == 0
+
+
 def test_a_tick_that_settled_more_after_its_copy_is_copied_again(world: World) -> None:
     """As when the send stage is killed after it settled, and the tick is then resumed without sending."""
     world.contacts([contact(1), contact(2)])
