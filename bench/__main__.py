@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench.pictures import draw
 from bench.report import exponents, ratios, table
 from bench.run import Plan, run
 
@@ -30,7 +31,10 @@ def main() -> None:
         type=lambda name: Path(name).absolute(),
         help="where warehouses are made and kept; default: a temporary folder",
     )
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw how the cost grows; needs two sizes")
     given = parser.parse_args()
+    if given.pictures is not None and len(given.contacts) == len(given.segments) == 1:
+        parser.error("--pictures needs two sizes: of --contacts or of --segments")
     if given.folder is not None:
         given.folder.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, Any]] = []
@@ -48,6 +52,9 @@ def main() -> None:
     for by, sizes in (("contacts", given.contacts), ("segments", given.segments)):
         if len(sizes) > 1 and len(found) == len(sizes):
             print(f"CPU grows as {by} to the power of: {exponents(found, by)}")
+            if given.pictures is not None:
+                given.pictures.mkdir(parents=True, exist_ok=True)
+                draw(found, by, given.pictures / f"{by}.svg")
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=1, default=str) + "\n", encoding="utf-8")
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.engines import TICKS, exponents, measure
+from bench.pictures import draw
 from bench.report import ratios, table
 from bench.run import STEPS, Plan, run
 
@@ -24,6 +27,25 @@ def test_within_the_budget(tmp_path: Path) -> None:
     told = ratios(found)
     assert {name: value for name, value in told.items() if value > budget.get(name, float("inf"))} == {}, table(found)
     assert budget.keys() <= told.keys()
+
+
+def test_curves_are_drawn_to_scale(tmp_path: Path) -> None:
+    """A cost that grows like the contacts climbs as far as twice as much of one that grows like their root."""
+
+    def of(contacts: int, mine: float, floor: float) -> dict[str, Any]:
+        ticks = {"steady": {"segflow": {"cpu": mine}, "floor": {"cpu": floor}}}
+        machine = {"cores": 2, "duckdb": "1.5"}
+        return {"plan": {"contacts": contacts, "segments": 100}, "machine": machine, "ticks": ticks}
+
+    draw([of(1_000, 4.0, 1.0), of(16_000, 16.0, 16.0)], "contacts", tmp_path / "contacts.svg")
+    drawn = (tmp_path / "contacts.svg").read_text(encoding="utf-8")
+    texts = [text.strip() for text in re.findall(r"<text[^>]*>([^<]*)</text>", drawn)]
+    assert {"1,000", "16,000", "contacts", "steady (to the power of 0.5)", "steady, floor"} <= set(texts)
+    place = r"([\d.]+) ([\d.]+)"
+    lines = re.findall(rf'<path d="M {place}\s+L {place}\s*" clip-path="[^"]*" style="[^"]*stroke: #1f77b4', drawn)
+    mine, floor = ([float(number) for number in line] for line in lines)
+    assert (mine[0], mine[2], mine[3]) == (floor[0], floor[2], floor[3])
+    assert floor[1] - floor[3] == pytest.approx(2 * (mine[1] - mine[3]), rel=1e-3)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read there")
