@@ -118,7 +118,7 @@ class _Advance(Entry, Inside, Deletions):
         self.hasher = store.hasher
         self._stage_deleting()
         self.triggers = triggers.Triggers(triggers.Work(self.context, flows, self.keys))
-        w.stage("segment_names", self._query("segment_names"))
+        w.stage("segment_names", self._query("segment_names"), about=len(self.keys))
         self.removing = bool(store.removed)
         removed = [{name: one[name] for name in _REMOVED.names} for one in store.removed]
         w.stage("removed", pa.Table.from_pylist(removed, schema=_REMOVED))
@@ -224,7 +224,7 @@ class _Advance(Entry, Inside, Deletions):
         self.effects.begin()
         w.stage("reordered", prepare.reordered(self.compiled, self.past))
         w.stage("passed", self._query("passed"), about=self.number)
-        varying = stage_times(self.context, flows)
+        varying = stage_times(self.context, flows, self.number)
         zone = self.compiled.specs.settings.time_zone
         today = datetime.combine(local_date(self.as_of, self.compiled.zone), time())
         active = [row["flow"] for row in flows if row["status"] == "active"]
@@ -261,7 +261,7 @@ class _Advance(Entry, Inside, Deletions):
             number = sum(row["enrollments"] for row in taken)
             if not number:
                 break
-            if self.effects.take(f"due_{hop}", {(row["flow"], row["step"]) for row in taken}):
+            if self.effects.take(f"due_{hop}", {(row["flow"], row["step"]) for row in taken}, number):
                 # Where an engine keeps the rows of a view, it has the old ones.
                 w.view("due", exp.select("*").from_(hops[-1]))
             # What none of the steps asks that they came to, is asked of nobody.

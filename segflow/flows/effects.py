@@ -112,9 +112,9 @@ class Effects:
         """Forget what was done: moving begins (again)."""
         self._filled, self._claims = [], []
 
-    def take(self, staged: str, steps: Set[tuple[str, str]]) -> bool:
-        """Do what the steps of `due`, `steps` by (flow, step), ask for each contact. Returns whether `staged`, the
-        table behind it, was made anew to say what came of it."""
+    def take(self, staged: str, steps: Set[tuple[str, str]], number: int) -> bool:
+        """Do what the steps of `due`, `steps` by (flow, step), ask for each of the `number` of enrollments in it.
+        Returns whether `staged`, the table behind it, was made anew to say what came of it."""
         outcomes: dict[str, dict[str, Any]] = {}
         if any((row["flow"], row["step"]) in steps for row in self._pools):
             self._claim_codes(outcomes)
@@ -124,7 +124,7 @@ class Effects:
             return False
         rows = [{"enrollment_id": one, **told} for one, told in outcomes.items()]
         self._warehouse.stage("outcomes", pa.Table.from_pylist(rows, schema=_OUTCOMES))
-        self._warehouse.stage(staged, self._with_outcomes(staged))
+        self._warehouse.stage(staged, self._with_outcomes(staged), about=number)
         return True
 
     def record(self) -> None:

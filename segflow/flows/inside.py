@@ -88,6 +88,6 @@ class Inside(Work):
                 # The last flow that had such a condition is gone, or says something else.
                 w.stage("resting", self._query("nothing_resting"))
                 w.stage("inside_conditions", self.asked)
-            w.stage("restart_state", self._query("restart_state"))
+            w.stage("restart_state", self._query("restart_state"), about=self.number)
             w.append("flow_restart_changes", self.tick_id, self._query("restart_changes"))
             w.replace("flow_restart_state", exp.select("*").from_("temp.restart_state"))

@@ -90,9 +90,9 @@ class _Timed:
     late_before: datetime | None
 
 
-def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
+def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]], number: int | None) -> set[tuple[str, str]]:
     """Stage `times` (see TIMES), `zone_of` (the zones of contacts) and `moments`, as far as the active ones of `flows`
-    (rows of `prepare.flows_now`) need them. Reads `temp.positions`.
+    (rows of `prepare.flows_now`) need them. Reads `temp.positions`, which are about `number`.
 
     The one time of a step that asks only since when somebody stands there goes to `plain_times`, which have a row for
     each step at most. Returns the steps that have others, as (flow, step).
@@ -109,8 +109,8 @@ def stage_times(context: TickContext, flows: Sequence[Mapping[str, Any]]) -> set
     for staged, wanted in (("plain_times", True), ("times", False)):
         chosen = [row for row, is_plain in zip(rows, plain, strict=True) if is_plain is wanted]
         warehouse.stage(staged, pa.Table.from_pylist(chosen, schema=TIMES))
-    _stage_zone_of(context, timed)
-    _stage_moments(context, _moments(compiled, active, timed))
+    _stage_zone_of(context, timed, number)
+    _stage_moments(context, _moments(compiled, active, timed), number)
     return {(row["flow"], row["step"]) for row, is_plain in zip(rows, plain, strict=True) if not is_plain}
 
 
@@ -231,7 +231,7 @@ def _times(one: _Timed, as_of: datetime, zone: ZoneInfo, came: set[datetime]) ->
         raise InputError(f"flow {one.flow}, step {one.step.id}: {one.step.words()} leaves the calendar") from error
 
 
-def _stage_zone_of(context: TickContext, timed: Sequence[_Timed]) -> None:
+def _stage_zone_of(context: TickContext, timed: Sequence[_Timed], number: int | None) -> None:
     attribute = context.compiled.specs.catalog.contacts.time_zone
     flows = sorted({one.flow for one in timed if one.timing.timezone == OF_CONTACT})
     if attribute is None or not flows:
@@ -240,14 +240,15 @@ def _stage_zone_of(context: TickContext, timed: Sequence[_Timed]) -> None:
     known = exp.select("zone").from_(relation("time_zones"))
     query = exp.select(col("contact_id"), named(col(attribute), "zone")).from_(relation(CONTACTS))
     query = query.where(col("contact_id").isin(query=_within(flows, "contact_id")), col(attribute).isin(query=known))
-    context.warehouse.stage("zone_of", query)
+    context.warehouse.stage("zone_of", query, about=number)
 
 
-def _stage_moments(context: TickContext, asked: Mapping[tuple[str, str], set[str]]) -> None:
+def _stage_moments(context: TickContext, asked: Mapping[tuple[str, str], set[str]], number: int | None) -> None:
     """The moments that contacts and triggering events have, for the enrollments of the flows that ask for them."""
     parts = [_moments_of(context, of, name, sorted(flows)) for (of, name), flows in sorted(asked.items())]
     if parts:
-        context.warehouse.stage("moments", exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0])
+        moments = exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
+        context.warehouse.stage("moments", moments, about=number)
     else:
         context.warehouse.stage("moments", _MOMENTS.empty_table())
 
