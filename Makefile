@@ -132,7 +132,7 @@ findings:
 		echo "== $$script"; PYTHON="$(PYTHON)" bash $$script || changed="$$changed $$script"; \
 	done; test -z "$$changed" || { echo "changed, or not to be set up:$$changed"; exit 1; }
 
-bench: $(VENV)/runtime
+bench: $(VENV)/dev
 	@$(BIN)/python -m bench
 
 docs: $(VENV)/dev

@@ -31,12 +31,16 @@ def main() -> None:
         type=lambda name: Path(name).absolute(),
         help="where warehouses are made and kept; default: a temporary folder",
     )
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw how the cost grows; needs two sizes")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw how the cost grows; needs several sizes")
     given = parser.parse_args()
-    if given.pictures is not None and len(given.contacts) == len(given.segments) == 1:
-        parser.error("--pictures needs two sizes: of --contacts or of --segments")
-    if given.folder is not None:
-        given.folder.mkdir(parents=True, exist_ok=True)
+    numbers = sorted((len(given.contacts), len(given.segments)))
+    if numbers != sorted((len(set(given.contacts)), len(set(given.segments)))):
+        parser.error("a size is given twice")
+    if given.pictures is not None and (numbers[0] > 1 or numbers[1] == 1):
+        parser.error("--pictures needs several sizes, either of --contacts or of --segments")
+    for folder in (given.folder, given.pictures):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, Any]] = []
     for contacts in given.contacts:
         for number in given.segments:
@@ -49,14 +53,13 @@ def main() -> None:
                     shutil.rmtree(folder)
             print(table(found[-1]), "\n", flush=True)
             print(f"by the floor's: {json.dumps(ratios(found[-1]))}\n", flush=True)
+    if given.json is not None:
+        given.json.write_text(json.dumps(found, indent=1, default=str) + "\n", encoding="utf-8")
     for by, sizes in (("contacts", given.contacts), ("segments", given.segments)):
         if len(sizes) > 1 and len(found) == len(sizes):
             print(f"CPU grows as {by} to the power of: {exponents(found, by)}")
             if given.pictures is not None:
-                given.pictures.mkdir(parents=True, exist_ok=True)
                 draw(found, by, given.pictures / f"{by}.svg")
-    if given.json is not None:
-        given.json.write_text(json.dumps(found, indent=1, default=str) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,22 @@ def test_curves_are_drawn_to_scale(tmp_path: Path) -> None:
     assert floor[1] - floor[3] == pytest.approx(2 * (mine[1] - mine[3]), rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "refused"),
+    [
+        pytest.param("--contacts 10 --segments 5 --pictures curves", "needs several sizes", id="one of each"),
+        pytest.param("--contacts 10 20 --segments 5 6 --pictures curves", "needs several sizes", id="several of both"),
+        pytest.param("--contacts 10 10", "given twice", id="the same twice"),
+    ],
+)
+def test_sizes_that_make_no_curve_are_refused_before_anything_is_measured(
+    sizes: str, refused: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "bench", "--folder", str(tmp_path / "there"), *sizes.split()]
+    done = subprocess.run(command, cwd=BUDGET.parents[1], capture_output=True, text=True, check=False)
+    assert (done.returncode, refused in done.stderr, list(tmp_path.iterdir())) == (2, True, [])
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read there")
 def test_the_peak_of_a_tick_is_its_own() -> None:
     """Not that of the process that started it, in which the floor has run."""

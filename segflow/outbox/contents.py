@@ -87,7 +87,6 @@ def ways_of(channel: str, content: str) -> Ways:
 
 
 @functools.lru_cache(maxsize=1_000)
-@functools.lru_cache(maxsize=64)
 def category_of(content: str | None) -> str:
     """marketing or transactional."""
     told = json.loads(content) if content else None

@@ -60,8 +60,8 @@ class Driver:
         return cursor
 
     def insert_new(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Insert the rows whose key is not there; all have the columns of the first, with values as SQLAlchemy takes
-        them. Returns how many were new. Raises the driver's own errors."""
+        """Insert the rows whose key is not there; all have the columns of the first. Times are aware; texts may hold
+        what databases do not keep. Returns how many were new. Raises the driver's own errors."""
         columns = tuple(rows[0])
         if (known := (table.name, *columns)) not in self._inserts:
             into = postgresql.insert(table) if self.postgres else sqlite.insert(table)

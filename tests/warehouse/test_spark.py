@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,7 +39,7 @@ part: a tick takes its time on Sail."""
 CHOSEN = list(ALL) if WHOLE else ["guards/a_segment_may_set_its_own_numbers"]
 SEEDS, CONDITIONS = (range(10), 65) if WHOLE else (range(1), 4)
 
-NO_FILE_TO_COUNT = "no UDF found"
+NO_FILE_TO_COUNT = re.compile(r"facts__\w+\.\w+: ExtendedAggregateUdf: no UDF found")
 """Sail's workers write no count where no file has a row: findings/sail-cluster-writes-no-ungrouped-aggregate.sh."""
 
 LONG = """
@@ -197,7 +198,7 @@ def test_scenario(sail: Sail, tmp_path: Path, name: str) -> None:
     try:
         scenario.run()
     except AssertionError as told:
-        if MODE == "local-cluster" and NO_FILE_TO_COUNT in str(told):
+        if MODE == "local-cluster" and NO_FILE_TO_COUNT.search(str(told)):
             pytest.skip("Sail's workers cannot build facts about an event that nobody has")
         raise
     scenario.world.project.store.close()
