@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from segflow.messages import CHANNELS
@@ -144,15 +145,11 @@ def send_outbox(
 
 def take_over(warehouse: Warehouse, store: DeliveryStore, tick: Tick, lease: Lease, report: SendReport) -> None:
     """Insert the planned messages that the store does not have yet, and take back those of who has left meanwhile."""
-    rows = exp.select("*").from_(relation("outbox"))
     done_to = store.mark(INSERTED_TO)
-    if done_to is not None:
-        planned_in, done = exp.column("tick_id"), exp.Literal.string(done_to)
-        lacking = exp.column("message_id").isin(query=_lacking(warehouse, store, done_to))
-        # The first says nothing new, but engines pass over what it leaves out, and would read all for the second.
-        rows = rows.where(planned_in >= done, exp.or_(planned_in > done, lacking))
-    for batch in warehouse.batches(rows.order_by("planned_at", "message_id"), _ROWS_AT_ONCE):
-        report.inserted += store.insert_new(lease, batch.to_pylist())
+    rows = _planned(warehouse, store, done_to)
+    if rows is not None:
+        for batch in warehouse.batches(rows.order_by("planned_at", "message_id"), _ROWS_AT_ONCE):
+            report.inserted += store.insert_new(lease, batch.to_pylist())
     for sender, skipped in withdraw(warehouse, store, tick, lease, done_to).items():
         report.outcomes[sender] = {"skipped": skipped}
         report.withdrawn += skipped
@@ -160,12 +157,29 @@ def take_over(warehouse: Warehouse, store: DeliveryStore, tick: Tick, lease: Lea
         store.set_mark(INSERTED_TO, tick.tick_id, lease)
 
 
-def _lacking(warehouse: Warehouse, store: DeliveryStore, tick_id: str) -> exp.Query:
-    """The messages of the last tick that was taken over which the store does not have: a warehouse that was put back to
-    before that tick runs it again, under its name, and may plan others."""
-    planned = exp.select("message_id").from_(relation("outbox")).where(exp.column("tick_id").eq(tick_id))
-    found: set[str] = set()
-    for batch in warehouse.batches(planned, _ROWS_AT_ONCE):
-        found |= store.lacking(batch.column("message_id").to_pylist())
-    staged = warehouse.stage("lacking", pa.table({"message_id": pa.array(sorted(found), pa.string())}))
-    return exp.select("message_id").from_(staged)
+def _planned(warehouse: Warehouse, store: DeliveryStore, done_to: str | None) -> exp.Select | None:
+    """The rows of `outbox` that the store may not have; None: there are none.
+
+    `done_to`: the last tick that was taken over. Of that one, too, there may be more than it had: a warehouse that was
+    put back to before the tick runs it again, under its name, and may plan other messages.
+    """
+    rows = exp.select("*").from_(relation("outbox"))
+    if done_to is None:
+        return rows
+    tick, done = exp.column("tick_id"), exp.Literal.string(done_to)
+    since, later = tick >= done, tick > done
+    number, known = 0, 0
+    lacking: list[str] = []
+    named = exp.select("message_id", "tick_id").from_(relation("outbox")).where(since)
+    for batch in warehouse.batches(named, _ROWS_AT_ONCE):
+        of_then = batch.filter(pc.equal(batch.column("tick_id"), done_to)).column("message_id").to_pylist()
+        number, known = number + batch.num_rows, known + len(of_then)
+        lacking += sorted(store.lacking(of_then)) if of_then else []
+    if number == known and not lacking:
+        return None
+    if not lacking:
+        return rows.where(later)
+    staged = warehouse.stage("lacking", pa.table({"message_id": pa.array(lacking, pa.string())}))
+    among = exp.column("message_id").isin(query=exp.select("message_id").from_(staged))
+    # The first says nothing new, but engines pass over what it leaves out, and would read all for the second.
+    return rows.where(since, exp.or_(later, among))
