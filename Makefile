@@ -106,7 +106,7 @@ test-spark-apache: $(VENV)/dev $(VENV_SPARK)/server
 		$(BIN)/python -m pytest -n 0 $(UNHURRIED) tests/apache
 
 # A second environment, the same but for one line.
-DUCKDB2 := 2.0.0
+DUCKDB2 := 2.0.1
 VENV2 := .venv-duckdb2
 ENGINE_TESTS := tests/warehouse tests/test_scenarios.py tests/test_direct_dbt.py tests/segments/test_build.py \
 	tests/segments/test_property.py tests/segments/test_sql_functions.py tests/test_exports.py tests/outbox/test_send.py
