@@ -32,8 +32,8 @@ from segflow.outbox.schema_types import Instant, Words, words
 
 POSTGRES = "postgresql"
 
-
-_Read = Callable[[Any], Any]
+_Bind = Callable[[Any], Any]
+"""Makes of a value what the driver takes."""
 
 
 class Driver:
@@ -45,7 +45,7 @@ class Driver:
         self._dialect = dialect if self.postgres else sqlite.dialect(paramstyle="named")
         self._texts: dict[Any, tuple[str, dict[str, Any]]] = {}
         """The text of a statement, and the values that are its own."""
-        self._inserts: dict[tuple[str, ...], tuple[str, Mapping[str, _Read]]] = {}
+        self._inserts: dict[tuple[str, ...], tuple[str, dict[str, _Bind]]] = {}
         """Table and columns -> the text of its INSERT, and what makes a value of each column."""
 
     def run(self, connection: Connection, statement: Executable, values: Mapping[str, Any]) -> Any:
@@ -68,12 +68,12 @@ class Driver:
             values = {name: bindparam(name, type_=table.c[name].type) for name in columns}
             text, _ = self._compiled(into.values(values).on_conflict_do_nothing())
             kinds = {name: table.c[name].type for name in columns}
-            reads: dict[str, _Read] = {name: words for name, kind in kinds.items() if isinstance(kind, Words)}
-            reads |= {name: self.instant for name, kind in kinds.items() if isinstance(kind, Instant)}
-            self._inserts[known] = text, reads
-        text, made_by = self._inserts[known]
+            binds: dict[str, _Bind] = {name: words for name, kind in kinds.items() if isinstance(kind, Words)}
+            binds |= {name: self.instant for name, kind in kinds.items() if isinstance(kind, Instant)}
+            self._inserts[known] = text, binds
+        text, binds = self._inserts[known]
         cursor = connection.connection.cursor()
-        cursor.executemany(text, [{**row, **{name: read(row[name]) for name, read in made_by.items()}} for row in rows])
+        cursor.executemany(text, [{**row, **{name: bind(row[name]) for name, bind in binds.items()}} for row in rows])
         return int(cursor.rowcount)
 
     def _compiled(self, statement: Executable) -> tuple[str, dict[str, Any]]:

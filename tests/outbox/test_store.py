@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,18 @@ def test_insert_ignores_what_is_known(world: World) -> None:
     claimed = world.store.claim(world.lease, "mailbox", 10, AS_OF, hand_over=True, repeatable=True)
     assert [(m.message_id, m.attempt, m.due_at) for m in claimed] == [(f"m0000{n}", 1, AS_OF) for n in (1, 2, 3)]
     assert '"other"' not in claimed[1].content
+
+
+def test_what_is_kept(world: World) -> None:
+    """Texts as databases can keep them, times of any offset in UTC, whole numbers, and nothing where nothing is."""
+    enrolled = (AS_OF - timedelta(days=1)).astimezone(timezone(timedelta(hours=-5)))
+    odd = planned(1, visit=7) | {"enrolled_at": enrolled, "step": "50% :x %(y)s \0 \ud800 \u00fc"}
+    none = planned(2) | {"content": None, "enrolled_at": None, "trigger_segment": None}
+    assert world.store.insert_new(world.lease, [odd, none, odd]) == 2
+    first, second = world.store.claim(world.lease, "mailbox", 9, AS_OF, hand_over=True, repeatable=True)
+    assert (first.step, first.visit) == ("50% :x %(y)s \ufffd ? \u00fc", 7)
+    assert (first.enrolled_at, first.enrolled_at.utcoffset()) == (enrolled, timedelta(0))
+    assert (second.content, second.enrolled_at, second.trigger_segment) == (None, None, None)
 
 
 def test_a_claim_takes_the_longest_due_first_and_nothing_twice(world: World) -> None:
