@@ -52,6 +52,28 @@ def _statements(root: Path, flows: int, monkeypatch: pytest.MonkeyPatch) -> int:
     return len(found)
 
 
+def _hops(root: Path, before: int, after: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many statements `advance` takes in a tick in which a contact takes plain steps, a branch, and plain ones."""
+    root.mkdir()
+    world = World(root)
+    world.segment("londoners", {"where": {"attribute": "city", "is": "London"}})
+    steps: list[dict[str, Any]] = [{"id": f"t{number}", "add_tag": "t"} for number in range(before + after)]
+    adult = {"if": {"attribute": "age", "gte": 18}, "then": [{"id": "grown", "add_tag": "grown"}]}
+    steps.insert(before, {"id": "adult", "branch": adult})
+    world.flow("hi", {"status": "active", "trigger": {"enters": "londoners"}, "steps": steps})
+    found: list[str] = []
+    for day, city in enumerate(("Rome", "London")):
+        world.rows_of("contacts", [{"contact_id": "ana", "city": city, "age": 20}])
+        if day:
+            _count(monkeypatch, found)
+        assert world.tick(FIRST + timedelta(days=day)).errors == []
+    monkeypatch.undo()
+    assert len(world.rows("SELECT step FROM segflow.flow_journal WHERE action = 'add_tag'")) == before + after + 1
+    world.project.store.close()
+    world.close()
+    return len(found)
+
+
 def _count(monkeypatch: pytest.MonkeyPatch, found: list[str]) -> None:
     inside = [False]
     advance = stage.flows.advance
@@ -80,3 +102,13 @@ def test_the_number_of_statements_does_not_grow_with_flows(tmp_path: Path, monke
     many = _statements(tmp_path / "many", 9, monkeypatch)
     assert few > 20
     assert many <= few
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 0), (0, 4), (2, 2)], ids=["before it", "after it", "around it"])
+def test_plain_steps_ask_nothing_of_a_branch(
+    before: int, after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a hop of its own, and a hop without a branch costs what it does in a flow that has none."""
+    alone = _hops(tmp_path / "alone", 0, 0, monkeypatch)
+    among = _hops(tmp_path / "among", before, after, monkeypatch)
+    assert (among - alone) / (before + after) <= 6, (alone, among)
