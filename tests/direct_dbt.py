@@ -154,8 +154,11 @@ class DirectDbt:
         """What `segflow_builds.sql` does, in this order."""
         connection.execute("BEGIN")
         try:
-            for statement in [*plan["forget"], *plan.get("arrived", [])]:
+            for statement in plan["forget"]:
                 connection.execute(statement)
+            for arrived in plan.get("arrived", []):
+                is_counted = "ask" in arrived and connection.execute(arrived["ask"]).fetchone()[0] > 0
+                connection.execute(arrived["take" if is_counted else "count"])
             why, touched, differing = plan["why"], "null", "null"
             known = f"SELECT 1 FROM information_schema.tables WHERE table_schema = 'segflow' AND table_name = '{place}'"
             there = bool(connection.execute(known).fetchall())

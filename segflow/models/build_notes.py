@@ -58,7 +58,7 @@ def touched_since(
     """Whose facts may be others than `before` (a row of `model_builds`) says. `until`: `Arrivals.key` -> the last
     arrival that they have seen."""
     moved = Moved(utc(before["as_of"]), context.as_of, context.compiled.zone)
-    return touched_query(columns, context.compiled.specs.catalog, moved, until)
+    return touched_query(columns, context.compiled.specs.catalog, moved, until, at_once=context.warehouse.row_store)
 
 
 def check_of(one: Arrivals, until: datetime, count: int) -> exp.Select:

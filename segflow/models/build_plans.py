@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlglot import exp
@@ -35,17 +34,17 @@ from segflow.models.build_notes import (
     digest,
     fingerprint,
     forget,
-    judged,
     patches_facts,
     touched_since,
     utc,
     why_not_patched,
 )
 from segflow.models.fact_copies import copied_facts
+from segflow.models.shared_counts import Counting, counts
 from segflow.segments.bounds import timestamp_literal
 from segflow.segments.compiler import CONTACTS, Compiled
 from segflow.segments.emit import bound_keys, is_for_all, reads_members
-from segflow.segments.fact_patches import Arrivals, arrivals, arrived_query, why_whole
+from segflow.segments.fact_patches import Arrivals, arrivals, why_whole
 from segflow.segments.facts import FactColumn, by_model
 from segflow.segments.membership_masks import MASKS, mask, words_of
 from segflow.segments.membership_models import segment_model
@@ -82,6 +81,7 @@ def build_plans(context: TickContext, mended: Sequence[str] = ()) -> dict[str, d
     noted = {row["model"]: row for row in builds}
     arrived = {(row["model"], row["source"]): row for row in arrivals_noted}
     plans: dict[str, dict[str, Any]] = {}
+    counting: list[Counting] = []
     patches = patches_facts(context)
     for model, columns in by_model(compiled.columns).items():
         why = BROKEN if own_model(model) in mended else why_whole(columns, compiled.specs.catalog)
@@ -92,9 +92,13 @@ def build_plans(context: TickContext, mended: Sequence[str] = ()) -> dict[str, d
             known = {one.key: arrived.get((model, one.key)) for one in loaded}
             patched = _patched_facts if warehouse.row_deletes else copied_facts
             plan = patched(context, model, columns, noted.get(model), loaded, known)
+            if "note" in plan:
+                counting.append(Counting(model, loaded, known, plan["why"] is None))
         else:
             plan = _in_full(context, model, [column.column for column in columns], noted.get(model), why)
         plans[own_model(model)] = plan
+    for model, told_of in counts(context, counting, builds).items():
+        plans[own_model(model)] |= told_of
     parts = {CONTACTS: list(compiled.specs.catalog.contacts.attributes)}
     parts |= {segment_model(name): [] for name in _referred(compiled)}
     for model, names in parts.items():
@@ -125,13 +129,13 @@ def _patched_facts(
     except RunError:
         # dbt says what is wrong with them, if anything is.
         return {**plan, "why": NO_RELATION}
-    plan["arrived"] = [_note_arrivals(context, model, one, arrived_query(one)) for one in loaded]
     plan |= _noting(context, model, mark) | _writing(context, model, [column.column for column in columns])
     plan["why"] = why_not_patched(context, before, known, mark)
     plan["compared"] = _is_compared(before, mark, columns)
     if plan["why"] is None:
         assert before is not None
-        plan |= _patch(context, model, columns, before, loaded, known)
+        query = touched_since(context, columns, before, {key: utc(row["until"]) for key, row in known.items()})
+        plan |= _touched(context, model, before, query, id_text(exp.column("contact_id")))
     return plan
 
 
@@ -258,46 +262,6 @@ def _touched(
         "since_full": since_full,
         "verify": since_full >= context.compiled.specs.settings.facts.verify_every,
     }
-
-
-def _patch(
-    context: TickContext,
-    model: str,
-    columns: Sequence[FactColumn],
-    before: Mapping[str, Any],
-    loaded: Sequence[Arrivals],
-    known: Mapping[str, Any],
-) -> dict[str, Any]:
-    words, short = context.warehouse.words, digest(model)
-    until = {key: utc(row["until"]) for key, row in known.items()}
-    query = touched_since(context, columns, before, until)
-    counted = {one.key: exp.to_identifier(f"segflow_counted_{number}_{short}") for number, one in enumerate(loaded)}
-    return {
-        # All rows are read once, for the note and for the check. The one row of each count goes with the connection.
-        "arrived": [_count(context, model, one, until[one.key], counted[one.key]) for one in loaded],
-        "checks": [words.sql(_judged(counted[one.key], known[one.key]["row_count"])) for one in loaded],
-        **_touched(context, model, before, query, id_text(exp.column("contact_id"))),
-    }
-
-
-def _judged(table: exp.Identifier, count: int) -> exp.Select:
-    """`judged`, asked of the one row of a table."""
-    return exp.select(judged(count).as_("why")).from_(exp.Table(this=table.copy()))
-
-
-def _count(context: TickContext, model: str, one: Arrivals, until: datetime, counted: exp.Identifier) -> str:
-    """Count the rows of a source into the temporary table `counted`, and note it."""
-    words = context.warehouse.words
-    table, query = words.sql(exp.Table(this=counted.copy())), words.sql(context.fill(arrived_query(one, until)))
-    made = f"drop table if exists {table}; create temporary table {table} as {query}"
-    return f"{made}; {_note_arrivals(context, model, one, exp.select('*').from_(exp.Table(this=counted.copy())))}"
-
-
-def _note_arrivals(context: TickContext, model: str, one: Arrivals, counted: exp.Select) -> str:
-    given = [exp.Literal.string(model).as_("model"), exp.Literal.string(one.key).as_("source")]
-    rows = exp.select(*given, "until", "row_count", "nulls").from_(context.fill(counted).subquery("counted"))
-    names = ("model", "source", "until", "row_count", "nulls")
-    return context.warehouse.words.sql(exp.insert(rows, relation(ARRIVALS), columns=names))
 
 
 @dataclass(frozen=True)

@@ -136,11 +136,17 @@ def touched_form(columns: Sequence[FactColumn], catalog: Catalog) -> Touched:
 
 
 def touched_query(
-    columns: Sequence[FactColumn], catalog: Catalog, moved: Moved, arrived_until: Mapping[str, datetime]
+    columns: Sequence[FactColumn],
+    catalog: Catalog,
+    moved: Moved,
+    arrived_until: Mapping[str, datetime],
+    *,
+    at_once: bool = False,
 ) -> exp.Select:
     """contact_id, each once, of the contacts whose facts may be others than they were at `moved.since`.
 
-    `arrived_until`: `Arrivals.key` -> the last arrival of a row that the facts of then have seen (UTC).
+    `arrived_until`: `Arrivals.key` -> the last arrival of a row that the facts of then have seen (UTC). `at_once`: look
+    at the rows of a table once, with alternatives, and not once for each way to be found.
     """
     text = touched_form(columns, catalog) == "text"
     compared: dict[Source, dict[Value, set[Bound]]] = {}
@@ -152,10 +158,8 @@ def touched_query(
                     found.setdefault(node.subject, set()).update(bounds_of(node))
     parts: list[exp.Select] = []
     for source, edges in sorted(compared.items(), key=lambda item: repr(item[0])):
-        if source.kind == "object":
-            parts += _of_object(source, edges, catalog, moved, arrived_until)
-        else:
-            parts += _of_events(source, edges, catalog, moved, arrived_until)
+        of = _of_object if source.kind == "object" else _of_events
+        parts += of(source, edges, catalog, moved, arrived_until, at_once)
     named_alike = [select([_contact(text)], part.subquery("found", copy=False)) for part in parts]
     together = select([col("contact_id")], union_all(named_alike).subquery("touched", copy=False))
     return together.distinct()
@@ -213,6 +217,7 @@ def _of_events(
     catalog: Catalog,
     moved: Moved,
     arrived_until: Mapping[str, datetime],
+    at_once: bool,
 ) -> list[exp.Select]:
     values = _values(edges)
     groups = [{source.name}] if source.kind == "event" else same_columns(source.name, values, catalog)
@@ -221,10 +226,8 @@ def _of_events(
         found = catalog.event(min(names))
         assert found is not None, names
         spec = found[0]
-        # A query for each way to be found: a filter on one column reaches the scan, one on two does not.
-        parts.append(_less(event_rows(names, [], None, catalog), _later(spec, None, arrived_until)))
-        if passed := moved.passed(moment(spec.at), edges[ROW_AT]):
-            parts.append(_less(event_rows(names, [], None, catalog), passed))
+        ways = [_later(spec, None, arrived_until), moved.passed(moment(spec.at), edges[ROW_AT])]
+        parts += [_less(event_rows(names, [], None, catalog), way) for way in _looks(ways, at_once)]
         if others := _passed(edges, moved):
             rows = event_rows(names, values, None, catalog).subquery("rows_there", copy=False)
             parts.append(select([col("contact_id")], rows, others))
@@ -237,18 +240,26 @@ def _of_object(
     catalog: Catalog,
     moved: Moved,
     arrived_until: Mapping[str, datetime],
+    at_once: bool,
 ) -> list[exp.Select]:
     path, values = catalog.object_path(source.name), _values(edges)
-    parts = [_less(object_rows(source, [], None, catalog), _later(spec, hop, arrived_until)) for hop, spec in path]
+    ways: list[exp.Expr | None] = [_later(spec, hop, arrived_until) for hop, spec in path]
     for number, (hop, spec) in enumerate(path):
         # Rows come into sight with time, on each hop; windows are about the object's own time.
         bounds = edges[ROW_AT] if number == 0 else {AS_OF}
-        if spec.created_at and (passed := moved.passed(moment(spec.created_at, hop), bounds)):
-            parts.append(_less(object_rows(source, [], None, catalog), passed))
+        ways.append(moved.passed(moment(spec.created_at, hop), bounds) if spec.created_at else None)
+    parts = [_less(object_rows(source, [], None, catalog), way) for way in _looks(ways, at_once)]
     if others := _passed(edges, moved):
         rows = object_rows(source, values, None, catalog).subquery("rows_there", copy=False)
         parts.append(select([col("contact_id")], rows, others))
     return parts
+
+
+def _looks(ways: Iterable[exp.Expr | None], at_once: bool) -> list[exp.Expr]:
+    """A condition for each time that the rows are looked at. `ways`: how one can be found; None for no way."""
+    some = [way for way in ways if way is not None]
+    # In a store of columns a filter on one column reaches the scan, which passes over blocks then; one on two does not.
+    return [exp.Paren(this=exp.or_(*some, copy=False))] if at_once else some
 
 
 def _values(edges: Mapping[Value, set[Bound]]) -> list[Value]:

@@ -51,6 +51,8 @@ class Warehouse(ABC):
     laterals: bool = True
     brings_few: bool = False
     """Does `stage` bring few rows here? Then it is worth a question how many there are."""
+    row_store: bool = False
+    """Does a scan read whole rows, whatever is asked of them? Then one with alternatives is half the work of two."""
     patches_facts: bool = True
     """See `Engine`, as for `row_deletes`."""
 

@@ -74,9 +74,13 @@ class Lives:
         now = self.rows(self.query(whole, self.now))
         moved = Moved(self.then, self.now, self.compiled.zone)
         until = {one.key: EARLY.replace(tzinfo=UTC) for one in arrivals(columns, catalog)}
-        touched = self.query(template(touched_query(columns, catalog, moved, until), words), self.now)
-        self.warehouse.stage("touched", touched)
-        ids = {str(row["contact_id"]) for row in self.warehouse.rows(exp.select("*").from_("touched"))}
+        found: list[set[str]] = []
+        for at_once in (True, False):
+            query = touched_query(columns, catalog, moved, until, at_once=at_once)
+            self.warehouse.stage("touched", self.query(template(query, words), self.now))
+            found.append({str(row["contact_id"]) for row in self.warehouse.rows(exp.select("*").from_("touched"))})
+        assert found[0] == found[1], columns[0].model
+        ids = found[0]
         patch = template(fact_query(columns, catalog, touched_form(columns, catalog)), words)
         assert CALLED.search(patch)
         again = self.rows(self.query(patch, self.now))

@@ -23,12 +23,13 @@
 {%- endmacro -%}
 
 {#- Take the note away, and note which rows have arrived before any of them is looked at: a row that comes in between is
-    new to the next tick, too. -#}
+    new to the next tick, too. Those that another model of this build has counted are not counted again. -#}
 {%- macro segflow_forget(plan, relation) -%}
     {%- if plan is not none -%}
         {%- call statement('segflow_forget') -%} {{ plan["forget"] | join("; ") }} {%- endcall -%}
         {%- for arrived in plan.get("arrived", []) -%}
-            {%- call statement('segflow_arrived') -%} {{ arrived }} {%- endcall -%}
+            {%- set is_counted = "ask" in arrived and run_query(arrived["ask"]).rows[0][0] > 0 -%}
+            {%- call statement('segflow_arrived') -%} {{ arrived["take" if is_counted else "count"] }} {%- endcall -%}
         {%- endfor -%}
     {%- elif not segflow_is_tick() -%}
         {#- By hand: with the code of now, rows that no tick has counted, and maybe another moment. The same model elsewhere

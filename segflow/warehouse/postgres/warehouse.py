@@ -59,6 +59,7 @@ class PostgresWarehouse(TransactionalWarehouse):
     """The session's zone is UTC and its dates are ISO, which the functions of the words rely on."""
 
     words = PostgresWords()
+    row_store = True
     _connections: Connections | None
     _made: set[str] | None
     """The temporary tables that it has made; None when that is not known, because a transaction was taken back."""
