@@ -20,7 +20,8 @@ class Missing(jinja2.Undefined):
 
     __slots__ = ()
 
-    __str__ = __iter__ = __len__ = jinja2.Undefined._fail_with_undefined_error
+    # A list prints its parts by `repr`.
+    __str__ = __repr__ = __iter__ = __len__ = jinja2.Undefined._fail_with_undefined_error
 
     def __eq__(self, other: object) -> bool:
         return False
