@@ -14,6 +14,7 @@ from sqlglot import exp
 from segflow.numbers import plain_text
 from segflow.segments.bounds import Bound, date_literal, timestamp_literal
 from segflow.segments.clock import local_day, local_time
+from segflow.segments.like_patterns import with_escapes
 from segflow.segments.nodes import (
     ROW_AT,
     Anchor,
@@ -102,7 +103,8 @@ def _sql(node: Sql, columns: Columns) -> exp.Expr:
             return columns.value(Value("contact", part.name.lower(), "text"))
         return text_literal(part.this) if isinstance(part, exp.Literal) and part.is_string else part
 
-    return exp.Paren(this=parse_expression(node.text, node.dialect).transform(fill))
+    written = with_escapes(exp.Paren(this=parse_expression(node.text, node.dialect)), node.dialect)
+    return written.transform(fill)
 
 
 def _bucket(node: Bucket, columns: Columns) -> exp.Expr:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from segflow.errors import InputError
 from segflow.segments.emit import TABLE, indent, model_text, ref_text
+from segflow.segments.like_patterns import with_escapes
 from segflow.segments.membership_models import segment_model
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.sql_allowlist import AS_OF, REF_PREFIX, parse_sql
@@ -36,7 +38,10 @@ def in_dialect(sql: str, engine: str, dialect: str) -> str:
         for match in REF.finditer(sql)
         if (one := reference(match))
     }
-    tree = parse_sql(sql, engine).query
+    tree: exp.Expr = parse_sql(sql, engine).query
+    if tree.find(exp.SimilarTo):
+        raise InputError(f"the query has a part that is read as {wing(engine).title} reads it there alone: SIMILAR TO")
+    tree = with_escapes(tree, wing(engine).dialect)
     try:
         text = tree.sql(dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:

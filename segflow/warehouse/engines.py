@@ -71,6 +71,11 @@ def dialect(engine: str) -> str:
     return wing(engine).dialect
 
 
+def like_escape(dialect: str) -> str | None:
+    """`Wing.like_escape` of the engine that people write `dialect` for."""
+    return next(made.like_escape for made in map(wing, ENGINES) if made.dialect == dialect)
+
+
 def pattern_problem(engine: str, pattern: str) -> str | None:
     """What is wrong with a regular expression, as the engine that will run it reads it; None when nothing is."""
     return wing(engine).pattern_problem(pattern)

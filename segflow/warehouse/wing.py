@@ -43,6 +43,8 @@ class Wing(ABC):
     """The `type` that a target in dbt's profile has for it."""
     dialect: ClassVar[str]
     """The sqlglot dialect of what people write for it: `.sql` segments and sql conditions."""
+    like_escape: ClassVar[str | None] = None
+    """What escapes the next sign in a pattern of LIKE that says nothing of it."""
     extra: ClassVar[str | None] = None
     """The extra of segflow that installs its library and dbt's adapter; None: they are always there."""
     modules: ClassVar[tuple[str, ...]] = ()

@@ -22,6 +22,7 @@ class PostgresWing(Wing):
     title = "Postgres"
     adapter = "postgres"
     dialect = "postgres"
+    like_escape = "\\"
     extra = "postgres"
     modules = ("psycopg", "dbt.adapters.postgres")
     schemes = ("postgresql://", "postgres://")

@@ -22,6 +22,7 @@ class SparkWing(Wing):
     title = "Spark"
     adapter = "spark"
     dialect = "spark"
+    like_escape = "\\"
     extra = "spark"
     modules = ("pyspark", "dbt.adapters.spark")
     file_backed = False
