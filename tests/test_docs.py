@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -130,3 +131,15 @@ def test_the_linting_page_has_every_rule_with_its_level(shop: Path) -> None:
     for text in segments:
         (shop / text.split()[1]).write_text(text, encoding="utf-8")
     assert load_specs(shop).segments["no_city_yet"].spec.lint.ignore == ["missing-values"]
+
+
+def test_every_finding_is_in_the_index_and_has_its_form() -> None:
+    scripts = sorted((ROOT / "findings").glob("*.sh"))
+    index = (ROOT / "findings/README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| \[[\w-]+\]\(([\w-]+\.sh)\)", index, re.MULTILINE)) == [one.name for one in scripts]
+    for script in scripts:
+        lines = script.read_text(encoding="utf-8").splitlines()
+        assert os.access(script, os.X_OK), script.name
+        assert len(lines) <= 80, script.name
+        for part in ("Seen with", "One would expect", "What happens", "What hurts"):
+            assert any(line.startswith(f"# {part}") for line in lines), (script.name, part)
