@@ -70,7 +70,7 @@ def test_every_crossing_and_size_on_spark(
 ) -> None:
     root = _copy(tmp_path / "project")
     shutil.copytree(root / "spark", root, dirs_exist_ok=True)
-    with sail() as server:
+    with sail(SAIL_MODE=os.environ.get("SEGFLOW_SAIL_MODE", "local")) as server:
         # Sail's catalog is that of a session: who loads the rows names the one that the ticks are in.
         url = new_server_url(server)
         monkeypatch.setenv("SPARK_REMOTE", url)
