@@ -84,9 +84,10 @@ test-spark: $(VENV)/dev
 	@SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest $(UNHURRIED) tests/warehouse/test_engines.py tests/warehouse/test_spark*.py \
 		tests/demo/test_on_spark.py tests/test_online_retail.py
 	@SEGFLOW_SAIL_MODE=local-cluster $(BIN)/python -m pytest $(UNHURRIED) tests/warehouse/test_engines.py \
-		tests/warehouse/test_spark.py -k spark
+		tests/warehouse/test_spark.py -k "spark and not scenario"
 	@SEGFLOW_SAIL_MODE=local-cluster SEGFLOW_SPARK_WHOLE=1 $(BIN)/python -m pytest $(UNHURRIED) \
-		tests/warehouse/test_spark_kills.py -k "not every_point"
+		tests/warehouse/test_spark.py tests/warehouse/test_spark_kills.py tests/test_online_retail.py \
+		-k "scenario or on_spark or (kills and not every_point)"
 
 # Apache Spark itself, of the version whose client is pinned, in an environment of its own: pyspark and pyspark-client are
 # one package by two names. Its jars and its start script are all that is used of it. Tables are in Parquet: no package
