@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from dbt.adapters.sql import SQLConnectionManager
 
+from segflow.models.build import build_contacts
 from segflow.models.build_plans import build_plans
 from segflow.warehouse.tick import Tick
 from tests.facts_world import FactsWorld
@@ -98,6 +99,19 @@ def test_one_that_was_made_of_other_rows_counts_for_itself(tmp_path: Path) -> No
     world.run(f"UPDATE segflow.fact_arrivals SET row_count = row_count - 1 WHERE model = '{VISITS}'")
     assert world.tick(FIRST + DAY).facts == {PURCHASES: "", VISITS: "rows came out of order"}
     assert world.tick(FIRST + 2 * DAY).facts == {PURCHASES: "", VISITS: ""}
+    world.close()
+
+
+def test_an_import_has_counted_nothing(tmp_path: Path) -> None:
+    """It builds contacts under the tick's name before the others."""
+    world = world_of(tmp_path, real=False)
+    world.tick(FIRST)
+    at = FIRST + DAY
+    with world.project.warehouse() as warehouse:
+        context = world.project.context(warehouse, Tick(f"{at:%Y%m%dT%H%M%SZ}", at))
+        build_contacts(context)
+        plans = build_plans(context)
+    assert all("ask" in plans[f"segflow__{model}"]["arrived"][0] for model in (PURCHASES, VISITS))
     world.close()
 
 

@@ -42,7 +42,8 @@ def counts(context: TickContext, mine: Iterable[Counting], builds: Iterable[Mapp
     rows of `model_builds`."""
     every = list(mine)
     # A build of this tick that died has counted them too long ago.
-    begins = all(row["tick_id"] != context.tick_id for row in builds)
+    mine_alone = {one.model for one in every}
+    begins = all(row["tick_id"] != context.tick_id for row in builds if row["model"] in mine_alone)
     found: dict[str, Any] = {}
     for one in every:
         arrived: list[dict[str, str]] = []

@@ -20,7 +20,7 @@ from segflow.outbox.links import Links, unsubscribe_headers
 from segflow.outbox.records import PlannedMessage
 from segflow.outbox.sandbox import MAX_OUTPUT, Environment, Loops
 from segflow.outbox.utm import UtmOf, no_utm, utm_of
-from segflow.outbox.values import Values, value_of
+from segflow.outbox.values import Unknown, Values, value_of
 from segflow.specs.project import Specs
 from segflow.specs.template_names import CONTACT, CONTEXT, PREFERENCES_URL, UNSUBSCRIBE_URL, names_used
 from segflow.specs.templates import Template, load_template
@@ -70,7 +70,10 @@ class _Text:
                 line = traceback.tb_lineno
             traceback = traceback.tb_next
         place = f"{self.label}, line {line + self.first_line - 1}" if line else self.label
-        said = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
+        try:
+            said = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
+        except jinja2.UndefinedError as missing:  # a KeyError shows its key, which is a missing value
+            said = str(missing)
         raise RenderError(f"{place}: {said}") from error
 
 
@@ -104,7 +107,7 @@ class Renderer:
         """`footer`: what marketing SMS end with. `zone`: the project's. `utm`: the parameters of links, by flow, step
         and what the step says. `attached`: where attachments come from; None: there are none. `links`: makes the signed
         links of messages; None: they have none."""
-        options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "keep_trailing_newline": True}
+        options: dict[str, Any] = {"undefined": Unknown, "keep_trailing_newline": True}
         self._plain = Environment(autoescape=False, **options)
         self._html = Environment(autoescape=True, **options)
         self._template_dir, self._footer, self._zone = template_dir, footer, zone

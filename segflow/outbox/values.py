@@ -12,6 +12,14 @@ from segflow.errors import did_you_mean
 from segflow.specs.template_names import CONTACT, COUPONS, EVENT
 
 
+class Unknown(jinja2.StrictUndefined):
+    """What is not there at all. A list prints its parts by `repr`, and would print it as a word."""
+
+    __slots__ = ()
+
+    __repr__ = jinja2.Undefined._fail_with_undefined_error
+
+
 class Missing(jinja2.Undefined):
     """A contact attribute without a value: false in `if`, replaced by `default(...)`, an error when printed.
 
@@ -20,7 +28,6 @@ class Missing(jinja2.Undefined):
 
     __slots__ = ()
 
-    # A list prints its parts by `repr`.
     __str__ = __repr__ = __iter__ = __len__ = jinja2.Undefined._fail_with_undefined_error
 
     def __eq__(self, other: object) -> bool:

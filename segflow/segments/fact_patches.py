@@ -243,12 +243,13 @@ def _of_object(
     at_once: bool,
 ) -> list[exp.Select]:
     path, values = catalog.object_path(source.name), _values(edges)
-    ways: list[exp.Expr | None] = [_later(spec, hop, arrived_until) for hop, spec in path]
+    parts: list[exp.Select] = []
     for number, (hop, spec) in enumerate(path):
         # Rows come into sight with time, on each hop; windows are about the object's own time.
         bounds = edges[ROW_AT] if number == 0 else {AS_OF}
+        ways = [_later(spec, hop, arrived_until)]
         ways.append(moved.passed(moment(spec.created_at, hop), bounds) if spec.created_at else None)
-    parts = [_less(object_rows(source, [], None, catalog), way) for way in _looks(ways, at_once)]
+        parts += [_less(object_rows(source, [], None, catalog), way) for way in _looks(ways, at_once)]
     if others := _passed(edges, moved):
         rows = object_rows(source, values, None, catalog).subquery("rows_there", copy=False)
         parts.append(select([col("contact_id")], rows, others))

@@ -14,7 +14,6 @@ from sqlglot import exp
 from segflow.numbers import plain_text
 from segflow.segments.bounds import Bound, date_literal, timestamp_literal
 from segflow.segments.clock import local_day, local_time
-from segflow.segments.like_patterns import with_escapes
 from segflow.segments.nodes import (
     ROW_AT,
     Anchor,
@@ -38,6 +37,7 @@ from segflow.segments.one_of import any_in, is_in, rows_of
 from segflow.segments.sql import bound_call, is_not_null, is_null, text_literal
 from segflow.specs.sql_expression import parse_expression
 from segflow.warehouse import words
+from segflow.warehouse.engines import like_escape
 
 HASH_DIGITS = 8
 ZERO_WHEN_EMPTY = ("count", "sum", "count_distinct")
@@ -103,8 +103,10 @@ def _sql(node: Sql, columns: Columns) -> exp.Expr:
             return columns.value(Value("contact", part.name.lower(), "text"))
         return text_literal(part.this) if isinstance(part, exp.Literal) and part.is_string else part
 
-    written = with_escapes(exp.Paren(this=parse_expression(node.text, node.dialect)), node.dialect)
-    return written.transform(fill)
+    written = exp.Paren(this=parse_expression(node.text, node.dialect).transform(fill))
+    if written.find(exp.Like, exp.ILike) is None:
+        return written
+    return words.written_for(written, node.dialect, like_escape(node.dialect))
 
 
 def _bucket(node: Bucket, columns: Columns) -> exp.Expr:

@@ -9,12 +9,12 @@ from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from segflow.errors import InputError
 from segflow.segments.emit import TABLE, indent, model_text, ref_text
-from segflow.segments.like_patterns import with_escapes
 from segflow.segments.membership_models import segment_model
 from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.sql_allowlist import AS_OF, REF_PREFIX, parse_sql
 from segflow.specs.sql_file import OWN_CONTACTS, REF, Reference, reference, references
 from segflow.warehouse.engines import wing
+from segflow.warehouse.like_patterns import unlisted, with_escapes
 from segflow.warehouse.names import own_model
 from segflow.warehouse.words import Words
 
@@ -41,7 +41,9 @@ def in_dialect(sql: str, engine: str, dialect: str) -> str:
     tree: exp.Expr = parse_sql(sql, engine).query
     if tree.find(exp.SimilarTo):
         raise InputError(f"the query has a part that is read as {wing(engine).title} reads it there alone: SIMILAR TO")
-    tree = with_escapes(tree, wing(engine).dialect)
+    tree = with_escapes(tree, wing(engine).like_escape)
+    if found := unlisted(tree):
+        raise InputError(f"the query has a part that only {wing(engine).title} has: {found.sql(wing(engine).dialect)}")
     try:
         text = tree.sql(dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:

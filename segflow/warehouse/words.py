@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from segflow.warehouse.like_patterns import with_escapes
+
 MARK = "\ue000"
 """First character of all names that stand for something until a query is text."""
 _WORD = f"{MARK}word_"
@@ -47,6 +49,9 @@ class Words(ABC):
                 return form
             node.replace(form)
         return tree
+
+    def written_for(self, condition: exp.Expr, dialect: exp.Expr, escape: exp.Expr) -> exp.Expr:
+        return condition if dialect.name == self.dialect else with_escapes(condition, escape.name or None)
 
     @staticmethod
     def macro(node: exp.Expr) -> str | None:
@@ -135,6 +140,12 @@ class Words(ABC):
 
 def _word(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=f"{_WORD}{name}", expressions=list(arguments))
+
+
+def written_for(condition: exp.Expr, dialect: str, escape: str | None) -> exp.Expr:
+    """A condition that people wrote in `dialect`, where `escape` takes the next sign of a pattern for itself (None:
+    nothing does): as it is there, and elsewhere so that it means the same."""
+    return _word("written_for", condition, exp.Literal.string(dialect), exp.Literal.string(escape or ""))
 
 
 def try_cast(value: exp.Expr, kind: exp.DataType) -> exp.Expr:

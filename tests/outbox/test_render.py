@@ -139,6 +139,8 @@ BAD = {
     "missing in filter": ("{{ contact.city | upper }}", "contact.city is missing"),
     "missing in a list": ("{{ [contact.name, contact.city] }}", "contact.city is missing"),
     "missing in a mapping": ("{{ {'city': contact.city} }}", "contact.city is missing"),
+    "missing as a key": ("{{ {'a': 1}.pop(contact.city) }}", "contact.city is missing"),
+    "unknown in a list": ("{{ [kontact, contact.name.foo] }}", "'kontact' is undefined"),
     "missing joined": ("{{ 'Hello ' ~ contact.city }}", "contact.city is missing"),
     "missing as an argument": ("{{ 'Dear NAME' | replace('NAME', contact.city) }}", "contact.city is missing"),
     "missing in a format": ("{{ '{} %s'.format(contact.city) }}", "contact.city is missing"),

@@ -11,13 +11,14 @@ import duckdb
 import psycopg
 import pytest
 import sqlglot
+import yaml
 
 from segflow.errors import InputError
 from segflow.segments.compiler import compile_project
-from segflow.segments.like_patterns import with_escapes
 from segflow.segments.sql_segment import in_dialect
 from segflow.specs.load import load_specs
-from segflow.warehouse.engines import ENGINES, dialect, words
+from segflow.warehouse.engines import ENGINES, dialect, like_escape, words
+from segflow.warehouse.like_patterns import with_escapes
 from tests.postgres import Server
 from tests.postgres_project import make
 
@@ -38,10 +39,16 @@ WRITTEN: dict[str, tuple[str, str, list[str]]] = {
     "any of a list": ("postgres", r"tag LIKE ANY (ARRAY['vip\_%', 'corp\%'])", ["vip_gold", "corp%"]),
     "not all of a list": ("postgres", r"tag NOT LIKE ALL (ARRAY['vip%', 'corp\%'])", ["corp\\ann", "corp!\\x"]),
     "an operator": ("postgres", r"tag ~~ 'vip\_%' AND tag !~~ 'x'", ["vip_gold"]),
+    "a cast list": ("postgres", r"tag LIKE ANY (ARRAY['vip\_%', 'corp\%']::text[])", ["vip_gold", "corp%"]),
+    "inside of another": ("postgres", r"CASE WHEN tag LIKE 'vip\_%' THEN 'yes' ELSE 'no' END LIKE 'y%'", ["vip_gold"]),
+    "in brackets": ("postgres", r"tag LIKE ('vip\_%')", ["vip_gold"]),
     "Spark": ("spark", r"tag LIKE 'vip\_%'", ["vip_gold"]),
     "Spark, twice": ("spark", r"tag LIKE 'vip\\_%'", ["vip_gold"]),
     "Spark, any of some": ("spark", r"tag LIKE ANY ('vip\\_%', 'corp\\%')", ["vip_gold", "corp%"]),
     "the default": ("duckdb", r"tag LIKE 'corp\%'", ["corp\\ann"]),
+    "the default, in brackets": ("duckdb", r"tag LIKE ('corp\%')", ["corp\\ann"]),
+    "the default, computed": ("duckdb", r"tag LIKE start || '\%'", ["corp\\ann"]),
+    "the default, computed, with the other sign": ("duckdb", r"tag LIKE (start || '!\%')", ["corp!\\x"]),
     "the default, with the other sign": ("duckdb", r"tag LIKE 'corp!\%'", ["corp!\\x"]),
     "the default, not": ("duckdb", r"tag NOT ILIKE 'CORP\%'", ["vip_gold", "vipers", "vip!gold", "corp%", "corp!\\x"]),
     "the default, without": ("duckdb", "tag LIKE 'vip_%'", ["vip_gold", "vipers", "vip!gold"]),
@@ -63,7 +70,7 @@ def test_patterns_mean_the_same_elsewhere(server: str, name: str) -> None:
         engines: dict[str, Any] = {"duckdb": here, "postgres": there}
         for engine, connection in engines.items():
             connection.execute(_TABLE)
-            said = with_escapes(sqlglot.parse_one(query, read=written_for), written_for).sql(engine)
+            said = with_escapes(sqlglot.parse_one(query, read=written_for), like_escape(written_for)).sql(engine)
             for sql in (query, said) if engine == written_for else (said,):
                 assert [tag for (tag,) in connection.execute(sql).fetchall()] == expected, sql
 
@@ -82,14 +89,41 @@ def test_similar_to_has_no_form_elsewhere() -> None:
 
 CITIES = r"""where: {sql: "city like 'x\\_%' or city like any (array['a%', 'b%'])"}"""
 QUERIED = r"""select contact_id from {{ ref('stg_customers') }} where city like 'x\_%'"""
+OWN = [
+    r"city like 'x\_%'",
+    "city like any ('{a%,b%}')",
+    "city like any (string_to_array('a%,b%', ','))",
+    "city like email",
+]
+"""Conditions that stay as they are on the engine that they were written for."""
 
 
 def test_conditions_and_queries_are_taken_over_so(server: str, tmp_path: Path) -> None:
     root = make(tmp_path, server)
     (root / "segment_specs/cities.yml").write_text(CITIES, encoding="utf-8")
     (root / "segment_specs/queried.sql").write_text(QUERIED, encoding="utf-8")
-    compiled = compile_project(load_specs(root), words())
-    for name in ("cities", "queried"):
-        text = compiled.segments[name].standalone
-        assert text is not None
-        assert r"like 'x\_%' escape '\'" in text.lower(), name
+    for engine, said in ((words(), r"like 'x\_%' escape '\'"), (words("postgres"), r"like 'x\_%'")):
+        compiled = compile_project(load_specs(root), engine)
+        for name in ("cities", "queried"):
+            text = compiled.segments[name].standalone
+            assert text is not None
+            assert said in text.lower(), name
+            assert ("escape" in text.lower()) == ("escape" in said), name
+
+
+@pytest.mark.parametrize("condition", OWN)
+def test_a_condition_that_stays_where_it_is_stays_as_it_is(server: str, tmp_path: Path, condition: str) -> None:
+    root = make(tmp_path, server)
+    (root / "segment_specs/cities.yml").write_text(yaml.safe_dump({"where": {"sql": condition}}), encoding="utf-8")
+    text = compile_project(load_specs(root)).segments["cities"].standalone
+    assert text is not None
+    said = sqlglot.parse_one(condition, read="postgres").sql("postgres").lower().replace(" ", "")
+    assert said.replace("city", "contacts.city").replace("email", "contacts.email") in text.lower().replace(
+        " ", ""
+    ).replace("\n", "")
+
+
+def test_any_of_no_list_has_no_form_elsewhere() -> None:
+    query = "select contact_id from {{ ref('t') }} where tag like any (string_to_array('a%', ','))"
+    with pytest.raises(InputError, match=r"that only Postgres has: tag LIKE ANY\(STRING_TO_ARRAY"):
+        in_dialect(query, "postgres", words().dialect)
