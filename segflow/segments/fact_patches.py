@@ -247,7 +247,7 @@ def _of_object(
     for number, (hop, spec) in enumerate(path):
         # Rows come into sight with time, on each hop; windows are about the object's own time.
         bounds = edges[ROW_AT] if number == 0 else {AS_OF}
-        ways = [_later(spec, hop, arrived_until)]
+        ways: list[exp.Expr | None] = [_later(spec, hop, arrived_until)]
         ways.append(moved.passed(moment(spec.created_at, hop), bounds) if spec.created_at else None)
         parts += [_less(object_rows(source, [], None, catalog), way) for way in _looks(ways, at_once)]
     if others := _passed(edges, moved):
