@@ -22,6 +22,7 @@ from segflow.project import Project
 from segflow.stages.order import STAGES
 from segflow.stages.tick_report import TickReport
 from segflow.warehouse.base import relation
+from segflow.warehouse.spark.warehouse import SparkWarehouse
 from segflow.warehouse.tidied import TidyWarehouse
 from tests.cpu import used
 from tests.postgres import server
@@ -69,9 +70,10 @@ def test_every_crossing_and_size_on_postgres(
 def test_every_crossing_and_size_on_spark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # 45 days go by in minutes: rows that no longer count, of which there are more with each tick, go at once here, and
-    # not after an hour. Sail's workers open the files of every one of them with every statement.
+    # Sail's workers open every file with every statement, and 45 days go by in minutes: rows that no longer count go at
+    # once here, and not after an hour, and those of few ticks are brought together.
     monkeypatch.setitem(TidyWarehouse.sweep.__kwdefaults__, "kept", timedelta(0))
+    monkeypatch.setitem(SparkWarehouse.tidy.__kwdefaults__, "least", 3)
     root = _copy(tmp_path / "project")
     shutil.copytree(root / "spark", root, dirs_exist_ok=True)
     with sail(SAIL_MODE=os.environ.get("SEGFLOW_SAIL_MODE", "local")) as server:
