@@ -526,6 +526,8 @@ MEANINGS: dict[str, tuple[exp.Expr, Any]] = {
     "list_overlaps not": (w.list_overlaps(texts("a", "b"), [text("c")]), False),
     "json_list": (w.json_list(text('["a", "\\u0007é"]'), exp.DataType.build("text")), ["a", "\aé"]),
     "json_list of numbers": (w.json_list(text('["1", "-2"]'), exp.DataType.build("bigint")), [1, -2]),
+    "written_for": (w.written_for(parse_one(r"'vip_gold' LIKE 'vip\_%'", "postgres"), "postgres", "\\"), True),
+    "written_for a plain backslash": (w.written_for(parse_one(r"'a\b' LIKE 'a\%'", "duckdb"), "duckdb", None), True),
     "a word in a word": (w.list_contains(w.list_lower(texts("A")), w.lower(text("A"))), True),
 }
 
@@ -536,7 +538,7 @@ def words_of_python() -> set[str]:
 
 
 def test_every_word_has_a_form_and_a_meaning() -> None:
-    assert words_of_python() == w.Words.__abstractmethods__
+    assert words_of_python() == w.Words.__abstractmethods__ | {"written_for"}
     rows = {"average", "first_by", "list_rows", "list_items"}
     assert {name.split(",")[0].split(":")[0].split(" ")[0] for name in MEANINGS} - {"a"} == words_of_python() - rows
 
