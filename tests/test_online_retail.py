@@ -70,13 +70,15 @@ def test_every_crossing_and_size_on_postgres(
 def test_every_crossing_and_size_on_spark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Sail's workers open every file with every statement, and 45 days go by in minutes: rows that no longer count go at
-    # once here, and not after an hour, and those of few ticks are brought together.
-    monkeypatch.setitem(TidyWarehouse.sweep.__kwdefaults__, "kept", timedelta(0))
-    monkeypatch.setitem(SparkWarehouse.tidy.__kwdefaults__, "least", 3)
+    mode = os.environ.get("SEGFLOW_SAIL_MODE", "local")
+    if mode == "local-cluster":
+        # Its workers open every file with every statement, and 45 days go by in minutes: rows that no longer count go
+        # at once, and not after an hour, and those of few ticks are brought together.
+        monkeypatch.setitem(TidyWarehouse.sweep.__kwdefaults__, "kept", timedelta(0))
+        monkeypatch.setitem(SparkWarehouse.tidy.__kwdefaults__, "least", 3)
     root = _copy(tmp_path / "project")
     shutil.copytree(root / "spark", root, dirs_exist_ok=True)
-    with sail(SAIL_MODE=os.environ.get("SEGFLOW_SAIL_MODE", "local")) as server:
+    with sail(SAIL_MODE=mode) as server:
         # Sail's catalog is that of a session: who loads the rows names the one that the ticks are in.
         url = new_server_url(server)
         monkeypatch.setenv("SPARK_REMOTE", url)

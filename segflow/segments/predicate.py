@@ -104,7 +104,7 @@ def _sql(node: Sql, columns: Columns) -> exp.Expr:
         return text_literal(part.this) if isinstance(part, exp.Literal) and part.is_string else part
 
     written = exp.Paren(this=parse_expression(node.text, node.dialect).transform(fill))
-    if written.find(exp.Like, exp.ILike) is None:
+    if written.find(exp.Like, exp.ILike, exp.SimilarTo) is None:
         return written
     return words.written_for(written, node.dialect, like_escape(node.dialect))
 

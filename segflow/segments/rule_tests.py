@@ -96,10 +96,10 @@ def run_tests(specs: Specs, segments: Sequence[str] = (), only: str | None = Non
                     continue
                 given = tuple(sorted(test.segments))
                 started = time.perf_counter()
-                if given not in compiled:
-                    compiled[given] = _compiled(specs, segment.id, given)
                 outcome = _outcome(specs, segment, number)
                 try:
+                    if given not in compiled:
+                        compiled[given] = _compiled(specs, segment.id, given)
                     found = _members(warehouse, compiled[given], segment.id, test)
                 except (WarehouseError, TimeLimitError, InputError) as error:
                     hint = _MORE_COLUMNS if isinstance(error, WarehouseError) and error.unbound else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from segflow.errors import InputError
@@ -14,7 +13,7 @@ from segflow.specs.segment import NamedSegment, SqlSegmentSpec
 from segflow.specs.sql_allowlist import AS_OF, REF_PREFIX, parse_sql
 from segflow.specs.sql_file import OWN_CONTACTS, REF, Reference, reference, references
 from segflow.warehouse.engines import wing
-from segflow.warehouse.like_patterns import unlisted, with_escapes
+from segflow.warehouse.like_patterns import with_escapes
 from segflow.warehouse.names import own_model
 from segflow.warehouse.words import Words
 
@@ -38,12 +37,7 @@ def in_dialect(sql: str, engine: str, dialect: str) -> str:
         for match in REF.finditer(sql)
         if (one := reference(match))
     }
-    tree: exp.Expr = parse_sql(sql, engine).query
-    if tree.find(exp.SimilarTo):
-        raise InputError(f"the query has a part that is read as {wing(engine).title} reads it there alone: SIMILAR TO")
-    tree = with_escapes(tree, wing(engine).like_escape)
-    if found := unlisted(tree):
-        raise InputError(f"the query has a part that only {wing(engine).title} has: {found.sql(wing(engine).dialect)}")
+    tree = with_escapes(parse_sql(sql, engine).query, wing(engine).dialect, wing(engine).like_escape)
     try:
         text = tree.sql(dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:

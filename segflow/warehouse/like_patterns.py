@@ -10,12 +10,18 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from segflow.errors import InputError
+
 _BACKSLASH, _OTHER = "\\", "!"
 
 
-def with_escapes(tree: exp.Expr, escape: str | None) -> exp.Expr:
-    """A query or a condition in which every LIKE says what escapes in its pattern, where engines differ in it. The tree
-    is changed. `escape`: what does so where it was written, if nothing is said; None: nothing does."""
+def with_escapes(tree: exp.Expr, dialect: str, escape: str | None) -> exp.Expr:
+    """A query or a condition that was written in `dialect`, in which every LIKE says what escapes in its pattern, where
+    engines differ in it. The tree is changed. `escape`: what does so in that dialect, if nothing is said; None: nothing
+    does. Raises InputError for SIMILAR TO, whose patterns are another thing on each engine, and for LIKE ANY or LIKE
+    ALL of what is no list that was written down."""
+    for similar in tree.find_all(exp.SimilarTo):
+        raise _only(similar, dialect)
     # The inner ones come later, and parts of the outer ones are copied.
     for like in reversed(list(tree.find_all(exp.Like, exp.ILike))):
         written = like.parent if isinstance(like.parent, exp.Escape) else like
@@ -24,7 +30,7 @@ def with_escapes(tree: exp.Expr, escape: str | None) -> exp.Expr:
         if isinstance(many, (exp.Any, exp.All)):
             patterns = _listed(many)
             if patterns is None:
-                continue
+                raise _only(like, dialect)
             each = [_one(written, like, pattern, escape) for pattern in patterns]
             joined = exp.or_ if isinstance(many, exp.Any) else exp.and_
             said: exp.Expr = exp.Paren(this=joined(*each, copy=False))
@@ -37,10 +43,8 @@ def with_escapes(tree: exp.Expr, escape: str | None) -> exp.Expr:
     return tree
 
 
-def unlisted(tree: exp.Expr) -> exp.Expr | None:
-    """The first LIKE ANY or LIKE ALL whose patterns are in no list that was written down: no other engine has it."""
-    found = (like for like in tree.find_all(exp.Like, exp.ILike) if isinstance(like.expression, (exp.Any, exp.All)))
-    return next((like for like in found if _listed(like.expression) is None), None)
+def _only(part: exp.Expr, dialect: str) -> InputError:
+    return InputError(f"{part.sql(dialect)} means what it means on {dialect} alone")
 
 
 def _listed(many: exp.Any | exp.All) -> Sequence[exp.Expr] | None:

@@ -51,7 +51,7 @@ class Words(ABC):
         return tree
 
     def written_for(self, condition: exp.Expr, dialect: exp.Expr, escape: exp.Expr) -> exp.Expr:
-        return condition if dialect.name == self.dialect else with_escapes(condition, escape.name or None)
+        return condition if dialect.name == self.dialect else with_escapes(condition, dialect.name, escape.name or None)
 
     @staticmethod
     def macro(node: exp.Expr) -> str | None:
@@ -144,7 +144,7 @@ def _word(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 
 def written_for(condition: exp.Expr, dialect: str, escape: str | None) -> exp.Expr:
     """A condition that people wrote in `dialect`, where `escape` takes the next sign of a pattern for itself (None:
-    nothing does): as it is there, and elsewhere so that it means the same."""
+    nothing does): as it is there, and elsewhere so that it means the same, or InputError."""
     return _word("written_for", condition, exp.Literal.string(dialect), exp.Literal.string(escape or ""))
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from segflow.errors import InputError
 from segflow.segments.compiler import compile_project
+from segflow.segments.rule_tests import run_tests
 from segflow.segments.sql_segment import in_dialect
 from segflow.specs.load import load_specs
 from segflow.warehouse.engines import ENGINES, dialect, like_escape, words
@@ -70,7 +71,9 @@ def test_patterns_mean_the_same_elsewhere(server: str, name: str) -> None:
         engines: dict[str, Any] = {"duckdb": here, "postgres": there}
         for engine, connection in engines.items():
             connection.execute(_TABLE)
-            said = with_escapes(sqlglot.parse_one(query, read=written_for), like_escape(written_for)).sql(engine)
+            said = with_escapes(sqlglot.parse_one(query, read=written_for), written_for, like_escape(written_for)).sql(
+                engine
+            )
             for sql in (query, said) if engine == written_for else (said,):
                 assert [tag for (tag,) in connection.execute(sql).fetchall()] == expected, sql
 
@@ -83,7 +86,7 @@ def test_a_query_that_stays_where_it_is_stays_as_it_is(engine: str) -> None:
 
 def test_similar_to_has_no_form_elsewhere() -> None:
     """On one engine its patterns are regular expressions, on the other they are none."""
-    with pytest.raises(InputError, match="as Postgres reads it there alone: SIMILAR TO"):
+    with pytest.raises(InputError, match="tag SIMILAR TO 'vip%' means what it means on postgres alone"):
         in_dialect("select contact_id from {{ ref('t') }} where tag similar to 'vip%'", "postgres", words().dialect)
 
 
@@ -125,5 +128,22 @@ def test_a_condition_that_stays_where_it_is_stays_as_it_is(server: str, tmp_path
 
 def test_any_of_no_list_has_no_form_elsewhere() -> None:
     query = "select contact_id from {{ ref('t') }} where tag like any (string_to_array('a%', ','))"
-    with pytest.raises(InputError, match=r"that only Postgres has: tag LIKE ANY\(STRING_TO_ARRAY"):
+    with pytest.raises(InputError, match=r"^tag LIKE ANY\(STRING_TO_ARRAY.* means what it means on postgres alone"):
         in_dialect(query, "postgres", words().dialect)
+
+
+TESTED = """\
+where: {sql: "CONDITION"}
+tests: [{name: x, as_of: 2026-01-10, contacts: [{contact_id: a, city: x_1}, {contact_id: b, city: xx1}], members: [a]}]
+"""
+
+
+def test_what_has_no_form_fails_its_own_test_alone(server: str, tmp_path: Path) -> None:
+    root = make(tmp_path, server)
+    for name, condition in {"escaped": r"city like 'x\\_%'", "similar": "city similar to 'x!_%' escape '!'"}.items():
+        text = TESTED.replace("CONDITION", condition)
+        (root / f"segment_specs/{name}.yml").write_text(text, encoding="utf-8")
+    found = {one.segment: str(one) for one in run_tests(load_specs(root), ["escaped", "similar"])}
+    assert found["escaped"].endswith(": passed")
+    assert found["similar"].startswith("segment_specs/similar.yml:2:9: similar, test x: it cannot be evaluated: ")
+    assert found["similar"].endswith(" means what it means on postgres alone")
